@@ -1,0 +1,1 @@
+"""Links to devices and the pump that runs an association over one."""

@@ -1,0 +1,1 @@
+"""Bytes to values and back, without a clock, a socket, a log or a database."""

@@ -1,0 +1,91 @@
+"""A time as a device sent it: its octets, which clock they come from, and what they mean when they mean anything.
+
+Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as hex
+and ordered nowhere. 20601 has four clocks; only the absolute and the base-offset one name a date, the relative ones need
+the coincident time stamp that `sessions/time_sync` keeps. Correction to UTC is arithmetic on `local_us`, done elsewhere.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_1900_S = -2_208_988_800
+"""1900-01-01T00:00:00Z, the epoch of BaseOffsetTime, in seconds since 1970."""
+
+
+class TimeKind(Enum):
+    """Which clock of the device the octets come from (reference 20601 §1.2); the value is the prefix of the printed form."""
+
+    ABSOLUTE = "abs"
+    BASE_OFFSET = "bo"
+    RELATIVE = "rel"
+    HIGH_RESOLUTION = "hires"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTime:
+    """`octets` as sent: 8 for absolute, base-offset and high-resolution time, 4 for relative time (LSB 125 µs)."""
+
+    kind: TimeKind
+    octets: bytes
+
+    def local_us(self) -> int | None:
+        """Microseconds on the device's own clock: since 1970 for a date (device's local time for ABSOLUTE, UTC for
+        BASE_OFFSET), since an unknown start for a counter. None where the octets are no time."""
+        match self.kind:
+            case TimeKind.ABSOLUTE:
+                moment = _bcd_datetime(self.octets)
+                return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
+            case TimeKind.BASE_OFFSET:
+                if len(self.octets) != 8:
+                    return None
+                seconds = int.from_bytes(self.octets[:4], "big") + _EPOCH_1900_S
+                return seconds * 1_000_000 + int.from_bytes(self.octets[4:6], "big") * 1_000_000 // 65_536
+            case TimeKind.RELATIVE:
+                return None if self.octets == b"\xff\xff\xff\xff" else int.from_bytes(self.octets, "big") * 125
+            case TimeKind.HIGH_RESOLUTION:
+                return int.from_bytes(self.octets, "big")
+
+    def text(self) -> str:
+        """As a person writes it: an ISO date without a zone for ABSOLUTE, with the device's offset for BASE_OFFSET,
+        `rel:` or `hires:` and seconds for a counter, and the kind with hex where the octets are no time."""
+        local_us = self.local_us()
+        if local_us is None:
+            return f"{self.kind.value}:0x{self.octets.hex()}"
+        if self.kind is TimeKind.ABSOLUTE:
+            moment = _EPOCH + timedelta(microseconds=local_us)
+            return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}"
+        if self.kind is TimeKind.BASE_OFFSET:
+            offset_min = int.from_bytes(self.octets[6:8], "big", signed=True)
+            moment = _EPOCH + timedelta(microseconds=local_us, minutes=offset_min)
+            sign, rest_min = ("-", -offset_min) if offset_min < 0 else ("+", offset_min)
+            zone = f"{sign}{rest_min // 60:02d}:{rest_min % 60:02d}"
+            return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}{zone}"
+        return f"{self.kind.value}:{local_us / 1_000_000:.6f}"
+
+
+def _bcd_datetime(octets: bytes) -> datetime | None:
+    """AbsoluteTime: century, year, month, day, hour, minute, second, hundredths, each as two BCD digits."""
+    digits = octets.hex()
+    if len(digits) != 16 or not digits.isdecimal():
+        return None
+    try:
+        return datetime(
+            int(digits[0:4]),
+            int(digits[4:6]),
+            int(digits[6:8]),
+            int(digits[8:10]),
+            int(digits[10:12]),
+            int(digits[12:14]),
+            int(digits[14:16]) * 10_000,
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+
+
+def absolute_time(moment: datetime) -> DeviceTime:
+    """The AbsoluteTime that a device with this local time sends; hundredths are cut, the zone is dropped."""
+    text = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 10_000:02d}"
+    return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))

@@ -1,0 +1,1 @@
+"""How whole APDUs are cut out of a byte stream."""

@@ -1,0 +1,124 @@
+"""One observation: what a device measured, as the value that every part of Argus understands.
+
+An observation has a constant half and a changing half. The constant half, `Channel`, is compiled once from a device's
+configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vitals costs
+one small object a value and a waveform none a sample. Nothing here rewrites what the device said: its time stays as sent
+beside ours, its samples stay raw integers, and the four special FLOAT values stay four different facts.
+
+Does not know wall time: `received_s` is the monotonic clock of whoever ran the link. Naming the gateway, the epoch, the
+corrected time and the encounter is `observation_record`'s work.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.nomenclature.code import Code
+
+
+class Special(Enum):
+    """The values of a FLOAT or SFLOAT that are not numbers (20601 Annex F; reference 20601 §1.1)."""
+
+    NAN = "NaN"
+    NRES = "NRes"
+    PLUS_INFINITY = "+INF"
+    MINUS_INFINITY = "-INF"
+
+
+Scalar = float | Special
+"""A finite number in the channel's unit, or the reason why there is none."""
+
+Value = Scalar | int | str | Code | tuple[Scalar, ...]
+"""Numeric: a scalar. Compound: a tuple in the order of `Channel.components`. Enumeration: a `Code`, a text, or an int
+holding the bits as sent (ASN.1 bit 0 is the most significant)."""
+
+
+class SampleFormat(Enum):
+    """How one sample of an array lies in its bytes: big-endian, as 20601 sends it. The value is struct's letter."""
+
+    I8 = "b"
+    U8 = "B"
+    I16 = "h"
+    U16 = "H"
+    I32 = "i"
+    U32 = "I"
+
+    @property
+    def octets(self) -> int:
+        return {"b": 1, "h": 2, "i": 4}[self.value.lower()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleArray:
+    """How a channel's samples become physical values: physical = slope × raw + offset, `period_s` seconds apart."""
+
+    format: SampleFormat
+    period_s: float
+    slope: float
+    offset: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """What one metric object of a device measures; the same for each of its observations until the configuration changes.
+
+    `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping gives. `unit` is None where a
+    value has none (enumerations) or the device named none. `components` are the types of a compound value, in order.
+    """
+
+    handle: int
+    type: Code
+    unit: Code | None = None
+    person: int | None = None
+    components: tuple[Code, ...] = ()
+    supplemental_types: tuple[Code, ...] = ()
+    array: SampleArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One value of one channel, or one array of its samples.
+
+    Exactly one of `value` and `samples` is set. `samples` are the octets as sent, big-endian, `channel.array.format` each.
+    `status` holds the Measurement-Status bits as sent (BITS-16, 0: nothing remarkable). `device_time` is as sent, None where
+    the device sent none. `received_s` is monotonic, in seconds.
+    """
+
+    channel: Channel
+    value: Value | None
+    samples: bytes | None
+    status: int
+    device_time: DeviceTime | None
+    received_s: float
+
+
+MEASUREMENT_STATUS: Mapping[int, str] = {
+    0x8000: "invalid",
+    0x4000: "questionable",
+    0x2000: "not-available",
+    0x1000: "calibration-ongoing",
+    0x0800: "test-data",
+    0x0400: "demo-data",
+    0x0080: "validated-data",
+    0x0040: "early-indication",
+    0x0020: "msmt-ongoing",
+    0x0002: "msmt-state-in-alarm",
+    0x0001: "msmt-state-al-inhibited",
+}
+"""Measurement-Status, BITS-16: the bit as sent → the standard's name (reference 20601 §8.2)."""
+
+
+def status_names(status: int) -> list[str]:
+    """The set bits by name, highest first; a bit without a name is `"bit-N"` in ASN.1 counting (0 is the top bit)."""
+    return [
+        MEASUREMENT_STATUS.get(bit, f"bit-{16 - bit.bit_length()}")
+        for bit in (1 << shift for shift in range(15, -1, -1))
+        if status & bit
+    ]
+
+
+def is_number(value: Value | None) -> bool:
+    """True for a finite number, False for a special, compound, coded or absent value."""
+    return isinstance(value, int | float) and math.isfinite(value)

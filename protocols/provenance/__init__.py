@@ -1,0 +1,1 @@
+"""What makes a record checkable by someone who does not trust us."""

@@ -1,0 +1,1 @@
+"""The other side of every wire: patients, devices, vehicles and faults."""

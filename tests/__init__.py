@@ -1,0 +1,1 @@
+"""Tests say what the product can do, grouped by capability."""

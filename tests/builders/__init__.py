@@ -1,0 +1,1 @@
+"""Small builders: a test names only what matters to it."""

@@ -1,0 +1,1 @@
+"""What tests stand on: real brokers, databases, clocks that are moved by hand."""
