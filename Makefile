@@ -1,0 +1,55 @@
+# The two commands are `make demo` and `make test`; each sets up what it needs. The rest is for those who work on Argus.
+SHELL := /bin/bash
+BIN := .venv/bin
+NEWER := .venv-3.13/bin
+PYTEST := -m pytest -q -n 2 --dist loadfile
+# Tests that need no server, so they can run again on the newer Python.
+UNIT := -m "not pg and not broker and not browser and not demo"
+
+.PHONY: setup setup-demo demo test lint unit-newer bench fuzz soak contract fmt docs-shots constraints
+
+setup:
+	@.ci/setup test
+
+setup-demo:
+	@.ci/setup demo
+
+demo: setup-demo
+	@$(BIN)/argus-sim demo $(ARGS)
+
+test: setup lint
+	$(BIN)/python $(PYTEST) tests
+	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the tests that need no server"; \
+	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud tests/simulators; fi
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# One group: make bench ONLY=buffer
+bench: setup
+	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+# The full counts of the stories that `make test` tells with small ones.
+fuzz: setup
+	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-100000} $(BIN)/python $(PYTEST) -s tests/fuzz
+
+soak: setup
+	ARGUS_SOAK=1 $(BIN)/python -m pytest -q -s tests/soak
+
+# The numbers of the contract matrix that no test names yet.
+contract: setup
+	@$(BIN)/python -m tests.contract
+
+docs-shots: setup
+	$(BIN)/python -m tests.docs.shots
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Compiled on 3.11: a list from 3.13 does not resolve there. Holds names and versions only.
+constraints: setup
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt

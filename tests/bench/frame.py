@@ -1,0 +1,69 @@
+"""Runs ours and its reference alternately, and says the ratio.
+
+Why interleaved: a shared machine is up to twice as fast in one minute as in the next, so a figure alone says little and a
+ratio of two runs side by side says much. The first pair only warms up. What is measured stands in the other files.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Run = Callable[[], int]
+"""Does a piece of work once and returns how many units (observations, APDUs, …) it did."""
+
+SECONDS_MIN = 0.4
+"""A run shorter than this is repeated within one timing, so that the timer's grain does not decide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """One line of the table. `prepare` returns ours and the reference; both stay usable for all runs."""
+
+    name: str
+    unit: str
+    reference_is: str
+    prepare: Callable[[], tuple[Run, Run]]
+    runs: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """`value` and `reference` are medians in `unit`; `ratio` is the median of the pairs; `spread` least and most of ours."""
+
+    name: str
+    value: float
+    unit: str
+    reference: float | None
+    reference_is: str
+    ratio: float | None
+    spread: tuple[float, float]
+    runs: int
+
+
+def rate_per_s(run: Run) -> float:
+    done = 0
+    begun_s = time.perf_counter()
+    while True:
+        done += run()
+        elapsed_s = time.perf_counter() - begun_s
+        if elapsed_s >= SECONDS_MIN:
+            return done / elapsed_s
+
+
+def measure(bench: Bench) -> Figure:
+    ours, reference = bench.prepare()
+    ours()
+    reference()
+    pairs = [(rate_per_s(ours), rate_per_s(reference)) for _ in range(bench.runs)]
+    values = [pair[0] for pair in pairs]
+    return Figure(
+        name=bench.name,
+        value=statistics.median(values),
+        unit=bench.unit,
+        reference=statistics.median(pair[1] for pair in pairs),
+        reference_is=bench.reference_is,
+        ratio=statistics.median(a / b for a, b in pairs),
+        spread=(min(values), max(values)),
+        runs=bench.runs,
+    )

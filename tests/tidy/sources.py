@@ -1,0 +1,54 @@
+"""Which files belong to the project, and how their lines of code are counted."""
+
+import io
+import subprocess
+import tokenize
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_NOT_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+
+@cache
+def project_files() -> tuple[Path, ...]:
+    """What git tracks and what it would add: the files that a commit of everything would hold."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    return tuple(sorted(ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()))
+
+
+def python_files() -> tuple[Path, ...]:
+    return tuple(path for path in project_files() if path.suffix == ".py")
+
+
+def code_lines(text: str) -> int:
+    """Lines that hold code: no blank line, no comment, no docstring."""
+    lines: set[int] = set()
+    at_statement_start = True
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in _NOT_CODE:
+            at_statement_start = at_statement_start or token.type in (
+                tokenize.NEWLINE,
+                tokenize.INDENT,
+                tokenize.DEDENT,
+            )
+            continue
+        # A string that begins a statement is a docstring.
+        if not (token.type == tokenize.STRING and at_statement_start):
+            lines.update(range(token.start[0], token.end[0] + 1))
+        at_statement_start = False
+    return len(lines)

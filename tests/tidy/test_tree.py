@@ -1,0 +1,79 @@
+"""Files stay small, names stay nouns, and no commit names a package registry or a path of somebody's machine."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.sources import ROOT, code_lines, project_files, python_files
+
+CODE_LINES_MAX = 400
+# Tables of the standard are data: long by nature, one row a line.
+_TABLES = re.compile(r"/terms_[a-z0-9_]+\.py$")
+_VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
+_OURS = ("protocols", "gateway", "cloud", "simulators")
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_no_file_is_longer_than_four_hundred_lines_of_code():
+    long = {
+        _shown(path): lines
+        for path in python_files()
+        if not _TABLES.search(str(path)) and (lines := code_lines(path.read_text())) > CODE_LINES_MAX
+    }
+    assert long == {}
+
+
+def test_lines_of_code_leave_out_comments_blank_lines_and_docstrings():
+    text = '"""What.\n\nWhy."""\n\n# why\nX = 1\n\n\ndef f():\n    """Says."""\n    return (\n        X\n    )\n'
+    assert code_lines(text) == 5
+
+
+def test_no_file_has_a_name_that_says_nothing():
+    vague = [_shown(path) for path in python_files() if path.stem in _VAGUE or path.parent.name in _VAGUE]
+    assert vague == []
+
+
+def test_every_module_of_ours_says_what_it_is():
+    silent = [
+        _shown(path)
+        for path in python_files()
+        if path.relative_to(ROOT).parts[0] in _OURS
+        and path.read_text().strip()
+        and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        (
+            "a package registry",
+            r"https?://[a-z0-9.-]+/(simple|packages)/|\"resolved\": *\"https?://|index-url|extra-index",
+        ),
+        ("a path of this machine", r"(^|[^A-Za-z0-9_.])/(work|farm|root|home/[a-z]+)/"),
+        ("work left for nobody", r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b"),
+    ],
+)
+def test_no_file_names(what: str, pattern: str):
+    here = Path(__file__)
+    found = []
+    for path in project_files():
+        if path == here:
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        found += [f"{_shown(path)}:{n}" for n, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)]
+    assert found == [], what
+
+
+def test_no_recording_of_the_shared_material_was_copied_into_the_project():
+    copied = [_shown(path) for path in project_files() if path.suffix in {".dat", ".hea", ".xyz", ".atr"}]
+    assert copied == []
