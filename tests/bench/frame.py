@@ -1,7 +1,7 @@
 """Runs ours and its reference alternately, and says the ratio.
 
-Why interleaved: a shared machine is up to twice as fast in one minute as in the next, so a figure alone says little and a
-ratio of two runs side by side says much. The first pair only warms up. What is measured stands in the other files.
+Why interleaved: a shared machine is up to twice as fast in one minute as in the next, so a figure alone says little and
+a ratio of two runs side by side says much. The first pair only warms up. What is measured stands in the other files.
 """
 
 import statistics
@@ -29,7 +29,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """`value` and `reference` are medians in `unit`; `ratio` is the median of the pairs; `spread` least and most of ours."""
+    """`value` and `reference` are medians in `unit`, `ratio` that of the pairs, `spread` the least and most of ours."""
 
     name: str
     value: float
