@@ -1,0 +1,121 @@
+"""Runs the demo's processes and starts again what dies.
+
+Each part is a real process of its own, so that killing one is the real fault. A child that ends is started again
+after a short pause, well within the three seconds that DESIGN §5 promises, and its new pid is told to whoever keeps
+`demo.json`. The children end with us even when we are killed: the kernel is asked to tell them. Does not know what
+the children do.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+RESTART_PAUSE_S = 0.5
+STOP_S = 10.0
+LOG_BYTES_MAX = 8 * 1024 * 1024
+"""A log longer than this begins anew at the child's next start; the old one is kept once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to start one part: its name, its command, and where its output goes."""
+
+    name: str
+    argv: tuple[str, ...]
+    log_file: Path
+
+
+class Child:
+    """One part of the demo. `pid` is 0 while it does not run; `starts` counts how often it was started."""
+
+    def __init__(self, recipe: Recipe, changed: Callable[[], None]) -> None:
+        self.recipe = recipe
+        self.starts = 0
+        self.pid = 0
+        self._changed = changed
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Starts it, and starts it again each time it ends, until `stop`."""
+        while not self._stopping:
+            await self._start()
+            assert self._process is not None
+            await self._process.wait()
+            self.pid = 0
+            if not self._stopping:
+                await asyncio.sleep(RESTART_PAUSE_S)
+
+    async def _start(self) -> None:
+        log = self.recipe.log_file
+        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_suffix(".log.1"))
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *_ending_with_us(),
+                *self.recipe.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                # A Ctrl-C in the terminal is ours to turn into an orderly stop.
+                start_new_session=True,
+            )
+        finally:
+            os.close(descriptor)
+        self.pid = self._process.pid
+        self.starts += 1
+        self._changed()
+
+    async def stop(self) -> None:
+        """Asks it to end, then insists."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def _ending_with_us() -> tuple[str, ...]:
+    """util-linux's way to ask for a signal at our death; it replaces itself by the command, so the pid is the
+    child's."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
+
+
+class Children:
+    """All parts, started in the order they were added and stopped in the reverse one."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._children: list[tuple[Child, asyncio.Task[None]]] = []
+
+    def add(self, recipe: Recipe, tasks: asyncio.TaskGroup) -> Child:
+        child = Child(recipe, self._changed)
+        self._children.append((child, tasks.create_task(child.run(), name=f"child {recipe.name}")))
+        return child
+
+    def pid(self, name: str) -> int:
+        return next((child.pid for child, _ in self._children if child.recipe.name == name), 0)
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter([child for child, _ in self._children])
+
+    async def stop(self) -> None:
+        for child, task in reversed(self._children):
+            await child.stop()
+            task.cancel()

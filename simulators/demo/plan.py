@@ -1,0 +1,159 @@
+"""What one demo consists of: folders, ports, names and secrets, minted once and kept beside the data.
+
+Kept, because a demo is stopped and started again on the same stores: a second start must find the same gateway,
+tenant and vehicle, or what was buffered yesterday would belong to nobody. Ports are free ones unless given; a kept
+port that somebody else took meanwhile is replaced. Does not start anything (`children`) and writes no configuration
+(`configuration`).
+"""
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+PLAN_FILE = "plan.json"
+PORTS = ("mqtt", "agent_tcp", "auth", "api", "sandbox", "docs", "crew")
+
+
+class PlanUnusable(Exception):
+    """The state folder holds something that is not a demo of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenancy:
+    """One tenant with its people's and programs' credentials; the pages that use them come with the cloud's surface."""
+
+    tenant_id: str
+    organization_id: str
+    vehicle_id: str
+    admin_token: str
+    client_id: str
+    client_secret: str
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that two starts of one demo have in common. `ports` maps each name of `PORTS` to a loopback port."""
+
+    state_dir: Path
+    seed: int
+    gateway_id: str
+    encounter_id: str
+    first: Tenancy
+    second: Tenancy
+    gateway_mqtt_password: str
+    cloud_mqtt_password: str
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def file(self, *parts: str) -> Path:
+        return self.state_dir.joinpath(*parts)
+
+    def url(self, port: str, scheme: str = "http") -> str:
+        return f"{scheme}://127.0.0.1:{self.ports[port]}"
+
+
+def load_or_mint(state_dir: Path, *, seed: int, ports_given: dict[str, int]) -> Plan:
+    """The plan kept in `state_dir`, or a new one; written before it is returned. Raises `PlanUnusable`."""
+    state_dir = state_dir.resolve()
+    path = state_dir / PLAN_FILE
+    if path.exists():
+        plan = _load(path, state_dir)
+    else:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if any(state_dir.iterdir()):
+            raise PlanUnusable(f"{state_dir} is not empty and holds no demo; name another folder with --state")
+        plan = _mint(state_dir, seed)
+    plan = replace(plan, ports=_usable_ports(plan.ports, ports_given))
+    _save(path, plan)
+    return plan
+
+
+def _load(path: Path, state_dir: Path) -> Plan:
+    try:
+        raw = json.loads(path.read_text())
+        first, second = Tenancy(**raw.pop("first")), Tenancy(**raw.pop("second"))
+        return Plan(**{**raw, "state_dir": state_dir, "first": first, "second": second})
+    except (ValueError, TypeError, KeyError) as error:
+        raise PlanUnusable(
+            f"{path} is damaged or from another version; move {state_dir} away to begin a new demo"
+        ) from error
+
+
+def _save(path: Path, plan: Plan) -> None:
+    raw = {**asdict(plan), "state_dir": str(plan.state_dir)}
+    write_private(path, json.dumps(raw, indent=1))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replaces `path` in one step; readable by its owner only, since it may hold secrets."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _mint(state_dir: Path, seed: int) -> Plan:
+    return Plan(
+        state_dir=state_dir,
+        seed=seed,
+        gateway_id=f"gw_{secrets.token_hex(6)}",
+        encounter_id=f"enc_{secrets.token_hex(6)}",
+        first=_tenancy("demo"),
+        second=_tenancy("other"),
+        gateway_mqtt_password=secrets.token_urlsafe(24),
+        cloud_mqtt_password=secrets.token_urlsafe(24),
+    )
+
+
+def _tenancy(name: str) -> Tenancy:
+    mark = secrets.token_hex(4)
+    return Tenancy(
+        tenant_id=f"ten_{name}_{mark}",
+        organization_id=f"org_{name}_{mark}",
+        vehicle_id=f"veh_{name}_{mark}",
+        admin_token=secrets.token_urlsafe(32),
+        client_id=f"app_{name}_{mark}",
+        client_secret=secrets.token_urlsafe(32),
+        username=f"{name}@example.org",
+        password=secrets.token_urlsafe(16),
+    )
+
+
+def _usable_ports(kept: dict[str, int], given: dict[str, int]) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for name in PORTS:
+        if name in given:
+            ports[name] = given[name]
+        elif name in kept and _free(kept[name]):
+            ports[name] = kept[name]
+        else:
+            ports[name] = _free_port(set(ports.values()) | set(kept.values()))
+    return ports
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port(taken: set[int]) -> int:
+    # The kernel hands out a port that nobody has; asked again in the rare case that we have promised it already.
+    for _ in range(100):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
+    raise PlanUnusable("no free loopback port was found")
