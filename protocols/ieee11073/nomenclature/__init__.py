@@ -1,5 +1,7 @@
-"""The nomenclature of IEEE 11073-10101 as tables."""
+"""The nomenclature of IEEE 11073-10101 as tables: what a code is called, and which code a name stands for."""
 
 from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature.tables import UnknownName, all_terms, code_of, name_of, term_of
+from protocols.ieee11073.nomenclature.term import Term, UnknownTerm
 
-__all__ = ["Code"]
+__all__ = ["Code", "Term", "UnknownName", "UnknownTerm", "all_terms", "code_of", "name_of", "term_of"]

@@ -1,7 +1,8 @@
 """A code of the IEEE 11073-10101 nomenclature: a partition and a number.
 
 The pair is the identity that travels on the wire, in the buffer and in the cloud; names are looked up only for people
-and for JSON (`terms`). A code without a row keeps its number and flows on: no measurement is dropped for want of a name.
+and for JSON (`tables`). A code without a row keeps its number and flows on: no measurement is dropped for want of a
+name.
 """
 
 from typing import NamedTuple

@@ -1,0 +1,82 @@
+"""The time that the shell knows and the core is told: monotonic seconds, wall microseconds, and their boot.
+
+One object instead of calls to `time`, so that a test moves time by hand and never sleeps. Waiting belongs here for the
+same reason: a deadline of the core is a number on this clock, and only this clock knows when it has come.
+
+Does not judge whether the wall time is right; that is the work of `sessions/time_sync`.
+"""
+
+import asyncio
+import time
+import uuid
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Clock(Protocol):
+    """What the shell may ask about time. `boot_id` names the run of the machine that `monotonic_s` counts from."""
+
+    @property
+    def boot_id(self) -> str: ...
+
+    def monotonic_s(self) -> float:
+        """Seconds since an unknown start; never goes back within one boot."""
+
+    def wall_us(self) -> int:
+        """Microseconds since 1970 UTC as the machine believes; may jump."""
+
+    def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
+        """A block that ends with TimeoutError when `monotonic_s` reaches `deadline_s`; None: no deadline."""
+
+    async def sleep_until(self, deadline_s: float) -> None:
+        """Return when `monotonic_s` has reached `deadline_s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks of one boot."""
+
+    monotonic_s: float
+    wall_us: int
+    boot_id: str
+
+
+def instant_of(clock: Clock) -> Instant:
+    """Now, on both clocks."""
+    return Instant(clock.monotonic_s(), clock.wall_us(), clock.boot_id)
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def __init__(self) -> None:
+        self._boot_id = _boot_id()
+
+    @property
+    def boot_id(self) -> str:
+        return self._boot_id
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def wall_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def timeout_at(self, deadline_s: float | None) -> asyncio.Timeout:
+        # The loop has its own clock (uvloop counts whole milliseconds): the rest is carried over, not the time.
+        return asyncio.timeout(None if deadline_s is None else deadline_s - time.monotonic())
+
+    async def sleep_until(self, deadline_s: float) -> None:
+        await asyncio.sleep(max(0.0, deadline_s - time.monotonic()))
+
+
+def _boot_id() -> str:
+    """The kernel's boot id; where there is none, an id of this process, whose clock nobody else can compare with."""
+    try:
+        return _BOOT_ID_FILE.read_text(encoding="ascii").strip()
+    except OSError:
+        return str(uuid.uuid4())

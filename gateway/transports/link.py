@@ -1,0 +1,96 @@
+"""The seams of a link: an ordered stream of octets to one device, where links come from, and what runs over them.
+
+Everything that carries octets (TCP, a serial port, a pseudo-terminal, later BLE) is a `Link`, for the manager and for
+simulated agents alike, so that `pump` is written once. An association is typed here as the pump sees it: octets and
+time in, events and octets out.
+
+Does not decide when to connect again (the supervisor) nor what an event means (the session).
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+from gateway.transports.clock import Instant
+
+RECEIVE_BYTES_MAX = 65_536
+"""The most that one `receive` returns. The longest APDU is 64512 octets (20601 §3), so this holds one of them whole."""
+
+Direction = Literal["received", "sent"]
+
+Event: TypeAlias = object
+"""What an association reports."""
+
+
+class Link(Protocol):
+    """One connection to one device. `name` says which one, for logs: an address or a path, never patient data."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def receive(self) -> bytes:
+        """The next octets, at most RECEIVE_BYTES_MAX; b"" for ever when the link has ended, for whatever reason.
+
+        Safe to cancel: octets not returned are returned by the next call. One caller at a time.
+        """
+
+    async def send(self, data: bytes) -> None:
+        """Return when the octets are on their way, waiting while the peer does not take them.
+
+        Raises ConnectionError when the link has ended. A cancelled send may have sent a part: close the link then.
+        """
+
+    async def close(self) -> None:
+        """End the link; octets already taken by `send` still leave if the peer takes them soon. May be called again."""
+
+
+class LinkSource(Protocol):
+    """Where links come from: a listener that accepts, or a port that is opened again and again."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def accept(self) -> Link:
+        """The next link; waits, with bounded backoff, while there is none. Safe to cancel.
+
+        Raises OSError where waiting cannot help (an address that is taken) and ConnectionError after `close`.
+        """
+
+    async def close(self) -> None:
+        """Stop offering links. Links already handed out stay open."""
+
+
+class Association(Protocol):
+    """A conversation without I/O, manager or agent (protocols.ieee11073.association), as the pump drives it."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def deadline_s(self) -> float | None: ...
+
+    def receive(self, data: bytes, now_s: float) -> Sequence[Event]: ...
+
+    def expire(self, now_s: float) -> Sequence[Event]: ...
+
+    def to_send(self) -> bytes:
+        """The octets to write now; b"" when there are none. Each octet is handed out once."""
+
+    def delivered(self, event: Event) -> None:
+        """The event is durable: a confirmed report may be answered now. Nothing happens for other events."""
+
+    def refused(self, event: Event) -> None:
+        """The event could not be stored: a confirmed report is answered with RORJ resource-limitation."""
+
+
+Deliver: TypeAlias = Callable[[Sequence[Event], Instant], Awaitable[Sequence[bool]]]
+"""Takes all events of one receive; returns when they are durable, with one verdict an event, in order.
+
+True: durable. False: refused, the store cannot take it. An event that needs no storing is True.
+"""
+
+
+class Trace(Protocol):
+    """Sees every octet that crosses a link, both ways, in order."""
+
+    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+        """`at_s` is monotonic. Must be quick and must not raise: it stands between a device and its answer."""

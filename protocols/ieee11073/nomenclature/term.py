@@ -1,0 +1,75 @@
+"""What is known about one code of the nomenclature: its name, the kind of thing it names, how other systems say it.
+
+A row is flat and positional so that a table reads like the standard's and stays small in memory. A code without a row
+is an `UnknownTerm` with the same attributes, so that nobody who prints or maps a term needs a second path.
+"""
+
+from typing import NamedTuple
+
+from protocols.ieee11073.nomenclature.code import Code
+
+
+class Term(NamedTuple):
+    """One row. `number` is the code within `partition`.
+
+    `kind`: object, attr, action, notification, device, metric, event, unit, site or code. `units` are UCUM units, the
+    usual one first, separated by "|": those in which a metric is expressed, or the unit itself; "" where there is none
+    or it is not known. `loinc` is a LOINC code that means the same and `loinc_display` its name, "" where we know none.
+    """
+
+    ref_id: str
+    partition: int
+    number: int
+    kind: str
+    display: str
+    units: str = ""
+    loinc: str = ""
+    loinc_display: str = ""
+
+    @property
+    def code(self) -> Code:
+        return Code(self.partition, self.number)
+
+    @property
+    def ucum(self) -> str:
+        """The usual UCUM unit, "" where there is none."""
+        return self.units.partition("|")[0]
+
+
+class UnknownTerm(NamedTuple):
+    """A code without a row. Its name is its number, `partition:code`, which `code_of` reads back."""
+
+    partition: int
+    number: int
+
+    @property
+    def ref_id(self) -> str:
+        return f"{self.partition}:{self.number}"
+
+    @property
+    def code(self) -> Code:
+        return Code(self.partition, self.number)
+
+    @property
+    def kind(self) -> str:
+        return "unknown"
+
+    @property
+    def display(self) -> str:
+        return self.ref_id
+
+    @property
+    def units(self) -> str:
+        return ""
+
+    @property
+    def ucum(self) -> str:
+        return ""
+
+    @property
+    def loinc(self) -> str:
+        return ""
+
+    @property
+    def loinc_display(self) -> str:
+        return ""
