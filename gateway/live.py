@@ -1,0 +1,200 @@
+"""What is true right now, for people: the latest value of each channel, ten seconds of each waveform, each device's link.
+
+Fed only after the buffer's commit, so that nothing is on a screen that could still be lost. Bounded in every direction: the
+screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a device down: a
+subscriber that does not keep up loses its oldest updates and is told how many.
+
+Does not judge values or ages; the crew page shows both (DESIGN D18). Not for other tasks' threads: one event loop.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from protocols.observation import Channel, Observation
+from protocols.uplink.observations import DeviceRef
+
+WAVEFORM_S = 10.0
+"""Seconds of a waveform that a newly opened page can draw at once."""
+DEVICES_MAX = 32
+CHANNELS_MAX = 256
+"""Channels of one device that are shown; the buffer keeps all."""
+_UPDATES_MAX = 256
+"""Updates that wait for one subscriber: some seconds of the whole demo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveDevice:
+    """A device and its link as of now. `last_s` and `since_s` are monotonic seconds; `last_s` None: nothing yet."""
+
+    ref: DeviceRef
+    manufacturer: str = ""
+    link: str
+    connected: bool
+    since_s: float
+    last_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveValue:
+    """The latest observation of a channel. Its age is now minus `observation.received_s`."""
+
+    channel: Channel
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUpdate:
+    """One step: a device that came, went or delivered. `observations` are durable and in the order of delivery.
+
+    `lost` counts updates that this subscriber missed before this one. Wall µs = `wall_offset_us` + received_s × 1e6.
+    """
+
+    device: LiveDevice
+    observations: tuple[Observation, ...]
+    wall_offset_us: int
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWaveform:
+    """The last seconds of a channel: arrays in order, the octets as sent (`channel.array` says how to read them)."""
+
+    channel: Channel
+    arrays: tuple[Observation, ...]
+
+
+@dataclass(slots=True)
+class _Wave:
+    arrays: deque[Observation] = field(default_factory=deque)
+    octets: int = 0
+
+
+@dataclass(slots=True)
+class _Shown:
+    device: LiveDevice
+    wall_offset_us: int = 0
+    values: OrderedDict[int, LiveValue] = field(default_factory=OrderedDict)
+    waves: OrderedDict[int, _Wave] = field(default_factory=OrderedDict)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSnapshot:
+    """One device with everything that is known of it now."""
+
+    device: LiveDevice
+    wall_offset_us: int
+    values: tuple[LiveValue, ...]
+    waveforms: tuple[LiveWaveform, ...]
+
+
+class _Subscriber:
+    def __init__(self) -> None:
+        self.updates: deque[LiveUpdate] = deque()
+        self.lost = 0
+        self.wake = asyncio.Event()
+
+    def put(self, update: LiveUpdate) -> None:
+        if len(self.updates) >= _UPDATES_MAX:
+            self.updates.popleft()
+            self.lost += 1
+        self.updates.append(update)
+        self.wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[LiveUpdate]:
+        while True:
+            while self.updates:
+                update, lost = self.updates.popleft(), self.lost
+                self.lost = 0
+                yield replace(update, lost=lost) if lost else update
+            self.wake.clear()
+            await self.wake.wait()
+
+
+class LiveFeed:
+    """The present of this gateway's devices."""
+
+    def __init__(self) -> None:
+        self._shown: OrderedDict[str, _Shown] = OrderedDict()
+        self._subscribers: set[_Subscriber] = set()
+
+    def device(self, device: LiveDevice) -> None:
+        """A device came or went, or we learned its model. What it measured stays shown, with its age."""
+        shown = self._shown.get(device.ref.system_id)
+        if shown is None:
+            self._make_room()
+            self._shown[device.ref.system_id] = shown = _Shown(device)
+        shown.device = device
+        self._publish(LiveUpdate(device, (), shown.wall_offset_us))
+
+    def observed(self, device: LiveDevice, observations: Sequence[Observation], wall_offset_us: int) -> None:
+        """Durable observations of one device, in order."""
+        shown = self._shown.get(device.ref.system_id)
+        if shown is None:
+            self._make_room()
+            self._shown[device.ref.system_id] = shown = _Shown(device)
+        shown.device = device
+        shown.wall_offset_us = wall_offset_us
+        for observation in observations:
+            handle = observation.channel.handle
+            if observation.samples is None:
+                if handle in shown.values or len(shown.values) < CHANNELS_MAX:
+                    shown.values[handle] = LiveValue(observation.channel, observation)
+            elif handle in shown.waves or len(shown.waves) < CHANNELS_MAX:
+                _extend(shown.waves.setdefault(handle, _Wave()), observation)
+        if self._subscribers:
+            self._publish(LiveUpdate(device, tuple(observations), wall_offset_us))
+
+    def snapshot(self) -> list[LiveSnapshot]:
+        """Everything that is shown now, devices in the order in which they came."""
+        return [
+            LiveSnapshot(
+                shown.device,
+                shown.wall_offset_us,
+                tuple(shown.values.values()),
+                tuple(
+                    LiveWaveform(wave.arrays[-1].channel, tuple(wave.arrays))
+                    for wave in shown.waves.values()
+                    if wave.arrays
+                ),
+            )
+            for shown in self._shown.values()
+        ]
+
+    @contextmanager
+    def subscribe(self) -> Iterator[AsyncIterator[LiveUpdate]]:
+        """`with feed.subscribe() as updates: async for update in updates: …`; endless, drop-oldest, from now on."""
+        subscriber = _Subscriber()
+        self._subscribers.add(subscriber)
+        try:
+            yield aiter(subscriber)
+        finally:
+            self._subscribers.discard(subscriber)
+
+    def _publish(self, update: LiveUpdate) -> None:
+        for subscriber in self._subscribers:
+            subscriber.put(update)
+
+    def _make_room(self) -> None:
+        while len(self._shown) >= DEVICES_MAX:
+            gone = next((name for name, shown in self._shown.items() if not shown.device.connected), None)
+            del self._shown[gone if gone is not None else next(iter(self._shown))]
+
+
+def _extend(wave: _Wave, observation: Observation) -> None:
+    """Append an array and drop what is older than the window. A new channel (new configuration) starts a new picture."""
+    if wave.arrays and wave.arrays[-1].channel is not observation.channel:
+        wave.arrays.clear()
+        wave.octets = 0
+    array, samples = observation.channel.array, observation.samples
+    assert samples is not None
+    wave.arrays.append(observation)
+    wave.octets += len(samples)
+    period_s = array.period_s if array else 0.0
+    octets_s = array.format.octets / period_s if array and period_s > 0 else len(samples)
+    octets_max = max(len(samples), round(octets_s * WAVEFORM_S))
+    while wave.octets > octets_max:
+        oldest = wave.arrays.popleft().samples
+        wave.octets -= len(oldest or b"")

@@ -1,0 +1,258 @@
+"""The gateway's settings: one TOML file, read once, checked whole, then plain values.
+
+Why a file and no environment: an ambulance is configured by an operator who edits `/etc/argus/gateway.toml` once, and a value
+that comes from somewhere else cannot be found in the vehicle. Strict, because a number in quotes is a mistake and not a
+number; closed, because a misspelt key that is ignored is a setting that silently does not hold. A mistake names the file,
+the line, the field and what to write instead. Relative paths are relative to the file, so that a state can be moved whole.
+
+Secrets are never in this file: it names files that hold them. Whether those can be read is for `doctor` and for the parts.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+
+_FILE_BYTES_MAX = 262_144
+"""A settings file of a vehicle has two kilobytes; a larger one is the wrong file."""
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text is the diagnosis: file, line, field and what to write."""
+
+
+class Address(NamedTuple):
+    """Where to listen: a host name or address, and a port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):(\d{1,5})", value) if isinstance(value, str) else None
+    if found is None or int(found[3]) > 65_535:
+        raise ValueError('write "HOST:PORT", for instance "127.0.0.1:6024" or "[::1]:6024"')
+    return Address(found[1] or found[2], int(found[3]))
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError('write a path in quotes, for instance "/var/lib/argus"')
+    folder = info.context["folder"] if info.context else Path()
+    return Path(folder, Path(value).expanduser())
+
+
+def _broker_url(value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.username or parts.path:
+        raise ValueError(
+            'write "mqtt://HOST:PORT" or, with TLS, "mqtts://HOST:PORT"; user name and password have their own keys'
+        )
+    return str(value)
+
+
+Listen = Annotated[Address, BeforeValidator(_address)]
+FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
+BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class GatewaySection(_Section):
+    """`[gateway]`: who this gateway is and where it keeps what it must not lose."""
+
+    id: Identifier
+    """The name under which the cloud registered this gateway (`argus-cloud gateways add --id`)."""
+    tenant: Identifier
+    """The tenant that owns the vehicle, as the cloud names it (`ten_…`)."""
+    vehicle: Identifier
+    """The vehicle, as the cloud names it (`veh_…`)."""
+    state_dir: FilePath
+    """Folder of the store, the keys and the control socket. Made by `provision`, mode 0700. On the vehicle's own disk."""
+
+
+class MqttSection(_Section):
+    """`[mqtt]`: the way to the cloud. Without this section the gateway buffers and never sends."""
+
+    url: BrokerUrl
+    """`mqtt://HOST:PORT` (1883 when no port is given) or `mqtts://HOST:PORT` (8883)."""
+    username: str | None = Field(default=None, min_length=1, max_length=256)
+    """Broker user. None: the broker takes the identity from the client certificate."""
+    password_file: FilePath | None = None
+    """File whose first line is the broker password."""
+    ca_file: FilePath | None = None
+    """PEM of the authority that signed the broker's certificate. None: the system's authorities. Only with `mqtts`."""
+    cert_file: FilePath | None = None
+    """PEM client certificate; only together with `key_file`."""
+    key_file: FilePath | None = None
+    """PEM private key of `cert_file`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "MqttSection":
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("give cert_file and key_file together, or neither")
+        if not self.url.startswith("mqtts:") and (self.ca_file or self.cert_file):
+            raise ValueError('ca_file and cert_file need TLS: write url = "mqtts://HOST:PORT"')
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs a username")
+        return self
+
+
+class SerialSection(_Section):
+    """`[[serial]]`: one serial port with a device behind it; repeat the section for each port."""
+
+    path: FilePath
+    """The port, best by a name that does not change: `/dev/serial/by-id/…`. It may be absent; the gateway waits for it."""
+    framing: Literal["raw", "hdlc"] = "raw"
+    """`raw`: APDUs follow each other. `hdlc`: flag, escape and CRC-16 around each, for RS-232 that loses octets."""
+    baud: int = Field(default=115_200, ge=1_200, le=4_000_000)
+    """Bits a second; 8 data bits, no parity, one stop bit. Ignored by pseudo-terminals."""
+
+
+class TcpSection(_Section):
+    """`[tcp]`: a listener for devices that bring 11073-20601 over TCP. Without this section there is none."""
+
+    listen: Listen
+    """HOST:PORT. Devices are not authenticated, so listen on the vehicle's own network only."""
+    sessions_max: int = Field(default=16, ge=1, le=256)
+    """Connections at one time; a further one takes the place of one that never associated, or is closed."""
+
+
+class CrewSection(_Section):
+    """`[crew]`: the page for the crew's tablet. Without this section there is none."""
+
+    listen: Listen
+    """HOST:PORT of the page."""
+    pin_file: FilePath | None = None
+    """File with the six-digit PIN. None: `crew.pin` in the state_dir, made by `provision`."""
+
+
+class BufferSection(_Section):
+    """`[buffer]`: how much the gateway keeps, and for how long."""
+
+    retention_h: int = Field(default=72, ge=1, le=8_760)
+    """Hours that acknowledged rows are kept, so that a restored cloud can ask for them again."""
+    disk_budget_mb: int = Field(default=4_096, ge=32, le=1_048_576)
+    """Megabytes for the store; beyond it waveforms are dropped first (with a gap record), then old numerics, never events."""
+    witness_file: FilePath | None = None
+    """For tests: a file that gets the line `epoch lane sequence`, flushed to disk, after each commit."""
+
+
+class LogSection(_Section):
+    """`[log]`: JSON lines on standard error. They never carry patient data."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is written."""
+
+
+class Settings(_Section):
+    """The whole file. Only `[gateway]` is required."""
+
+    gateway: GatewaySection
+    mqtt: MqttSection | None = None
+    serial: tuple[SerialSection, ...] = Field(default=(), max_length=32, strict=False)
+    tcp: TcpSection | None = None
+    crew: CrewSection | None = None
+    buffer: BufferSection = BufferSection()
+    log: LogSection = LogSection()
+    ble_backend: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    """The BLE stack as `module:Class`. None: no BLE. The name is loaded when the gateway starts, not here."""
+
+    @model_validator(mode="after")
+    def _one_link_a_port(self) -> "Settings":
+        paths = [port.path for port in self.serial]
+        if len(set(paths)) != len(paths):
+            raise ValueError("two [[serial]] sections name the same path; a port has one reader")
+        return self
+
+    @property
+    def store_path(self) -> Path:
+        return self.gateway.state_dir / "store.db"
+
+    @property
+    def identity_dir(self) -> Path:
+        return self.gateway.state_dir / "identity"
+
+    @property
+    def control_path(self) -> Path:
+        return self.gateway.state_dir / "control.sock"
+
+    @property
+    def pin_path(self) -> Path:
+        named = self.crew.pin_file if self.crew else None
+        return named or self.gateway.state_dir / "crew.pin"
+
+
+def load(path: Path) -> Settings:
+    """Read and check a settings file. Raises `SettingsError` with one sentence a mistake, and nothing else."""
+    try:
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist: name the gateway's settings file with --config") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}): run as the gateway's user") from None
+    if len(octets) > _FILE_BYTES_MAX:
+        raise SettingsError(f"{path} has {len(octets)} octets and is no settings file: name the right one with --config")
+    try:
+        text = octets.decode()
+        document = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8 text: save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    try:
+        return Settings.model_validate(document, context={"folder": path.resolve().parent})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(path, text, dict(each)) for each in error.errors())) from None
+
+
+def _sentence(path: Path, text: str, error: dict[str, Any]) -> str:
+    """One mistake: where it is and what to write. The value itself is left out: it may be a secret in the wrong place."""
+    field = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"]) or "the file"
+    line = _line_of(text, error["loc"])
+    where = f"{path}, line {line}, {field}" if line else f"{path}, {field}"
+    match error["type"]:
+        case "missing":
+            return f"{where}: is missing; add it (systemd/gateway.toml shows every setting)"
+        case "extra_forbidden":
+            return f"{where}: no such setting; remove it or correct its name (systemd/gateway.toml shows every setting)"
+        case "value_error":
+            return f"{where}: {error['ctx']['error']}"
+        case "string_pattern_mismatch" if field == "ble_backend":
+            return f'{where}: write "module:Class", for instance "gateway.transports.ble:BluezBackend"'
+        case "string_pattern_mismatch":
+            return f"{where}: write 1 to 64 letters, digits, _ or -"
+        case _:
+            message = str(error["msg"])
+            return f"{where}: {message[:1].lower()}{message[1:]}"
+
+
+def _line_of(text: str, location: tuple[str | int, ...]) -> int | None:
+    """The line of the deepest part of `location` that the file has: its key, else its table's header."""
+    names = [part for part in location if isinstance(part, str)]
+    nth = next((part for part in location if isinstance(part, int)), 0)
+    if not names:
+        return None
+    table, seen, header_line = "", {"": 1}, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?", line):
+            table = header[1]
+            seen[table] = seen.get(table, 0) + 1
+            if table == names[0] and seen[table] == nth + 1:
+                header_line = number
+        elif key := re.match(r"\s*([\w-]+)\s*=", line):
+            inside = names[0] == table and seen[table] == nth + 1 and names[1:2] == [key[1]]
+            if inside or (not table and names == [key[1]]):
+                return number
+    return header_line
