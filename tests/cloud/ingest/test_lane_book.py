@@ -1,0 +1,155 @@
+"""One batch, given what the cloud holds of its lane: stored, ahead, a duplicate, a conflict, or a gap that fills
+holes."""
+
+import random
+
+import pytest
+
+from cloud.custody.links import ChainedBatch, LinkState
+from cloud.ingest.lane_book import HOLES_MAX, LaneBook
+from cloud.ingest.marks import LaneMarks
+from cloud.ingest.verdicts import Ahead, Conflict, Duplicate, LaneVerdict, Scattered, Stored
+from tests.builders.ingest_chain import GENESIS, batch, batches, gap, hash_of
+
+
+def book_with(*held: ChainedBatch) -> LaneBook:
+    """A book in which these batches have been judged already."""
+    book = LaneBook(LaneMarks(), GENESIS)
+    for one in held:
+        book.judge(one)
+    return book
+
+
+def link_of(verdict: LaneVerdict) -> LinkState:
+    assert isinstance(verdict, Stored | Ahead)
+    return verdict.entry.link
+
+
+def test_the_first_batch_links_to_the_genesis_of_its_lane():
+    book = book_with()
+    assert link_of(book.judge(batch(1))) is LinkState.LINKED
+    assert book.marks == LaneMarks(1)
+
+
+def test_batches_in_order_are_stored_and_linked():
+    book = book_with(*batches(range(1, 5)))
+    verdict = book.judge(batch(5))
+    assert isinstance(verdict, Stored)
+    assert (verdict.entry.link, verdict.entry.fills, book.marks.through) == (LinkState.LINKED, ((5, 5),), 5)
+
+
+def test_a_batch_that_comes_early_is_stored_and_names_what_is_missing():
+    book = book_with(*batches(range(1, 4)))
+    verdict = book.judge(batch(7))
+    assert isinstance(verdict, Ahead)
+    assert (verdict.entry.link, verdict.missing, book.marks.through) == (LinkState.PENDING, ((4, 6),), 3)
+
+
+def test_a_pending_link_is_judged_when_the_predecessor_arrives():
+    book = book_with(*batches([1, 2, 4]))
+    verdict = book.judge(batch(3))
+    assert isinstance(verdict, Stored)
+    assert verdict.entry.resolved == ((4, False, LinkState.LINKED),)
+    assert book.marks.through == 4
+
+
+def test_a_pending_link_turns_out_broken_when_the_predecessor_is_another():
+    book = book_with(*batches([1, 2]), batch(4, after=hash_of(3, "other")))
+    verdict = book.judge(batch(3))
+    assert isinstance(verdict, Stored)
+    assert (verdict.entry.link, verdict.entry.resolved) == (LinkState.LINKED, ((4, False, LinkState.BROKEN),))
+
+
+def test_a_batch_of_another_history_has_a_broken_link_and_is_kept():
+    book = book_with(*batches([1, 2]))
+    assert link_of(book.judge(batch(3, after=hash_of(2, "other")))) is LinkState.BROKEN
+    assert book.marks.through == 3
+
+
+def test_a_first_batch_that_does_not_follow_the_genesis_is_broken():
+    assert link_of(book_with().judge(batch(1, after=hash_of(9)))) is LinkState.BROKEN
+
+
+def test_the_same_batch_again_is_a_duplicate():
+    book = book_with(*batches([1, 2, 4]))
+    assert [book.judge(batch(sequence)) for sequence in (1, 2, 4)] == [Duplicate()] * 3
+    assert book.marks.missing() == ((3, 3),)
+
+
+def test_another_batch_with_a_held_sequence_is_a_conflict_and_changes_nothing():
+    book = book_with(*batches([1, 2]))
+    before = book.marks
+    assert book.judge(batch(2, history="rival")) == Conflict(hash_of(2))
+    assert book.marks == before
+
+
+def test_a_gap_fills_only_what_is_lacking_and_the_chain_goes_on_behind_it():
+    book = book_with(*batches([1, 2, 4]))
+    verdict = book.judge(gap(2, 6))
+    assert isinstance(verdict, Stored)
+    assert (verdict.entry.link, verdict.entry.fills) == (LinkState.LINKED, ((3, 3), (5, 6)))
+    assert link_of(book.judge(batch(7))) is LinkState.LINKED
+    assert book.marks == LaneMarks(7)
+
+
+def test_a_wider_gap_is_no_conflict_and_one_over_held_ground_is_a_duplicate():
+    book = book_with(batch(1), gap(2, 4))
+    wider = book.judge(gap(2, 6))
+    assert isinstance(wider, Stored)
+    assert wider.entry.fills == ((5, 6),)
+    assert book.judge(gap(2, 5)) == Duplicate()
+
+
+def test_a_late_batch_is_welcome_inside_a_gap():
+    book = book_with(batch(1), gap(2, 4))
+    verdict = book.judge(batch(2))
+    assert isinstance(verdict, Stored)
+    assert (verdict.entry.link, verdict.entry.fills) == (LinkState.LINKED, ((2, 2),))
+    assert book.judge(batch(2)) == Duplicate()
+
+
+def test_a_gap_ahead_is_pending_until_what_is_before_it_arrives():
+    book = book_with(batch(1))
+    assert link_of(book.judge(gap(3, 5))) is LinkState.PENDING
+    verdict = book.judge(batch(2))
+    assert isinstance(verdict, Stored)
+    assert verdict.entry.resolved == ((3, True, LinkState.LINKED),)
+    assert book.marks.through == 5
+
+
+@pytest.mark.parametrize("held", [4, 6])
+def test_a_gap_that_speaks_of_another_history_than_the_batches_inside_it_is_broken(held: int):
+    book = book_with(*batches([1, 2, 3, held], history=""))
+    assert link_of(book.judge(gap(4, 6, history="rival"))) is LinkState.BROKEN
+
+
+def test_a_gap_from_the_very_start_lets_an_empty_cloud_catch_up():
+    book = book_with()
+    assert link_of(book.judge(gap(1, 499))) is LinkState.LINKED
+    assert link_of(book.judge(batch(500))) is LinkState.LINKED
+    assert book.marks == LaneMarks(500)
+
+
+def test_a_lane_that_is_scattered_beyond_the_limit_takes_no_new_holes_but_still_fills_them():
+    book = book_with(*batches(range(2, 2 * HOLES_MAX + 1, 2)))
+    refused = book.judge(batch(2 * HOLES_MAX + 2))
+    assert isinstance(refused, Scattered)
+    assert refused.missing[0] == (1, 1)
+    assert isinstance(book.judge(batch(1)), Stored)
+    assert isinstance(book.judge(batch(2 * HOLES_MAX + 2)), Ahead)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_order_of_arrival_with_repeats_ends_in_one_linked_chain(seed: int):
+    arrivals = batches(range(1, 60)) * 2
+    random.Random(seed).shuffle(arrivals)
+    book, links = book_with(), dict[int, LinkState]()
+    stored = 0
+    for arrival in arrivals:
+        verdict = book.judge(arrival)
+        if isinstance(verdict, Stored | Ahead):
+            stored += 1
+            links[arrival.sequence] = verdict.entry.link
+            links.update({sequence: link for sequence, _, link in verdict.entry.resolved})
+    assert (stored, book.marks) == (59, LaneMarks(59))
+    assert set(links.values()) == {LinkState.LINKED}
