@@ -1,0 +1,209 @@
+"""Links over TCP: a listener that devices connect to, and a client for simulated agents and for gateways of devices.
+
+A vehicle's network loses peers without a word, so every connection has keepalive probes and a limit on unanswered octets:
+a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because an answer to a
+confirmed report must not wait for company.
+
+There is no authentication here: the listener belongs on the vehicle's own network or on loopback (settings say where).
+"""
+
+import asyncio
+import contextlib
+import socket
+from typing import cast
+
+import structlog
+
+from gateway.transports.inbox import Inbox
+from gateway.transports.link import Link
+
+log = structlog.get_logger(__name__)
+
+WAITING_MAX = 16
+"""Connections that nobody has accepted yet. More are closed at once: a vehicle has a handful of devices."""
+
+KEEPALIVE_IDLE_S = 10
+KEEPALIVE_INTERVAL_S = 5
+KEEPALIVE_PROBES = 3
+UNANSWERED_MS_MAX = 25_000
+"""Equal to idle + interval × probes, so that both ways of noticing a dead peer agree."""
+
+CLOSE_FLUSH_S = 1.0
+"""How long `close` waits for the last octets (an abort, a release) to leave; then the connection is cut."""
+
+
+class TcpLink(asyncio.Protocol):
+    """A `Link` over one connected stream socket."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self._transport: asyncio.Transport | None = None
+        self._inbox = Inbox(self._pause_reading, self._resume_reading)
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def receive(self) -> bytes:
+        return await self._inbox.take()
+
+    async def send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or self._lost.done() or transport.is_closing():
+            raise ConnectionResetError(f"{self.name} has ended")
+        if data:
+            transport.write(data)
+        await self._writable.wait()
+        if self._lost.done():
+            raise ConnectionResetError(f"{self.name} has ended")
+
+    async def close(self) -> None:
+        if self._transport is None:
+            return
+        self._inbox.end()
+        self._transport.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_FLUSH_S):
+                    await asyncio.shield(self._lost)
+        finally:
+            self._transport.abort()
+
+    # asyncio.Protocol, called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if not self.name:
+            self.name = f"tcp:{_printed(transport.get_extra_info('peername'))}"
+        _tune(transport.get_extra_info("socket"))
+
+    def data_received(self, data: bytes) -> None:
+        self._inbox.put(data)
+
+    def eof_received(self) -> bool:
+        # Keep our half open: the answer to the last report may still be wanted by a peer that has finished sending.
+        self._inbox.end()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inbox.end()
+        self._writable.set()
+        if not self._lost.done():
+            self._lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+class TcpListener:
+    """A `LinkSource`: each connection is a link. Port 0 takes a free one; `address` says which."""
+
+    def __init__(self, host: str, port: int, *, waiting_max: int = WAITING_MAX) -> None:
+        self._host = host
+        self._port = port
+        self._waiting_max = waiting_max
+        self._waiting: asyncio.Queue[TcpLink | None] = asyncio.Queue()
+        self._server: asyncio.Server | None = None
+        self._closed = False
+        self.refused = 0
+        """Connections closed because `waiting_max` were waiting already."""
+
+    @property
+    def name(self) -> str:
+        return f"tcp:{self._host}:{self._port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens; the port is known once `start` has returned."""
+        return self._host, self._port
+
+    async def start(self) -> None:
+        """Bind and listen; OSError where the address is taken or not ours. `accept` does it when nobody did."""
+        if self._server is None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(
+                lambda: _Accepted(self), self._host, self._port, backlog=self._waiting_max, reuse_address=True
+            )
+            self._port = self._server.sockets[0].getsockname()[1]
+            log.info("tcp.listening", address=self.name)
+
+    async def accept(self) -> Link:
+        if self._closed:
+            raise ConnectionAbortedError(f"{self.name} is closed")
+        await self.start()
+        link = await self._waiting.get()
+        if link is None:
+            self._waiting.put_nowait(None)  # whoever else waits must wake as well
+            raise ConnectionAbortedError(f"{self.name} is closed")
+        return link
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+        while not self._waiting.empty():
+            link = self._waiting.get_nowait()
+            if link is not None:
+                await link.close()
+        self._waiting.put_nowait(None)
+
+    def offer(self, link: TcpLink) -> bool:
+        """Queue a new connection; False when too many wait already."""
+        if self._closed or self._waiting.qsize() >= self._waiting_max:
+            self.refused += 1
+            log.warning("tcp.connection_refused", address=self.name, waiting=self._waiting.qsize())
+            return False
+        self._waiting.put_nowait(link)
+        return True
+
+
+class _Accepted(TcpLink):
+    """A connection that came to a listener."""
+
+    def __init__(self, listener: TcpListener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not self._listener.offer(self):
+            cast(asyncio.Transport, transport).abort()
+
+
+async def connect_tcp(host: str, port: int, *, timeout_s: float = 10.0) -> Link:
+    """A link to a listener; OSError (TimeoutError among them) when there is none within `timeout_s`."""
+    async with asyncio.timeout(timeout_s):
+        _, link = await asyncio.get_running_loop().create_connection(TcpLink, host, port)
+    return link
+
+
+def _tune(connection: socket.socket | None) -> None:
+    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Linux names; elsewhere the kernel's own times have to do.
+    for option, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
+        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_S),
+        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+        ("TCP_USER_TIMEOUT", UNANSWERED_MS_MAX),
+    ):
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def _printed(peername: object) -> str:
+    return f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else str(peername or "peer")
