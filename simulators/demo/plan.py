@@ -105,19 +105,19 @@ def _mint(state_dir: Path, seed: int) -> Plan:
         seed=seed,
         gateway_id=f"gw_{secrets.token_hex(6)}",
         encounter_id=f"enc_{secrets.token_hex(6)}",
-        first=_tenancy("demo"),
-        second=_tenancy("other"),
+        first=_tenancy("demo", "AMB-42"),
+        second=_tenancy("other", "AMB-7"),
         gateway_mqtt_password=secrets.token_urlsafe(24),
         cloud_mqtt_password=secrets.token_urlsafe(24),
     )
 
 
-def _tenancy(name: str) -> Tenancy:
+def _tenancy(name: str, vehicle_id: str) -> Tenancy:
     mark = secrets.token_hex(4)
     return Tenancy(
-        tenant_id=f"ten_{name}_{mark}",
+        tenant_id=f"tnt_{name}_{mark}",
         organization_id=f"org_{name}_{mark}",
-        vehicle_id=f"veh_{name}_{mark}",
+        vehicle_id=vehicle_id,
         admin_token=secrets.token_urlsafe(32),
         client_id=f"app_{name}_{mark}",
         client_secret=secrets.token_urlsafe(32),

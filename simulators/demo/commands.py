@@ -1,0 +1,38 @@
+"""Runs one of our own command-line programs to its end, as an operator would.
+
+The demo sets itself up through `argus-gateway` and `argus-cloud` and nothing else, so that what a newcomer sees work
+is what an operator types. A command that fails ends the demo's start with the command's own sentence.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+COMMAND_S = 60.0
+
+
+class CommandFailed(Exception):
+    """A command ended with an error; the text is what it said."""
+
+
+def program(name: str) -> str:
+    """The console script that was installed beside the one that runs now."""
+    return str(Path(sys.executable).with_name(name))
+
+
+async def ask(*argv: str) -> str:
+    """What the command printed on standard output. Raises `CommandFailed`."""
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(COMMAND_S):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise CommandFailed(f"{Path(argv[0]).name} {argv[-1]} did not end within {COMMAND_S:.0f} s") from None
+    if process.returncode != 0:
+        said = err.decode(errors="replace").strip() or out.decode(errors="replace").strip()
+        raise CommandFailed(f"{Path(argv[0]).name} {' '.join(argv[1:])}: {said}")
+    return out.decode()

@@ -1,0 +1,89 @@
+"""Writes the settings files that the demo's gateway and cloud run with, as an operator would write them.
+
+The parts read nothing else: whoever wants to question a running demo uses the same two files (`gateway_config` and
+`cloud_config` of `demo.json`). Secrets stay in files of their own, mode 0600, which the settings name.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.demo.broker import CLOUD_USER
+from simulators.demo.plan import Plan, write_private
+
+SERIAL_DEVICES = ("defibrillator", "monitor")
+"""The devices on serial ports; each port is a pseudo-terminal that the devices' process keeps under this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the user may choose beside the plan. `database_url` None: SQLite in the state folder."""
+
+    database_url: str | None = None
+    allow_callback: tuple[str, ...] = ()
+    known_configurations: bool = True
+
+
+def database_url(plan: Plan, choices: Choices) -> str:
+    return choices.database_url or f"sqlite:///{plan.file('cloud.sqlite')}"
+
+
+def serial_port(plan: Plan, device: str) -> Path:
+    return plan.file("ports", device)
+
+
+def write_gateway_settings(plan: Plan, choices: Choices) -> Path:
+    password_file = plan.file("gateway-mqtt-password")
+    write_private(password_file, plan.gateway_mqtt_password + "\n")
+    ports = "".join(
+        f'\n[[serial]]\npath = "{serial_port(plan, device)}"\nframing = "hdlc"\n' for device in SERIAL_DEVICES
+    )
+    path = plan.file("gateway.toml")
+    write_private(
+        path,
+        f"""[gateway]
+id = "{plan.gateway_id}"
+tenant = "{plan.first.tenant_id}"
+vehicle = "{plan.first.vehicle_id}"
+state_dir = "{plan.file("gateway")}"
+
+[mqtt]
+url = "{plan.url("mqtt", "mqtt")}"
+username = "{plan.gateway_id}"
+password_file = "{password_file}"
+
+[tcp]
+listen = "127.0.0.1:{plan.ports["agent_tcp"]}"
+
+[crew]
+listen = "127.0.0.1:{plan.ports["crew"]}"
+
+[buffer]
+witness_file = "{plan.file("witness", "commits")}"
+
+[devices]
+known_configurations = {str(choices.known_configurations).lower()}
+{ports}""",
+    )
+    return path
+
+
+def write_cloud_settings(plan: Plan, choices: Choices) -> Path:
+    password_file = plan.file("cloud-mqtt-password")
+    write_private(password_file, plan.cloud_mqtt_password + "\n")
+    hosts = "".join(
+        f'\n[hosts.{host}]\nlisten = "127.0.0.1:{plan.ports[host]}"\npublic_url = "{plan.url(host)}"\n'
+        for host in ("auth", "api", "sandbox", "docs")
+    )
+    path = plan.file("cloud.toml")
+    write_private(
+        path,
+        f"""database_url = "{database_url(plan, choices)}"
+objects_dir = "{plan.file("objects")}"
+
+[mqtt]
+url = "{plan.url("mqtt", "mqtt")}"
+username = "{CLOUD_USER}"
+password_file = "{password_file}"
+{hosts}""",
+    )
+    return path

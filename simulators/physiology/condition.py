@@ -1,0 +1,79 @@
+"""What is wrong with the patient, and what is being done: the numbers that a scenario turns.
+
+Everything else follows from the coupling of heart, lungs, circulation and temperature; a scenario never sets a blood
+pressure or a saturation, it sets a blood loss or a shunt and the vitals answer. Ranges are those of an adult.
+"""
+
+from dataclasses import dataclass, field, fields
+from enum import Enum
+
+
+class Rhythm(Enum):
+    """What the heart's electrical system does."""
+
+    SINUS = "sinus"
+    VENTRICULAR_FIBRILLATION = "ventricular fibrillation"
+    ASYSTOLE = "asystole"
+
+
+@dataclass(slots=True)
+class Condition:
+    """The knobs of a patient; each may be ramped. Defaults are a resting healthy adult."""
+
+    sinus_rate_bpm: float = 70.0
+    """What the sinus node would do without the baroreflex."""
+    contractility: float = 1.0
+    """Factor on stroke volume."""
+    blood_volume: float = 1.0
+    """Fraction of normal; 0.7 is a severe haemorrhage."""
+    resistance: float = 1.0
+    """Factor on systemic vascular resistance, before the baroreflex."""
+    pressure_set_mmhg: float = 92.0
+    """The mean arterial pressure that the baroreflex defends."""
+    breathing_drive: float = 1.0
+    """Factor on the rate of spontaneous breathing; 0 is apnoea."""
+    ventilation_per_min: float = 0.0
+    """Breaths a minute given by bag or ventilator; used where it is higher than the patient's own."""
+    oxygen_fraction: float = 0.21
+    """FiO2."""
+    shunt: float = 0.04
+    """Fraction of the blood flow that passes the lungs without oxygen."""
+    metabolism: float = 1.0
+    """Factor on oxygen use and CO2 production."""
+    temperature_set_c: float = 36.8
+    """Where core temperature drifts to."""
+    st_elevation_mv: float = 0.0
+    """Injury current of the inferior and lateral wall, at its largest lead."""
+
+
+CONDITION_NAMES = frozenset(field.name for field in fields(Condition))
+
+
+@dataclass(slots=True)
+class Treatment:
+    """What the crew is doing now, as a defibrillator measures it."""
+
+    compressions_per_min: float = 0.0
+    compression_depth_mm: float = 0.0
+    pacing_per_min: float = 0.0
+    pacing_current_ma: float = 0.0
+    shocks: list["ShockGiven"] = field(default_factory=list)
+    pads_impedance_ohm: float = 78.0
+
+    @property
+    def compressing(self) -> bool:
+        return self.compressions_per_min > 0
+
+    @property
+    def pacing(self) -> bool:
+        return self.pacing_per_min > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShockGiven:
+    """One shock: when (patient time), what went in and through what."""
+
+    at_s: float
+    number: int
+    energy_j: float
+    impedance_ohm: float

@@ -1,0 +1,181 @@
+"""One patient: heart, lungs, circulation and temperature, moved together along a scenario.
+
+Everything is a function of the seed, the scenario and the time: `advance_to` may be called in any steps, by several devices
+that share the patient, and the samples are the same. Time is patient seconds from 0 and only moves forward; whoever owns a
+clock maps it. Cheap on purpose (plain Python, one vector and one projection a sample), because a vehicle of devices runs
+beside the gateway on the same two cores.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from simulators.physiology.circulation import STEP_HZ, Circulation
+from simulators.physiology.condition import Condition, Rhythm, ShockGiven, Treatment
+from simulators.physiology.ecg import LEADS, project
+from simulators.physiology.heart import ECG_HZ, Heart
+from simulators.physiology.lungs import Lungs
+from simulators.physiology.temperature import Temperature
+from simulators.physiology.track import Track
+from simulators.scenarios.timeline import Become, Compress, Pace, Row, Scenario, Shock, Turn
+
+_STEP_S = 1 / STEP_HZ
+_ECG_PER_STEP = ECG_HZ // STEP_HZ
+_SHOCKS_KEPT = 64
+"""A scenario has a handful; the bound is for one that repeats for days."""
+
+ECG_GAIN_PER_MV = 200
+PLETH_GAIN = 10_000
+CO2_GAIN_PER_MMHG = 100
+PRESSURE_GAIN_PER_MMHG = 20
+RESPIRATION_GAIN_PER_OHM = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """What a monitor would show now. None: there is nothing to measure (no pulse, no countable rhythm, no breath)."""
+
+    heart_rate_bpm: float | None
+    pulse_rate_bpm: float | None
+    systolic_mmhg: float
+    diastolic_mmhg: float
+    mean_mmhg: float
+    pulse_found: bool
+    spo2_percent: float | None
+    perfusion_percent: float
+    end_tidal_co2_mmhg: float | None
+    respiration_per_min: float
+    temperature_c: float
+
+
+@dataclass(slots=True)
+class _Ramp:
+    knob: str
+    start: float
+    end: float
+    from_s: float
+    over_s: float
+
+    def at(self, now_s: float) -> float:
+        part = 1.0 if self.over_s <= 0 else min(1.0, (now_s - self.from_s) / self.over_s)
+        return self.start + part * (self.end - self.start)
+
+
+class Patient:
+    """Seeded; `ecg` has one track a lead, in the order of `LEADS`."""
+
+    def __init__(self, seed: int, scenario: Scenario) -> None:
+        self.scenario = scenario
+        random = Random(seed)
+        self._heart = Heart(random)
+        self._circulation = Circulation()
+        self._lungs = Lungs(random)
+        self._temperature = Temperature()
+        self.condition = Condition()
+        for knob, value in scenario.start.items():
+            setattr(self.condition, knob, value)
+        self.treatment = Treatment()
+        self._rows: list[Row] = list(scenario.rows)
+        self._ramps: list[_Ramp] = []
+        self._steps = 0
+        self.ecg = tuple(Track(ECG_HZ, ECG_GAIN_PER_MV) for _ in LEADS)
+        self.pleth = Track(STEP_HZ, PLETH_GAIN)
+        self.capnogram = Track(STEP_HZ, CO2_GAIN_PER_MMHG)
+        self.arterial_pressure = Track(STEP_HZ, PRESSURE_GAIN_PER_MMHG)
+        self.respiration = Track(STEP_HZ, RESPIRATION_GAIN_PER_OHM)
+
+    @property
+    def now_s(self) -> float:
+        return self._steps * _STEP_S
+
+    @property
+    def rhythm(self) -> Rhythm:
+        return self._heart.rhythm
+
+    def lead(self, name: str) -> Track:
+        return self.ecg[LEADS.index(name)]
+
+    def advance(self, dt_s: float) -> None:
+        self.advance_to(self.now_s + dt_s)
+
+    def advance_to(self, now_s: float) -> None:
+        """Live until this second, in steps of 8 ms; a time already passed does nothing."""
+        target = int(now_s * STEP_HZ + 1e-6)
+        while self._steps < target:
+            self._step()
+        for track in (*self.ecg, self.pleth, self.capnogram, self.arterial_pressure, self.respiration):
+            track.trim()
+
+    def vitals(self) -> Vitals:
+        circulation, lungs = self._circulation, self._lungs
+        pulse = circulation.pulse_rate_bpm
+        found = pulse is not None
+        return Vitals(
+            heart_rate_bpm=self._heart.measured_rate_bpm,
+            pulse_rate_bpm=pulse,
+            systolic_mmhg=circulation.systolic_mmhg,
+            diastolic_mmhg=circulation.diastolic_mmhg,
+            mean_mmhg=circulation.mean_mmhg,
+            pulse_found=found,
+            spo2_percent=min(100.0, lungs.oximeter_percent) if found and circulation.perfused else None,
+            perfusion_percent=max(0.02, circulation.pulse_pressure_mmhg / 12.0),
+            end_tidal_co2_mmhg=lungs.measured_end_tidal_mmhg,
+            respiration_per_min=lungs.measured_rate_per_min,
+            temperature_c=self._temperature.core_c,
+        )
+
+    def _step(self) -> None:
+        self._play_rows()
+        condition, treatment = self.condition, self.treatment
+        lungs, circulation, heart = self._lungs, self._circulation, self._heart
+        lungs.heat = self._temperature.heat
+        lungs.step(condition, circulation.output_l_per_min)
+        rate_bpm = condition.sinus_rate_bpm + circulation.reflex_rate_bpm
+        tracks = [track.append for track in self.ecg]
+        for _ in range(_ECG_PER_STEP):
+            x, y, z, beat = heart.step(
+                rate_bpm, lungs.sinus_arrhythmia, lungs.filling, condition.st_elevation_mv, treatment
+            )
+            if beat:
+                circulation.beat(condition)
+            for append, millivolt in zip(tracks, project(x, y, z), strict=True):
+                append(round(millivolt * ECG_GAIN_PER_MV))
+        circulation.step(condition, treatment, lungs.filling)
+        self._temperature.step(condition, circulation.perfused, _STEP_S)
+        self.pleth.append(round((0.5 + circulation.pleth) * PLETH_GAIN))
+        self.capnogram.append(round(lungs.capnogram_mmhg * CO2_GAIN_PER_MMHG))
+        self.arterial_pressure.append(round(circulation.pressure_mmhg * PRESSURE_GAIN_PER_MMHG))
+        self.respiration.append(round(lungs.filling * RESPIRATION_GAIN_PER_OHM))
+        self._steps += 1
+
+    def _play_rows(self) -> None:
+        now_s = self.now_s
+        while self._rows and self._rows[0].at_s <= now_s:
+            self._play(self._rows.pop(0))
+        if self._ramps:
+            for ramp in self._ramps:
+                setattr(self.condition, ramp.knob, ramp.at(now_s))
+            self._ramps = [ramp for ramp in self._ramps if now_s < ramp.from_s + ramp.over_s]
+
+    def _play(self, row: Row) -> None:
+        match row:
+            case Turn(at_s, knobs, over_s):
+                self._ramps = [ramp for ramp in self._ramps if ramp.knob not in knobs]
+                for knob, value in knobs.items():
+                    self._ramps.append(_Ramp(knob, getattr(self.condition, knob), value, at_s, over_s))
+            case Become(_, rhythm):
+                self._heart.become(rhythm)
+            case Compress(_, per_min, depth_mm):
+                self.treatment.compressions_per_min = per_min
+                self.treatment.compression_depth_mm = depth_mm
+            case Pace(_, per_min, current_ma):
+                self.treatment.pacing_per_min = per_min
+                self.treatment.pacing_current_ma = current_ma
+            case Shock(at_s, energy_j, impedance_ohm, rhythm):
+                self._heart.shock()
+                shocks = self.treatment.shocks
+                number = shocks[-1].number + 1 if shocks else 1
+                shocks.append(ShockGiven(at_s, number, energy_j, impedance_ohm))
+                del shocks[:-_SHOCKS_KEPT]
+                self.treatment.pads_impedance_ohm = impedance_ohm
+                if rhythm is not None:
+                    self._heart.become(rhythm)

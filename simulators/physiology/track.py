@@ -1,0 +1,59 @@
+"""The samples of one signal, as raw integers, for as long as a device may still ask for them.
+
+Several devices look at one patient, each at its own pace, so a track keeps the last seconds and a reader names the sample
+it wants next by its running number. A reader that comes too late is told so (`SamplesGone`): nothing is made up and
+nothing is skipped silently. Does not know time; sample n was taken n / rate_hz seconds after the patient began.
+"""
+
+from array import array
+from collections.abc import Iterable
+
+
+class SamplesGone(Exception):
+    """The samples asked for are older than what the track still holds."""
+
+    def __init__(self, asked: int, oldest: int) -> None:
+        self.asked = asked
+        self.oldest = oldest
+        super().__init__(f"sample {asked} is gone, the oldest one kept is {oldest}")
+
+
+class Track:
+    """Raw 16-bit samples; physical value = raw / gain."""
+
+    def __init__(self, rate_hz: int, gain: int, kept_s: float = 20.0) -> None:
+        self.rate_hz = rate_hz
+        self.gain = gain
+        self._kept = int(rate_hz * kept_s)
+        self._samples = array("h")
+        self._first = 0
+
+    @property
+    def end(self) -> int:
+        """The number of the sample that comes next, which is the count of all samples so far."""
+        return self._first + len(self._samples)
+
+    @property
+    def oldest(self) -> int:
+        return self._first
+
+    def append(self, raw: int) -> None:
+        self._samples.append(-32768 if raw < -32768 else 32767 if raw > 32767 else raw)
+
+    def extend(self, raw: Iterable[int]) -> None:
+        self._samples.extend(raw)
+
+    def trim(self) -> None:
+        """Let go of what is older than the kept time, in large pieces, because each cut moves the rest."""
+        surplus = len(self._samples) - self._kept
+        if surplus > self._kept:
+            del self._samples[:surplus]
+            self._first += surplus
+
+    def read(self, start: int, count: int) -> "array[int]":
+        """Samples start … start + count − 1. Raises SamplesGone when the first is no longer kept; asking for the
+        future is our own mistake."""
+        if start < self._first:
+            raise SamplesGone(start, self._first)
+        assert start + count <= self.end, "a device asked for samples that do not exist yet"
+        return self._samples[start - self._first : start - self._first + count]

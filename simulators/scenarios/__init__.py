@@ -1,0 +1,26 @@
+"""What happens to the simulated patient, as data; each scenario is one file with one value."""
+
+from simulators.scenarios.cardiac_arrest import CARDIAC_ARREST
+from simulators.scenarios.deteriorating import DETERIORATING
+from simulators.scenarios.stable import STABLE
+from simulators.scenarios.timeline import Scenario
+
+SCENARIOS = {scenario.name: scenario for scenario in (STABLE, DETERIORATING, CARDIAC_ARREST)}
+
+
+class UnknownScenario(Exception):
+    """There is no scenario of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
+
+
+def scenario_of(name: str) -> Scenario:
+    """Raises UnknownScenario, whose text names those that exist."""
+    try:
+        return SCENARIOS[name.replace("_", "-")]
+    except KeyError:
+        raise UnknownScenario(name) from None
+
+
+__all__ = ["SCENARIOS", "Scenario", "UnknownScenario", "scenario_of"]
