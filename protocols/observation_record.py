@@ -1,0 +1,251 @@
+"""An observation with everything a reader needs beside it: who measured it, when it was, and where it stands in the
+record.
+
+`Observation` is what a device said; this adds the identity it got on its way (gateway, epoch, lane, sequence,
+index), the three times (as the device sent it, corrected to UTC with its uncertainty, received), and later the
+encounter. It is flat, because it is what rows, exports and comparisons are made of; the JSON form (DESIGN §5) is
+the same on gateway and cloud.
+
+Correcting a time happens here, for reading, and never changes what was sent (D5). Whose value it is says the
+assignment (D16).
+"""
+
+import hashlib
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from sys import byteorder
+
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.nomenclature import Code, name_of
+from protocols.observation import SampleArray, Scalar, Special, Value, status_names
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+from protocols.uplink.wire import Writer
+
+JsonScalar = float | int | str
+Json = None | bool | JsonScalar | list["Json"] | dict[str, "Json"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_CONTENT_DOMAIN = b"argus/v1/content-key\x00"
+_DOUBLE = struct.Struct("<d")
+_TEXT_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservationRecord:
+    """One observation as the record knows it.
+
+    `index` is its place in its batch. `value` or `samples` is set, as in `Observation`; `array` says how to read
+    samples. `status` holds the Measurement-Status bits. `device_time` is as sent and `device_local_us` what it
+    reads as on the device's clock (None: unreadable or absent). `observed_at_us` is UTC: the device's time
+    corrected where its offset is known, else the gateway's reception, and may be off by `uncertainty_us`.
+    `received_at_us` is the gateway's wall clock.
+    """
+
+    gateway: str
+    epoch: str
+    lane: Lane
+    sequence: int
+    index: int
+    device: DeviceRef
+    handle: int
+    person: int | None
+    type: Code
+    value: Value | None
+    unit: Code | None
+    samples: bytes | None
+    array: SampleArray | None
+    components: tuple[Code, ...]
+    supplemental_types: tuple[Code, ...]
+    status: int
+    device_time: DeviceTime | None
+    device_local_us: int | None
+    observed_at_us: int
+    uncertainty_us: int
+    received_at_us: int
+    stored: bool
+    encounter_id: str | None = None
+
+
+def records_of(
+    sections: Sequence[DeviceObservations], *, gateway: str, epoch: str, lane: Lane, sequence: int
+) -> Iterator[ObservationRecord]:
+    """The observations of one batch as records, in order, `index` counted over all sections."""
+    index = 0
+    for section in sections:
+        wall_offset_us, device_offset_us = section.wall_offset_us, section.device_offset_us
+        for observation in section.observations:
+            channel, device_time = observation.channel, observation.device_time
+            received_at_us = wall_offset_us + round(observation.received_s * 1_000_000)
+            local_us = None if device_time is None else device_time.local_us()
+            corrected = local_us is not None and device_offset_us is not None
+            yield ObservationRecord(
+                gateway=gateway,
+                epoch=epoch,
+                lane=lane,
+                sequence=sequence,
+                index=index,
+                device=section.device,
+                handle=channel.handle,
+                person=channel.person,
+                type=channel.type,
+                value=observation.value,
+                unit=channel.unit,
+                samples=observation.samples,
+                array=channel.array,
+                components=channel.components,
+                supplemental_types=channel.supplemental_types,
+                status=observation.status,
+                device_time=device_time,
+                device_local_us=local_us,
+                observed_at_us=(local_us or 0) + (device_offset_us or 0) if corrected else received_at_us,
+                uncertainty_us=section.uncertainty_us,
+                received_at_us=received_at_us,
+                stored=section.stored,
+            )
+            index += 1
+
+
+def to_json(record: ObservationRecord) -> dict[str, Json]:
+    """The public form of DESIGN §5; what does not apply is null."""
+    scale = record.array
+    return {
+        "gateway": record.gateway,
+        "epoch": record.epoch,
+        "lane": record.lane.value,
+        "sequence": record.sequence,
+        "index": record.index,
+        "device": {"system_id": record.device.system_id, "model": record.device.model},
+        "handle": record.handle,
+        "person": record.person,
+        "type": name_of(record.type),
+        "value": value_json(record.value, record.components),
+        "unit": None if record.unit is None else name_of(record.unit),
+        "samples": None if record.samples is None else list(raw_samples(record)),
+        "slope": None if scale is None else scale.slope,
+        "offset": None if scale is None else scale.offset,
+        "sample_period_s": None if scale is None else scale.period_s,
+        "status": list(status_names(record.status)),
+        "device_time": None if record.device_time is None else record.device_time.text(),
+        "observed_at": utc_text(record.observed_at_us),
+        "uncertainty_ms": uncertainty_ms(record.uncertainty_us),
+        "received_at": utc_text(record.received_at_us),
+        "encounter_id": record.encounter_id,
+    }
+
+
+def value_json(value: Value | None, components: Sequence[Code]) -> Json:
+    """A value as JSON: a number, the name of a special or a code, a text, the bits as a number, or a compound as an
+    object by component type. A component that has no type, or the type of one before it, is told apart by its
+    place: `#2`."""
+    match value:
+        case Special():
+            return value.value
+        case Code():
+            return name_of(value)
+        case tuple():
+            return dict(zip(_component_names(components, len(value)), map(_scalar_json, value), strict=True))
+        case _:
+            return value
+
+
+def _component_names(components: Sequence[Code], count: int) -> list[str]:
+    names: list[str] = []
+    for place in range(count):
+        name = name_of(components[place]) if place < len(components) else ""
+        names.append(f"{name}#{place + 1}" if not name or name in names else name)
+    return names
+
+
+def _scalar_json(scalar: Scalar) -> JsonScalar:
+    return scalar.value if isinstance(scalar, Special) else scalar
+
+
+def raw_samples(record: ObservationRecord) -> "array[int]":
+    """The raw integers of a waveform block. Octets at the end that fill no sample are no sample and left out here; the
+    record keeps them. Empty for a record without samples."""
+    if record.samples is None or record.array is None:
+        return array("i")
+    sample_format = record.array.format
+    samples: array[int] = array(sample_format.value)
+    samples.frombytes(record.samples[: len(record.samples) // sample_format.octets * sample_format.octets])
+    if byteorder == "little":
+        samples.byteswap()
+    return samples
+
+
+def utc_text(at_us: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC with six digits. A time outside the years 1 to 9999 is clipped to
+    them: only a clock that is nonsense says so, and the raw time stands beside it."""
+    moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def uncertainty_ms(uncertainty_us: int) -> int:
+    """Whole milliseconds, rounded up: a time is never told as more certain than it is."""
+    return -(-uncertainty_us // 1000)
+
+
+def content_key(record: ObservationRecord) -> bytes | None:
+    """What makes a stored measurement the same measurement when a device sends its memory again (D3): 32 octets.
+
+    Over device, handle, type, supplemental types, person, unit, device time as sent, duration and value. None for a
+    live observation, which is identified by its place alone (97, 97, 97 are three readings), and for one without a
+    device time.
+    """
+    if not record.stored or record.device_time is None:
+        return None
+    writer = Writer()
+    writer.text(record.device.system_id, limit_bytes=_TEXT_BYTES_MAX)
+    for number in (record.handle, -1 if record.person is None else record.person):
+        writer.i64(number)
+    _write_codes(writer, (record.type,))
+    _write_codes(writer, record.supplemental_types)
+    _write_codes(writer, () if record.unit is None else (record.unit,))
+    writer.text(record.device_time.kind.value, limit_bytes=_TEXT_BYTES_MAX)
+    writer.blob(record.device_time.octets, limit_bytes=_TEXT_BYTES_MAX)
+    _write_value(writer, record)
+    return hashlib.sha256(_CONTENT_DOMAIN + writer.take()).digest()
+
+
+def _write_codes(writer: Writer, codes: Sequence[Code]) -> None:
+    writer.varint(len(codes))
+    for code in codes:
+        writer.i64(code.context_free)
+
+
+def _write_value(writer: Writer, record: ObservationRecord) -> None:
+    """Kind, then the value; for samples the period too, which with their count is the duration."""
+    value = record.value
+    if value is None:
+        writer.octets(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))
+        writer.blob(record.samples or b"", limit_bytes=1 << 30)
+    elif isinstance(value, Code):
+        writer.octets(b"C")
+        _write_codes(writer, (value,))
+    elif isinstance(value, tuple):
+        writer.octets(b"T")
+        writer.varint(len(value))
+        for scalar in value:
+            _write_scalar(writer, scalar)
+    elif isinstance(value, str):
+        writer.octets(b"X")
+        writer.text(value, limit_bytes=_TEXT_BYTES_MAX)
+    else:
+        _write_scalar(writer, value)
+
+
+def _write_scalar(writer: Writer, scalar: Scalar | int) -> None:
+    if isinstance(scalar, Special):
+        writer.octets(b"N")
+        writer.text(scalar.value, limit_bytes=8)
+    elif isinstance(scalar, float):
+        writer.octets(b"F" + _DOUBLE.pack(scalar))
+    else:
+        writer.octets(b"B")
+        writer.i64(scalar)

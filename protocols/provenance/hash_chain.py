@@ -1,0 +1,120 @@
+"""A chain of hashes over numbered links, and what a walk along it finds.
+
+Each link's hash covers its content and the hash before it, so nobody can change, drop, insert or reorder a link
+without changing every hash after it. A chain begins at `genesis`, which names its gateway, epoch and lane: links
+cannot be carried from one chain to another. A link may *stand in* for several that were dropped for want of space:
+it tells the hash that the last of them had, and the chain goes on from there; how many went is then known, what
+they said is not.
+
+Who signed a link is `protocols.uplink.envelope`'s matter; the transcript over an encounter is `merkle`'s.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HASH_BYTES = 32
+_GENESIS = b"argus/v1/chain/genesis"
+_LINK = b"argus/v1/chain/link"
+
+
+def digest(domain: bytes, *fields: bytes) -> bytes:
+    """SHA-256 over `domain` and `fields`, each with its length before it: no two field lists give the same input."""
+    state = hashlib.sha256()
+    for field in (domain, *fields):
+        state.update(len(field).to_bytes(8, "big"))
+        state.update(field)
+    return state.digest()
+
+
+def genesis(gateway: str, epoch: str, lane: str) -> bytes:
+    """The hash before the first link of a lane: 32 octets."""
+    return digest(_GENESIS, gateway.encode(), epoch.encode(), lane.encode())
+
+
+def link_hash(previous_hash: bytes, *fields: bytes) -> bytes:
+    """The hash of a link with this content after `previous_hash`: 32 octets."""
+    assert len(previous_hash) == HASH_BYTES
+    return digest(_LINK, previous_hash, *fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link as a verifier holds it.
+
+    It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash it
+    says was before it, `after` the hash that the chain has behind it: the link's own for a batch, the told one for
+    a stand-in.
+    """
+
+    first: int
+    last: int
+    previous: bytes
+    after: bytes
+    stands_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intact:
+    """Every sequence up to `through` is there or stood in for, and the hashes meet; `head` is the hash behind it.
+
+    `stood_in` counts the sequences of which only a gap record is left.
+    """
+
+    through: int
+    head: bytes
+    stood_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """The sequences `first`…`last` are neither there nor stood in for."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The link at `sequence` does not follow from what is before it: something was changed, dropped or inserted
+    there."""
+
+    sequence: int
+
+
+ChainVerdict = Intact | Hole | Broken
+
+
+def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> ChainVerdict:
+    """Walk `links` from the hash `start` behind sequence `after`; the first thing that is wrong is the verdict.
+
+    `links` come ordered by `first`, stand-ins before batches of the same `first` (`chain_order` sorts so). A
+    stand-in may overlap batches that arrived before their gateway dropped them: then the batches count and the
+    stand-in fills the rest. Memory does not grow with the chain.
+    """
+    through, head, stood_in = after, start, 0
+    pending: Link | None = None
+    for link in links:
+        if link.last <= through:
+            continue
+        if link.first > through + 1 and pending is not None and pending.last > through:
+            stood_in += pending.last - through
+            through, head = pending.last, pending.after
+        if link.first > through + 1:
+            return Hole(through + 1, link.first - 1)
+        if link.first == through + 1 and link.previous != head:
+            return Broken(link.first)
+        if link.stands_in:
+            if pending is None or link.last > pending.last:
+                pending = link
+        elif link.first == through + 1:
+            through, head = link.last, link.after
+    if pending is not None and pending.last > through:
+        stood_in += pending.last - through
+        through, head = pending.last, pending.after
+    return Intact(through, head, stood_in)
+
+
+def chain_order(link: Link) -> tuple[int, bool]:
+    """The sort key under which `check_chain` wants its links."""
+    return link.first, not link.stands_in

@@ -1,0 +1,115 @@
+"""The cloud's own acknowledgement: what its database has committed of one lane of one epoch (D3).
+
+Only this lets a gateway count a batch as delivered; an MQTT PUBACK says that a broker has it in memory. The cloud
+sends one after each commit, and one for every lane in answer to a status. A mark that went backwards is how a cloud
+that was restored from a copy asks for what it lost.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import SEQUENCE_MAX
+from protocols.uplink.messages import Fields, Json, write_message
+
+MISSING_RANGES_MAX = 64
+_CLAUSE = "uplink ack v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """What the cloud holds of a lane.
+
+    Everything up to `through_sequence` (0: nothing yet) is there. Of what lies between it and `highest_sequence`,
+    the `missing` ranges (first, last), ascending, are not there and the rest is. Nothing is said about what is
+    above `highest_sequence`; a cloud that tells no more than its mark gives it as `through_sequence`. `conflict`:
+    the cloud holds another batch of the same identity; the lane is contested and nothing more of it will be taken.
+    """
+
+    epoch: str
+    lane: Lane
+    through_sequence: int
+    missing: tuple[tuple[int, int], ...] = ()
+    highest_sequence: int = 0
+    conflict: bool = False
+
+    def __post_init__(self) -> None:
+        """`highest_sequence` left at 0 means: as far as the mark and the ranges tell."""
+        told = self.missing[-1][1] + 1 if self.missing else self.through_sequence
+        if self.highest_sequence < told:
+            object.__setattr__(self, "highest_sequence", told)
+
+    @classmethod
+    def of_ranges(cls, epoch: str, lane: Lane, held: Iterable[tuple[int, int]], *, conflict: bool = False) -> "Ack":
+        """The acknowledgement of a cloud that holds the sequence ranges `held` (first, last), ascending, disjoint.
+
+        More than `MISSING_RANGES_MAX` holes are told as far as they fit: what is above the last told one stays unsaid.
+        """
+        through = highest = 0
+        missing: list[tuple[int, int]] = []
+        for first, last in held:
+            if first == through + 1 and not missing:
+                through = highest = last
+                continue
+            if first > highest + 1:
+                if len(missing) == MISSING_RANGES_MAX:
+                    break
+                missing.append((highest + 1, first - 1))
+            highest = last
+        return cls(
+            epoch=epoch,
+            lane=lane,
+            through_sequence=through,
+            missing=tuple(missing),
+            highest_sequence=highest,
+            conflict=conflict,
+        )
+
+
+def encode_ack(ack: Ack) -> bytes:
+    """`ack` on the wire."""
+    return write_message(
+        {
+            "epoch": ack.epoch,
+            "lane": ack.lane.value,
+            "through": ack.through_sequence,
+            "missing": [list(missing) for missing in ack.missing],
+            "highest": ack.highest_sequence,
+            "conflict": ack.conflict,
+        }
+    )
+
+
+def decode_ack(data: bytes) -> Ack:
+    """An acknowledgement from the wire. RemoteProtocolError and nothing else, on any bytes."""
+    fields = Fields.of(data, _CLAUSE)
+    through = fields.integer("through", least=0)
+    missing: list[tuple[int, int]] = []
+    above = through
+    for item in fields.items("missing", limit_count=MISSING_RANGES_MAX):
+        first, last = _range(fields, item)
+        # The first missing one follows the mark; each further range leaves at least one sequence between.
+        if first <= above or (missing and first == above + 1) or (not missing and first != through + 1):
+            raise fields.wrong("missing ranges do not ascend from the mark")
+        missing.append((first, last))
+        above = last
+    highest = fields.integer("highest", least=above + 1 if missing else through)
+    try:
+        lane = Lane(fields.text("lane", limit_length=16))
+    except ValueError:
+        raise fields.wrong("no such lane") from None
+    return Ack(
+        epoch=fields.identifier("epoch"),
+        lane=lane,
+        through_sequence=through,
+        missing=tuple(missing),
+        highest_sequence=highest,
+        conflict=fields.boolean("conflict"),
+    )
+
+
+def _range(fields: Fields, item: Json) -> tuple[int, int]:
+    match item:
+        case [int(first), int(last)] if 1 <= first <= last < SEQUENCE_MAX:
+            return first, last
+    raise fields.wrong("a missing range is not [first, last]")

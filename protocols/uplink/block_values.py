@@ -1,0 +1,162 @@
+"""The value column of an observation block: numbers, the four specials, bits, texts, codes, compounds and sample
+arrays.
+
+A block of vital signs holds numbers alone, so that case is one column of doubles and one check. Otherwise each
+observation has an octet that says what it holds, and each kind follows as a column of its own. Floats in a block
+are finite: what is not a number is a `Special`, and says which of the four.
+"""
+
+import math
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, Scalar, Special, Value
+from protocols.uplink.channels import read_code, write_code
+from protocols.uplink.wire import Reader, Writer
+
+TEXT_BYTES_MAX = 65_535
+_U32_MAX = 0xFFFF_FFFF
+_ALL_FLOATS, _MIXED = 0, 1
+_SAMPLES, _FLOAT, _SPECIAL, _BITS, _TEXT, _CODE, _COMPOUND = range(7)
+_KIND_OF: dict[type, int] = {
+    type(None): _SAMPLES,
+    float: _FLOAT,
+    Special: _SPECIAL,
+    int: _BITS,
+    str: _TEXT,
+    Code: _CODE,
+    tuple: _COMPOUND,
+}
+_SPECIALS = (Special.NAN, Special.NRES, Special.PLUS_INFINITY, Special.MINUS_INFINITY)
+
+
+def write_values(writer: Writer, observations: Sequence[Observation]) -> None:
+    """The values and samples of `observations`. LocalProtocolError for what the form cannot hold."""
+    values = [observation.value for observation in observations]
+    kinds_met = set(map(type, values))
+    if kinds_met == {float}:
+        writer.u8(_ALL_FLOATS)
+        _write_floats(writer, cast(list[float], values))
+        return
+    writer.u8(_MIXED)
+    try:
+        kinds = bytes([_KIND_OF[type(value)] for value in values])
+    except KeyError as error:
+        raise LocalProtocolError(f"a value of type {error.args[0].__name__}") from None
+    writer.octets(kinds)
+    _write_samples(writer, [observation for observation in observations if observation.value is None])
+    _write_floats(writer, [value for value in values if type(value) is float])
+    _write_specials(writer, [value for value in values if isinstance(value, Special)])
+    _write_bits(writer, [value for value in values if type(value) is int])
+    for text in [value for value in values if isinstance(value, str)]:
+        writer.text(text, limit_bytes=TEXT_BYTES_MAX)
+    for code in [value for value in values if isinstance(value, Code)]:
+        write_code(writer, code)
+    _write_compounds(writer, [value for value in values if type(value) is tuple])
+
+
+def read_values(reader: Reader, channels: Sequence[Channel]) -> tuple[Sequence[Value | None], Sequence[bytes | None]]:
+    """The values and samples of as many observations as there are channels."""
+    form = reader.u8()
+    if form == _ALL_FLOATS:
+        return _read_floats(reader, len(channels)), [None] * len(channels)
+    if form == _MIXED:
+        return _read_mixed(reader, channels)
+    raise reader.wrong("no such form of the value column")
+
+
+def _read_mixed(reader: Reader, channels: Sequence[Channel]) -> tuple[list[Value | None], list[bytes | None]]:
+    kinds = reader.octets(len(channels))
+    if kinds and max(kinds) > _COMPOUND:
+        raise reader.wrong("no such kind of value")
+    for kind, channel in zip(kinds, channels, strict=True):
+        if kind == _SAMPLES and channel.array is None:
+            raise reader.wrong("samples on a channel without an array")
+    count_of = kinds.count
+    blocks = iter(_read_samples(reader, count_of(_SAMPLES)))
+    columns: tuple[Iterator[Value | None], ...] = (
+        iter([None] * count_of(_SAMPLES)),
+        iter(_read_floats(reader, count_of(_FLOAT))),
+        iter(_read_specials(reader, count_of(_SPECIAL))),
+        iter(reader.column("q", count_of(_BITS)).tolist()),
+        iter([reader.text(TEXT_BYTES_MAX) for _ in range(count_of(_TEXT))]),
+        iter([read_code(reader) for _ in range(count_of(_CODE))]),
+        iter(_read_compounds(reader, count_of(_COMPOUND))),
+    )
+    following: tuple[Callable[[], Value | None], ...] = tuple(column.__next__ for column in columns)
+    return [following[kind]() for kind in kinds], [None if kind else next(blocks) for kind in kinds]
+
+
+def _write_samples(writer: Writer, observations: Sequence[Observation]) -> None:
+    """Lengths, then the octets as the devices sent them."""
+    blocks: list[bytes] = []
+    for observation in observations:
+        if observation.samples is None:
+            raise LocalProtocolError("an observation has neither a value nor samples")
+        if observation.channel.array is None:
+            raise LocalProtocolError("samples on a channel without an array")
+        blocks.append(observation.samples)
+    writer.column(array("I", map(len, blocks)))
+    writer.octets(b"".join(blocks))
+
+
+def _read_samples(reader: Reader, count: int) -> list[bytes]:
+    return [reader.octets(length) for length in reader.column("I", count)]
+
+
+def _write_floats(writer: Writer, floats: Sequence[float]) -> None:
+    column = array("d", floats)
+    # A sum is finite only if all its parts are, save when finite parts overflow it: then each is asked.
+    if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
+        raise LocalProtocolError("a float that is not finite: it is one of the four Specials")
+    writer.column(column)
+
+
+def _read_floats(reader: Reader, count: int) -> list[float]:
+    floats = reader.doubles(count).tolist()
+    if not math.isfinite(sum(floats)) and not all(map(math.isfinite, floats)):
+        raise reader.wrong("a float that is not finite")
+    return floats
+
+
+def _write_bits(writer: Writer, bits: Sequence[int]) -> None:
+    try:
+        writer.column(array("q", bits))
+    except OverflowError:
+        raise LocalProtocolError("bits that do not fit 64") from None
+
+
+def _write_specials(writer: Writer, specials: Sequence[Special]) -> None:
+    writer.octets(bytes([_SPECIALS.index(special) for special in specials]))
+
+
+def _read_specials(reader: Reader, count: int) -> list[Special]:
+    numbers = reader.octets(count)
+    if numbers and max(numbers) >= len(_SPECIALS):
+        raise reader.wrong("no such special value")
+    return [_SPECIALS[number] for number in numbers]
+
+
+def _write_compounds(writer: Writer, compounds: Sequence[tuple[Scalar, ...]]) -> None:
+    """Lengths, which scalars are special, the floats, the specials."""
+    if any(len(compound) > 0xFF for compound in compounds):
+        raise LocalProtocolError("a compound has more than 255 components")
+    scalars = [scalar for compound in compounds for scalar in compound]
+    if not set(map(type, scalars)) <= {float, Special}:
+        raise LocalProtocolError("a component that is neither a float nor a Special")
+    writer.octets(bytes(map(len, compounds)))
+    writer.octets(bytes([type(scalar) is Special for scalar in scalars]))
+    _write_floats(writer, [scalar for scalar in scalars if isinstance(scalar, float)])
+    _write_specials(writer, [scalar for scalar in scalars if isinstance(scalar, Special)])
+
+
+def _read_compounds(reader: Reader, count: int) -> list[tuple[Scalar, ...]]:
+    lengths = reader.octets(count)
+    special = reader.octets(sum(lengths))
+    floats = iter(_read_floats(reader, special.count(0)))
+    specials = iter(_read_specials(reader, len(special) - special.count(0)))
+    scalars: Iterator[Scalar] = iter([next(specials) if is_special else next(floats) for is_special in special])
+    return [tuple([next(scalars) for _ in range(length)]) for length in lengths]

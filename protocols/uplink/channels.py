@@ -1,0 +1,144 @@
+"""A channel, and the facts about a device and its clocks, in the binary form of observation blocks.
+
+Both are told once per block and then meant by number. Channels live as long as a device's configuration, so their
+octets are remembered: a block of a thousand values names the same ten again and again.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.uplink.wire import Reader, Writer
+
+COMPONENTS_MAX = 255
+SUPPLEMENTAL_TYPES_MAX = 255
+SYSTEM_ID_BYTES_MAX = 128
+MODEL_BYTES_MAX = 512
+BOOT_ID_BYTES_MAX = 64
+_U16_MAX = 0xFFFF
+_U64_MAX = (1 << 64) - 1
+_HAS_UNIT, _HAS_PERSON, _HAS_ARRAY = 1, 2, 4
+_SYNCHRONISED, _STORED, _HAS_DEVICE_OFFSET = 1, 2, 4
+_ARRAY = struct.Struct("<ddd")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRef:
+    """Which device spoke. `system_id` is its EUI-64 in lower-case hex, or another identifier's text (a BLE address);
+    `model` is what it calls itself, empty where it said nothing."""
+
+    system_id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What holds for a run of observations: the device, and how its clock and ours relate to UTC.
+
+    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. `device_offset_us` is added to `DeviceTime.local_us()`
+    for UTC, None where it is not known; `uncertainty_us` is how far the corrected time may be off. `stored`:
+    measured earlier and read from the device's memory.
+    """
+
+    device: DeviceRef
+    boot_id: str
+    wall_offset_us: int
+    wall_synchronised: bool
+    device_offset_us: int | None
+    uncertainty_us: int
+    stored: bool
+
+
+@lru_cache(maxsize=4096)
+def channel_octets(channel: Channel) -> bytes:
+    """`channel` in binary. LocalProtocolError for a channel that the form cannot hold."""
+    writer = Writer()
+    has_unit = _HAS_UNIT if channel.unit is not None else 0
+    has_person = _HAS_PERSON if channel.person is not None else 0
+    writer.u8(has_unit | has_person | (_HAS_ARRAY if channel.array is not None else 0))
+    writer.varint(channel.handle)
+    write_code(writer, channel.type)
+    if channel.unit is not None:
+        write_code(writer, channel.unit)
+    if channel.person is not None:
+        writer.varint(channel.person)
+    writer.u8(len(channel.components))
+    for component in channel.components:
+        write_code(writer, component)
+    writer.u8(len(channel.supplemental_types))
+    for supplemental in channel.supplemental_types:
+        write_code(writer, supplemental)
+    if channel.array is not None:
+        writer.u8(ord(channel.array.format.value))
+        writer.octets(_ARRAY.pack(channel.array.period_s, channel.array.slope, channel.array.offset))
+    return writer.take()
+
+
+def read_channel(reader: Reader) -> Channel:
+    """One channel; RemoteProtocolError for anything else."""
+    flags = reader.u8()
+    if flags & ~(_HAS_UNIT | _HAS_PERSON | _HAS_ARRAY):
+        raise reader.wrong("a channel has flags without a meaning")
+    return Channel(
+        handle=reader.varint(_U64_MAX),
+        type=read_code(reader),
+        unit=read_code(reader) if flags & _HAS_UNIT else None,
+        person=reader.varint(_U64_MAX) if flags & _HAS_PERSON else None,
+        components=tuple([read_code(reader) for _ in range(reader.u8())]),
+        supplemental_types=tuple([read_code(reader) for _ in range(reader.u8())]),
+        array=_read_array(reader) if flags & _HAS_ARRAY else None,
+    )
+
+
+def _read_array(reader: Reader) -> SampleArray:
+    letter = reader.u8()
+    try:
+        sample_format = SampleFormat(chr(letter))
+    except ValueError:
+        raise reader.wrong("no such sample format") from None
+    period_s, slope, offset = _ARRAY.unpack(reader.octets(_ARRAY.size))
+    if not (math.isfinite(period_s) and math.isfinite(slope) and math.isfinite(offset)):
+        raise reader.wrong("a scale is not finite")
+    return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
+
+
+def write_facts(writer: Writer, facts: Facts) -> None:
+    """`facts` in binary. LocalProtocolError for texts longer than the form holds."""
+    has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
+    synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
+    writer.u8(has_offset | synchronised | (_STORED if facts.stored else 0))
+    writer.text(facts.device.system_id, limit_bytes=SYSTEM_ID_BYTES_MAX)
+    writer.text(facts.device.model, limit_bytes=MODEL_BYTES_MAX)
+    writer.text(facts.boot_id, limit_bytes=BOOT_ID_BYTES_MAX)
+    writer.i64(facts.wall_offset_us)
+    writer.i64(facts.uncertainty_us)
+    if facts.device_offset_us is not None:
+        writer.i64(facts.device_offset_us)
+
+
+def read_facts(reader: Reader) -> Facts:
+    """The facts of one run; RemoteProtocolError for anything else."""
+    flags = reader.u8()
+    if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET):
+        raise reader.wrong("a run has flags without a meaning")
+    return Facts(
+        device=DeviceRef(system_id=reader.text(SYSTEM_ID_BYTES_MAX), model=reader.text(MODEL_BYTES_MAX)),
+        boot_id=reader.text(BOOT_ID_BYTES_MAX),
+        wall_offset_us=reader.i64(),
+        uncertainty_us=reader.i64(),
+        device_offset_us=reader.i64() if flags & _HAS_DEVICE_OFFSET else None,
+        wall_synchronised=bool(flags & _SYNCHRONISED),
+        stored=bool(flags & _STORED),
+    )
+
+
+def write_code(writer: Writer, code: Code) -> None:
+    writer.varint(code.partition)
+    writer.varint(code.code)
+
+
+def read_code(reader: Reader) -> Code:
+    return Code(reader.varint(_U16_MAX), reader.varint(_U16_MAX))

@@ -1,0 +1,201 @@
+"""One batch on its way: what is signed, the signature, and what may change between two sendings.
+
+A batch is identified by (gateway, epoch, lane, sequence) (D3) and chained to the one before it (D7). Its hash
+covers every field, so a cloud that holds a batch of the same identity with another hash knows that two gateways
+claim one name. What is not signed may differ from one sending to the next: whether it is history by now, and the
+trace it belongs to.
+
+The signature is Ed25519 over a context and the hash, so that no signature of another kind can be passed off as one of a
+batch. Verifying is not deciding: duplicates, holes and conflicts are the ingest's.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.provenance.hash_chain import HASH_BYTES, link_hash
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import (
+    BLOCK_OBSERVATIONS_MAX,
+    ENVELOPE_BYTES_MAX,
+    IDENTIFIER_LENGTH_MAX,
+    PAYLOAD_BYTES_MAX,
+    SEQUENCE_MAX,
+)
+from protocols.uplink.topics import is_identifier
+from protocols.uplink.wire import Reader, Writer
+
+VERSION = 1
+SIGNATURE_BYTES = 64
+PUBLIC_KEY_BYTES = 32
+TRACEPARENT_BYTES_MAX = 64
+_CLAUSE = "uplink envelope v1"
+_SIGNATURE_CONTEXT = b"argus/v1/batch-signature\x00"
+_HISTORICAL, _HAS_TRACEPARENT = 1, 2
+
+
+class BatchKind(StrEnum):
+    """What the payload is: an observation block, a gateway event, a change to an ePCR draft, a gap record."""
+
+    OBSERVATIONS = "observations"
+    EVENT = "event"
+    EPCR = "epcr"
+    GAP = "gap"
+
+
+_LANES = tuple(Lane)
+_KINDS = tuple(BatchKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one commit of a gateway put into one lane.
+
+    `count` is the number of observations or events in `payload`; `created_at_us` is the gateway's wall clock at the
+    commit, in µs, which may be years off before it learns the time; `boot_id` tells which run of that clock.
+    `previous_hash` is the hash of the batch before it in its lane, `hash_chain.genesis` for the first. A gap's
+    `sequence` is the first that it stands in for (`gaps`).
+    """
+
+    gateway: str
+    epoch: str
+    lane: Lane
+    sequence: int
+    kind: BatchKind
+    count: int
+    created_at_us: int
+    boot_id: str
+    previous_hash: bytes
+    payload: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """The batch's place in the chain: 32 octets over every field. Computed anew each time; keep it if asked
+        often."""
+        return batch_hash(self, hashlib.sha256(self.payload).digest())
+
+
+def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
+    """The chain hash of `batch` whose payload has this SHA-256: for a verifier who keeps digests and not payloads."""
+    return link_hash(
+        batch.previous_hash,
+        batch.gateway.encode(),
+        batch.epoch.encode(),
+        batch.lane.value.encode(),
+        batch.sequence.to_bytes(8, "big"),
+        batch.kind.value.encode(),
+        batch.count.to_bytes(8, "big"),
+        batch.created_at_us.to_bytes(8, "big", signed=True),
+        batch.boot_id.encode(),
+        payload_digest,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A batch, who vouches for it, and how it travels.
+
+    `historical`: it waited for a link and is not what happens now. `traceparent`: W3C Trace Context of the commit.
+    """
+
+    batch: Batch
+    signature: bytes
+    historical: bool = False
+    traceparent: str | None = None
+
+
+def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
+    """The gateway's signature over `batch`: 64 octets."""
+    return private_key.sign(_SIGNATURE_CONTEXT + batch.hash)
+
+
+def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
+    """Whether the holder of the key behind `public_key` (32 octets) signed exactly this batch."""
+    try:
+        key = public_key if isinstance(public_key, Ed25519PublicKey) else Ed25519PublicKey.from_public_bytes(public_key)
+        key.verify(signature, _SIGNATURE_CONTEXT + batch.hash)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """`envelope` on the wire. LocalProtocolError for a batch that the form or its limits forbid."""
+    batch = envelope.batch
+    for name in (batch.gateway, batch.epoch, batch.boot_id):
+        if not is_identifier(name):
+            raise LocalProtocolError(f"{name!r} cannot name a gateway, an epoch or a boot")
+    if len(batch.previous_hash) != HASH_BYTES or len(envelope.signature) != SIGNATURE_BYTES:
+        raise LocalProtocolError("a hash has 32 octets and a signature 64")
+    if not 1 <= batch.sequence <= SEQUENCE_MAX:
+        raise LocalProtocolError(f"{batch.sequence} is no sequence: they begin at 1")
+    writer = Writer()
+    writer.u8(VERSION)
+    traced = _HAS_TRACEPARENT if envelope.traceparent is not None else 0
+    writer.u8(traced | (_HISTORICAL if envelope.historical else 0))
+    writer.u8(_LANES.index(batch.lane))
+    writer.u8(_KINDS.index(batch.kind))
+    writer.text(batch.gateway, limit_bytes=IDENTIFIER_LENGTH_MAX)
+    writer.text(batch.epoch, limit_bytes=IDENTIFIER_LENGTH_MAX)
+    writer.text(batch.boot_id, limit_bytes=IDENTIFIER_LENGTH_MAX)
+    writer.varint(batch.sequence)
+    writer.varint(batch.count)
+    writer.i64(batch.created_at_us)
+    writer.octets(batch.previous_hash)
+    writer.octets(envelope.signature)
+    if envelope.traceparent is not None:
+        writer.text(envelope.traceparent, limit_bytes=TRACEPARENT_BYTES_MAX)
+    writer.blob(batch.payload, limit_bytes=PAYLOAD_BYTES_MAX)
+    return writer.take()
+
+
+def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> Envelope:
+    """An envelope from the wire; the signature is not verified here. RemoteProtocolError and nothing else, on any
+    bytes."""
+    if len(data) > limit_bytes:
+        raise RemoteProtocolError(f"an envelope of {len(data)} octets; {limit_bytes} are allowed", clause=_CLAUSE)
+    reader = Reader(data, clause=_CLAUSE)
+    version = reader.u8()
+    if version != VERSION:
+        raise reader.wrong(f"envelope version {version}; this side reads {VERSION}")
+    flags = reader.u8()
+    if flags & ~(_HISTORICAL | _HAS_TRACEPARENT):
+        raise reader.wrong("an envelope has flags without a meaning")
+    lane, kind = reader.u8(), reader.u8()
+    if lane >= len(_LANES) or kind >= len(_KINDS):
+        raise reader.wrong("no such lane or kind of batch")
+    gateway, epoch, boot_id = _identifier(reader), _identifier(reader), _identifier(reader)
+    sequence = reader.varint(SEQUENCE_MAX)
+    if sequence == 0:
+        raise reader.wrong("sequences begin at 1")
+    count = reader.varint(BLOCK_OBSERVATIONS_MAX)
+    created_at_us = reader.i64()
+    previous_hash = reader.octets(HASH_BYTES)
+    signature = reader.octets(SIGNATURE_BYTES)
+    traceparent = reader.text(TRACEPARENT_BYTES_MAX) if flags & _HAS_TRACEPARENT else None
+    payload = reader.blob(PAYLOAD_BYTES_MAX)
+    reader.end()
+    batch = Batch(
+        gateway=gateway,
+        epoch=epoch,
+        lane=_LANES[lane],
+        sequence=sequence,
+        kind=_KINDS[kind],
+        count=count,
+        created_at_us=created_at_us,
+        boot_id=boot_id,
+        previous_hash=previous_hash,
+        payload=payload,
+    )
+    return Envelope(batch=batch, signature=signature, historical=bool(flags & _HISTORICAL), traceparent=traceparent)
+
+
+def _identifier(reader: Reader) -> str:
+    name = reader.text(IDENTIFIER_LENGTH_MAX)
+    if not is_identifier(name):
+        raise reader.wrong("a name holds what no identifier may")
+    return name

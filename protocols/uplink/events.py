@@ -1,0 +1,73 @@
+"""Something that happened at a gateway and that the record should know: a device came or went, the store filled.
+
+The payload of a batch of kind `event`, one event each, in the lane that is sent first and never dropped. Names are
+dotted and past tense. No patient data belongs here: an event reaches logs and operators.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocols.errors import LocalProtocolError
+from protocols.uplink.messages import Fields, Json, write_message
+
+NAME_LENGTH_MAX = 64
+DEVICE_LENGTH_MAX = 128
+FIELDS_MAX = 32
+FIELD_TEXT_LENGTH_MAX = 1024
+_CLAUSE = "uplink event v1"
+
+EventField = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEvent:
+    """`name` such as "device.connected", "device.deviation", "store.reserve_entered"; `at_us` is the gateway's wall
+    clock in µs in the boot `boot_id`; `device` is a device's system id, None where no device is meant."""
+
+    name: str
+    at_us: int
+    boot_id: str
+    device: str | None
+    fields: Mapping[str, EventField]
+
+
+def encode_event(event: GatewayEvent) -> bytes:
+    """`event` as a batch's payload. LocalProtocolError above the limits of this module."""
+    device_length = len(event.device) if event.device is not None else 0
+    if len(event.name) > NAME_LENGTH_MAX or device_length > DEVICE_LENGTH_MAX or len(event.fields) > FIELDS_MAX:
+        raise LocalProtocolError("an event's name, device or number of fields is above its limit")
+    for name, value in event.fields.items():
+        if len(name) > NAME_LENGTH_MAX or (isinstance(value, str) and len(value) > FIELD_TEXT_LENGTH_MAX):
+            raise LocalProtocolError("a field of an event is above its limit")
+    return write_message(
+        {
+            "name": event.name,
+            "at_us": event.at_us,
+            "boot_id": event.boot_id,
+            "device": event.device,
+            "fields": dict(event.fields),
+        }
+    )
+
+
+def decode_event(data: bytes) -> GatewayEvent:
+    """An event from a batch's payload. RemoteProtocolError and nothing else, on any bytes."""
+    fields = Fields.of(data, _CLAUSE)
+    return GatewayEvent(
+        name=fields.text("name", limit_length=NAME_LENGTH_MAX),
+        at_us=fields.integer("at_us"),
+        boot_id=fields.identifier("boot_id"),
+        device=fields.optional_text("device", limit_length=DEVICE_LENGTH_MAX),
+        fields={
+            name: _field(fields, name, value)
+            for name, value in fields.mapping("fields", limit_count=FIELDS_MAX).items()
+        },
+    )
+
+
+def _field(fields: Fields, name: str, value: Json) -> EventField:
+    if isinstance(value, list | dict) or len(name) > NAME_LENGTH_MAX:
+        raise fields.wrong("a field of an event is nested, or its name too long")
+    if isinstance(value, str) and len(value) > FIELD_TEXT_LENGTH_MAX:
+        raise fields.wrong("a text of an event is too long")
+    return value

@@ -1,0 +1,116 @@
+"""The JSON form under status, acknowledgement, event and gap record: a strict reader of small objects.
+
+JSON, because these are few, small, and read by people with a subscriber when something is wrong. Checked here by
+hand and not by pydantic, whose errors repeat the input: an error of ours names the field and the rule, never the
+value. Fields that a newer side added are ignored; a field that is missing or of another type is the peer's fault.
+"""
+
+from collections.abc import Mapping
+
+import orjson
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.uplink.limits import MESSAGE_BYTES_MAX, SEQUENCE_MAX
+from protocols.uplink.topics import is_identifier
+
+VERSION = 1
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def write_message(document: Mapping[str, object]) -> bytes:
+    """`document` with the version in front. LocalProtocolError when it is larger than a message may be."""
+    try:
+        octets = orjson.dumps({"v": VERSION, **document})
+    except TypeError as error:
+        raise LocalProtocolError("a message holds what JSON cannot") from error
+    if len(octets) > MESSAGE_BYTES_MAX:
+        raise LocalProtocolError(f"a message of {len(octets)} octets; {MESSAGE_BYTES_MAX} are allowed")
+    return octets
+
+
+class Fields:
+    """The fields of one JSON object; each reader names the type and the limit it wants. RemoteProtocolError
+    otherwise."""
+
+    __slots__ = ("_clause", "_fields")
+
+    def __init__(self, fields: Mapping[str, Json], clause: str) -> None:
+        self._fields = fields
+        self._clause = clause
+
+    @classmethod
+    def of(cls, data: bytes, clause: str) -> "Fields":
+        """The object in `data`, of a version that this side reads."""
+        if len(data) > MESSAGE_BYTES_MAX:
+            raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} octets", clause=clause)
+        try:
+            document = orjson.loads(data)
+        except ValueError:
+            raise RemoteProtocolError("not JSON", clause=clause) from None
+        if not isinstance(document, dict):
+            raise RemoteProtocolError("not a JSON object", clause=clause)
+        fields = cls(document, clause)
+        if fields.integer("v", least=0) != VERSION:
+            raise RemoteProtocolError(f"another version; this side reads {VERSION}", clause=clause)
+        return fields
+
+    def wrong(self, reason: str) -> RemoteProtocolError:
+        """The error to raise for what these fields say."""
+        return RemoteProtocolError(reason, clause=self._clause)
+
+    def integer(self, name: str, *, least: int = -SEQUENCE_MAX - 1, most: int = SEQUENCE_MAX) -> int:
+        number = self._fields.get(name)
+        if type(number) is not int or not least <= number <= most:
+            raise self.wrong(f"{name} is not a whole number from {least} to {most}")
+        return number
+
+    def optional_integer(self, name: str) -> int | None:
+        return None if self._fields.get(name) is None else self.integer(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    def boolean(self, name: str) -> bool:
+        truth = self._fields.get(name)
+        if not isinstance(truth, bool):
+            raise self.wrong(f"{name} is neither true nor false")
+        return truth
+
+    def text(self, name: str, *, limit_length: int) -> str:
+        text = self._fields.get(name)
+        if not isinstance(text, str) or len(text) > limit_length:
+            raise self.wrong(f"{name} is not a text of at most {limit_length} characters")
+        return text
+
+    def optional_text(self, name: str, *, limit_length: int) -> str | None:
+        return None if self._fields.get(name) is None else self.text(name, limit_length=limit_length)
+
+    def identifier(self, name: str) -> str:
+        text = self._fields.get(name)
+        if not isinstance(text, str) or not is_identifier(text):
+            raise self.wrong(f"{name} is not an identifier")
+        return text
+
+    def hash(self, name: str) -> bytes:
+        """32 octets as lower-case hex."""
+        text = self._fields.get(name)
+        if not isinstance(text, str) or len(text) != 64 or text.strip("0123456789abcdef"):
+            raise self.wrong(f"{name} is not a SHA-256 in hex")
+        return bytes.fromhex(text)
+
+    def items(self, name: str, *, limit_count: int) -> list[Json]:
+        items = self._fields.get(name)
+        if not isinstance(items, list) or len(items) > limit_count:
+            raise self.wrong(f"{name} is not a list of at most {limit_count}")
+        return items
+
+    def mapping(self, name: str, *, limit_count: int) -> dict[str, Json]:
+        mapping = self._fields.get(name)
+        if not isinstance(mapping, dict) or len(mapping) > limit_count:
+            raise self.wrong(f"{name} is not an object of at most {limit_count} fields")
+        return mapping
+
+    def inner(self, name: str) -> "Fields":
+        """The object under `name`."""
+        return Fields(self.mapping(name, limit_count=64), self._clause)

@@ -1,0 +1,286 @@
+"""A block of observations: what a numeric or waveform batch holds, and what the gateway seals and stores.
+
+Columnar, because the encoder sits in the commit that a device waits for: each field of all observations is one
+column that a list comprehension gathers and zlib's cheapest level then shrinks. Channels and the facts about
+devices are told once and meant by number. Device times, samples, texts and bits travel verbatim; a float travels as
+its eight octets.
+
+The form (version 1): version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
+channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's
+index is its place in the block, counted from 0. Adjacent sections that say the same about their device come back as
+one; an empty one not at all.
+"""
+
+import struct
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.observation import Channel, Observation
+from protocols.uplink.block_values import read_values, write_values
+from protocols.uplink.channels import DeviceRef, Facts, channel_octets, read_channel, read_facts, write_facts
+from protocols.uplink.limits import BLOCK_BYTES_MAX, BLOCK_OBSERVATIONS_MAX
+from protocols.uplink.wire import Reader, Writer
+
+__all__ = ["DeviceObservations", "DeviceRef", "decode_block", "encode_block"]
+
+VERSION = 1
+_CLAUSE = "uplink observation block v1"
+_LENGTH = struct.Struct("<I")
+_HEAD_BYTES = 1 + _LENGTH.size
+_U16_MAX = 0xFFFF
+_KINDS = (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET, TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
+_STATUS_CLEAR, _STATUS_TOLD = 0, 1
+_TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceObservations:
+    """Observations of one device and what holds for all of them; the fields are those of `channels.Facts`."""
+
+    device: DeviceRef
+    boot_id: str
+    wall_offset_us: int
+    wall_synchronised: bool
+    device_offset_us: int | None
+    uncertainty_us: int
+    stored: bool
+    observations: Sequence[Observation]
+
+
+def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
+    """`sections` as one block, in their order.
+
+    LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), samples
+    on a channel without an array, more than `BLOCK_OBSERVATIONS_MAX` observations, a body above `BLOCK_BYTES_MAX`.
+    """
+    observations = list(chain.from_iterable([section.observations for section in sections]))
+    if len(observations) > BLOCK_OBSERVATIONS_MAX:
+        raise LocalProtocolError(f"{len(observations)} observations in one block; {BLOCK_OBSERVATIONS_MAX} are allowed")
+    writer = Writer()
+    _write_runs(writer, sections)
+    channels = [observation.channel for observation in observations]
+    _write_channels(writer, channels)
+    writer.column(array("d", [observation.received_s for observation in observations]))
+    _write_status(writer, [observation.status for observation in observations])
+    _write_times(writer, [observation.device_time for observation in observations])
+    write_values(writer, observations)
+    body = writer.take()
+    if len(body) > BLOCK_BYTES_MAX:
+        raise LocalProtocolError(f"a block of {len(body)} octets; {BLOCK_BYTES_MAX} are allowed")
+    return bytes((VERSION,)) + _LENGTH.pack(len(body)) + zlib.compress(body, 1)
+
+
+def decode_block(data: bytes, *, limit_bytes: int = BLOCK_BYTES_MAX) -> list[DeviceObservations]:
+    """The sections of a block, equal channels being one object. `limit_bytes` bounds the body after decompression.
+
+    Raises RemoteProtocolError and nothing else, on any bytes.
+    """
+    reader = Reader(_body(data, limit_bytes), clause=_CLAUSE)
+    runs = _read_runs(reader)
+    count = sum([length for _, length in runs])
+    channels = _read_channels(reader, count)
+    received_s = reader.doubles(count).tolist()
+    status = _read_status(reader, count)
+    times = _read_times(reader, count)
+    values, samples = read_values(reader, channels)
+    reader.end()
+    observations = list(map(Observation, channels, values, samples, status, times, received_s))
+    sections: list[DeviceObservations] = []
+    begin = 0
+    for facts, length in runs:
+        sections.append(_section(facts, observations[begin : begin + length]))
+        begin += length
+    return sections
+
+
+def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObservations:
+    return DeviceObservations(
+        device=facts.device,
+        boot_id=facts.boot_id,
+        wall_offset_us=facts.wall_offset_us,
+        wall_synchronised=facts.wall_synchronised,
+        device_offset_us=facts.device_offset_us,
+        uncertainty_us=facts.uncertainty_us,
+        stored=facts.stored,
+        observations=observations,
+    )
+
+
+def _body(data: bytes, limit_bytes: int) -> bytes:
+    """The decompressed body, never more than `limit_bytes` of it."""
+    if len(data) < _HEAD_BYTES:
+        raise RemoteProtocolError("a block has at least five octets", at=0, clause=_CLAUSE)
+    if data[0] != VERSION:
+        raise RemoteProtocolError(f"block version {data[0]}; this side reads {VERSION}", at=0, clause=_CLAUSE)
+    length: int = _LENGTH.unpack_from(data, 1)[0]
+    if length > limit_bytes:
+        raise RemoteProtocolError(f"a body of {length} octets; {limit_bytes} are allowed", at=1, clause=_CLAUSE)
+    inflate = zlib.decompressobj()
+    try:
+        # One octet more than announced would already be wrong, and 0 would mean "without a limit" to zlib.
+        body = inflate.decompress(data[_HEAD_BYTES:], length + 1)
+    except zlib.error:
+        raise RemoteProtocolError("the body is not a zlib stream", at=_HEAD_BYTES, clause=_CLAUSE) from None
+    if len(body) != length or not inflate.eof or inflate.unused_data:
+        raise RemoteProtocolError("the body is not as long as announced", at=_HEAD_BYTES, clause=_CLAUSE)
+    return body
+
+
+def _write_runs(writer: Writer, sections: Sequence[DeviceObservations]) -> None:
+    """Facts by number, then which facts hold for how many observations."""
+    numbers: dict[tuple[object, ...], int] = {}
+    table: list[Facts] = []
+    which: list[int] = []
+    lengths: list[int] = []
+    for section in sections:
+        if not section.observations:
+            continue
+        device = section.device
+        key = (
+            device.system_id,
+            device.model,
+            section.boot_id,
+            section.wall_offset_us,
+            section.wall_synchronised,
+            section.device_offset_us,
+            section.uncertainty_us,
+            section.stored,
+        )
+        number = numbers.get(key)
+        if number is None:
+            number = numbers[key] = len(table)
+            table.append(_facts(section))
+        if which and which[-1] == number:
+            lengths[-1] += len(section.observations)
+        else:
+            which.append(number)
+            lengths.append(len(section.observations))
+    writer.varint(len(table))
+    for facts in table:
+        write_facts(writer, facts)
+    writer.varint(len(which))
+    writer.column(array("I", which))
+    writer.column(array("I", lengths))
+
+
+def _facts(section: DeviceObservations) -> Facts:
+    return Facts(
+        device=section.device,
+        boot_id=section.boot_id,
+        wall_offset_us=section.wall_offset_us,
+        wall_synchronised=section.wall_synchronised,
+        device_offset_us=section.device_offset_us,
+        uncertainty_us=section.uncertainty_us,
+        stored=section.stored,
+    )
+
+
+def _read_runs(reader: Reader) -> list[tuple[Facts, int]]:
+    table = [read_facts(reader) for _ in range(reader.varint(BLOCK_OBSERVATIONS_MAX))]
+    runs = reader.varint(BLOCK_OBSERVATIONS_MAX)
+    which = reader.column("I", runs)
+    lengths = reader.column("I", runs)
+    if runs and max(which) >= len(table):
+        raise reader.wrong("a run means facts that are not told")
+    if sum(lengths) > BLOCK_OBSERVATIONS_MAX:
+        raise reader.wrong(f"more than {BLOCK_OBSERVATIONS_MAX} observations in one block")
+    return [(table[number], length) for number, length in zip(which, lengths, strict=True)]
+
+
+def _write_channels(writer: Writer, channels: list[Channel]) -> None:
+    """Channels by number, then the number for each observation. By identity first: hashing a channel each time is
+    dear."""
+    identities = list(map(id, channels))
+    numbers: dict[int, int] = {}
+    by_octets: dict[bytes, int] = {}
+    for identity, channel in dict(zip(identities, channels, strict=True)).items():
+        numbers[identity] = by_octets.setdefault(channel_octets(channel), len(by_octets))
+    writer.varint(len(by_octets))
+    for octets in by_octets:
+        writer.octets(octets)
+    writer.column(array(_number_type(len(by_octets)), map(numbers.__getitem__, identities)))
+
+
+def _read_channels(reader: Reader, count: int) -> list[Channel]:
+    table = [read_channel(reader) for _ in range(reader.varint(count))]
+    column = reader.column(_number_type(len(table)), count)
+    if count and max(column) >= len(table):
+        raise reader.wrong("an observation means a channel that is not told")
+    return [table[number] for number in column]
+
+
+def _number_type(table_length: int) -> str:
+    return "B" if table_length <= 256 else "H" if table_length <= 65_536 else "I"
+
+
+def _write_status(writer: Writer, status: list[int]) -> None:
+    if any(status):
+        if min(status) < 0 or max(status) > _U16_MAX:
+            raise LocalProtocolError("a Measurement-Status has more than 16 bits")
+        writer.u8(_STATUS_TOLD)
+        writer.column(array("H", status))
+    else:
+        writer.u8(_STATUS_CLEAR)
+
+
+def _read_status(reader: Reader, count: int) -> list[int]:
+    form = reader.u8()
+    if form == _STATUS_CLEAR:
+        return [0] * count
+    if form == _STATUS_TOLD:
+        return reader.column("H", count).tolist()
+    raise reader.wrong("no such form of the status column")
+
+
+def _write_times(writer: Writer, times: list[DeviceTime | None]) -> None:
+    """Nearly always all absent, or all of one kind and length; then the octets alone are the column."""
+    present = [time for time in times if time is not None]
+    if not present:
+        writer.u8(_TIME_ABSENT)
+        return
+    octets = [time.octets for time in present]
+    kind, length = present[0].kind, len(octets[0])
+    uniform = len(present) == len(times) and length and set(map(len, octets)) == {length}
+    if uniform and all(time.kind is kind for time in present):
+        writer.u8(_TIME_UNIFORM)
+        writer.u8(_KINDS.index(kind))
+        writer.u8(length)
+        writer.planes(b"".join(octets), length)
+        return
+    writer.u8(_TIME_MIXED)
+    writer.octets(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
+    if max(map(len, octets)) > 0xFF:
+        raise LocalProtocolError("a device time has more than 255 octets")
+    writer.octets(bytes(map(len, octets)))
+    writer.octets(b"".join(octets))
+
+
+def _read_times(reader: Reader, count: int) -> Sequence[DeviceTime | None]:
+    form = reader.u8()
+    if form == _TIME_ABSENT:
+        return [None] * count
+    if form == _TIME_UNIFORM:
+        kind = _time_kind(reader, reader.u8())
+        length = reader.u8()
+        if not length:
+            raise reader.wrong("a column of device times without octets")
+        octets = reader.planes(count, length)
+        return [DeviceTime(kind, octets[at : at + length]) for at in range(0, len(octets), length)]
+    if form == _TIME_MIXED:
+        kinds = reader.octets(count)
+        lengths = iter(reader.octets(count - kinds.count(0)))
+        return [
+            DeviceTime(_time_kind(reader, kind - 1), reader.octets(next(lengths))) if kind else None for kind in kinds
+        ]
+    raise reader.wrong("no such form of the device time column")
+
+
+def _time_kind(reader: Reader, number: int) -> TimeKind:
+    if number >= len(_KINDS):
+        raise reader.wrong("no such kind of device time")
+    return _KINDS[number]

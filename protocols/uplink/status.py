@@ -1,0 +1,108 @@
+"""A gateway's retained status: who it is, whether it is there, and how far each lane has come.
+
+Published at connect and then at times; the cloud answers it with one `Ack` for each lane, which is the exchange of
+marks (D3). The broker publishes the last will in its stead when the gateway vanishes: the same with `online` false.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocols.uplink.lanes import Lane
+from protocols.uplink.messages import Fields, write_message
+
+SOFTWARE_LENGTH_MAX = 64
+_CLAUSE = "uplink status v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """`first` and `last` sequence that the lane still holds (0 and 0: none), and `acked`: the cloud has everything
+    up to it."""
+
+    first: int
+    last: int
+    acked: int
+
+
+class StoreState(StrEnum):
+    """How the gateway's store is: well, living on its reserve, refusing, or claimed by another gateway too."""
+
+    OK = "ok"
+    RESERVE = "reserve"
+    FULL = "full"
+    CONTESTED = "contested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """`at_us` is the gateway's wall clock in µs, true only if `clock_synchronised`; `software` is its version;
+    `historical`: a backlog is being sent beside live data."""
+
+    gateway: str
+    epoch: str
+    online: bool
+    at_us: int
+    boot_id: str
+    software: str
+    marks: Mapping[Lane, Mark]
+    store: StoreState = StoreState.OK
+    historical: bool = False
+    clock_synchronised: bool = True
+
+
+def encode_status(status: Status) -> bytes:
+    """`status` on the wire."""
+    return write_message(
+        {
+            "gateway": status.gateway,
+            "epoch": status.epoch,
+            "online": status.online,
+            "at_us": status.at_us,
+            "boot_id": status.boot_id,
+            "software": status.software[:SOFTWARE_LENGTH_MAX],
+            "marks": {
+                lane.value: {"first": mark.first, "last": mark.last, "acked": mark.acked}
+                for lane, mark in status.marks.items()
+            },
+            "store": status.store.value,
+            "historical": status.historical,
+            "clock_synchronised": status.clock_synchronised,
+        }
+    )
+
+
+def decode_status(data: bytes) -> Status:
+    """A status from the wire. RemoteProtocolError and nothing else, on any bytes."""
+    fields = Fields.of(data, _CLAUSE)
+    try:
+        store = StoreState(fields.text("store", limit_length=16))
+    except ValueError:
+        raise fields.wrong("no such state of a store") from None
+    return Status(
+        gateway=fields.identifier("gateway"),
+        epoch=fields.identifier("epoch"),
+        online=fields.boolean("online"),
+        at_us=fields.integer("at_us"),
+        boot_id=fields.identifier("boot_id"),
+        software=fields.text("software", limit_length=SOFTWARE_LENGTH_MAX),
+        marks=_marks(fields),
+        store=store,
+        historical=fields.boolean("historical"),
+        clock_synchronised=fields.boolean("clock_synchronised"),
+    )
+
+
+def _marks(fields: Fields) -> dict[Lane, Mark]:
+    """Marks by lane; a lane that this side does not know is a newer side's and left out."""
+    told = fields.inner("marks")
+    marks = {}
+    for lane in Lane:
+        if lane.value in told:
+            mark = told.inner(lane.value)
+            marks[lane] = Mark(
+                first=mark.integer("first", least=0),
+                last=mark.integer("last", least=0),
+                acked=mark.integer("acked", least=0),
+            )
+    return marks

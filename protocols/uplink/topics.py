@@ -1,0 +1,87 @@
+"""Where messages go: `argus/v1/{tenant}/{gateway}/…` (D4), built and taken apart in one place.
+
+A gateway writes `up/{lane}` and `status` and reads `down/…` of its own name only; the broker's ACL says the same
+with `%u` or a pattern. Identifiers are checked on both sides, so that no tenant can name itself `+` or `a/b`.
+"""
+
+import re
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import IDENTIFIER_LENGTH_MAX
+
+ROOT = "argus/v1"
+
+UP_FILTER = f"{ROOT}/+/+/up/+"
+"""Every batch of every gateway: the cloud's subscription."""
+
+STATUS_FILTER = f"{ROOT}/+/+/status"
+"""Every gateway's retained status."""
+
+IDENTIFIER = re.compile(rf"[A-Za-z0-9_-]{{1,{IDENTIFIER_LENGTH_MAX}}}")
+
+
+def is_identifier(text: str) -> bool:
+    """Whether `text` may name a tenant, a gateway, an epoch or a boot."""
+    return IDENTIFIER.fullmatch(text) is not None
+
+
+def up(tenant: str, gateway: str, lane: Lane) -> str:
+    """Where a gateway sends the batches of `lane`."""
+    return f"{_of(tenant, gateway)}/up/{lane.value}"
+
+
+def ack(tenant: str, gateway: str) -> str:
+    """Where the cloud answers them."""
+    return f"{_of(tenant, gateway)}/down/ack"
+
+
+def command(tenant: str, gateway: str) -> str:
+    """Where the cloud asks a gateway to do something."""
+    return f"{_of(tenant, gateway)}/down/command"
+
+
+def status(tenant: str, gateway: str) -> str:
+    """The gateway's retained status, and its will."""
+    return f"{_of(tenant, gateway)}/status"
+
+
+def shared(group: str, topic_filter: str) -> str:
+    """`topic_filter` as a shared subscription (MQTT 5 §4.8.2): each message goes to one member of `group`."""
+    if not is_identifier(group):
+        raise LocalProtocolError(f"{group!r} cannot name a group of subscribers")
+    return f"$share/{group}/{topic_filter}"
+
+
+def parse_up(topic: str) -> tuple[str, str, Lane]:
+    """(tenant, gateway, lane) of a batch's topic; RemoteProtocolError when it is none."""
+    parts = topic.split("/")
+    if len(parts) != 6 or parts[4] != "up":
+        raise RemoteProtocolError("not the topic of a batch", clause="uplink topics")
+    tenant, gateway = _named(parts)
+    try:
+        return tenant, gateway, Lane(parts[5])
+    except ValueError:
+        raise RemoteProtocolError("no such lane", clause="uplink topics") from None
+
+
+def parse_status(topic: str) -> tuple[str, str]:
+    """(tenant, gateway) of a status topic; RemoteProtocolError when it is none."""
+    parts = topic.split("/")
+    if len(parts) != 5 or parts[4] != "status":
+        raise RemoteProtocolError("not the topic of a status", clause="uplink topics")
+    return _named(parts)
+
+
+def _of(tenant: str, gateway: str) -> str:
+    for name in (tenant, gateway):
+        if not is_identifier(name):
+            raise LocalProtocolError(f"{name!r} cannot be part of a topic: 1 to 64 of A-Z a-z 0-9 _ - are allowed")
+    return f"{ROOT}/{tenant}/{gateway}"
+
+
+def _named(parts: list[str]) -> tuple[str, str]:
+    tenant, gateway = parts[2], parts[3]
+    if "/".join(parts[:2]) != ROOT or not is_identifier(tenant) or not is_identifier(gateway):
+        raise RemoteProtocolError("not a topic of this link", clause="uplink topics")
+    return tenant, gateway

@@ -1,0 +1,173 @@
+"""The binary form under envelopes and observation blocks: a writer and the one bounds-checked reader.
+
+Integers are little-endian, because both ends are and columns then cost a copy; lengths and counts are LEB128
+varints. A column is laid out byte plane by byte plane (all first octets, then all second octets): neighbouring
+values share their high octets, so zlib at its cheapest level finds runs where it would otherwise find noise. What
+the fields mean is the caller's business.
+"""
+
+import struct
+import sys
+from array import array
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+
+_I64 = struct.Struct("<q")
+_VARINT_OCTETS_MAX = 10
+_BIG_ENDIAN_MACHINE = sys.byteorder == "big"
+
+
+class Writer:
+    """Collects fields; `take()` joins them. A value that the form cannot hold is our own bug: `LocalProtocolError`."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def octets(self, data: bytes) -> None:
+        """`data` as it is, without a length."""
+        self._parts.append(data)
+
+    def u8(self, number: int) -> None:
+        if not 0 <= number <= 0xFF:
+            raise LocalProtocolError(f"{number} does not fit an octet")
+        self._parts.append(bytes((number,)))
+
+    def varint(self, number: int) -> None:
+        """An unsigned number below 2⁶⁴, seven bits an octet, low bits first."""
+        if not 0 <= number < 1 << 64:
+            raise LocalProtocolError(f"{number} does not fit an unsigned 64-bit number")
+        coded = bytearray()
+        while number > 0x7F:
+            coded.append(number & 0x7F | 0x80)
+            number >>= 7
+        coded.append(number)
+        self._parts.append(bytes(coded))
+
+    def i64(self, number: int) -> None:
+        try:
+            self._parts.append(_I64.pack(number))
+        except struct.error as error:
+            raise LocalProtocolError(f"{number} does not fit a signed 64-bit number") from error
+
+    def blob(self, data: bytes, *, limit_bytes: int) -> None:
+        """Octets with their length before them."""
+        if len(data) > limit_bytes:
+            raise LocalProtocolError(f"{len(data)} octets where at most {limit_bytes} are allowed")
+        self.varint(len(data))
+        self._parts.append(data)
+
+    def text(self, text: str, *, limit_bytes: int) -> None:
+        """UTF-8 with its length in octets before it."""
+        try:
+            self.blob(text.encode(), limit_bytes=limit_bytes)
+        except UnicodeEncodeError as error:
+            raise LocalProtocolError("a text holds half of a surrogate pair") from error
+
+    def column(self, column: "array[int] | array[float]") -> None:
+        """The items of `column`, byte plane by byte plane; their count is told elsewhere."""
+        if _BIG_ENDIAN_MACHINE:
+            column = column[:]
+            column.byteswap()
+        self.planes(column.tobytes(), column.itemsize)
+
+    def planes(self, octets: bytes, width: int) -> None:
+        """Items of `width` octets each, byte plane by byte plane."""
+        if width == 1:
+            self._parts.append(octets)
+        else:
+            self._parts.extend([octets[plane::width] for plane in range(width)])
+
+    def take(self) -> bytes:
+        return b"".join(self._parts)
+
+
+class Reader:
+    """Reads `data` from its beginning; every read is checked against the end and against the caller's limit.
+
+    `clause` names the form in errors. Raises `RemoteProtocolError` and nothing else.
+    """
+
+    __slots__ = ("_at", "_clause", "_data")
+
+    def __init__(self, data: bytes, *, clause: str) -> None:
+        self._data = data
+        self._at = 0
+        self._clause = clause
+
+    @property
+    def rest_bytes(self) -> int:
+        return len(self._data) - self._at
+
+    def wrong(self, reason: str) -> RemoteProtocolError:
+        """The error to raise for what was just read."""
+        return RemoteProtocolError(reason, at=self._at, clause=self._clause)
+
+    def octets(self, count: int) -> bytes:
+        begin = self._at
+        end = begin + count
+        if end > len(self._data):
+            raise self.wrong(f"{count} octets are due and {self.rest_bytes} are left")
+        self._at = end
+        return self._data[begin:end]
+
+    def u8(self) -> int:
+        return self.octets(1)[0]
+
+    def varint(self, limit: int) -> int:
+        """An unsigned number of at most `limit`."""
+        number = 0
+        for shift in range(0, 7 * _VARINT_OCTETS_MAX, 7):
+            octet = self.u8()
+            number |= (octet & 0x7F) << shift
+            if octet < 0x80:
+                if number > limit:
+                    raise self.wrong(f"a number is above its limit of {limit}")
+                return number
+        raise self.wrong("a number has more than ten octets")
+
+    def i64(self) -> int:
+        number: int = _I64.unpack(self.octets(8))[0]
+        return number
+
+    def blob(self, limit_bytes: int) -> bytes:
+        return self.octets(self.varint(limit_bytes))
+
+    def text(self, limit_bytes: int) -> str:
+        octets = self.blob(limit_bytes)
+        try:
+            return octets.decode()
+        except UnicodeDecodeError:
+            raise self.wrong("a text is not UTF-8") from None
+
+    def column(self, typecode: str, count: int) -> "array[int]":
+        """`count` integers of struct's type `typecode` ("B" "H" "I" "q")."""
+        column: array[int] = array(typecode)
+        column.frombytes(self.planes(count, column.itemsize))
+        if _BIG_ENDIAN_MACHINE:
+            column.byteswap()
+        return column
+
+    def doubles(self, count: int) -> "array[float]":
+        """`count` IEEE 754 doubles."""
+        column = array("d")
+        column.frombytes(self.planes(count, 8))
+        if _BIG_ENDIAN_MACHINE:
+            column.byteswap()
+        return column
+
+    def planes(self, count: int, width: int) -> bytes:
+        """`count` items of `width` octets each, put together from their byte planes."""
+        octets = self.octets(count * width)
+        if width == 1:
+            return octets
+        items = bytearray(count * width)
+        for plane in range(width):
+            items[plane::width] = octets[plane * count : (plane + 1) * count]
+        return bytes(items)
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self.rest_bytes:
+            raise self.wrong(f"{self.rest_bytes} octets follow the end")
