@@ -1,0 +1,1 @@
+"""Which encounter a device's values belong to, and when (D16)."""

@@ -1,0 +1,40 @@
+"""The cloud's storage: one SQL tree for SQLite and PostgreSQL, transactions, migrations.
+
+A slice declares tables on `metadata`, writes statements in its `store.py` with SQLAlchemy Core, and gets a
+`Transaction` from its service. `insert` here knows ON CONFLICT and RETURNING in the form that both databases
+understand.
+"""
+
+from sqlalchemy.dialects.postgresql import insert
+
+from cloud.db.database import Database
+from cloud.db.errors import (
+    CommitLost,
+    ConstraintViolated,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    TransactionTooSlow,
+)
+from cloud.db.metadata import metadata
+from cloud.db.migrate import migrate
+from cloud.db.opening import open_database
+from cloud.db.prepared import Prepared, compiled
+from cloud.db.transaction import Driver, Rows, Transaction
+
+__all__ = [
+    "CommitLost",
+    "ConstraintViolated",
+    "Database",
+    "DatabaseUnavailable",
+    "DatabaseUnusable",
+    "Driver",
+    "Prepared",
+    "Rows",
+    "Transaction",
+    "TransactionTooSlow",
+    "compiled",
+    "insert",
+    "metadata",
+    "migrate",
+    "open_database",
+]

@@ -1,0 +1,36 @@
+"""A database as the services see it: transactions that are durable when they end, reads of one moment."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from cloud.db.prepared import DialectName
+from cloud.db.transaction import Transaction
+
+
+class Database(Protocol):
+    """SQLite or PostgreSQL behind the same two verbs."""
+
+    @property
+    def dialect(self) -> DialectName: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """All or nothing.
+
+        Leaving the block normally returns when the change is durable on disk; an exception undoes it.
+
+        The block may await only its own statements: on SQLite it holds the one writer. Raises `CommitLost` when the
+        change could not be made durable, `TransactionTooSlow` when the block took too long.
+        """
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """A look at one moment: everything read in the block belongs together. Changes are refused."""
+        ...
+
+    async def revision(self) -> str | None:
+        """The migration that the database stands at, None when it has none."""
+        ...
+
+    async def close(self) -> None:
+        """End the connections. Transactions in flight are awaited first."""
+        ...

@@ -1,0 +1,75 @@
+"""What can go wrong between us and a database, told without the values that were being written.
+
+A driver's own message may quote a row, so none is passed on: only the name of the constraint or the driver's error
+class.
+"""
+
+from cloud.errors import DomainError
+
+
+class DatabaseUnusable(DomainError):
+    """The database cannot be used."""
+
+    code = "database_unusable"
+    status = 503
+
+
+class DatabaseAddressUnknown(DatabaseUnusable):
+    """A database address reads sqlite:///path/to/file or postgresql://user@host/name."""
+
+    code = "database_address_unknown"
+
+
+class DatabaseAbsent(DatabaseUnusable):
+    """There is no database at this address; check the address, then create one with `argus-cloud migrate`."""
+
+    code = "database_absent"
+
+
+class DatabaseUnmigrated(DatabaseUnusable):
+    """The database is older than this program; run `argus-cloud migrate` first."""
+
+    code = "database_unmigrated"
+
+
+class DatabaseNewer(DatabaseUnusable):
+    """The database was migrated by a newer Argus; run that version, or restore the copy made before the upgrade."""
+
+    code = "database_newer"
+
+
+class DatabaseForeign(DatabaseUnusable):
+    """This database belongs to something else and was left untouched; give Argus one of its own."""
+
+    code = "database_foreign"
+
+
+class DatabaseUnavailable(DomainError):
+    """The database does not answer at the moment; try again shortly."""
+
+    code = "database_unavailable"
+    status = 503
+
+
+class CommitLost(DatabaseUnavailable):
+    """The database could not make this change durable, so it did not happen; try again shortly."""
+
+    code = "commit_lost"
+
+
+class TransactionTooSlow(DatabaseUnavailable):
+    """A change took too long and was undone, so that it does not hold up the others."""
+
+    code = "transaction_too_slow"
+
+
+class ConstraintViolated(DomainError):
+    """The change contradicts what is stored."""
+
+    code = "constraint_violated"
+    status = 409
+
+    def __init__(self, constraint: str = "") -> None:
+        """`constraint`: the name the database gives (PostgreSQL) or `table.column` (SQLite); never a value."""
+        self.constraint = constraint
+        super().__init__(f"({constraint})" if constraint else "")

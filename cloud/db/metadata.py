@@ -1,0 +1,23 @@
+"""The one MetaData on which every slice declares its tables, and the column types that mean the same on both databases.
+
+Times are whole microseconds since 1970 UTC in columns named `*_us`: SQLite has no time-zone type, and text would sort
+differently. Constraint names follow a convention, so that a migration on either database can name what it changes.
+"""
+
+from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def row_number() -> TypeEngine[int]:
+    """The type of a primary key that the database counts up by itself (SQLite does so only for INTEGER)."""
+    return BigInteger().with_variant(Integer, "sqlite")

@@ -1,0 +1,142 @@
+"""Bring a database to the newest revision: the explicit act that creates one.
+
+The whole upgrade is one transaction on both databases, taken under a lock (`BEGIN IMMEDIATE`, an advisory lock), so
+that of two programs that start together one migrates and the other finds nothing left to do, and a failing migration
+leaves everything as it was. Runs in a thread of its own with a loop of its own, because Alembic is synchronous and
+keeps its context in globals.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from dataclasses import dataclass
+
+from alembic import command
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import NullPool
+
+from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
+from cloud.db.errors import DatabaseForeign, DatabaseUnavailable
+from cloud.db.postgresql import make_engine
+from cloud.db.revisions import alembic_config, check_known
+from cloud.db.sqlite_connection import APPLICATION_ID, connect
+
+# Any number that nobody else on the server uses for an advisory lock: "argus" in ASCII.
+ADVISORY_LOCK = 0x6172677573
+# Another migration may be long; it is waited for.
+LOCK_WAIT_S = 600
+
+_one_at_a_time = threading.Lock()  # within this process, for Alembic's globals
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What `migrate` did: the revision before (None: a new database) and after."""
+
+    before: str | None
+    after: str | None
+
+
+async def migrate(url: str) -> Migrated:
+    """Create the database when it is absent and upgrade it.
+
+    Raises `DatabaseUnusable` and its kinds, `DatabaseUnavailable`.
+    """
+    address = read_address(url)
+    return await asyncio.to_thread(_migrate_alone, address)
+
+
+def _migrate_alone(address: SqliteAddress | PostgresqlAddress) -> Migrated:
+    with _one_at_a_time:
+        if isinstance(address, SqliteAddress):
+            return _migrate_sqlite(address)
+        return asyncio.run(_migrate_postgresql(address))
+
+
+def _migrate_sqlite(address: SqliteAddress) -> Migrated:
+    try:
+        # Values of patients go in here: created for us alone, whatever the umask says.
+        os.close(os.open(address.path, os.O_CREAT | os.O_RDWR, 0o600))
+        raw = connect(address.path, create=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"(The file {address.path} cannot be opened: {error.strerror}.)") from None
+    except sqlite3.DatabaseError as error:
+        raise _not_sqlite(error) from None
+    engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        raw.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+        raw.execute("PRAGMA journal_mode=WAL")  # readers go on while the writer writes; stays in the file
+        raw.execute("PRAGMA foreign_keys=OFF")  # a table that is rebuilt is dropped for a moment; checked below
+        with engine.connect() as connection, connection.begin():
+            raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode of the connection, which would end it
+            owner = raw.execute("PRAGMA application_id").fetchone()[0]
+            if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
+                raise DatabaseForeign
+            done = _upgrade(connection)
+            if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise RuntimeError("the migration left rows that refer to nothing")
+            raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            raw.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise _not_sqlite(error) from None
+    finally:
+        raw.close()  # rolls back what was not committed
+    return done
+
+
+def _not_sqlite(error: sqlite3.DatabaseError) -> Exception:
+    name = getattr(error, "sqlite_errorname", "")
+    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        return DatabaseForeign(f"({name})")
+    return DatabaseUnavailable(f"({name})") if name and name != "SQLITE_ERROR" else error
+
+
+async def _migrate_postgresql(address: PostgresqlAddress) -> Migrated:
+    engine = make_engine(address)
+    try:
+        async with engine.connect() as connection:
+            return await _upgrade_postgresql(connection)
+    except (DBAPIError, OSError) as error:
+        if isinstance(error, DBAPIError) and not error.connection_invalidated:
+            raise
+        raise DatabaseUnavailable(f"({type(error).__name__})") from None
+    finally:
+        await engine.dispose()
+
+
+async def _upgrade_postgresql(connection: AsyncConnection) -> Migrated:
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert raw is not None
+    await raw.execute("BEGIN")
+    try:
+        await raw.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
+        await raw.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        async with connection.begin():
+            done = await connection.run_sync(_upgrade)
+    except BaseException:
+        await raw.execute("ROLLBACK")
+        raise
+    await raw.execute("COMMIT")
+    return done
+
+
+def _upgrade(connection: Connection) -> Migrated:
+    """Run what is missing, inside the transaction that the caller opened on this connection."""
+    before = current_revision(connection)
+    check_known(before)
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return Migrated(before, current_revision(connection))
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database names; raises `DatabaseForeign` when it names none yet holds a table of ours."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None and inspect(connection).has_table("tenants"):
+        raise DatabaseForeign("(It has a table named tenants and no record of our migrations.)")
+    return revision

@@ -1,0 +1,205 @@
+"""The database for fleets: PostgreSQL through asyncpg, with SQLAlchemy as the builder of statements.
+
+Transactions are begun and ended on the driver's connection (SQLAlchemy runs in autocommit), because compiled hot paths
+and Core statements share one transaction, and SQLAlchemy's adapter would not know that the driver had already been
+used. Durability is the server's: `synchronous_commit` stays on, and its own group commit merges concurrent fsyncs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Executable, Table, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from cloud.db.address import PostgresqlAddress
+from cloud.db.errors import DatabaseUnavailable, TransactionTooSlow
+from cloud.db.failures import DRIVER_ERRORS, commit_failure, translated
+from cloud.db.prepared import DialectName, Prepared, Values
+from cloud.db.transaction import Parameters, Rows
+
+CONNECTIONS = 10
+CONNECTIONS_OVERFLOW = 10
+# Nobody waits longer than this for a connection, a lock or the end of somebody else's transaction.
+CONNECTION_WAIT_S_MAX = 10.0
+TRANSACTION_S_MAX = 30.0
+CONNECT_S_MAX = 10.0
+
+
+def make_engine(address: PostgresqlAddress) -> AsyncEngine:
+    """The connection pool; a connection that died in the pool is noticed before it is used."""
+    return create_async_engine(
+        address.url,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_size=CONNECTIONS,
+        max_overflow=CONNECTIONS_OVERFLOW,
+        pool_timeout=CONNECTION_WAIT_S_MAX,
+        pool_pre_ping=True,
+        connect_args={"timeout": CONNECT_S_MAX, "server_settings": {"application_name": "argus-cloud"}},
+    )
+
+
+class PostgresqlDriver:
+    """Compiled statements on the asyncpg connection, with its own cache of prepared statements."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        ready = statement.on("postgresql")
+        with _our_errors():
+            found: Sequence[Sequence[Any]] = await self._raw.fetch(ready.text, *ready.arguments(values))
+        return found
+
+    async def run(self, statement: Prepared, values: Values) -> int:
+        ready = statement.on("postgresql")
+        with _our_errors():
+            status = await self._raw.execute(ready.text, *ready.arguments(values))
+        return _rows_touched(status)
+
+    async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
+        ready = statement.on("postgresql")
+        reorder = ready.reorder(statement.order)
+        with _our_errors():
+            await self._raw.executemany(ready.text, rows if reorder is None else [reorder(row) for row in rows])
+
+    async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        with _our_errors():
+            await self._raw.copy_records_to_table(table.name, records=rows, columns=list(columns))
+
+
+def _rows_touched(status: str) -> int:
+    """The number in "UPDATE 3" or "INSERT 0 3"; -1 when there is none."""
+    last = status.rpartition(" ")[2]
+    return int(last) if last.isdigit() else -1
+
+
+class _our_errors:  # noqa: N801  read as a word in `with _our_errors():`
+    """Translate what the driver raises in the block."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DRIVER_ERRORS):
+            ours = translated(error)
+            if ours is not None:
+                raise ours from None
+
+
+class PostgresqlTransaction:
+    """One transaction on one connection."""
+
+    dialect: DialectName = "postgresql"
+
+    def __init__(self, core: AsyncConnection, raw: Any) -> None:
+        self._core = core
+        self._raw = raw
+        self._savepoints = 0
+        self.driver = PostgresqlDriver(raw)
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        with _our_errors():
+            result = await self._core.execute(statement, parameters)
+        return Rows(result.all(), result.rowcount) if result.returns_rows else Rows((), result.rowcount)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        self._savepoints += 1
+        name = f"part_{self._savepoints}"
+        await self._raw.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise  # the whole transaction is undone, and the connection may be in the middle of an answer
+        except BaseException:
+            await self._raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            raise
+        await self._raw.execute(f"RELEASE SAVEPOINT {name}")
+
+
+class PostgresqlDatabase:
+    """`Database` over a PostgreSQL server. Made by `open_database`."""
+
+    dialect: DialectName = "postgresql"
+
+    def __init__(self, address: PostgresqlAddress) -> None:
+        self.engine = make_engine(address)
+
+    @asynccontextmanager
+    async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
+        try:
+            async with asyncio.timeout(TRANSACTION_S_MAX) as limit:
+                async with self._connection() as core:
+                    raw = (await core.get_raw_connection()).driver_connection
+                    await _on(raw, begin)
+                    try:
+                        yield PostgresqlTransaction(core, raw)
+                    except BaseException:
+                        await asyncio.shield(_undo(raw))
+                        raise
+                    await _commit(raw)
+        except TimeoutError:
+            if limit.expired():
+                raise TransactionTooSlow from None
+            raise
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            core = await self.engine.connect()
+        except (DBAPIError, OSError, PoolTimeout, asyncpg.PostgresError) as error:
+            raise DatabaseUnavailable(f"({type(error).__name__})") from None
+        try:
+            yield core
+        finally:
+            await asyncio.shield(core.close())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
+        async with self._begun("BEGIN") as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PostgresqlTransaction]:
+        # Repeatable read: like SQLite's readers, everything in the block is of one moment.
+        async with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
+            yield tx
+
+    async def revision(self) -> str | None:
+        async with self.read() as tx:
+            if (await tx.execute(text("SELECT to_regclass('alembic_version')"))).scalar() is None:
+                return None
+            found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+        return None if found is None else str(found)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def _on(raw: Any, statement: str) -> None:
+    with _our_errors():
+        await raw.execute(statement)
+
+
+async def _undo(raw: Any) -> None:
+    """Roll back; a connection that cannot is closed, which rolls back on the server."""
+    try:
+        await raw.execute("ROLLBACK")
+    except DRIVER_ERRORS:
+        raw.terminate()
+
+
+async def _commit(raw: Any) -> None:
+    """COMMIT; when its answer does not come, the outcome is unknown and the caller must treat it as not done."""
+    try:
+        status = await raw.execute("COMMIT")
+    except DRIVER_ERRORS as error:
+        raise commit_failure(error) from None
+    if status == "ROLLBACK":  # PostgreSQL answers a COMMIT of a failed transaction this way
+        raise commit_failure(RuntimeError())

@@ -1,0 +1,1 @@
+"""Medical devices of an organisation: enrolled, or merely seen on a vehicle."""

@@ -1,0 +1,1 @@
+"""Domain events: a transactional outbox with leases and fencing (D10)."""

@@ -1,0 +1,1 @@
+"""Gateways: registering them, finding them, what they last said."""

@@ -1,0 +1,29 @@
+"""Gateways: which box stands for which vehicle, by which key it is recognised, and what it last said about itself."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKeyConstraint, Index, LargeBinary, Table, Text
+
+from cloud.db import metadata
+
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("vehicle_id", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),  # Ed25519, 32 octets
+    Column("registered_at_us", BigInteger, nullable=False),
+    # The store in the vehicle that is now in use; null until the first batch arrives.
+    Column("epoch", Text),
+    Column("epoch_since_us", BigInteger),
+    # What its retained status said last; null until then. `online` is false by the will when the link broke.
+    Column("online", Boolean),
+    Column("status_at_us", BigInteger),
+    Column("software", Text),
+    Column("store_state", Text),
+    Column("boot_id", Text),
+    ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+    ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
+    Index(None, "tenant_id", "organization_id"),
+    Index(None, "tenant_id", "vehicle_id"),
+)

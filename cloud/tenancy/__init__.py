@@ -1,0 +1,1 @@
+"""Tenants, organisations and vehicles, and who is looking at what they own."""

@@ -1,0 +1,5 @@
+"""What every test of the cloud can ask for: real databases."""
+
+from tests.harness.databases import database, database_url, empty_database_url, migrated_sqlite, postgresql
+
+__all__ = ["database", "database_url", "empty_database_url", "migrated_sqlite", "postgresql"]

@@ -1,0 +1,118 @@
+"""A transaction is all or nothing, durable when it ends, and the same on both databases."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import bindparam, func, select
+
+from cloud.db import ConstraintViolated, Database, Prepared, Transaction, insert
+from cloud.tenancy.tables import tenants
+
+ADD = insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at"))
+COUNT = select(func.count()).select_from(tenants)
+ADD_PREPARED = Prepared(ADD, order=("id", "name", "at"))
+NAME_OF = Prepared(select(tenants.c.name).where(tenants.c.id == bindparam("id")))
+
+
+async def count(database: Database) -> int:
+    async with database.read() as tx:
+        return int((await tx.execute(COUNT)).scalar())
+
+
+async def test_what_is_committed_is_there_for_the_next_reader(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+    async with database.read() as tx:
+        assert (await tx.driver.rows(NAME_OF, {"id": "tnt_1"}))[0][0] == "North"
+
+
+async def test_an_exception_undoes_the_whole_transaction(database: Database) -> None:
+    async def add_and_fail() -> None:
+        async with database.transaction() as tx:
+            await tx.driver.run(ADD_PREPARED, {"id": "tnt_1", "name": "North", "at": 1})
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await add_and_fail()
+    assert await count(database) == 0
+
+
+async def test_a_failed_part_leaves_the_rest_of_the_transaction(database: Database) -> None:
+    async def part(tx: Transaction) -> None:
+        async with tx.savepoint():
+            await tx.execute(ADD, {"id": "tnt_2", "name": "South", "at": 1})
+            await tx.execute(ADD, {"id": "tnt_1", "name": "again", "at": 1})
+
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+        with pytest.raises(ConstraintViolated):
+            await part(tx)
+        await tx.execute(ADD, {"id": "tnt_3", "name": "East", "at": 1})
+    async with database.read() as tx:
+        assert [row.id for row in await tx.execute(select(tenants.c.id).order_by(tenants.c.id))] == ["tnt_1", "tnt_3"]
+
+
+async def test_of_many_concurrent_transactions_only_the_failing_ones_are_undone(database: Database) -> None:
+    async def add(number: int) -> None:
+        async with database.transaction() as tx:
+            await tx.driver.run(ADD_PREPARED, {"id": f"tnt_{number}", "name": "x", "at": 1})
+            if number % 3 == 0:
+                raise RuntimeError("no")
+
+    done = await asyncio.gather(*(add(number) for number in range(30)), return_exceptions=True)
+    assert [number for number, outcome in enumerate(done) if outcome is not None] == list(range(0, 30, 3))
+    assert await count(database) == 20
+
+
+async def test_concurrent_read_modify_writes_lose_no_update(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "x", "at": 0})
+
+    async def bump() -> None:
+        async with database.transaction() as tx:
+            seen = (
+                await tx.execute(select(tenants.c.created_at_us).where(tenants.c.id == "tnt_1").with_for_update())
+            ).scalar()
+            await tx.execute(tenants.update().where(tenants.c.id == "tnt_1").values(created_at_us=seen + 1))
+
+    await asyncio.gather(*(bump() for _ in range(40)))
+    async with database.read() as tx:
+        assert (await tx.execute(select(tenants.c.created_at_us))).scalar() == 40
+
+
+async def test_a_read_sees_one_moment_and_changes_nothing(database: Database) -> None:
+    async with database.read() as tx:
+        assert (await tx.execute(COUNT)).scalar() == 0
+        async with database.transaction() as other:
+            await other.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+        assert (await tx.execute(COUNT)).scalar() == 0
+    with pytest.raises(Exception, match=r"readonly|read-only"):
+        async with database.read() as tx:
+            await tx.execute(ADD, {"id": "tnt_2", "name": "South", "at": 1})
+
+
+async def test_rows_are_appended_in_bulk_and_in_any_order_of_fields(database: Database) -> None:
+    backwards = Prepared(ADD, order=("at", "name", "id"))
+    async with database.transaction() as tx:
+        await tx.driver.append(tenants, ("id", "name", "created_at_us"), [(f"a{n}", "x", n) for n in range(1000)])
+        await tx.driver.run_many(backwards, [(n, "y", f"b{n}") for n in range(1000)])
+    assert await count(database) == 2000
+
+
+async def test_a_conflict_names_the_constraint_and_never_the_value(database: Database) -> None:
+    with pytest.raises(ConstraintViolated) as caught:
+        async with database.transaction() as tx:
+            await tx.driver.append(tenants, ("id", "name", "created_at_us"), [("secret", "x", 1), ("secret", "x", 1)])
+    assert "tenants" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+async def test_one_statement_with_on_conflict_serves_both_databases(database: Database) -> None:
+    upsert = insert(tenants).values(id="tnt_1", name="new", created_at_us=1)
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "old", "at": 1})
+        assert (await tx.execute(upsert.on_conflict_do_nothing().returning(tenants.c.id))).first() is None
+        changed = upsert.on_conflict_do_update(index_elements=["id"], set_={"name": upsert.excluded.name})
+        await tx.execute(changed)
+    async with database.read() as tx:
+        assert (await tx.execute(select(tenants.c.name))).scalar() == "new"
