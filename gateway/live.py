@@ -1,8 +1,9 @@
-"""What is true right now, for people: the latest value of each channel, ten seconds of each waveform, each device's link.
+"""What is true right now, for people: the latest value of each channel, ten seconds of each waveform, each device's
+link.
 
-Fed only after the buffer's commit, so that nothing is on a screen that could still be lost. Bounded in every direction: the
-screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a device down: a
-subscriber that does not keep up loses its oldest updates and is told how many.
+Fed only after the buffer's commit, so that nothing is on a screen that could still be lost. Bounded in every direction:
+the screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a device down:
+a subscriber that does not keep up loses its oldest updates and is told how many.
 
 Does not judge values or ages; the crew page shows both (DESIGN D18). Not for other tasks' threads: one event loop.
 """
@@ -184,7 +185,8 @@ class LiveFeed:
 
 
 def _extend(wave: _Wave, observation: Observation) -> None:
-    """Append an array and drop what is older than the window. A new channel (new configuration) starts a new picture."""
+    """Append an array and drop what is older than the window. A new channel (new configuration) starts a new
+    picture."""
     if wave.arrays and wave.arrays[-1].channel is not observation.channel:
         wave.arrays.clear()
         wave.octets = 0

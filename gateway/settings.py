@@ -1,11 +1,13 @@
 """The gateway's settings: one TOML file, read once, checked whole, then plain values.
 
-Why a file and no environment: an ambulance is configured by an operator who edits `/etc/argus/gateway.toml` once, and a value
-that comes from somewhere else cannot be found in the vehicle. Strict, because a number in quotes is a mistake and not a
-number; closed, because a misspelt key that is ignored is a setting that silently does not hold. A mistake names the file,
-the line, the field and what to write instead. Relative paths are relative to the file, so that a state can be moved whole.
+Why a file and no environment: an ambulance is configured by an operator who edits `/etc/argus/gateway.toml` once, and a
+value that comes from somewhere else cannot be found in the vehicle. Strict, because a number in quotes is a mistake and
+not a number; closed, because a misspelt key that is ignored is a setting that silently does not hold. A mistake names
+the file, the line, the field and what to write instead. Relative paths are relative to the file, so that a state can be
+moved whole.
 
-Secrets are never in this file: it names files that hold them. Whether those can be read is for `doctor` and for the parts.
+Secrets are never in this file: it names files that hold them. Whether those can be read is for `doctor` and for the
+parts.
 """
 
 import re
@@ -79,7 +81,8 @@ class GatewaySection(_Section):
     vehicle: Identifier
     """The vehicle, as the cloud names it (`veh_…`)."""
     state_dir: FilePath
-    """Folder of the store, the keys and the control socket. Made by `provision`, mode 0700. On the vehicle's own disk."""
+    """Folder of the store, the keys and the control socket. Made by `provision`, mode 0700. On the vehicle's own
+    disk."""
 
 
 class MqttSection(_Section):
@@ -113,7 +116,8 @@ class SerialSection(_Section):
     """`[[serial]]`: one serial port with a device behind it; repeat the section for each port."""
 
     path: FilePath
-    """The port, best by a name that does not change: `/dev/serial/by-id/…`. It may be absent; the gateway waits for it."""
+    """The port, best by a name that does not change: `/dev/serial/by-id/…`. It may be absent; the gateway waits for
+    it."""
     framing: Literal["raw", "hdlc"] = "raw"
     """`raw`: APDUs follow each other. `hdlc`: flag, escape and CRC-16 around each, for RS-232 that loses octets."""
     baud: int = Field(default=115_200, ge=1_200, le=4_000_000)
@@ -144,9 +148,17 @@ class BufferSection(_Section):
     retention_h: int = Field(default=72, ge=1, le=8_760)
     """Hours that acknowledged rows are kept, so that a restored cloud can ask for them again."""
     disk_budget_mb: int = Field(default=4_096, ge=32, le=1_048_576)
-    """Megabytes for the store; beyond it waveforms are dropped first (with a gap record), then old numerics, never events."""
+    """Megabytes for the store; beyond it waveforms are dropped first (with a gap record), then old numerics, never
+    events."""
     witness_file: FilePath | None = None
     """For tests: a file that gets the line `epoch lane sequence`, flushed to disk, after each commit."""
+
+
+class DevicesSection(_Section):
+    """`[devices]`: how devices are treated."""
+
+    known_configurations: bool = True
+    """Whether a standard configuration is taken as known. False: each new device has to explain itself once."""
 
 
 class LogSection(_Section):
@@ -165,6 +177,7 @@ class Settings(_Section):
     tcp: TcpSection | None = None
     crew: CrewSection | None = None
     buffer: BufferSection = BufferSection()
+    devices: DevicesSection = DevicesSection()
     log: LogSection = LogSection()
     ble_backend: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     """The BLE stack as `module:Class`. None: no BLE. The name is loaded when the gateway starts, not here."""
@@ -178,7 +191,7 @@ class Settings(_Section):
 
     @property
     def store_path(self) -> Path:
-        return self.gateway.state_dir / "store.db"
+        return self.gateway.state_dir / "buffer.sqlite"
 
     @property
     def identity_dir(self) -> Path:
@@ -203,7 +216,9 @@ def load(path: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}): run as the gateway's user") from None
     if len(octets) > _FILE_BYTES_MAX:
-        raise SettingsError(f"{path} has {len(octets)} octets and is no settings file: name the right one with --config")
+        raise SettingsError(
+            f"{path} has {len(octets)} octets and is no settings file: name the right one with --config"
+        )
     try:
         text = octets.decode()
         document = tomllib.loads(text)
@@ -218,7 +233,8 @@ def load(path: Path) -> Settings:
 
 
 def _sentence(path: Path, text: str, error: dict[str, Any]) -> str:
-    """One mistake: where it is and what to write. The value itself is left out: it may be a secret in the wrong place."""
+    """One mistake: where it is and what to write. The value itself is left out: it may be a secret in the wrong
+    place."""
     field = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"]) or "the file"
     line = _line_of(text, error["loc"])
     where = f"{path}, line {line}, {field}" if line else f"{path}, {field}"

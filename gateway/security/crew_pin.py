@@ -1,9 +1,10 @@
 """The crew's PIN: six digits on a glove-friendly key pad, kept in a file, guarded against guessing.
 
-Why the file holds the PIN and no hash: a million PINs are tried against any hash in an evening, so a hash would only look
-like protection; who can read this 0600 file can read the store's key beside it. What does protect is that guesses are slow.
-Wrong guesses are counted by client, so that a stranger on the vehicle's network cannot lock the crew out of its own page;
-a bound over all clients keeps many addresses from guessing in parallel. Waits are short, because a crew in a hurry mistypes.
+Why the file holds the PIN and no hash: a million PINs are tried against any hash in an evening, so a hash would only
+look like protection; who can read this 0600 file can read the store's key beside it. What does protect is that guesses
+are slow. Wrong guesses are counted by client, so that a stranger on the vehicle's network cannot lock the crew out of
+its own page; a bound over all clients keeps many addresses from guessing in parallel. Waits are short, because a crew
+in a hurry mistypes.
 
 Does not know cookies or sessions: that is `gateway/crew`.
 """
@@ -60,7 +61,9 @@ class CrewPin:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise CrewPinUnusable(f"{path} exists: the PIN is chosen once; remove the file to choose a new one") from None
+            raise CrewPinUnusable(
+                f"{path} exists: the PIN is chosen once; remove the file to choose a new one"
+            ) from None
         except OSError as error:
             raise CrewPinUnusable(f"{path} cannot be written ({error.strerror}): check the folder's owner") from None
         with os.fdopen(descriptor, "w") as file:

@@ -2,7 +2,8 @@
 
 A configuration is asked for once; at the next association, of this run or a later one, the device is accepted at once
 (manager row 2.9). The core needs the answer while it decides, without waiting, so the roster is in memory, loaded
-at start; what was learned is made durable by the session that learned it. Losing one costs a question, never a measurement.
+at start; what was learned is made durable by the session that learned it. Losing one costs a question, never a
+measurement.
 """
 
 from collections import OrderedDict

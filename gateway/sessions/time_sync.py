@@ -1,17 +1,20 @@
-"""Whose clock says what: how a device's clock relates to ours, and how far our own wall clock can be trusted (DESIGN D5).
+"""Whose clock says what: how a device's clock relates to ours, and how far our own wall clock can be trusted (DESIGN
+D5).
 
-**The device's clock.** Each report gives one pair (device time, when we received it). Their difference is the true offset
-plus a delay that is never negative, so the smallest of the recent differences is the estimate, as network time protocols do
-it. It is kept against the monotonic clock, so that learning the wall time does not look like a jump of every device. A
-device may be set or restart, and a meter may hand over last week's memory: both look like a different offset. A live
-clock keeps step with ours, a memory does not. So a new offset is believed only when several reports over a second or more
-agree on it, and a device's own answer to "what time is it" is believed at once. Until then the relation is unknown.
+**The device's clock.** Each report gives one pair (device time, when we received it). Their difference is the true
+offset plus a delay that is never negative, so the smallest of the recent differences is the estimate, as network time
+protocols do it. It is kept against the monotonic clock, so that learning the wall time does not look like a jump of
+every device. A device may be set or restart, and a meter may hand over last week's memory: both look like a different
+offset. A live clock keeps step with ours, a memory does not. So a new offset is believed only when several reports over
+a second or more agree on it, and a device's own answer to "what time is it" is believed at once. Until then the
+relation is unknown.
 
-**Our clock.** An ambulance's computer may have no battery behind its clock and wake in 1970; then TLS would refuse the broker
-as "not yet valid" and time would never arrive. So until the kernel says that something disciplines the clock, wall time
-runs on from max(last persisted time, build time). Once disciplined, the system's time is taken as it is, backwards too:
-that heals a clock that had once been set to a far future. The kernel is asked (`adjtimex`), not a daemon's flag file, because
-chrony, ntpd, timesyncd and GPS all end there and the question needs no privilege. No answer means not disciplined.
+**Our clock.** An ambulance's computer may have no battery behind its clock and wake in 1970; then TLS would refuse the
+broker as "not yet valid" and time would never arrive. So until the kernel says that something disciplines the clock,
+wall time runs on from max(last persisted time, build time). Once disciplined, the system's time is taken as it is,
+backwards too: that heals a clock that had once been set to a far future. The kernel is asked (`adjtimex`), not a
+daemon's flag file, because chrony, ntpd, timesyncd and GPS all end there and the question needs no privilege. No answer
+means not disciplined.
 
 Raw times are never rewritten; correction is arithmetic for readers (`observation_record`).
 """
@@ -29,14 +32,17 @@ from protocols.device_time import TimeKind
 BUILD_US = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z: this software did not exist before. Moved forward with each release, never past its day."""
 PERSIST_EVERY_S = 60.0
-"""How often the wall time is made durable: after a power cut the clock has lost at most this, and the time without power."""
+"""How often the wall time is made durable: after a power cut the clock has lost at most this, and the time without
+power."""
 WALL_STATE = "wall_us"
 """The buffer's name for the persisted wall time."""
 
 _WINDOW = 64
-"""Differences kept of one clock. At one report a second a minute: long enough to catch a quick one, short against drift."""
+"""Differences kept of one clock. At one report a second a minute: long enough to catch a quick one, short against
+drift."""
 _AGREE_US = 2_000_000
-"""Differences closer than this belong to one relation. Above the jitter of links and of clocks that tick in whole seconds."""
+"""Differences closer than this belong to one relation. Above the jitter of links and of clocks that tick in whole
+seconds."""
 _STEP_REPORTS = 3
 _STEP_SPAN_US = 1_000_000
 """A new relation needs this many reports over this much device time, so that one report in two parts is not three."""
@@ -51,7 +57,8 @@ _DEVICES_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class ClockRelation:
-    """`offset_us` added to the device's `local_us` gives monotonic µs of ours; None while unknown. With its uncertainty."""
+    """`offset_us` added to the device's `local_us` gives monotonic µs of ours; None while unknown. With its
+    uncertainty."""
 
     offset_us: int | None
     uncertainty_us: int
@@ -102,7 +109,8 @@ class DeviceClock:
 
 
 class DeviceClocks:
-    """The clocks of all devices of this boot, kept over their re-associations; the longest unused is forgotten first."""
+    """The clocks of all devices of this boot, kept over their re-associations; the longest unused is forgotten
+    first."""
 
     def __init__(self) -> None:
         self._clocks: OrderedDict[tuple[str, TimeKind], DeviceClock] = OrderedDict()
@@ -122,12 +130,14 @@ class Discipline(Protocol):
 
 
 def kernel_says_synchronised() -> bool:
-    """The kernel's own answer: `adjtimex` returns TIME_ERROR (5) while no daemon has disciplined the clock, -1 if forbidden."""
+    """The kernel's own answer: `adjtimex` returns TIME_ERROR (5) while no daemon has disciplined the clock, -1 if
+    forbidden."""
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
         return False
-    # struct timex is 208 octets on 64-bit Linux, all of them zero for a question (modes = 0); room for any other layout.
+    # struct timex is 208 octets on 64-bit Linux, all of them zero for a question (modes = 0); room for any other
+    # layout.
     return adjtimex(ctypes.create_string_buffer(512)) not in {-1, 5}
 
 

@@ -1,0 +1,178 @@
+"""The running gateway's control socket: questions from the command line on the same machine, answered from memory.
+
+A Unix socket in the state folder, mode 0600: who may ask is decided by the file system, like who may read the store.
+One JSON line asks, one JSON line answers; `capture` answers with a line a read until the asker hangs up. A socket file
+that a killed gateway left is replaced; one that answers means that a gateway runs on this state, and a second must not.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from gateway.sessions.tracing import Taps
+
+LINE_BYTES_MAX = 1 << 20
+"""An answer: the status of a gateway with all its devices is some ten kilobytes; one read of a link is 128 kB in
+hex."""
+ASKERS_MAX = 8
+ASK_S = 5.0
+"""How long an asker may take to say what it wants, and the gateway to answer."""
+_PATH_BYTES_MAX = 100
+"""sockaddr_un holds 107 octets; beyond it the socket is named through its folder's descriptor."""
+
+Answer = Mapping[str, Any]
+
+log = structlog.get_logger()
+
+
+class ControlUnavailable(Exception):
+    """No gateway answers on this state; the text says so for a person."""
+
+
+class GatewayRuns(Exception):
+    """Another gateway runs on this state; the text says so for a person."""
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """A name of `path` that fits a socket address, valid inside the block."""
+    if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class ControlServer:
+    """Answers `answers[name]()` to {"ask": name}, and streams `taps` to {"ask": "capture", "link": null or a name}."""
+
+    def __init__(self, path: Path, answers: Mapping[str, Callable[[], Awaitable[Answer]]], taps: Taps) -> None:
+        self._path = path
+        self._answers = answers
+        self._taps = taps
+        self._askers = 0
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen inside the block. Raises `GatewayRuns` when somebody answers already."""
+        with _address(self._path) as address:
+            self._clear_stale(address)
+            server = await asyncio.start_unix_server(self._asked, address, limit=4096, backlog=ASKERS_MAX)
+            self._path.chmod(0o600)
+        try:
+            yield
+        finally:
+            server.close()
+            self._path.unlink(missing_ok=True)
+
+    def _clear_stale(self, address: str) -> None:
+        if not self._path.exists():
+            return
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(address)
+            except OSError:
+                self._path.unlink(missing_ok=True)
+                return
+        raise GatewayRuns(
+            f"another gateway runs with {self._path.parent}: a store has one writer; stop that one first, "
+            "or give this one a state_dir of its own"
+        )
+
+    async def _asked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._askers >= ASKERS_MAX:
+            writer.close()
+            return
+        self._askers += 1
+        try:
+            async with asyncio.timeout(ASK_S):
+                request = orjson.loads(await reader.readline())
+            if request.get("ask") == "capture":
+                await self._capture(request.get("link"), reader, writer)
+            else:
+                async with asyncio.timeout(ASK_S):
+                    await self._answer(request, writer)
+        except (OSError, ValueError, AttributeError) as error:  # hung up, timed out, or did not speak JSON
+            log.info("control.asker_lost", why=type(error).__name__)
+        finally:
+            self._askers -= 1
+            writer.close()
+
+    async def _answer(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
+        answer = self._answers.get(str(request.get("ask")))
+        body: Answer = {"error": "no such question"} if answer is None else await answer()
+        writer.write(orjson.dumps(body) + b"\n")
+        await writer.drain()
+
+    async def _capture(self, link: str | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with self._taps.open(link) as tap:
+
+            async def stream() -> None:
+                async for traced in tap:
+                    line = {
+                        "link": traced.link,
+                        "conn": traced.connection,
+                        "direction": traced.direction,
+                        "hex": traced.data.hex(),
+                        "at_s": traced.at_s,
+                    }
+                    writer.write(orjson.dumps(line) + b"\n")
+                    await writer.drain()
+                writer.write(orjson.dumps({"end": "the capture could not keep up and was cut off here"}) + b"\n")
+
+            writer.write(orjson.dumps({"listening": True}) + b"\n")
+            streaming = asyncio.ensure_future(stream())
+            hung_up = asyncio.ensure_future(reader.read())
+            try:
+                await asyncio.wait([streaming, hung_up], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                streaming.cancel()
+                hung_up.cancel()
+                await asyncio.gather(streaming, hung_up, return_exceptions=True)
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        with _address(path) as address:
+            return await asyncio.open_unix_connection(address, limit=LINE_BYTES_MAX)
+    except OSError:
+        raise ControlUnavailable(
+            f"no gateway runs with {path.parent}: start it with argus-gateway run, or run this as the gateway's user"
+        ) from None
+
+
+async def ask(path: Path, name: str) -> dict[str, Any]:
+    """The running gateway's answer. Raises `ControlUnavailable` where none runs or it does not answer."""
+    reader, writer = await _connect(path)
+    try:
+        writer.write(orjson.dumps({"ask": name}) + b"\n")
+        async with asyncio.timeout(ASK_S):
+            answer = orjson.loads(await reader.readline())
+    except (OSError, ValueError):
+        raise ControlUnavailable(f"the gateway at {path} did not answer: see its log") from None
+    finally:
+        writer.close()
+    return dict(answer)
+
+
+async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
+    """The octets that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us off."""
+    reader, writer = await _connect(path)
+    try:
+        writer.write(orjson.dumps({"ask": "capture", "link": link}) + b"\n")
+        while line := await reader.readline():
+            yield orjson.loads(line)
+    except OSError:
+        return
+    finally:
+        writer.close()

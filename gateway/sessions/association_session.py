@@ -1,0 +1,286 @@
+"""One link's conversation with one 11073-20601 device, from its first octet to its last.
+
+Runs the manager's association over the link and gives its events their places: observations to the buffer, and only
+when they are durable to the screen and back to the association, which then answers the device; everything that an
+operator must know into the event lane; configurations and names into the roster. A store that is full is answered as
+such (RORJ resource-limitation), never with silence or a false receipt.
+
+Does not decide when a link is opened again (the supervisor) or who may hold a system id (`claims`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer.errors import StoreFull
+from gateway.live import LiveDevice, LiveFeed
+from gateway.sessions.claims import Claims
+from gateway.sessions.journal import Journal
+from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.sections import sections_of
+from gateway.sessions.time_sync import DeviceClocks, TrustedClock
+from gateway.sessions.tracing import Taps
+from gateway.transports.clock import Instant
+from gateway.transports.link import Direction, Event, Link
+from gateway.transports.pump import Nudge, pump
+from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+RELEASE_S = 3.0
+"""How long a device may take to answer our release before its link is closed; the standard's TO_release."""
+
+log = structlog.get_logger()
+
+
+class ObservationStore(Protocol):
+    """The part of the buffer that a session needs."""
+
+    async def append(self, sections: Sequence[DeviceObservations]) -> None:
+        """Return when durable. Raises StoreFull when only the reserve is left."""
+
+    async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
+
+    async def remember_device(self, device: KnownDevice) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every session of this gateway shares. `system_id` is our own, eight octets, sent in AARE."""
+
+    system_id: bytes
+    store: ObservationStore
+    roster: Roster
+    live: LiveFeed
+    clocks: DeviceClocks
+    clock: TrustedClock
+    claims: Claims
+    journal: Journal
+    taps: Taps
+    manager: ManagerSettings
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the link was opened. `refused` and `lost` count reports."""
+
+    observations: int = 0
+    reports: int = 0
+    refused: int = 0
+    lost: int = 0
+    deviations: int = 0
+
+
+class AssociationSession:
+    """Run once with `run`; the rest may be called from other tasks of the same loop."""
+
+    def __init__(self, link: Link, number: int, around: Surroundings) -> None:
+        self.link = link
+        self.number = number
+        self.counts = Counts()
+        self.opened_s = around.clock.monotonic_s()
+        self._around = around
+        self._association = ManagerAssociation(
+            system_id=around.system_id, configurations=around.roster, settings=around.manager
+        )
+        self._last_octet_s = self.opened_s
+        self._device: LiveDevice | None = None
+        self._left = asyncio.Event()
+        self._nudge = Nudge()
+
+    @property
+    def device(self) -> LiveDevice | None:
+        """The device that is associated on this link, None while there is none."""
+        return self._device
+
+    @property
+    def state(self) -> str:
+        """The association's state by the standard's name."""
+        return self._association.state.name.lower().replace("_", " ")
+
+    @property
+    def last_octet_s(self) -> float:
+        return self._last_octet_s
+
+    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+        """The pump's trace: remember that the device is alive, and let who listens see."""
+        if direction == "received" and data:
+            self._last_octet_s = at_s
+        self._around.taps.octets(self.link.name, self.number, direction, data, at_s)
+
+    async def run(self) -> None:
+        """Until the link has ended. Raises what the store raises beyond StoreFull; the link is closed in any case."""
+        try:
+            await pump(self.link, self._association, self._deliver, self._around.clock, self, self._nudge)
+        finally:
+            await self.link.close()
+            await asyncio.shield(self._leave("session ended"))
+
+    async def release(self) -> None:
+        """Ask the device to end in order (RLRQ), wait at most RELEASE_S for it, and close the link."""
+        if self._device is not None:
+            self._association.release(self._around.clock.monotonic_s())
+            self._nudge()
+            try:
+                async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + RELEASE_S):
+                    await self._left.wait()
+            except TimeoutError:
+                log.info("session.release_unanswered", link=self.link.name)
+        await self.link.close()
+
+    async def yield_id(self) -> None:
+        """Another link holds this device's id now: end here. The silence of this link says that nobody is left to
+        tell."""
+        log.info("session.superseded", link=self.link.name)
+        self._device = None
+        await self.link.close()
+
+    async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
+        """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
+        verdicts: list[bool] = []
+        for are_reports, group in groupby(happened, lambda event: isinstance(event, told.ReportReceived)):
+            if are_reports:
+                reports = [event for event in group if isinstance(event, told.ReportReceived)]
+                verdicts.extend([await self._store(reports, instant)] * len(reports))
+            else:
+                for event in group:
+                    await self._note(event, instant)
+                    verdicts.append(True)
+        return verdicts
+
+    async def _store(self, reports: Sequence[told.ReportReceived], instant: Instant) -> bool:
+        """Whether the reports are durable now."""
+        device, around = self._device, self._around
+        if device is None:
+            return False
+        sections = [
+            section
+            for report in reports
+            for section in sections_of(
+                report, device.ref, around.clocks, instant, wall_synchronised=around.clock.synchronised
+            )
+        ]
+        reports_count = sum(report.reports for report in reports)
+        try:
+            if sections:
+                await around.store.append(sections)
+        except StoreFull:
+            self.counts.refused += reports_count
+            await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
+            return False
+        self.counts.reports += reports_count
+        self._device = device = replace(device, last_s=instant.monotonic_s)
+        for section in sections:
+            self.counts.observations += len(section.observations)
+            around.live.observed(device, section.observations, section.wall_offset_us)
+        return True
+
+    async def _note(self, event: Event, instant: Instant) -> None:
+        """Everything that is no measurement."""
+        journal, system_id = self._around.journal, self._device.ref.system_id if self._device else None
+        match event:
+            case told.Associated():
+                await self._associated(event, instant)
+            case told.ConfigurationAgreed(learned=True) if system_id is not None:
+                await self._around.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
+                await journal.write("device.configuration_learned", system_id, config_id=event.config_id)
+            case told.MdsRead():
+                await self._identified(event, instant)
+            case told.ReportsLost():
+                self.counts.lost += event.count
+                await journal.write(
+                    "reports.lost", system_id, count=event.count, after=event.after_report_no, link=self.link.name
+                )
+            case told.Deviation():
+                self.counts.deviations += 1
+                await journal.write(
+                    "device.deviation", system_id, sentence=event.sentence, clause=event.clause, link=self.link.name
+                )
+            case told.Rejected():
+                await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=self.link.name)
+            case told.Released():
+                await self._leave("released")
+            case told.Aborted():
+                await self._leave(f"aborted by {'us' if event.by_us else 'the device'}: {event.why or event.reason}")
+            case told.LinkLost():
+                await self._leave("link lost")
+
+    async def _associated(self, event: told.Associated, instant: Instant) -> None:
+        around, system_id = self._around, event.system_id.hex()
+        if not await around.claims.claim(system_id, self, instant.monotonic_s):
+            # Deliberately after the AARE: only the association names the device. The ABRT tells it that nothing was
+            # kept.
+            self._association.abort()
+            await self.link.send(self._association.to_send())
+            await self.link.close()
+            await around.journal.write("device.refused_duplicate_id", system_id, link=self.link.name)
+            return
+        known = around.roster.device(system_id)
+        self._left.clear()
+        self._device = LiveDevice(
+            ref=DeviceRef(system_id, known.model),
+            manufacturer=known.manufacturer,
+            link=self.link.name,
+            connected=True,
+            since_s=instant.monotonic_s,
+        )
+        around.live.device(self._device)
+        await self._remember(replace(known, last_seen_us=instant.wall_us))
+        await around.journal.write(
+            "device.connected",
+            system_id,
+            link=self.link.name,
+            config_id=event.config_id,
+            configuration_known=event.configuration_known,
+        )
+
+    async def _identified(self, event: told.MdsRead, instant: Instant) -> None:
+        if self._device is None:
+            return
+        around, identity, system_id = self._around, event.identity, self._device.ref.system_id
+        if (now := identity.date_and_time) is not None and (local_us := now.local_us()) is not None:
+            around.clocks.clock(system_id, now.kind).asked(local_us, round(instant.monotonic_s * 1_000_000))
+        known = replace(
+            around.roster.device(system_id),
+            model=identity.model,
+            manufacturer=identity.manufacturer,
+            serial_number=identity.serial_number,
+            last_seen_us=instant.wall_us,
+        )
+        self._device = replace(
+            self._device, ref=DeviceRef(system_id, identity.model), manufacturer=identity.manufacturer
+        )
+        around.live.device(self._device)
+        await self._remember(known)
+        await around.journal.write(
+            "device.identified", system_id, model=identity.model, manufacturer=identity.manufacturer
+        )
+
+    async def _remember(self, device: KnownDevice) -> None:
+        self._around.roster.met(device)
+        await self._around.store.remember_device(device)
+
+    async def _leave(self, why: str) -> None:
+        """The association ended; once an association, whatever ended it."""
+        device, self._device = self._device, None
+        self._left.set()
+        if device is None:
+            return
+        around, system_id = self._around, device.ref.system_id
+        if around.claims.leave(system_id, self):
+            around.live.device(replace(device, connected=False, since_s=around.clock.monotonic_s()))
+        await self._remember(replace(around.roster.device(system_id), last_seen_us=around.clock.wall_us()))
+        await around.journal.write(
+            "device.disconnected",
+            system_id,
+            why=why,
+            link=self.link.name,
+            reports=self.counts.reports,
+            observations=self.counts.observations,
+            refused=self.counts.refused,
+        )

@@ -1,0 +1,168 @@
+"""Keeps every source of devices served: accept a link, run its session, and again, whatever goes wrong in between.
+
+One child task a source, one grandchild a session. A session that raises is a bug or a failing disk: it is recorded and
+the link starts again; it never takes another device or the gateway down. What fails at once fails again, so restarts
+wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and forgotten after a session that lasted.
+
+**Too many connections.** Sockets are cheap for a stranger on the vehicle's network and dear for us. A newcomer beyond
+the limit takes the place of the connection that has been without an association for longest, at least IDLE_S; where all
+places are held by devices, the newcomer is closed and the operator sees an event.
+
+Does not know what a session says (association_session).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from gateway.sessions.association_session import AssociationSession
+from gateway.sessions.journal import Journal
+from gateway.transports.clock import Clock
+from gateway.transports.link import Link, LinkSource
+
+BACKOFF_S_MIN = 0.1
+BACKOFF_S_MAX = 5.0
+"""A crew plugs a device in again within seconds and expects it to be there."""
+LASTED_S = 10.0
+"""A session, or a part, that ran this long was healthy: the next failure is a first one."""
+IDLE_S = 10.0
+"""A device associates within its first second or two; a connection that has not after this may be given away."""
+CLOSED_BACKOFF_S = 0.05
+"""A link that ends at once (a port whose other end is closed) is opened at most twenty times a second."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A source and how many of its links may be open at one time: one of a port, some of a listener."""
+
+    source: LinkSource
+    sessions_max: int = 1
+
+
+class Backoff:
+    """Seconds until the next try."""
+
+    def __init__(self) -> None:
+        self._next_s = BACKOFF_S_MIN
+
+    def failed(self, ran_s: float) -> float:
+        """After a try that ran `ran_s`."""
+        if ran_s >= LASTED_S:
+            self._next_s = BACKOFF_S_MIN
+        wait_s, self._next_s = self._next_s, min(BACKOFF_S_MAX, self._next_s * 2)
+        return wait_s
+
+
+async def keep_running(name: str, part: Callable[[], Awaitable[None]], clock: Clock, journal: Journal) -> None:
+    """Run `part` until it returns by itself; when it raises, record that and run it again after a bounded wait."""
+    backoff = Backoff()
+    while True:
+        began_s = clock.monotonic_s()
+        try:
+            await part()
+        except Exception as error:
+            now_s = clock.monotonic_s()
+            wait_s = backoff.failed(now_s - began_s)
+            log.exception("part.failed", part=name, wait_s=wait_s)
+            await journal.write("part.failed", None, part=name, error=type(error).__name__)
+            await clock.sleep_until(now_s + wait_s)
+        else:
+            return
+
+
+class Supervisor:
+    """Serves its sources until it is cancelled; `release_all` first, to end in order."""
+
+    def __init__(
+        self,
+        sources: Sequence[Served],
+        new_session: Callable[[Link, int], AssociationSession],
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        self._sources = sources
+        self._new_session = new_session
+        self._clock = clock
+        self._journal = journal
+        self._sessions: dict[int, AssociationSession] = {}
+        self._opened = 0
+        self._stopping = False
+
+    @property
+    def sessions(self) -> list[AssociationSession]:
+        """Those that run now, oldest first."""
+        return list(self._sessions.values())
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as sources:
+            for served in self._sources:
+                serve = partial(self._serve, served)
+                sources.create_task(keep_running(served.source.name, serve, self._clock, self._journal))
+
+    async def release_all(self) -> None:
+        """Take no new links, ask every device to end in order, and close the links. Bounded by the session's
+        RELEASE_S."""
+        self._stopping = True
+        for served in self._sources:
+            await served.source.close()
+        await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
+
+    async def _serve(self, served: Served) -> None:
+        places: dict[int, AssociationSession] = {}
+        backoff = Backoff()
+        async with asyncio.TaskGroup() as sessions:
+            while not self._stopping:
+                asked_s = self._clock.monotonic_s()
+                try:
+                    link = await served.source.accept()
+                except OSError as error:
+                    # Inside the group: links that stand must not fall because no further one can be had.
+                    if not self._stopping:
+                        now_s = self._clock.monotonic_s()
+                        await self._journal.write("source.failed", None, source=served.source.name, why=error.strerror)
+                        await self._clock.sleep_until(now_s + backoff.failed(now_s - asked_s))
+                    continue
+                if len(places) >= served.sessions_max and not await self._make_room(link, places):
+                    continue
+                self._opened += 1
+                session = self._new_session(link, self._opened)
+                places[session.number] = self._sessions[session.number] = session
+                task = sessions.create_task(self._run(session, places))
+                if served.sessions_max == 1:
+                    # A port has one conversation: wait for its end before opening the port again.
+                    await asyncio.wait([task])
+
+    async def _run(self, session: AssociationSession, places: dict[int, AssociationSession]) -> None:
+        """One session, to its end; whatever it raises ends here."""
+        log.info("link.opened", link=session.link.name, connection=session.number)
+        wait_s = CLOSED_BACKOFF_S
+        try:
+            await session.run()
+        except Exception as error:
+            wait_s = BACKOFF_S_MIN
+            log.exception("session.failed", link=session.link.name)
+            await self._journal.write("session.failed", None, link=session.link.name, error=type(error).__name__)
+        finally:
+            places.pop(session.number, None)
+            self._sessions.pop(session.number, None)
+            log.info("link.closed", link=session.link.name, connection=session.number)
+        if not self._stopping:
+            await self._clock.sleep_until(self._clock.monotonic_s() + wait_s)
+
+    async def _make_room(self, link: Link, places: dict[int, AssociationSession]) -> bool:
+        """Whether the newcomer may stay."""
+        now_s = self._clock.monotonic_s()
+        idle = next((each for each in places.values() if each.device is None and now_s - each.opened_s >= IDLE_S), None)
+        if idle is not None:
+            places.pop(idle.number)
+            await self._journal.write("link.displaced", None, link=idle.link.name)
+            await idle.link.close()
+            return True
+        await link.close()
+        await self._journal.write("link.refused", None, link=link.name, sessions=len(places))
+        return False

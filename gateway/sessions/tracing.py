@@ -1,0 +1,78 @@
+"""Lets `argus-gateway capture` look over the sessions' shoulders: every octet of every link, while somebody listens.
+
+Costs one empty loop a read while nobody does. A listener that does not keep up is cut off and told, because a capture
+with a hole would be replayed as if the device had sent it. Octets are patient data: they go only to the control socket
+(0600).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gateway.transports.link import Direction
+
+_WAITING_BYTES_MAX = 8 << 20
+"""Octets that wait for one listener: some seconds of the fullest links."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """`connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic."""
+
+    link: str
+    connection: int
+    direction: Direction
+    data: bytes
+    at_s: float
+
+
+class Tap:
+    """One listener. Iterate it; it ends when it was too slow (`overrun`)."""
+
+    def __init__(self, link: str | None) -> None:
+        self.overrun = False
+        self._link = link
+        self._waiting: deque[Traced] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+
+    def put(self, traced: Traced) -> None:
+        if self.overrun or (self._link is not None and self._link != traced.link):
+            return
+        self._waiting_bytes += len(traced.data)
+        self.overrun = self._waiting_bytes > _WAITING_BYTES_MAX
+        self._waiting.append(traced)
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[Traced]:
+        while not self.overrun:
+            while self._waiting and not self.overrun:
+                traced = self._waiting.popleft()
+                self._waiting_bytes -= len(traced.data)
+                yield traced
+            self._wake.clear()
+            if not self._waiting and not self.overrun:
+                await self._wake.wait()
+
+
+class Taps:
+    """All listeners of this gateway."""
+
+    def __init__(self) -> None:
+        self._taps: set[Tap] = set()
+
+    @contextmanager
+    def open(self, link: str | None = None) -> Iterator[Tap]:
+        """`link` None: all links."""
+        tap = Tap(link)
+        self._taps.add(tap)
+        try:
+            yield tap
+        finally:
+            self._taps.discard(tap)
+
+    def octets(self, link: str, connection: int, direction: Direction, data: bytes, at_s: float) -> None:
+        for tap in self._taps:
+            tap.put(Traced(link, connection, direction, data, at_s))
