@@ -1,8 +1,8 @@
 """A link over an open terminal descriptor: a serial port, or either end of a pseudo-terminal.
 
 `loop.add_reader` on the descriptor is the fastest and smallest way measured (reference ble_testing §4), and hang-up is
-ours to tell: a terminal says it as end of file, as EIO, or (an unplugged adapter) as any other error, and all of them end
-the link. Writes go straight to the kernel and wait for `add_writer` when it takes no more.
+ours to tell: a terminal says it as end of file, as EIO, or (an unplugged adapter) as any other error, and all of them
+end the link. Writes go straight to the kernel and wait for `add_writer` when it takes no more.
 
 Opening and configuring the port is `serial_port`'s work, framing is `hdlc_link`'s.
 """
@@ -28,6 +28,7 @@ class DescriptorLink:
         self._sending = asyncio.Lock()
         self._writable: asyncio.Future[None] | None = None
         self._closed = asyncio.Event()
+        self._hung_up = False
         os.set_blocking(descriptor, False)
         self._start_reading()
 
@@ -51,9 +52,14 @@ class DescriptorLink:
     async def close(self) -> None:
         if self._closed.is_set():
             return
-        self._end()
+        self._stop()
         self._closed.set()
         self._release()
+
+    @property
+    def hung_up(self) -> bool:
+        """The other end went away, as opposed to us closing."""
+        return self._hung_up
 
     async def wait_closed(self) -> None:
         """Return when `close` was called: then the port is free to be opened again."""
@@ -92,6 +98,10 @@ class DescriptorLink:
             self._writable.set_result(None)
 
     def _end(self) -> None:
+        self._hung_up = True
+        self._stop()
+
+    def _stop(self) -> None:
         if self._inbox.ended:
             return
         self._loop.remove_reader(self._descriptor)

@@ -1,8 +1,8 @@
 """Octets that a link has received and nobody has taken yet: bounded, in order, and none lost to a cancelled receive.
 
 The event loop puts octets in when the kernel has them; `take` hands them out and is where a receiver waits. Octets are
-removed only in the step that returns them, so cancelling a waiting receiver loses nothing. A full inbox asks its link to
-stop reading, so that a device that sends faster than we store is slowed by its own line and not by our memory.
+removed only in the step that returns them, so cancelling a waiting receiver loses nothing. A full inbox asks its link
+to stop reading, so that a device that sends faster than we store is slowed by its own line and not by our memory.
 
 What was received before a link broke stays readable: a device's last report counts although it hung up after it.
 """

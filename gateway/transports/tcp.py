@@ -1,8 +1,8 @@
 """Links over TCP: a listener that devices connect to, and a client for simulated agents and for gateways of devices.
 
-A vehicle's network loses peers without a word, so every connection has keepalive probes and a limit on unanswered octets:
-a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because an answer to a
-confirmed report must not wait for company.
+A vehicle's network loses peers without a word, so every connection has keepalive probes and a limit on unanswered
+octets: a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because an answer
+to a confirmed report must not wait for company.
 
 There is no authentication here: the listener belongs on the vehicle's own network or on loopback (settings say where).
 """
@@ -112,7 +112,7 @@ class TcpListener:
         self._host = host
         self._port = port
         self._waiting_max = waiting_max
-        self._waiting: asyncio.Queue[TcpLink | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[TcpLink | None] = asyncio.Queue(waiting_max + 1)
         self._server: asyncio.Server | None = None
         self._closed = False
         self.refused = 0

@@ -1,0 +1,223 @@
+"""Wire captures: what crossed a link, as JSON lines that people read and tests play back.
+
+    {"meta": {…}}                                                      the first line: who spoke, why it was taken
+    {"dir": "agent->manager", "hex": "e200…", "t": 0.0031, "conn": 1}  one APDU; t in seconds, conn counts connections
+
+An APDU is one line however the link sliced it; octets that are no APDU are written as they came, since a capture is
+most wanted when a device sends nonsense. The file holds patient data: only its owner may read it, it never replaces
+another file, and it stops at its size limit with a last line that says so.
+
+Playing a capture is the simulators' work and the `replay` command's.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from gateway.transports.link import Direction
+
+Dir = Literal["agent->manager", "manager->agent"]
+Role = Literal["manager", "agent"]
+
+_HEADER_BYTES = 4
+_CHOICES: Final = frozenset(range(0xE2, 0xE8))
+"""First octet of an APDU's choice, AARQ to PRST; the second is 0 (20601 §3)."""
+
+_NOTE_BYTES = 200
+"""Kept free for the last line."""
+
+LINE_BYTES_MAX = 1 << 20
+"""Longer than any line we write: the longest APDU takes 131 kB in hex."""
+
+FILE_BYTES_MAX = 256 << 20
+"""Read into memory as a whole, so there is a limit; a day of a monitor is below it."""
+
+
+class CaptureError(Exception):
+    """A file is not a capture. `line` counts from 1; 0 where the file as a whole is meant."""
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        self.path = path
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{path}, line {line}: {reason}" if line else f"{path}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line: octets that went `dir` on connection `conn`, `t_s` seconds after the capture began."""
+
+    dir: Dir
+    octets: bytes
+    t_s: float
+    conn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A whole file. `ended` holds the last line's reason when the capture stopped early, else None."""
+
+    meta: Mapping[str, Any]
+    records: tuple[Record, ...]
+    ended: str | None = None
+
+
+class CaptureWriter:
+    """Writes one file, for any number of connections. A disk that fails ends the capture and nothing else."""
+
+    def __init__(self, path: Path, limit_bytes: int, *, meta: Mapping[str, Any], started_s: float) -> None:
+        """Creates `path` with mode 0600; FileExistsError where something is there, other OSError as they come.
+
+        `started_s` is the monotonic time that `t` counts from. `meta` must be JSON and hold no patient's name.
+        """
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._file = os.fdopen(descriptor, "wb")
+        self._room_bytes = limit_bytes - _NOTE_BYTES
+        self._limit_bytes = limit_bytes
+        self._started_s = started_s
+        self._connections: list[ConnectionCapture] = []
+        self._count = 0
+        self.ended: str | None = None
+        """Why nothing is written any more; None while the capture runs."""
+        self._line({"meta": dict(meta)})
+
+    def connection(self, role: Role = "manager") -> "ConnectionCapture":
+        """A trace for one more connection, on which we have this role."""
+        self._count += 1
+        connection = ConnectionCapture(self, role, self._count)
+        self._connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Write what is left of unfinished APDUs and close the file. May be called again."""
+        for connection in tuple(self._connections):
+            connection.end()
+        if self.ended is None:
+            self.ended = "closed"
+        self._file.close()
+
+    def write(self, record: Record) -> None:
+        """One line; nothing once the capture has ended."""
+        self._line({"dir": record.dir, "hex": record.octets.hex(), "t": round(record.t_s, 4), "conn": record.conn})
+
+    def forget(self, connection: "ConnectionCapture") -> None:
+        if connection in self._connections:
+            self._connections.remove(connection)
+
+    def since_start_s(self, at_s: float) -> float:
+        return max(0.0, at_s - self._started_s)
+
+    def _line(self, value: Mapping[str, Any]) -> None:
+        if self.ended is not None:
+            return
+        line = json.dumps(value).encode() + b"\n"
+        self._room_bytes -= len(line)
+        if self._room_bytes < 0:
+            self.ended = "size limit"
+            line = json.dumps({"meta": {"ended": self.ended, "limit_bytes": self._limit_bytes}}).encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            self.ended = f"disk: {error.strerror}"
+
+
+class ConnectionCapture:
+    """A `Trace` of one connection."""
+
+    def __init__(self, writer: CaptureWriter, role: Role, conn: int) -> None:
+        self._writer = writer
+        self._conn = conn
+        ours: Dir = "manager->agent" if role == "manager" else "agent->manager"
+        theirs: Dir = "agent->manager" if role == "manager" else "manager->agent"
+        self._dirs: Mapping[Direction, Dir] = {"sent": ours, "received": theirs}
+        self._held: dict[Direction, bytearray] = {"sent": bytearray(), "received": bytearray()}
+        self._last_s = 0.0
+
+    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+        self._last_s = at_s
+        held = self._held[direction]
+        held += data
+        while held:
+            if held[0] not in _CHOICES or (len(held) > 1 and held[1] != 0):
+                self._flush(direction)
+                return
+            end = _HEADER_BYTES + int.from_bytes(held[2:4], "big")
+            if len(held) < _HEADER_BYTES or len(held) < end:
+                return
+            self._write(direction, bytes(held[:end]))
+            del held[:end]
+
+    def end(self) -> None:
+        """The connection is over: write what never became a whole APDU."""
+        self._flush("received")
+        self._flush("sent")
+        self._writer.forget(self)
+
+    def _flush(self, direction: Direction) -> None:
+        held = self._held[direction]
+        if held:
+            self._write(direction, bytes(held))
+            held.clear()
+
+    def _write(self, direction: Direction, octets: bytes) -> None:
+        t_s = self._writer.since_start_s(self._last_s)
+        self._writer.write(Record(self._dirs[direction], octets, t_s, self._conn))
+
+
+def read_capture(path: Path) -> Capture:
+    """The capture in `path`; CaptureError, naming the line, where it is none. OSError where it cannot be read."""
+    if path.stat().st_size > FILE_BYTES_MAX:
+        raise CaptureError(path, 0, f"larger than {FILE_BYTES_MAX} bytes")
+    meta: Mapping[str, Any] | None = None
+    ended: str | None = None
+    records = []
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LINE_BYTES_MAX + 1), b""), start=1):
+            if len(line) > LINE_BYTES_MAX:
+                raise CaptureError(path, number, f"longer than {LINE_BYTES_MAX} bytes")
+            if not line.strip():
+                continue
+            value = _object(path, number, line)
+            if "meta" not in value:
+                if meta is None:
+                    raise CaptureError(path, number, 'the first line must be {"meta": {…}}')
+                records.append(_record(path, number, value))
+            elif not isinstance(value["meta"], dict):
+                raise CaptureError(path, number, "meta is not an object")
+            elif meta is None:
+                meta = value["meta"]
+            else:
+                ended = str(value["meta"].get("ended", "")) or ended
+    if meta is None:
+        raise CaptureError(path, 0, "empty")
+    return Capture(meta, tuple(records), ended)
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise CaptureError(path, number, f"not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise CaptureError(path, number, "not a JSON object")
+    return value
+
+
+def _record(path: Path, number: int, value: Mapping[str, Any]) -> Record:
+    direction, text, t_s, conn = (value.get(key) for key in ("dir", "hex", "t", "conn"))
+    if direction != "agent->manager" and direction != "manager->agent":
+        raise CaptureError(path, number, 'dir must be "agent->manager" or "manager->agent"')
+    try:
+        octets = bytes.fromhex(text if isinstance(text, str) else "?")
+    except ValueError:
+        raise CaptureError(path, number, "hex must be pairs of hexadecimal digits") from None
+    if isinstance(t_s, bool) or not isinstance(t_s, int | float) or not math.isfinite(t_s) or t_s < 0:
+        raise CaptureError(path, number, "t must be seconds since the start")
+    if isinstance(conn, bool) or not isinstance(conn, int) or conn < 0:
+        raise CaptureError(path, number, "conn must be the number of a connection")
+    return Record(direction, octets, float(t_s), conn)

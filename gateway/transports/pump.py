@@ -1,0 +1,172 @@
+"""Run one association over one link: octets in, events out, octets back. Managers and simulated agents use the same.
+
+The order is the promise of the product: what a receive brought is delivered, and only when `deliver` has said that it
+is durable may the association answer a confirmed report. Octets that wait for nothing (an AARE, a Get, an abort) leave
+before, so that a slow disk does not make a device time out. All events of one receive go to `deliver` together and
+share its commit.
+
+A link that breaks while we send takes nothing with it: what it brought before is delivered first. The pump neither
+opens nor closes links, nor decides whether to connect again; its caller does.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from gateway.transports.clock import Clock, instant_of
+from gateway.transports.link import Association, Deliver, Direction, Event, Link, Trace
+
+log = structlog.get_logger(__name__)
+
+SEND_LIMIT_S = 30.0
+"""A peer that takes nothing for this long is gone. 20601's own limits are ten seconds and less; a slow line may add to
+them."""
+
+
+class Nudge:
+    """Wakes a pump that waits for its device, after somebody else made the association want to send or to time out.
+
+    `association.release(now_s); nudge()` is how a session, or a simulated agent with a new report, speaks up.
+    """
+
+    def __init__(self) -> None:
+        self._due = False
+        self._waiting: asyncio.Timeout | None = None
+
+    def __call__(self) -> None:
+        self._due = True
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    def take(self) -> bool:
+        """Was there one since the last call?"""
+        due, self._due = self._due, False
+        return due
+
+    @contextmanager
+    def wakes(self, waiting: asyncio.Timeout) -> Iterator[None]:
+        """Inside, a nudge ends `waiting`."""
+        self._waiting = waiting
+        try:
+            yield
+        finally:
+            self._waiting = None
+
+
+async def pump(
+    link: Link,
+    association: Association,
+    deliver: Deliver,
+    clock: Clock,
+    trace: Trace | None = None,
+    nudge: Nudge | None = None,
+) -> bool:
+    """Return when the association or the link has ended and everything received before that was delivered.
+
+    True: only the association has ended, and the link may carry another one (a device on a serial line associates again
+    without closing anything). False: the link has ended.
+
+    What `deliver` raises is raised here, after the events were refused and the refusals sent.
+    """
+    return await _Pump(link, association, deliver, clock, trace, nudge or Nudge()).run()
+
+
+class _Pump:
+    def __init__(
+        self,
+        link: Link,
+        association: Association,
+        deliver: Deliver,
+        clock: Clock,
+        trace: Trace | None,
+        nudge: Nudge,
+    ) -> None:
+        self._link = link
+        self._association = association
+        self._deliver = deliver
+        self._clock = clock
+        self._trace = trace
+        self._nudge = nudge
+        self._sendable = True
+
+    async def run(self) -> bool:
+        await self._send()
+        while not self._association.closed and self._sendable:
+            data = await self._wait()
+            now_s = self._clock.monotonic_s()
+            if data is None:
+                events = self._association.expire(now_s)
+            else:
+                self._note("received", data, now_s)
+                events = self._association.receive(data, now_s)
+            await self._handle(events)
+            if data == b"":
+                return False
+        if not self._association.closed:
+            await self._drain()
+        return self._sendable
+
+    async def _wait(self) -> bytes | None:
+        """What the link brought; None when the association's deadline came, or a nudge."""
+        if self._nudge.take():
+            return None
+        try:
+            async with self._clock.timeout_at(self._association.deadline_s), asyncio.timeout(None) as waiting:
+                with self._nudge.wakes(waiting):
+                    return await self._link.receive()
+        except TimeoutError:
+            self._nudge.take()
+            return None
+
+    async def _drain(self) -> None:
+        """The link takes nothing any more: deliver what it brought before it broke, then tell the association."""
+        data = b"more"
+        while data and not self._association.closed:
+            data = await self._received_already()
+            now_s = self._clock.monotonic_s()
+            self._note("received", data, now_s)
+            await self._handle(self._association.receive(data, now_s))
+
+    async def _received_already(self) -> bytes:
+        try:
+            async with asyncio.timeout(0):
+                return await self._link.receive()
+        except TimeoutError:
+            return b""
+
+    async def _handle(self, events: Sequence[Event]) -> None:
+        await self._send()
+        if not events:
+            return
+        try:
+            verdicts = await self._deliver(events, instant_of(self._clock))
+            assert len(verdicts) == len(events), "one verdict an event"
+        except Exception:
+            for event in events:
+                self._association.refused(event)
+            await self._send()
+            raise
+        for event, durable in zip(events, verdicts, strict=True):
+            if durable:
+                self._association.delivered(event)
+            else:
+                self._association.refused(event)
+        await self._send()
+
+    async def _send(self) -> None:
+        data = self._association.to_send()
+        if not data or not self._sendable:
+            return
+        self._note("sent", data, self._clock.monotonic_s())
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + SEND_LIMIT_S):
+                await self._link.send(data)
+        except (ConnectionError, TimeoutError) as error:
+            self._sendable = False
+            log.info("link.send_failed", link=self._link.name, reason=type(error).__name__)
+
+    def _note(self, direction: Direction, data: bytes, at_s: float) -> None:
+        if self._trace is not None and data:
+            self._trace.octets(direction, data, at_s)

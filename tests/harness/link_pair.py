@@ -1,0 +1,53 @@
+"""Two links joined back to back over a real socket pair, for a manager and an agent that meet in one test.
+
+`slice_bytes=1` delivers octet by octet, which a correct reader must not notice.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.transports.link import Link
+from gateway.transports.tcp import TcpLink
+
+
+class SlicedLink:
+    """A link that hands out at most `slice_bytes` a receive."""
+
+    def __init__(self, link: Link, slice_bytes: int) -> None:
+        self._link = link
+        self._slice_bytes = slice_bytes
+        self._held = b""
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+    async def receive(self) -> bytes:
+        if not self._held:
+            self._held = await self._link.receive()
+        taken, self._held = self._held[: self._slice_bytes], self._held[self._slice_bytes :]
+        return taken
+
+    async def send(self, data: bytes) -> None:
+        await self._link.send(data)
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+@asynccontextmanager
+async def link_pair(*, slice_bytes: int | None = None) -> AsyncIterator[tuple[Link, Link]]:
+    """What one sends, the other receives. Both are closed after the block."""
+    links: list[Link] = []
+    for number, end in enumerate(socket.socketpair(), start=1):
+        end.setblocking(False)
+        name = f"pair:{number}"
+        _, link = await asyncio.get_running_loop().create_connection(lambda name=name: TcpLink(name), sock=end)
+        links.append(link if slice_bytes is None else SlicedLink(link, slice_bytes))
+    try:
+        yield links[0], links[1]
+    finally:
+        for link in links:
+            await link.close()

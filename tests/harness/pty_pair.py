@@ -1,0 +1,78 @@
+"""A serial cable without hardware: two pseudo-terminals whose octets a relay task carries across.
+
+    left, right = paths that open like serial ports          cut() hangs both up, like pulling the cable
+
+Both ends are terminals that a program opens by path, so pyserial, exclusive opening and hang-up are the real ones. The
+relay keeps what one end sent until the other end reads it, and can damage it on the way.
+"""
+
+import asyncio
+import contextlib
+import os
+import tty
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+Damage = Callable[[bytes], bytes]
+
+_READ_BYTES = 4096
+
+
+class PtyPair:
+    """Two terminal paths joined by a relay. Made by `pty_pair`."""
+
+    def __init__(self, damage: Damage | None = None) -> None:
+        self._damage = damage if damage is not None else lambda data: data
+        self._masters: list[int] = []
+        self._slaves: list[int] = []
+        self._waiting = [bytearray(), bytearray()]
+        self._loop = asyncio.get_running_loop()
+        paths = []
+        for _ in range(2):
+            master, slave = os.openpty()
+            tty.setraw(master)
+            tty.setraw(slave)
+            os.set_blocking(master, False)
+            self._masters.append(master)
+            # Held open, or the master would read EIO whenever no program has the path open.
+            self._slaves.append(slave)
+            paths.append(os.ttyname(slave))
+        self.left, self.right = paths
+        for side in (0, 1):
+            self._loop.add_reader(self._masters[side], self._carry, side)
+
+    def cut(self) -> None:
+        """Hang up both ends. The paths are gone afterwards."""
+        for master in self._masters:
+            self._loop.remove_reader(master)
+            self._loop.remove_writer(master)
+            os.close(master)
+        for slave in self._slaves:
+            os.close(slave)
+        self._masters, self._slaves = [], []
+
+    def _carry(self, side: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._waiting[1 - side] += self._damage(os.read(self._masters[side], _READ_BYTES))
+        self._hand_over(1 - side)
+
+    def _hand_over(self, side: int) -> None:
+        waiting = self._waiting[side]
+        with contextlib.suppress(BlockingIOError):
+            del waiting[: os.write(self._masters[side], waiting)]
+        if waiting:
+            self._loop.remove_reader(self._masters[1 - side])
+            self._loop.add_writer(self._masters[side], self._hand_over, side)
+        else:
+            self._loop.remove_writer(self._masters[side])
+            self._loop.add_reader(self._masters[1 - side], self._carry, 1 - side)
+
+
+@asynccontextmanager
+async def pty_pair(damage: Damage | None = None) -> AsyncIterator[PtyPair]:
+    """A pair for the length of the block; `damage` sees every octet that crosses, in either direction."""
+    pair = PtyPair(damage)
+    try:
+        yield pair
+    finally:
+        pair.cut()
