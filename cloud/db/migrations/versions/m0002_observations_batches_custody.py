@@ -1,0 +1,257 @@
+"""What ingest remembers: epochs and lanes, the chain of custody with its quarantine, and the observations."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the tables in the order in which they refer to each other."""
+    _create_ingest()
+    _create_custody()
+    _create_observations()
+
+
+def _create_ingest() -> None:
+    """Epochs, lanes and gateway events, which the other tables refer to."""
+    op.create_table(
+        "gateway_epochs",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.Text(), nullable=False),
+        sa.Column("began_us", sa.BigInteger(), nullable=False),
+        sa.Column("replaces", sa.Text()),
+        sa.Column("contested_us", sa.BigInteger()),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "gateway_id"],
+            ["gateways.tenant_id", "gateways.id"],
+            name=op.f("fk_gateway_epochs_tenant_id_gateway_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "epoch", name=op.f("pk_gateway_epochs")),
+    )
+    op.create_table(
+        "ingest_lanes",
+        sa.Column("lane_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("through_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("ahead", sa.Text(), nullable=False),
+        sa.Column("contested_us", sa.BigInteger()),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "gateway_id"],
+            ["gateways.tenant_id", "gateways.id"],
+            name=op.f("fk_ingest_lanes_tenant_id_gateway_id"),
+        ),
+        sa.PrimaryKeyConstraint("lane_id", name=op.f("pk_ingest_lanes")),
+        sa.UniqueConstraint(
+            "tenant_id", "gateway_id", "epoch", "lane", name=op.f("uq_ingest_lanes_tenant_id_gateway_id_epoch_lane")
+        ),
+    )
+    op.create_table(
+        "gateway_events",
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("vehicle_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text()),
+        sa.Column("fields", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["lane_id"], ["ingest_lanes.lane_id"], name=op.f("fk_gateway_events_lane_id")),
+        sa.PrimaryKeyConstraint("lane_id", "sequence", name=op.f("pk_gateway_events")),
+    )
+    op.create_index(
+        op.f("ix_gateway_events_tenant_id_gateway_id_at_us"),
+        "gateway_events",
+        ["tenant_id", "gateway_id", "at_us"],
+        unique=False,
+    )
+
+
+def _create_custody() -> None:
+    """Batches and gaps as they arrived, and what was set aside."""
+    op.create_table(
+        "batches",
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("created_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("payload_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("signed_by", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("vehicle_id", sa.Text(), nullable=False),
+        sa.Column("received_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("historical", sa.Boolean(), nullable=False),
+        sa.Column("traceparent", sa.Text()),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["lane_id"], ["ingest_lanes.lane_id"], name=op.f("fk_batches_lane_id")),
+        sa.PrimaryKeyConstraint("lane_id", "sequence", name=op.f("pk_batches")),
+    )
+    op.create_table(
+        "gap_ranges",
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("through_sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("batches", sa.BigInteger(), nullable=False),
+        sa.Column("observations", sa.BigInteger(), nullable=False),
+        sa.Column("first_us", sa.BigInteger()),
+        sa.Column("last_us", sa.BigInteger()),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("chain_before", sa.LargeBinary(), nullable=False),
+        sa.Column("chain_after", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("signed_by", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("vehicle_id", sa.Text(), nullable=False),
+        sa.Column("received_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["lane_id"], ["ingest_lanes.lane_id"], name=op.f("fk_gap_ranges_lane_id")),
+        sa.PrimaryKeyConstraint("lane_id", "sequence", "through_sequence", name=op.f("pk_gap_ranges")),
+    )
+    op.create_index(
+        op.f("ix_gap_ranges_lane_id_through_sequence"), "gap_ranges", ["lane_id", "through_sequence"], unique=False
+    )
+    op.create_table(
+        "quarantined_batches",
+        sa.Column("quarantine_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.Text()),
+        sa.Column("lane", sa.Text()),
+        sa.Column("sequence", sa.BigInteger()),
+        sa.Column("octets_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("octets", sa.LargeBinary()),
+        sa.Column("first_us", sa.BigInteger(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
+        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("quarantine_id", name=op.f("pk_quarantined_batches")),
+        sa.UniqueConstraint(
+            "tenant_id",
+            "gateway_id",
+            "octets_hash",
+            "reason",
+            name=op.f("uq_quarantined_batches_tenant_id_gateway_id_octets_hash_reason"),
+        ),
+    )
+    op.create_index(op.f("ix_quarantined_batches_reason"), "quarantined_batches", ["reason"], unique=False)
+    op.create_table(
+        "quarantine_overflows",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.Column("first_us", sa.BigInteger(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "reason", name=op.f("pk_quarantine_overflows")),
+    )
+
+
+def _create_observations() -> None:
+    """Sources and channels, then the observations themselves."""
+    op.create_table(
+        "observation_sources",
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("vehicle_id", sa.Text()),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("system_id", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "device_id"],
+            ["devices.tenant_id", "devices.id"],
+            name=op.f("fk_observation_sources_tenant_id_device_id"),
+        ),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_observation_sources")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_observation_sources_fingerprint")),
+    )
+    op.create_index(
+        op.f("ix_observation_sources_tenant_id_device_id"),
+        "observation_sources",
+        ["tenant_id", "device_id"],
+        unique=False,
+    )
+    op.create_table(
+        "observation_channels",
+        sa.Column("channel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("handle", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.BigInteger()),
+        sa.Column("type_partition", sa.Integer(), nullable=False),
+        sa.Column("type_code", sa.Integer(), nullable=False),
+        sa.Column("unit_partition", sa.Integer()),
+        sa.Column("unit_code", sa.Integer()),
+        sa.Column("components", sa.Text(), nullable=False),
+        sa.Column("supplemental_types", sa.Text(), nullable=False),
+        sa.Column("sample_format", sa.Text()),
+        sa.Column("sample_period_s", sa.Double()),
+        sa.Column("slope", sa.Double()),
+        sa.Column("array_offset", sa.Double()),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["observation_sources.source_id"], name=op.f("fk_observation_channels_source_id")
+        ),
+        sa.PrimaryKeyConstraint("channel_id", name=op.f("pk_observation_channels")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_observation_channels_fingerprint")),
+    )
+    op.create_index(
+        op.f("ix_observation_channels_source_id_type_partition_type_code"),
+        "observation_channels",
+        ["source_id", "type_partition", "type_code"],
+        unique=False,
+    )
+    op.create_table(
+        "observations",
+        sa.Column("lane_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("channel_id", sa.BigInteger(), nullable=False),
+        sa.Column("observed_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("uncertainty_us", sa.BigInteger(), nullable=False),
+        sa.Column("received_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Double()),
+        sa.Column("value", sa.Text()),
+        sa.Column("samples", sa.LargeBinary()),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("device_time", sa.LargeBinary()),
+        sa.Column("stored", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("lane_id", "sequence", "position", name=op.f("pk_observations")),
+    )
+    op.create_index(
+        "ix_observations_source_time",
+        "observations",
+        ["source_id", "observed_at_us", "lane_id", "sequence", "position"],
+        unique=False,
+    )
+    op.create_table(
+        "stored_measurements",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("content_key", sa.LargeBinary(), nullable=False),
+        sa.Column("lane_id", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "content_key", name=op.f("pk_stored_measurements")),
+    )

@@ -1,0 +1,201 @@
+"""Turn the sections of one batch into columns for the database, before any transaction is open.
+
+Columns and not one object an observation: a busy cloud turns some hundred thousand a second, and `zip` puts the numbers
+that only the transaction knows (lane, sources, channels) beside them at C speed. What the columns mean is what
+`protocols.observation_record` says; a test holds the two together for every kind of value and clock.
+
+Raises `Unstorable` for what no column can hold (a time beyond 64 bits); the batch's octets are then all that is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+from cloud.observations.values import value_columns
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.errors import LocalProtocolError
+from protocols.observation import Channel, Observation
+from protocols.observation_record import content_key, records_of
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+COLUMNS = (
+    "lane_id",
+    "sequence",
+    "position",
+    "source_id",
+    "channel_id",
+    "observed_at_us",
+    "uncertainty_us",
+    "received_at_us",
+    "number",
+    "value",
+    "samples",
+    "status",
+    "device_time",
+    "stored",
+)
+"""The order of the tuples that `ObservationColumns.placed` gives, and of the table's columns."""
+
+_BIGINT = range(-(1 << 63), 1 << 63)
+_CLOCKS = {TimeKind.ABSOLUTE: b"a", TimeKind.BASE_OFFSET: b"b", TimeKind.RELATIVE: b"r", TimeKind.HIGH_RESOLUTION: b"h"}
+_KINDS = {octet[0]: kind for kind, octet in _CLOCKS.items()}
+
+
+class Unstorable(Exception):
+    """The batch is authentic and decodes, but holds what the database's columns cannot; the text names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOfSource:
+    """A channel of the device at `source_number` in the batch."""
+
+    source_number: int
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservationColumns:
+    """One batch's observations; the position of each is its place in the lists. `source_numbers` and `channel_numbers`
+    index `sources` and `channels`. `content_keys` holds those of stored measurements, by position."""
+
+    sources: Sequence[DeviceRef]
+    channels: Sequence[ChannelOfSource]
+    source_numbers: Sequence[int]
+    channel_numbers: Sequence[int]
+    observed_at_us: Sequence[int]
+    uncertainty_us: Sequence[int]
+    received_at_us: Sequence[int]
+    values: Sequence[tuple[float | None, str | None]]
+    samples: Sequence[bytes | None]
+    status: Sequence[int]
+    device_times: Sequence[bytes | None]
+    stored: Sequence[bool]
+    content_keys: dict[int, bytes]
+
+    @property
+    def latest_us(self) -> int:
+        """The gateway's wall time of the newest reception: when its devices were last seen."""
+        return max(self.received_at_us, default=0)
+
+    def placed(
+        self, lane_id: int, sequence: int, source_ids: Sequence[int], channel_ids: Sequence[int]
+    ) -> list[tuple[Any, ...]]:
+        """The rows in the order of `COLUMNS`."""
+        numbers, values = zip(*self.values, strict=True) if self.values else ((), ())
+        return list(
+            zip(
+                repeat(lane_id),
+                repeat(sequence),
+                range(len(self.values)),
+                map(source_ids.__getitem__, self.source_numbers),
+                map(channel_ids.__getitem__, self.channel_numbers),
+                self.observed_at_us,
+                self.uncertainty_us,
+                self.received_at_us,
+                numbers,
+                values,
+                self.samples,
+                self.status,
+                self.device_times,
+                self.stored,
+                strict=False,  # the two repeats never end
+            )
+        )
+
+
+def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
+    """The columns of one batch; raises `Unstorable`."""
+    sources: dict[DeviceRef, int] = {}
+    channels: dict[ChannelOfSource, int] = {}
+    source_numbers: list[int] = []
+    channel_numbers: list[int] = []
+    observed: list[int] = []
+    received: list[int] = []
+    uncertainty: list[int] = []
+    stored: list[bool] = []
+    for section in sections:
+        count = len(section.observations)
+        source_number = sources.setdefault(section.device, len(sources))
+        source_numbers.extend(repeat(source_number, count))
+        channel_numbers.extend(_channel_numbers(section.observations, source_number, channels))
+        received_here = _received_at_us(section)
+        received.extend(received_here)
+        observed.extend(_observed_at_us(section, received_here))
+        uncertainty.extend(repeat(section.uncertainty_us, count))
+        stored.extend(repeat(section.stored, count))
+    everything = [observation for section in sections for observation in section.observations]
+    for name, times in (("received_at_us", received), ("observed_at_us", observed)):
+        if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
+            raise Unstorable(f"{name} does not fit 64 bits")
+    return ObservationColumns(
+        sources=tuple(sources),
+        channels=tuple(channels),
+        source_numbers=source_numbers,
+        channel_numbers=channel_numbers,
+        observed_at_us=observed,
+        uncertainty_us=uncertainty,
+        received_at_us=received,
+        values=[value_columns(observation.value) for observation in everything],
+        samples=[observation.samples for observation in everything],
+        status=[observation.status for observation in everything],
+        device_times=[time_column(observation.device_time) for observation in everything],
+        stored=stored,
+        content_keys=_content_keys(sections) if any(stored) else {},
+    )
+
+
+def time_column(time: DeviceTime | None) -> bytes | None:
+    """A device time as one column: an octet for its clock, then the octets as sent."""
+    return None if time is None else _CLOCKS[time.kind] + time.octets
+
+
+def time_of(column: bytes | None) -> DeviceTime | None:
+    """The inverse of `time_column`; a row of ours cannot have another first octet (KeyError)."""
+    return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
+
+
+def _channel_numbers(
+    observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
+) -> list[int]:
+    """By identity first: equal channels of a block are one object, and hashing a channel each time is dear."""
+    by_identity: dict[int, int] = {}
+    for channel in {id(observation.channel): observation.channel for observation in observations}.values():
+        if channel.handle not in _BIGINT or (channel.person or 0) not in _BIGINT:
+            raise Unstorable("a handle or person does not fit 64 bits")
+        by_identity[id(channel)] = channels.setdefault(ChannelOfSource(source_number, channel), len(channels))
+    return [by_identity[id(observation.channel)] for observation in observations]
+
+
+def _received_at_us(section: DeviceObservations) -> list[int]:
+    offset_us = section.wall_offset_us
+    try:
+        return [offset_us + round(observation.received_s * 1_000_000) for observation in section.observations]
+    except (ValueError, OverflowError):  # the wire's double may be no number at all
+        raise Unstorable("received_s is not finite") from None
+
+
+def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> list[int]:
+    """The device's time where it can be read and its offset is known, else the reception (D5)."""
+    offset_us = section.device_offset_us
+    if offset_us is None:
+        return received_at_us
+    local_us = [
+        None if observation.device_time is None else observation.device_time.local_us()
+        for observation in section.observations
+    ]
+    return [
+        received if local is None else local + offset_us
+        for local, received in zip(local_us, received_at_us, strict=True)
+    ]
+
+
+def _content_keys(sections: Sequence[DeviceObservations]) -> dict[int, bytes]:
+    # The lane and sequence are no part of a content key.
+    records = records_of(sections, gateway="", epoch="", lane=Lane.NUMERIC, sequence=0)
+    try:
+        keys = {record.index: content_key(record) for record in records if record.stored}
+    except LocalProtocolError:
+        raise Unstorable("a stored measurement has no content key") from None
+    return {index: key for index, key in keys.items() if key is not None}
