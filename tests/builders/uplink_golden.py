@@ -1,0 +1,155 @@
+"""One message of every kind of the uplink, with the sentence that its golden file begins with.
+
+The golden files are the memory of the wire form: they say what a box that was built today will still send in two years.
+A change that fails them needs a new version number, not new files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Special
+from protocols.uplink.acks import Ack, decode_ack, encode_ack
+from protocols.uplink.envelope import BatchKind, decode_envelope, encode_envelope
+from protocols.uplink.events import GatewayEvent, decode_event, encode_event
+from protocols.uplink.gaps import Gap, GapReason, decode_gap, encode_gap
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import decode_block, encode_block
+from protocols.uplink.status import Mark, Status, StoreState, decode_status, encode_status
+from tests.builders.uplink_batches import EPOCH, GATEWAY, batch, envelope
+from tests.builders.uplink_blocks import (
+    ALARM,
+    BLOOD_PRESSURE,
+    NOON,
+    PULSE,
+    observation,
+    section,
+    waveform,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """`value` is what the file's octets mean; `encode` and `decode` are the two directions."""
+
+    sentence: str
+    value: object
+    encode: Callable[..., bytes]
+    decode: Callable[[bytes], object]
+
+
+NUMERICS = [
+    section(
+        observation(97.0, device_time=NOON),
+        observation(72.0, channel=PULSE, device_time=NOON, received_s=10.25),
+        device_offset_us=-3_600_000_000,
+        uncertainty_us=150_000,
+    )
+]
+MIXED = [
+    section(
+        observation(Special.NAN, status=0x8400),
+        observation((120.0, 80.0, Special.NRES), channel=BLOOD_PRESSURE),
+        observation(0x4001, channel=ALARM),
+        observation("lead off", channel=ALARM, device_time=DeviceTime(TimeKind.RELATIVE, b"\x00\x00\x1f\x40")),
+        observation(Code(2, 18474), channel=ALARM),
+        waveform(b"\x00\x01\x7f\xff\x80\x00"),
+        stored=True,
+        wall_synchronised=False,
+    )
+]
+GAP = Gap(
+    from_sequence=7,
+    through_sequence=19,
+    why=GapReason.DISK_BUDGET,
+    batches=13,
+    observations=1300,
+    first_us=1_764_072_000_000_000,
+    last_us=1_764_072_060_000_000,
+    chain_before=bytes(range(32)),
+    chain_after=bytes(range(32, 64)),
+)
+EVENT = GatewayEvent(
+    name="device.connected",
+    at_us=1_764_072_000_000_000,
+    boot_id="boot-1",
+    device="1122334455667788",
+    fields={"link": "tcp", "attempt": 2, "rssi_dbm": -61.5, "known": True, "battery_percent": None},
+)
+
+GOLDEN: dict[str, Golden] = {
+    "block_numeric": Golden(
+        sentence="An observation block: two numerics of an oximeter, device times of one kind.",
+        value=NUMERICS,
+        encode=encode_block,
+        decode=decode_block,
+    ),
+    "block_mixed": Golden(
+        sentence="An observation block: a special, a compound, bits, a text, a code, samples; stored, clock not set.",
+        value=MIXED,
+        encode=encode_block,
+        decode=decode_block,
+    ),
+    "envelope_observations": Golden(
+        sentence="The first batch of the numeric lane, signed with the key 00…1f, with a trace context.",
+        value=envelope(
+            batch(count=2, payload=b"payload"),
+            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+        encode=encode_envelope,
+        decode=decode_envelope,
+    ),
+    "envelope_gap": Golden(
+        sentence="A gap record as a batch of the waveform lane, marked historical.",
+        value=envelope(
+            batch(
+                GAP.from_sequence,
+                lane=Lane.WAVEFORM,
+                kind=BatchKind.GAP,
+                count=0,
+                payload=encode_gap(GAP),
+                previous_hash=GAP.chain_before,
+            ),
+            historical=True,
+        ),
+        encode=encode_envelope,
+        decode=decode_envelope,
+    ),
+    "gap": Golden(
+        sentence="Thirteen batches dropped for want of disk.", value=GAP, encode=encode_gap, decode=decode_gap
+    ),
+    "event": Golden(
+        sentence="A device connected; a field of every type.", value=EVENT, encode=encode_event, decode=decode_event
+    ),
+    "ack": Golden(
+        sentence="Everything through 40 is there, and of 41…60 all but two ranges.",
+        value=Ack(
+            epoch=EPOCH, lane=Lane.NUMERIC, through_sequence=40, missing=((41, 44), (50, 50)), highest_sequence=60
+        ),
+        encode=encode_ack,
+        decode=decode_ack,
+    ),
+    "ack_conflict": Golden(
+        sentence="The lane is contested: another batch with one of its identities is there.",
+        value=Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=3, conflict=True),
+        encode=encode_ack,
+        decode=decode_ack,
+    ),
+    "status": Golden(
+        sentence="A gateway that is online, on its reserve, with a backlog in the numeric lane.",
+        value=Status(
+            gateway=GATEWAY,
+            epoch=EPOCH,
+            online=True,
+            at_us=1_764_072_000_000_000,
+            boot_id="boot-1",
+            software="0.1.0",
+            marks={Lane.EVENT: Mark(1, 4, 4), Lane.NUMERIC: Mark(100, 900, 350)},
+            store=StoreState.RESERVE,
+            historical=True,
+        ),
+        encode=encode_status,
+        decode=decode_status,
+    ),
+}

@@ -1,0 +1,194 @@
+"""A record tells where an observation stands, when it was measured and how sure that is; its JSON is that of the
+design."""
+
+from typing import Any
+
+import pytest
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, SampleArray, SampleFormat, Special
+from protocols.observation_record import ObservationRecord, content_key, raw_samples, records_of, to_json, utc_text
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+from tests.builders.uplink_blocks import ALARM, BLOOD_PRESSURE, NOON, OXIMETER, PLETH, observation, section, waveform
+
+HOUR_US = 3_600_000_000
+NOON_US = 1_795_608_000_000_000
+
+
+def records(*sections: DeviceObservations) -> list[ObservationRecord]:
+    return list(records_of(sections, gateway="gw_test", epoch="epoch-1", lane=Lane.NUMERIC, sequence=12))
+
+
+def record(one: DeviceObservations) -> ObservationRecord:
+    return records(one)[0]
+
+
+def test_the_json_form_is_that_of_the_design():
+    document = to_json(record(section(observation(98.0, device_time=NOON, status=0x4000))))
+    assert list(document) == [
+        "gateway", "epoch", "lane", "sequence", "index", "device", "handle", "person", "type", "value", "unit",
+        "samples", "slope", "offset", "sample_period_s", "status", "device_time", "observed_at", "uncertainty_ms",
+        "received_at", "encounter_id",
+    ]  # fmt: skip
+    assert document == {
+        "gateway": "gw_test",
+        "epoch": "epoch-1",
+        "lane": "numeric",
+        "sequence": 12,
+        "index": 0,
+        "device": {"system_id": "1122334455667788", "model": "Oximeter of nobody"},
+        "handle": 1,
+        "person": None,
+        "type": "MDC_PULS_OXIM_SAT_O2",
+        "value": 98.0,
+        "unit": "MDC_DIM_PERCENT",
+        "samples": None,
+        "slope": None,
+        "offset": None,
+        "sample_period_s": None,
+        "status": ["questionable"],
+        "device_time": "2026-11-25T12:00:00.000",
+        "observed_at": "2025-11-25T12:00:10.000000Z",
+        "uncertainty_ms": 0,
+        "received_at": "2025-11-25T12:00:10.000000Z",
+        "encounter_id": None,
+    }
+
+
+def test_the_index_runs_over_all_sections_of_a_batch():
+    other = DeviceRef(system_id="aabbccddeeff0011", model="")
+    both = records(section(observation(1.0), observation(2.0)), section(observation(3.0), device=other))
+    assert [(each.index, each.device) for each in both] == [(0, OXIMETER), (1, OXIMETER), (2, other)]
+
+
+def test_device_time_is_corrected_when_its_offset_is_known():
+    corrected = record(section(observation(device_time=NOON), device_offset_us=-HOUR_US, uncertainty_us=150_001))
+    assert corrected.device_local_us == NOON_US
+    assert corrected.observed_at_us == NOON_US - HOUR_US
+    document = to_json(corrected)
+    assert document["observed_at"] == "2026-11-25T11:00:00.000000Z"
+    assert document["device_time"] == "2026-11-25T12:00:00.000"
+    assert document["uncertainty_ms"] == 151
+
+
+def test_an_offset_of_zero_is_a_known_offset():
+    assert record(section(observation(device_time=NOON), device_offset_us=0)).observed_at_us == NOON_US
+
+
+@pytest.mark.parametrize(
+    "device_time",
+    [None, DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000a00"))],
+    ids=["absent", "unreadable"],
+)
+def test_without_a_readable_device_time_reception_is_the_time(device_time: DeviceTime | None):
+    one = record(section(observation(device_time=device_time), device_offset_us=-HOUR_US))
+    assert one.device_local_us is None
+    assert one.observed_at_us == one.received_at_us
+
+
+@pytest.mark.parametrize("special", Special)
+def test_specials_are_four_words(special: Special):
+    assert to_json(record(section(observation(special))))["value"] == special.value
+
+
+def test_a_compound_is_an_object_by_component_type():
+    one = record(section(observation((120.0, 80.0, Special.NRES), channel=BLOOD_PRESSURE)))
+    assert to_json(one)["value"] == {
+        "MDC_PRESS_BLD_NONINV_SYS": 120.0,
+        "MDC_PRESS_BLD_NONINV_DIA": 80.0,
+        "MDC_PRESS_BLD_NONINV_MEAN": "NRes",
+    }
+
+
+def test_no_component_of_a_strange_compound_is_lost():
+    twice = Channel(handle=1, type=Code(2, 1), components=(Code(2, 18949), Code(2, 18949)))
+    one = record(section(observation((1.0, 2.0, 3.0), channel=twice)))
+    assert to_json(one)["value"] == {"MDC_PRESS_BLD_NONINV_SYS": 1.0, "MDC_PRESS_BLD_NONINV_SYS#2": 2.0, "#3": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0x8001, 0x8001), ("lead off", "lead off"), (Code(2, 19384), "MDC_PULS_OXIM_SAT_O2")]
+)
+def test_an_enumeration_is_its_bits_its_text_or_its_name(value: object, expected: object):
+    assert to_json(record(section(observation(value, channel=ALARM))))["value"] == expected
+
+
+def test_a_code_without_a_name_is_its_number():
+    document = to_json(record(section(observation(1.0, channel=Channel(handle=1, type=Code(2, 61731))))))
+    assert document["type"] == "2:61731"
+    assert document["unit"] is None
+
+
+def test_samples_are_the_raw_integers_with_their_scale():
+    document = to_json(record(section(waveform(b"\x00\x01\x7f\xff\x80\x00"))))
+    assert document["samples"] == [1, 32767, -32768]
+    assert (document["slope"], document["offset"], document["sample_period_s"]) == (0.5, -1.0, 0.008)
+    assert document["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("sample_format", "octets", "expected"),
+    [
+        (SampleFormat.I8, b"\x80\x7f", [-128, 127]),
+        (SampleFormat.U8, b"\x80\x7f", [128, 127]),
+        (SampleFormat.U16, b"\x80\x00", [32768]),
+        (SampleFormat.I32, b"\xff\xff\xff\xfe", [-2]),
+        (SampleFormat.U32, b"\xff\xff\xff\xfe", [4294967294]),
+        (SampleFormat.I16, b"\x00\x05\x00", [5]),
+    ],
+)
+def test_samples_of_every_width_are_read_big_endian(sample_format: SampleFormat, octets: bytes, expected: list[int]):
+    channel = Channel(
+        handle=1, type=Code(2, 1), array=SampleArray(format=sample_format, period_s=0.01, slope=1.0, offset=0.0)
+    )
+    assert list(raw_samples(record(section(waveform(octets, channel=channel))))) == expected
+
+
+@pytest.mark.parametrize(
+    ("at_us", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (-1, "1969-12-31T23:59:59.999999Z"),
+        (2**63 - 1, "9999-12-31T23:59:59.999999Z"),
+        (-(2**63), "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_any_clock_can_be_printed(at_us: int, text: str):
+    assert utc_text(at_us) == text
+
+
+def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts: Any) -> bytes | None:
+    """`facts` are those of the builder `section`."""
+    return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
+
+
+def test_a_stored_measurement_that_is_sent_again_has_the_same_key():
+    assert stored_key() == stored_key(boot_id="boot-2", wall_offset_us=5, device_offset_us=7, uncertainty_us=9)
+
+
+def test_another_value_time_or_device_is_another_measurement():
+    later = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000001"))
+    other = DeviceRef(system_id="aabbccddeeff0011", model="")
+    keys = {
+        stored_key(), stored_key(121.0), stored_key(120), stored_key("120"), stored_key(Special.NAN),
+        stored_key((120.0,)), stored_key(Code(2, 120)), stored_key(device_time=later), stored_key(device=other),
+    }  # fmt: skip
+    assert len(keys) == 9
+    assert None not in keys
+
+
+def test_a_change_of_model_text_does_not_double_a_measurement():
+    assert stored_key() == stored_key(device=DeviceRef(system_id=OXIMETER.system_id, model="renamed"))
+
+
+def test_stored_waveforms_have_a_key_too():
+    one = section(waveform(b"\x00\x01"), stored=True)
+    assert content_key(record(one)) is None
+    timed = [each.__class__(PLETH, None, each.samples, 0, NOON, 10.0) for each in one.observations]
+    assert content_key(record(section(*timed, stored=True))) is not None
+
+
+def test_live_readings_have_no_content_key_because_three_equal_ones_are_three():
+    assert content_key(record(section(observation(97.0, device_time=NOON)))) is None

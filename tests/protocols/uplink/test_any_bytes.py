@@ -1,0 +1,148 @@
+"""Whatever arrives, a decoder of the uplink gives a value or says that the peer is wrong; it does nothing else."""
+
+import contextlib
+import random
+import zlib
+from collections.abc import Callable
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.acks import decode_ack
+from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.events import decode_event
+from protocols.uplink.gaps import decode_gap
+from protocols.uplink.limits import MESSAGE_BYTES_MAX
+from protocols.uplink.observations import decode_block
+from protocols.uplink.status import decode_status
+from protocols.uplink.topics import parse_status, parse_up
+from tests.builders.uplink_golden import GOLDEN
+
+DECODERS = [decode_block, decode_envelope, decode_event, decode_gap, decode_ack, decode_status]
+SEED = 20261125
+
+
+@pytest.mark.parametrize("decode", DECODERS)
+@settings(max_examples=60, deadline=None)
+@given(octets=st.binary(max_size=300))
+def test_random_octets_give_a_value_or_the_one_error(decode: Callable[[bytes], object], octets: bytes):
+    with contextlib.suppress(RemoteProtocolError):
+        assert decode(octets) is not None
+
+
+@pytest.mark.parametrize("decode", DECODERS)
+@settings(max_examples=60, deadline=None)
+@given(
+    document=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["v", "from", "through", "missing", "marks", "lane"]), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_json_gives_a_value_or_the_one_error(decode: Callable[[bytes], object], document: object):
+
+    try:
+        octets = orjson.dumps(document)
+    except TypeError:  # a whole number beyond 64 bits
+        return
+    with contextlib.suppress(RemoteProtocolError):
+        assert decode(octets) is not None
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_every_truncation_and_every_trailing_octet_is_refused(name: str):
+    golden = GOLDEN[name]
+    whole = golden.encode(golden.value)
+    for length in range(len(whole)):
+        with pytest.raises(RemoteProtocolError):
+            golden.decode(whole[:length])
+    with pytest.raises(RemoteProtocolError):
+        golden.decode(whole + b"\x00")
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_mutated_messages_give_a_value_or_the_one_error(name: str):
+    golden = GOLDEN[name]
+    whole = golden.encode(golden.value)
+    print("seed", SEED)
+    chance = random.Random(SEED)
+    for _ in range(400):
+        mutated = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        with contextlib.suppress(RemoteProtocolError):
+            assert golden.decode(bytes(mutated)) is not None
+
+
+@pytest.mark.parametrize("name", ["block_numeric", "block_mixed"])
+def test_mutated_bodies_of_blocks_give_a_value_or_the_one_error(name: str):
+    """Behind zlib's checksum no mutation of the outer octets gets far; here the body itself is changed and packed
+    again."""
+    golden = GOLDEN[name]
+    body = zlib.decompress(golden.encode(golden.value)[5:])
+    print("seed", SEED)
+    chance = random.Random(SEED)
+    for _ in range(3000):
+        mutated = bytearray(body)
+        for _ in range(chance.randint(1, 3)):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del mutated[chance.randrange(len(mutated)) :]
+        packed = b"\x01" + len(mutated).to_bytes(4, "little") + zlib.compress(mutated, 1)
+        with contextlib.suppress(RemoteProtocolError):
+            assert golden.decode(packed) is not None
+
+
+topic_parts = st.sampled_from(["argus", "v1", "t", "g", "up", "status", "numeric", "+", "#", ""])
+
+
+@settings(max_examples=200, deadline=None)
+@given(topic=st.text(max_size=60) | st.lists(topic_parts, max_size=7).map("/".join))
+def test_any_topic_is_parsed_or_refused(topic: str):
+    for parse in (parse_up, parse_status):
+        with contextlib.suppress(RemoteProtocolError):
+            assert parse(topic)
+
+
+def test_a_bomb_is_refused_before_it_unpacks():
+    bomb = b"\x01" + (9 << 20).to_bytes(4, "little") + zlib.compress(bytes(9 << 20), 9)
+    assert len(bomb) < 20_000
+    with pytest.raises(RemoteProtocolError, match="are allowed"):
+        decode_block(bomb)
+
+
+def test_a_bomb_that_lies_about_its_length_is_cut_off_at_the_lie():
+    bomb = b"\x01" + (1000).to_bytes(4, "little") + zlib.compress(bytes(64 << 20), 9)
+    with pytest.raises(RemoteProtocolError, match="not as long as announced"):
+        decode_block(bomb)
+
+
+def test_an_envelope_above_the_limit_is_refused_unread():
+    with pytest.raises(RemoteProtocolError, match="1048576 are allowed"):
+        decode_envelope(bytes((1 << 20) + 1))
+
+
+@pytest.mark.parametrize("decode", [decode_event, decode_gap, decode_ack, decode_status])
+def test_a_message_above_the_limit_is_refused_unread(decode: Callable[[bytes], object]):
+    with pytest.raises(RemoteProtocolError, match=str(MESSAGE_BYTES_MAX)):
+        decode(b"{" + b" " * MESSAGE_BYTES_MAX + b"}")
+
+
+@pytest.mark.parametrize("decode", [decode_event, decode_gap, decode_ack, decode_status])
+def test_deeply_nested_json_is_refused(decode: Callable[[bytes], object]):
+    with pytest.raises(RemoteProtocolError):
+        decode(b'{"v":' + b"[" * 5000 + b"]" * 5000 + b"}")
+
+
+@pytest.mark.parametrize(
+    ("decode", "octets"), [(decode_block, b"\x02aaaaaaaaa"), (decode_envelope, b"\x02"), (decode_ack, b'{"v":2}')]
+)
+def test_a_newer_version_is_named_not_guessed_at(decode: Callable[[bytes], object], octets: bytes):
+    with pytest.raises(RemoteProtocolError, match="version"):
+        decode(octets)

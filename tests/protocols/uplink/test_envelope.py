@@ -1,0 +1,116 @@
+"""A batch is what its gateway signed, in the place its chain gives it, or it does not verify."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.errors import LocalProtocolError
+from protocols.uplink.envelope import (
+    Batch,
+    BatchKind,
+    Envelope,
+    decode_envelope,
+    encode_envelope,
+    sign_batch,
+    verify_batch,
+)
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import ENVELOPE_BYTES_MAX, PAYLOAD_BYTES_MAX
+from tests.builders.uplink_batches import KEY, OTHER_KEY, batch, envelope
+
+PUBLIC = KEY.public_key().public_bytes_raw()
+CHANGES: list[dict[str, object]] = [
+    {"gateway": "gw_other"},
+    {"epoch": "epoch-2"},
+    {"lane": Lane.EVENT},
+    {"sequence": 2},
+    {"kind": BatchKind.GAP},
+    {"count": 2},
+    {"created_at_us": 0},
+    {"boot_id": "boot-2"},
+    {"previous_hash": bytes(32)},
+    {"payload": b"another"},
+]
+
+identifiers = st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z")
+batches = st.builds(
+    Batch,
+    gateway=identifiers,
+    epoch=identifiers,
+    lane=st.sampled_from(Lane),
+    sequence=st.integers(1, 2**63 - 1),
+    kind=st.sampled_from(BatchKind),
+    count=st.integers(0, 65_536),
+    created_at_us=st.integers(-(2**63), 2**63 - 1),
+    boot_id=identifiers,
+    previous_hash=st.binary(min_size=32, max_size=32),
+    payload=st.binary(max_size=200),
+)
+envelopes = st.builds(
+    Envelope,
+    batch=batches,
+    signature=st.binary(min_size=64, max_size=64),
+    historical=st.booleans(),
+    traceparent=st.none() | st.text(st.characters(codec="ascii"), max_size=64),
+)
+
+
+@given(sent=envelopes)
+def test_an_envelope_comes_back_as_it_was(sent: Envelope):
+    assert decode_envelope(encode_envelope(sent)) == sent
+
+
+def test_a_signed_batch_verifies_under_its_gateways_key_only():
+    signature = sign_batch(batch(), KEY)
+    assert verify_batch(batch(), signature, PUBLIC)
+    assert verify_batch(batch(), signature, KEY.public_key())
+    assert not verify_batch(batch(), signature, OTHER_KEY.public_key().public_bytes_raw())
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
+def test_no_field_can_be_changed_behind_the_signature(change: dict[str, object]):
+    forged = replace(batch(), **change)  # type: ignore[arg-type]  # each of CHANGES fits the field it names
+    assert forged.hash != batch().hash
+    assert not verify_batch(forged, sign_batch(batch(), KEY), PUBLIC)
+
+
+def test_history_and_trace_may_change_between_two_sendings():
+    live = envelope(batch())
+    again = replace(live, historical=True, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    back = decode_envelope(encode_envelope(again))
+    assert verify_batch(back.batch, back.signature, PUBLIC)
+    assert back.batch.hash == live.batch.hash
+
+
+@pytest.mark.parametrize("signature", [b"", bytes(64), b"\xff" * 64, bytes(63)])
+def test_nonsense_does_not_verify(signature: bytes):
+    assert not verify_batch(batch(), signature, PUBLIC)
+
+
+def test_a_key_that_is_no_key_verifies_nothing():
+    assert not verify_batch(batch(), sign_batch(batch(), KEY), b"short")
+
+
+def test_a_signature_over_the_bare_hash_is_no_batch_signature():
+    assert not verify_batch(batch(), KEY.sign(batch().hash), PUBLIC)
+
+
+def test_the_largest_batch_with_the_longest_names_fits_the_envelope_limit():
+    name = "n" * 64
+    largest = replace(batch(payload=bytes(PAYLOAD_BYTES_MAX)), gateway=name, epoch=name, boot_id=name)
+    octets = encode_envelope(envelope(largest, traceparent="t" * 64))
+    assert len(octets) <= ENVELOPE_BYTES_MAX
+    assert decode_envelope(octets).batch == largest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"payload": bytes(PAYLOAD_BYTES_MAX + 1)}, {"gateway": "a/b"}, {"sequence": 0}, {"previous_hash": b""}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_batch_that_the_cloud_would_refuse_is_not_sent(change: dict[str, object]):
+    with pytest.raises(LocalProtocolError):
+        encode_envelope(Envelope(batch=replace(batch(), **change), signature=bytes(64)))  # type: ignore[arg-type]
+        # as above

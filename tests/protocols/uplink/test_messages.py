@@ -1,0 +1,119 @@
+"""Acknowledgements, gap records, events and status: the two sides agree on what has arrived."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.uplink.acks import MISSING_RANGES_MAX, Ack, decode_ack, encode_ack
+from protocols.uplink.events import GatewayEvent, decode_event, encode_event
+from protocols.uplink.lanes import Lane, lane_of
+from protocols.uplink.messages import write_message
+from protocols.uplink.status import Mark, Status, StoreState, decode_status, encode_status
+from tests.builders.uplink_batches import EPOCH
+from tests.builders.uplink_blocks import ALARM, observation, waveform
+
+
+def ranges_of(held: set[int]) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
+    for sequence in sorted(held):
+        if ranges and ranges[-1][1] == sequence - 1:
+            ranges[-1] = (ranges[-1][0], sequence)
+        else:
+            ranges.append((sequence, sequence))
+    return ranges
+
+
+@given(held=st.sets(st.integers(1, 300), max_size=200))
+def test_an_ack_says_of_every_sequence_up_to_its_highest_whether_it_is_there(held: set[int]):
+    ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, ranges_of(held))
+    missing = {sequence for first, last in ack.missing for sequence in range(first, last + 1)}
+    told = set(range(1, ack.highest_sequence + 1))
+    assert told - missing == {sequence for sequence in held if sequence <= ack.highest_sequence}
+    assert decode_ack(encode_ack(ack)) == ack
+
+
+def test_more_holes_than_an_ack_can_tell_leave_the_rest_unsaid():
+    ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, [(odd, odd) for odd in range(1, 401, 2)])
+    assert len(ack.missing) == MISSING_RANGES_MAX
+    assert ack.highest_sequence == 1 + 2 * MISSING_RANGES_MAX
+
+
+def test_an_ack_of_nothing_is_the_mark_zero():
+    assert Ack.of_ranges(EPOCH, Lane.EVENT, []) == Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=0)
+
+
+def test_a_cloud_that_tells_no_highest_means_its_mark():
+    assert Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=9).highest_sequence == 9
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [[[1, 2]], [[6, 5]], [[7, 8]], [[6, 7], [8, 9]], [[6, 7], [7, 9]], [[6]], "6", [[6, True]], [[6, 7]] * 65],
+)
+def test_missing_ranges_that_contradict_the_mark_are_refused(missing: object):
+    octets = write_message(
+        {"epoch": EPOCH, "lane": "event", "through": 5, "missing": missing, "highest": 99, "conflict": False}
+    )
+    with pytest.raises(RemoteProtocolError):
+        decode_ack(octets)
+
+
+def test_fields_that_a_newer_side_added_are_ignored():
+    octets = encode_ack(Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=1))
+    assert decode_ack(octets[:-1] + b',"weather":"rain"}') == decode_ack(octets)
+
+
+def test_a_lane_that_a_newer_gateway_added_does_not_hide_the_others():
+    status = Status(
+        gateway="gw", epoch=EPOCH, online=True, at_us=0, boot_id="b", software="1", marks={Lane.EVENT: Mark(1, 2, 2)}
+    )
+    octets = encode_status(status).replace(b'"marks":{', b'"marks":{"telemetry":{"first":1,"last":2,"acked":3},')
+    assert decode_status(octets) == status
+
+
+@pytest.mark.parametrize("store", StoreState)
+def test_status_tells_how_the_store_is(store: StoreState):
+    status = Status(gateway="gw", epoch=EPOCH, online=False, at_us=-5, boot_id="b", software="1", marks={}, store=store)
+    assert decode_status(encode_status(status)) == status
+
+
+def test_an_error_never_repeats_what_the_peer_sent():
+    with pytest.raises(RemoteProtocolError) as caught:
+        decode_event(b'{"v":1,"name":{"secret":"Nobody, Nora"}}')
+    assert "Nora" not in str(caught.value)
+
+
+@given(
+    fields=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+        max_size=8,
+    )
+)
+def test_an_event_comes_back_as_it_was(fields: dict[str, str | int | bool | None]):
+    event = GatewayEvent(name="store.reserve_entered", at_us=1, boot_id="boot-1", device=None, fields=fields)
+    assert decode_event(encode_event(event)) == event
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        GatewayEvent(name="n" * 65, at_us=0, boot_id="b", device=None, fields={}),
+        GatewayEvent(name="n", at_us=0, boot_id="b", device="d" * 129, fields={}),
+        GatewayEvent(name="n", at_us=0, boot_id="b", device=None, fields={str(n): n for n in range(33)}),
+        GatewayEvent(name="n", at_us=0, boot_id="b", device=None, fields={"text": "x" * 1025}),
+    ],
+)
+def test_an_event_above_its_limits_is_our_own_bug(event: GatewayEvent):
+    with pytest.raises(LocalProtocolError):
+        encode_event(event)
+
+
+def test_observations_take_the_lane_of_their_channel():
+    assert lane_of(observation(97.0)) is Lane.NUMERIC
+    assert lane_of(waveform(b"\x00\x00")) is Lane.WAVEFORM
+    assert lane_of(observation(1, channel=ALARM)) is Lane.EVENT

@@ -1,0 +1,124 @@
+"""An observation block gives back exactly what devices said."""
+
+import pytest
+from hypothesis import given, settings
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.observation import Channel, Special
+from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
+from protocols.uplink.observations import DeviceObservations, DeviceRef, decode_block, encode_block
+from tests.builders.uplink_blocks import (
+    BLOOD_PRESSURE,
+    PLETH,
+    SPO2,
+    any_sections,
+    flattened,
+    numeric_section,
+    observation,
+    section,
+    waveform,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(sections=any_sections)
+def test_every_field_comes_back_as_it_was(sections: list[DeviceObservations]):
+    back = flattened(decode_block(encode_block(sections)))
+    assert back == flattened(sections)
+    assert [type(each.value) for _, each in back] == [type(each.value) for _, each in flattened(sections)]
+
+
+@pytest.mark.parametrize("special", Special)
+def test_the_four_specials_stay_four_facts(special: Special):
+    sections = [section(observation(special), observation((special, 1.0), channel=BLOOD_PRESSURE))]
+    assert decode_block(encode_block(sections)) == sections
+
+
+def test_negative_zero_keeps_its_sign():
+    back = decode_block(encode_block([section(observation(-0.0))]))
+    assert str(back[0].observations[0].value) == "-0.0"
+
+
+def test_bits_do_not_become_a_number_and_a_number_does_not_become_bits():
+    back = decode_block(encode_block([section(observation(1), observation(1.0))]))
+    assert [type(each.value) for each in back[0].observations] == [int, float]
+
+
+def test_samples_are_the_octets_as_sent():
+    octets = bytes(range(256)) * 8
+    back = decode_block(encode_block([section(waveform(octets))]))
+    assert back[0].observations[0].samples == octets
+
+
+def test_observations_of_one_channel_share_it_again_after_decoding():
+    back = decode_block(encode_block([numeric_section(40)]))
+    assert len({id(each.channel) for each in back[0].observations}) == 10
+
+
+def test_equal_channels_that_are_two_objects_are_told_once():
+    twin = Channel(handle=SPO2.handle, type=SPO2.type, unit=SPO2.unit)
+    back = decode_block(encode_block([section(observation(1.0), observation(2.0, channel=twin))]))
+    first, second = back[0].observations
+    assert first.channel is second.channel
+
+
+def test_more_channels_than_an_octet_counts_are_told_apart():
+    channels = [Channel(handle=handle, type=SPO2.type) for handle in range(1, 700)]
+    sections = [section(*[observation(float(channel.handle), channel=channel) for channel in channels])]
+    assert decode_block(encode_block(sections)) == sections
+
+
+def test_devices_keep_their_own_observations_in_order():
+    other = DeviceRef(system_id="aabbccddeeff0011", model="Cuff of nobody")
+    sections = [section(observation(1.0)), section(observation(2.0), device=other), section(observation(3.0))]
+    assert decode_block(encode_block(sections)) == sections
+
+
+def test_adjacent_sections_that_say_the_same_come_back_as_one():
+    back = decode_block(encode_block([section(observation(1.0)), section(), section(observation(2.0))]))
+    assert back == [section(observation(1.0), observation(2.0))]
+
+
+def test_a_block_of_nothing_is_a_block():
+    assert decode_block(encode_block([])) == []
+
+
+def test_a_thousand_vitals_take_less_than_three_octets_each():
+    assert len(encode_block([numeric_section(1000)])) < 3000
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), (1.0, float("-inf")), True, 2**63, [1.0], (1,)])
+def test_what_the_form_cannot_hold_is_our_own_bug(value: object):
+    with pytest.raises(LocalProtocolError):
+        encode_block([section(observation(value))])
+
+
+def test_finite_floats_whose_sum_is_not_finite_are_taken():
+    sections = [section(observation(1.7e308), observation(1.7e308))]
+    assert decode_block(encode_block(sections)) == sections
+
+
+def test_samples_need_a_channel_that_says_how_to_read_them():
+    with pytest.raises(LocalProtocolError, match="without an array"):
+        encode_block([section(waveform(b"\x00\x01", channel=SPO2))])
+
+
+def test_an_observation_without_value_and_samples_is_our_own_bug():
+    with pytest.raises(LocalProtocolError, match="neither"):
+        encode_block([section(observation(None, channel=PLETH))])
+
+
+def test_a_status_of_more_than_sixteen_bits_is_our_own_bug():
+    with pytest.raises(LocalProtocolError, match="16 bits"):
+        encode_block([section(observation(1.0, status=0x1_0000))])
+
+
+def test_too_many_observations_are_refused_on_the_way_out():
+    many = section(*[observation(1.0)] * (BLOCK_OBSERVATIONS_MAX + 1))
+    with pytest.raises(LocalProtocolError, match="65536 are allowed"):
+        encode_block([many])
+
+
+def test_a_block_above_the_readers_own_limit_is_refused():
+    with pytest.raises(RemoteProtocolError, match="100 are allowed"):
+        decode_block(encode_block([numeric_section(100)]), limit_bytes=100)

@@ -1,0 +1,55 @@
+"""Topics name one tenant and one gateway, and nobody can name himself a wildcard."""
+
+import pytest
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.uplink import topics
+from protocols.uplink.lanes import Lane
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_batch_topic_is_read_back(lane: Lane):
+    assert topics.parse_up(topics.up("ten_a", "gw-1", lane)) == ("ten_a", "gw-1", lane)
+
+
+def test_the_topics_are_those_of_the_design():
+    assert topics.up("t", "g", Lane.NUMERIC) == "argus/v1/t/g/up/numeric"
+    assert topics.ack("t", "g") == "argus/v1/t/g/down/ack"
+    assert topics.command("t", "g") == "argus/v1/t/g/down/command"
+    assert topics.status("t", "g") == "argus/v1/t/g/status"
+    assert topics.shared("ingest", topics.UP_FILTER) == "$share/ingest/argus/v1/+/+/up/+"
+
+
+def test_a_status_topic_is_read_back():
+    assert topics.parse_status(topics.status("t", "g")) == ("t", "g")
+
+
+@pytest.mark.parametrize("name", ["", "+", "#", "a/b", "a b", "ä", "n" * 65, "a\n"])
+def test_a_name_that_would_break_a_topic_is_refused(name: str):
+    for build in (topics.ack, topics.status, topics.command):
+        with pytest.raises(LocalProtocolError):
+            build("tenant", name)
+        with pytest.raises(LocalProtocolError):
+            build(name, "gateway")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "argus/v1/t/g/up/numeric/more",
+        "argus/v1/t/g/up/other",
+        "argus/v2/t/g/up/numeric",
+        "argus/v1/t//up/numeric",
+        "argus/v1/+/g/up/numeric",
+        "argus/v1/t/g/down/ack",
+        "",
+    ],
+)
+def test_other_topics_are_no_batches(topic: str):
+    with pytest.raises(RemoteProtocolError):
+        topics.parse_up(topic)
+
+
+def test_a_group_of_subscribers_has_a_plain_name():
+    with pytest.raises(LocalProtocolError):
+        topics.shared("a/b", topics.UP_FILTER)
