@@ -21,7 +21,8 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 RECEPTION_US = 1_000_000
 """An observation without a time was measured at its reception, give or take the second within which devices report."""
-_DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
+DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
+"""Clocks of a device that name a date; the others count from its power-on."""
 
 
 def sections_of(
@@ -48,7 +49,7 @@ def sections_of(
             wall_synchronised=wall_synchronised,
             device_offset_us=offset_us,
             uncertainty_us=uncertainty_us,
-            stored=report.confirmed and kind in _DATES,
+            stored=report.confirmed and kind in DATES,
             observations=observations,
         )
 

@@ -1,0 +1,168 @@
+"""A recorded agent, played back so that it reacts: what it said on its own keeps its order, what it answered waits for
+us.
+
+A capture holds both halves of a conversation with another manager. Played blindly it would answer requests that we
+never made and explain a configuration that we know. So its octets are sorted: associations, measurements and farewells
+come by themselves, in order and with their recorded times; answers and configurations come when this manager asks, with
+our invoke-id. A manager that asks for a configuration which the other one knew is given the standard's own, if it is a
+standard one. A Get that the recorded agent never heard is answered with no attributes, as 20601 §6 allows: silence
+would be the agent's fault, and it has none.
+
+No I/O and no clock: `argus-gateway replay` drives it in memory, a player may drive it over a link.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from gateway.transports.capture import Record
+from protocols.errors import RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import (
+    Apdu,
+    DataApdu,
+    MessageTag,
+    Prst,
+    body_of,
+    decode_apdu,
+    decode_data,
+    encode_apdu,
+    encode_data,
+)
+from protocols.ieee11073.apdu.association import (
+    Aare,
+    Aarq,
+    AssociateResult,
+    PhdAssociationInformation,
+    ReleaseResponseReason,
+    Rlre,
+    Rlrq,
+)
+from protocols.ieee11073.apdu.data import (
+    NO_RELATIVE_TIME,
+    ConfigReportRsp,
+    ConfigResult,
+    EventReportArgument,
+    EventReportResult,
+    EventType,
+    GetResult,
+)
+from protocols.ieee11073.mder import decode
+
+StandardConfiguration = Callable[[int], bytes | None]
+"""A standard configuration's encoded ConfigReport body (ConfigObjectList) by its id; None where there is none."""
+
+_ANSWER_TO = {
+    MessageTag.GET: MessageTag.GET_RESULT,
+    MessageTag.CONFIRMED_SET: MessageTag.SET_RESULT,
+    MessageTag.CONFIRMED_ACTION: MessageTag.ACTION_RESULT,
+}
+_FIRST_RESPONSE = 0x0200
+_INVOKE_ID = slice(6, 8)
+_CONFIGURATION_INVOKE_ID = 0x7FF0
+"""For a configuration that the recorded agent never sent; recorded agents count their own from 0 or 1."""
+
+
+class NoConfiguration(Exception):
+    """The manager asks for a configuration that neither the capture nor the standard holds."""
+
+    def __init__(self, config_id: int) -> None:
+        self.config_id = config_id
+        super().__init__(f"the capture holds no configuration 0x{config_id:04X}, and it is not a standard one")
+
+
+class RecordedAgent:
+    """The agent of one connection. `unprompted` are the records that come by themselves, in order."""
+
+    def __init__(self, records: Sequence[Record], standard_configuration: StandardConfiguration) -> None:
+        self._standard_configuration = standard_configuration
+        self._stream = ApduStream()
+        self._configurations: deque[bytes] = deque()
+        self._responses: deque[tuple[MessageTag, bytes]] = deque()
+        self._config_id = 0
+        self.unprompted: tuple[Record, ...] = tuple(
+            record for record in records if record.dir == "agent->manager" and not self._kept_back(record.octets)
+        )
+
+    def reactions(self, sent: bytes) -> list[bytes]:
+        """What the agent says to these octets of the manager, APDU by APDU. Raises `NoConfiguration`."""
+        return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
+
+    def _kept_back(self, octets: bytes) -> bool:
+        """Sort one recorded APDU; True: it is said only when the manager asks."""
+        try:
+            apdu = decode_apdu(octets)
+            if isinstance(apdu, Aarq):
+                self._config_id = _config_id(apdu) or self._config_id
+            if isinstance(apdu, Rlre):
+                return True
+            data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
+        except RemoteProtocolError:
+            return False
+        if data is None:
+            return False
+        if data.message >= _FIRST_RESPONSE:
+            self._responses.append((data.message, octets))
+            return True
+        if _is_configuration(data):
+            self._configurations.append(octets)
+            return True
+        return False
+
+    def _reaction(self, apdu: Apdu) -> list[bytes]:
+        match apdu:
+            case Aare(result=AssociateResult.ACCEPTED_UNKNOWN_CONFIG):
+                return [self._configuration()]
+            case Rlrq():
+                return [encode_apdu(Rlre(ReleaseResponseReason.NORMAL))]
+            case Prst():
+                return self._message(decode_data(apdu.data))
+            case _:
+                return []
+
+    def _message(self, data: DataApdu) -> list[bytes]:
+        if data.message == MessageTag.EVENT_REPORT_RESULT:
+            result = body_of(data)
+            assert isinstance(result, EventReportResult)
+            verdict = (
+                decode(ConfigReportRsp, result.event_reply_info) if result.event_type == EventType.CONFIG else None
+            )
+            refused = verdict is not None and verdict.config_result != ConfigResult.ACCEPTED_CONFIG
+            return [self._configurations.popleft()] if refused and self._configurations else []
+        expected = _ANSWER_TO.get(data.message)
+        if expected is None:
+            return []
+        for place, (message, octets) in enumerate(self._responses):
+            if message == expected:
+                del self._responses[place]
+                answer = bytearray(octets)
+                answer[_INVOKE_ID] = data.invoke_id.to_bytes(2, "big")
+                return [bytes(answer)]
+        if data.message == MessageTag.GET:
+            return [encode_data(data.invoke_id, MessageTag.GET_RESULT, GetResult(0, ()))]
+        return []
+
+    def _configuration(self) -> bytes:
+        if self._configurations:
+            return self._configurations.popleft()
+        objects = self._standard_configuration(self._config_id)
+        if objects is None:
+            raise NoConfiguration(self._config_id)
+        report = self._config_id.to_bytes(2, "big") + objects
+        argument = EventReportArgument(0, NO_RELATIVE_TIME, EventType.CONFIG, report)
+        return encode_data(_CONFIGURATION_INVOKE_ID, MessageTag.CONFIRMED_EVENT_REPORT, argument)
+
+
+def _is_configuration(data: DataApdu) -> bool:
+    if data.message not in {MessageTag.EVENT_REPORT, MessageTag.CONFIRMED_EVENT_REPORT}:
+        return False
+    argument = body_of(data)
+    return isinstance(argument, EventReportArgument) and argument.event_type == EventType.CONFIG
+
+
+def _config_id(aarq: Aarq) -> int | None:
+    for offered in aarq.data_proto_list:
+        try:
+            return decode(PhdAssociationInformation, offered.data_proto_info).dev_config_id
+        except RemoteProtocolError:
+            continue
+    return None

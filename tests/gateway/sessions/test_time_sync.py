@@ -1,0 +1,127 @@
+"""What the gateway believes about clocks: a device's and its own."""
+
+from gateway.sessions.time_sync import BUILD_US, DeviceClock, DeviceClocks, TrustedClock, kernel_says_synchronised
+from protocols.device_time import TimeKind
+from tests.harness.moved_clock import MovedClock
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+
+
+def test_a_device_whose_clock_was_never_seen_has_no_relation():
+    assert DeviceClock().relation().offset_us is None
+
+
+def test_a_live_report_places_the_device_clock_at_once():
+    clock = DeviceClock()
+    clock.observe(500 * SECOND, 800 * SECOND, live=True)
+    relation = clock.relation()
+    assert relation.offset_us == 300 * SECOND
+    assert relation.uncertainty_us >= SECOND
+
+
+def test_the_quickest_report_of_many_gives_the_offset_and_the_spread_its_uncertainty():
+    clock = DeviceClock()
+    for second in range(20):
+        delay = 5_000 if second == 7 else 80_000
+        clock.observe(second * SECOND, second * SECOND + 300 * SECOND + delay, live=True)
+    assert clock.relation().offset_us == 300 * SECOND + 5_000
+    assert clock.relation().uncertainty_us == 75_000
+
+
+def test_one_stored_measurement_of_last_week_does_not_move_a_known_clock():
+    clock = DeviceClock()
+    for second in range(20):
+        clock.observe(second * SECOND, second * SECOND + 300 * SECOND, live=True)
+    clock.observe(20 * SECOND - 7 * 24 * HOUR, 320 * SECOND, live=False)
+    assert clock.relation().offset_us == 300 * SECOND
+
+
+def test_a_memory_handed_over_in_one_go_is_not_taken_for_a_clock():
+    clock = DeviceClock()
+    for hour in range(30):
+        clock.observe(hour * HOUR, 900 * SECOND + hour * 20_000, live=False)
+    assert clock.relation().offset_us is None
+
+
+def test_confirmed_reports_that_keep_step_with_us_are_a_clock():
+    clock = DeviceClock()
+    for second in range(4):
+        clock.observe(second * SECOND, 50 * SECOND + second * SECOND, live=False)
+    assert clock.relation().offset_us == 50 * SECOND
+
+
+def test_a_device_whose_clock_is_set_is_believed_after_a_few_reports():
+    clock = DeviceClock()
+    for second in range(20):
+        clock.observe(second * SECOND, second * SECOND, live=True)
+    for second in range(20, 24):
+        clock.observe(second * SECOND + HOUR, second * SECOND, live=True)
+    assert clock.relation().offset_us == -HOUR
+
+
+def test_one_impossible_date_in_the_future_changes_nothing():
+    clock = DeviceClock()
+    for second in range(20):
+        clock.observe(second * SECOND, second * SECOND, live=True)
+    clock.observe(24 * 365 * 70 * HOUR, 20 * SECOND, live=True)
+    clock.observe(21 * SECOND, 21 * SECOND, live=True)
+    assert clock.relation().offset_us == 0
+
+
+def test_a_device_that_says_what_its_clock_shows_is_believed_at_once():
+    clock = DeviceClock()
+    clock.observe(0, 10 * SECOND, live=True)
+    clock.asked(100 * SECOND, 11 * SECOND)
+    assert clock.relation().offset_us == -89 * SECOND
+
+
+def test_clocks_are_kept_over_reassociation_and_bounded_in_number():
+    clocks = DeviceClocks()
+    first = clocks.clock("a", TimeKind.ABSOLUTE)
+    assert clocks.clock("a", TimeKind.ABSOLUTE) is first
+    for number in range(1000):
+        clocks.clock(f"device-{number}", TimeKind.ABSOLUTE)
+    assert clocks.clock("a", TimeKind.ABSOLUTE) is not first
+
+
+async def test_a_gateway_without_a_battery_starts_at_build_time_and_runs_on():
+    system = MovedClock(wall_us=0)
+    trusted = TrustedClock(system, disciplined=lambda: False)
+    assert trusted.wall_us() == BUILD_US
+    await system.advance(90.0)
+    assert trusted.wall_us() == BUILD_US + 90 * SECOND
+    assert not trusted.synchronised
+
+
+async def test_after_a_restart_time_does_not_go_back_behind_what_was_persisted():
+    system = MovedClock(wall_us=0)
+    trusted = TrustedClock(system, disciplined=lambda: False)
+    trusted.raise_floor(BUILD_US + 5 * HOUR)
+    await system.advance(1.0)
+    assert trusted.wall_us() == BUILD_US + 5 * HOUR + SECOND
+
+
+async def test_a_disciplined_clock_is_taken_as_it_is_and_heals_a_false_future():
+    synchronised = [False]
+    system = MovedClock(wall_us=BUILD_US + HOUR)
+    trusted = TrustedClock(system, disciplined=lambda: synchronised[0])
+    trusted.raise_floor(BUILD_US + 1000 * HOUR)
+    assert trusted.wall_us() == BUILD_US + 1000 * HOUR
+    synchronised[0] = True
+    assert trusted.refresh()
+    assert trusted.wall_us() == BUILD_US + HOUR
+
+
+async def test_discipline_that_is_lost_leaves_the_good_time_running():
+    synchronised = [True]
+    system = MovedClock(wall_us=BUILD_US + HOUR)
+    trusted = TrustedClock(system, disciplined=lambda: synchronised[0])
+    synchronised[0] = False
+    trusted.refresh()
+    system.set_wall_us(0)
+    assert trusted.wall_us() == BUILD_US + HOUR
+
+
+def test_the_kernel_can_be_asked_without_privilege():
+    assert kernel_says_synchronised() in {True, False}

@@ -1,0 +1,60 @@
+"""The crew's PIN: found by the crew at once, by a stranger not in years."""
+
+import stat
+
+import pytest
+
+from gateway.security.crew_pin import FREE_GUESSES, CrewPin, CrewPinUnusable, Wait
+
+
+def test_a_new_pin_is_six_digits_in_a_file_that_only_its_owner_reads(tmp_path):
+    path = tmp_path / "crew.pin"
+    pin = CrewPin.create(path)
+    assert len(pin.text) == 6
+    assert pin.text.isdigit()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert CrewPin.load(path).check(pin.text, "10.0.0.2", 0.0) == "right"
+
+
+def test_a_pin_is_not_chosen_twice(tmp_path):
+    CrewPin.create(tmp_path / "crew.pin")
+    with pytest.raises(CrewPinUnusable, match="chosen once"):
+        CrewPin.create(tmp_path / "crew.pin")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("12ab56", "holds no PIN"), ("", "holds no PIN"), ("1234", "6 to 12 digits")]
+)
+def test_a_file_without_a_pin_is_refused_with_what_to_write(tmp_path, text, says):
+    (tmp_path / "crew.pin").write_text(text)
+    with pytest.raises(CrewPinUnusable, match=says):
+        CrewPin.load(tmp_path / "crew.pin")
+
+
+def test_a_missing_pin_file_says_how_to_get_one(tmp_path):
+    with pytest.raises(CrewPinUnusable, match="provision"):
+        CrewPin.load(tmp_path / "crew.pin")
+
+
+def test_mistyping_a_few_times_costs_nothing():
+    pin = CrewPin("482913")
+    for _ in range(FREE_GUESSES - 1):
+        assert pin.check("000000", "tablet", 0.0) == "wrong"
+    assert pin.check("482913", "tablet", 0.0) == "right"
+
+
+def test_a_guesser_waits_longer_each_time_and_the_crew_is_not_locked_out():
+    pin = CrewPin("482913")
+    for _ in range(FREE_GUESSES):
+        pin.check("000000", "stranger", 0.0)
+    assert pin.check("482913", "stranger", 0.5) == Wait(0.5)
+    assert pin.check("482913", "tablet", 0.5) == "right"
+    assert pin.check("111111", "stranger", 1.0) == "wrong"
+    assert pin.check("222222", "stranger", 1.5) == Wait(1.5)
+
+
+def test_many_addresses_guess_no_faster_than_the_bound_over_all():
+    pin = CrewPin("482913")
+    taken = sum(pin.check("000000", f"address-{number}", 0.0) == "wrong" for number in range(1000))
+    assert taken == 30
+    assert pin.check("000000", "one more", 61.0) == "wrong"

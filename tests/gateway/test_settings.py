@@ -1,0 +1,96 @@
+"""The settings file: complete, checked, and every mistake told with its line and its remedy."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from gateway.settings import Address, Settings, SettingsError, load
+
+MINIMAL = """[gateway]
+id = "amb-1"
+tenant = "ten_1"
+vehicle = "veh_1"
+state_dir = "state"
+"""
+
+
+def settings_file(folder: Path, text: str) -> Path:
+    path = folder / "gateway.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_minimal_file_gives_a_gateway_that_only_buffers(tmp_path):
+    settings = load(settings_file(tmp_path, MINIMAL))
+    assert settings.mqtt is None
+    assert settings.serial == ()
+    assert settings.buffer.retention_h == 72
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path):
+    settings = load(settings_file(tmp_path, MINIMAL))
+    assert settings.gateway.state_dir == tmp_path / "state"
+    assert settings.store_path == tmp_path / "state" / "buffer.sqlite"
+
+
+def test_the_example_in_systemd_names_every_setting_and_is_valid():
+    example = Path(__file__).parents[2] / "systemd" / "gateway.toml"
+    text = example.read_text()
+    load(example)
+    for section, model in Settings.model_fields.items():
+        models = [each for each in (model.annotation, *get_args(model.annotation)) if hasattr(each, "model_fields")]
+        for field in [section, *(field for each in models for field in each.model_fields)]:
+            assert re.search(rf"\b{field}\b", text), f"systemd/gateway.toml does not show {section} {field}"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (MINIMAL + '[tcp]\nlisten = "6024"\n', 7, r'tcp.listen: write "HOST:PORT"'),
+        (MINIMAL + '[tcp]\nlisten = "127.0.0.1:70000"\n', 7, r'write "HOST:PORT"'),
+        (MINIMAL + '[tcp]\nport = 6024\nlisten = "127.0.0.1:1"\n', 7, "tcp.port: no such setting"),
+        (MINIMAL + '[mqtt]\nurl = "http://broker"\n', 7, "mqtts://HOST:PORT"),
+        (MINIMAL + '[mqtt]\nurl = "mqtt://broker"\nca_file = "ca.pem"\n', 6, "need TLS"),
+        (MINIMAL + '[buffer]\nretention_h = "72"\n', 7, "should be a valid integer"),
+        (
+            MINIMAL + '[[serial]]\npath = "/dev/a"\n[[serial]]\npath = "/dev/b"\nframing = "slip"\n',
+            10,
+            "'raw' or 'hdlc'",
+        ),
+        (MINIMAL.replace('id = "amb-1"', 'id = "amb 1"'), 2, "letters, digits"),
+        ('ble_backend = "bleak"\n' + MINIMAL, 1, "module:Class"),
+        ("[gateway]\nid = \n", 2, "not TOML"),
+    ],
+)
+def test_a_mistake_names_file_line_field_and_remedy(tmp_path, text, line, says):
+    path = settings_file(tmp_path, text)
+    with pytest.raises(SettingsError) as raised:
+        load(path)
+    assert str(path) in str(raised.value)
+    assert f"line {line}" in str(raised.value)
+    assert re.search(says, str(raised.value))
+
+
+def test_a_missing_field_says_where_to_look_it_up(tmp_path):
+    with pytest.raises(SettingsError, match=r"line 1, gateway\.vehicle: is missing"):
+        load(settings_file(tmp_path, MINIMAL.replace('vehicle = "veh_1"\n', "")))
+
+
+def test_a_file_that_is_not_there_says_how_to_name_one(tmp_path):
+    with pytest.raises(SettingsError, match="--config"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_a_wrong_value_is_never_repeated_since_it_may_be_a_secret(tmp_path):
+    with pytest.raises(SettingsError) as raised:
+        load(settings_file(tmp_path, MINIMAL + '[mqtt]\nurl = "mqtt://user:hunter2@broker:1883"\n'))
+    assert "hunter2" not in str(raised.value)
+
+
+def test_an_ipv6_address_is_written_with_brackets(tmp_path):
+    settings = load(settings_file(tmp_path, MINIMAL + '[tcp]\nlisten = "[::1]:6024"\n'))
+    assert settings.tcp is not None
+    assert settings.tcp.listen == Address("::1", 6024)
+    assert str(settings.tcp.listen) == "[::1]:6024"
