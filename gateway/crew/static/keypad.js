@@ -1,0 +1,13 @@
+// Digits as big as a glove. Without this script the field and the keyboard do the same.
+"use strict";
+const field = document.getElementById("pin");
+const pad = document.getElementById("keypad");
+pad.hidden = false;
+// The tablet's own keyboard would cover half of the keypad.
+if (matchMedia("(pointer: coarse)").matches) field.inputMode = "none";
+pad.addEventListener("click", (press) => {
+  const key = press.target.closest("button");
+  if (!key || key.type === "submit") return;
+  if (key.dataset.digit !== undefined && field.value.length < field.maxLength) field.value += key.dataset.digit;
+  if (key.dataset.erase !== undefined) field.value = field.value.slice(0, -1);
+});

@@ -1,0 +1,80 @@
+"""A live feed as the gateway fills it: devices, values and a waveform, received at a given moment."""
+
+import math
+import struct
+
+from gateway.live import LiveDevice, LiveFeed
+from protocols.ieee11073.nomenclature import code_of
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Scalar, Value
+from protocols.uplink.observations import DeviceRef
+
+OXIMETER = DeviceRef("1122334455667788", "SIM OX-1")
+MONITOR = DeviceRef("1122334455667799", "SIM MON-12")
+CUFF = DeviceRef("11223344556677aa", "SIM CUFF-3")
+
+
+def live_device(ref: DeviceRef = OXIMETER, *, connected: bool = True, last_s: float | None = None) -> LiveDevice:
+    link = "tcp 127.0.0.1" if ref is OXIMETER else "serial monitor"
+    return LiveDevice(ref=ref, link=link, connected=connected, since_s=0.0, last_s=last_s)
+
+
+def reading(
+    type_name: str, value: Value, unit: str | None, *, received_s: float, handle: int = 1, status: int = 0
+) -> Observation:
+    channel = Channel(handle=handle, type=code_of(type_name), unit=code_of(unit) if unit else None)
+    return Observation(channel, value, None, status, None, received_s)
+
+
+def spo2(percent: Scalar, *, received_s: float, status: int = 0) -> Observation:
+    return reading("MDC_PULS_OXIM_SAT_O2", percent, "MDC_DIM_PERCENT", received_s=received_s, handle=1, status=status)
+
+
+def blood_pressure(systolic: float, diastolic: float, mean: float, *, received_s: float) -> Observation:
+    components = tuple(code_of(f"MDC_PRESS_BLD_NONINV_{part}") for part in ("SYS", "DIA", "MEAN"))
+    channel = Channel(
+        handle=7, type=code_of("MDC_PRESS_BLD_NONINV"), unit=code_of("MDC_DIM_MMHG"), components=components
+    )
+    return Observation(channel, (systolic, diastolic, mean), None, 0, None, received_s)
+
+
+_ECG = Channel(
+    handle=20,
+    type=code_of("MDC_ECG_ELEC_POTL_II"),
+    unit=code_of("MDC_DIM_MILLI_VOLT"),
+    array=SampleArray(format=SampleFormat.I16, period_s=0.004, slope=0.005, offset=0.0),
+)
+
+
+def ecg(second: int, *, received_s: float) -> Observation:
+    """One second of a made-up trace: a narrow peak and a rounded one, 250 samples."""
+    samples = [
+        round(200 * math.exp(-(((at - 60) / 4) ** 2)) - 40 * math.exp(-(((at - 68) / 4) ** 2)))
+        + round(45 * math.exp(-(((at - 125) / 16) ** 2)))
+        for at in range(250)
+    ]
+    return Observation(_ECG, None, struct.pack(">250h", *samples), 0, None, received_s + second)
+
+
+def filled_feed(*, now_s: float) -> LiveFeed:
+    """An ambulance with three devices that have just spoken."""
+    feed = LiveFeed()
+    feed.observed(
+        live_device(OXIMETER, last_s=now_s),
+        [
+            spo2(97.0, received_s=now_s),
+            reading("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN", received_s=now_s, handle=2),
+        ],
+        0,
+    )
+    feed.observed(live_device(CUFF, last_s=now_s), [blood_pressure(121.0, 79.0, 93.0, received_s=now_s - 240)], 0)
+    feed.observed(
+        live_device(MONITOR, last_s=now_s),
+        [
+            reading("MDC_ECG_HEART_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN", received_s=now_s, handle=3),
+            reading("MDC_AWAY_CO2_ET", 38.0, "MDC_DIM_MMHG", received_s=now_s, handle=4),
+            reading("MDC_RESP_RATE", 14.0, "MDC_DIM_RESP_PER_MIN", received_s=now_s, handle=5),
+            *(ecg(second, received_s=now_s - 6) for second in range(6)),
+        ],
+        0,
+    )
+    return feed

@@ -1,0 +1,208 @@
+"""What a crew can do with the page on its tablet: get in with the PIN, see live values with their age, and see old as
+old."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from playwright.async_api import Page, expect
+
+from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.session import session_key
+from gateway.live import LiveFeed
+from gateway.security.crew_pin import CrewPin
+from gateway.transports.clock import SystemClock
+from tests.builders.crew_live import CUFF, OXIMETER, ecg, filled_feed, live_device, spo2
+from tests.harness.browser import PHONE, TABLET, chromium
+from tests.harness.moved_clock import MovedClock
+
+PIN = "204060"
+TRACE_IS_DRAWN = """() => {
+  const canvas = document.getElementById("wave");
+  const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  return dots.some((strength, at) => at % 4 === 1 && strength > 200);
+}"""
+KEY = session_key(b"k" * 32, PIN)
+ALL_SENT = CrewStatus(online=True, backlog=0, store_ok=True, gaps=0)
+
+
+@asynccontextmanager
+async def crew_app(
+    feed: LiveFeed | None = None, *, status: CrewStatus = ALL_SENT, clock: SystemClock | MovedClock | None = None
+) -> AsyncIterator[str]:
+    """The page's server on a free port; yields its address."""
+    app = CrewApp(
+        live=feed or LiveFeed(),
+        status=lambda: status,
+        pin=CrewPin(PIN),
+        key=KEY,
+        vehicle="AMB-42",
+        host="127.0.0.1",
+        port=0,
+        clock=clock or SystemClock(),
+    )
+    await app.start()
+    try:
+        yield f"http://127.0.0.1:{app.port}"
+    finally:
+        await app.stop()
+
+
+async def enter(session: aiohttp.ClientSession, url: str, pin: str) -> aiohttp.ClientResponse:
+    return await session.post(f"{url}/sign-in", data={"pin": pin}, allow_redirects=False)
+
+
+async def test_without_the_pin_nothing_is_shown():
+    async with crew_app(filled_feed(now_s=0.0)) as url, aiohttp.ClientSession() as session:
+        page = await session.get(url, allow_redirects=False)
+        assert (page.status, page.headers["Location"]) == (303, "/sign-in")
+        stream = await session.get(f"{url}/live")
+        assert stream.status == 401
+        assert "97" not in await stream.text()
+
+
+async def test_a_wrong_pin_is_told_and_guessing_soon_has_to_wait():
+    async with crew_app() as url, aiohttp.ClientSession() as session:
+        first = await enter(session, url, "000000")
+        assert first.status == 403
+        assert "not this vehicle’s PIN" in (await first.text()).replace("&#39;", "’")
+        answers = [await enter(session, url, f"00000{n}") for n in range(1, 6)]
+        assert answers[-1].status == 429
+        assert "Wait" in await answers[-1].text()
+        assert (await enter(session, url, PIN)).status == 429
+
+
+async def test_the_session_outlives_a_restart_of_the_gateway_and_ends_with_the_shift():
+    clock = MovedClock()
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        async with crew_app(clock=clock) as url:
+            assert (await enter(session, url, PIN)).status == 303
+        cookie = {each.key: each.value for each in jar}
+        async with crew_app(clock=clock) as url:
+            assert (await session.get(url, cookies=cookie, allow_redirects=False)).status == 200
+            await clock.advance(12 * 3600)
+            assert (await session.get(url, cookies=cookie, allow_redirects=False)).status == 303
+
+
+@pytest.mark.parametrize("cookie", ["", "9", "99999999999.00", "1.2.3", "x" * 4000, "99999999999." + "0" * 64])
+async def test_a_made_up_session_is_no_session(cookie: str):
+    async with crew_app() as url, aiohttp.ClientSession() as session:
+        answer = await session.get(url, cookies={"argus_crew": cookie}, allow_redirects=False)
+        assert answer.status == 303
+
+
+async def test_another_site_cannot_send_the_form_and_cannot_frame_the_page():
+    async with crew_app() as url, aiohttp.ClientSession() as session:
+        forged = await session.post(f"{url}/sign-in", data={"pin": PIN}, headers={"Sec-Fetch-Site": "cross-site"})
+        assert forged.status == 403
+        page = await session.get(f"{url}/sign-in")
+        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+        assert page.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_body_that_is_no_pin_is_refused_before_it_is_read():
+    async with crew_app() as url, aiohttp.ClientSession() as session:
+        assert (await enter(session, url, "1" * 5000)).status == 413
+
+
+async def signed_in(page: Page, url: str) -> None:
+    await page.goto(url)
+    for digit in PIN:
+        await page.get_by_role("button", name=digit, exact=True).click()
+    await page.get_by_role("button", name="Enter").click()
+    await page.wait_for_url(f"{url}/")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
+async def test_a_crew_sees_values_with_their_source_and_age_and_a_waveform(viewport: dict[str, int]):
+    clock = SystemClock()
+    async with chromium() as browser, crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
+        page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await signed_in(page, url)
+        saturation = page.locator("article", has_text="SpO₂")
+        await expect(saturation).to_contain_text("97")
+        await expect(saturation).to_contain_text("%")
+        await expect(saturation).to_contain_text(OXIMETER.model)
+        await expect(page.locator("article", has_text="NIBP")).to_contain_text("121/79 (93)")
+        await expect(page.locator("article", has_text="NIBP")).to_contain_text("4 min ago")
+        await expect(page.get_by_text("The monitor’s own screen is primary.")).to_be_visible()
+        await expect(page.locator("#cloud")).to_have_text("Network: all sent")
+        await expect(page.locator("#devices li")).to_have_count(3)
+        await expect(page.locator("#wave-choice")).to_contain_text("ECG")
+        await page.wait_for_function(TRACE_IS_DRAWN)
+        too_wide = (
+            "() => [...document.querySelectorAll('html, article')].filter((e) => e.scrollWidth > e.clientWidth).length"
+        )
+        assert await page.evaluate(too_wide) == 0
+        assert complaints == []
+
+
+@pytest.mark.browser
+async def test_a_new_reading_replaces_the_old_one_and_a_silent_device_looks_old():
+    clock = SystemClock()
+    feed = filled_feed(now_s=clock.monotonic_s())
+    async with chromium() as browser, crew_app(feed, clock=clock) as url:
+        page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        await signed_in(page, url)
+        saturation = page.locator("article", has_text="SpO₂")
+        await expect(saturation).to_contain_text("97")
+        now_s = clock.monotonic_s()
+        feed.observed(live_device(OXIMETER, last_s=now_s), [spo2(88.0, received_s=now_s, status=0x4000)], 0)
+        await expect(saturation).to_contain_text("88")
+        await expect(saturation).to_contain_text("questionable")
+        await expect(saturation).not_to_have_class("stale")
+        now_s = clock.monotonic_s()
+        feed.observed(live_device(OXIMETER, last_s=now_s), [spo2(91.0, received_s=now_s - 34.0)], 0)
+        await expect(saturation).to_contain_text("old: 34 s ago")
+        feed.device(live_device(CUFF, connected=False))
+        await expect(page.locator("article.stale", has_text="NIBP")).to_contain_text("old: 4 min ago")
+
+
+@pytest.mark.browser
+async def test_a_page_that_lost_the_gateway_says_so_and_shows_everything_as_old():
+    clock = SystemClock()
+    async with chromium() as browser:
+        page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
+            await page.clock.install()
+            await signed_in(page, url)
+            await expect(page.locator("#link")).to_have_text("Live")
+        await page.clock.fast_forward(20_000)
+        await expect(page.locator("#link")).to_contain_text("No contact with the gateway")
+        assert await page.locator("article:not(.stale)").count() == 0
+
+
+@pytest.mark.browser
+async def test_without_a_network_the_crew_reads_that_nothing_is_lost():
+    status = CrewStatus(online=False, backlog=12_345, store_ok=False, gaps=2)
+    async with chromium() as browser, crew_app(status=status) as url:
+        page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        await signed_in(page, url)
+        await expect(page.locator("#cloud")).to_have_text("No network: 12,345 readings are safe here")
+        await expect(page.locator("#store")).to_contain_text("disk is full")
+        await expect(page.get_by_text("No device has sent a value yet.")).to_be_visible()
+
+
+async def test_a_waveform_that_is_not_chosen_is_not_sent():
+    clock = SystemClock()
+    feed = filled_feed(now_s=clock.monotonic_s())
+    async with (
+        crew_app(feed, clock=clock) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+    ):
+        await enter(session, url, PIN)
+        stream = await session.get(f"{url}/live", params={"wave": "nothing:0"})
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        picture = await stream.content.readuntil(b"\n\n")
+        assert picture.startswith(b"event: picture\n")
+        feed.observed(live_device(OXIMETER, last_s=0.0), [ecg(0, received_s=clock.monotonic_s())], 0)
+        while not (octets := await stream.content.readuntil(b"\n\n")).startswith(b"event: changes"):
+            pass
+        assert b'"samples"' not in octets
+        stream.close()

@@ -1,0 +1,35 @@
+"""Debian's Chromium, driven by Playwright: the real thing that a tablet runs, without a download of its own."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+TABLET = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+# Root may not use the sandbox; the rest keeps the browser from looking for its maker in a closed network.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A headless browser; skips the test where Debian's Chromium is absent."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is absent")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
