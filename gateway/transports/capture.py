@@ -10,6 +10,8 @@ another file, and it stops at its size limit with a last line that says so.
 Playing a capture is the simulators' work and the `replay` command's.
 """
 
+import contextlib
+import errno
 import json
 import math
 import os
@@ -75,7 +77,9 @@ class CaptureWriter:
         `started_s` is the monotonic time that `t` counts from. `meta` must be JSON and hold no patient's name.
         """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
+        # Unbuffered: what a line was told to hold is with the kernel when the call returns, or the line is taken back.
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._written_bytes = 0
         self._room_bytes = limit_bytes - _NOTE_BYTES
         self._limit_bytes = limit_bytes
         self._started_s = started_s
@@ -120,10 +124,14 @@ class CaptureWriter:
             self.ended = "size limit"
             line = json.dumps({"meta": {"ended": self.ended, "limit_bytes": self._limit_bytes}}).encode() + b"\n"
         try:
-            self._file.write(line)
-            self._file.flush()
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self.ended = f"disk: {error.strerror}"
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._written_bytes)
+        else:
+            self._written_bytes += len(line)
 
 
 class ConnectionCapture:

@@ -32,6 +32,11 @@ class Inbox:
         """Nothing more will be put in; something may still be waiting to be taken."""
         return self._ended
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Received and not yet taken."""
+        return len(self._octets)
+
     def put(self, data: bytes) -> None:
         """Called by the event loop with what has just been read."""
         self._octets += data

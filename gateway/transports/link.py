@@ -11,14 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from gateway.transports.clock import Instant
+from protocols.ieee11073.association.events import Event
 
 RECEIVE_BYTES_MAX = 65_536
 """The most that one `receive` returns. The longest APDU is 64512 octets (20601 §3), so this holds one of them whole."""
 
 Direction = Literal["received", "sent"]
-
-Event: TypeAlias = object
-"""What an association reports."""
 
 
 class Link(Protocol):

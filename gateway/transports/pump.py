@@ -16,7 +16,8 @@ from contextlib import contextmanager
 import structlog
 
 from gateway.transports.clock import Clock, instant_of
-from gateway.transports.link import Association, Deliver, Direction, Event, Link, Trace
+from gateway.transports.link import Association, Deliver, Direction, Link, Trace
+from protocols.ieee11073.association.events import Event
 
 log = structlog.get_logger(__name__)
 

@@ -43,6 +43,16 @@ class TcpLink(asyncio.Protocol):
         self._writable.set()
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Received and not yet taken."""
+        return self._inbox.waiting_bytes
+
+    @property
+    def ended(self) -> bool:
+        """The peer sends no more; what came before may still be waiting."""
+        return self._inbox.ended
+
     async def receive(self) -> bytes:
         return await self._inbox.take()
 

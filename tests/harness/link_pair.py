@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from gateway.transports.link import Link
 from gateway.transports.tcp import TcpLink
@@ -43,11 +44,15 @@ async def link_pair(*, slice_bytes: int | None = None) -> AsyncIterator[tuple[Li
     links: list[Link] = []
     for number, end in enumerate(socket.socketpair(), start=1):
         end.setblocking(False)
-        name = f"pair:{number}"
-        _, link = await asyncio.get_running_loop().create_connection(lambda name=name: TcpLink(name), sock=end)
+        link = TcpLink(f"pair:{number}")
+        await asyncio.get_running_loop().create_connection(partial(_same, link), sock=end)
         links.append(link if slice_bytes is None else SlicedLink(link, slice_bytes))
     try:
         yield links[0], links[1]
     finally:
-        for link in links:
-            await link.close()
+        for open_link in links:
+            await open_link.close()
+
+
+def _same(link: TcpLink) -> TcpLink:
+    return link

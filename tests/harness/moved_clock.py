@@ -63,6 +63,11 @@ class MovedClock:
         """When the first of them wakes."""
         return min((at_s for at_s, sleeper in self._sleepers if not sleeper.done()), default=None)
 
+    @property
+    def next_deadline_s(self) -> float | None:
+        """The first deadline that a `timeout_at` block waits under."""
+        return min((at_s for at_s, _ in self._timeouts if at_s < math.inf), default=None)
+
     async def advance(self, seconds: float) -> None:
         """Move both clocks by `seconds`, end what was waiting for that, and let the woken tasks run."""
         self.set_wall_us(self._wall_us + round(seconds * 1_000_000))

@@ -1,0 +1,56 @@
+"""The machine's clock and the one that tests move agree on what a deadline is."""
+
+import asyncio
+import time
+
+import pytest
+
+from gateway.transports.clock import Clock, SystemClock, instant_of
+from tests.harness.moved_clock import MovedClock
+
+
+def test_the_system_clock_names_its_boot_and_counts_both_times():
+    clock = SystemClock()
+    now = instant_of(clock)
+    assert now.boot_id == SystemClock().boot_id != ""
+    assert abs(now.wall_us - time.time() * 1e6) < 5e6
+    assert clock.monotonic_s() >= now.monotonic_s
+
+
+@pytest.mark.parametrize("clock", [SystemClock(), MovedClock()])
+async def test_a_deadline_that_has_passed_ends_a_wait_but_not_what_need_not_wait(clock: Clock):
+    with pytest.raises(TimeoutError):
+        async with clock.timeout_at(clock.monotonic_s() - 1):
+            await asyncio.Event().wait()
+    async with clock.timeout_at(clock.monotonic_s() - 1):
+        done = True
+    assert done
+
+
+async def test_the_system_clock_wakes_at_the_deadline_and_not_before():
+    clock = SystemClock()
+    deadline_s = clock.monotonic_s() + 0.02
+    await clock.sleep_until(deadline_s)
+    assert clock.monotonic_s() >= deadline_s
+    with pytest.raises(TimeoutError):
+        async with clock.timeout_at(clock.monotonic_s() + 0.01):
+            await asyncio.Event().wait()
+
+
+async def test_moving_time_ends_exactly_the_waits_whose_time_has_come():
+    clock, woken = MovedClock(), []
+
+    async def sleep(seconds: float) -> None:
+        await clock.sleep_until(1000.0 + seconds)
+        woken.append(seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for seconds in (3.0, 1.0, 2.0):
+            group.create_task(sleep(seconds))
+        await clock.settle()
+        assert (clock.sleepers, clock.next_wake_s) == (3, 1001.0)
+        await clock.advance(2.0)
+        assert sorted(woken) == [1.0, 2.0]
+        assert clock.wall_us() == 1_700_000_002_000_000
+        await clock.advance(1.0)
+    assert sorted(woken) == [1.0, 2.0, 3.0]
