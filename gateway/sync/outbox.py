@@ -1,0 +1,60 @@
+"""What the uplink needs of the buffer, and nothing else of it.
+
+The buffer is the queue (D4): the uplink keeps no batch longer than it takes to send it, and asks again for what the cloud
+did not confirm. Whoever offers this offers durable, chained batches in lanes.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Batch
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+
+
+class LaneState(Protocol):
+    """Where a lane stands: oldest kept and newest committed sequence, the cloud's mark, and what waits above it."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def acked(self) -> int: ...
+    @property
+    def backlog_batches(self) -> int: ...
+    @property
+    def backlog_observations(self) -> int: ...
+
+
+class CommitSignal(Protocol):
+    """Set by the buffer at each commit, cleared by the one who waits for it: `asyncio.Event` is one."""
+
+    def clear(self) -> None: ...
+    async def wait(self) -> object: ...
+
+
+class Outbox(Protocol):
+    """`gateway.buffer.Buffer`, as the uplink sees it."""
+
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def store_state(self) -> StoreState: ...
+
+    def marks(self) -> Mapping[Lane, LaneState]:
+        """Where each lane stands; in memory and cheap."""
+
+    async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
+        """The batches behind sequence `after`, in order, gap records in the place of what is gone; at least one if there
+        is any, however large."""
+
+    async def acknowledge(self, ack: Ack) -> None:
+        """Everything through `ack.through_sequence` is with the cloud."""
+
+    async def rewind(self, lane: Lane, through: int) -> None:
+        """The cloud has nothing above `through` any more: it is to be sent again."""
+
+    def wait_for_commit(self) -> CommitSignal:
+        """The signal of new batches, for the one uplink there is."""
