@@ -1,10 +1,12 @@
-"""Pressure and flow: a three-element windkessel that each beat fills, a baroreflex that keeps it filled, and the finger.
+"""Pressure and flow: a three-element windkessel that each beat fills, a baroreflex that keeps it filled, and the
+finger.
 
-A beat ejects its stroke volume as a half sine after the electromechanical delay; the arteries take it up and let it run
-off (Westerhof's three-element windkessel: characteristic impedance, compliance, resistance). Stroke volume follows filling
-time, blood volume, contractility and afterload. The baroreflex answers a low mean pressure with rate and resistance, within
-limits, some seconds late. Chest compressions eject too, less and without a beat. The pleth is the pressure pulse as a
-finger sees it: later, smoother, small when the vessels are tight. Steps at 125 Hz; knows neither ECG nor gas.
+A beat ejects its stroke volume as a half sine after the electromechanical delay; the arteries take it up and let it
+run off (Westerhof's three-element windkessel: characteristic impedance, compliance, resistance). Stroke volume
+follows filling time, blood volume, contractility and afterload. The baroreflex answers a low mean pressure with rate
+and resistance, within limits, some seconds late. Chest compressions eject too, less and without a beat. The pleth is
+the pressure pulse as a finger sees it: later, smoother, small when the vessels are tight. Steps at 100 Hz; knows
+neither ECG nor gas.
 """
 
 from collections import deque
@@ -12,7 +14,7 @@ from math import exp, pi, sin, sqrt
 
 from simulators.physiology.condition import Condition, Treatment
 
-STEP_HZ = 125
+STEP_HZ = 100
 _DT_S = 1 / STEP_HZ
 _STROKE_ML = 72.0
 _COMPLIANCE_ML_PER_MMHG = 1.25
@@ -22,7 +24,7 @@ _IMPEDANCE = 0.055
 _VENOUS_MMHG = 5.0
 _EJECTION_DELAY_S = 0.09
 """From R to the opening of the aortic valve."""
-_PULSE_TRANSIT_STEPS = 20
+_PULSE_TRANSIT_STEPS = 16
 """Aorta to finger, 160 ms."""
 _COMPRESSION_STROKE_ML = 13.0
 """Good compressions give about a quarter of the resting output."""
@@ -37,7 +39,7 @@ _HYSTERESIS_MMHG = 2.0
 
 
 class Circulation:
-    """`step` moves 8 ms; the public fields are its state after that. Pressures in mmHg, flow in mL/s."""
+    """`step` moves 10 ms; the public fields are its state after that. Pressures in mmHg, flow in mL/s."""
 
     def __init__(self) -> None:
         self._stored_mmhg = 90.0
@@ -127,7 +129,7 @@ class Circulation:
         return stroke * pi * frequency_hz * push
 
     def _find_pulse(self) -> None:
-        """A pulse begins where pressure rises through its mean; its systole and diastole are the extremes until the next."""
+        """A pulse begins where pressure rises through its mean; its systole and diastole are its extremes."""
         pressure = self.pressure_mmhg
         self._since_pulse_s += _DT_S
         self._high = max(self._high, pressure)

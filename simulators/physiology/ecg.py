@@ -1,16 +1,16 @@
 """The heart's electrical dipole over a beat, and what twelve electrodes see of it.
 
 The dipole follows the dynamical model of McSharry, Clifford, Tarassenko and Smith, "A dynamical model for generating
-synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003: a point circles the unit cycle once a beat, and
-each wave of the ECG is a Gaussian attractor or repeller at its angle, so that
-z' = −Σ aᵢ Δθᵢ exp(−Δθᵢ² / 2bᵢ²) − (z − z₀). We run it on its limit cycle (the circle attracts, so the angle alone is the
-state) and once for each axis of the dipole, with a = αω/b², as Sameni, Shamsollahi, Jutten and Clifford extend it
-("Multichannel ECG and noise modeling", EURASIP J. Adv. Signal Process., 2007); α is then an amplitude in mV at any rate.
-Angles and widths scale with the square root of the rate, as the first paper has it.
+synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003: a point circles the unit cycle once a
+beat, and each wave of the ECG is a Gaussian attractor or repeller at its angle, so that z' = −Σ aᵢ Δθᵢ exp(−Δθᵢ² /
+2bᵢ²) − (z − z₀). We run it on its limit cycle (the circle attracts, so the angle alone is the state) and once for
+each axis of the dipole, with a = αω/b², as Sameni, Shamsollahi, Jutten and Clifford extend it ("Multichannel ECG and
+noise modeling", EURASIP J. Adv. Signal Process., 2007); α is then an amplitude in mV at any rate. Angles and widths
+scale with the square root of the rate, as the first paper has it.
 
-The twelve leads are a fixed projection of the dipole: the matrix of Dower, Machado and Osborne (Clin. Cardiol. 3, 1980)
-gives I, II and V1…V6 from Frank's axes (x left, y down, z back), Einthoven and Goldberger give the rest. The wave table is
-ours, shaped by eye to a normal adult tracing. When a beat begins is `heart`'s business.
+The twelve leads are a fixed projection of the dipole: the matrix of Dower, Machado and Osborne (Clin. Cardiol. 3,
+1980) gives I, II and V1…V6 from Frank's axes (x left, y down, z back), Einthoven and Goldberger give the rest. The
+wave table is ours, shaped by eye to a normal adult tracing. When a beat begins is `heart`'s business.
 """
 
 from math import exp, pi, sqrt
@@ -77,7 +77,7 @@ class Dipole:
 
     def __init__(self) -> None:
         self._x = self._y = self._z = 0.0
-        self._rows: list[tuple[float, float, float, float, float, float]] = []
+        self._rows: list[tuple[float, float, float, float, float]] = []
 
     @property
     def has_beat(self) -> bool:
@@ -95,13 +95,13 @@ class Dipole:
             width = wave.width * rate_factor
             scale = omega / (width * width)
             ax, ay, az = wave.amplitude_mv
-            rows.append((wave.angle * rate_factor**wave.spread, width, 1 / width, ax * scale, ay * scale, az * scale))
+            rows.append((wave.angle * rate_factor**wave.spread, 1 / width, ax * scale, ay * scale, az * scale))
         self._rows = rows
 
     def step(self, angle: float, dt_s: float) -> Vector:
         """The vector one sample later; `angle` is the middle of the step, −π … π with R at 0."""
         dx = dy = dz = 0.0
-        for centre, width, inverse, ax, ay, az in self._rows:
+        for centre, inverse, ax, ay, az in self._rows:
             delta = angle - centre
             if delta > pi:
                 delta -= 2 * pi

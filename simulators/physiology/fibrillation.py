@@ -1,8 +1,8 @@
 """The electrical storm of ventricular fibrillation, as a dipole that wanders without a beat.
 
-Three oscillators for each axis, between 3 and 9 Hz, whose frequencies drift at random: the tracing looks irregular at every
-scale, as VF does, and is the same again for the same seed. Amplitude falls with the minutes, coarse to fine, and
-compressions slow that down, as perfusion of the heart does. This is a drawing, not a model of re-entry.
+Three oscillators for each axis, between 3 and 9 Hz, whose frequencies drift at random: the tracing looks irregular at
+every scale, as VF does, and is the same again for the same seed. Amplitude falls with the minutes, coarse to fine,
+and compressions slow that down, as perfusion of the heart does. This is a drawing, not a model of re-entry.
 """
 
 from math import exp, pi, sin

@@ -1,10 +1,10 @@
 """Rhythm: when beats come, and the electrical picture of each instant.
 
-The sinus node gives each beat its own length: the scenario's rate and the baroreflex set the mean, the breath in progress
-shortens or lengthens it (respiratory sinus arrhythmia), a slow 0.1 Hz wave and a little noise ride on top, as the spectrum
-of real RR series has it (McSharry et al. 2003, §II-B; there the two bands are drawn, here the respiratory one is the
-patient's own breath). In fibrillation and asystole there are no beats and so no pulse. Chest compressions, shocks and the
-pacer leave their artefacts on every lead.
+The sinus node gives each beat its own length: the scenario's rate and the baroreflex set the mean, the breath in
+progress shortens or lengthens it (respiratory sinus arrhythmia), a slow 0.1 Hz wave and a little noise ride on top,
+as the spectrum of real RR series has it (McSharry et al. 2003, §II-B; there the two bands are drawn, here the
+respiratory one is the patient's own breath). In fibrillation and asystole there are no beats and so no pulse. Chest
+compressions, shocks and the pacer leave their artefacts on every lead.
 
 `step` makes the ECG of one sample; the beats it reports drive `circulation`.
 """

@@ -1,9 +1,10 @@
 """Breathing and gas: how often and how deep, what is in the alveoli and the blood, and what the airway sensor draws.
 
-One alveolar compartment with its stores of CO2 and O2, and one tissue store of CO2 behind it, joined by the blood flow:
-when the heart stops, CO2 no longer arrives and end-tidal CO2 falls within some breaths; when it starts again, the waiting
-CO2 surges. Saturation follows Severinghaus' curve (J. Appl. Physiol. 46, 1979) with a shunt, and a pulse oximeter shows
-it some seconds late, and not at all without a pulse. Chemoreceptors drive rate and depth. Steps at 125 Hz.
+One alveolar compartment with its stores of CO2 and O2, and one tissue store of CO2 behind it, joined by the blood
+flow: when the heart stops, CO2 no longer arrives and end-tidal CO2 falls within some breaths; when it starts again,
+the waiting CO2 surges. Saturation follows Severinghaus' curve (J. Appl. Physiol. 46, 1979) with a shunt, and a pulse
+oximeter shows it some seconds late, and not at all without a pulse. Chemoreceptors drive rate and depth. Steps at 125
+Hz.
 """
 
 from math import cos, exp, pi
@@ -34,7 +35,7 @@ _OXIMETER_LATE_S = 9.0
 
 
 class Lungs:
-    """`step` moves 8 ms; the public fields are its state after that."""
+    """`step` moves 10 ms; the public fields are its state after that."""
 
     def __init__(self, random: Random) -> None:
         self._random = random

@@ -1,9 +1,9 @@
 """One patient: heart, lungs, circulation and temperature, moved together along a scenario.
 
-Everything is a function of the seed, the scenario and the time: `advance_to` may be called in any steps, by several devices
-that share the patient, and the samples are the same. Time is patient seconds from 0 and only moves forward; whoever owns a
-clock maps it. Cheap on purpose (plain Python, one vector and one projection a sample), because a vehicle of devices runs
-beside the gateway on the same two cores.
+Everything is a function of the seed, the scenario and the time: `advance_to` may be called in any steps, by several
+devices that share the patient, and the samples are the same. Time is patient seconds from 0 and only moves forward;
+whoever owns a clock maps it. Cheap on purpose (plain Python, one vector and one projection a sample), because a
+vehicle of devices runs beside the gateway on the same two cores.
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,13 @@ class Vitals:
     end_tidal_co2_mmhg: float | None
     respiration_per_min: float
     temperature_c: float
+
+    @property
+    def cuff_mmhg(self) -> tuple[float | None, float | None, float | None]:
+        """Systolic, diastolic and mean as a cuff finds them: nothing without a pulse."""
+        if not self.pulse_found:
+            return None, None, None
+        return self.systolic_mmhg, self.diastolic_mmhg, self.mean_mmhg
 
 
 @dataclass(slots=True)
@@ -98,7 +105,7 @@ class Patient:
         self.advance_to(self.now_s + dt_s)
 
     def advance_to(self, now_s: float) -> None:
-        """Live until this second, in steps of 8 ms; a time already passed does nothing."""
+        """Live until this second, in steps of 10 ms; a time already passed does nothing."""
         target = int(now_s * STEP_HZ + 1e-6)
         while self._steps < target:
             self._step()

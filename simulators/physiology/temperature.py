@@ -1,4 +1,5 @@
-"""Core temperature: it drifts towards where the illness sets it, loses heat when little blood flows, and sets metabolism.
+"""Core temperature: it drifts towards where the illness sets it, loses heat when little blood flows, and sets
+metabolism.
 
 First order and slow (half an hour); the coupling is Q10 ≈ 2.2 on oxygen use, so a fever breathes faster.
 """

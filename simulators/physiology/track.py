@@ -1,8 +1,9 @@
 """The samples of one signal, as raw integers, for as long as a device may still ask for them.
 
-Several devices look at one patient, each at its own pace, so a track keeps the last seconds and a reader names the sample
-it wants next by its running number. A reader that comes too late is told so (`SamplesGone`): nothing is made up and
-nothing is skipped silently. Does not know time; sample n was taken n / rate_hz seconds after the patient began.
+Several devices look at one patient, each at its own pace, so a track keeps the last seconds and a reader names the
+sample it wants next by its running number. A reader that comes too late is told so (`SamplesGone`): nothing is made
+up and nothing is skipped silently. Does not know time; sample n was taken n / rate_hz seconds after the patient
+began.
 """
 
 from array import array

@@ -1,7 +1,8 @@
 """A scenario: rows that say when what changes, in patient seconds.
 
-Rows are data and carry no behaviour; `physiology.patient` plays them. A scenario turns the knobs of `Condition`, changes the
-rhythm and gives treatment; the vitals follow from the model. After the last row the patient stays as it is.
+Rows are data and carry no behaviour; `physiology.patient` plays them. A scenario turns the knobs of `Condition`,
+changes the rhythm and gives treatment; the vitals follow from the model. After the last row the patient stays as it
+is.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,105 @@
+"""What every simulated device is: a description, a configuration, and a pace at which it measures.
+
+A device is plain computation: it is told the patient second and returns what it measured until then, in order of device
+time, which never goes backwards. Sending, keeping and repeating are the agent's (`agent.py`).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.apdu.attributes import AvaType, ProductionSpecEntry, SystemModel, TypeVersion
+from protocols.ieee11073.apdu.data import ObservationScan, ObservationScanFixed
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.identity import MdsTimeInfo
+from protocols.ieee11073.mder import encode, encode_list
+
+TimeAt = Callable[[float], DeviceTime]
+"""The device's own time at a patient second."""
+
+_REAL_TIME_CLOCK = 0x8000
+_NO_TIME_SYNC = 7936
+_ON_MAINS = 0x8000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What the device says it is. `profiles` are codes of partition 8."""
+
+    system_id: bytes
+    manufacturer: str
+    model: str
+    serial_number: str
+    profiles: tuple[int, ...]
+
+    def mds(self, config_id: int, time: DeviceTime) -> tuple[AvaType, ...]:
+        """The attributes that a Get of the MDS is answered with, at this moment."""
+        return (
+            AvaType(Attribute.SYSTEM_TYPE_SPEC_LIST, encode_list(tuple(TypeVersion(p, 1) for p in self.profiles))),
+            AvaType(Attribute.SYSTEM_MODEL, encode(SystemModel(_even(self.manufacturer), _even(self.model)))),
+            AvaType(Attribute.SYSTEM_ID, len(self.system_id).to_bytes(2, "big") + self.system_id),
+            AvaType(Attribute.DEV_CONFIGURATION_ID, config_id.to_bytes(2, "big")),
+            AvaType(
+                Attribute.PRODUCTION_SPECIFICATION,
+                encode_list((ProductionSpecEntry(1, 0, _even(self.serial_number)),)),
+            ),
+            AvaType(
+                Attribute.MDS_TIME_INFO,
+                encode(MdsTimeInfo(_REAL_TIME_CLOCK, _NO_TIME_SYNC, 0xFFFF_FFFF, 1, 0, 0)),
+            ),
+            AvaType(Attribute.DATE_AND_TIME, time.octets),
+            AvaType(Attribute.POWER_STATUS, _ON_MAINS.to_bytes(2, "big")),
+        )
+
+
+def _even(text: str) -> bytes:
+    octets = text.encode("ascii", "replace")
+    return octets + b" " * (len(octets) % 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One report's worth of observations, all of this time. `waveform`: it may go unconfirmed where that is wanted."""
+
+    device_time: DeviceTime
+    observations: tuple[ObservationScanFixed, ...] | tuple[ObservationScan, ...]
+    waveform: bool = False
+
+
+class Device(Protocol):
+    """A simulated device. `due_s` is the patient second at which `measure` has something next."""
+
+    @property
+    def description(self) -> Description: ...
+
+    @property
+    def configuration(self) -> Configuration: ...
+
+    @property
+    def due_s(self) -> float: ...
+
+    def measure(self, now_s: float, time_at: TimeAt) -> Iterable[Measured]:
+        """What was measured since the last call, up to `now_s`."""
+
+
+class Pace:
+    """Every `every_s` patient seconds from `first_s` on; turns that were slept through are not made up for."""
+
+    def __init__(self, first_s: float, every_s: float) -> None:
+        self._first_s = first_s
+        self._every_s = every_s
+        self._turn = 0
+
+    @property
+    def due_s(self) -> float:
+        return self._first_s + self._turn * self._every_s
+
+    def turn_s(self, now_s: float) -> float | None:
+        """The latest turn that has come since the last call, None when there is none: the time of the measurement."""
+        if now_s + 1e-9 < self.due_s:
+            return None
+        turn = int((now_s + 1e-9 - self._first_s) / self._every_s)
+        self._turn = turn + 1
+        return self._first_s + turn * self._every_s

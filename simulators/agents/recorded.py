@@ -1,0 +1,161 @@
+"""A monitor that plays a WFDB record: what was measured from a real patient, at the record's own resolution and pace.
+
+Each signal of the record becomes one object. Fast signals are waveforms whose samples travel as the record holds them
+(16-bit integers, no resampling, no rescaling; the scale of `scale.py` makes the manager's slope and offset those of
+the record), so that raw samples exported at the far end equal the file's, sample by sample. Slow signals, such as a
+monitor's numbers once a minute, are numerics; a record slower than one frame a second is played at one frame a
+second, because nobody watches an hour of it, and the device's clock then runs with the playing. At its end a record
+begins again: the block that crosses the end holds its last and its first samples.
+"""
+
+from array import array
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+from zlib import crc32
+
+from protocols.ieee11073.apdu.data import ObservationScanFixed
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.nomenclature import Code, code_of
+from simulators.agents import codes
+from simulators.agents.device import Description, Measured, TimeAt
+from simulators.agents.objects import Numeric, Waveform
+from simulators.agents.scale import scale_of
+from simulators.replay.wfdb import GAP, Record
+from simulators.replay.wfdb_header import RecordUnusable, Signal
+
+_FIRST_CONFIG_ID: Final = 0x4400
+_LAST_CONFIG_ID: Final = 0x7FFF
+_BLOCK_S: Final = Fraction(1, 4)
+_SLOWEST_WAVEFORM_HZ: Final = 10
+_REPORT_OCTETS_MAX: Final = 48_000
+"""Well below what an APDU holds."""
+_PRIVATE: Final = 1024
+_PRIVATE_FIRST: Final = 0xF100
+"""A signal whose name says nothing to us still travels, under a private code and with its name as label."""
+
+_WAVEFORMS: Final = {
+    **{name.upper(): code for name, code in codes.LEAD_CODES.items()},
+    "VX": code_of("MDC_ECG_ELEC_POTL_VX"),
+    "VY": code_of("MDC_ECG_ELEC_POTL_VY"),
+    "VZ": code_of("MDC_ECG_ELEC_POTL_VZ"),
+    "V": code_of("MDC_ECG_ELEC_POTL_V"),
+    "MCL1": code_of("MDC_ECG_ELEC_POTL_MCL1"),
+    "ECG": code_of("MDC_ECG_ELEC_POTL"),
+    "MLII": codes.LEAD_CODES["II"],
+    "PLETH": codes.PLETH,
+    "RESP": codes.IMPEDANCE_RESPIRATION,
+    "ABP": code_of("MDC_PRESS_BLD_ART_ABP"),
+    "ART": code_of("MDC_PRESS_BLD_ART"),
+    "CVP": code_of("MDC_PRESS_BLD_VEN_CENT"),
+    "PAP": code_of("MDC_PRESS_BLD_ART_PULM"),
+    "CO2": codes.CO2,
+}
+_NUMERICS: Final = {
+    "HR": codes.HEART_RATE,
+    "PULSE": codes.PULSE_RATE_OXIMETER,
+    "SPO2": codes.SPO2,
+    "RESP": code_of("MDC_RESP_RATE"),
+    "TEMP": codes.TEMPERATURE,
+    "ETCO2": codes.END_TIDAL_CO2,
+    "ABPSYS": code_of("MDC_PRESS_BLD_ART_ABP_SYS"),
+    "ABPDIAS": code_of("MDC_PRESS_BLD_ART_ABP_DIA"),
+    "ABPMEAN": code_of("MDC_PRESS_BLD_ART_ABP_MEAN"),
+    "NBPSYS": codes.PRESSURE_PARTS[0],
+    "NBPDIAS": codes.PRESSURE_PARTS[1],
+    "NBPMEAN": codes.PRESSURE_PARTS[2],
+}
+_UNITS: Final = {
+    "MV": codes.MILLIVOLT,
+    "UV": code_of("MDC_DIM_MICRO_VOLT"),
+    "NU": codes.DIMENSIONLESS,
+    "MMHG": codes.MMHG,
+    "%": codes.PERCENT,
+    "BPM": codes.BEATS_PER_MIN,
+    "PM": codes.BREATHS_PER_MIN,
+    "OHM": codes.OHM,
+    "DEGC": codes.CELSIUS,
+    "C": codes.CELSIUS,
+}
+
+
+class RecordedMonitor:
+    """Implements `Device`. The handle of a signal is its place in the header, from 1."""
+
+    def __init__(self, record: Record, description: Description) -> None:
+        """Raises RecordUnusable where the record is empty or its signals do not fit one report."""
+        self.description = description
+        self._record = record
+        hz = record.header.frame_hz
+        self.played_faster = hz < 1
+        """The record is slower than one frame a second and is played at that pace."""
+        self._frame_s = Fraction(1) if self.played_faster else 1 / hz
+        self._frames_per_block = max(1, int(_BLOCK_S / self._frame_s))
+        self._block = 0
+        if record.frames < self._frames_per_block or not record.signals:
+            raise RecordUnusable(f"record {record.header.name} is too short to be played")
+        self._objects = tuple(self._object(index, signal) for index, signal in enumerate(record.signals))
+        octets = sum(12 + 2 * signal.samples_per_frame * self._frames_per_block for signal in record.signals)
+        if octets > _REPORT_OCTETS_MAX:
+            raise RecordUnusable(f"a quarter of a second of record {record.header.name} does not fit one report")
+        self.configuration = Configuration(self._config_id(), tuple(item.declared() for item in self._objects))
+
+    @property
+    def due_s(self) -> float:
+        return float((self._block + 1) * self._frames_per_block * self._frame_s)
+
+    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
+        while self.due_s <= now_s + 1e-9:
+            frame = self._block * self._frames_per_block
+            time = time_at(float(frame * self._frame_s))
+            scans: list[ObservationScanFixed] = []
+            fast = False
+            for item, signal, samples in zip(self._objects, self._record.signals, self._read(frame), strict=True):
+                if isinstance(item, Waveform):
+                    fast = True
+                    scans.append(item.scan(samples, time))
+                else:
+                    scans.append(item.scan(_physical(samples[-1], signal), time))
+            self._block += 1
+            yield Measured(time, tuple(scans), waveform=fast)
+
+    def _read(self, frame: int) -> "tuple[array[int], ...]":
+        """A block from this frame of the endless record."""
+        count, first = self._frames_per_block, frame % self._record.frames
+        left = min(count, self._record.frames - first)
+        head = self._record.read(first, left)
+        if left == count:
+            return head
+        tail = self._record.read(0, count - left)
+        return tuple(a + b for a, b in zip(head, tail, strict=True))
+
+    def _object(self, index: int, signal: Signal) -> Waveform | Numeric:
+        name = signal.description.strip().upper().replace(" ", "")
+        unit = _UNITS.get(signal.units.upper())
+        rate_hz = float(signal.samples_per_frame / self._frame_s)
+        table = _WAVEFORMS if rate_hz >= _SLOWEST_WAVEFORM_HZ else _NUMERICS
+        code = table.get(name)
+        label = "" if code is not None else signal.description.strip()[:32]
+        if code is None:
+            code = Code(_PRIVATE, _PRIVATE_FIRST + index)
+        if table is _NUMERICS:
+            return Numeric(handle=index + 1, type=code, unit=unit, decimals=1, label=label)
+        return Waveform(
+            handle=index + 1,
+            type=code,
+            unit=unit,
+            rate_hz=rate_hz,
+            block_samples=signal.samples_per_frame * self._frames_per_block,
+            scale=scale_of(signal.gain, signal.baseline),
+            label=label,
+        )
+
+    def _config_id(self) -> int:
+        """One configuration id for each form of record, so that a manager that remembers one never takes it for
+        another: it follows from what is declared."""
+        declared = Configuration(_FIRST_CONFIG_ID, tuple(item.declared() for item in self._objects)).octets
+        return _FIRST_CONFIG_ID + crc32(declared) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
+
+
+def _physical(raw: int, signal: Signal) -> float | None:
+    return None if raw == GAP else float((raw - signal.baseline) / signal.gain)

@@ -1,0 +1,147 @@
+"""The demo, put together: set up, start the parts in order, keep them running, stop them so that nothing is left
+behind.
+
+`--for` ends it as a drive ends: the devices stop first, what the gateway still holds is brought to the cloud, and only
+then the rest stops. Everything that a person or a script needs to know stands in `demo.json` from the moment on in
+which all of it works.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.demo import broker, configuration, demo_file
+from simulators.demo.bootstrap import set_up
+from simulators.demo.children import Child, Children, Recipe
+from simulators.demo.commands import program
+from simulators.demo.configuration import Choices
+from simulators.demo.fleet import DEMO_DEVICES
+from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.plan import Plan
+from simulators.demo.readiness import DemoNotReady, answers_http, eventually, listens
+
+READY_S = 60.0
+DRAIN_S = 60.0
+"""How long the end of a `--for` waits for the cloud to confirm what the gateway holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user asked for. `for_s` None: until it is stopped; `replay` None: synthetic physiology."""
+
+    choices: Choices
+    for_s: float | None = None
+    replay: Path | None = None
+    scenario: str = "stable"
+    with_devices: bool = True
+
+
+class Demo:
+    """One demo from its start to its end. `said` hears each step, for a person."""
+
+    def __init__(self, plan: Plan, wishes: Wishes, said: Callable[[str], None]) -> None:
+        self.plan = plan
+        self.wishes = wishes
+        self.broker_kind = ""
+        self.ready = False
+        self._said = said
+        self._children = Children(self._pids_changed)
+        self._devices: Child | None = None
+        self._stop = asyncio.Event()
+
+    @property
+    def children(self) -> list[Child]:
+        return list(self._children)
+
+    @property
+    def control_socket(self) -> Path:
+        return self.plan.file("gateway", "control.sock")
+
+    def stop(self) -> None:
+        """Asks for the end; `run` returns when all is stopped."""
+        self._stop.set()
+
+    async def run(self, watched: Callable[["Demo"], None] = lambda demo: None) -> None:
+        """Runs it. `watched` is called once all is ready. Raises `DemoNotReady`, `CommandFailed`, `PlanUnusable`."""
+        plan, choices = self.plan, self.wishes.choices
+        for folder in ("log", "ports", "witness", "gateway"):
+            plan.file(folder).mkdir(exist_ok=True, mode=0o700)
+        plan.file(demo_file.DEMO_FILE).unlink(missing_ok=True)
+        gateway_config = configuration.write_gateway_settings(plan, choices)
+        cloud_config = configuration.write_cloud_settings(plan, choices)
+        chosen = broker.prepare(plan)
+        self.broker_kind = chosen.kind
+        self._said(f"broker: {chosen.kind}" + ("" if chosen.kind == "mosquitto" else " (mosquitto is not installed)"))
+        self._said("setting up tenants, vehicle, gateway and devices")
+        await set_up(plan, gateway_config, cloud_config, tuple(device.enrolment for device in DEMO_DEVICES))
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                self._start("broker", chosen.argv, tasks)
+                await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)
+                self._start("cloud", (program("argus-cloud"), "--config", str(cloud_config), "serve"), tasks)
+                await eventually("the cloud", lambda: answers_http(plan.url("api") + "/health/ready"), READY_S)
+                self._start("gateway", (program("argus-gateway"), "run", "--config", str(gateway_config)), tasks)
+                await eventually("the gateway", self._gateway_answers, READY_S)
+                if self.wishes.with_devices:
+                    self._devices = self._start("devices", self._devices_argv(), tasks)
+                    await eventually("the devices", self._data_flows, READY_S)
+                self.ready = True
+                self._pids_changed()
+                self._said("everything is ready")
+                watched(self)
+                await self._until_the_end()
+            finally:
+                await self._children.stop()
+
+    def _start(self, name: str, argv: tuple[str, ...], tasks: asyncio.TaskGroup) -> Child:
+        self._said(f"starting the {name}")
+        return self._children.add(Recipe(name, argv, self.plan.file("log", f"{name}.log")), tasks)
+
+    def _devices_argv(self) -> tuple[str, ...]:
+        replay = () if self.wishes.replay is None else ("--replay", str(self.wishes.replay))
+        return (
+            sys.executable, "-m", "simulators.demo.devices",
+            "--state", str(self.plan.state_dir), "--agent-tcp", f"127.0.0.1:{self.plan.ports['agent_tcp']}",
+            "--seed", str(self.plan.seed), "--scenario", self.wishes.scenario, *replay,
+        )  # fmt: skip
+
+    async def _until_the_end(self) -> None:
+        try:
+            async with asyncio.timeout(self.wishes.for_s):
+                await self._stop.wait()
+        except TimeoutError:
+            if self._devices is not None:
+                await self._devices.stop()
+            await self._drained()
+
+    async def _drained(self) -> None:
+        """What the gateway holds is confirmed by the cloud, or the time for it is over, which is said."""
+        try:
+            await eventually("the cloud's confirmation of everything", self._nothing_waits, DRAIN_S)
+        except DemoNotReady as late:
+            self._said(str(late))
+
+    async def _gateway_answers(self) -> bool:
+        return await ask_gateway(self.control_socket, "status") is not None
+
+    async def _data_flows(self) -> bool:
+        status = await ask_gateway(self.control_socket, "status")
+        return status is not None and any(lane["acked"] for lane in status["lanes"].values())
+
+    async def _nothing_waits(self) -> bool:
+        status = await ask_gateway(self.control_socket, "status")
+        return status is not None and not any(lane["backlog_batches"] for lane in status["lanes"].values())
+
+    def _pids_changed(self) -> None:
+        if not self.ready:
+            return
+        pin_file = self.plan.file("gateway", "crew.pin")
+        facts = demo_file.Facts(
+            crew_pin=pin_file.read_text().strip(),
+            pids={name: self._children.pid(name) for name in ("gateway", "cloud", "broker", "devices")},
+            allow_callback=self.wishes.choices.allow_callback,
+            database_url=configuration.database_url(self.plan, self.wishes.choices),
+        )
+        demo_file.write(self.plan.file(demo_file.DEMO_FILE), self.plan, facts)

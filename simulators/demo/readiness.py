@@ -1,0 +1,42 @@
+"""Whether a part is there: it listens, it answers. Asked again and again until it is, within a limit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+ASK_EVERY_S = 0.1
+
+
+class DemoNotReady(Exception):
+    """A part of the demo did not come up in time; the text says which and where its log is."""
+
+
+async def eventually(what: str, condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
+    """Returns once `condition` holds. Raises `DemoNotReady`."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not await condition():
+                await asyncio.sleep(ASK_EVERY_S)
+    except TimeoutError:
+        raise DemoNotReady(f"{what} did not come within {within_s:.0f} s; the folder log of the state says why") from
+        None
+
+
+async def listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def answers_http(url: str) -> bool:
+    """True for a 200. Loopback only, so without a proxy."""
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2), trust_env=False) as session:
+            async with session.get(url) as answer:
+                return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False

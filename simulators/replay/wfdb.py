@@ -1,0 +1,179 @@
+"""Read the samples of a WFDB record, formats 16 and 212, from any frame, without loading the record.
+
+Our own reader, because the reference library brings pandas along. A frame holds `samples_per_frame` samples of each
+signal; signals of one file are interleaved in frames, and each file is read by seeking to its frame. Format 16 is
+little-endian two's complement; format 212 packs two 12-bit samples into three octets. Samples are returned as raw
+integers: the scale is the header's business, and the value that means "no sample" (−32768, or −2048 in format 212) is
+returned as `GAP`. A skewed signal is read that many frames later, so that what is returned side by side was recorded
+side by side.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from simulators.replay.wfdb_header import Header, RecordUnusable, Signal, read_header
+
+GAP: Final = -32768
+"""No valid sample here, whatever the format's own mark is."""
+_GAP_212: Final = -2048
+_FRAMES_AT_ONCE_MAX = 1 << 20
+
+
+class _Group:
+    """The signals of one file. `width` is the number of samples in one frame."""
+
+    def __init__(self, folder: Path, signals: tuple[Signal, ...]) -> None:
+        self.signals = signals
+        self.width = sum(signal.samples_per_frame for signal in signals)
+        self.format = signals[0].format
+        self._start = signals[0].byte_offset
+        path = folder / signals[0].file
+        try:
+            self._file: BufferedReader = path.open("rb")
+            octets = path.stat().st_size - self._start
+        except OSError as error:
+            raise RecordUnusable(f"{path} cannot be read: {error.strerror}") from error
+        samples = octets // 2 if self.format == 16 else octets * 2 // 3
+        self.frames = max(0, samples) // self.width
+
+    def close(self) -> None:
+        self._file.close()
+
+    def read(self, frame: int, count: int) -> "array[int]":
+        """The interleaved samples of `count` frames."""
+        first, wanted = frame * self.width, count * self.width
+        samples = self._read_16(first, wanted) if self.format == 16 else self._read_212(first, wanted)
+        if len(samples) != wanted:
+            raise RecordUnusable(f"{self._file.name} ends before frame {frame + count}")
+        return samples
+
+    def _read_16(self, first: int, wanted: int) -> "array[int]":
+        self._file.seek(self._start + 2 * first)
+        octets = self._file.read(2 * wanted)
+        samples = array("h")
+        samples.frombytes(octets[: len(octets) // 2 * 2])
+        if sys.byteorder == "big":
+            samples.byteswap()
+        return samples
+
+    def _read_212(self, first: int, wanted: int) -> "array[int]":
+        # A pair begins at an even sample: begin one earlier where needed and leave it out again.
+        skip = first & 1
+        pairs = (wanted + skip + 1) // 2
+        self._file.seek(self._start + (first - skip) // 2 * 3)
+        octets = self._file.read(3 * pairs)
+        if len(octets) % 3 == 2:
+            octets += b"\0"  # an odd count ends with two octets
+        low, middle, high = octets[0::3], octets[1::3], octets[2::3]
+        samples = array("h", bytes(4 * len(high)))
+        samples[0::2] = array("h", [_TWELVE[a | (b & 0x0F) << 8] for a, b in zip(low, middle, strict=False)])[
+            : len(high)
+        ]
+        samples[1::2] = array("h", [_TWELVE[c | (b & 0xF0) << 4] for b, c in zip(middle, high, strict=False)])
+        return samples[skip : skip + wanted]
+
+
+_TWELVE: Final = tuple(GAP if value == 0x800 else value - 0x1000 if value & 0x800 else value for value in range(0x1000))
+"""Twelve bits to a signed number, with the format's mark for a gap made ours."""
+
+
+class Record:
+    """An open record. Use as a context manager, or close it."""
+
+    def __init__(self, path: Path | str) -> None:
+        """`path` is the record with or without ".hea". Raises RecordUnusable with one sentence that says why not."""
+        header_path = Path(path)
+        if header_path.suffix != ".hea":
+            header_path = header_path.with_name(header_path.name + ".hea")
+        self.header: Header = read_header(header_path)
+        self._groups: list[_Group] = []
+        try:
+            for name in dict.fromkeys(signal.file for signal in self.header.signals):
+                members = tuple(signal for signal in self.header.signals if signal.file == name)
+                self._groups.append(_Group(header_path.parent, members))
+        except RecordUnusable:
+            self.close()
+            raise
+        stored = min((group.frames for group in self._groups), default=0)
+        announced = self.header.frames
+        if announced is not None and stored < announced:
+            self.close()
+            raise RecordUnusable(f"{header_path.name} announces {announced} frames, the files hold {stored}")
+        self.frames: int = stored if announced is None else announced
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        return self.header.signals
+
+    def rate_hz(self, index: int) -> float:
+        """Samples a second of one signal."""
+        return float(self.header.frame_hz * self.signals[index].samples_per_frame)
+
+    def read(self, frame: int, count: int) -> "tuple[array[int], ...]":
+        """For each signal the samples of `count` frames from `frame` on: samples_per_frame each, `GAP` where there is
+        none. Frames beyond the end of the record are our own mistake; what a skew reaches beyond it is `GAP`."""
+        assert frame >= 0, "a reader asked for frames before the record"
+        assert frame + count <= self.frames, "a reader asked beyond the record"
+        assert 0 <= count <= _FRAMES_AT_ONCE_MAX, "a reader asked for too much at once"
+        result: list[array[int]] = []
+        for group in self._groups:
+            result.extend(_separate(group, frame, count))
+        return tuple(result)
+
+    def blocks(self, frames_per_block: int = 4096) -> "Iterator[tuple[array[int], ...]]":
+        """The whole record in blocks, the last one shorter; memory stays that of one block."""
+        for frame in range(0, self.frames, frames_per_block):
+            yield self.read(frame, min(frames_per_block, self.frames - frame))
+
+    def damaged_signals(self) -> list[str]:
+        """Descriptions of the signals whose samples do not add up to the header's checksum (reads the record once)."""
+        sums = [0] * len(self.signals)
+        for block in self.blocks():
+            for index, samples in enumerate(block):
+                # In format 212 the mark of a gap was summed as it is written there.
+                written = 0 if self.signals[index].format == 16 else (_GAP_212 - GAP) * samples.count(GAP)
+                sums[index] += sum(samples) + written
+        return [
+            signal.description
+            for signal, total in zip(self.signals, sums, strict=True)
+            if signal.checksum is not None and (total - signal.checksum) & 0xFFFF
+        ]
+
+    def close(self) -> None:
+        for group in self._groups:
+            group.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _separate(group: _Group, frame: int, count: int) -> "list[array[int]]":
+    """Take the frames of one file apart, each signal shifted by its own skew."""
+    skew_max = max(signal.skew_frames for signal in group.signals)
+    available = max(0, min(count + skew_max, group.frames - frame))
+    samples = group.read(frame, available)
+    result: list[array[int]] = []
+    column = 0
+    for signal in group.signals:
+        each = signal.samples_per_frame
+        if each == 1:
+            own = samples[column :: group.width]
+        else:
+            own = array("h", bytes(2 * each * available))
+            for part in range(each):
+                own[part::each] = samples[column + part :: group.width]
+        column += each
+        own = own[signal.skew_frames * each : (signal.skew_frames + count) * each]
+        own.extend([GAP] * (count * each - len(own)))
+        result.append(own)
+    return result

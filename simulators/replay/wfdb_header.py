@@ -1,0 +1,223 @@
+"""The header of a WFDB record: what is recorded, in which files, in which form and scale.
+
+Written after PhysioNet's description of the format (header(5) of the WFDB applications guide): comments, record name
+with segments, counter frequency and base counter, base time and date; for each signal its file, format, samples a
+frame, skew and byte offset, gain with baseline and units, resolution, zero, first value, checksum, block size and
+description. Every rule that is left out of a line has the documented default. Anything else is refused with the
+line's number. Records made of segments are refused by name: their parts are records that can be read one by one.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+_HEADER_BYTES_MAX = 1 << 20
+_SIGNALS_MAX = 1024
+_DEFAULT_HZ = Fraction(250)
+_DEFAULT_GAIN = Fraction(200)
+"""ADC units per physical unit of a signal that was not calibrated."""
+
+_DEFAULT_BITS = 12
+"""Of an amplitude format whose resolution is not written."""
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_FREQUENCY = re.compile(rf"(?P<hz>{_NUMBER})(?:/(?P<counter>{_NUMBER})(?:\((?P<base>{_NUMBER})\))?)?")
+_FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
+_GAIN = re.compile(rf"(?P<gain>{_NUMBER})(?:\((?P<baseline>[+-]?\d+)\))?(?:/(?P<units>\S+))?")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class RecordUnusable(Exception):
+    """A WFDB record that cannot be read: which, and why, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One signal. physical = (sample − baseline) / gain, in `units`."""
+
+    file: str
+    format: int
+    samples_per_frame: int
+    skew_frames: int
+    byte_offset: int
+    gain: Fraction
+    calibrated: bool
+    baseline: int
+    units: str
+    resolution_bits: int
+    zero: int
+    first_value: int
+    checksum: int | None
+    block_bytes: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """`frames` is None where the header does not say how many there are. `base_date` and `base_time` are as written."""
+
+    name: str
+    frame_hz: Fraction
+    counter_hz: Fraction
+    base_counter: Fraction
+    frames: int | None
+    base_time: str | None
+    base_date: str | None
+    signals: tuple[Signal, ...]
+    comments: tuple[str, ...]
+
+
+def read_header(path: Path) -> Header:
+    """Raises RecordUnusable where the file is absent, too large, or says something that is not a header."""
+    try:
+        if path.stat().st_size > _HEADER_BYTES_MAX:
+            raise RecordUnusable(f"{path.name} is larger than any WFDB header")
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RecordUnusable(f"{path} cannot be read: {error.strerror}") from error
+    return parse_header(text, path.name)
+
+
+def parse_header(text: str, source: str) -> Header:
+    """`source` names the header in errors."""
+    comments: list[str] = []
+    lines: list[tuple[int, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("#"):
+            comments.append(line[1:].strip())
+        elif line.strip():
+            lines.append((number, line))
+    if not lines:
+        raise RecordUnusable(f"{source} holds no record line")
+    name, count, rest = _record_line(source, *lines[0])
+    if len(lines) - 1 < count:
+        raise RecordUnusable(f"{source} announces {count} signals and describes {len(lines) - 1}")
+    signals = tuple(
+        _signal_line(source, number, line, name, index) for index, (number, line) in enumerate(lines[1 : count + 1])
+    )
+    _check_groups(source, signals)
+    frequency, frames, base_time, base_date = rest
+    hz, counter_hz, base_counter = frequency
+    return Header(
+        name=name,
+        frame_hz=hz,
+        counter_hz=counter_hz,
+        base_counter=base_counter,
+        frames=frames,
+        base_time=base_time,
+        base_date=base_date,
+        signals=signals,
+        comments=tuple(comments),
+    )
+
+
+_Rest = tuple[tuple[Fraction, Fraction, Fraction], int | None, str | None, str | None]
+
+
+def _record_line(source: str, number: int, line: str) -> tuple[str, int, _Rest]:
+    fields = line.split()
+    name, slash, segments = fields[0].partition("/")
+    if slash:
+        raise RecordUnusable(
+            f"{source} line {number}: {name} is made of {segments} segments; read its segments as records one by one"
+        )
+    if not _NAME.fullmatch(name):
+        raise RecordUnusable(f"{source} line {number}: {name!r} is no record name")
+    if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) > _SIGNALS_MAX:
+        raise RecordUnusable(f"{source} line {number}: the record line does not say how many signals there are")
+    hz, counter_hz, base_counter = _DEFAULT_HZ, None, Fraction(0)
+    if len(fields) > 2:
+        match = _FREQUENCY.fullmatch(fields[2])
+        if match is None or Fraction(match["hz"]) <= 0:
+            raise RecordUnusable(f"{source} line {number}: {fields[2]!r} is no sampling frequency")
+        hz = Fraction(match["hz"])
+        counter_hz = Fraction(match["counter"]) if match["counter"] else None
+        base_counter = Fraction(match["base"]) if match["base"] else Fraction(0)
+    frames: int | None = None
+    if len(fields) > 3:
+        if not fields[3].isdecimal():
+            raise RecordUnusable(f"{source} line {number}: {fields[3]!r} is no number of samples")
+        frames = int(fields[3]) or None
+    counter = counter_hz if counter_hz is not None and counter_hz > 0 else hz
+    base_time = fields[4] if len(fields) > 4 else None
+    base_date = fields[5] if len(fields) > 5 else None
+    return name, int(fields[1]), ((hz, counter, base_counter), frames, base_time, base_date)
+
+
+def _signal_line(source: str, number: int, line: str, record: str, index: int) -> Signal:
+    where = f"{source} line {number}"
+    fields = line.split(maxsplit=8)
+    if len(fields) < 2:
+        raise RecordUnusable(f"{where}: a signal needs a file and a format")
+    file = fields[0]
+    if not _NAME.fullmatch(file) or file in {".", ".."}:
+        raise RecordUnusable(f"{where}: {file!r} is not the name of a file beside the header")
+    match = _FORMAT.fullmatch(fields[1])
+    if match is None:
+        raise RecordUnusable(f"{where}: {fields[1]!r} is no signal format")
+    if int(match["format"]) not in (16, 212):
+        raise RecordUnusable(f"{where}: signal format {match['format']} is not read here, only 16 and 212 are")
+    samples_per_frame = int(match["frame"] or 1)
+    if not 1 <= samples_per_frame <= 1000:
+        raise RecordUnusable(f"{where}: {samples_per_frame} samples a frame are not plausible")
+    gain, baseline, units = _gain(where, fields[2] if len(fields) > 2 else "0")
+    numbers = [_integer(where, field) for field in fields[3:8]]
+    resolution_bits, zero, first_value, checksum, block_bytes = _with_defaults(numbers)
+    return Signal(
+        file=file,
+        format=int(match["format"]),
+        samples_per_frame=samples_per_frame,
+        skew_frames=int(match["skew"] or 0),
+        byte_offset=int(match["offset"] or 0),
+        gain=gain or _DEFAULT_GAIN,
+        calibrated=bool(gain),
+        baseline=zero if baseline is None else baseline,
+        units=units,
+        resolution_bits=resolution_bits,
+        zero=zero,
+        first_value=first_value,
+        checksum=checksum,
+        block_bytes=block_bytes,
+        description=fields[8].strip() if len(fields) > 8 else f"record {record}, signal {index}",
+    )
+
+
+def _gain(where: str, field: str) -> tuple[Fraction, int | None, str]:
+    """Gain (0: not calibrated), baseline where one is written, units (mV unless written)."""
+    match = _GAIN.fullmatch(field)
+    if match is None:
+        raise RecordUnusable(f"{where}: {field!r} is no gain")
+    gain = Fraction(match["gain"])
+    if gain < 0:
+        raise RecordUnusable(f"{where}: a gain is not negative")
+    return gain, None if match["baseline"] is None else int(match["baseline"]), match["units"] or "mV"
+
+
+def _integer(where: str, field: str) -> int:
+    try:
+        return int(field)
+    except ValueError:
+        raise RecordUnusable(f"{where}: {field!r} is no whole number") from None
+
+
+def _with_defaults(numbers: list[int]) -> tuple[int, int, int, int | None, int]:
+    """Resolution, zero, first value (the zero unless written), checksum, block size."""
+    resolution_bits = numbers[0] if numbers and numbers[0] > 0 else _DEFAULT_BITS
+    zero = numbers[1] if len(numbers) > 1 else 0
+    first_value = numbers[2] if len(numbers) > 2 else zero
+    checksum = numbers[3] if len(numbers) > 3 else None
+    return resolution_bits, zero, first_value, checksum, numbers[4] if len(numbers) > 4 else 0
+
+
+def _check_groups(source: str, signals: tuple[Signal, ...]) -> None:
+    """Signals of one file are interleaved, so they stand together and agree on its form and its start."""
+    seen: dict[str, Signal] = {}
+    previous = ""
+    for signal in signals:
+        first = seen.setdefault(signal.file, signal)
+        if first is not signal and previous != signal.file:
+            raise RecordUnusable(f"{source}: the signals of {signal.file} do not stand together")
+        if (first.format, first.byte_offset) != (signal.format, signal.byte_offset):
+            raise RecordUnusable(f"{source}: the signals of {signal.file} differ in format or byte offset")
+        previous = signal.file
