@@ -25,6 +25,9 @@ class GapReason(StrEnum):
     """Waveform detail was thinned for want of space."""
     DAMAGED = "damaged"
     """The stored block could not be read back; it lies in quarantine on the gateway."""
+    STORE_FULL = "store_full"
+    """Never stored: only the reserve of the disk was left. Counts observations that never had a sequence; the record
+    covers a sequence of its own and passes the chain on unchanged."""
     CLOUD_RESTORED = "cloud_restored"
     """The cloud lost them and the gateway has them no more."""
 

@@ -1,0 +1,115 @@
+"""What waits to be committed, cut into the batches that it becomes: one block a lane, several where one would be too
+large.
+
+A block is at most some thousand observations and must fit the broker's packet, because what cannot be sent would
+stand at the head of its lane for ever. Observations keep their order within a lane.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.buffer.settings import BufferSettings
+from protocols.observation import Observation
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.lanes import Lane, lane_of_channel
+from protocols.uplink.limits import PAYLOAD_BYTES_MAX
+from protocols.uplink.observations import DeviceObservations, encode_block
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The content of one batch before it has a place in its lane. `count` as in the batch."""
+
+    lane: Lane
+    kind: BatchKind
+    count: int
+    payload: bytes
+
+
+def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) -> list[Block]:
+    """The observations of many appends as few blocks, lane by lane."""
+    by_lane: dict[Lane, list[DeviceObservations]] = {}
+    for section in sections:
+        for lane, part in by_lane_of(section):
+            by_lane.setdefault(lane, []).append(part)
+    blocks: list[Block] = []
+    for lane in Lane:
+        if lane in by_lane:
+            for group in _cut(lane, by_lane[lane], settings):
+                _encode(lane, group, blocks)
+    return blocks
+
+
+def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
+    """The parts of a section by lane; the section itself where there is only one, which is the usual case."""
+    channels = {id(observation.channel): observation.channel for observation in section.observations}
+    lanes = {key: lane_of_channel(channel) for key, channel in channels.items()}
+    used = set(lanes.values())
+    if len(used) == 1:
+        return [(used.pop(), section)]
+    return [
+        (lane, replace(section, observations=[o for o in section.observations if lanes[id(o.channel)] is lane]))
+        for lane in Lane
+        if lane in used
+    ]
+
+
+def _cut(
+    lane: Lane, sections: Sequence[DeviceObservations], settings: BufferSettings
+) -> Iterable[list[DeviceObservations]]:
+    """Groups of sections, each within the limits of a block; a section that is too large alone is cut."""
+    count_max, octets_max = settings.block_observations_max, settings.block_samples_bytes_max
+    group: list[DeviceObservations] = []
+    count = octets = 0
+    for section in sections:
+        section_octets = _sample_octets(section.observations) if lane is Lane.WAVEFORM else 0
+        if group and (count + len(section.observations) > count_max or octets + section_octets > octets_max):
+            yield group
+            group, count, octets = [], 0, 0
+        if len(section.observations) > count_max or section_octets > octets_max:
+            for part in _pieces(section.observations, count_max, octets_max):
+                yield [replace(section, observations=part)]
+            continue
+        group.append(section)
+        count += len(section.observations)
+        octets += section_octets
+    if group:
+        yield group
+
+
+def _pieces(observations: Sequence[Observation], count_max: int, octets_max: int) -> Iterable[list[Observation]]:
+    piece: list[Observation] = []
+    octets = 0
+    for observation in observations:
+        size = len(observation.samples or b"")
+        if piece and (len(piece) >= count_max or octets + size > octets_max):
+            yield piece
+            piece, octets = [], 0
+        piece.append(observation)
+        octets += size
+    yield piece
+
+
+def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block]) -> None:
+    payload = encode_block(sections)
+    count = sum(len(section.observations) for section in sections)
+    if len(payload) <= PAYLOAD_BYTES_MAX:
+        blocks.append(Block(lane, BatchKind.OBSERVATIONS, count, payload))
+        return
+    # Only long texts or noise get here. Halving ends: one observation is at most one APDU (64 KiB).
+    assert count > 1, "one observation is larger than a batch may be"
+    if len(sections) > 1:
+        halves = (sections[: len(sections) // 2], sections[len(sections) // 2 :])
+    else:
+        (section,) = sections
+        middle = count // 2
+        halves = (
+            [replace(section, observations=section.observations[:middle])],
+            [replace(section, observations=section.observations[middle:])],
+        )
+    for half in halves:
+        _encode(lane, half, blocks)
+
+
+def _sample_octets(observations: Sequence[Observation]) -> int:
+    return sum([len(o.samples) for o in observations if o.samples is not None])

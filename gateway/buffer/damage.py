@@ -1,0 +1,152 @@
+"""Blocks that cannot be read back: set aside, reported, and stood in for, so that they never stop their lane.
+
+A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
+holds what it cannot, or when its row is missing. The octets go to `quarantine` as found; a gap record takes the
+place; an event tells the cloud. The chain goes on: what the damaged batch's hash was is sealed into the batch after
+it, and for the last batch of a lane it is known from memory or stands in the row.
+
+The file's own structure is `database.py`'s matter: a damaged page is an error of SQLite and stops the work.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from gateway.buffer.gaps import stand_in
+from gateway.buffer.rows import Misread, Row, batch_of, position_of, span_of
+from gateway.buffer.sealing import Unsealable
+from gateway.buffer.statements import OUTBOX, RETENTION
+from gateway.buffer.store import Store
+from protocols.errors import RemoteProtocolError
+from protocols.provenance.hash_chain import HASH_BYTES, genesis
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.gaps import Gap, GapReason, decode_gap
+from protocols.uplink.lanes import Lane
+
+log = structlog.get_logger()
+
+QUARANTINE_ROWS_MAX = 64
+"""What is set aside at most, some megabytes: a dying disk must not fill the store with its rubble."""
+
+
+def heal(store: Store, lane: Lane, sequence: int) -> None:
+    """Look at `sequence` again, and when it cannot be read put a gap record in its place. Raises StoreFull."""
+    base = position_of(lane, 0)
+    covering = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence)).fetchone()
+    found = covering if covering is not None and covering[0] - base == sequence else None
+    if found is not None and readable(store, found):
+        return
+    if found is None and covering is not None and _covers(covering, sequence):
+        return  # healed or dropped since
+    before = _row_before(store, lane, sequence)
+    after = store.connection.execute(OUTBOX["previous_hash_after"], span_of(lane, sequence + 1)).fetchone()
+    head = store.heads[lane]
+    through = after[0] - base - 1 if after else max(sequence, head.last)
+    chain_before = before.row_hash if before else genesis(store.about.gateway, store.about.epoch, lane.value)
+    told = _told_hash(found)
+    # At the end of a lane memory knows the hash; before `resume`, memory has it from the row, as good as it can be had.
+    chain_after = after[1] if after else head.tip if head.last == through else told
+    if not isinstance(chain_after, bytes) or len(chain_after) != HASH_BYTES:
+        chain_after = chain_before
+    gap = Gap(
+        from_sequence=sequence,
+        through_sequence=through,
+        why=GapReason.DAMAGED,
+        batches=through - sequence + 1,
+        observations=_told_count(found),
+        first_us=None,
+        last_us=None,
+        chain_before=chain_before,
+        chain_after=chain_after,
+    )
+    like = Row(
+        lane=lane,
+        sequence=sequence,
+        through=through,
+        kind=BatchKind.GAP,
+        count=0,
+        created_at_us=0,
+        kept_us=before.kept_us if before else 0,
+        observations_total=before.observations_total if before else 0,
+        bytes_total=before.bytes_total if before else 0,
+        boot_id="",
+        previous_hash=chain_before,
+        row_hash=chain_after,
+    )
+    with store.transaction():
+        if found is not None:
+            reason = "the seal does not open" if told is not None else "a field holds what it cannot"
+            aside = (found[0], store.clock.wall_us(), reason, _blob(found[11]), _blob(found[12]))
+            store.connection.execute(RETENTION["put_quarantine"], aside)
+            store.connection.execute(RETENTION["trim_quarantine"], (QUARANTINE_ROWS_MAX,))
+        stand_in(store, gap, like)
+    if not after:
+        head.last, head.tip = through, chain_after
+        head.observations_total, head.bytes_total = like.observations_total, like.bytes_total
+    store.refresh_first(head)
+    log.error("buffer.block_damaged", lane=lane.value, first=sequence, through=through)
+    store.commit([store.event("store.block_damaged", lane=lane.value, first=sequence, through=through)])
+
+
+def heal_ends(store: Store) -> None:
+    """Before the first append: the last row of each lane is what the chain goes on from, so it must be sound."""
+    for lane in Lane:
+        columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0)).fetchone()
+        if columns is None:
+            continue
+        if not readable(store, columns):
+            heal(store, lane, columns[0] - position_of(lane, 0))
+        elif (computed := computed_hash(store, columns)) != columns[10]:
+            # Only this column lies outside the seal, because it follows from what is inside.
+            log.error("buffer.hash_repaired", lane=lane.value)
+            with store.transaction():
+                store.connection.execute(OUTBOX["repair_hash"], (computed, columns[0]))
+
+
+def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
+    """The hash that a readable row's batch has by its content; of a gap record the one that it tells."""
+    row = Row.of(columns)
+    if row.kind is BatchKind.GAP:
+        return row.row_hash
+    return batch_of(row, store.sealer.open(row.nonce, row.sealed, row), store.about).hash
+
+
+def readable(store: Store, columns: Sequence[Any]) -> bool:
+    """Whether a row opens and, for a gap record, says what its row says."""
+    try:
+        row = Row.of(columns)
+        payload = store.sealer.open(row.nonce, row.sealed, row)
+        return row.kind is not BatchKind.GAP or decode_gap(payload).chain_after == row.row_hash
+    except (Misread, Unsealable, RemoteProtocolError):
+        return False
+
+
+def _row_before(store: Store, lane: Lane, sequence: int) -> Row | None:
+    columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence - 1)).fetchone()
+    try:
+        return Row.of(columns) if columns is not None and sequence > 1 else None
+    except Misread:
+        return None
+
+
+def _covers(columns: Sequence[Any], sequence: int) -> bool:
+    try:
+        row = Row.of(columns)
+    except Misread:
+        return False
+    return row.sequence <= sequence <= row.through
+
+
+def _told_hash(columns: Sequence[Any] | None) -> bytes | None:
+    told = columns[10] if columns is not None else None
+    return told if isinstance(told, bytes) and len(told) == HASH_BYTES else None
+
+
+def _told_count(columns: Sequence[Any] | None) -> int:
+    told = columns[3] if columns is not None else 0
+    return told if isinstance(told, int) and 0 <= told < 1 << 32 else 0
+
+
+def _blob(found: object) -> bytes | None:
+    return found if isinstance(found, bytes) else None

@@ -1,0 +1,304 @@
+"""The SQLite file: created by an explicit act, opened only when it is beyond doubt ours, refused with a diagnosis
+otherwise.
+
+Why so strict: a wrong mount, a restored image or a newer release must not begin a second history in silence, and
+nothing here ever repairs, deletes or recreates a file. A new store is built under another name and linked into place
+when complete, so a power cut leaves either no store or a whole one.
+
+What is in the tables is others' work; `migrations.py` brings an older file up to date.
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.buffer.errors import BufferUnusable, Diagnosis, StoreExists
+from gateway.buffer.migrations import VERSION, migrate
+from gateway.buffer.sealing import KEY_BYTES, key_check
+from gateway.buffer.statements import SCHEMA
+from protocols.uplink.topics import is_identifier
+
+APPLICATION_ID = 0x41524755
+"""«ARGU», in SQLite's header, so that `file` and we know a store from any other database."""
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_PAGE_BYTES = 4096
+"""A block of one lane takes some kilobytes: larger pages would write more than they hold, smaller ones chain more."""
+
+_CONNECTION_PRAGMAS = (
+    # A commit returns when its frames are on the disk. NORMAL would lose the last commits with the vehicle's power, and
+    # they were already confirmed to a device. Costs about 5 % when a thousand observations share a commit.
+    "PRAGMA synchronous = FULL",
+    # The log is written back every 4 MiB: short enough not to stall a commit, long enough to write a page once for
+    # many.
+    "PRAGMA wal_autocheckpoint = 1000",
+    # A log that a long read let grow gives its space back; it is above the usual size, so that the log is overwritten
+    # and not allocated anew, which costs a flush of the file system's own journal.
+    "PRAGMA journal_size_limit = 16777216",
+    # Payloads are sealed, so overwriting freed pages with zeros hides nothing and doubles what a drop writes.
+    "PRAGMA secure_delete = OFF",
+    # Blocks are written once and read once; a large page cache would only take from the gateway's 110 MB.
+    "PRAGMA cache_size = -1024",
+    # No temporary files: on a full disk they would fail where memory does not.
+    "PRAGMA temp_store = MEMORY",
+    # With a memory map a bad sector is a SIGBUS that ends the process; without, an error that has a name.
+    "PRAGMA mmap_size = 0",
+    # A damaged page is noticed when it is read, not when it has led somewhere.
+    "PRAGMA cell_size_check = ON",
+    # A file from elsewhere must not run functions through its schema.
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRow:
+    """What a store says about itself."""
+
+    gateway: str
+    epoch: str
+    created_at_us: int
+
+
+def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int) -> str:
+    """Create the store of `gateway` at `path` and return its new epoch.
+
+    Raises `StoreExists` when anything is there already, and `BufferUnusable` when the place cannot be written.
+    """
+    path = Path(path)
+    if not is_identifier(gateway) or len(key) != KEY_BYTES:
+        raise ValueError(f"a gateway is named by A-Z a-z 0-9 _ - and its store key has {KEY_BYTES} octets")
+    if path.exists():
+        raise StoreExists(f"{path.name} exists: a store is created once; move it away to begin a new epoch")
+    epoch = secrets.token_hex(8)
+    building = path.with_name(path.name + f".creating-{epoch}")
+    try:
+        connection = sqlite3.connect(building, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+            # Freed pages are reused in place. INCREMENTAL lets a full disk get them back in bounded steps; its price
+            # is one pointer page in eight hundred. FULL would move pages in every commit that drops something.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+            check = key_check(key, gateway=gateway, epoch=epoch)
+            connection.execute("INSERT INTO store VALUES (1, ?, ?, ?, ?)", (gateway, epoch, now_us, check))
+            # Readers never wait for the writer, and a commit is one sequential write. Kept in the file.
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+        building.chmod(0o600)
+        _flush(building)
+        try:
+            os.link(building, path)  # fails where a rename would overwrite
+        except FileExistsError:
+            raise StoreExists(f"{path.name} exists: a store is created once") from None
+        _flush(path.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise BufferUnusable(
+            Diagnosis(
+                f"The store {path} could not be created ({_name(error)}).",
+                "Nothing was recorded yet, so nothing is lost.",
+                "Check that its folder exists, is writable and has room, then provision again.",
+            )
+        ) from error
+    finally:
+        building.unlink(missing_ok=True)
+    return epoch
+
+
+def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tuple[sqlite3.Connection, StoreRow]:
+    """The one connection that writes, migrated and checked. BufferUnusable when the file is not beyond doubt this
+    store."""
+    _check_header(path)
+    try:
+        connection = _connect(path)
+        try:
+            _check_version(connection, path)
+            for pragma in _CONNECTION_PRAGMAS:
+                connection.execute(pragma)
+            _check_structure(connection, path, check_s)
+            migrate(connection)
+            return connection, _check_owner(connection, path, gateway, key)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise unusable(path, error) from error
+
+
+def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connection, StoreRow]:
+    """A connection that cannot write, also beside the running gateway. It migrates nothing: an older file is
+    refused."""
+    _check_header(path)
+    try:
+        connection = _connect(path)
+        try:
+            _check_version(connection, path)
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA cache_size = -512")
+            if _number(connection, "PRAGMA user_version") != VERSION:
+                raise _refused(
+                    path,
+                    "has the form of an older release",
+                    "Start the gateway once; it brings the store up to date.",
+                )
+            return connection, _check_owner(connection, path, gateway, key)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise unusable(path, error) from error
+
+
+class StoreLock:
+    """Held by the process that writes. A second gateway on one store would fork the chain.
+
+    On a file of its own: closing any descriptor of the database itself would drop SQLite's own locks (POSIX).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise BufferUnusable(
+                Diagnosis(
+                    f"Another process has the store {path} open.",
+                    "Its recording goes on undisturbed.",
+                    "Stop the other gateway first, or use the commands that read beside it.",
+                )
+            ) from None
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def unusable(path: Path, error: Exception) -> BufferUnusable:
+    """What SQLite or the disk reported, as a diagnosis."""
+    name = _name(error)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return _refused(path, f"is damaged ({name})", _KEEP)
+    return BufferUnusable(
+        Diagnosis(
+            f"The disk did not do what the store {path} needed ({name}).",
+            "What was confirmed before is kept; nothing more can be recorded until this is solved.",
+            "Check the disk (kernel log, room, mount options), then start the gateway again: it goes on where it was.",
+        )
+    )
+
+
+_KEEP = (
+    "Copy the file and its -wal away for recovery, then provision a new store: it begins a new epoch,"
+    " and the cloud keeps what it has of the old one."
+)
+
+
+def _refused(path: Path, what: str, to_do: str) -> BufferUnusable:
+    return BufferUnusable(
+        Diagnosis(
+            f"The store {path} {what}.",
+            "It was left untouched; what the cloud has acknowledged is safe there, the rest is only in this file.",
+            to_do,
+        )
+    )
+
+
+def _check_header(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+            size = file.seek(0, os.SEEK_END)
+    except FileNotFoundError:
+        raise BufferUnusable(
+            Diagnosis(
+                f"There is no store at {path}.",
+                "Nothing is recorded until there is one; none is created silently, lest a wrong mount hide the old one.",
+                "Check that the disk is mounted; on a new gateway run `argus-gateway provision`.",
+            )
+        ) from None
+    except OSError as error:
+        raise unusable(path, error) from error
+    if size == 0:
+        raise _refused(
+            path, "is empty", "Check the mount and the last copy; a new gateway is set up by `argus-gateway provision`."
+        )
+    if len(head) < 100 or not head.startswith(_SQLITE_MAGIC):
+        raise _refused(path, "is no SQLite database: foreign, or damaged in its first octets", _KEEP)
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    if _number(connection, "PRAGMA application_id") != APPLICATION_ID:
+        raise _refused(path, "belongs to another program", "Check the `state_dir` of the configuration and the mount.")
+    version = _number(connection, "PRAGMA user_version")
+    if version > VERSION:
+        raise _refused(
+            path,
+            f"was written by a newer release (form {version}; this one knows {VERSION})",
+            "Install that release or a later one again; going back needs a store of its own.",
+        )
+    if version < 1:
+        raise _refused(path, f"has form {version}, which no release ever wrote", _KEEP)
+
+
+def _check_structure(connection: sqlite3.Connection, path: Path, check_s: float) -> None:
+    """`quick_check` for as long as allowed. What lies beyond is found when it is read (cell_size_check, seals)."""
+    deadline_s = time.monotonic() + check_s
+    # Before 3.43 the check itself could not be interrupted; then only a small file is checked whole.
+    if sqlite3.sqlite_version_info < (3, 43) and path.stat().st_size > 64 << 20:
+        return
+    connection.set_progress_handler(lambda: time.monotonic() > deadline_s, 1000)
+    try:
+        findings = connection.execute("PRAGMA quick_check(3)").fetchall()
+    except sqlite3.OperationalError as error:
+        if _name(error) != "SQLITE_INTERRUPT":
+            raise
+        return
+    finally:
+        connection.set_progress_handler(None, 0)
+    if findings != [("ok",)]:
+        raise _refused(path, "is damaged in its structure (quick_check)", _KEEP)
+
+
+def _check_owner(connection: sqlite3.Connection, path: Path, gateway: str, key: bytes) -> StoreRow:
+    row = connection.execute("SELECT gateway, epoch, created_at_us, key_check FROM store").fetchone()
+    if row is None or not is_identifier(str(row[0])) or not is_identifier(str(row[1])):
+        raise _refused(path, "does not say whose it is", _KEEP)
+    if row[0] != gateway:
+        raise _refused(
+            path, f"belongs to gateway {row[0]}, not {gateway}", "Check the gateway's `id` and its `state_dir`."
+        )
+    if not secrets.compare_digest(row[3], key_check(key, gateway=gateway, epoch=row[1])):
+        raise _refused(
+            path, "is sealed with another key", "Restore the store key that this gateway was provisioned with."
+        )
+    return StoreRow(row[0], row[1], row[2])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # mode=rw: a file that vanished between check and open is an error and not a new, empty store.
+    # check_same_thread: opened by the caller, then used by one thread only.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(pragma).fetchone()[0])
+
+
+def _name(error: Exception) -> str:
+    name = getattr(error, "sqlite_errorname", None)
+    return str(name) if name else type(error).__name__ if not isinstance(error, OSError) else str(error.strerror)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,36 @@
+-- devices --
+-- Every device that ever associated, by name.
+SELECT system_id, model, first_seen_us, last_seen_us FROM devices ORDER BY system_id;
+
+-- remember_device --
+-- First sight stays, the rest is brought up to date. A model that the device did not tell this time is kept.
+INSERT INTO devices (system_id, model, first_seen_us, last_seen_us) VALUES (?1, ?2, ?3, ?3)
+ON CONFLICT (system_id) DO UPDATE SET last_seen_us = excluded.last_seen_us,
+    model = CASE excluded.model WHEN '' THEN model ELSE excluded.model END;
+
+-- trim_devices --
+-- At most so many devices: a stranger that invents a new name each second must not fill the store.
+DELETE FROM devices WHERE system_id IN
+    (SELECT system_id FROM devices ORDER BY last_seen_us DESC, system_id LIMIT -1 OFFSET ?);
+
+-- configurations --
+-- What the association engine is given at start.
+SELECT system_id, config_id, octets FROM configurations ORDER BY kept_us, system_id, config_id;
+
+-- remember_configuration --
+-- A device that changes what a number means replaces the old meaning.
+INSERT INTO configurations (system_id, config_id, octets, kept_us) VALUES (?, ?, ?, ?)
+ON CONFLICT (system_id, config_id) DO UPDATE SET octets = excluded.octets, kept_us = excluded.kept_us;
+
+-- trim_configurations --
+-- At most so many; the oldest go, and their devices simply send them again.
+DELETE FROM configurations WHERE (system_id, config_id) IN
+    (SELECT system_id, config_id FROM configurations ORDER BY kept_us DESC LIMIT -1 OFFSET ?);
+
+-- state_get --
+-- One small fact.
+SELECT value FROM state WHERE name = ?;
+
+-- state_put --
+-- One small fact, replaced.
+INSERT INTO state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -1,0 +1,84 @@
+"""What the store does when the disk is full, and how it finds its way back.
+
+Full: the reserve's eight megabytes are given to the store, and only events, ePCR and gap records are taken from then
+on. Meanwhile what the cloud has answered for goes, then old waveforms (D2's order: new vital signs are worth more
+than old curves), and the pages are given back to the disk in steps. Back: as soon as the disk has room for the
+reserve and as much again. Both ways are told in the lane that is never dropped.
+"""
+
+import structlog
+
+from gateway.buffer import losses
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.retention import free, usage
+from gateway.buffer.store import Store
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+
+log = structlog.get_logger()
+
+VACUUM_PAGES = 256
+"""Pages given back in one step: a megabyte, some milliseconds."""
+
+
+def begin(store: Store) -> None:
+    """At opening: hold the reserve, or find that the disk is full already."""
+    _set_ceiling(store, lifted=False)
+    if not store.reserve.hold():
+        enter(store)
+
+
+def enter(store: Store) -> None:
+    """The disk is full: live on the reserve. Raises nothing; a report that does not fit is only logged."""
+    store.state = StoreState.RESERVE
+    store.reserve.release()
+    _set_ceiling(store, lifted=True)
+    log.error("buffer.reserve_entered")
+    _report(store, "store.reserve_entered")
+
+
+def recover(store: Store) -> bool:
+    """One bounded step on the way back; True when another may help at once."""
+    if _room_below_ceiling(store) and store.reserve.hold():
+        _set_ceiling(store, lifted=False)
+        store.state = StoreState.OK
+        losses.close(store, all_of_them=True)
+        log.info("buffer.reserve_restored")
+        _report(store, "store.reserve_restored")
+        return False
+    try:
+        freed = free(store, (Lane.WAVEFORM,))
+    except StoreFull:
+        return False  # even dropping needs a page of the log; what the disk gets back elsewhere decides
+    shrunk = _give_back(store)
+    return freed or shrunk
+
+
+def _give_back(store: Store) -> bool:
+    """Hand free pages at the end of the file to the disk."""
+    before = usage(store)
+    if before.pages == before.used:
+        return False
+    # Rows must be fetched for the pragma to work at all.
+    store.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    return usage(store).pages < before.pages
+
+
+def _set_ceiling(store: Store, *, lifted: bool) -> None:
+    ceiling = store.settings.file_bytes_max
+    if ceiling is not None:
+        octets = ceiling + (store.settings.reserve_bytes if lifted else 0)
+        store.connection.execute(f"PRAGMA max_page_count = {octets // usage(store).page_bytes}").fetchall()
+
+
+def _room_below_ceiling(store: Store) -> bool:
+    ceiling = store.settings.file_bytes_max
+    return ceiling is None or usage(store).used_bytes + store.settings.reserve_bytes <= ceiling
+
+
+def _report(store: Store, name: str) -> None:
+    try:
+        store.commit([store.event(name)])
+    except StoreFull:
+        log.warning("buffer.event_unstored", name=name)

@@ -1,0 +1,126 @@
+"""Rows that stand in for what is gone: built, merged with their neighbours, and kept few.
+
+A gap record keeps the chain whole: it names the hash before the first and of the last batch that it stands in for, so
+the next batch still follows. Drops of the same kind side by side become one record while it spans at most an hour;
+beyond `gaps_max` the oldest become one whatever they span. A record that grew keeps its place (its first sequence),
+and for the cloud a wider one is no conflict.
+
+A gap whose reason is RETENTION stands for what the cloud already has; all others are losses.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from gateway.buffer.rows import Misread, Row, span_of
+from gateway.buffer.sealing import Unsealable
+from gateway.buffer.statements import OUTBOX, RETENTION
+from gateway.buffer.store import Store
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.gaps import Gap, GapReason, decode_gap, encode_gap
+from protocols.uplink.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap record and the row that holds it."""
+
+    row: Row
+    gap: Gap
+
+
+def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
+    """The gap record that ends right before `sequence`, if that is what is there."""
+    if sequence <= 1:
+        return None
+    columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence - 1)).fetchone()
+    if columns is None:
+        return None
+    try:
+        row = Row.of(columns)
+        if row.kind is not BatchKind.GAP or row.through != sequence - 1:
+            return None
+        return GapRow(row, decode_gap(store.sealer.open(row.nonce, row.sealed, row)))
+    except (Misread, Unsealable, RemoteProtocolError):
+        return None  # damaged itself: it is healed when it is read, not built upon
+
+
+def stand_in(store: Store, gap: Gap, like: Row) -> Row:
+    """Inside a transaction: put `gap` in place of every row of its range. `like` is the last row that goes: its
+    totals and times are the record's, so that differences between rows stay true."""
+    lane = like.lane
+    row = Row(
+        lane=lane,
+        sequence=gap.from_sequence,
+        through=gap.through_sequence,
+        kind=BatchKind.GAP,
+        count=gap.observations,
+        created_at_us=store.clock.wall_us(),
+        kept_us=like.kept_us,
+        observations_total=like.observations_total,
+        bytes_total=like.bytes_total,
+        boot_id=store.clock.boot_id,
+        previous_hash=gap.chain_before,
+        row_hash=gap.chain_after,
+    )
+    store.connection.execute(RETENTION["delete_rows"], span_of(lane, gap.from_sequence, gap.through_sequence))
+    store.write(row, encode_gap(gap))
+    return row
+
+
+def touching(earlier: Gap, later: Gap) -> bool:
+    """Whether `later` follows on `earlier`, in sequence and in the chain."""
+    return earlier.through_sequence + 1 == later.from_sequence and earlier.chain_after == later.chain_before
+
+
+def merged(earlier: Gap, later: Gap) -> Gap:
+    """One record for two that lie side by side."""
+    assert touching(earlier, later)
+    times_us = [at for at in (earlier.first_us, earlier.last_us, later.first_us, later.last_us) if at is not None]
+    return replace(
+        earlier,
+        through_sequence=later.through_sequence,
+        batches=earlier.batches + later.batches,
+        observations=earlier.observations + later.observations,
+        first_us=min(times_us, default=None),
+        last_us=max(times_us, default=None),
+        chain_after=later.chain_after,
+    )
+
+
+def may_merge(earlier: Gap, later: Gap, span_us_max: int) -> bool:
+    """Whether one record may tell both without hiding when."""
+    if earlier.why is not later.why or not touching(earlier, later):
+        return False
+    whole = merged(earlier, later)
+    return whole.first_us is None or whole.last_us is None or whole.last_us - whole.first_us <= span_us_max
+
+
+def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
+    """The readable gap records of a lane, oldest first."""
+    found = []
+    for columns in store.connection.execute(OUTBOX["gap_rows"], span_of(lane, 0)).fetchall():
+        try:
+            row = Row.of(columns)
+            found.append(GapRow(row, decode_gap(store.sealer.open(row.nonce, row.sealed, row))))
+        except (Misread, Unsealable, RemoteProtocolError):
+            continue
+    return found
+
+
+def keep_few(store: Store, lane: Lane) -> bool:
+    """Join the oldest neighbours of one kind once there are more than `gaps_max`; True when some were joined.
+
+    Losses and delivered batches are never told as one: the reason of the earlier loss stands for both."""
+    rows = gap_rows(store, lane)
+    if len(rows) <= store.settings.gaps_max:
+        return False
+    for earlier, later in pairwise(rows):
+        delivered = (earlier.gap.why is GapReason.RETENTION, later.gap.why is GapReason.RETENTION)
+        if not touching(earlier.gap, later.gap) or later.row.sequence == store.heads[lane].open_loss:
+            continue
+        if delivered[0] == delivered[1]:
+            with store.transaction():
+                stand_in(store, merged(earlier.gap, later.gap), later.row)
+            return True
+    return False

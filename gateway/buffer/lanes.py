@@ -1,0 +1,53 @@
+"""Where each lane stands: the end of its chain for whoever appends, the marks for whoever sends, shows or judges.
+
+`LaneHead` belongs to the writer's thread. `LaneMarks` is a value that the writer replaces after each commit, so the
+loop reads it without a lock.
+"""
+
+from dataclasses import dataclass
+
+from protocols.uplink.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneMarks:
+    """`first`: oldest batch that is kept in full (0: none). `last`: newest that is committed and may be sent.
+    `acked`: the cloud has answered for everything up to it. The backlog is what lies above `acked`: sequences, and
+    observations in them, those included that a gap record stands in for. `bytes`: sealed octets that the lane
+    holds."""
+
+    first: int = 0
+    last: int = 0
+    acked: int = 0
+    backlog_batches: int = 0
+    backlog_observations: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class LaneHead:
+    """The end of one lane. `tip` is the hash that the next row names as the one before it."""
+
+    lane: Lane
+    tip: bytes
+    last: int = 0
+    observations_total: int = 0
+    bytes_total: int = 0
+    first: int = 0
+    bytes_dropped: int = 0
+    acked: int = 0
+    acked_observations: int = 0
+    open_loss: int = 0
+    """The gap record that still counts what a full store refuses; not sent before it is closed. 0: none."""
+    open_loss_since_s: float = 0.0
+
+    def marks(self) -> LaneMarks:
+        last = self.last if not self.open_loss else self.open_loss - 1
+        return LaneMarks(
+            first=self.first,
+            last=last,
+            acked=self.acked,
+            backlog_batches=last - self.acked,
+            backlog_observations=self.observations_total - self.acked_observations,
+            bytes=self.bytes_total - self.bytes_dropped,
+        )

@@ -1,0 +1,129 @@
+"""What a full store refused and no device keeps: counted, durable, and sent like any other gap.
+
+A live value that cannot be stored is gone. The record of it takes the next sequence of its lane, covers nothing but
+itself, and passes the chain's hash on unchanged; it counts observations that never had a sequence. While the store
+stays full one record grows in place, a minute at most; it is not sent before it is closed, so that no reader holds an
+older count of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gateway.buffer.blocks import by_lane_of
+from gateway.buffer.gaps import gap_row_before, stand_in
+from gateway.buffer.lanes import LaneHead
+from gateway.buffer.rows import Row
+from gateway.buffer.store import Store
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.gaps import Gap, GapReason
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations
+
+OPEN_S_MAX = 60.0
+"""How long one record may grow before it is closed and sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`observations` that a lane did not get, received between two wall times."""
+
+    lane: Lane
+    observations: int
+    first_us: int
+    last_us: int
+
+
+def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
+    """What is lost when `sections` are, lane by lane."""
+    found: dict[Lane, Loss] = {}
+    for section in sections:
+        for lane, part in by_lane_of(section):
+            at_us = [section.wall_offset_us + int(o.received_s * 1_000_000) for o in part.observations]
+            loss = Loss(lane, len(at_us), min(at_us), max(at_us))
+            found[lane] = _sum(found[lane], loss) if lane in found else loss
+    return list(found.values())
+
+
+def record(store: Store, losses: Iterable[Loss]) -> None:
+    """Make `losses` durable. Raises StoreFull when even the reserve is used up."""
+    by_lane: dict[Lane, Loss] = {}
+    for loss in losses:
+        by_lane[loss.lane] = _sum(by_lane[loss.lane], loss) if loss.lane in by_lane else loss
+    ends: dict[Lane, Row] = {}
+    with store.transaction():
+        for lane, loss in by_lane.items():
+            head = store.heads[lane]
+            gap = _grown(store, head, loss) or _new(head, loss)
+            row = stand_in(store, gap, _like(store, head, gap))
+            if gap.from_sequence > head.last:
+                ends[lane] = row
+    for lane in ends:
+        store.heads[lane].open_loss = ends[lane].sequence
+        store.heads[lane].open_loss_since_s = store.clock.monotonic_s()
+    store.advance(ends)
+
+
+def close(store: Store, *, all_of_them: bool) -> bool:
+    """Let records that have grown long enough be sent; True when one was closed."""
+    closed = False
+    for head in store.heads.values():
+        aged = store.clock.monotonic_s() - head.open_loss_since_s >= OPEN_S_MAX
+        if head.open_loss and (all_of_them or aged):
+            head.open_loss = 0
+            closed = True
+    return closed
+
+
+def _new(head: LaneHead, loss: Loss) -> Gap:
+    return Gap(
+        from_sequence=head.last + 1,
+        through_sequence=head.last + 1,
+        why=GapReason.STORE_FULL,
+        batches=0,
+        observations=loss.observations,
+        first_us=loss.first_us,
+        last_us=loss.last_us,
+        chain_before=head.tip,
+        chain_after=head.tip,
+    )
+
+
+def _grown(store: Store, head: LaneHead, loss: Loss) -> Gap | None:
+    if not head.open_loss or head.open_loss != head.last:
+        return None
+    found = gap_row_before(store, head.lane, head.last + 1)
+    if found is None:
+        return None
+    gap = found.gap
+    return replace(
+        gap,
+        observations=gap.observations + loss.observations,
+        first_us=loss.first_us if gap.first_us is None else min(gap.first_us, loss.first_us),
+        last_us=loss.last_us if gap.last_us is None else max(gap.last_us, loss.last_us),
+    )
+
+
+def _like(store: Store, head: LaneHead, gap: Gap) -> Row:
+    return Row(
+        lane=head.lane,
+        sequence=gap.from_sequence,
+        through=gap.through_sequence,
+        kind=BatchKind.GAP,
+        count=0,
+        created_at_us=0,
+        kept_us=store.time.now_us(),
+        observations_total=head.observations_total,
+        bytes_total=head.bytes_total,
+        boot_id="",
+        previous_hash=gap.chain_before,
+        row_hash=gap.chain_after,
+    )
+
+
+def _sum(one: Loss, other: Loss) -> Loss:
+    return Loss(
+        one.lane,
+        one.observations + other.observations,
+        min(one.first_us, other.first_us),
+        max(one.last_us, other.last_us),
+    )

@@ -1,0 +1,41 @@
+"""Brings an older store up to the present form, one step a version, each step in one transaction with its number.
+
+`PRAGMA user_version` holds the number, in the file's header, so that it is known before any table is touched. A step
+gets a `sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot. It is imported only when
+there is something to migrate: 13 MB that a running gateway need not carry.
+
+`schema.sql` is the form that the steps add up to; a test proves it. Steps are never edited after a release, only added.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Step = Callable[["Database"], None]
+
+STEPS: Sequence[Step] = ()
+"""Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
+
+VERSION = 1 + len(STEPS)
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
+    """Take every step that the file lacks. Interrupted anywhere, the next start goes on with the step that was due."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version >= 1 + len(steps):
+        return
+    from sqlite_utils import Database
+
+    database = Database(connection)
+    for number, step in enumerate(steps[version - 1 :], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            step(database)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise

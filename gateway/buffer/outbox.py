@@ -1,0 +1,135 @@
+"""Reading the store beside the writer: batches for the uplink, observations and gaps for people.
+
+A connection of its own, on a thread of its own, that cannot write: a backlog of days is read without a commit having
+to wait, and the command line reads beside a running gateway in the same way. Whatever is read is opened and checked;
+a row that does not open is told as `Damaged`, and the writer decides.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.buffer.database import open_reader, unusable
+from gateway.buffer.rows import Misread, Row, batch_of, position_of, span_of
+from gateway.buffer.sealing import Sealer, Unsealable
+from gateway.buffer.statements import OUTBOX, RETENTION
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.gaps import Gap, decode_gap
+from protocols.uplink.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The lane cannot be read on at `sequence`."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneGap:
+    """A gap record and the lane that it lies in."""
+
+    lane: Lane
+    gap: Gap
+
+
+class Outbox:
+    """Everything that only reads. One thread at a time."""
+
+    def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
+        self._path = path
+        self._connection, self.about = open_reader(path, gateway=gateway, key=key)
+        self._sealer = Sealer(key, gateway=self.about.gateway, epoch=self.about.epoch)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def next_batches(
+        self, lane: Lane, *, after: int, last: int, limit_batches: int, limit_bytes: int
+    ) -> tuple[list[Batch], Damaged | None]:
+        """The batches that cover the sequences above `after` and up to `last`, in order, without a hole: at least one
+        where there is one, otherwise within the limits. `Damaged` says where reading stopped short."""
+        batches: list[Batch] = []
+        octets = 0
+        due = after + 1
+        try:
+            for columns in self._rows_covering(lane, due, last):
+                sequence = columns[0] - position_of(lane, 0)
+                if sequence > due:
+                    return batches, Damaged(due)
+                opened = self._open(columns)
+                if opened is None:
+                    return batches, Damaged(sequence)
+                row, payload = opened
+                if row.through < due:  # only possible for the row before, when it ends where we begin
+                    continue
+                octets += len(payload)
+                if batches and octets > limit_bytes:
+                    return batches, None
+                batches.append(batch_of(row, payload, self.about))
+                due = row.through + 1
+                if len(batches) >= limit_batches:
+                    return batches, None
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
+        return batches, Damaged(due) if due <= last else None
+
+    def blocks(self, lane: Lane, *, after: int, since_us: int | None, limit: int) -> list[tuple[Row, bytes]]:
+        """Up to `limit` observation blocks of a lane above `after`, committed since `since_us`. What does not open is
+        left out here: the uplink or the retention sets it aside."""
+        found: list[tuple[Row, bytes]] = []
+        try:
+            cursor = self._connection.execute(OUTBOX["rows_from"], span_of(lane, after + 1))
+            for columns in cursor:
+                if since_us is not None and isinstance(columns[4], int) and columns[4] < since_us:
+                    continue
+                opened = self._open(columns)
+                if opened is not None and opened[0].kind is BatchKind.OBSERVATIONS:
+                    found.append(opened)
+                if len(found) >= limit:
+                    break
+            cursor.close()
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
+        return found
+
+    def gaps(self) -> list[LaneGap]:
+        """Every gap record, lane by lane, oldest first; those too that stand for what the cloud already has
+        (RETENTION)."""
+        found = []
+        for lane in Lane:
+            for columns in self._connection.execute(OUTBOX["gap_rows"], span_of(lane, 0)).fetchall():
+                opened = self._open(columns)
+                if opened is not None:
+                    found.append(LaneGap(lane=lane, gap=decode_gap(opened[1])))
+        return found
+
+    def quarantined(self) -> int:
+        """How many damaged blocks are set aside."""
+        return int(self._connection.execute(RETENTION["quarantine_count"]).fetchone()[0])
+
+    def _rows_covering(self, lane: Lane, due: int, last: int) -> Iterator[Sequence[Any]]:
+        """The row that covers `due`, which may begin earlier, and the rows behind it."""
+        if due > last:
+            return
+        cursor = self._connection.cursor()
+        try:
+            columns = cursor.execute(OUTBOX["row_covering"], span_of(lane, 0, due)).fetchone()
+            if columns is not None:
+                yield columns
+            yield from cursor.execute(OUTBOX["rows_from"], span_of(lane, due + 1, last))
+        finally:
+            cursor.close()  # an open read would keep the log from being written back
+
+    def _open(self, columns: Sequence[Any]) -> tuple[Row, bytes] | None:
+        try:
+            row = Row.of(columns)
+            payload = self._sealer.open(row.nonce, row.sealed, row)
+            if row.kind is BatchKind.GAP:
+                decode_gap(payload)
+            return row, payload
+        except (Misread, Unsealable, RemoteProtocolError):
+            return None

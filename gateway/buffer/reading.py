@@ -1,0 +1,58 @@
+"""The store's observations as records, for the command line and the crew: a page at a time, so that days need no
+memory."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from gateway.buffer.outbox import Outbox
+from protocols.observation_record import ObservationRecord, records_of
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import decode_block
+
+PAGE_BLOCKS = 32
+
+Read = Callable[..., Awaitable[Any]]
+"""Runs a function with its arguments on the reader's thread."""
+
+
+async def records(
+    outbox: Outbox, read: Read, *, lane: Lane | None, device: str | None, since_us: int | None, limit: int
+) -> AsyncIterator[ObservationRecord]:
+    """Up to `limit` records, lane by lane in the order of their sequence."""
+    left = limit
+    for each in (lane,) if lane is not None else tuple(Lane):
+        after = 0
+        while left > 0:
+            page: list[list[ObservationRecord]]
+            after, page = await read(_page, outbox, each, after, device, since_us)
+            for block in page:
+                for record in block[:left]:
+                    yield record
+                left -= min(left, len(block))
+            if not page:
+                break
+
+
+def _page(
+    outbox: Outbox, lane: Lane, after: int, device: str | None, since_us: int | None
+) -> tuple[int, list[list[ObservationRecord]]]:
+    blocks = outbox.blocks(lane, after=after, since_us=since_us, limit=PAGE_BLOCKS)
+    page = []
+    for row, payload in blocks:
+        after = row.through
+        found = records_of(
+            decode_block(payload),
+            gateway=outbox.about.gateway,
+            epoch=outbox.about.epoch,
+            lane=lane,
+            sequence=row.sequence,
+        )
+        page.append(
+            [
+                record
+                for record in found
+                if (device is None or record.device.system_id == device)
+                and (since_us is None or record.received_at_us >= since_us)
+            ]
+        )
+    return after, page

@@ -1,0 +1,55 @@
+"""Eight megabytes held back on the disk, given to the store when the disk is full.
+
+A full disk must not silence the gateway: events, ePCR and the records of what was lost still go in. The space is a file
+beside the store, allocated (not merely extended: a sparse file holds nothing back). Taking it away is one unlink.
+It comes back by itself once the disk has room for it and as much again, so that the state does not flutter at the edge.
+"""
+
+import os
+from pathlib import Path
+
+
+class Reserve:
+    """The file `<store>.reserve`. `held` is whether it lies there in full."""
+
+    def __init__(self, store: Path, size_bytes: int) -> None:
+        self._path = store.with_name(store.name + ".reserve")
+        self._size_bytes = size_bytes
+        self.held = False
+
+    def hold(self) -> bool:
+        """Have the reserve in place; False when the disk has no room for it."""
+        if self.held:
+            return True
+        try:
+            if self._path.stat().st_blocks * 512 >= self._size_bytes:
+                self.held = True
+                return True
+        except OSError:
+            pass  # not there yet: the usual case after a full disk
+        if not self._room():
+            return False
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, self._size_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            self.release()
+            return False
+        self.held = True
+        return True
+
+    def release(self) -> None:
+        """Give the space to whoever writes next."""
+        self.held = False
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError:
+            # A file system that is full to its last block can refuse even this; cutting the file needs no new block.
+            os.truncate(self._path, 0)
+
+    def _room(self) -> bool:
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize >= 2 * self._size_bytes

@@ -1,0 +1,144 @@
+"""What goes when time or the disk budget is up, in small steps that no commit waits long for.
+
+By time only what the cloud has answered for goes. By budget: what it has answered for, of any lane; then waveforms,
+oldest first; then old numerics; never an event or an ePCR that has not arrived. What has not arrived leaves a gap
+record that is sent in its place; what has arrived leaves one too, behind the cloud's mark, so that it costs nothing
+on the link and is at hand when a restored cloud asks.
+
+Thinning waveforms before dropping them (D2's «decimated waveform») is not done here: a batch's octets are signed into
+the chain, so a thinner one must be a new batch at the end of its lane and a gap in the old place; that needs a
+channel that says it was thinned, in every reader, before it may exist in any writer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.buffer.damage import heal, readable
+from gateway.buffer.gaps import gap_row_before, keep_few, may_merge, merged, stand_in
+from gateway.buffer.rows import SEQUENCE_MASK, Misread, Row, span_of
+from gateway.buffer.statements import OUTBOX, RETENTION
+from gateway.buffer.store import Store
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.gaps import Gap, GapReason
+from protocols.uplink.lanes import Lane
+
+log = structlog.get_logger()
+
+STEP_ROWS = 64
+STEP_BYTES = 2 << 20
+"""One step frees at most so much: some milliseconds, after which waiting commits go first."""
+
+ACKED_ORDER = (Lane.WAVEFORM, Lane.NUMERIC, Lane.EPCR, Lane.EVENT)
+LOSS_ORDER = (Lane.WAVEFORM, Lane.NUMERIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Pages of the database file. `used` excludes those that wait for reuse."""
+
+    pages: int
+    used: int
+    page_bytes: int
+
+    @property
+    def used_bytes(self) -> int:
+        return self.used * self.page_bytes
+
+
+def usage(store: Store) -> Usage:
+    """How much of the disk the store takes now, its log aside."""
+    pages, free, page_bytes = (
+        int(store.connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return Usage(pages, pages - free, page_bytes)
+
+
+def retain(store: Store) -> bool:
+    """One bounded step; True when another is due."""
+    over = store.time.now_us() - int(store.settings.retention_s * 1_000_000)
+    for lane in ACKED_ORDER:
+        if _drop(store, lane, through=store.heads[lane].acked, kept_before_us=over, why=GapReason.RETENTION):
+            return True
+    if usage(store).used_bytes > store.settings.disk_budget_bytes:
+        return free(store, LOSS_ORDER)
+    return any(keep_few(store, lane) for lane in Lane)
+
+
+def free(store: Store, losses: tuple[Lane, ...]) -> bool:
+    """Drop the next thing in D2's order; False when only what must stay is left."""
+    if any(_drop(store, lane, through=store.heads[lane].acked, why=GapReason.RETENTION) for lane in ACKED_ORDER):
+        return True
+    return any(_drop(store, lane, through=SEQUENCE_MASK, why=GapReason.DISK_BUDGET) for lane in losses)
+
+
+def _drop(store: Store, lane: Lane, *, through: int, why: GapReason, kept_before_us: int | None = None) -> bool:
+    """Drop the oldest batches of a lane up to a sequence; False when there is none to drop."""
+    head = store.heads[lane]
+    if not head.first or head.first > through:
+        return False
+    columns = store.connection.execute(
+        RETENTION["oldest_rows"], (*span_of(lane, head.first, through), STEP_ROWS)
+    ).fetchall()
+    try:
+        rows = list(_leading(head.first, head.bytes_dropped, columns, kept_before_us))
+    except Misread:
+        heal(store, lane, head.first)
+        return True
+    if not rows:
+        return False
+    before = gap_row_before(store, lane, head.first)
+    gap = Gap(
+        from_sequence=rows[0].sequence,
+        through_sequence=rows[-1].sequence,
+        why=why,
+        batches=len(rows),
+        observations=sum(row.count for row in rows if row.kind is BatchKind.OBSERVATIONS),
+        first_us=min(row.created_at_us for row in rows),
+        last_us=max(row.created_at_us for row in rows),
+        chain_before=before.gap.chain_after if before else rows[0].previous_hash,
+        chain_after=_hash_behind(store, rows[-1]),
+    )
+    if before is not None and may_merge(before.gap, gap, int(store.settings.gap_span_s * 1_000_000)):
+        gap = merged(before.gap, gap)
+    with store.transaction():
+        stand_in(store, gap, rows[-1])
+    store.refresh_first(head)
+    if why is not GapReason.RETENTION:
+        log.warning("buffer.batches_dropped", lane=lane.value, batches=len(rows), why=why.value)
+    return True
+
+
+def _hash_behind(store: Store, row: Row) -> bytes:
+    """The chain hash of a row that goes. Its own column lies outside the seal, so it must agree with the row behind it;
+    when it does not, the row behind it is asked whether it opens."""
+    head = store.heads[row.lane]
+    if row.through == head.last:
+        return head.tip
+    columns = store.connection.execute(OUTBOX["rows_from"], span_of(row.lane, row.through + 1)).fetchone()
+    if columns is not None and columns[9] != row.row_hash and readable(store, columns):
+        behind: bytes = columns[9]
+        return behind
+    return row.row_hash
+
+
+def _leading(
+    first: int, bytes_before: int, columns: list[tuple[object, ...]], kept_before_us: int | None
+) -> Iterator[Row]:
+    """The rows that may go together: in sequence, not gaps themselves, old enough, few enough."""
+    for number, found in enumerate(columns):
+        try:
+            row = Row.of(found)
+        except Misread:
+            if number == 0:
+                raise
+            return
+        if row.sequence != first + number or row.kind is BatchKind.GAP:
+            return
+        if kept_before_us is not None and row.kept_us >= kept_before_us:
+            return
+        if number and row.bytes_total - bytes_before > STEP_BYTES:
+            return
+        yield row

@@ -1,0 +1,140 @@
+"""One row of the outbox as a value, and the numbers by which the file names lanes and kinds.
+
+A row is a batch, or a gap record that stands in for a run of them. The numbers are the file's form: they never change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.buffer.database import StoreRow
+from protocols.provenance.hash_chain import HASH_BYTES
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.lanes import Lane
+
+LANE_NUMBERS = {Lane.EVENT: 0, Lane.EPCR: 1, Lane.NUMERIC: 2, Lane.WAVEFORM: 3}
+KIND_NUMBERS = {BatchKind.OBSERVATIONS: 1, BatchKind.EVENT: 2, BatchKind.EPCR: 3, BatchKind.GAP: 4}
+LANES = {number: lane for lane, number in LANE_NUMBERS.items()}
+KINDS = {number: kind for kind, number in KIND_NUMBERS.items()}
+
+SEQUENCE_BITS = 56
+"""A thousand batches a second for two million years."""
+
+SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
+
+
+class Misread(Exception):
+    """A row holds what no row can hold: the file was changed under us."""
+
+
+def position_of(lane: Lane, sequence: int) -> int:
+    """Where a batch lies in the one table."""
+    return LANE_NUMBERS[lane] << SEQUENCE_BITS | sequence
+
+
+def span_of(lane: Lane, first: int, last: int = SEQUENCE_MASK) -> tuple[int, int]:
+    """The positions of the sequences `first`…`last` of a lane, for BETWEEN; empty when last < first."""
+    return position_of(lane, first), position_of(lane, min(max(last, 0), SEQUENCE_MASK))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """See schema.sql for each field. `nonce` and `sealed` are empty while the row is being built, or was read
+    without."""
+
+    lane: Lane
+    sequence: int
+    through: int
+    kind: BatchKind
+    count: int
+    created_at_us: int
+    kept_us: int
+    observations_total: int
+    bytes_total: int
+    boot_id: str
+    previous_hash: bytes
+    row_hash: bytes
+    nonce: bytes = b""
+    sealed: bytes = b""
+
+    @property
+    def lane_number(self) -> int:
+        return LANE_NUMBERS[self.lane]
+
+    @property
+    def kind_number(self) -> int:
+        return KIND_NUMBERS[self.kind]
+
+    @property
+    def position(self) -> int:
+        return position_of(self.lane, self.sequence)
+
+    def columns(self, nonce: bytes, sealed: bytes) -> tuple[object, ...]:
+        """In the order of `insert_batch`."""
+        return (
+            self.position,
+            self.through,
+            self.kind_number,
+            self.count,
+            self.created_at_us,
+            self.kept_us,
+            self.observations_total,
+            self.bytes_total,
+            self.boot_id,
+            self.previous_hash,
+            self.row_hash,
+            nonce,
+            sealed,
+        )
+
+    @classmethod
+    def of(cls, columns: Sequence[Any]) -> "Row":
+        """A row as read, with its payload or without; Misread when a column holds what it cannot."""
+        position, through, kind, count, created_at_us, kept_us, observations, octets, boot_id, before, after = columns[
+            :11
+        ]
+        nonce, sealed = columns[11:13] if len(columns) == 13 else (b"", b"")
+        numbers = (position, through, kind, count, created_at_us, kept_us, observations, octets)
+        blobs = (before, after, nonce, sealed)
+        if (
+            not all(isinstance(number, int) for number in numbers)
+            or not all(isinstance(blob, bytes) for blob in blobs)
+            or not isinstance(boot_id, str)
+            or len(before) != HASH_BYTES
+            or kind not in KINDS
+            or position >> SEQUENCE_BITS not in LANES
+        ):
+            raise Misread
+        return cls(
+            lane=LANES[position >> SEQUENCE_BITS],
+            sequence=position & SEQUENCE_MASK,
+            through=through,
+            kind=KINDS[kind],
+            count=count,
+            created_at_us=created_at_us,
+            kept_us=kept_us,
+            observations_total=observations,
+            bytes_total=octets,
+            boot_id=boot_id,
+            previous_hash=before,
+            row_hash=after,
+            nonce=nonce,
+            sealed=sealed,
+        )
+
+
+def batch_of(row: Row, payload: bytes, about: StoreRow) -> Batch:
+    """The batch that a row is, with its payload opened. A gap record holds no observations, however many it tells
+    of."""
+    return Batch(
+        gateway=about.gateway,
+        epoch=about.epoch,
+        lane=row.lane,
+        sequence=row.sequence,
+        kind=row.kind,
+        count=0 if row.kind is BatchKind.GAP else row.count,
+        created_at_us=row.created_at_us,
+        boot_id=row.boot_id,
+        previous_hash=row.previous_hash,
+        payload=payload,
+    )

@@ -1,0 +1,72 @@
+-- The gateway's store, version 1. `migrations.py` says how older files become this; a test proves that both are the same.
+
+-- One row. What this store is: whose, since when, and whether the key at hand is its key.
+CREATE TABLE store (
+    one           INTEGER PRIMARY KEY CHECK (one = 1),
+    gateway       TEXT    NOT NULL,
+    epoch         TEXT    NOT NULL,
+    created_at_us INTEGER NOT NULL,
+    key_check     BLOB    NOT NULL
+) STRICT;
+
+-- The outbox, which is also the memory: one row for each batch, or for each run of batches that a gap record stands in for.
+-- `position` is lane × 2⁵⁶ + sequence: one B-tree without a second index, each lane contiguous in it and appended at its end.
+-- The chain: each row's previous_hash is the row_hash of the row before it in its lane.
+-- The totals count from the lane's beginning up to and with this row, so that a backlog is a difference and no scan.
+CREATE TABLE batches (
+    position           INTEGER PRIMARY KEY,
+    through            INTEGER NOT NULL,   -- last sequence that this row covers; its own for a batch
+    kind               INTEGER NOT NULL,   -- 1 observations, 2 event, 3 epcr, 4 gap
+    count              INTEGER NOT NULL,   -- observations (or events) inside; of a gap: lost
+    created_at_us      INTEGER NOT NULL,   -- wall clock at commit, as the gateway believed
+    kept_us            INTEGER NOT NULL,   -- the store's own running time at commit (clock.py); retention counts by it
+    observations_total INTEGER NOT NULL,
+    bytes_total        INTEGER NOT NULL,
+    boot_id            TEXT    NOT NULL,
+    previous_hash      BLOB    NOT NULL,
+    row_hash           BLOB    NOT NULL,
+    nonce              BLOB    NOT NULL,
+    sealed             BLOB    NOT NULL    -- last, so that reading the columns before it touches no overflow page
+) STRICT;
+
+-- The few gap records among the many batches. A partial index: ordinary batches cost it nothing.
+CREATE INDEX gaps_by_position ON batches (position) WHERE kind = 4;
+
+-- How far the cloud has answered for each lane without a hole.
+CREATE TABLE lanes (
+    lane  INTEGER PRIMARY KEY,
+    acked INTEGER NOT NULL
+) STRICT;
+
+-- Blocks that could not be opened, as they were found, for whoever investigates.
+CREATE TABLE quarantine (
+    id       INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL,
+    found_us INTEGER NOT NULL,
+    reason   TEXT    NOT NULL,
+    nonce    BLOB,
+    sealed   BLOB
+) STRICT;
+
+-- Every device that ever associated.
+CREATE TABLE devices (
+    system_id     TEXT    PRIMARY KEY,
+    model         TEXT    NOT NULL,
+    first_seen_us INTEGER NOT NULL,
+    last_seen_us  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Extended configurations, so that a device known from before need not send its own again (20601 §8.7).
+CREATE TABLE configurations (
+    system_id TEXT    NOT NULL,
+    config_id INTEGER NOT NULL,
+    octets    BLOB    NOT NULL,
+    kept_us   INTEGER NOT NULL,
+    PRIMARY KEY (system_id, config_id)
+) STRICT, WITHOUT ROWID;
+
+-- Small facts that outlive the process, such as the last wall time that was known to be right.
+CREATE TABLE state (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

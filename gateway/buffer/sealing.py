@@ -1,0 +1,129 @@
+"""Payloads at rest: AES-256-GCM under a key of their own for each run, so that a stolen disk shows no patient.
+
+Why not the store key directly with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), which
+a vehicle that commits a hundred blocks a second uses up in 16 months. Why not lane and sequence as nonce: a commit
+that failed may have left its octets on the disk, and the next commit seals other octets under the same sequence; a
+gap record that grows does so by design. So each run of the process draws 16 random octets, derives a key from them
+(HKDF-SHA256, the way XAES-256-GCM does), and counts: a counter in memory never repeats, whatever is rolled back. Both
+lie beside the sealed payload as its 24-octet nonce, so a row explains itself and no key table can be lost.
+
+The row's readable fields are the associated data: a row that is moved, renamed or edited does not open.
+Where the store key comes from is `gateway/security`'s work.
+"""
+
+import os
+import struct
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+RUN_BYTES = 16
+NONCE_BYTES = RUN_BYTES + 8
+SEAL_OVERHEAD_BYTES = 16
+RUNS_CACHED_MAX = 64
+
+_COUNTER = struct.Struct(">Q")
+_INFO = b"argus/v1/buffer/run-key"
+_HEADER = struct.Struct(">BQQBQqqqq")
+
+
+class Unsealable(Exception):
+    """The octets were not sealed by this key for this place, or were changed since."""
+
+
+class Place(Protocol):
+    """The readable fields of a row that the seal covers."""
+
+    @property
+    def lane_number(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def through(self) -> int: ...
+    @property
+    def kind_number(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def created_at_us(self) -> int: ...
+    @property
+    def kept_us(self) -> int: ...
+    @property
+    def observations_total(self) -> int: ...
+    @property
+    def bytes_total(self) -> int: ...
+    @property
+    def boot_id(self) -> str: ...
+    @property
+    def previous_hash(self) -> bytes: ...
+
+
+class Sealer:
+    """Seals and opens what belongs to one store: `gateway` and `epoch` are part of every seal."""
+
+    def __init__(self, key: bytes, *, gateway: str, epoch: str) -> None:
+        assert len(key) == KEY_BYTES
+        self._key = key
+        self._domain = _text(gateway) + _text(epoch)
+        self._run = os.urandom(RUN_BYTES)
+        self._counter = 0
+        self._own = self._cipher(self._run)
+        self._others: dict[bytes, AESGCM] = {}
+
+    def seal(self, payload: bytes, place: Place) -> tuple[bytes, bytes]:
+        """(nonce of 24 octets, sealed payload: 16 octets longer than `payload`). One thread only."""
+        counter = _COUNTER.pack(self._counter)
+        self._counter += 1
+        return self._run + counter, self._own.encrypt(b"\0\0\0\0" + counter, payload, self._associated(place))
+
+    def open(self, nonce: bytes, sealed: bytes, place: Place) -> bytes:
+        """The payload; Unsealable when a single bit of it or of its place has changed."""
+        if len(nonce) != NONCE_BYTES or len(sealed) < SEAL_OVERHEAD_BYTES:
+            raise Unsealable
+        try:
+            cipher = self._cipher_of(nonce[:RUN_BYTES])
+            return cipher.decrypt(b"\0\0\0\0" + nonce[RUN_BYTES:], sealed, self._associated(place))
+        except (InvalidTag, struct.error, UnicodeEncodeError):  # numbers out of range are damage as well
+            raise Unsealable from None
+
+    def _associated(self, place: Place) -> bytes:
+        header = _HEADER.pack(
+            place.lane_number,
+            place.sequence,
+            place.through,
+            place.kind_number,
+            place.count,
+            place.created_at_us,
+            place.kept_us,
+            place.observations_total,
+            place.bytes_total,
+        )
+        return b"".join((self._domain, header, _text(place.boot_id), place.previous_hash))
+
+    def _cipher_of(self, run: bytes) -> AESGCM:
+        if run == self._run:
+            return self._own
+        cipher = self._others.get(run)
+        if cipher is None:
+            if len(self._others) >= RUNS_CACHED_MAX:
+                self._others.pop(next(iter(self._others)), None)
+            cipher = self._others[run] = self._cipher(run)
+        return cipher
+
+    def _cipher(self, run: bytes) -> AESGCM:
+        return AESGCM(HKDF(SHA256(), KEY_BYTES, salt=run, info=_INFO + self._domain).derive(self._key))
+
+
+def _text(text: str) -> bytes:
+    octets = text.encode()
+    return len(octets).to_bytes(2, "big") + octets
+
+
+def key_check(key: bytes, *, gateway: str, epoch: str) -> bytes:
+    """16 octets that tell a wrong store key from a damaged store, and nothing about the key."""
+    info = b"argus/v1/buffer/key-check" + _text(gateway) + _text(epoch)
+    return HKDF(SHA256(), 16, salt=None, info=info).derive(key)

@@ -1,0 +1,25 @@
+"""Named blocks of SQL from the `.sql` files of this folder.
+
+A block begins with a line `-- name --`, then sentences that say what it is for, then one statement. A search for the
+name lands on the statement. Read once, at import; a name that occurs twice is our own mistake.
+"""
+
+import re
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- ([a-z0-9_]+) --$", re.MULTILINE)
+
+
+def _read(file_name: str) -> dict[str, str]:
+    text = files(__package__).joinpath(file_name).read_text(encoding="utf-8")
+    parts = _NAME.split(text)
+    names, bodies = parts[1::2], parts[2::2]
+    assert len(names) == len(set(names)), f"a name occurs twice in {file_name}"
+    # The comments go: SQLite parses a statement each time its cache has forgotten it.
+    return {name: re.sub(r"\s*--[^\n]*", "", body).strip() for name, body in zip(names, bodies, strict=True)}
+
+
+SCHEMA = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+OUTBOX = _read("outbox.sql")
+RETENTION = _read("retention.sql")
+DEVICES = _read("devices.sql")

@@ -1,0 +1,223 @@
+"""The store itself, for one thread: the chain of each lane, and the transaction that a group of appends shares.
+
+What is durable when: the rows of all lanes go into one transaction; SQLite writes them to its log and flushes it
+(`synchronous=FULL`) before COMMIT returns; then the witness line is flushed; only then is anybody told. A crash
+before the flush leaves nothing of the group, one after it leaves all of it; sequences and hashes are taken from the
+head only once the commit stood, so a group that failed leaves no hole. A COMMIT that fails with an I/O error ends the
+work: after a failed flush the kernel may believe that its pages are clean, so trying again could report success for
+what is not there.
+
+Grouping and threads are `writer.py`'s work, retention `retention.py`'s, reading `outbox.py`'s.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.buffer.blocks import Block
+from gateway.buffer.clock import StoreTime
+from gateway.buffer.database import StoreRow
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.lanes import LaneHead, LaneMarks
+from gateway.buffer.reserve import Reserve
+from gateway.buffer.rows import LANE_NUMBERS, SEQUENCE_MASK, Misread, Row, position_of, span_of
+from gateway.buffer.sealing import SEAL_OVERHEAD_BYTES, Sealer
+from gateway.buffer.settings import BufferSettings
+from gateway.buffer.statements import OUTBOX
+from gateway.buffer.witness import Witness
+from gateway.transports.clock import Clock
+from protocols.provenance.hash_chain import genesis
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.events import EventField, GatewayEvent, encode_event
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+
+
+class Store:
+    """All that one connection may change. `heads` and `reserve` are read by the modules that work on the store."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        about: StoreRow,
+        *,
+        path: Path,
+        key: bytes,
+        settings: BufferSettings,
+        clock: Clock,
+        witness: Witness | None,
+    ) -> None:
+        self.connection = connection
+        self.about = about
+        self.settings = settings
+        self.clock = clock
+        self.sealer = Sealer(key, gateway=about.gateway, epoch=about.epoch)
+        self.reserve = Reserve(path, settings.reserve_bytes)
+        self.time = StoreTime(clock, last_kept_us=0, last_wall_us=clock.wall_us())
+        self.state = StoreState.OK
+        self.acks_unwritten: set[Lane] = set()
+        self._witness = witness
+        self.heads = {lane: self._read_head(lane) for lane in Lane}
+
+    def resume(self) -> None:
+        """Once the ends of the lanes are known to be sound (`damage.heal_ends`): go on where the last run stopped."""
+        newest: Row | None = None
+        for lane in Lane:
+            self.heads[lane] = self._read_head(lane)
+            columns = self._end(lane)
+            row = Row.of(columns) if columns else None
+            if row is not None and (newest is None or row.kept_us > newest.kept_us):
+                newest = row
+        if newest is not None:
+            self.time = StoreTime(self.clock, last_kept_us=newest.kept_us, last_wall_us=newest.created_at_us)
+        numbers = {number: lane for lane, number in LANE_NUMBERS.items()}
+        for number, acked in self.connection.execute(OUTBOX["acked_marks"]).fetchall():
+            if number in numbers:
+                self.set_acked(numbers[number], acked)
+        self.acks_unwritten.clear()
+
+    # ---- the heads
+
+    def _end(self, lane: Lane) -> Sequence[Any] | None:
+        columns: Sequence[Any] | None = self.connection.execute(OUTBOX["row_covering"], span_of(lane, 0)).fetchone()
+        return columns
+
+    def _read_head(self, lane: Lane) -> LaneHead:
+        head = LaneHead(lane=lane, tip=genesis(self.about.gateway, self.about.epoch, lane.value))
+        columns = self._end(lane)
+        if columns is None:
+            return head
+        try:
+            row = Row.of(columns)
+        except Misread:
+            head.last = columns[0] & SEQUENCE_MASK
+            return head
+        head.last, head.tip = row.through, row.row_hash
+        head.observations_total, head.bytes_total = row.observations_total, row.bytes_total
+        self.refresh_first(head)
+        return head
+
+    def refresh_first(self, head: LaneHead) -> None:
+        """After rows went: which batch is now the oldest, and what went before it."""
+        first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
+        head.first = first[0] - position_of(head.lane, 0) if first else 0
+        end = head.first - 1 if head.first else head.last
+        gone = self.connection.execute(OUTBOX["bytes_before"], span_of(head.lane, 0, end)).fetchone()
+        head.bytes_dropped = gone[0] if gone else 0
+
+    def marks(self) -> dict[Lane, LaneMarks]:
+        return {lane: head.marks() for lane, head in self.heads.items()}
+
+    def set_acked(self, lane: Lane, through: int) -> None:
+        """Move the cloud's mark in memory; the file learns it with the next transaction."""
+        head = self.heads[lane]
+        head.acked = max(0, min(through, head.last))
+        row = (
+            self.connection.execute(OUTBOX["totals_at"], span_of(lane, 0, head.acked)).fetchone()
+            if head.acked
+            else None
+        )
+        head.acked_observations = row[0] if row else 0
+        self.acks_unwritten.add(lane)
+
+    # ---- transactions
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One durable change. Raises StoreFull when the disk (or the file's ceiling) has no room; nothing stays
+        then."""
+        connection = self.connection
+        try:
+            # IMMEDIATE: the lock is taken at once, so no statement inside can fail for want of it.
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            for lane in self.acks_unwritten:
+                connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self.heads[lane].acked))
+            connection.execute("COMMIT")
+            self.acks_unwritten.clear()
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise StoreFull("the disk has no room left for the store") from None
+            raise
+
+    def commit(self, blocks: Sequence[Block]) -> None:
+        """Put `blocks` at the ends of their lanes and make them durable; StoreFull, and nothing has happened."""
+        if not blocks:
+            return
+        ends: dict[Lane, Row] = {}
+        rows = [self._place(block, ends) for block in blocks]
+        with self.transaction():
+            for row, payload in rows:
+                self.write(row, payload)
+        self.advance(ends)
+
+    def advance(self, ends: dict[Lane, Row]) -> None:
+        """After a commit: the new ends of the lanes, told to the witness before anybody else."""
+        for lane, row in ends.items():
+            head = self.heads[lane]
+            if not head.first and row.kind is not BatchKind.GAP:
+                head.first = head.last + 1
+            if row.kind is BatchKind.GAP and not head.first:
+                head.bytes_dropped = row.bytes_total
+            first = head.last + 1
+            head.last, head.tip = row.through, row.row_hash
+            head.observations_total, head.bytes_total = row.observations_total, row.bytes_total
+            if self._witness is not None:
+                self._witness.note(self.about.epoch, lane, first, row.through)
+        if self._witness is not None:
+            self._witness.flush()
+
+    def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
+        """Seal and write one row, inside a transaction."""
+        self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
+
+    def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
+        """The row that `block` becomes behind what this group already put into its lane."""
+        end: Row | LaneHead = ends.get(block.lane) or self.heads[block.lane]
+        previous, last = (end.row_hash, end.through) if isinstance(end, Row) else (end.tip, end.last)
+        batch = Batch(
+            gateway=self.about.gateway,
+            epoch=self.about.epoch,
+            lane=block.lane,
+            sequence=last + 1,
+            kind=block.kind,
+            count=block.count,
+            created_at_us=self.clock.wall_us(),
+            boot_id=self.clock.boot_id,
+            previous_hash=previous,
+            payload=block.payload,
+        )
+        row = Row(
+            lane=batch.lane,
+            sequence=batch.sequence,
+            through=batch.sequence,
+            kind=batch.kind,
+            count=batch.count,
+            created_at_us=batch.created_at_us,
+            kept_us=self.time.now_us(),
+            observations_total=end.observations_total + (block.count if block.kind is BatchKind.OBSERVATIONS else 0),
+            bytes_total=end.bytes_total + len(block.payload) + SEAL_OVERHEAD_BYTES,
+            boot_id=batch.boot_id,
+            previous_hash=previous,
+            row_hash=batch.hash,
+        )
+        ends[block.lane] = row
+        return row, block.payload
+
+    # ---- what the store itself has to say
+
+    def event(self, name: str, **fields: EventField) -> Block:
+        """An event of the store, for the lane that is never dropped."""
+        now = GatewayEvent(
+            name=name, at_us=self.clock.wall_us(), boot_id=self.clock.boot_id, device=None, fields=fields
+        )
+        return event_block(now)
+
+
+def event_block(event: GatewayEvent) -> Block:
+    """A block of one event."""
+    return Block(Lane.EVENT, BatchKind.EVENT, 1, encode_event(event))

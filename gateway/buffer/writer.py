@@ -1,0 +1,287 @@
+"""The one thread that writes: it takes what waits, makes one commit of it, and says so once.
+
+Group commit without a timer in the way: the first append after a pause is committed at once, and whatever arrives
+during its flush shares the next commit. Only a steady trickle of small appends is held to a pace
+(`commit_interval_s`), because each commit is also a batch that is signed, sent and answered.
+
+One thread, because SQLite has one writer anyway, and because the head of each chain then needs no lock. Between
+commits it does retention and recovery in bounded steps. It ends at the first error after which going on could corrupt
+the record, and tells everyone who waits.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from gateway.buffer import full_disk, losses, retention
+from gateway.buffer.blocks import Block, blocks_of
+from gateway.buffer.errors import BufferClosed, StoreFull
+from gateway.buffer.losses import Loss
+from gateway.buffer.store import Store
+from protocols.uplink.acks import Ack
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations
+from protocols.uplink.status import StoreState
+
+log = structlog.get_logger()
+
+ACK_DELAY_S = 0.5
+"""How long an acknowledgement may wait for a commit to ride on before it gets one of its own. Losing it costs a
+repetition."""
+
+RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
+"""What the reserve is for."""
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """Observations that someone waits to be durable. `held_by_device`: refused, they are not lost."""
+
+    sections: Sequence[DeviceObservations]
+    observations: int
+    held_by_device: bool
+    done: "asyncio.Future[None]"
+
+
+@dataclass(slots=True, eq=False)
+class AppendBlock:
+    """An event, or a change to an ePCR draft."""
+
+    block: Block
+    done: "asyncio.Future[None]"
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """Something else to do on the writer's thread, between two commits."""
+
+    work: Callable[[Store], Any]
+    done: "asyncio.Future[Any]"
+
+
+Item = Append | AppendBlock | Task | Ack
+Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+class Writer:
+    """`settle` is called on the loop with the outcomes of each commit, and once with an error when the thread ends by
+    one."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        settle: Callable[[list[Outcome]], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._store = store
+        self._loop = loop
+        self._settle = settle
+        self._fail = fail
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._carried: Item | None = None
+        self._ending = False
+        self._committed_s = self._tidied_s = time.monotonic()
+        self._tidy_due = False
+        self._thread = threading.Thread(target=self._run, name="argus-buffer-writer", daemon=True)
+        self.marks = store.marks()
+        self.state = store.state
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        """Never blocks; the caller bounds what is waiting."""
+        self._queue.put(item)
+
+    def end(self) -> None:
+        """Ask the thread to commit what waits and end. `join` waits for it."""
+        self._queue.put(None)
+
+    def join(self) -> None:
+        self._thread.join()
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        try:
+            while not self._ending:
+                self._turn()
+            losses.close(self._store, all_of_them=True)
+            self._write_acks()
+        except Exception as error:  # the thread's end: whoever waits must hear of it, whatever it was
+            log.exception("buffer.writer_failed")
+            self._call(self._fail, error)
+
+    def _turn(self) -> None:
+        first = self._first()
+        if isinstance(first, Task):
+            self._do(first)
+        elif first is not None:
+            self._commit(self._group(first))
+        self._tidy()
+
+    def _first(self) -> Append | AppendBlock | Task | None:
+        """The next thing to do; None when nothing came in time, or the end has come."""
+        item, self._carried = self._carried, None
+        while not self._ending:
+            if item is None:
+                try:
+                    item = self._queue.get(timeout=self._patience_s())
+                except queue.Empty:
+                    self._write_acks()
+                    return None
+                if item is None:
+                    self._ending = True
+                    return None
+            if not isinstance(item, Ack):
+                return item
+            self._acknowledge(item)
+            item = None
+        return item if not isinstance(item, Ack) else None
+
+    def _patience_s(self) -> float:
+        if self._tidy_due:
+            return 0.0
+        return ACK_DELAY_S if self._store.acks_unwritten else self._store.settings.tidy_interval_s
+
+    def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
+        """`first` and what may share its commit."""
+        settings = self._store.settings
+        group = [first]
+        observations = _size(first)
+        due_s = self._committed_s + settings.commit_interval_s
+        while observations < settings.group_observations_max:
+            wait_s = due_s - time.monotonic() if observations < settings.group_observations_min else 0.0
+            try:
+                item = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                self._ending = True
+                break
+            if isinstance(item, Ack):
+                self._acknowledge(item)
+            elif isinstance(item, Task):
+                self._carried = item
+                break
+            else:
+                group.append(item)
+                observations += _size(item)
+        return group
+
+    def _commit(self, group: list[Append | AppendBlock]) -> None:
+        self._committed_s = time.monotonic()
+        store = self._store
+        appends = [item for item in group if isinstance(item, Append)]
+        events = [item.block for item in group if isinstance(item, AppendBlock)]
+        blocks = blocks_of([section for item in appends for section in item.sections], store.settings)
+        if store.state is StoreState.OK:
+            try:
+                store.commit(events + blocks)
+                self._tell([(item.done, None, None) for item in group])
+                return
+            except StoreFull:
+                full_disk.enter(store)
+        self._commit_on_reserve(group, appends, events)
+
+    def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
+        """Events, ePCR and alarms go in, other observations do not; those that nobody holds are counted."""
+        store = self._store
+        live = [section for item in appends if not item.held_by_device for section in item.sections]
+        alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
+        lost = [loss for loss in losses.losses_of(live) if loss.lane not in RESERVED_LANES]
+        stored: BaseException | None = None
+        try:
+            store.commit(events + alarms)
+            losses.record(store, lost)
+        except StoreFull as error:
+            stored = error
+            log.error("buffer.reserve_exhausted", events=len(events), observations=_sum(lost))
+        refused = StoreFull("only the reserve is left, which is for events, ePCR and gap records")
+        outcomes: list[Outcome] = []
+        for item in group:
+            whole = isinstance(item, AppendBlock) or (not item.held_by_device and _is_reserved(item))
+            outcomes.append((item.done, None, stored if whole else refused))
+        self._tidy_due = True
+        self._tell(outcomes)
+
+    def _do(self, task: Task) -> None:
+        try:
+            outcome: Outcome = (task.done, task.work(self._store), None)
+        except (sqlite3.DatabaseError, OSError):
+            self._tell([(task.done, None, BufferClosed("the store failed"))])
+            raise
+        except Exception as error:  # the caller's own: it is raised where the task was asked for
+            outcome = (task.done, None, error)
+        self._tell([outcome])
+
+    def _acknowledge(self, ack: Ack) -> None:
+        head = self._store.heads[ack.lane]
+        if ack.through_sequence > head.acked:
+            self._store.set_acked(ack.lane, ack.through_sequence)
+            self.marks = self._store.marks()
+
+    def _write_acks(self) -> None:
+        if self._store.acks_unwritten:
+            try:
+                with self._store.transaction():
+                    pass  # a transaction always takes the marks along
+            except StoreFull:
+                self._store.acks_unwritten.clear()  # the cloud will say it again; nothing is lost by not writing it
+
+    def _tidy(self) -> None:
+        """One step of what is due: a step is some milliseconds, and waiting appends go between two steps."""
+        store = self._store
+        now_s = time.monotonic()
+        if not self._tidy_due and now_s - self._tidied_s < store.settings.tidy_interval_s:
+            return
+        self._tidied_s = now_s
+        self._tidy_due = tidy_step(store)
+        if (self.marks, self.state) != (marks := store.marks(), store.state):
+            self.marks, self.state = marks, store.state
+            self._tell([])
+
+    def _tell(self, outcomes: list[Outcome]) -> None:
+        self.marks = self._store.marks()
+        self.state = self._store.state
+        self._call(self._settle, outcomes)
+
+    def _call(self, function: Callable[[Any], None], argument: object) -> None:
+        # The loop may be closed: nobody waits any more then, and what was committed is committed.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, argument)
+
+
+def tidy_step(store: Store) -> bool:
+    """One bounded step of retention or of recovery from a full disk; True when another is due."""
+    try:
+        losses.close(store, all_of_them=False)
+        if store.state is StoreState.RESERVE:
+            return full_disk.recover(store)
+        return retention.retain(store)
+    except StoreFull:
+        if store.state is StoreState.OK:
+            full_disk.enter(store)
+        return False
+
+
+def _size(item: Append | AppendBlock) -> int:
+    return item.observations if isinstance(item, Append) else 1
+
+
+def _is_reserved(item: Append) -> bool:
+    return all(loss.lane in RESERVED_LANES for loss in losses.losses_of(item.sections))
+
+
+def _sum(lost: list[Loss]) -> int:
+    return sum(loss.observations for loss in lost)

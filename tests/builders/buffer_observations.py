@@ -1,0 +1,68 @@
+"""What devices say, in the amounts that tests of the buffer need. Devices and values are obviously invented."""
+
+from array import array
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat
+from protocols.uplink.events import GatewayEvent
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+OXIMETER = DeviceRef("00000000000000aa", "Invented Oximeter")
+BOOT = "boot-1"
+WALL_OFFSET_US = 1_699_999_000_000_000
+
+SATURATION = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
+PULSE_RATE = Channel(handle=10, type=Code(2, 18458), unit=Code(4, 2720))
+PLETH = Channel(
+    handle=20,
+    type=Code(2, 19380),
+    array=SampleArray(format=SampleFormat.I16, period_s=0.01, slope=0.5, offset=0.0),
+)
+ALARM = Channel(handle=30, type=Code(3, 196))
+
+
+def numerics(count: int = 2, *, first: float = 0.0, at_s: float = 1000.0) -> list[Observation]:
+    """Saturation and pulse rate in turn; the values count up from `first`, so that each can be told from all others."""
+    return [
+        Observation((SATURATION, PULSE_RATE)[n % 2], first + n, None, 0, None, at_s + n / 1000) for n in range(count)
+    ]
+
+
+def timed_numerics(count: int, *, at_s: float = 1000.0) -> list[Observation]:
+    """The same with an absolute device time each, as a 20601 oximeter sends them."""
+    time = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2025010203040506"))
+    return [
+        Observation((SATURATION, PULSE_RATE)[n % 2], 90.0 + n % 10, None, 0, time, at_s + n / 1000)
+        for n in range(count)
+    ]
+
+
+def waveform(count: int = 1, *, samples: int = 100, at_s: float = 1000.0) -> list[Observation]:
+    """Arrays of a plethysmogram that does not compress to nothing."""
+    octets = array("h", [n * 7919 % 4001 for n in range(samples)]).tobytes()
+    return [Observation(PLETH, None, octets, 0, None, at_s + n * samples / 100) for n in range(count)]
+
+
+def alarm(at_s: float = 1000.0) -> list[Observation]:
+    """An alarm, which takes the event lane."""
+    return [Observation(ALARM, Code(3, 196), None, 0, None, at_s)]
+
+
+def section(observations: list[Observation], *, device: DeviceRef = OXIMETER) -> DeviceObservations:
+    """`observations` of one device, live, with a gateway that knows the time."""
+    return DeviceObservations(
+        device=device,
+        boot_id=BOOT,
+        wall_offset_us=WALL_OFFSET_US,
+        wall_synchronised=True,
+        device_offset_us=None,
+        uncertainty_us=1000,
+        stored=False,
+        observations=observations,
+    )
+
+
+def connected(device: str = OXIMETER.system_id) -> GatewayEvent:
+    """A device came."""
+    return GatewayEvent(name="device.connected", at_us=1_700_000_000_000_000, boot_id=BOOT, device=device, fields={})

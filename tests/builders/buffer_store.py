@@ -1,0 +1,60 @@
+"""A store in a temporary directory, opened the way the gateway opens it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.buffer import Buffer, BufferSettings, create_store
+from gateway.transports.clock import Clock
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.gaps import decode_gap
+from protocols.uplink.lanes import Lane
+from tests.harness.moved_clock import MovedClock
+
+GATEWAY = "gw-test"
+KEY = bytes(range(32))
+OTHER_KEY = bytes(32)
+
+QUICK = BufferSettings(commit_interval_s=0.0, reserve_bytes=1 << 20)
+"""Every append its own commit unless appends wait together; a small reserve, so that small disks do."""
+
+
+def new_store(folder: Path, name: str = "buffer.db") -> Path:
+    """A fresh store's path."""
+    path = folder / name
+    create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
+    return path
+
+
+@asynccontextmanager
+async def opened(
+    path: Path, *, settings: BufferSettings = QUICK, clock: Clock | None = None, witness: Path | None = None
+) -> AsyncIterator[Buffer]:
+    """The store at `path`, closed afterwards."""
+    buffer = await Buffer.open(
+        path, gateway=GATEWAY, key=KEY, settings=settings, clock=clock or MovedClock(), witness=witness
+    )
+    try:
+        yield buffer
+    finally:
+        await buffer.close()
+
+
+async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batch]:
+    """Every batch above `after`, asked for in small helpings as the uplink does."""
+    found: list[Batch] = []
+    while helping := await buffer.next_batches(lane, after=after, limit_batches=7, limit_bytes=1 << 20):
+        found += helping
+        after = through(helping[-1])
+    return found
+
+
+def through(batch: Batch) -> int:
+    """The last sequence that a batch, or a gap batch, covers."""
+    return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence
+
+
+def answered(buffer: Buffer, lane: Lane, sequence: int) -> Ack:
+    """The cloud's acknowledgement up to `sequence`."""
+    return Ack(epoch=buffer.epoch, lane=lane, through_sequence=sequence)
