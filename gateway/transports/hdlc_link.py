@@ -2,6 +2,10 @@
 
 Each APDU is a frame of its own, so that a damaged frame costs one APDU and the stream behind it stays readable. To the
 association it is a link like any other: framing, check sequence and counting stay below.
+
+A frame whose APDU headers do not add up is dropped too. Sixteen bits let some noise through, and one pattern always:
+four octets 0xFF, which an idle line or a break may show, are a good frame by their check sequence. Handed on, they
+would abort the association.
 """
 
 from collections import deque
@@ -17,12 +21,13 @@ _APDU_HEADER_BYTES = 4
 
 
 class HdlcLink:
-    """A `Link` over another one. `errors` counts the frames that were dropped."""
+    """A `Link` over another one."""
 
     def __init__(self, link: Link, *, limit_bytes: int = RECEIVE_BYTES_MAX) -> None:
         self._link = link
         self._unframer = Unframer(min(limit_bytes, RECEIVE_BYTES_MAX))
         self._payloads: deque[bytes] = deque()
+        self._no_apdu = 0
 
     @property
     def name(self) -> str:
@@ -30,17 +35,27 @@ class HdlcLink:
 
     @property
     def errors(self) -> FrameErrors:
+        """Frames dropped because the line damaged them."""
         return self._unframer.errors
+
+    @property
+    def frames_dropped(self) -> int:
+        """All frames dropped, those included that held no whole APDU."""
+        return self.errors.total + self._no_apdu
 
     async def receive(self) -> bytes:
         while not self._payloads:
             data = await self._link.receive()
             if not data:
                 return b""
-            dropped_before = self.errors.total
-            self._payloads.extend(self._unframer.feed(data))
-            if self.errors.total > dropped_before:
-                log.warning("hdlc.frames_dropped", link=self.name, dropped=self.errors.total - dropped_before)
+            dropped_before = self.frames_dropped
+            for payload in self._unframer.feed(data):
+                if _whole(apdus(payload)[-1]):
+                    self._payloads.append(payload)
+                else:
+                    self._no_apdu += 1
+            if self.frames_dropped > dropped_before:
+                log.warning("hdlc.frames_dropped", link=self.name, dropped=self.frames_dropped - dropped_before)
         taken = [self._payloads.popleft()]
         bytes_taken = len(taken[0])
         while self._payloads and bytes_taken + len(self._payloads[0]) <= RECEIVE_BYTES_MAX:
@@ -61,8 +76,13 @@ def apdus(data: bytes) -> list[bytes]:
     What does not add up stays one piece at the end: a simulated agent that sends nonsense sends it framed.
     """
     pieces = []
-    while data:
-        end = _APDU_HEADER_BYTES + int.from_bytes(data[2:4], "big")
-        pieces.append(data[:end])
-        data = data[end:]
+    start = 0
+    while start < len(data):
+        end = start + _APDU_HEADER_BYTES + int.from_bytes(data[start + 2 : start + 4], "big")
+        pieces.append(data[start:end])
+        start = end
     return pieces
+
+
+def _whole(piece: bytes) -> bool:
+    return len(piece) >= _APDU_HEADER_BYTES and len(piece) == _APDU_HEADER_BYTES + int.from_bytes(piece[2:4], "big")

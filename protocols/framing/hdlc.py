@@ -9,6 +9,9 @@ costs the frame it hits and no other. An escape before a flag (0x7D 0x7E) is the
 The FCS is computed at C speed: `binascii.crc_hqx` is the same polynomial with the bits of octets and remainder the
 other way round, so the octets are mirrored by `translate` first and the remainder afterwards.
 
+Like every CRC of 16 bits it lets one random frame in 65536 pass, and 0xFF 0xFF 0xFF 0xFF always: the receiver must
+still look at what it gets.
+
 Does not know what a payload is. `gateway.transports.hdlc_link` puts one APDU into each frame.
 """
 

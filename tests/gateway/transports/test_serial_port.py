@@ -12,6 +12,7 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.hdlc_link import HdlcLink, apdus
 from gateway.transports.link import RECEIVE_BYTES_MAX, Link
 from gateway.transports.serial_port import LAST_PAUSE_S, STEADY_S, Framing, SerialPort
+from protocols.framing.hdlc import FLAG, frame
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 from tests.harness.pty_pair import PtyPair, pty_pair
@@ -193,6 +194,17 @@ async def test_noise_on_a_framed_line_costs_only_the_apdus_it_hits():
         assert set(received) <= set(sent), "and none that nobody sent"
         await gateway.close()
         await device.close()
+
+
+async def test_noise_that_passes_the_check_sequence_but_is_no_apdu_reaches_no_association(cable):
+    gateway = await SerialPort(cable.left, 9600, "hdlc").accept()
+    device = await SerialPort(cable.right, 9600, "raw").accept()
+    assert isinstance(gateway, HdlcLink)
+    await device.send(FLAG + b"\xff\xff\xff\xff" + frame(b"\xe7\x00\x00\x09short") + frame(apdu(1) + apdu(2)))
+    assert await gateway.receive() == apdu(1) + apdu(2)
+    assert (gateway.frames_dropped, gateway.errors.total) == (2, 0)
+    await gateway.close()
+    await device.close()
 
 
 async def test_both_ends_of_one_pseudo_terminal_are_links_for_a_simulator_that_makes_its_own_port():
