@@ -14,6 +14,9 @@ from sqlalchemy import Executable, Row, Table
 
 from cloud.db.prepared import DialectName, Prepared, Values
 
+AnyRow = Row[*tuple[Any, ...]]
+"""A row of any width; its columns are also attributes."""
+
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
@@ -21,16 +24,16 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 class Rows:
     """What a statement gave back. `rowcount` is the number of rows it changed, -1 where the driver does not say."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[AnyRow]
     rowcount: int
 
-    def __iter__(self) -> Iterator[Row[Any]]:
+    def __iter__(self) -> Iterator[AnyRow]:
         return iter(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def first(self) -> Row[Any] | None:
+    def first(self) -> AnyRow | None:
         """The first row, None when there is none."""
         return self.rows[0] if self.rows else None
 

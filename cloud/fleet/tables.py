@@ -13,12 +13,10 @@ gateways = Table(
     Column("vehicle_id", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # Ed25519, 32 octets
     Column("registered_at_us", BigInteger, nullable=False),
-    # The store in the vehicle that is now in use; null until the first batch arrives.
-    Column("epoch", Text),
-    Column("epoch_since_us", BigInteger),
     # What its retained status said last; null until then. `online` is false by the will when the link broke.
     Column("online", Boolean),
-    Column("status_at_us", BigInteger),
+    Column("status_at_us", BigInteger),  # when the cloud heard it
+    Column("epoch", Text),  # as it says; the epochs that were proved by signed batches are ingest's
     Column("software", Text),
     Column("store_state", Text),
     Column("boot_id", Text),

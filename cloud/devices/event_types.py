@@ -1,0 +1,3 @@
+"""The events that tell of devices."""
+
+DEVICE_ENROLLED = "device.enrolled"

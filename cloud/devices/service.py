@@ -1,0 +1,162 @@
+"""Enrol devices, and look at them.
+
+A device may be known before anybody enrols it, since vehicles report what they see (D16). Enrolling it then attaches
+what was already measured: the row that was seen becomes the enrolled one, or, where the serial number was enrolled
+before its system id was known, is merged into it. No observation is rewritten.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cloud.clock import Clock
+from cloud.db import ConstraintViolated, Database, Transaction
+from cloud.devices.errors import DeviceClassUnknown, DeviceTextMalformed, SystemIdTaken
+from cloud.devices.event_types import DEVICE_ENROLLED
+from cloud.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
+from cloud.devices.store import Devices
+from cloud.events import Outbox
+from cloud.ids import Ids
+from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, VehicleUnknown, Viewer
+
+TEXT_LENGTH_MAX = 128
+# A vehicle may report the device in the very moment in which it is enrolled; whoever comes second looks again.
+TRIES = 3
+
+
+class Enrolment:
+    """The use cases about devices."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._devices = Devices(ids)
+        self._outbox = Outbox(ids)
+        self._tenancy = TenancyStore()
+
+    async def enrol(
+        self,
+        viewer: Viewer,
+        *,
+        organization_id: str,
+        serial_number: str,
+        device_class: str,
+        manufacturer: str,
+        system_id: str | None = None,
+        vehicle_id: str | None = None,
+    ) -> Enrolled:
+        """Enrol or re-enrol; the same serial number in the same organisation is the same device (A-104).
+
+        Raises `OrganizationUnknown`, `VehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`, `DeviceTextMalformed`.
+        """
+        wanted = Device(
+            tenant_id=viewer.tenant_id,
+            id=self._ids.new("dev"),
+            organization_id=organization_id,
+            vehicle_id=vehicle_id,
+            gateway_id=None,
+            system_id=None if system_id is None else checked_text(system_id),
+            serial_number=checked_text(serial_number),
+            device_class=_device_class(device_class),
+            manufacturer=checked_text(manufacturer),
+            model="",
+            status=DeviceStatus.ACTIVE,
+            merged_into=None,
+            secrecy_level=SecrecyLevel.STANDARD,
+            created_at_us=self._clock.now_us(),
+            enrolled_at_us=self._clock.now_us(),
+            last_seen_us=None,
+        )
+        for _ in range(TRIES - 1):
+            try:
+                return await self._enrol_once(viewer, wanted)
+            except ConstraintViolated:
+                continue
+        return await self._enrol_once(viewer, wanted)
+
+    async def _enrol_once(self, viewer: Viewer, wanted: Device) -> Enrolled:
+        async with self._database.transaction() as tx:
+            if await self._tenancy.find_organization(tx, viewer, wanted.organization_id) is None:
+                raise OrganizationUnknown
+            if wanted.vehicle_id is not None:
+                vehicle = await self._tenancy.find_vehicle(tx, viewer, wanted.vehicle_id)
+                if vehicle is None or vehicle.organization_id != wanted.organization_id:
+                    raise VehicleUnknown
+            outcome = await self._decide(tx, viewer, wanted)
+            await self._outbox.emit(
+                tx,
+                DEVICE_ENROLLED,
+                tenant=wanted.tenant_id,
+                organization=wanted.organization_id,
+                key=outcome.device.id,
+                payload={"device_id": outcome.device.id, "created": outcome.created, "absorbed": outcome.absorbed},
+                at_us=self._clock.now_us(),
+            )
+        return outcome
+
+    async def _decide(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
+        assert wanted.serial_number is not None
+        enrolled = await self._devices.by_serial_number(tx, viewer, wanted.organization_id, wanted.serial_number)
+        seen = None
+        if wanted.system_id is not None:
+            seen = await self._devices.by_system_id(tx, viewer, wanted.organization_id, wanted.system_id)
+        if seen is not None and seen.status is not DeviceStatus.UNENROLLED and seen != enrolled:
+            raise SystemIdTaken
+        if enrolled is None and seen is None:
+            await self._devices.add(tx, wanted)
+            return Enrolled(wanted, created=True)
+        if enrolled is None or seen is None or seen == enrolled:
+            known = enrolled or seen
+            assert known is not None
+            device = _enrolled(known, wanted)
+            await self._devices.replace(tx, viewer, device)
+            return Enrolled(device, created=False)
+        return await self._merge(tx, viewer, seen, _enrolled(enrolled, wanted))
+
+    async def _merge(self, tx: Transaction, viewer: Viewer, seen: Device, enrolled: Device) -> Enrolled:
+        """The device that was seen unenrolled is the one that had been enrolled by its serial number alone."""
+        merged = replace(seen, status=DeviceStatus.MERGED, merged_into=enrolled.id, system_id=None)
+        await self._devices.replace(tx, viewer, merged)
+        device = replace(
+            enrolled,
+            model=enrolled.model or seen.model,
+            vehicle_id=enrolled.vehicle_id or seen.vehicle_id,
+            gateway_id=seen.gateway_id,
+            last_seen_us=seen.last_seen_us,
+        )
+        await self._devices.replace(tx, viewer, device)
+        return Enrolled(device, created=False, absorbed=seen.id)
+
+    async def list(self, viewer: Viewer, *, vehicle_id: str | None = None, hidden: bool = False) -> Sequence[Device]:
+        """Devices of the viewer; `hidden`: with those that partners do not see."""
+        async with self._database.read() as tx:
+            return await self._devices.list(tx, viewer, vehicle_id=vehicle_id, hidden=hidden)
+
+
+def _enrolled(known: Device, wanted: Device) -> Device:
+    """A device that was known, as the enrolment wants it: what the enrolment does not say stays."""
+    return replace(
+        known,
+        status=DeviceStatus.ACTIVE,
+        serial_number=wanted.serial_number,
+        device_class=wanted.device_class,
+        manufacturer=wanted.manufacturer,
+        system_id=wanted.system_id or known.system_id,
+        vehicle_id=wanted.vehicle_id or known.vehicle_id,
+        enrolled_at_us=wanted.enrolled_at_us,
+    )
+
+
+def _device_class(text: str) -> DeviceClass:
+    try:
+        return DeviceClass(text)
+    except ValueError:
+        raise DeviceClassUnknown from None
+
+
+def checked_text(text: str) -> str:
+    """A label without spaces around it; raises `DeviceTextMalformed`."""
+    trimmed = text.strip()
+    if not trimmed or len(trimmed) > TEXT_LENGTH_MAX or not trimmed.isprintable():
+        raise DeviceTextMalformed
+    return trimmed

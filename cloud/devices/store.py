@@ -1,0 +1,176 @@
+"""The rows of devices.
+
+`attach` is on the path of every batch, so its statements are compiled once; it writes only when a device is new or its
+last-seen time moves by more than a few seconds.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, bindparam, case, or_, select, update
+
+from cloud.db import Prepared, Transaction, insert
+from cloud.devices.model import Device, DeviceClass, DeviceStatus
+from cloud.devices.tables import devices
+from cloud.fleet import RegisteredGateway
+from cloud.ids import Ids
+from cloud.tenancy import SecrecyLevel, Viewer, visible
+from protocols.uplink.observations import DeviceRef
+
+# last_seen_us lags by at most this much, so that a stream of batches is not a stream of updates of the same rows.
+LAST_SEEN_GRAIN_US = 5_000_000
+
+SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
+"""What a partner may see."""
+
+_OURS = (
+    devices.c.tenant_id == bindparam("tenant"),
+    devices.c.organization_id == bindparam("organization"),
+    devices.c.system_id == bindparam("system_id"),
+)
+_RECALL = Prepared(select(devices.c.id, devices.c.last_seen_us).where(*_OURS))
+_DISCOVER = Prepared(
+    insert(devices)
+    .values(
+        tenant_id=bindparam("tenant"),
+        id=bindparam("id"),
+        organization_id=bindparam("organization"),
+        vehicle_id=bindparam("vehicle"),
+        gateway_id=bindparam("gateway"),
+        system_id=bindparam("system_id"),
+        model=bindparam("model"),
+        status=DeviceStatus.UNENROLLED.value,
+        secrecy_level=int(SecrecyLevel.STANDARD),
+        created_at_us=bindparam("seen"),
+        last_seen_us=bindparam("seen"),
+    )
+    .on_conflict_do_nothing()
+)
+# Backfilled data is older than what is known: it must not take the device back to where it was.
+_SEEN = Prepared(
+    update(devices)
+    .where(*_OURS, or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < bindparam("seen")))
+    .values(
+        last_seen_us=bindparam("seen"),
+        vehicle_id=bindparam("vehicle"),
+        gateway_id=bindparam("gateway"),
+        model=case((devices.c.model == "", bindparam("model")), else_=devices.c.model),
+    )
+)
+
+
+class Devices:
+    """Every statement about the table."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    async def attach(self, tx: Transaction, gateway: RegisteredGateway, ref: DeviceRef, seen_us: int) -> str:
+        """The id of the device that this gateway speaks of; a device never seen before is kept as `unenrolled`."""
+        ours = {
+            "tenant": gateway.tenant_id,
+            "organization": gateway.organization_id,
+            "system_id": ref.system_id,
+        }
+        seen = {**ours, "vehicle": gateway.vehicle_id, "gateway": gateway.id, "model": ref.model, "seen": seen_us}
+        known = await tx.driver.rows(_RECALL, ours)
+        if not known:
+            await tx.driver.run(_DISCOVER, {**seen, "id": self._ids.new("dev")})
+            known = await tx.driver.rows(_RECALL, ours)  # ours, or that of a worker that was quicker
+        device_id, last_seen_us = known[0]
+        if last_seen_us is None or seen_us >= last_seen_us + LAST_SEEN_GRAIN_US:
+            await tx.driver.run(_SEEN, seen)
+        return str(device_id)
+
+    async def find(
+        self, tx: Transaction, viewer: Viewer, device_id: str, *, hidden: bool = False, lock: bool = False
+    ) -> Device | None:
+        """One device. `hidden`: also one that partners do not see. `lock`: nobody else changes it until `tx` ends."""
+        statement = _shown(viewer, hidden).where(devices.c.id == device_id)
+        if lock:
+            statement = statement.with_for_update(key_share=True)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else _device(row._mapping)
+
+    async def list(
+        self, tx: Transaction, viewer: Viewer, *, vehicle_id: str | None = None, hidden: bool = False
+    ) -> Sequence[Device]:
+        statement = _shown(viewer, hidden).order_by(devices.c.id)
+        if vehicle_id is not None:
+            statement = statement.where(devices.c.vehicle_id == vehicle_id)
+        return [_device(row._mapping) for row in await tx.execute(statement)]
+
+    async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
+        """All ids under which this device's observations and assignments are stored: its own, and those merged into it.
+
+        Given a merged one, the answer is that of the device it was merged into. Empty when there is no such device.
+        """
+        found = await self.find(tx, viewer, device_id, hidden=True)
+        if found is None:
+            return ()
+        own = found.merged_into or found.id
+        merged = select(devices.c.id).where(*visible(devices, viewer), devices.c.merged_into == own)
+        return [own, *sorted(row.id for row in await tx.execute(merged))]
+
+    async def by_serial_number(
+        self, tx: Transaction, viewer: Viewer, organization_id: str, serial_number: str
+    ) -> Device | None:
+        return await self._locked(tx, viewer, organization_id, devices.c.serial_number == serial_number)
+
+    async def by_system_id(
+        self, tx: Transaction, viewer: Viewer, organization_id: str, system_id: str
+    ) -> Device | None:
+        return await self._locked(tx, viewer, organization_id, devices.c.system_id == system_id)
+
+    async def _locked(self, tx: Transaction, viewer: Viewer, organization_id: str, condition: Any) -> Device | None:
+        statement = select(devices).where(
+            *visible(devices, viewer), devices.c.organization_id == organization_id, condition
+        )
+        row = (await tx.execute(statement.with_for_update(key_share=True))).first()
+        return None if row is None else _device(row._mapping)
+
+    async def add(self, tx: Transaction, device: Device) -> None:
+        """A new device. Raises `ConstraintViolated` when somebody else was quicker."""
+        await tx.execute(insert(devices).values(**_values(device)))
+
+    async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
+        """Write what a device now is."""
+        statement = update(devices).where(*visible(devices, viewer), devices.c.id == device.id)
+        await tx.execute(statement.values(**_values(device)))
+
+
+def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
+    statement = select(devices).where(*visible(devices, viewer))
+    return statement if hidden else statement.where(devices.c.status.in_([status.value for status in SHOWN]))
+
+
+def _values(device: Device) -> dict[str, Any]:
+    return {
+        "tenant_id": device.tenant_id,
+        "id": device.id,
+        "organization_id": device.organization_id,
+        "vehicle_id": device.vehicle_id,
+        "gateway_id": device.gateway_id,
+        "system_id": device.system_id,
+        "serial_number": device.serial_number,
+        "device_class": None if device.device_class is None else device.device_class.value,
+        "manufacturer": device.manufacturer,
+        "model": device.model,
+        "status": device.status.value,
+        "merged_into": device.merged_into,
+        "secrecy_level": int(device.secrecy_level),
+        "created_at_us": device.created_at_us,
+        "enrolled_at_us": device.enrolled_at_us,
+        "last_seen_us": device.last_seen_us,
+    }
+
+
+def _device(row: Any) -> Device:
+    return Device(
+        **{
+            **row,
+            "device_class": None if row["device_class"] is None else DeviceClass(row["device_class"]),
+            "status": DeviceStatus(row["status"]),
+            "secrecy_level": SecrecyLevel(row["secrecy_level"]),
+        }
+    )

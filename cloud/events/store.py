@@ -1,0 +1,190 @@
+"""The outbox's rows: written with the change, claimed under a lease, settled under a fence.
+
+A claim takes only the oldest pending event of each (tenant, key), so events of one key go through in order, and none
+overtakes a failing one. On PostgreSQL `SKIP LOCKED` keeps workers out of each other's way, on SQLite the one writer
+does.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, or_, select, update
+
+from cloud.db import Prepared, Transaction, insert
+from cloud.events.errors import LeaseLost
+from cloud.events.model import ClaimedEvent, DomainEvent
+from cloud.events.tables import outbox_events
+from cloud.ids import Ids
+
+# A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
+PAYLOAD_OCTETS_MAX = 65536
+
+_events = outbox_events.c
+_earlier = outbox_events.alias("earlier")
+
+
+def _pending(table: Any = outbox_events) -> ColumnElement[bool]:
+    return and_(table.c.done_at_us.is_(None), table.c.parked_at_us.is_(None))
+
+
+_EMIT = Prepared(
+    insert(outbox_events)
+    .values(
+        id=bindparam("id"),
+        type=bindparam("type"),
+        tenant_id=bindparam("tenant_id"),
+        organization_id=bindparam("organization_id"),
+        key=bindparam("key"),
+        payload=bindparam("payload"),
+        traceparent=bindparam("traceparent"),
+        at_us=bindparam("at_us"),
+        available_at_us=bindparam("at_us"),
+        lease_token=0,
+        attempts=0,
+    )
+    .inline()
+)
+
+_DUE = and_(
+    _pending(),
+    _events.available_at_us <= bindparam("now"),
+    or_(_events.lease_until_us.is_(None), _events.lease_until_us <= bindparam("now")),
+    ~exists().where(
+        _earlier.c.tenant_id == _events.tenant_id,
+        _earlier.c.key == _events.key,
+        _earlier.c.position < _events.position,
+        _pending(_earlier),
+    ),
+)
+_CLAIMABLE = Prepared(
+    select(_events.position)
+    .where(_DUE)
+    .order_by(_events.available_at_us, _events.position)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True, of=outbox_events)
+)
+_ANY_DUE = Prepared(select(_events.position).where(_DUE).limit(1))
+_TAKEN = (
+    _events.position,
+    _events.id,
+    _events.type,
+    _events.tenant_id,
+    _events.organization_id,
+    _events.key,
+    _events.payload,
+    _events.at_us,
+    _events.traceparent,
+    _events.lease_token,
+    _events.attempts,
+)
+_TAKE = Prepared(
+    update(outbox_events)
+    .where(_events.position == bindparam("which"))
+    .values(
+        lease_until_us=bindparam("lease_until"),
+        lease_token=_events.lease_token + 1,
+        attempts=_events.attempts + 1,
+    )
+    .returning(*_TAKEN)
+)
+
+
+class Outbox:
+    """Emit within a change; claim, then settle."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    async def emit(
+        self,
+        tx: Transaction,
+        event_type: str,
+        *,
+        tenant: str,
+        organization: str | None,
+        key: str,
+        payload: Mapping[str, Any],
+        at_us: int,
+        traceparent: str | None = None,
+    ) -> str:
+        """Tell of the change that `tx` makes; it is told exactly if the change is. The event's id."""
+        body = orjson.dumps(payload)
+        assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
+        id = self._ids.new("evt")
+        values = {
+            "id": id,
+            "type": event_type,
+            "tenant_id": tenant,
+            "organization_id": organization,
+            "key": key,
+            "payload": body.decode(),
+            "traceparent": traceparent,
+            "at_us": at_us,
+        }
+        await tx.driver.run(_EMIT, values)
+        return id
+
+    async def any_due(self, tx: Transaction, *, now_us: int) -> bool:
+        """Whether `claim` would find something; cheap enough to ask often, in a read."""
+        return bool(await tx.driver.rows(_ANY_DUE, {"now": now_us}))
+
+    async def claim(self, tx: Transaction, *, now_us: int, lease_us: int, count: int) -> Sequence[ClaimedEvent]:
+        """Take up to `count` due events for `lease_us`; at most one of each key, oldest first."""
+        found = await tx.driver.rows(_CLAIMABLE, {"now": now_us, "count": count})
+        taken = []
+        for (position,) in found:
+            rows = await tx.driver.rows(_TAKE, {"which": position, "lease_until": now_us + lease_us})
+            taken.append(_claimed(rows[0]))
+        return taken
+
+    async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
+        """The event was handed on. Raises `LeaseLost`, upon which the caller's transaction must end undone."""
+        await self._settle(tx, claimed, {"done_at_us": now_us, "lease_until_us": None})
+
+    async def retry(self, tx: Transaction, claimed: ClaimedEvent, *, at_us: int) -> None:
+        """It could not be handed on; not before `at_us` again. Raises `LeaseLost`."""
+        await self._settle(tx, claimed, {"available_at_us": at_us, "lease_until_us": None})
+
+    async def park(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
+        """Give up on it: it stays for a person to look at, and its key goes on. Raises `LeaseLost`."""
+        await self._settle(tx, claimed, {"parked_at_us": now_us, "lease_until_us": None})
+
+    async def _settle(self, tx: Transaction, claimed: ClaimedEvent, values: Mapping[str, Any]) -> None:
+        statement = (
+            update(outbox_events)
+            .where(_events.position == claimed.event.position, _events.lease_token == claimed.lease_token, _pending())
+            .values(**values)
+        )
+        if (await tx.execute(statement)).rowcount != 1:
+            raise LeaseLost
+
+    async def forget_done(self, tx: Transaction, *, before_us: int, count: int) -> int:
+        """Remove up to `count` events that were handed on before a time; how many there were."""
+        oldest = select(_events.position).where(_events.done_at_us < before_us).limit(count)
+        return (await tx.execute(delete(outbox_events).where(_events.position.in_(oldest)))).rowcount
+
+    async def backlog(self, tx: Transaction) -> tuple[int, int]:
+        """How many events wait, and how many were parked."""
+        statement = select(
+            func.count().filter(_pending()), func.count().filter(_events.parked_at_us.is_not(None))
+        ).select_from(outbox_events)
+        row = (await tx.execute(statement)).first()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+
+def _claimed(row: Sequence[Any]) -> ClaimedEvent:
+    position, id, type, tenant_id, organization_id, key, payload, at_us, traceparent, token, attempts = row
+    event = DomainEvent(
+        position=position,
+        id=id,
+        type=type,
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        key=key,
+        payload=orjson.loads(payload),
+        at_us=at_us,
+        traceparent=traceparent,
+    )
+    return ClaimedEvent(event, token, attempts)

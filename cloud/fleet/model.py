@@ -1,0 +1,28 @@
+"""What the cloud knows about a gateway."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStatus:
+    """What a gateway last said about itself. `at_us` is when the cloud heard it, by the cloud's clock."""
+
+    online: bool
+    at_us: int
+    epoch: str | None = None
+    software: str | None = None
+    store_state: str | None = None
+    boot_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredGateway:
+    """A gateway that may send. `public_key` is its Ed25519 key, 32 octets; `status` is None until it was heard."""
+
+    tenant_id: str
+    id: str
+    organization_id: str
+    vehicle_id: str
+    public_key: bytes = field(repr=False)
+    registered_at_us: int
+    status: GatewayStatus | None = None

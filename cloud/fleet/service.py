@@ -1,0 +1,67 @@
+"""Register the gateways of a fleet and look at them."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.fleet.errors import GatewayTaken, PublicKeyMalformed
+from cloud.fleet.model import RegisteredGateway
+from cloud.fleet.store import GatewayDirectory
+from cloud.ids import Ids, checked_id
+from cloud.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown, Viewer
+
+PUBLIC_KEY_OCTETS = 32
+
+
+class Fleet:
+    """The use cases about gateways."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._directory = GatewayDirectory()
+        self._tenancy = TenancyStore()
+
+    async def register(
+        self, viewer: Viewer, *, organization_id: str, vehicle_id: str, public_key: str, id: str | None = None
+    ) -> RegisteredGateway:
+        """Let a gateway send. `public_key` is base64.
+
+        Raises `OrganizationUnknown`, `VehicleUnknown` (also for another organisation's), `GatewayTaken`,
+        `PublicKeyMalformed`.
+        """
+        gateway = RegisteredGateway(
+            tenant_id=viewer.tenant_id,
+            id=self._ids.new("gw") if id is None else checked_id(id),
+            organization_id=organization_id,
+            vehicle_id=vehicle_id,
+            public_key=read_public_key(public_key),
+            registered_at_us=self._clock.now_us(),
+        )
+        async with self._database.transaction() as tx:
+            if await self._tenancy.find_organization(tx, viewer, organization_id) is None:
+                raise OrganizationUnknown
+            vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
+            if vehicle is None or vehicle.organization_id != organization_id:
+                raise VehicleUnknown
+            if not await self._directory.add(tx, gateway):
+                raise GatewayTaken(f"(gateway {gateway.id})")
+        return gateway
+
+    async def list(self, viewer: Viewer) -> Sequence[RegisteredGateway]:
+        async with self._database.read() as tx:
+            return await self._directory.list(tx, viewer)
+
+
+def read_public_key(text: str) -> bytes:
+    """32 octets from strict base64; raises `PublicKeyMalformed`."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise PublicKeyMalformed from None
+    if len(key) != PUBLIC_KEY_OCTETS:
+        raise PublicKeyMalformed
+    return key

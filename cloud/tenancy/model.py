@@ -1,0 +1,33 @@
+"""What a tenant, an organisation and a vehicle are."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer of the platform; nothing is shared between two tenants."""
+
+    id: str
+    name: str
+    created_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An ambulance service within a tenant; devices and encounters belong to one."""
+
+    tenant_id: str
+    id: str
+    name: str
+    created_at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    """An ambulance. `name` is its call sign."""
+
+    tenant_id: str
+    id: str
+    organization_id: str
+    name: str
+    created_at_us: int

@@ -1,0 +1,77 @@
+"""A small world for tests of the cloud: tenants with an organisation, a vehicle, a gateway and an encounter each."""
+
+import base64
+from dataclasses import dataclass
+
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.epcr import Encounter, Epcr
+from cloud.fleet import Fleet, RegisteredGateway
+from cloud.ids import UlidIds
+from cloud.tenancy import Organization, Tenancy, Tenant, Vehicle, Viewer
+
+MINUTE_US = 60_000_000
+NOON_US = 1_774_353_600_000_000
+"""2026-03-24T12:00:00Z, when most stories begin."""
+
+
+class HandClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, now_us: int = NOON_US) -> None:
+        self._now_us = now_us
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def monotonic_s(self) -> float:
+        return self._now_us / 1e6
+
+    def advance(self, *, us: int) -> None:
+        """Let time pass."""
+        self._now_us += us
+
+
+@dataclass(frozen=True)
+class Household:
+    """One tenant and one of everything in it. `viewer` sees its organisation, `operator` the whole tenant."""
+
+    tenant: Tenant
+    organization: Organization
+    vehicle: Vehicle
+    gateway: RegisteredGateway
+    encounter: Encounter
+
+    @property
+    def viewer(self) -> Viewer:
+        return Viewer(self.tenant.id, self.organization.id)
+
+    @property
+    def operator(self) -> Viewer:
+        return Viewer.operator(self.tenant.id)
+
+
+def public_key_text(octet: int = 7) -> str:
+    """Something of the shape of an Ed25519 public key, in base64."""
+    return base64.b64encode(bytes([octet]) * 32).decode()
+
+
+async def household(
+    database: Database, clock: Clock, *, name: str = "north", public_key: str | None = None
+) -> Household:
+    """A tenant called `tnt_{name}`, and so on: `org_{name}`, `veh_{name}`, `gw_{name}`, `enc_{name}`."""
+    ids = UlidIds(clock)
+    tenancy, fleet, epcr = Tenancy(database, clock, ids), Fleet(database, clock, ids), Epcr(database, clock, ids)
+    tenant = await tenancy.add_tenant(f"Rescue {name}", id=f"tnt_{name}")
+    operator = Viewer.operator(tenant.id)
+    organization = await tenancy.add_organization(operator, f"Station {name}", id=f"org_{name}")
+    vehicle = await tenancy.add_vehicle(operator, organization.id, f"Ambulance {name}", id=f"veh_{name}")
+    gateway = await fleet.register(
+        operator,
+        organization_id=organization.id,
+        vehicle_id=vehicle.id,
+        public_key=public_key or public_key_text(),
+        id=f"gw_{name}",
+    )
+    encounter = await epcr.begin(operator, organization_id=organization.id, vehicle_id=vehicle.id, id=f"enc_{name}")
+    return Household(tenant, organization, vehicle, gateway, encounter)

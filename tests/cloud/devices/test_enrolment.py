@@ -1,0 +1,131 @@
+"""Devices are known from what vehicles report and from what people enrol, and the two come together."""
+
+import asyncio
+
+import pytest
+
+from cloud.db import Database
+from cloud.devices import DeviceClassUnknown, Devices, DeviceStatus, Enrolment, SystemIdTaken
+from cloud.ids import UlidIds
+from cloud.tenancy import OrganizationUnknown, VehicleUnknown, Viewer
+from protocols.uplink.observations import DeviceRef
+from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, household
+
+OXIMETER = DeviceRef(system_id="1122334455667788", model="Pulse 1")
+CLOCK = HandClock()
+IDS = UlidIds(CLOCK)
+DEVICES = Devices(IDS)
+
+
+def enrolment(database: Database) -> Enrolment:
+    return Enrolment(database, CLOCK, IDS)
+
+
+SERIAL = {"serial_number": "SN-1", "device_class": "oximeter", "manufacturer": "Synthetic Medical"}
+
+
+async def test_a_device_nobody_enrolled_is_kept_and_hidden_from_partners(database: Database) -> None:
+    home = await household(database, CLOCK)
+    async with database.transaction() as tx:
+        device_id = await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+    assert await enrolment(database).list(home.viewer) == []
+    (seen,) = await enrolment(database).list(home.operator, hidden=True)
+    assert (seen.id, seen.status, seen.model) == (device_id, DeviceStatus.UNENROLLED, "Pulse 1")
+    assert (seen.vehicle_id, seen.gateway_id, seen.last_seen_us) == (home.vehicle.id, home.gateway.id, NOON_US)
+
+
+async def test_the_same_device_is_attached_once_however_often_it_is_seen(database: Database) -> None:
+    home = await household(database, CLOCK)
+
+    async def see() -> str:
+        async with database.transaction() as tx:
+            return await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+
+    assert len(set(await asyncio.gather(*(see() for _ in range(10))))) == 1
+
+
+async def test_last_seen_moves_forward_and_never_back(database: Database) -> None:
+    home = await household(database, CLOCK)
+    async with database.transaction() as tx:
+        for at_us in (NOON_US, NOON_US + MINUTE_US, NOON_US - MINUTE_US):
+            await DEVICES.attach(tx, home.gateway, OXIMETER, at_us)
+    (seen,) = await enrolment(database).list(home.operator, hidden=True)
+    assert seen.last_seen_us == NOON_US + MINUTE_US
+
+
+async def test_enrolling_by_system_id_adopts_the_device_that_was_seen(database: Database) -> None:
+    home = await household(database, CLOCK)
+    async with database.transaction() as tx:
+        device_id = await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+    outcome = await enrolment(database).enrol(
+        home.viewer, organization_id=home.organization.id, **SERIAL, system_id=OXIMETER.system_id
+    )
+    assert (outcome.created, outcome.device.id) == (False, device_id)
+    assert [device.status for device in await enrolment(database).list(home.viewer)] == [DeviceStatus.ACTIVE]
+
+
+async def test_a_device_enrolled_by_serial_number_absorbs_its_unenrolled_twin(database: Database) -> None:
+    home = await household(database, CLOCK)
+    desk = enrolment(database)
+    first = await desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL)
+    async with database.transaction() as tx:
+        twin = await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+    outcome = await desk.enrol(
+        home.viewer, organization_id=home.organization.id, **SERIAL, system_id=OXIMETER.system_id
+    )
+    assert (outcome.device.id, outcome.absorbed) == (first.device.id, twin)
+    async with database.transaction() as tx:
+        assert await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US) == first.device.id
+        assert await DEVICES.identities(tx, home.viewer, first.device.id) == [first.device.id, twin]
+        assert await DEVICES.identities(tx, home.viewer, twin) == [first.device.id, twin]
+    assert [device.id for device in await desk.list(home.viewer)] == [first.device.id]
+
+
+async def test_twenty_enrolments_of_one_serial_number_make_one_device(database: Database) -> None:
+    home = await household(database, CLOCK)
+    desk = enrolment(database)
+    done = await asyncio.gather(
+        *(desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL) for _ in range(20))
+    )
+    assert len({outcome.device.id for outcome in done}) == 1
+    assert [outcome.created for outcome in done].count(True) == 1
+
+
+async def test_a_system_id_belongs_to_one_enrolled_device(database: Database) -> None:
+    home = await household(database, CLOCK)
+    desk = enrolment(database)
+    await desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL, system_id="aa")
+    other = {**SERIAL, "serial_number": "SN-2"}
+    with pytest.raises(SystemIdTaken):
+        await desk.enrol(home.viewer, organization_id=home.organization.id, **other, system_id="aa")
+
+
+async def test_another_organisation_enrols_the_same_serial_number_independently(database: Database) -> None:
+    north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
+    desk = enrolment(database)
+    one = await desk.enrol(north.viewer, organization_id=north.organization.id, **SERIAL)
+    two = await desk.enrol(south.viewer, organization_id=south.organization.id, **SERIAL)
+    assert one.device.id != two.device.id
+    assert [device.id for device in await desk.list(south.viewer)] == [two.device.id]
+
+
+async def test_what_belongs_to_somebody_else_is_not_there(database: Database) -> None:
+    north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
+    desk = enrolment(database)
+    with pytest.raises(OrganizationUnknown):
+        await desk.enrol(north.viewer, organization_id=south.organization.id, **SERIAL)
+    with pytest.raises(VehicleUnknown):
+        await desk.enrol(north.viewer, organization_id=north.organization.id, **SERIAL, vehicle_id=south.vehicle.id)
+    enrolled = await desk.enrol(south.viewer, organization_id=south.organization.id, **SERIAL)
+    async with database.read() as tx:
+        assert await DEVICES.find(tx, north.viewer, enrolled.device.id, hidden=True) is None
+        assert await DEVICES.find(tx, Viewer(south.tenant.id, "org_other"), enrolled.device.id) is None
+        assert await DEVICES.identities(tx, north.operator, enrolled.device.id) == ()
+
+
+async def test_a_device_class_outside_the_contract_is_refused(database: Database) -> None:
+    home = await household(database, CLOCK)
+    with pytest.raises(DeviceClassUnknown, match="defib"):
+        await enrolment(database).enrol(
+            home.viewer, organization_id=home.organization.id, **{**SERIAL, "device_class": "toaster"}
+        )
