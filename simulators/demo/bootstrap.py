@@ -41,47 +41,21 @@ async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: 
     for tenancy in (plan.first, plan.second):
         await _add_tenancy(cloud, tenancy)
     first = plan.first
-    await ask(
-        *cloud, "gateways", "add", "--tenant", first.tenant_id, "--organization", first.organization_id,
-        "--vehicle", first.vehicle_id, "--id", plan.gateway_id, "--public-key", provisioned["public_key"],
-    )  # fmt: skip
+    owner = ("--tenant", first.tenant_id, "--organization", first.organization_id, "--vehicle", first.vehicle_id)
+    key = provisioned["public_key"]
+    await ask(*cloud, "gateways", "add", *owner, "--id", plan.gateway_id, "--public-key", key)
     for device in devices:
-        enrolled = json.loads(
-            await ask(
-                *cloud,
-                "devices",
-                "enrol",
-                "--tenant",
-                first.tenant_id,
-                "--organization",
-                first.organization_id,
-                "--vehicle",
-                first.vehicle_id,
-                "--system-id",
-                device.system_id,
-                "--serial-number",
-                device.serial_number,
-                "--class",
-                device.device_class,
-                "--manufacturer",
-                device.manufacturer,
-                "--json",
-            )  # fmt: skip
-        )
-        await ask(
-            *cloud, "assignments", "add", "--tenant", first.tenant_id, "--device", enrolled["id"],
-            "--encounter", plan.encounter_id,
-        )  # fmt: skip
+        named = ("--system-id", device.system_id, "--serial-number", device.serial_number)
+        made = ("--class", device.device_class, "--manufacturer", device.manufacturer)
+        enrolled = json.loads(await ask(*cloud, "devices", "enrol", *owner, *named, *made, "--json"))
+        whose = ("--device", enrolled["id"], "--encounter", plan.encounter_id)
+        await ask(*cloud, "assignments", "add", "--tenant", first.tenant_id, *whose)
     plan.file(_DONE).touch()
 
 
 async def _add_tenancy(cloud: tuple[str, ...], tenancy: Tenancy) -> None:
-    of_tenant = ("--tenant", tenancy.tenant_id)
-    await ask(*cloud, "tenants", "add", "--id", tenancy.tenant_id, "--name", f"Demo {tenancy.tenant_id}")
-    await ask(
-        *cloud, "organizations", "add", *of_tenant, "--id", tenancy.organization_id, "--name", tenancy.organization_id
-    )
-    await ask(
-        *cloud, "vehicles", "add", *of_tenant, "--organization", tenancy.organization_id,
-        "--id", tenancy.vehicle_id, "--name", tenancy.vehicle_id,
-    )  # fmt: skip
+    tenant, organization, vehicle = tenancy.tenant_id, tenancy.organization_id, tenancy.vehicle_id
+    await ask(*cloud, "tenants", "add", "--id", tenant, "--name", f"Demo {tenant}")
+    await ask(*cloud, "organizations", "add", "--tenant", tenant, "--id", organization, "--name", organization)
+    owner = ("--tenant", tenant, "--organization", organization)
+    await ask(*cloud, "vehicles", "add", *owner, "--id", vehicle, "--name", vehicle)

@@ -16,11 +16,11 @@ async def eventually(what: str, condition: Callable[[], Awaitable[bool]], within
     """Returns once `condition` holds. Raises `DemoNotReady`."""
     try:
         async with asyncio.timeout(within_s):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - other processes become ready; nothing here could tell
                 await asyncio.sleep(ASK_EVERY_S)
     except TimeoutError:
-        raise DemoNotReady(f"{what} did not come within {within_s:.0f} s; the folder log of the state says why") from
-        None
+        late = f"{what} did not come within {within_s:.0f} s; the folder log of the state says why"
+        raise DemoNotReady(late) from None
 
 
 async def listens(port: int) -> bool:
@@ -35,8 +35,8 @@ async def listens(port: int) -> bool:
 async def answers_http(url: str) -> bool:
     """True for a 200. Loopback only, so without a proxy."""
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2), trust_env=False) as session:
-            async with session.get(url) as answer:
-                return answer.status == 200
+        total = aiohttp.ClientTimeout(total=2)
+        async with aiohttp.ClientSession(timeout=total, trust_env=False) as session, session.get(url) as answer:
+            return answer.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False

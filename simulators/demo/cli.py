@@ -1,0 +1,77 @@
+"""`argus-sim demo`: the whole product on one machine, for a person to watch or for a script to use."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simulators.demo.app import Demo, Wishes
+from simulators.demo.commands import CommandFailed
+from simulators.demo.configuration import Choices
+from simulators.demo.plan import PlanUnusable, load_or_mint
+from simulators.demo.readiness import DemoNotReady
+from simulators.demo.view import View
+
+PORT_OPTIONS = ("crew", "agent_tcp", "mqtt", "api")
+
+
+def demo(
+    state: Annotated[
+        Path, typer.Option(help="Folder for everything the demo keeps; used again at the next start.")
+    ] = Path("demo-state"),
+    headless: Annotated[bool, typer.Option("--headless", help="No view; write demo.json and stay.")] = False,
+    for_s: Annotated[float | None, typer.Option("--for", min=1, help="End after so many seconds, in order.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Play this WFDB record (its name without .hea).")] = None,
+    scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
+    no_devices: Annotated[bool, typer.Option("--no-devices", help="Only the listener for your own devices.")] = False,
+    known_configs: Annotated[str, typer.Option(help="all, or none: the gateway asks every device.")] = "all",
+    allow_callback: Annotated[list[str] | None, typer.Option(help="HOST:PORT that call-backs may reach.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="postgresql://… instead of the cloud's SQLite.")] = None,
+    crew_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    agent_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+) -> None:
+    """Start one simulated ambulance with its cloud, and keep it running until Ctrl-C."""
+    ports = {name: port for name, port in (("crew", crew_port), ("agent_tcp", agent_port)) if port is not None}
+    wishes = Wishes(
+        choices=Choices(
+            database_url=database_url,
+            allow_callback=tuple(allow_callback or ()),
+            known_configurations=known_configs != "none",
+        ),
+        for_s=for_s,
+        replay=replay,
+        scenario=scenario,
+        with_devices=not no_devices,
+    )
+    console = Console(stderr=headless)
+    try:
+        plan = load_or_mint(state, seed=seed, ports_given=ports)
+        asyncio.run(
+            _run(Demo(plan, wishes, lambda step: console.print(f"demo: {step}", markup=False)), console, headless)
+        )
+    except* (CommandFailed, DemoNotReady, PlanUnusable) as group:
+        for error in group.exceptions:
+            typer.echo(f"argus-sim: {error}", err=True)
+        sys.exit(1)
+
+
+async def _run(demo: Demo, console: Console, headless: bool) -> None:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, demo.stop)
+    views: list[asyncio.Task[None]] = []
+
+    def watched(ready: Demo) -> None:
+        if not headless:
+            views.append(asyncio.ensure_future(View(ready, console).run()))
+
+    try:
+        await demo.run(watched)
+    finally:
+        for view in views:
+            view.cancel()

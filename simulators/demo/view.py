@@ -1,0 +1,153 @@
+"""The demo's terminal view: devices, lanes, parts and faults as they happen, four times a second.
+
+It shows counts and rates and no patient data, as an operator's view would: what flows, what waits, what the cloud has
+confirmed, who was restarted. Values and waveforms are on the crew page. Everything shown is asked of the running
+gateway or known of the children; nothing is made up while the gateway does not answer.
+"""
+
+import asyncio
+import time
+from collections import deque
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from simulators.demo.app import Demo
+from simulators.demo.fleet import DEMO_DEVICES
+from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.history import Rates
+
+DRAW_EVERY_S = 0.5
+FAULTS_SHOWN = 6
+SPARK_WIDTH = 24
+_SPARKS = " ▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: list[float]) -> str:
+    """One character a value, the highest as a full block; all zero is a flat line."""
+    high = max(values, default=0.0)
+    if high <= 0:
+        return "▁" * len(values)
+    return "".join(_SPARKS[max(1, round(value / high * (len(_SPARKS) - 1)))] if value > 0 else "▁" for value in values)
+
+
+class View:
+    """Draws one demo until it is cancelled."""
+
+    def __init__(self, demo: Demo, console: Console) -> None:
+        self._demo = demo
+        self._console = console
+        self._rates = Rates()
+        self._faults: deque[str] = deque(maxlen=FAULTS_SHOWN)
+        self._starts: dict[str, int] = {}
+        self._online: bool | None = None
+
+    async def run(self) -> None:
+        with Live(console=self._console, refresh_per_second=4, screen=False) as live:
+            while True:
+                status = await ask_gateway(self._demo.control_socket, "status")
+                self._note(status)
+                live.update(self.draw(status))
+                await asyncio.sleep(DRAW_EVERY_S)
+
+    def draw(self, status: dict[str, Any] | None) -> Group:
+        return Group(
+            self._heading(status),
+            self._device_table(status),
+            self._lane_table(status),
+            self._part_table(),
+            self._fault_panel(),
+        )
+
+    def _heading(self, status: dict[str, Any] | None) -> Text:
+        plan = self._demo.plan
+        text = Text.assemble(("Argus demo ", "bold"), plan.first.vehicle_id, f" · broker {self._demo.broker_kind} · ")
+        if status is None:
+            text.append("the gateway does not answer", "bold red")
+        elif self._online:
+            text.append("cloud link up", "green")
+        else:
+            text.append("no cloud link: everything is kept in the gateway", "yellow")
+        pin = plan.file("gateway", "crew.pin")
+        text.append(f"\ncrew page {plan.url('crew')}  PIN {pin.read_text().strip() if pin.exists() else '…'}")
+        text.append(
+            f"   docs {plan.url('docs')}   api {plan.url('api')}   devices tcp 127.0.0.1:{plan.ports['agent_tcp']}"
+        )
+        return text
+
+    def _device_table(self, status: dict[str, Any] | None) -> Table:
+        table = Table(title="Devices", title_justify="left", expand=True, pad_edge=False)
+        for column in ("device", "link", "state"):
+            table.add_column(column, no_wrap=True)
+        for column in ("observations", "per s"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("last seconds", no_wrap=True, min_width=SPARK_WIDTH)
+        sessions = {each["device"]: each for each in (status or {}).get("sessions", []) if each["device"]}
+        names = {device.system_id: device.name for device in DEMO_DEVICES}
+        for system_id in [*names, *(other for other in sessions if other not in names)]:
+            session = sessions.get(system_id)
+            state = ("—", "dim") if session is None else (session["state"], "green")
+            link = "" if session is None else str(session["link"]).rsplit("/", 1)[-1]
+            recent = self._rates.recent(system_id, SPARK_WIDTH)
+            table.add_row(
+                names.get(system_id, system_id),
+                link,
+                Text(*state),
+                f"{self._rates.total(system_id):,}",
+                f"{recent[-1] if recent else 0:.0f}",
+                Text(sparkline(recent), "cyan"),
+            )
+        return table
+
+    def _lane_table(self, status: dict[str, Any] | None) -> Table:
+        table = Table(title="Lanes: buffered → sent → acknowledged", title_justify="left", expand=True, pad_edge=False)
+        table.add_column("lane", no_wrap=True)
+        for column in ("last batch", "acknowledged", "waiting batches", "waiting observations"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for name, lane in (status or {}).get("lanes", {}).items():
+            waiting = lane["backlog_batches"]
+            table.add_row(
+                name,
+                f"{lane['last']:,}",
+                f"{lane['acked']:,}",
+                Text(f"{waiting:,}", "green" if waiting < 10 else "yellow"),
+                f"{lane['backlog_observations']:,}",
+            )
+        return table
+
+    def _part_table(self) -> Table:
+        table = Table(title="Parts (kill any of them)", title_justify="left", expand=True, pad_edge=False)
+        table.add_column("part", no_wrap=True)
+        for column in ("pid", "starts"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("log", overflow="fold")
+        for child in self._demo.children:
+            pid = Text(str(child.pid)) if child.pid else Text("restarting", "yellow")
+            table.add_row(child.recipe.name, pid, str(child.starts), str(child.recipe.log_file))
+        return table
+
+    def _fault_panel(self) -> Panel:
+        text = "\n".join(self._faults) if self._faults else "none so far"
+        return Panel(text, title="Faults as they happen", title_align="left")
+
+    def _note(self, status: dict[str, Any] | None) -> None:
+        """Compares with what was before and writes down what changed."""
+        now = time.strftime("%H:%M:%S")
+        for child in self._demo.children:
+            if child.starts > self._starts.get(child.recipe.name, 1):
+                self._faults.append(f"{now}  {child.recipe.name} died and was started again (pid {child.pid})")
+            self._starts[child.recipe.name] = child.starts
+        if status is None:
+            return
+        for session in status["sessions"]:
+            if session["device"]:
+                self._rates.count(session["device"], session["connection"], session["observations"])
+        self._rates.tick(DRAW_EVERY_S)
+        online = bool(status.get("uplink") and status["uplink"]["connected"])
+        if self._online is not None and online != self._online:
+            self._faults.append(f"{now}  " + ("the cloud link is back" if online else "the cloud link is lost"))
+        self._online = online
