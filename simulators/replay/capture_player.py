@@ -1,0 +1,243 @@
+"""Play a wire capture at a manager: the recorded agent's own octets, reacting to what this manager does.
+
+What an agent says by itself goes out in the recorded order and in the recorded slices; what it says only when asked
+(its configuration, answers to Get, Set and actions, the end of a release) waits for this manager to ask and takes
+over its invoke-id (`gateway.transports.recorded_agent`). After an AARQ the player waits until the association stands,
+with or without a configuration exchange as the manager wants; after a confirmed report it waits for the answer,
+except inside one recorded slice; so the end does not depend on timing, and recorded pauses are left out.
+
+Slices: octets with one recorded time left in one segment; a capture whose profile says "byte_by_byte" is sent octet by
+octet. Connections that overlapped in the recording overlap again, the others follow each other. A connection ends as
+recorded: after a release, after an abort, or by closing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+
+from gateway.transports.capture import Capture, Record
+from gateway.transports.clock import Clock
+from gateway.transports.link import Link
+from gateway.transports.recorded_agent import NoConfiguration, RecordedAgent, StandardConfiguration
+from protocols.errors import RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import MessageTag, Prst, body_of, decode_apdu, decode_data
+from protocols.ieee11073.apdu.association import Aare, Aarq, Abrt, AssociateResult, Rlre, Rlrq
+from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, EventReportResult, EventType
+from protocols.ieee11073.mder import decode
+
+ANSWER_S: Final = 10.0
+"""How long the player waits for the manager: TO_assoc and TO_config of 20601 §9.3."""
+QUIET_S: Final = 0.25
+"""After the last recorded octet the manager may still ask something; so long a silence means that it does not."""
+
+Tell = Callable[[str], None]
+Connect = Callable[[], Awaitable[Link]]
+
+
+@dataclass(slots=True)
+class Played:
+    """What became of one connection. `trouble` is a sentence where it did not go as recorded."""
+
+    conn: int
+    sent: int = 0
+    answered: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    configuration_sent: bool = False
+    aborted: bool = False
+    trouble: str | None = None
+
+
+async def play(
+    capture: Capture,
+    connect: Connect,
+    clock: Clock,
+    standard_configuration: StandardConfiguration,
+    tell: Tell = lambda line: None,
+) -> list[Played]:
+    """All connections of the capture. Raises OSError where a link cannot be had."""
+    by_conn = {
+        conn: [record for record in capture.records if record.conn == conn]
+        for conn in dict.fromkeys(record.conn for record in capture.records)
+    }
+    one_octet = "byte_by_byte" in str(capture.meta.get("profile", ""))
+    over: dict[int, asyncio.Event] = {conn: asyncio.Event() for conn in by_conn}
+
+    async def one(conn: int, records: Sequence[Record]) -> Played:
+        for other, theirs in by_conn.items():
+            if theirs[-1].t_s < records[0].t_s:
+                await over[other].wait()
+        player = _Player(conn, records, one_octet, clock, standard_configuration, tell)
+        try:
+            return await player.run(await connect())
+        finally:
+            over[conn].set()
+
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(one(conn, records)) for conn, records in by_conn.items()]
+    return [task.result() for task in running]
+
+
+@dataclass(slots=True)
+class _Waits:
+    """What the manager owes before the next slice may go."""
+
+    association: bool = False
+    answers: set[int] = field(default_factory=set)
+    release: bool = False
+
+    @property
+    def any(self) -> bool:
+        return self.association or bool(self.answers) or self.release
+
+
+class _Player:
+    def __init__(
+        self,
+        conn: int,
+        records: Sequence[Record],
+        one_octet: bool,
+        clock: Clock,
+        standard_configuration: StandardConfiguration,
+        tell: Tell,
+    ) -> None:
+        self._agent = RecordedAgent(records, standard_configuration)
+        self._one_octet = one_octet
+        self._clock = clock
+        self._tell = tell
+        self._stream = ApduStream()
+        self._waits = _Waits()
+        self._played = Played(conn)
+        self._over = False
+
+    async def run(self, link: Link) -> Played:
+        try:
+            for _, slice_ in groupby(self._agent.unprompted, key=lambda record: record.t_s):
+                if self._over:
+                    break
+                await self._say(link, b"".join(self._note(record.octets) for record in slice_))
+                await self._hear(link, ANSWER_S, until_silent=False)
+                if self._waits.any and not self._over:
+                    self._give_up()
+            if not self._over:
+                await self._hear(link, QUIET_S, until_silent=True)
+        except NoConfiguration as error:
+            self._played.trouble = str(error)
+        except (ConnectionError, RemoteProtocolError) as error:
+            self._played.trouble = f"the link ended: {error}" if isinstance(error, ConnectionError) else str(error)
+        finally:
+            await link.close()
+        played = self._played
+        self._print(
+            f"over: {played.sent} APDUs sent, {played.answered} reports answered, {played.refused} refused, "
+            f"{played.unanswered} unanswered" + (f"; {played.trouble}" if played.trouble else "")
+        )
+        return played
+
+    async def _say(self, link: Link, octets: bytes) -> None:
+        if not self._one_octet:
+            await link.send(octets)
+            return
+        for octet in octets:
+            await link.send(bytes((octet,)))
+            await asyncio.sleep(0)  # let the segment leave by itself
+
+    async def _hear(self, link: Link, limit_s: float, *, until_silent: bool) -> None:
+        """Receive until nothing is owed; or, at the end, until the manager has been silent for `limit_s`."""
+        while not self._over and (until_silent or self._waits.any):
+            try:
+                async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
+                    data = await link.receive()
+            except TimeoutError:
+                return
+            if not data:
+                self._over = True
+                if self._waits.any:
+                    self._played.trouble = "the manager closed the link"
+                return
+            for octets in self._stream.feed(data):
+                self._heard(octets)
+                for reaction in self._agent.reactions(octets):
+                    await self._say(link, self._note(reaction))
+
+    def _note(self, octets: bytes) -> bytes:
+        """Tell what goes out, and what the manager owes for it."""
+        self._played.sent += 1
+        try:
+            apdu = decode_apdu(octets)
+            data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
+        except RemoteProtocolError:
+            self._print(f"→ {len(octets)} octets that are no APDU")
+            return octets
+        self._print(f"→ {_name(octets)}")
+        if isinstance(apdu, Aarq):
+            self._waits.association = True
+        elif isinstance(apdu, Rlrq):
+            self._waits.release = True
+        elif isinstance(apdu, Abrt):
+            self._over = True
+        elif data is not None and data.message == MessageTag.CONFIRMED_EVENT_REPORT:
+            if self._waits.association:
+                self._played.configuration_sent = True
+            else:
+                self._waits.answers.add(data.invoke_id)
+        return octets
+
+    def _heard(self, octets: bytes) -> None:
+        self._print(f"← {_name(octets)}")
+        apdu = decode_apdu(octets)
+        match apdu:
+            case Aare(result=AssociateResult.ACCEPTED):
+                self._waits.association = False
+            case Aare(result=result) if result != AssociateResult.ACCEPTED_UNKNOWN_CONFIG:
+                self._over = True
+                self._played.trouble = f"the manager rejected the association ({int(result)})"
+            case Abrt():
+                self._over = True
+                self._played.aborted = True
+                self._played.trouble = "the manager aborted"
+            case Rlre():
+                self._waits.release = False
+                self._over = True
+            case Prst():
+                self._response(apdu)
+
+    def _response(self, apdu: Prst) -> None:
+        data = decode_data(apdu.data)
+        if data.message == MessageTag.EVENT_REPORT_RESULT:
+            result = body_of(data)
+            assert isinstance(result, EventReportResult)
+            if result.event_type == EventType.CONFIG:
+                verdict = decode(ConfigReportRsp, result.event_reply_info)
+                self._waits.association = verdict.config_result != ConfigResult.ACCEPTED_CONFIG
+            elif data.invoke_id in self._waits.answers:
+                self._waits.answers.discard(data.invoke_id)
+                self._played.answered += 1
+        elif data.message in (MessageTag.ERROR, MessageTag.REJECT) and data.invoke_id in self._waits.answers:
+            self._waits.answers.discard(data.invoke_id)
+            self._played.refused += 1
+
+    def _give_up(self) -> None:
+        """The manager owes something and is silent: say so and go on, as a recording does."""
+        self._played.unanswered += len(self._waits.answers)
+        self._played.trouble = f"the manager did not answer within {ANSWER_S:.0f} s"
+        if self._waits.association or self._waits.release:
+            self._over = True
+        self._waits = _Waits()
+
+    def _print(self, line: str) -> None:
+        self._tell(f"conn {self._played.conn} {line}")
+
+
+def _name(octets: bytes) -> str:
+    """An APDU in a few words: its kind, its message and invoke-id, its size. No measured value."""
+    apdu = decode_apdu(octets)
+    if isinstance(apdu, Aare):
+        return f"AARE {apdu.result.name.lower().replace('_', '-')} ({len(octets)} octets)"
+    if not isinstance(apdu, Prst):
+        return f"{type(apdu).__name__.upper()} ({len(octets)} octets)"
+    data = decode_data(apdu.data)
+    return f"{data.message.name.lower().replace('_', ' ')} {data.invoke_id} ({len(octets)} octets)"

@@ -1,0 +1,158 @@
+"""The simulated patient: the same for the same seed, coupled, and cheap enough to live beside a gateway."""
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from simulators.physiology import LEADS, Patient, Rhythm, SamplesGone, Vitals
+from simulators.scenarios import SCENARIOS, UnknownScenario, scenario_of
+
+
+def patient(scenario: str = "stable", seed: int = 7, until_s: float = 0.0) -> Patient:
+    made = Patient(seed, scenario_of(scenario))
+    made.advance_to(until_s)
+    return made
+
+
+def r_waves(beats: Patient, seconds: float) -> list[float]:
+    """Times of the R waves of lead II in the last seconds, by a plain threshold."""
+    track = beats.lead("II")
+    count = int(seconds * track.rate_hz)
+    samples = [raw / track.gain for raw in track.read(track.end - count, count)]
+    rising = [n for n in range(1, count) if samples[n - 1] < 0.6 <= samples[n]]
+    return [n / track.rate_hz for n in rising]
+
+
+def test_the_same_seed_gives_the_same_patient_however_time_is_cut() -> None:
+    coarse = patient("cardiac-arrest", seed=3, until_s=40)
+    fine = patient("cardiac-arrest", seed=3)
+    for step in range(1, 400):
+        fine.advance_to(step * 0.1)
+        fine.advance_to(step * 0.05)
+    fine.advance_to(40)
+    for one, other in zip(
+        (*coarse.ecg, coarse.pleth, coarse.capnogram), (*fine.ecg, fine.pleth, fine.capnogram), strict=True
+    ):
+        assert one.end == other.end
+        assert one.read(one.end - 500, 500) == other.read(other.end - 500, 500)
+    assert coarse.vitals() == fine.vitals()
+
+
+def test_another_seed_gives_another_patient() -> None:
+    one, other = patient(seed=1, until_s=10), patient(seed=2, until_s=10)
+    assert one.lead("II").read(0, 5000) != other.lead("II").read(0, 5000)
+
+
+def test_a_healthy_adult_looks_like_one() -> None:
+    vitals = patient(until_s=60).vitals()
+    assert 60 <= (vitals.heart_rate_bpm or 0) <= 85
+    assert vitals.pulse_rate_bpm == pytest.approx(vitals.heart_rate_bpm, abs=3)
+    assert 110 <= vitals.systolic_mmhg <= 135
+    assert 60 <= vitals.diastolic_mmhg <= 85
+    assert 95 <= (vitals.spo2_percent or 0) <= 100
+    assert 33 <= (vitals.end_tidal_co2_mmhg or 0) <= 42
+    assert 10 <= vitals.respiration_per_min <= 18
+    assert vitals.temperature_c == pytest.approx(36.8, abs=0.1)
+
+
+def test_the_shown_heart_rate_is_that_of_the_tracing() -> None:
+    resting = patient(until_s=30)
+    waves = r_waves(resting, 10)
+    mean_s = (waves[-1] - waves[0]) / (len(waves) - 1)
+    assert resting.vitals().heart_rate_bpm == pytest.approx(60 / mean_s, rel=0.08)
+
+
+def test_breathing_moves_the_heart_rate() -> None:
+    waves = r_waves(patient(until_s=60), 20)
+    intervals = [later - earlier for earlier, later in pairwise(waves)]
+    assert 0.02 < max(intervals) - min(intervals) < 0.25
+
+
+def test_the_limb_leads_agree_with_each_other() -> None:
+    resting = patient(until_s=5)
+    lead = {name: track.read(0, 2500) for name, track in zip(LEADS, resting.ecg, strict=True)}
+    for i, ii, iii, avr, avl, avf in zip(*(lead[name] for name in LEADS[:6]), strict=True):
+        assert abs(i + iii - ii) <= 2  # Einthoven, in steps of 5 µV, each lead rounded by itself
+        assert abs(avr + avl + avf) <= 3  # Goldberger
+
+
+def test_the_pulse_comes_after_the_beat() -> None:
+    resting = patient(until_s=30)
+    (_, *waves, _) = r_waves(resting, 5)
+    pressure = resting.arterial_pressure
+    samples = pressure.read(pressure.end - 5 * pressure.rate_hz, 5 * pressure.rate_hz)
+    for wave in waves:
+        start = int(wave * pressure.rate_hz)
+        beat = samples[start : start + 45]
+        assert 8 <= beat.index(max(beat)) <= 35  # 80 … 350 ms after R
+
+
+def test_fibrillation_stops_the_pulse_and_end_tidal_co2_falls_until_circulation_returns() -> None:
+    arrest = patient("cardiac-arrest", until_s=28)
+    before = arrest.vitals()
+    arrest.advance_to(41)
+    stopped = arrest.vitals()
+    assert arrest.rhythm is Rhythm.VENTRICULAR_FIBRILLATION
+    assert (stopped.heart_rate_bpm, stopped.pulse_rate_bpm, stopped.spo2_percent) == (None, None, None)
+    assert stopped.cuff_mmhg == (None, None, None)
+    arrest.advance_to(200)
+    compressed = arrest.vitals()
+    assert (compressed.pulse_rate_bpm or 0) == pytest.approx(110, abs=5)
+    assert 10 <= (compressed.end_tidal_co2_mmhg or 0) <= 27
+    arrest.advance_to(300)
+    returned = arrest.vitals()
+    assert arrest.rhythm is Rhythm.SINUS
+    assert returned.systolic_mmhg > 95
+    assert (returned.end_tidal_co2_mmhg or 0) > (compressed.end_tidal_co2_mmhg or 0) + 8
+    assert (before.heart_rate_bpm or 0) > 80
+
+
+def test_the_crews_treatment_is_on_the_record() -> None:
+    arrest = patient("cardiac-arrest", until_s=110)
+    assert arrest.treatment.compressing
+    assert arrest.treatment.compressions_per_min == 110
+    assert arrest.treatment.compression_depth_mm == 54
+    assert [(shock.energy_j, shock.impedance_ohm) for shock in arrest.treatment.shocks] == [(200, 78)]
+    arrest.advance_to(400)
+    assert [shock.number for shock in arrest.treatment.shocks] == [1, 2]
+    assert (arrest.treatment.pacing_per_min, arrest.treatment.pacing_current_ma) == (70, 65)
+    assert (arrest.vitals().heart_rate_bpm or 0) == pytest.approx(70, abs=2)
+
+
+def test_a_failing_pump_lowers_pressure_and_raises_heart_and_breathing_rate() -> None:
+    failing = patient("deteriorating", until_s=15)
+    before = failing.vitals()
+    failing.advance_to(520)
+    after = failing.vitals()
+
+    def change(of: str) -> float:
+        return float(getattr(after, of) or 0) - float(getattr(before, of) or 0)
+
+    assert change("systolic_mmhg") < -25
+    assert change("heart_rate_bpm") > 25
+    assert change("respiration_per_min") > 5
+    assert change("spo2_percent") < -8
+    st_level = failing.lead("III").read(failing.lead("III").end - 500, 500)
+    assert max(st_level) > 0  # the tracing is still there
+
+
+def test_a_device_that_reads_too_late_is_told() -> None:
+    resting = patient(until_s=60)
+    with pytest.raises(SamplesGone) as gone:
+        resting.pleth.read(0, 100)
+    assert gone.value.oldest == resting.pleth.oldest > 0
+
+
+def test_an_unknown_scenario_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownScenario, match="cardiac-arrest"):
+        scenario_of("earthquake")
+    assert set(SCENARIOS) == {"stable", "deteriorating", "cardiac-arrest"}
+    assert isinstance(patient(until_s=1).vitals(), Vitals)
+
+
+def test_a_patient_costs_a_few_percent_of_a_core() -> None:
+    living = patient()
+    started = time.process_time()
+    living.advance_to(20)
+    assert (time.process_time() - started) / 20 < 0.05
