@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from gateway.buffer import damage, devices, full_disk, rewinding
 from gateway.buffer.blocks import Block
@@ -21,6 +22,7 @@ from gateway.buffer.errors import BufferClosed, StoreFull
 from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.outbox import LaneGap, Outbox
 from gateway.buffer.reading import records
+from gateway.buffer.reserve import make_room
 from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store, event_block
 from gateway.buffer.witness import Witness
@@ -53,7 +55,7 @@ class Buffer:
         self._waiting = 0
         self._room: deque[asyncio.Future[None]] = deque()
         self._outstanding: set[asyncio.Future[Any]] = set()
-        self._committed = asyncio.Event()
+        self._wakes: WeakSet[asyncio.Event] = WeakSet()
         self._failure: Exception | None = None
         self._closed = False
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="argus-buffer-reader")
@@ -101,8 +103,11 @@ class Buffer:
         return self._writer.marks
 
     def wait_for_commit(self) -> asyncio.Event:
-        """An event that the next commit sets. Take it before reading, wait for it when there was nothing to read."""
-        return self._committed
+        """An event of the caller's own that every commit sets from now on: clear it, read, and wait when there was
+        nothing to read."""
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        return wake
 
     # ---- appending
 
@@ -307,13 +312,16 @@ class Buffer:
                 done.set_exception(error)
             else:
                 done.set_result(answer)
-        self._committed.set()
-        self._committed = asyncio.Event()
+        self._wake()
 
     def _fail(self, error: Exception) -> None:
         self._failure = unusable(self._path, error)
         self._reject(self._failure)
-        self._committed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        for wake in list(self._wakes):
+            wake.set()
 
     def _reject(self, error: Exception) -> None:
         outstanding, self._outstanding = self._outstanding, set()
@@ -329,13 +337,14 @@ def _open(
 ) -> tuple[Store, Outbox, StoreLock, Witness | None]:
     lock = StoreLock(path)
     try:
+        make_room(path)
         connection, about = open_writer(path, gateway=gateway, key=key, check_s=settings.check_s)
         try:
             witness = Witness(witness_path) if witness_path is not None else None
             store = Store(connection, about, path=path, key=key, settings=settings, clock=clock, witness=witness)
-            full_disk.begin(store)
             damage.heal_ends(store)
             store.resume()
+            full_disk.begin(store)
             outbox = Outbox(path, gateway=gateway, key=key)
         except BaseException:
             connection.close()

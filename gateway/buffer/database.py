@@ -218,7 +218,7 @@ def _check_header(path: Path) -> None:
         raise BufferUnusable(
             Diagnosis(
                 f"There is no store at {path}.",
-                "Nothing is recorded until there is one; none is created silently, lest a wrong mount hide the old one.",
+                "Nothing is recorded until there is one; none is made in silence, lest a wrong mount hide the old one.",
                 "Check that the disk is mounted; on a new gateway run `argus-gateway provision`.",
             )
         ) from None

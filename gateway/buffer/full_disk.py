@@ -6,6 +6,8 @@ than old curves), and the pages are given back to the disk in steps. Back: as so
 reserve and as much again. Both ways are told in the lane that is never dropped.
 """
 
+import sqlite3
+
 import structlog
 
 from gateway.buffer import losses
@@ -59,9 +61,15 @@ def _give_back(store: Store) -> bool:
     before = usage(store)
     if before.pages == before.used:
         return False
-    # Rows must be fetched for the pragma to work at all.
-    store.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-    store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    try:
+        # Rows must be fetched for the pragma to work at all.
+        store.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        # The file shrinks when the log is written back.
+        store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        return False
     return usage(store).pages < before.pages
 
 

@@ -112,9 +112,9 @@ def keep_few(store: Store, lane: Lane) -> bool:
     """Join the oldest neighbours of one kind once there are more than `gaps_max`; True when some were joined.
 
     Losses and delivered batches are never told as one: the reason of the earlier loss stands for both."""
-    rows = gap_rows(store, lane)
-    if len(rows) <= store.settings.gaps_max:
+    if store.connection.execute(OUTBOX["gap_count"], span_of(lane, 0)).fetchone()[0] <= store.settings.gaps_max:
         return False
+    rows = gap_rows(store, lane)
     for earlier, later in pairwise(rows):
         delivered = (earlier.gap.why is GapReason.RETENTION, later.gap.why is GapReason.RETENTION)
         if not touching(earlier.gap, later.gap) or later.row.sequence == store.heads[lane].open_loss:

@@ -55,3 +55,7 @@ INSERT INTO lanes (lane, acked) VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET a
 -- repair_hash --
 -- The chain hash of the last batch of a lane, computed anew from its sealed content.
 UPDATE batches SET row_hash = ? WHERE position = ?;
+
+-- gap_count --
+-- How many gap records a lane has.
+SELECT count(*) FROM batches INDEXED BY gaps_by_position WHERE kind = 4 AND position BETWEEN ? AND ?;

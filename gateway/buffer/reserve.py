@@ -8,12 +8,15 @@ It comes back by itself once the disk has room for it and as much again, so that
 import os
 from pathlib import Path
 
+OPENING_BYTES = 1 << 20
+"""A log index takes 32 KiB and healing a damaged block some pages; this is plenty."""
+
 
 class Reserve:
     """The file `<store>.reserve`. `held` is whether it lies there in full."""
 
     def __init__(self, store: Path, size_bytes: int) -> None:
-        self._path = store.with_name(store.name + ".reserve")
+        self._path = _beside(store)
         self._size_bytes = size_bytes
         self.held = False
 
@@ -53,3 +56,15 @@ class Reserve:
     def _room(self) -> bool:
         disk = os.statvfs(self._path.parent)
         return disk.f_bavail * disk.f_frsize >= 2 * self._size_bytes
+
+
+def make_room(store: Path) -> None:
+    """Before opening: SQLite needs some room for its log and index even to read, so on a full disk the reserve goes
+    first."""
+    disk = os.statvfs(store.parent)
+    if disk.f_bavail * disk.f_frsize < OPENING_BYTES:
+        _beside(store).unlink(missing_ok=True)
+
+
+def _beside(store: Path) -> Path:
+    return store.with_name(store.name + ".reserve")

@@ -26,6 +26,7 @@ from gateway.buffer.blocks import Block, blocks_of
 from gateway.buffer.errors import BufferClosed, StoreFull
 from gateway.buffer.losses import Loss
 from gateway.buffer.store import Store
+from protocols.errors import ProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations
@@ -182,9 +183,9 @@ class Writer:
     def _commit(self, group: list[Append | AppendBlock]) -> None:
         self._committed_s = time.monotonic()
         store = self._store
+        group, blocks = self._encode(group)
         appends = [item for item in group if isinstance(item, Append)]
         events = [item.block for item in group if isinstance(item, AppendBlock)]
-        blocks = blocks_of([section for item in appends for section in item.sections], store.settings)
         if store.state is StoreState.OK:
             try:
                 store.commit(events + blocks)
@@ -193,6 +194,25 @@ class Writer:
             except StoreFull:
                 full_disk.enter(store)
         self._commit_on_reserve(group, appends, events)
+
+    def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
+        """The group's observations as blocks. What cannot be encoded is its caller's mistake: that one is told, and the
+        others are committed without it."""
+        appends = [item for item in group if isinstance(item, Append)]
+        settings = self._store.settings
+        try:
+            return group, blocks_of([section for item in appends for section in item.sections], settings)
+        except ProtocolError:
+            sound: list[Append | AppendBlock] = []
+            for item in group:
+                try:
+                    if isinstance(item, Append):
+                        blocks_of(item.sections, settings)
+                    sound.append(item)
+                except ProtocolError as error:
+                    self._tell([(item.done, None, error)])
+            appends = [item for item in sound if isinstance(item, Append)]
+            return sound, blocks_of([section for item in appends for section in item.sections], settings)
 
     def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
         """Events, ePCR and alarms go in, other observations do not; those that nobody holds are counted."""
