@@ -9,7 +9,8 @@ in for a range and only fills what is lacking; it never conflicts, and a real ba
 inside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from cloud.custody.links import ChainedBatch, LinkState, link_between
 from cloud.ingest.marks import FIRST_SEQUENCE, LaneMarks
@@ -46,7 +47,7 @@ class LaneBook:
         link = self._link_of(arrival)
         resolved = tuple(self._resolve_followers(arrival))
         self.marks = marks
-        self._remember(_with_link(arrival, link))
+        self._remember(replace(arrival, link=link))
         entry = Entry(
             link=link, fills=fills if arrival.is_gap else ((arrival.sequence, arrival.through),), resolved=resolved
         )
@@ -71,16 +72,16 @@ class LaneBook:
         gaps = self._gaps_by_last.get(sequence - 1)
         return gaps[0].tail_hash if gaps else None
 
-    def _resolve_followers(self, arrival: ChainedBatch) -> Iterable[tuple[int, bool, LinkState]]:
+    def _resolve_followers(self, arrival: ChainedBatch) -> Iterator[ChainedBatch]:
         first = arrival.through + 1
         real = self._real.get(first)
         followers = [*self._gaps_by_first.get(first, ()), *([real] if real is not None else [])]
         for follower in followers:
             if follower.link is LinkState.PENDING:
-                link = link_between(arrival.tail_hash, follower.previous_hash)
+                judged = replace(follower, link=link_between(arrival.tail_hash, follower.previous_hash))
                 self._forget(follower)
-                self._remember(_with_link(follower, link))
-                yield follower.sequence, follower.is_gap, link
+                self._remember(judged)
+                yield judged
 
     def _remember(self, batch: ChainedBatch) -> None:
         if batch.is_gap:
@@ -95,15 +96,3 @@ class LaneBook:
             self._gaps_by_last[batch.through].remove(batch)
         else:
             del self._real[batch.sequence]
-
-
-def _with_link(batch: ChainedBatch, link: LinkState) -> ChainedBatch:
-    return ChainedBatch(
-        sequence=batch.sequence,
-        through=batch.through,
-        hash=batch.hash,
-        previous_hash=batch.previous_hash,
-        tail_hash=batch.tail_hash,
-        is_gap=batch.is_gap,
-        link=link,
-    )

@@ -7,7 +7,7 @@ until it is answered. Only `Stored` and `Ahead` add rows. What each means for th
 
 from dataclasses import dataclass
 
-from cloud.custody.links import LinkState
+from cloud.custody.links import ChainedBatch, LinkState
 from cloud.ingest.marks import Range
 
 
@@ -22,8 +22,7 @@ class Entry:
 
     link: LinkState
     fills: tuple[Range, ...]
-    resolved: tuple[tuple[int, bool, LinkState], ...] = ()
-    """(sequence, is it a gap, verdict) of each follower that was pending."""
+    resolved: tuple[ChainedBatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

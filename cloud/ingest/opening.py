@@ -1,0 +1,129 @@
+"""Open one delivery: decode the envelope, verify who signed it, unpack what it holds. No database, no clock.
+
+Everything that costs time happens here, before a transaction is open. What cannot be trusted becomes a `Refused`; what
+is authentic but cannot be read stays an authentic batch with `UnreadablePayload`: its octets are kept, so a newer cloud
+can read them, and its lane goes on.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from cloud.fleet import RegisteredGateway
+from cloud.ingest.source import BatchDelivery
+from cloud.ingest.verdicts import Forged, Malformed, Refusal, UnknownGateway
+from cloud.observations.rows import ObservationColumns, Unstorable, columns_of
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_batch
+from protocols.uplink.events import GatewayEvent, decode_event
+from protocols.uplink.gaps import Gap, decode_gap
+from protocols.uplink.observations import decode_block
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPayload:
+    """A kind of batch that no slice reads yet; its envelope is kept whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadablePayload:
+    """Authentic, but not what this version can read or store. `reason` names the rule, never the content."""
+
+    reason: str
+
+
+Content = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An authentic batch. `signed_by` is the fingerprint of the gateway's key, `hash` the batch's place in its
+    chain."""
+
+    delivery: BatchDelivery
+    gateway: RegisteredGateway
+    envelope: Envelope
+    hash: bytes
+    payload_hash: bytes
+    signed_by: str
+    content: Content
+
+    @property
+    def batch(self) -> Batch:
+        return self.envelope.batch
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace context where it is one. It is not signed, so a wrong one is left out and no reason to refuse."""
+        told = self.envelope.traceparent
+        return told if told is not None and _TRACEPARENT.fullmatch(told) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A delivery that nobody vouches for. `envelope` is what it claims to be, None where it is no envelope at all."""
+
+    delivery: BatchDelivery
+    refusal: Refusal
+    envelope: Envelope | None = None
+
+
+def open_delivery(delivery: BatchDelivery, gateway: RegisteredGateway | None) -> Opened | Refused:
+    """`gateway` is the one that the topic names, None when nobody registered it."""
+    try:
+        envelope = decode_envelope(delivery.octets)
+    except RemoteProtocolError as error:
+        return Refused(delivery, Malformed(str(error)))
+    batch = envelope.batch
+    if gateway is None:
+        return Refused(delivery, UnknownGateway(), envelope)
+    if batch.gateway != delivery.gateway_id or batch.lane is not delivery.lane:
+        return Refused(delivery, Malformed("the envelope is not for the topic that it came by"), envelope)
+    if not verify_batch(batch, envelope.signature, gateway.public_key):
+        return Refused(delivery, Forged(), envelope)
+    payload_hash = hashlib.sha256(batch.payload).digest()
+    return Opened(
+        delivery=delivery,
+        gateway=gateway,
+        envelope=envelope,
+        hash=batch_hash(batch, payload_hash),
+        payload_hash=payload_hash,
+        signed_by=key_fingerprint(gateway.public_key),
+        content=_content(batch),
+    )
+
+
+def key_fingerprint(public_key: bytes) -> str:
+    """How custody names a key: the first 128 bits of its SHA-256, in hex."""
+    return hashlib.sha256(public_key).hexdigest()[:32]
+
+
+def _content(batch: Batch) -> Content:
+    try:
+        match batch.kind:
+            case BatchKind.OBSERVATIONS:
+                return _observations(batch)
+            case BatchKind.EVENT:
+                return decode_event(batch.payload)
+            case BatchKind.GAP:
+                return _gap(batch)
+            case BatchKind.EPCR:
+                return KeptPayload()
+    except (RemoteProtocolError, Unstorable) as error:
+        return UnreadablePayload(str(error))
+
+
+def _observations(batch: Batch) -> ObservationColumns:
+    columns = columns_of(decode_block(batch.payload))
+    if len(columns.values) != batch.count:
+        raise RemoteProtocolError("the envelope tells another number of observations", clause="uplink envelope v1")
+    return columns
+
+
+def _gap(batch: Batch) -> Gap:
+    gap = decode_gap(batch.payload)
+    if gap.from_sequence != batch.sequence or gap.chain_before != batch.previous_hash:
+        raise RemoteProtocolError("the gap is not the one of its envelope", clause="uplink gap v1")
+    return gap

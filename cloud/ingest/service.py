@@ -1,0 +1,231 @@
+"""Ingest: take what has arrived, write it in one transaction, answer when that is durable.
+
+Two loops and a handover of one: while a group is being written, the next is decoded and verified, and the broker
+waits with what is beyond that. So the busier it is, the more batches share a commit, and an idle ingest answers at
+once.
+
+What cannot be written is tried alone, so a batch that a database refuses (a poisoned one) costs the others
+nothing: first the batch by itself, then its envelope without its rows, then a row in quarantine. While the
+database does not answer at all, the group is kept and tried again; nothing is accepted, so nothing is lost.
+
+Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the broker to the source.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from cloud.clock import Clock
+from cloud.db import Database, DatabaseUnavailable
+from cloud.fleet import GatewayDirectory, RegisteredGateway
+from cloud.ingest.group import Answer, GroupWriter, Written
+from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
+from cloud.ingest.settings import IngestSettings
+from cloud.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
+from cloud.ingest.status import StatusKeeper, open_status
+from cloud.ingest.verdicts import Malformed
+from protocols.uplink.status import Status
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Group:
+    """What will share one transaction. `deliveries` are those to accept when it is written, in order of arrival."""
+
+    opened: list[Opened] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    statuses: list[tuple[StatusDelivery, Status]] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    observations: int = 0
+
+    def singly(self) -> "list[Group]":
+        """Each opened or refused batch in a group of its own, then the statuses; the deliveries stay with this one."""
+        return [
+            *(Group(opened=[one]) for one in self.opened),
+            *(Group(refused=[one]) for one in self.refused),
+            *([Group(statuses=self.statuses)] if self.statuses else []),
+        ]
+
+
+class Ingest:
+    """One process's ingest; several may run against one database."""
+
+    def __init__(
+        self, *, database: Database, writer: GroupWriter, clock: Clock, settings: IngestSettings | None = None
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._settings = settings or IngestSettings()
+        self._directory = GatewayDirectory()
+        self._statuses = StatusKeeper(clock)
+
+    async def run(self, source: BatchSource, answers: Answers) -> None:
+        """Until cancelled. A group that is being written when that happens is finished and answered first."""
+        ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._open_groups(source, ready), name="ingest-open")
+            tasks.create_task(self._write_groups(ready, answers), name="ingest-write")
+
+    async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]") -> None:
+        while True:
+            for group in await self.open(await self._collect(source)):
+                await ready.put(group)
+
+    async def _collect(self, source: BatchSource) -> list[Delivery]:
+        """One delivery, and what else is here already."""
+        taken = [await source.next()]
+        octets = len(taken[0].octets)
+        while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
+            more = source.next_now()
+            if more is None:
+                break
+            taken.append(more)
+            octets += len(more.octets)
+        return taken
+
+    async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
+        """Decode and verify; more than one group when the batches hold more rows than one transaction should."""
+        gateways = await self._find_gateways(deliveries)
+        groups = [Group()]
+        for delivery in deliveries:
+            if groups[-1].observations >= self._settings.group_observations_max:
+                groups.append(Group())
+            groups[-1].deliveries.append(delivery)
+            match delivery:
+                case BatchDelivery():
+                    _add_batch(groups[-1], open_delivery(delivery, gateways.get(_name(delivery))))
+                case StatusDelivery():
+                    _add_status(groups[-1], delivery)
+            await asyncio.sleep(0)  # decoding is work: whoever shares the loop has a turn between two batches
+        return groups
+
+    async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
+        """Looked up for each group anew: a key that was replaced, or a vehicle that changed hands, counts at once."""
+        names = {_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
+        attempt = 0
+        while names:
+            try:
+                async with self._database.read() as tx:
+                    found = [await self._directory.find(tx, *name) for name in names]
+            except DatabaseUnavailable as error:
+                attempt = await self._wait(attempt, error)
+            else:
+                return {(one.tenant_id, one.id): one for one in found if one is not None}
+        return {}
+
+    async def _write_groups(self, ready: "asyncio.Queue[Group]", answers: Answers) -> None:
+        while True:
+            group = await ready.get()
+            writing = asyncio.ensure_future(self.write(group, answers))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # A stop is a request, then a deadline: what was begun is made durable and answered.
+                await asyncio.wait([writing], timeout=self._settings.stop_s)
+                writing.cancel()
+                raise
+
+    async def write(self, group: Group, answers: Answers) -> None:
+        """Write a group, answer it, and let the broker forget it."""
+        for answer in await self._durable(group):
+            if not await answers.acknowledge(answer.tenant_id, answer.gateway_id, answer.ack):
+                log.info("ingest.answer_unsent", gateway=answer.gateway_id, lane=answer.ack.lane.value)
+        for delivery in group.deliveries:
+            await delivery.accept()
+
+    async def _durable(self, group: Group) -> list[Answer]:
+        """The answers of a group, once everything in it is written somehow."""
+        try:
+            return await self._until_available(group)
+        except Exception as error:
+            # Not the database's state but something in the group: each by itself, and the bad one shows.
+            log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
+        answers: list[Answer] = []
+        for alone in group.singly():
+            answers.extend(await self._durable_alone(alone))
+        return answers
+
+    async def _durable_alone(self, alone: Group) -> list[Answer]:
+        try:
+            return await self._until_available(alone)
+        except Exception as error:
+            reason = f"the database does not take it ({type(error).__name__})"
+            log.warning("ingest.batch_unstorable", error=type(error).__name__)
+        # Its rows are what a database may refuse; its envelope is octets and numbers that were checked.
+        kept = Group(
+            opened=[replace(one, content=UnreadablePayload(reason)) for one in alone.opened],
+            refused=[Refused(one.delivery, Malformed(reason)) for one in alone.refused],
+        )
+        try:
+            return await self._until_available(kept)
+        except Exception as error:
+            # Neither stored nor answered: the gateway keeps it and says so, and an operator sees this line.
+            log.error("ingest.batch_given_up", error=type(error).__name__)
+            return []
+
+    async def _until_available(self, group: Group) -> list[Answer]:
+        """Write a group, however long the database takes to come back. Raises what is wrong with the group itself."""
+        attempt = 0
+        while True:
+            try:
+                return await self._write_once(group)
+            except DatabaseUnavailable as error:
+                attempt = await self._wait(attempt, error)
+
+    async def _write_once(self, group: Group) -> list[Answer]:
+        async with self._database.transaction() as tx:
+            written = await self._writer.write(tx, group.opened, group.refused)
+            for delivery, status in group.statuses:
+                acks = await self._statuses.keep(tx, delivery, status)
+                written.answers.extend(Answer(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
+        self._writer.numbers.learn(written.learned)
+        _log_written(written, group)
+        return written.answers
+
+    async def _wait(self, attempt: int, error: DatabaseUnavailable) -> int:
+        """Wait before the next attempt; its number. Full jitter: workers that failed together do not come back
+        together."""
+        most_s = min(self._settings.retry_most_s, self._settings.retry_least_s * 2 ** min(attempt, 16))
+        log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
+        await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
+        return attempt + 1
+
+
+def _name(delivery: Delivery) -> tuple[str, str]:
+    return delivery.tenant_id, delivery.gateway_id
+
+
+def _add_batch(group: Group, one: Opened | Refused) -> None:
+    if isinstance(one, Opened):
+        group.opened.append(one)
+        group.observations += one.batch.count
+    else:
+        group.refused.append(one)
+
+
+def _add_status(group: Group, delivery: StatusDelivery) -> None:
+    status = open_status(delivery)
+    if status is None:
+        log.warning("ingest.status_unreadable", gateway=delivery.gateway_id)
+    else:
+        group.statuses.append((delivery, status))
+
+
+def _log_written(written: Written, group: Group) -> None:
+    tally = written.tally
+    log.debug(
+        "ingest.group_written",
+        stored=tally.stored,
+        observations=tally.observations,
+        duplicates=tally.duplicates,
+        scattered=tally.scattered,
+        statuses=len(group.statuses),
+    )
+    for one in group.refused:
+        log.warning("ingest.batch_refused", gateway=one.delivery.gateway_id, why=type(one.refusal).__name__)
+    if tally.conflicts:
+        log.warning("ingest.identity_contested", conflicts=tally.conflicts)

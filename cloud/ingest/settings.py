@@ -1,0 +1,40 @@
+"""How much ingest takes at once and how patient it is. The numbers bound memory and latency; each argues for itself."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """Limits of one process that ingests."""
+
+    group_batches_max: int = 64
+    """Batches that share one commit. A commit costs some milliseconds whatever is in it, so this is far past the
+    knee."""
+
+    group_octets_max: int = 4 << 20
+    """Octets that are opened for one group, as they came: four of the largest envelopes."""
+
+    group_observations_max: int = 20_000
+    """Rows of one transaction; above it the rest goes into the next. It bounds memory (a block of zeros may hold 65 536
+    observations in some hundred octets) and how long the other writers of SQLite wait."""
+
+    retry_least_s: float = 0.1
+    retry_most_s: float = 5.0
+    """Waiting between attempts while the database does not answer. The group stays in hand, the broker is not answered,
+    and its receive maximum stops it from sending more."""
+
+    stop_s: float = 5.0
+    """How long a stop waits for the group that is being written."""
+
+    receive_max: int = 128
+    """MQTT's Receive Maximum: deliveries that the broker sends before the first is accepted. Two full groups: one is
+    written while the next is opened. With the packet limit it bounds what the broker can make us hold."""
+
+    shared_group: str = "ingest"
+    """The name under which the workers of one cloud share the batches (MQTT 5 shared subscription)."""
+
+    connect_s: float = 10.0
+    """How long connecting and subscribing may take."""
+
+    keepalive_s: int = 30
+    """MQTT keep-alive: a silent broker is noticed after one and a half of it."""

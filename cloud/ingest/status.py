@@ -1,0 +1,64 @@
+"""What a gateway says about itself, and the exchange of marks that it starts (DESIGN D3).
+
+A status is retained, so a cloud that comes back reads those of the whole fleet at once and answers each with what
+it holds: a cloud restored from yesterday's copy thereby asks for today again, without any gateway having to
+reconnect. A status is not signed. It moves no epoch and stores no batch; all it can do is ask, and the broker's
+ACL says who may.
+"""
+
+from collections.abc import Sequence
+
+from cloud.clock import Clock
+from cloud.db import Transaction
+from cloud.fleet import GatewayDirectory, GatewayStatus
+from cloud.ingest.acks import ack_of
+from cloud.ingest.marks import LaneMarks
+from cloud.ingest.source import StatusDelivery
+from cloud.ingest.store import LaneKey, LaneStore
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.acks import Ack
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status, decode_status
+
+
+def open_status(delivery: StatusDelivery) -> Status | None:
+    """The status, None when it is none or names another gateway than its topic."""
+    try:
+        status = decode_status(delivery.octets)
+    except RemoteProtocolError:
+        return None
+    return status if status.gateway == delivery.gateway_id else None
+
+
+class StatusKeeper:
+    """Stores statuses and answers them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._directory = GatewayDirectory()
+        self._lanes = LaneStore()
+
+    async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
+        """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
+        is not registered or not there. It must run after the batches of its group, so that it tells of them too."""
+        gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
+        if gateway is None:
+            return ()
+        heard = GatewayStatus(
+            online=status.online,
+            at_us=self._clock.now_us(),
+            epoch=status.epoch,
+            software=status.software,
+            store_state=status.store.value,
+            boot_id=status.boot_id,
+        )
+        await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, heard)
+        if not status.online:
+            return ()
+        return [await self._marks(tx, delivery, status.epoch, lane) for lane in Lane]
+
+    async def _marks(self, tx: Transaction, delivery: StatusDelivery, epoch: str, lane: Lane) -> Ack:
+        row = await self._lanes.read_lane(tx, LaneKey(delivery.tenant_id, delivery.gateway_id, epoch, lane))
+        if row is None:
+            return ack_of(epoch, lane, LaneMarks(), contested=False)
+        return ack_of(epoch, lane, row.marks, contested=row.contested)

@@ -1,0 +1,133 @@
+"""A cloud that ingests: a tenant with one vehicle and its gateways, and batches handed over without a broker."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Table, select
+
+from cloud.db import Database
+from cloud.devices import Devices
+from cloud.events import Outbox
+from cloud.events.tables import outbox_events
+from cloud.fleet import Fleet
+from cloud.ids import UlidIds
+from cloud.ingest.group import GroupWriter
+from cloud.ingest.service import Ingest
+from cloud.ingest.settings import IngestSettings
+from cloud.ingest.source import BatchDelivery, Delivery, StatusDelivery
+from cloud.observations.store import Numbers
+from cloud.tenancy import Tenancy, Viewer
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Envelope, encode_envelope
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status, encode_status
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+
+TENANT = "ten_test"
+ORGANIZATION = "org_test"
+VEHICLE = "veh_test"
+OPERATOR = Viewer.operator(TENANT)
+
+
+class StoppedClock:
+    """The cloud's clock, moved by hand."""
+
+    def __init__(self, at_us: int = NOW_US) -> None:
+        self.at_us = at_us
+
+    def now_us(self) -> int:
+        return self.at_us
+
+    def monotonic_s(self) -> float:
+        return self.at_us / 1_000_000
+
+
+class Handover:
+    """A broker that is a list: what was accepted, and which acknowledgements went to which gateway."""
+
+    def __init__(self) -> None:
+        self.accepted: list[bytes] = []
+        self.acks: list[tuple[str, Ack]] = []
+        self.reachable = True
+
+    async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
+        if self.reachable:
+            self.acks.append((gateway_id, ack))
+        return self.reachable
+
+    def delivery(
+        self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT
+    ) -> BatchDelivery:
+        """An envelope on its own topic, or any octets on the topic given."""
+        octets = envelope if isinstance(envelope, bytes) else encode_envelope(envelope)
+        if isinstance(envelope, Envelope):
+            gateway, lane = envelope.batch.gateway, envelope.batch.lane
+
+        async def accept() -> None:
+            self.accepted.append(octets)
+
+        return BatchDelivery(
+            tenant_id=tenant, gateway_id=gateway, lane=lane, octets=octets, received_at_us=NOW_US, accept=accept
+        )
+
+    def status_delivery(self, status: Status) -> StatusDelivery:
+        octets = encode_status(status)
+
+        async def accept() -> None:
+            self.accepted.append(octets)
+
+        return StatusDelivery(
+            tenant_id=TENANT, gateway_id=status.gateway, octets=octets, received_at_us=NOW_US, accept=accept
+        )
+
+
+class CloudUnderTest:
+    """Ingest over a real database. `take` hands a group over as if it had piled up, and returns the answers."""
+
+    def __init__(self, database: Database, *, clock: StoppedClock | None = None) -> None:
+        self.database = database
+        self.clock = clock or StoppedClock()
+        self.ids = UlidIds(self.clock)
+        self.handover = Handover()
+        settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002)
+        self.ingest = Ingest(database=database, writer=self.writer(), clock=self.clock, settings=settings)
+
+    def writer(self) -> GroupWriter:
+        return GroupWriter(devices=Devices(self.ids), outbox=Outbox(self.ids), numbers=Numbers(), clock=self.clock)
+
+    async def register(self, *gateways: GatewayInVehicle) -> "CloudUnderTest":
+        """The tenant, its vehicle, and these gateways in it."""
+        tenancy = Tenancy(self.database, self.clock, self.ids)
+        await tenancy.add_tenant("Synthetic Tenant", id=TENANT)
+        await tenancy.add_organization(OPERATOR, "Synthetic Ambulance Service", id=ORGANIZATION)
+        await tenancy.add_vehicle(OPERATOR, ORGANIZATION, "Synthetic 1", id=VEHICLE)
+        for gateway in gateways:
+            await self.register_gateway(gateway)
+        return self
+
+    async def register_gateway(self, gateway: GatewayInVehicle) -> None:
+        key = base64.b64encode(gateway.public_key).decode()
+        fleet = Fleet(self.database, self.clock, self.ids)
+        await fleet.register(
+            OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, public_key=key, id=gateway.gateway
+        )
+
+    async def take(self, *arrivals: Envelope | Delivery) -> list[Ack]:
+        """Ingest these as one group; the acknowledgements that came of it, in order."""
+        before = len(self.handover.acks)
+        deliveries = [one if not isinstance(one, Envelope) else self.handover.delivery(one) for one in arrivals]
+        for group in await self.ingest.open(deliveries):
+            await self.ingest.write(group, self.handover)
+        return [ack for _, ack in self.handover.acks[before:]]
+
+    async def rows(self, table: Table, *conditions: ColumnElement[bool]) -> Sequence[Any]:
+        """What stands in a table, in the order of its primary key."""
+        async with self.database.read() as tx:
+            found = await tx.execute(select(table).where(*conditions).order_by(*table.primary_key.columns))
+        return found.rows
+
+    async def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """The domain events so far: type and payload."""
+        return [(row.type, orjson.loads(row.payload)) for row in await self.rows(outbox_events)]

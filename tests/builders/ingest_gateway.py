@@ -1,0 +1,130 @@
+"""A gateway as ingest sees it: a key, an epoch, and lanes whose batches are really chained and signed.
+
+`send…` gives the envelope of the next batch of a lane; what is passed in matters to the test, the rest is ordinary.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Value
+from protocols.provenance.hash_chain import genesis
+from protocols.uplink.envelope import Batch, BatchKind, Envelope, sign_batch
+from protocols.uplink.events import GatewayEvent, encode_event
+from protocols.uplink.gaps import Gap, GapReason, encode_gap
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations, DeviceRef, encode_block
+
+NOW_US = 1_800_000_000_000_000
+"""The wall time of these tests, in the cloud and in the vehicle."""
+
+OXIMETER = DeviceRef("1122334455667788", "Synthetic Oximeter")
+SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
+PLETH = Channel(
+    handle=9,
+    type=Code(2, 19380),
+    array=SampleArray(format=SampleFormat.I16, period_s=0.01, slope=0.5, offset=-10.0),
+)
+
+
+def readings(*values: Value, channel: Channel = SPO2, at_s: float = 1.0) -> list[Observation]:
+    """One live observation a value, a second apart, without a device time."""
+    return [
+        Observation(channel=channel, value=value, samples=None, status=0, device_time=None, received_s=at_s + second)
+        for second, value in enumerate(values)
+    ]
+
+
+def section(
+    observations: Sequence[Observation],
+    *,
+    device: DeviceRef = OXIMETER,
+    stored: bool = False,
+    device_offset_us: int | None = None,
+    wall_offset_us: int = NOW_US,
+) -> DeviceObservations:
+    """Observations of one device whose gateway's monotonic clock began at `wall_offset_us`."""
+    return DeviceObservations(
+        device=device,
+        boot_id="boot-1",
+        wall_offset_us=wall_offset_us,
+        wall_synchronised=True,
+        device_offset_us=device_offset_us,
+        uncertainty_us=2_500,
+        stored=stored,
+        observations=observations,
+    )
+
+
+class GatewayInVehicle:
+    """Writes batches as `gateway/buffer` does: each lane numbered from 1 and chained from its genesis."""
+
+    def __init__(self, *, gateway: str = "gw_test", epoch: str = "epoch-a", key_seed: int = 1) -> None:
+        self.gateway = gateway
+        self.epoch = epoch
+        self.key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(bytes([key_seed])).digest())
+        self.public_key = self.key.public_key().public_bytes_raw()
+        self._sequences: defaultdict[Lane, int] = defaultdict(int)
+        self._hashes: dict[Lane, bytes] = {}
+
+    def send(self, *values: Value, lane: Lane = Lane.NUMERIC) -> Envelope:
+        """Live readings of the oximeter; one of 97 % when nothing is said."""
+        return self.send_sections([section(readings(*(values or (97.0,))))], lane=lane)
+
+    def send_sections(self, sections: Sequence[DeviceObservations], *, lane: Lane = Lane.NUMERIC) -> Envelope:
+        count = sum(len(one.observations) for one in sections)
+        return self._next(lane, BatchKind.OBSERVATIONS, encode_block(sections), count)
+
+    def send_event(self, name: str = "device.connected", *, device: str | None = OXIMETER.system_id) -> Envelope:
+        event = GatewayEvent(name=name, at_us=NOW_US, boot_id="boot-1", device=device, fields={"attempt": 1})
+        return self._next(Lane.EVENT, BatchKind.EVENT, encode_event(event), 1)
+
+    def send_raw(self, kind: BatchKind, payload: bytes, *, lane: Lane = Lane.NUMERIC, count: int = 1) -> Envelope:
+        """A batch whose payload is anything at all."""
+        return self._next(lane, kind, payload, count)
+
+    def many(self, count: int, *, lane: Lane = Lane.NUMERIC) -> list[Envelope]:
+        """As many batches of one reading each."""
+        return [self.send(float(90 + number % 10), lane=lane) for number in range(count)]
+
+    def gap(self, replaced: Sequence[Envelope], why: GapReason = GapReason.DISK_BUDGET) -> Envelope:
+        """The gap that stands in for consecutive batches of one lane."""
+        first, last = replaced[0].batch, replaced[-1].batch
+        gap = Gap(
+            from_sequence=first.sequence,
+            through_sequence=last.sequence,
+            why=why,
+            batches=len(replaced),
+            observations=sum(one.batch.count for one in replaced),
+            first_us=first.created_at_us,
+            last_us=last.created_at_us,
+            chain_before=first.previous_hash,
+            chain_after=last.hash,
+        )
+        batch = replace(first, kind=BatchKind.GAP, count=0, payload=encode_gap(gap))
+        return self.signed(batch)
+
+    def signed(self, batch: Batch) -> Envelope:
+        """The envelope of any batch, signed with this gateway's key."""
+        return Envelope(batch=batch, signature=sign_batch(batch, self.key))
+
+    def _next(self, lane: Lane, kind: BatchKind, payload: bytes, count: int) -> Envelope:
+        self._sequences[lane] += 1
+        batch = Batch(
+            gateway=self.gateway,
+            epoch=self.epoch,
+            lane=lane,
+            sequence=self._sequences[lane],
+            kind=kind,
+            count=count,
+            created_at_us=NOW_US,
+            boot_id="boot-1",
+            previous_hash=self._hashes.get(lane) or genesis(self.gateway, self.epoch, lane.value),
+            payload=payload,
+        )
+        self._hashes[lane] = batch.hash
+        return self.signed(batch)

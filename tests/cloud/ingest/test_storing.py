@@ -1,0 +1,157 @@
+"""A batch is stored once, whole, with its custody, and acknowledged for what the database holds."""
+
+import pytest
+
+from cloud.custody.tables import batches, gap_ranges, quarantined_batches
+from cloud.db import Database
+from cloud.devices.tables import devices
+from cloud.ingest import event_types
+from cloud.ingest.tables import gateway_events
+from cloud.observations.tables import observation_channels, observation_sources, observations
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import decode_envelope, verify_batch
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import ORGANIZATION, VEHICLE, CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+def numeric_ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: bool = False) -> Ack:
+    return Ack(
+        epoch="epoch-a",
+        lane=Lane.NUMERIC,
+        through_sequence=through,
+        missing=missing,
+        highest_sequence=highest,
+        conflict=conflict,
+    )
+
+
+async def test_a_batch_becomes_rows_custody_and_an_acknowledgement(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    envelope = gateway.send(97.0, 96.0)
+    assert await cloud.take(envelope) == [numeric_ack(1)]
+    rows = await cloud.rows(observations)
+    assert [(row.sequence, row.position, row.number, row.received_at_us - NOW_US) for row in rows] == [
+        (1, 0, 97.0, 1_000_000),
+        (1, 1, 96.0, 2_000_000),
+    ]
+    (custody,) = await cloud.rows(batches)
+    assert (custody.link, custody.content, custody.count) == ("linked", "rows", 2)
+    assert (custody.organization_id, custody.vehicle_id) == (ORGANIZATION, VEHICLE)
+    kept = decode_envelope(bytes(custody.envelope))
+    assert verify_batch(kept.batch, kept.signature, gateway.public_key)
+    assert kept.batch.hash == bytes(custody.hash)
+
+
+async def test_a_device_nobody_enrolled_is_attached_and_its_channel_numbered_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(97.0), gateway.send(96.0))
+    await cloud.take(gateway.send(95.0))
+    (device,) = await cloud.rows(devices)
+    assert (device.system_id, device.status) == (OXIMETER.system_id, "unenrolled")
+    (source,) = await cloud.rows(observation_sources)
+    assert (source.device_id, source.vehicle_id, source.origin) == (device.id, VEHICLE, "vehicle")
+    (channel,) = await cloud.rows(observation_channels)
+    assert (channel.type_partition, channel.type_code, channel.handle) == (*SPO2.type, SPO2.handle)
+    assert len(await cloud.rows(observations)) == 3
+
+
+async def test_a_group_shares_one_commit_and_one_acknowledgement_a_lane(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    numeric, waveform = gateway.many(5), gateway.many(2, lane=Lane.WAVEFORM)
+    acks = await cloud.take(*numeric, *waveform)
+    assert [(ack.lane, ack.through_sequence) for ack in acks] == [(Lane.NUMERIC, 5), (Lane.WAVEFORM, 2)]
+    assert len(cloud.handover.accepted) == 7
+
+
+async def test_a_repeated_batch_adds_nothing_and_is_acknowledged_again(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    first, second = gateway.many(2)
+    await cloud.take(first, second)
+    assert await cloud.take(first) == [numeric_ack(2)]
+    assert await cloud.take(second, first, second) == [numeric_ack(2)]
+    assert len(await cloud.rows(observations)) == len(await cloud.rows(batches)) == 2
+
+
+async def test_the_same_batch_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    envelope = gateway.send()
+    assert await cloud.take(envelope, envelope) == [numeric_ack(1)]
+    assert len(await cloud.rows(observations)) == 1
+
+
+async def test_batches_out_of_order_are_stored_and_what_is_missing_is_named(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    sent = gateway.many(6)
+    assert await cloud.take(sent[4], sent[2]) == [numeric_ack(0, (1, 2), (4, 4), highest=5)]
+    assert [row.link for row in await cloud.rows(batches)] == ["pending", "pending"]
+    assert await cloud.take(*sent[:2]) == [numeric_ack(3, (4, 4), highest=5)]
+    assert await cloud.take(sent[3], sent[5]) == [numeric_ack(6)]
+    assert {row.link for row in await cloud.rows(batches)} == {"linked"}
+
+
+async def test_equal_readings_are_separate_observations(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send(97.0, 97.0, 97.0))
+    assert [row.number for row in await cloud.rows(observations)] == [97.0, 97.0, 97.0]
+
+
+async def test_a_gap_fills_only_what_is_lacking_and_the_lane_goes_on(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    sent = gateway.many(6)
+    await cloud.take(sent[0], sent[2])
+    assert await cloud.take(gateway.gap(sent[1:5])) == [numeric_ack(5)]
+    assert await cloud.take(sent[5]) == [numeric_ack(6)]
+    (gap,) = await cloud.rows(gap_ranges)
+    assert (gap.sequence, gap.through_sequence, gap.why, gap.link) == (2, 5, "disk_budget", "linked")
+    assert [row.sequence for row in await cloud.rows(batches)] == [1, 3, 6]
+    # The batch that followed a replaced one cannot be proved to follow it; the rest is linked.
+    assert [row.link for row in await cloud.rows(batches)] == ["linked", "pending", "linked"]
+
+
+async def test_a_wider_gap_later_is_no_conflict_and_a_late_batch_is_welcome(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    sent = gateway.many(5)
+    await cloud.take(sent[0], gateway.gap(sent[1:3]))
+    assert await cloud.take(gateway.gap(sent[1:4])) == [numeric_ack(4)]
+    assert await cloud.take(gateway.gap(sent[1:3])) == [numeric_ack(4)]
+    assert await cloud.take(sent[2], sent[4]) == [numeric_ack(5)]
+    assert len(await cloud.rows(gap_ranges)) == 2
+    assert len(await cloud.rows(observations)) == 3
+    assert await cloud.rows(quarantined_batches) == []
+
+
+async def test_what_a_gateway_tells_is_kept_in_the_event_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    (ack,) = await cloud.take(gateway.send_event("device.connected"))
+    assert (ack.lane, ack.through_sequence) == (Lane.EVENT, 1)
+    (event,) = await cloud.rows(gateway_events)
+    assert (event.name, event.device, event.fields) == ("device.connected", OXIMETER.system_id, '{"attempt":1}')
+
+
+async def test_the_first_batch_begins_the_gateways_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(*gateway.many(2))
+    assert await cloud.events() == [
+        (event_types.EPOCH_STARTED, {"gateway_id": "gw_test", "epoch": "epoch-a", "replaces": None})
+    ]
+
+
+async def test_an_answer_that_cannot_be_sent_is_given_when_the_batch_comes_again(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    cloud.handover.reachable = False
+    envelope = gateway.send()
+    assert await cloud.take(envelope) == []
+    cloud.handover.reachable = True
+    assert await cloud.take(envelope) == [numeric_ack(1)]
+    assert len(await cloud.rows(observations)) == 1
