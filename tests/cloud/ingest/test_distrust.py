@@ -1,0 +1,180 @@
+"""What cannot be trusted or read is set aside with its reason, told to an operator, and never stands in the way."""
+
+from dataclasses import replace
+
+import pytest
+
+from cloud.custody.quarantine import ROWS_MAX
+from cloud.custody.tables import batches, quarantine_overflows, quarantined_batches
+from cloud.db import Database
+from cloud.ingest import event_types
+from cloud.observations.tables import observations
+from protocols.uplink.envelope import BatchKind, encode_envelope
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+async def quarantine(cloud: CloudUnderTest) -> list[tuple[str, int | None, bool, int]]:
+    """(reason, sequence, are its octets kept, times) of each row."""
+    rows = await cloud.rows(quarantined_batches)
+    return [(row.reason, row.sequence, row.octets is not None, row.times) for row in rows]
+
+
+async def told(cloud: CloudUnderTest) -> list[str]:
+    return [kind for kind, _ in await cloud.events() if kind != event_types.EPOCH_STARTED]
+
+
+async def test_a_batch_signed_by_another_key_is_set_aside_told_once_and_not_answered(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    forged = GatewayInVehicle(key_seed=2).send()
+    assert await cloud.take(forged) == []
+    assert await cloud.take(forged) == []
+    assert await quarantine(cloud) == [("forged", 1, True, 2)]
+    assert await told(cloud) == [event_types.BATCH_FORGED]
+    assert await cloud.rows(observations) == []
+    assert len(cloud.handover.accepted) == 2
+
+
+async def test_a_change_to_a_signed_batch_is_a_forgery(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    envelope = gateway.send(97.0)
+    other = gateway.send(42.0)
+    assert await cloud.take(replace(envelope, batch=replace(envelope.batch, payload=other.batch.payload))) == []
+    assert await quarantine(cloud) == [("forged", 1, True, 1)]
+
+
+async def test_a_gateway_that_nobody_registered_is_set_aside_without_an_answer(cloud: CloudUnderTest):
+    assert await cloud.take(GatewayInVehicle(gateway="gw_stranger").send()) == []
+    assert await quarantine(cloud) == [("unknown_gateway", 1, True, 1)]
+    assert await told(cloud) == []
+
+
+async def test_octets_that_are_no_envelope_are_set_aside(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    whole = encode_envelope(gateway.send())
+    garbage = [b"", b"\x00" * 40, whole[:-1], whole + b"\x00"]
+    assert await cloud.take(*(cloud.handover.delivery(octets) for octets in garbage)) == []
+    assert [reason for reason, *_ in await quarantine(cloud)] == ["malformed"] * 4
+
+
+async def test_an_envelope_on_the_topic_of_another_lane_or_gateway_is_not_taken(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)
+    await cloud.register_gateway(neighbour)
+    octets = encode_envelope(gateway.send())
+    assert await cloud.take(cloud.handover.delivery(octets, lane=Lane.WAVEFORM)) == []
+    assert await cloud.take(cloud.handover.delivery(octets, gateway="gw_neighbour")) == []
+    assert [reason for reason, *_ in await quarantine(cloud)] == ["malformed", "malformed"]
+
+
+async def test_a_batch_that_does_not_follow_the_one_before_is_kept_marked_and_told(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    first, second = gateway.many(2)
+    broken = gateway.signed(replace(second.batch, previous_hash=bytes(32)))
+    (ack,) = await cloud.take(first, broken)
+    assert ack.through_sequence == 2
+    assert [row.link for row in await cloud.rows(batches)] == ["linked", "broken"]
+    assert await quarantine(cloud) == [("chain_broken", 2, False, 1)]
+    assert await told(cloud) == [event_types.CHAIN_BROKEN]
+    assert len(await cloud.rows(observations)) == 2
+
+
+async def test_a_pending_link_that_turns_out_broken_is_told_when_the_predecessor_arrives(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    first, second, third = gateway.many(3)
+    await cloud.take(first, gateway.signed(replace(third.batch, previous_hash=bytes(32))))
+    assert await told(cloud) == []
+    await cloud.take(second)
+    assert [row.link for row in await cloud.rows(batches)] == ["linked", "linked", "broken"]
+    assert await quarantine(cloud) == [("chain_broken", 3, False, 1)]
+    assert await told(cloud) == [event_types.CHAIN_BROKEN]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "count"),
+    [(BatchKind.OBSERVATIONS, b"\x09not a block", 1), (BatchKind.EVENT, b"{}", 1), (BatchKind.GAP, b"[]", 0)],
+)
+async def test_an_authentic_batch_that_cannot_be_read_is_kept_and_its_lane_goes_on(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, kind: BatchKind, payload: bytes, count: int
+):
+    unreadable = gateway.send_raw(kind, payload, count=count)
+    (ack,) = await cloud.take(unreadable, gateway.send())
+    assert ack.through_sequence == 2
+    assert [(row.content, row.link) for row in await cloud.rows(batches)] == [
+        ("unreadable", "linked"),
+        ("rows", "linked"),
+    ]
+    assert await quarantine(cloud) == [("unreadable", 1, False, 1)]
+    assert await told(cloud) == [event_types.BATCH_UNREADABLE]
+
+
+async def test_a_kind_that_no_slice_reads_yet_is_kept_whole(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    (ack,) = await cloud.take(gateway.send_raw(BatchKind.EPCR, b"a draft of tomorrow", lane=Lane.EPCR))
+    assert ack.through_sequence == 1
+    assert [row.content for row in await cloud.rows(batches)] == ["kept"]
+    assert await quarantine(cloud) == []
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        section(readings(97.0), wall_offset_us=(1 << 63) - 1),
+        section(readings(97.0, at_s=float("nan"))),
+        section(readings(97.0, at_s=1e300)),
+    ],
+    ids=["time beyond 64 bits", "time that is no number", "time beyond reason"],
+)
+async def test_a_batch_that_no_column_can_hold_costs_the_others_nothing(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, poison
+):
+    (ack,) = await cloud.take(gateway.send(), gateway.send_sections([poison]), gateway.send())
+    assert ack.through_sequence == 3
+    assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable", "rows"]
+    assert [row.sequence for row in await cloud.rows(observations)] == [1, 3]
+
+
+async def test_a_batch_that_the_database_refuses_is_tried_alone_and_the_others_are_stored(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    # PostgreSQL takes no zero character in a text; SQLite does.
+    odd = section(readings(97.0), device=replace(section([]).device, model="Synthetic\x00"))
+    acks = await cloud.take(gateway.send(), gateway.send_sections([odd]), gateway.send())
+    assert acks[-1].through_sequence == 3
+    contents = [row.content for row in await cloud.rows(batches)]
+    assert contents == ["rows", "unreadable" if cloud.database.dialect == "postgresql" else "rows", "rows"]
+    assert len(cloud.handover.accepted) == 3
+
+
+async def test_quarantine_of_one_gateway_is_bounded_and_the_rest_is_counted(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    rival = GatewayInVehicle(key_seed=2)
+    forged = rival.many(ROWS_MAX + 3)
+    for begin in range(0, len(forged), 50):
+        await cloud.take(*forged[begin : begin + 50])
+    assert len(await cloud.rows(quarantined_batches)) == ROWS_MAX
+    (beyond,) = await cloud.rows(quarantine_overflows)
+    assert (beyond.gateway_id, beyond.reason, beyond.times) == ("gw_test", "forged", 3)
+
+
+async def test_strangers_share_one_limit_whatever_names_they_make_up(cloud: CloudUnderTest):
+    arrivals = [
+        cloud.handover.delivery(b"garbage %d" % number, gateway=f"gw_{number}") for number in range(ROWS_MAX + 2)
+    ]
+    await cloud.take(*arrivals)
+    assert len(await cloud.rows(quarantined_batches)) == ROWS_MAX
+    (beyond,) = await cloud.rows(quarantine_overflows)
+    assert (beyond.tenant_id, beyond.gateway_id, beyond.times) == ("", "", 2)

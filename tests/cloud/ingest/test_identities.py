@@ -1,0 +1,158 @@
+"""A replaced gateway, a cloud restored from a copy, two gateways under one name: each ends in its documented state."""
+
+import pytest
+
+from cloud.custody.tables import batches, quarantined_batches
+from cloud.db import Database
+from cloud.fleet import GatewayDirectory
+from cloud.ingest import event_types
+from cloud.ingest.epochs import DRAIN_US
+from cloud.ingest.tables import gateway_epochs, ingest_lanes
+from cloud.observations.tables import observations
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+def status(*, epoch: str = "epoch-a", online: bool = True, gateway: str = "gw_test") -> Status:
+    return Status(gateway=gateway, epoch=epoch, online=online, at_us=NOW_US, boot_id="boot-1", software="1.0", marks={})
+
+
+async def contested(cloud: CloudUnderTest) -> list[dict[str, object]]:
+    return [payload for kind, payload in await cloud.events() if kind == event_types.IDENTITY_CONTESTED]
+
+
+async def test_a_replaced_gateway_starts_a_new_epoch_beside_the_old_one(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(*gateway.many(3))
+    replacement = GatewayInVehicle(epoch="epoch-b")
+    (ack,) = await cloud.take(*replacement.many(2))
+    assert (ack.epoch, ack.through_sequence) == ("epoch-b", 2)
+    assert [payload for _, payload in await cloud.events()] == [
+        {"gateway_id": "gw_test", "epoch": "epoch-a", "replaces": None},
+        {"gateway_id": "gw_test", "epoch": "epoch-b", "replaces": "epoch-a"},
+    ]
+    assert len(await cloud.rows(observations)) == 5
+    assert await contested(cloud) == []
+
+
+async def test_stragglers_of_the_old_epoch_are_stored_without_alarm(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send())
+    cloud.clock.at_us += 1_000_000
+    await cloud.take(GatewayInVehicle(epoch="epoch-b").send())
+    cloud.clock.at_us += DRAIN_US - 1
+    await cloud.take(gateway.send())
+    assert len(await cloud.rows(observations)) == 3
+    assert await contested(cloud) == []
+
+
+async def test_two_boxes_that_take_turns_are_reported_once_and_both_are_stored(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    rival = GatewayInVehicle(epoch="epoch-b")
+    await cloud.take(gateway.send())
+    cloud.clock.at_us += 1_000_000
+    await cloud.take(rival.send())
+    for _ in range(3):
+        cloud.clock.at_us += DRAIN_US
+        await cloud.take(gateway.send())
+        await cloud.take(rival.send())
+    assert await contested(cloud) == [{"gateway_id": "gw_test", "epoch": "epoch-a", "instead_of": "epoch-b"}]
+    assert len(await cloud.rows(observations)) == 8
+    marked = {row.epoch: row.contested_us is not None for row in await cloud.rows(gateway_epochs)}
+    assert marked == {"epoch-a": True, "epoch-b": False}
+
+
+async def test_a_second_batch_for_a_held_sequence_is_quarantined_and_the_gateway_told_from_then_on(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    copied_disk = GatewayInVehicle()
+    await cloud.take(gateway.send(97.0), gateway.send(96.0))
+    copied_disk.send(97.0)
+    (ack,) = await cloud.take(copied_disk.send(41.0))
+    assert (ack.conflict, ack.through_sequence) == (True, 2)
+    (aside,) = await cloud.rows(quarantined_batches)
+    assert (aside.reason, aside.sequence, aside.octets is not None) == ("conflict", 2, True)
+    assert [row.number for row in await cloud.rows(observations)] == [97.0, 96.0]
+    assert await contested(cloud) == [{"gateway_id": "gw_test", "epoch": "epoch-a", "lane": "numeric", "sequence": 2}]
+    (later,) = await cloud.take(gateway.send(95.0))
+    assert (later.conflict, later.through_sequence) == (True, 3)
+
+
+async def test_a_status_is_kept_and_answered_by_one_acknowledgement_a_lane(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(*gateway.many(3))
+    acks = await cloud.take(cloud.handover.status_delivery(status()))
+    assert {ack.lane: ack.through_sequence for ack in acks} == {
+        Lane.EVENT: 0,
+        Lane.EPCR: 0,
+        Lane.NUMERIC: 3,
+        Lane.WAVEFORM: 0,
+    }
+    async with cloud.database.read() as tx:
+        found = await GatewayDirectory().find(tx, "ten_test", "gw_test")
+    assert found is not None
+    assert found.status is not None
+    assert (found.status.online, found.status.software) == (True, "1.0")
+
+
+async def test_a_status_that_comes_with_batches_is_answered_with_them(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    acks = await cloud.take(cloud.handover.status_delivery(status()), *gateway.many(4))
+    assert [ack.through_sequence for ack in acks if ack.lane is Lane.NUMERIC][-1] == 4
+
+
+async def test_a_will_is_kept_and_not_answered(cloud: CloudUnderTest):
+    assert await cloud.take(cloud.handover.status_delivery(status())) != []
+    assert await cloud.take(cloud.handover.status_delivery(status(online=False))) == []
+    async with cloud.database.read() as tx:
+        found = await GatewayDirectory().find(tx, "ten_test", "gw_test")
+    assert found is not None
+    assert found.status is not None
+    assert not found.status.online
+
+
+async def test_strangers_and_nonsense_get_no_answer_to_a_status(cloud: CloudUnderTest):
+    delivery = cloud.handover.status_delivery(status(gateway="gw_stranger"))
+    assert await cloud.take(delivery) == []
+    (nonsense,) = [cloud.handover.status_delivery(status())]
+    object.__setattr__(nonsense, "octets", b"{")
+    assert await cloud.take(nonsense) == []
+    assert len(cloud.handover.accepted) == 2
+
+
+async def test_a_cloud_restored_from_yesterdays_copy_asks_for_today_and_ends_complete(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    yesterday, today = gateway.many(3), gateway.many(3)
+    await cloud.take(*yesterday)
+    # The restored cloud holds what the copy held; the gateway was told that all of today is there.
+    acks = await cloud.take(cloud.handover.status_delivery(status()))
+    (numeric,) = [ack for ack in acks if ack.lane is Lane.NUMERIC]
+    assert numeric.through_sequence == 3
+    # The gateway replays what retention left, and a gap for what it did not.
+    (ack,) = await cloud.take(gateway.gap(today[:1]), *today[1:])
+    assert ack.through_sequence == 6
+    assert {row.link for row in await cloud.rows(batches)} == {"linked"}
+
+
+async def test_lanes_of_different_epochs_and_gateways_keep_their_own_marks(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)
+    await cloud.register_gateway(neighbour)
+    await cloud.take(*gateway.many(2), *neighbour.many(3), *GatewayInVehicle(epoch="epoch-b").many(1))
+    marks = {(row.gateway_id, row.epoch): row.through_sequence for row in await cloud.rows(ingest_lanes)}
+    assert marks == {("gw_test", "epoch-a"): 2, ("gw_neighbour", "epoch-a"): 3, ("gw_test", "epoch-b"): 1}
