@@ -1,0 +1,96 @@
+"""APDUs out of a byte stream: two octets of tag, two of length, that many more (reference 20601 §11).
+
+20601 wants a channel that keeps messages whole; TCP, pseudo-terminals and raw serial lines do not, so the APDU's own
+header delimits. Any slicing of the stream gives the same APDUs. There is no way to find the next header after a wrong one:
+a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. Serial lines with noise use
+`framing.hdlc` beneath instead.
+
+`front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of cutting each out.
+Does not look inside an APDU.
+"""
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+
+APDU_OCTETS_MAX = 64512
+"""The largest APDU that an agent may send (reference 20601 §11), header included."""
+
+_HEADER_OCTETS = 4
+_TAGS = frozenset({0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7})
+
+
+class ApduStream:
+    """Collects octets and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
+
+    __slots__ = ("_at", "_broken", "_data", "_limit_bytes")
+
+    def __init__(self, limit_bytes: int = APDU_OCTETS_MAX) -> None:
+        self._limit_bytes = limit_bytes
+        self._data = b""
+        self._at = 0
+        self._broken: RemoteProtocolError | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Octets received and not yet given out."""
+        return len(self._data) - self._at
+
+    def append(self, data: bytes) -> None:
+        """Adds received octets without cutting anything out."""
+        if self._at == len(self._data):
+            self._data = bytes(data)
+        else:
+            self._data = self._data[self._at :] + data
+        self._at = 0
+
+    def next_apdu(self) -> bytes | None:
+        """The next whole APDU, or None until more octets come. Raises `RemoteProtocolError` on an impossible header, and
+        again on every later call: a stream that lost its headers has no next APDU."""
+        octets = self.next_length()
+        if octets is None or octets > self.waiting_bytes:
+            return None
+        start = self._at
+        self._at += octets
+        return self._data[start : self._at]
+
+    def next_length(self) -> int | None:
+        """How many octets the APDU at the front has, header included, once its header is here."""
+        if self._broken is not None:
+            raise self._broken
+        data, at = self._data, self._at
+        waiting = len(data) - at
+        if waiting and data[at] not in _TAGS:
+            self._fail(f"no APDU starts with the octet 0x{data[at]:02X}")
+        if waiting > 1 and data[at + 1]:
+            self._fail(f"no APDU has the tag 0x{data[at]:02X}{data[at + 1]:02X}")
+        if waiting < _HEADER_OCTETS:
+            return None
+        octets = _HEADER_OCTETS + (data[at + 2] << 8 | data[at + 3])
+        if octets > self._limit_bytes:
+            self._fail(f"an APDU of {octets} octets is over the limit of {self._limit_bytes}")
+        return octets
+
+    def front(self) -> memoryview:
+        """All waiting octets, uncopied, until the next `append`."""
+        return memoryview(self._data)[self._at :]
+
+    def skip(self, octets: int) -> None:
+        """Gives up octets that were read through `front`."""
+        if octets > self.waiting_bytes:
+            raise LocalProtocolError("more octets are skipped than wait")
+        self._at += octets
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Adds octets and returns every APDU that is now whole."""
+        self.append(data)
+        apdus = []
+        while (apdu := self.next_apdu()) is not None:
+            apdus.append(apdu)
+        return apdus
+
+    def clear(self) -> None:
+        """Forgets the unfinished APDU, when the conversation on this link is over."""
+        self._data, self._at = b"", 0
+
+    def _fail(self, reason: str) -> None:
+        self._broken = RemoteProtocolError(reason, at=0, clause="20601 §11 APDU header")
+        raise self._broken

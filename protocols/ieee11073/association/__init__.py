@@ -1,0 +1,55 @@
+"""A 20601 conversation as a value machine: octets and time in, events and octets out, for either role.
+
+events = association.receive(octets, now_s)     # make them durable, then association.delivered(event)
+link.write(association.to_send())
+"""
+
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.configurations import ConfigurationStore, RememberedConfigurations
+from protocols.ieee11073.association.events import (
+    Aborted,
+    Associated,
+    ConfigurationAgreed,
+    ConfigurationAsked,
+    Deviation,
+    Event,
+    LinkLost,
+    MdsRead,
+    Rejected,
+    RejectReason,
+    Released,
+    ReportAnswered,
+    ReportReceived,
+    ReportRefused,
+    ReportsLost,
+)
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.identity import DeviceIdentity
+
+__all__ = [
+    "Aborted",
+    "AgentAssociation",
+    "AgentSettings",
+    "Associated",
+    "ConfigurationAgreed",
+    "ConfigurationAsked",
+    "ConfigurationStore",
+    "Deviation",
+    "DeviceIdentity",
+    "Event",
+    "LinkLost",
+    "ManagerAssociation",
+    "ManagerSettings",
+    "MdsRead",
+    "RejectReason",
+    "Rejected",
+    "Released",
+    "RememberedConfigurations",
+    "ReportAnswered",
+    "ReportReceived",
+    "ReportRefused",
+    "ReportsLost",
+    "State",
+]

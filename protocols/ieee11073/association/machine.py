@@ -1,0 +1,401 @@
+"""The association engine: one machine for both roles, driven by a table of rows.
+
+It owns the byte stream, the state, the timers and the outbox; a role adds the table, how its own inputs are told apart, and
+what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing here waits, reads
+or writes: `receive` takes what a link read, `to_send` gives what it shall write.
+
+Any octets of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found has no
+way on: ABRT, and `closed`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from protocols.errors import RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import (
+    Apdu,
+    DataApdu,
+    MessageTag,
+    Prst,
+    body_of,
+    decode_apdu,
+    decode_data,
+    encode_apdu,
+    encode_data,
+    invoke_id_of,
+)
+from protocols.ieee11073.apdu.association import (
+    Aare,
+    Aarq,
+    AbortReason,
+    Abrt,
+    ReleaseRequestReason,
+    ReleaseResponseReason,
+    Rlre,
+    Rlrq,
+)
+from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, EventType, RejectProblem, RejectResult
+from protocols.ieee11073.association.events import Aborted, Deviation, Event, LinkLost, Released
+from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
+from protocols.ieee11073.association.states import Action, Input, Row, State
+from protocols.ieee11073.association.timers import STATE_TIMEOUTS, timeout_reason
+from protocols.ieee11073.dim.notes import Notes
+
+CONFIRMED = frozenset(
+    {
+        MessageTag.CONFIRMED_EVENT_REPORT,
+        MessageTag.GET,
+        MessageTag.CONFIRMED_SET,
+        MessageTag.CONFIRMED_ACTION,
+    }
+)
+"""Requests that have an answer. The others never get one, not even a refusal: their sender waits for none."""
+_RESPONSE_TAGS_FROM = 0x0200
+_INVOKE_IDS = 0x10000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came with an input: as much of it as could be read."""
+
+    octets: bytes = b""
+    apdu: Apdu | None = None
+    data: DataApdu | None = None
+    body: Any = None
+    invoke_id: int | None = None
+    problem: RejectProblem = RejectProblem.BADLY_STRUCTURED_APDU
+    why: str = ""
+
+
+NOTHING_RECEIVED = Received()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of ours that waits for its answer."""
+
+    kind: str
+    answers: frozenset[MessageTag]
+    deadline_s: float
+    report_no: int = 0
+
+
+class Association(ABC):
+    """Either role. Subclasses name the table and fill `_actions`."""
+
+    def __init__(
+        self, table: tuple[Row, ...], settings: ManagerSettings | AgentSettings, *, malformed_max: int
+    ) -> None:
+        self._rows = {(row.state, row.input): row for row in table}
+        self._timeouts_s = {state: getattr(settings, name, None) for state, name in STATE_TIMEOUTS.items()}
+        self._malformed_max = malformed_max
+        self._stream = ApduStream(settings.apdu_bytes_max)
+        self._notes = Notes()
+        self._events: list[Event] = []
+        self._out: list[bytes] = []
+        self._held: list[bytes] = []
+        self._requests: dict[int, Request] = {}
+        self._invoke_id = -1  # the first request has invoke-id 0
+        self._malformed = 0
+        self._now_s = 0.0
+        self._state_deadline_s: float | None = None
+        self._abort_reason = AbortReason.UNDEFINED
+        self._why = ""
+        self._actions: dict[Action, Callable[[Row, Received], None]] = {
+            Action.NOTHING: self._ignore,
+            Action.IGNORE: self._ignore,
+            Action.LOSE_LINK: self._lose_link,
+            Action.SEND_ABRT: self._send_abrt,
+            Action.TAKE_ABRT: self._take_abrt,
+            Action.SEND_RLRQ: self._send_rlrq,
+            Action.SEND_RLRE: self._send_rlre,
+            Action.SEND_RLRE_AND_WAIT: self._send_rlre_and_wait,
+            Action.FINISH_RELEASE: self._finish_release,
+            Action.REFUSE_NO_SUCH_OBJECT: self._refuse_no_such_object,
+            Action.REFUSE_UNREADABLE: self._refuse_unreadable,
+        }
+        self.state = State.DISCONNECTED
+        self.closed = False
+        """True when this link can carry nothing more: it ended, or its framing is lost."""
+        self._step(Input.LINK_UP)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When `expire` has to be called at the latest, on the clock of `now_s`; None: no time is running."""
+        deadlines = [] if self._state_deadline_s is None else [self._state_deadline_s]
+        if self.state is State.OPERATING:
+            deadlines += [request.deadline_s for request in self._requests.values()]
+        return min(deadlines, default=None)
+
+    def receive(self, data: bytes, now_s: float) -> list[Event]:
+        """Takes octets in any slicing; `b""` means that the link ended. Never raises on a peer's octets."""
+        self._now_s = now_s
+        if self.closed:
+            return []
+        if not data:
+            self.closed = True
+            self._step(Input.LINK_DOWN)
+            return self._taken()
+        self._stream.append(data)
+        try:
+            while not self.closed:
+                if self._receive_known_layout():
+                    continue
+                apdu = self._stream.next_apdu()
+                if apdu is None:
+                    break
+                self._receive_apdu(apdu)
+        except RemoteProtocolError as error:  # only the framing raises here: every APDU's own errors are answered
+            self._lose_framing(error)
+        return self._taken()
+
+    def expire(self, now_s: float) -> list[Event]:
+        """Lets time pass: what is overdue at `now_s` ends as the standard says."""
+        self._now_s = now_s
+        deadline_s = self.deadline_s
+        if deadline_s is not None and deadline_s <= now_s:
+            self._step(Input.TIMEOUT)
+        return self._taken()
+
+    def to_send(self) -> bytes:
+        """The octets to write now; each is given once."""
+        if not self._out:
+            return b""
+        octets = b"".join(self._out)
+        self._out.clear()
+        return octets
+
+    def release(self, now_s: float) -> list[Event]:
+        """Asks the peer to end the association in order; `Released` follows when it agrees."""
+        self._now_s = now_s
+        self._step(Input.REQ_RELEASE)
+        return self._taken()
+
+    def abort(self, reason: AbortReason = AbortReason.UNDEFINED, why: str = "") -> list[Event]:
+        """Ends the association at once."""
+        self._abort_now(reason, why)
+        return self._taken()
+
+    # What a role adds.
+
+    def _receive_known_layout(self) -> bool:
+        """Takes reports whose layout was compiled before straight from the stream. False: read the next APDU in full."""
+        return False
+
+    @abstractmethod
+    def _input_of_aarq(self, aarq: Aarq) -> Input: ...
+
+    @abstractmethod
+    def _input_of_aare(self, aare: Aare) -> Input: ...
+
+    @abstractmethod
+    def _input_of_response(self, request: Request, received: Received) -> Input: ...
+
+    def _ended(self) -> None:
+        """The association is over, however it ended."""
+        self._requests.clear()
+        self._malformed = 0
+
+    def _answers_are_owed(self) -> bool:
+        """Whether confirmed reports still wait to be answered."""
+        return False
+
+    def _forget_answers(self) -> None:
+        """No answer can reach the peer any more."""
+        self._held.clear()
+
+    # The machine.
+
+    def _step(self, given: Input, received: Received = NOTHING_RECEIVED) -> None:
+        row = self._rows[self.state, given]
+        if row.next is not self.state:
+            self._enter(row.next)
+        self._actions[row.action](row, received)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._start_state_timer()
+        if state in (State.UNASSOCIATED, State.DISCONNECTED):
+            self._ended()
+
+    def _start_state_timer(self) -> None:
+        timeout_s = self._timeouts_s.get(self.state)
+        self._state_deadline_s = None if timeout_s is None else self._now_s + timeout_s
+
+    def _taken(self) -> list[Event]:
+        for note in self._notes.taken():
+            self._events.append(Deviation(*note))
+        events, self._events = self._events, []
+        return events
+
+    def _tell(self, event: Event) -> None:
+        """Adds an event, after the deviations that were met on the way to it."""
+        for note in self._notes.taken():
+            self._events.append(Deviation(*note))
+        self._events.append(event)
+
+    def _receive_apdu(self, octets: bytes) -> None:
+        given, received = self._classified(octets)
+        self._step(given, received)
+
+    def _classified(self, octets: bytes) -> tuple[Input, Received]:
+        try:
+            apdu = decode_apdu(octets)
+        except RemoteProtocolError as error:
+            self._notes.tell(f"an APDU cannot be read: {error.reason}", error.clause, octets)
+            return Input.RX_UNREADABLE, Received(octets, invoke_id=self._invoke_id_to_answer(octets), why=str(error))
+        received = Received(octets, apdu)
+        match apdu:
+            case Aarq():
+                return self._input_of_aarq(apdu), received
+            case Aare():
+                return self._input_of_aare(apdu), received
+            case Rlrq():
+                return Input.RX_RLRQ, received
+            case Rlre():
+                return Input.RX_RLRE, received
+            case Abrt():
+                return Input.RX_ABRT, received
+            case Prst():
+                return self._classified_message(octets, apdu)
+
+    def _classified_message(self, octets: bytes, prst: Prst) -> tuple[Input, Received]:
+        if self.state in (State.UNASSOCIATED, State.ASSOCIATING):
+            return Input.RX_PRST, Received(octets, prst)
+        try:
+            data = decode_data(prst.data)
+            body = body_of(data)
+        except RemoteProtocolError as error:
+            self._notes.tell(f"a message cannot be read: {error.reason}", error.clause, octets)
+            return self._unreadable_message(octets, prst, error)
+        received = Received(octets, prst, data, body, data.invoke_id)
+        match data.message:
+            case MessageTag.CONFIRMED_EVENT_REPORT if body.event_type == EventType.CONFIG and body.obj_handle == 0:
+                return Input.RX_CONFIG, received
+            case MessageTag.EVENT_REPORT | MessageTag.CONFIRMED_EVENT_REPORT:
+                return Input.RX_REPORT, received
+            case MessageTag.GET:
+                return Input.RX_GET, received
+            case message if message < _RESPONSE_TAGS_FROM:
+                return Input.RX_OTHER_REQUEST, received
+        request = self._requests.get(data.invoke_id)
+        if request is None or data.message not in request.answers:
+            return Input.RX_RESPONSE_UNKNOWN, received
+        return self._input_of_response(request, received), received
+
+    def _unreadable_message(self, octets: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
+        """A broken request can be refused by its invoke-id; a broken response answers nothing that we asked."""
+        tag = int.from_bytes(prst.data[2:4], "big")
+        known = tag in MessageTag.__members__.values()
+        if known and tag >= _RESPONSE_TAGS_FROM:
+            return Input.RX_RESPONSE_UNKNOWN, Received(octets, prst, why=str(error))
+        problem = RejectProblem.BADLY_STRUCTURED_APDU if known else RejectProblem.UNRECOGNIZED_APDU
+        invoke_id = self._invoke_id_to_answer(octets)
+        return Input.RX_UNREADABLE, Received(octets, prst, invoke_id=invoke_id, problem=problem, why=str(error))
+
+    @staticmethod
+    def _invoke_id_to_answer(octets: bytes) -> int | None:
+        return invoke_id_of(octets)
+
+    def _lose_framing(self, error: RemoteProtocolError) -> None:
+        self.closed = True
+        self._notes.tell(f"the stream of APDUs is lost: {error.reason}", error.clause, b"")
+        if self.state is State.UNASSOCIATED:
+            self._send(encode_apdu(Abrt(AbortReason.UNDEFINED)))
+        else:
+            self._abort_now(AbortReason.UNDEFINED, error.reason)
+        self._stream.clear()
+
+    def _abort_now(self, reason: AbortReason, why: str) -> None:
+        if self.state is State.DISCONNECTED:
+            return
+        self._abort_reason, self._why = reason, why
+        self._step(Input.REQ_ABORT)
+
+    # The outbox.
+
+    def _send(self, octets: bytes) -> None:
+        (self._held if self._held else self._out).append(octets)
+
+    def _send_after_answers(self, octets: bytes) -> None:
+        """A farewell waits for the answers that are still owed; the peer takes nothing after it."""
+        (self._held if self._held or self._answers_are_owed() else self._out).append(octets)
+
+    def _send_message(self, invoke_id: int, message: MessageTag, body: object) -> None:
+        self._send(encode_data(invoke_id, message, body))
+
+    def _request(self, message: MessageTag, body: object, request: Request) -> int:
+        """Sends a request under a free invoke-id, which it returns."""
+        invoke_id = (self._invoke_id + 1) % _INVOKE_IDS
+        while invoke_id in self._requests:
+            invoke_id = (invoke_id + 1) % _INVOKE_IDS
+        self._invoke_id = invoke_id
+        self._requests[invoke_id] = request
+        self._send_message(invoke_id, message, body)
+        return invoke_id
+
+    def _refuse(self, received: Received, error: ErrorValue) -> None:
+        """ROER to a request that waits for an answer."""
+        if received.data is not None and received.data.message in CONFIRMED:
+            self._send_message(received.data.invoke_id, MessageTag.ERROR, ErrorResult(error, b""))
+
+    def _reject(self, received: Received, problem: RejectProblem) -> None:
+        """RORJ to a request that waits for an answer."""
+        if received.data is not None and received.data.message in CONFIRMED:
+            self._send_message(received.data.invoke_id, MessageTag.REJECT, RejectResult(problem))
+
+    # Actions that both roles have.
+
+    def _ignore(self, row: Row, received: Received) -> None:
+        pass
+
+    def _lose_link(self, row: Row, received: Received) -> None:
+        self._forget_answers()
+        self._out.clear()
+        self._tell(LinkLost())
+
+    def _send_abrt(self, row: Row, received: Received) -> None:
+        reason, why = self._abort_reason, self._why or received.why
+        self._abort_reason, self._why = AbortReason.UNDEFINED, ""
+        if row.input is Input.TIMEOUT:
+            reason, why = timeout_reason(row.state), f"no answer in time in state {row.state.name}"
+        elif not why:
+            why = f"row {row.number}: {row.input.name} in state {row.state.name}"
+        self._forget_answers()
+        self._send(encode_apdu(Abrt(reason)))
+        if row.state is State.UNASSOCIATED:
+            self._notes.tell(f"outside an association came {row.input.name}", f"20601 §9 row {row.number}", b"")
+        else:
+            self._tell(Aborted(reason, by_us=True, why=why))
+
+    def _take_abrt(self, row: Row, received: Received) -> None:
+        self._forget_answers()
+        assert isinstance(received.apdu, Abrt)
+        self._tell(Aborted(received.apdu.reason, by_us=False, why="the peer ended the association"))
+
+    def _send_rlrq(self, row: Row, received: Received) -> None:
+        self._send_after_answers(encode_apdu(Rlrq(ReleaseRequestReason.NORMAL)))
+
+    def _send_rlre(self, row: Row, received: Received) -> None:
+        self._send_after_answers(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))
+        self._tell(Released())
+
+    def _send_rlre_and_wait(self, row: Row, received: Received) -> None:
+        self._send(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))
+
+    def _finish_release(self, row: Row, received: Received) -> None:
+        self._tell(Released())
+
+    def _refuse_no_such_object(self, row: Row, received: Received) -> None:
+        self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+
+    def _refuse_unreadable(self, row: Row, received: Received) -> None:
+        """Reference §9.4 rule 1: RORJ where an invoke-id could be read, otherwise ABRT. Not without end."""
+        self._malformed += 1
+        if received.invoke_id is None or self._malformed > self._malformed_max:
+            self._abort_now(AbortReason.UNDEFINED, received.why)
+        else:
+            self._send_message(received.invoke_id, MessageTag.REJECT, RejectResult(received.problem))

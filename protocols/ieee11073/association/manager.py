@@ -1,0 +1,366 @@
+"""The manager's end of an association: what its actions do (reference 20601 §9.1).
+
+It grants or rejects associations, learns configurations, reads who the device is, and turns reports into observations. The
+promise that matters: a confirmed report is answered after `delivered`, never before; after `refused` it is answered with
+RORJ resource-limitation, so that the device keeps what we could not store.
+
+Multi-person reports, PM-store segments and enabling scanners belong to «20601: complete»; until then such a confirmed
+report is answered with the RORJ or ROER that the standard has for a service that is not there.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.apdu import MessageTag, encode_apdu
+from protocols.ieee11073.apdu.association import (
+    CONFIG_ID_MANAGER,
+    DATA_PROTO_20601,
+    DATA_PROTO_NONE,
+    ENCODING_MDER,
+    SYSTEM_TYPE_MANAGER,
+    VERSION_1,
+    Aare,
+    Aarq,
+    AbortReason,
+    AssociateResult,
+    DataProto,
+    PhdAssociationInformation,
+)
+from protocols.ieee11073.apdu.data import (
+    ConfigReport,
+    ConfigReportRsp,
+    ConfigResult,
+    ErrorValue,
+    EventReportArgument,
+    EventReportResult,
+    EventType,
+    GetArgument,
+    GetResult,
+    RejectProblem,
+)
+from protocols.ieee11073.association.configurations import ConfigurationStore
+from protocols.ieee11073.association.events import (
+    Associated,
+    ConfigurationAgreed,
+    Event,
+    MdsRead,
+    Rejected,
+    RejectReason,
+    ReportReceived,
+)
+from protocols.ieee11073.association.machine import Association, Received, Request
+from protocols.ieee11073.association.manager_table import MANAGER
+from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.states import Action, Input, Row, State
+from protocols.ieee11073.dim.attribute import ObjectClass
+from protocols.ieee11073.dim.channels import METRICS
+from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
+from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
+from protocols.ieee11073.dim.report_plan import SCAN_REPORTS
+from protocols.ieee11073.mder import decode, encode
+from protocols.ieee11073.specializations import standard_configuration
+
+SYSTEM_ID_OCTETS = 8
+_READ_MDS = "read MDS"
+_GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+_USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
+_ACCEPTED_HEAD = bytes.fromhex("E700 0012 0010")
+_REFUSED_HEAD = bytes.fromhex("E700 000A 0008")
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What an acceptable AARQ offers."""
+
+    system_id: bytes
+    config_id: int
+    configuration: Configuration | None
+
+
+class ManagerAssociation(Association):
+    """One link's manager end. Starts on an open link; after a release or an abort the link may carry a new association."""
+
+    def __init__(
+        self, *, system_id: bytes, configurations: ConfigurationStore, settings: ManagerSettings | None = None
+    ) -> None:
+        """`system_id` is the manager's own EUI-64."""
+        if len(system_id) != SYSTEM_ID_OCTETS:
+            raise LocalProtocolError("a system id has eight octets")
+        self._settings = settings or ManagerSettings()
+        super().__init__(MANAGER, self._settings, malformed_max=self._settings.malformed_max)
+        self._system_id = system_id
+        self._configurations = configurations
+        self._candidate: _Candidate | None = None
+        self._reject_result = AssociateResult.REJECTED_UNKNOWN
+        self._offered = 0
+        self._intake: ReportIntake | None = None
+        self._owed: dict[int, OwedAnswers] = {}
+        self.device: DeviceIdentity | None = None
+        """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+        self._actions.update(
+            {
+                Action.SEND_AARE_ACCEPTED: self._send_aare_accepted,
+                Action.SEND_AARE_UNKNOWN_CONFIG: self._send_aare_unknown_config,
+                Action.SEND_AARE_REJECTED: self._send_aare_rejected,
+                Action.EVALUATE_CONFIG: self._evaluate_config,
+                Action.ACCEPT_CONFIG: self._ignore,
+                Action.REFUSE_CONFIG: self._ignore,
+                Action.REJECT_CONFIG_APDU: self._reject_config_apdu,
+                Action.TAKE_REPORT: self._take_report,
+                Action.REFUSE_OPERATION: self._refuse_operation,
+                Action.TAKE_RESPONSE: self._take_response,
+            }
+        )
+
+    # What the shell says about an event.
+
+    def delivered(self, event: Event) -> None:
+        """The event is durable: the confirmed reports in it are answered. Means nothing for other events, or twice."""
+        owed = self._settled(event)
+        if owed is not None:
+            tail = b"\x02\x01\x00\x0a" + owed.handle.to_bytes(2, "big") + bytes(4)
+            tail += owed.event_type.to_bytes(2, "big") + bytes(2)
+            self._answer(_ACCEPTED_HEAD, owed, tail)
+
+    def refused(self, event: Event) -> None:
+        """The event could not be stored: the confirmed reports in it get RORJ resource-limitation, the device keeps them."""
+        owed = self._settled(event)
+        if owed is not None:
+            problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
+            self._answer(_REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
+
+    def _settled(self, event: Event) -> OwedAnswers | None:
+        return self._owed.pop(event.ticket, None) if isinstance(event, ReportReceived) and event.ticket else None
+
+    def _answer(self, head: bytes, owed: OwedAnswers, tail: bytes) -> None:
+        """One answer for each invoke-id: head, invoke-id, tail. Joined, because a run has a thousand of them."""
+        self._out.append(head + (tail + head).join(owed.invoke_ids) + tail)
+        if not self._owed and self._held:
+            self._out += self._held
+            self._held.clear()
+
+    def _answers_are_owed(self) -> bool:
+        return bool(self._owed)
+
+    def _forget_answers(self) -> None:
+        super()._forget_answers()
+        self._owed.clear()
+
+    def _ended(self) -> None:
+        super()._ended()
+        self._intake = None
+        self._candidate = None
+        self._offered = 0
+
+    # Association.
+
+    def _input_of_aarq(self, aarq: Aarq) -> Input:
+        if self.state is not State.UNASSOCIATED:
+            return Input.RX_AARQ
+        verdict = self._verdict(aarq)
+        if isinstance(verdict, AssociateResult):
+            self._reject_result = verdict
+            return Input.RX_AARQ_UNACCEPTABLE
+        self._candidate = verdict
+        self.device = DeviceIdentity(system_id=verdict.system_id)
+        return Input.RX_AARQ_UNKNOWN_CONFIG if verdict.configuration is None else Input.RX_AARQ_KNOWN_CONFIG
+
+    def _verdict(self, aarq: Aarq) -> _Candidate | AssociateResult:
+        """Reference §9.1, in this order: association version, protocol, its version and encoding, then the configuration."""
+        if not aarq.assoc_version & VERSION_1:
+            return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
+        offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
+        if not offers:
+            return AssociateResult.REJECTED_NO_COMMON_PROTOCOL
+        try:
+            info = decode(PhdAssociationInformation, offers[0].data_proto_info)
+        except RemoteProtocolError as error:
+            self._notes.tell(f"an association request cannot be read: {error.reason}", error.clause, b"")
+            return AssociateResult.REJECTED_PERMANENT
+        if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
+            return AssociateResult.REJECTED_NO_COMMON_PARAMETER
+        if len(info.system_id) != SYSTEM_ID_OCTETS:
+            self._notes.tell("a system id is no EUI-64", "20601 §3 system-id", info.system_id)
+            return AssociateResult.REJECTED_PERMANENT
+        return _Candidate(info.system_id, info.dev_config_id, self._known(info.system_id, info.dev_config_id))
+
+    def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
+        """A configuration that this device sent before, or a standard one. A remembered one that does not read is asked again."""
+        if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
+            self._notes.tell("a configuration id is out of range", "20601 §3 ConfigId", b"")
+            return None
+        remembered = self._configurations.find(system_id, config_id)
+        if remembered is not None:
+            try:
+                return Configuration.decode(config_id, remembered)
+            except RemoteProtocolError:
+                return None
+        return self._standard(config_id)
+
+    def _standard(self, config_id: int) -> Configuration | None:
+        return standard_configuration(config_id) if self._settings.accept_standard_configurations else None
+
+    def _send_aare_accepted(self, row: Row, received: Received) -> None:
+        assert self._candidate is not None
+        assert self._candidate.configuration is not None
+        self._send_aare(AssociateResult.ACCEPTED)
+        self._tell(Associated(self._candidate.system_id, self._candidate.config_id, configuration_known=True))
+        self._operate(self._candidate.configuration, learned=False)
+
+    def _send_aare_unknown_config(self, row: Row, received: Received) -> None:
+        assert self._candidate is not None
+        self._send_aare(AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
+        self._tell(Associated(self._candidate.system_id, self._candidate.config_id, configuration_known=False))
+
+    def _send_aare_rejected(self, row: Row, received: Received) -> None:
+        result = self._reject_result
+        if result is AssociateResult.REJECTED_NO_COMMON_PARAMETER:
+            self._send_aare(result, protocol_version=0)
+        else:
+            self._send(encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b""))))
+        self._tell(Rejected(RejectReason(result)))
+
+    def _send_aare(self, result: AssociateResult, *, protocol_version: int = VERSION_1) -> None:
+        info = PhdAssociationInformation(
+            protocol_version=protocol_version,
+            encoding_rules=ENCODING_MDER,
+            nomenclature_version=VERSION_1,
+            functional_units=0,
+            system_type=SYSTEM_TYPE_MANAGER,
+            system_id=self._system_id,
+            dev_config_id=CONFIG_ID_MANAGER,
+            data_req_mode_flags=0,
+            data_req_init_agent_count=0,
+            data_req_init_manager_count=0,
+            option_list=(),
+        )
+        self._send(encode_apdu(Aare(result, DataProto(DATA_PROTO_20601, encode(info)))))
+
+    # Configuration.
+
+    def _evaluate_config(self, row: Row, received: Received) -> None:
+        """Judges a configuration report and answers it; the rows 7.x only name where that leads."""
+        assert received.data is not None
+        body: EventReportArgument = received.body
+        self._offered += 1
+        try:
+            report = decode(ConfigReport, body.event_info)
+            configuration = Configuration(report.config_report_id, report.config_obj_list).checked()
+        except RemoteProtocolError as error:
+            self._notes.tell(f"a configuration cannot be read: {error.reason}", error.clause, received.octets)
+            self._step(Input.CONFIG_UNREADABLE, received)
+            return
+        config_id = configuration.config_id
+        learned = bool(configuration.objects)
+        result = ConfigResult.ACCEPTED_CONFIG
+        if not learned:
+            # An empty list with a standard id only names the configuration (reference §9.1).
+            configuration = self._standard(config_id) or configuration
+            if not configuration.objects:
+                result = (
+                    ConfigResult.STANDARD_CONFIG_UNKNOWN if is_standard(config_id) else ConfigResult.UNSUPPORTED_CONFIG
+                )
+        elif not any(item.obj_class in _USABLE for item in configuration.objects):
+            result = ConfigResult.UNSUPPORTED_CONFIG
+        if result is ConfigResult.ACCEPTED_CONFIG:
+            self._answer_config(received, config_id, result)
+            self._step(Input.CONFIG_ACCEPTED, received)
+            self._operate(configuration, learned=learned)
+        else:
+            self._notes.tell(f"a configuration is refused: {result.name}", "20601 §9.1 configuration", b"")
+            self._answer_config(received, config_id, result)
+            self._step(Input.CONFIG_REFUSED, received)
+            self._bound_offers()
+
+    def _answer_config(self, received: Received, config_id: int, result: ConfigResult) -> None:
+        assert received.data is not None
+        verdict = encode(ConfigReportRsp(config_id, result))
+        answer = EventReportResult(0, 0, EventType.CONFIG, verdict)
+        self._send_message(received.data.invoke_id, MessageTag.EVENT_REPORT_RESULT, answer)
+
+    def _reject_config_apdu(self, row: Row, received: Received) -> None:
+        self._reject(received, RejectProblem.BADLY_STRUCTURED_APDU)
+        self._bound_offers()
+
+    def _bound_offers(self) -> None:
+        if self._offered >= self._settings.configurations_max:
+            self._why = f"{self._offered} configurations were offered and none could be used"
+            self._abort_reason = AbortReason.UNDEFINED
+            self._step(Input.CONFIG_ONCE_TOO_OFTEN)
+
+    def _operate(self, configuration: Configuration, *, learned: bool) -> None:
+        """The configuration stands: reports can be read. The device is asked who it is."""
+        assert self._candidate is not None
+        octets = configuration.octets
+        if learned:
+            self._configurations.remember(self._candidate.system_id, configuration.config_id, octets)
+        self._intake = ReportIntake(configuration, self._notes)
+        self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
+        deadline_s = self._now_s + self._settings.to_get_s
+        self._request(MessageTag.GET, GetArgument(0, ()), Request(_READ_MDS, _GET_ANSWERS, deadline_s))
+
+    def _input_of_aare(self, aare: Aare) -> Input:
+        return Input.RX_AARE
+
+    def _input_of_response(self, request: Request, received: Received) -> Input:
+        return Input.RX_RESPONSE_KNOWN
+
+    def _take_response(self, row: Row, received: Received) -> None:
+        assert received.data is not None
+        del self._requests[received.data.invoke_id]
+        result: Any = received.body
+        if not isinstance(result, GetResult):
+            self._notes.tell("the device does not say what it is", "20601 §6 Get MDS", received.octets)
+            return
+        assert self.device is not None
+        self.device = identity_of(self.device.system_id, result.attribute_list)
+        for attribute in self.device.unreadable:
+            self._notes.tell(f"MDS attribute {attribute} cannot be read", "20601 §8.1 MDS", received.octets)
+        self._tell(MdsRead(self.device))
+
+    # Reports.
+
+    def _receive_known_layout(self) -> bool:
+        """Row 8.21 for reports whose layout was compiled before, a whole run of them at once."""
+        if self._intake is None or self.state is not State.OPERATING:
+            return False
+        octets, events = self._intake.take_known(self._stream.front(), self._now_s)
+        if not octets:
+            return False
+        self._stream.skip(octets)
+        self._tell_reports(events)
+        return True
+
+    def _take_report(self, row: Row, received: Received) -> None:
+        assert self._intake is not None
+        report: EventReportArgument = received.body
+        if not self._intake.has(report.obj_handle):
+            self._notes.tell("a report comes from an object that is not there", "20601 §9.4 rule 3", received.octets)
+            self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+            return
+        if report.event_type not in SCAN_REPORTS:
+            self._notes.tell(
+                f"event reports of type {report.event_type} are not taken", "20601 §9.4 rule 2", received.octets
+            )
+            self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
+            return
+        try:
+            events = self._intake.take_new(received.octets, self._now_s)
+        except RemoteProtocolError as error:
+            self._notes.tell(f"a report cannot be read: {error.reason}", error.clause, received.octets)
+            self._refuse_unreadable(row, received)
+            return
+        self._tell_reports(events)
+
+    def _tell_reports(self, events: list[Event]) -> None:
+        assert self._intake is not None
+        self._owed.update(self._intake.owed)
+        self._intake.owed.clear()
+        for event in events:
+            self._tell(event)
+
+    def _refuse_operation(self, row: Row, received: Received) -> None:
+        """Agents only report; a request that a manager does not serve is unrecognized-operation (row 8.21)."""
+        self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)

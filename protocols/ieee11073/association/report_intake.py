@@ -1,0 +1,139 @@
+"""Scan reports of one association: from APDUs to events, report numbers kept, layouts compiled once.
+
+A report of a layout that is not known yet is read octet by octet into a plan; that plan then takes this report and every
+later one. Report numbers belong to a flow (reporting object and data request) and start at 0 in each association.
+Answering confirmed reports is the manager's; the intake says which invoke-ids an event covers.
+"""
+
+from dataclasses import dataclass
+
+from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.device_model import DeviceModel
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, compile_plan, layout_key
+from protocols.ieee11073.dim.report_run import INVOKE_ID, REPORT_NO, ReportPlan, Run
+from protocols.observation import Channel
+
+LAYOUTS_MAX = 256
+"""Compiled layouts before all are forgotten. A device has few; one that invents them pays with its own speed."""
+_LAYOUTS_OF_KEY_MAX = 8
+FLOWS_MAX = 64
+"""Flows whose numbers are kept; a device has one a scanner and one for itself."""
+_NUMBERS = 0x10000
+_BACKWARD_FROM = 0x8000
+"""A jump of more than half the numbers forward is a jump backward."""
+_CLAUSE = "20601 §5 scan-report-no"
+
+
+@dataclass(frozen=True, slots=True)
+class OwedAnswers:
+    """The confirmed reports that one event covers: their invoke-ids as sent, and what their answers repeat of them."""
+
+    invoke_ids: tuple[bytes, ...]
+    handle: int
+    event_type: int
+
+
+class ReportIntake:
+    """Reports of one association, under one agreed configuration."""
+
+    def __init__(self, configuration: Configuration, notes: Notes) -> None:
+        self.owed: dict[int, OwedAnswers] = {}
+        """Ticket of an event → the answers it still owes. The manager removes what it answers."""
+        self._model = DeviceModel(configuration, notes)
+        self._notes = notes
+        self._plans: dict[bytes, list[ReportPlan]] = {}
+        self._plan_count = 0
+        self._version = self._model.version
+        self._next_no: dict[tuple[int, int], int] = {}
+        self._tickets = 0
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels of the configuration's metric objects."""
+        return self._model.channels
+
+    def has(self, handle: int) -> bool:
+        """Whether reports may come from this handle: the MDS or an object of the configuration."""
+        return handle == 0 or handle in self._model.objects
+
+    def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
+        """Takes the reports at the front whose layout is known: how many octets they had, and their events. 0: none."""
+        if len(front) < LAYOUT_KEY_OCTETS:
+            return 0, []
+        for plan in self._plans.get(layout_key(bytes(front[:LAYOUT_KEY_OCTETS])), ()):
+            run = plan.match(front)
+            if run is not None:
+                events, count = self._take(plan, run, now_s)
+                return count * plan.octets, events
+        return 0, []
+
+    def take_new(self, apdu: bytes, now_s: float) -> list[Event]:
+        """Takes one report of an unknown layout. Raises `RemoteProtocolError` where it breaks its own structure."""
+        plan = compile_plan(apdu, self._model)
+        if self._model.version != self._version:
+            self._forget_plans()
+            self._version = self._model.version
+        self._keep(apdu, plan)
+        run = plan.match(memoryview(apdu))
+        assert run is not None  # a plan matches the report that it was compiled from
+        events, _ = self._take(plan, run, now_s)
+        return events
+
+    def _keep(self, apdu: bytes, plan: ReportPlan) -> None:
+        if self._plan_count >= LAYOUTS_MAX:
+            self._forget_plans()
+        plans = self._plans.setdefault(layout_key(apdu[:LAYOUT_KEY_OCTETS]), [])
+        if len(plans) >= _LAYOUTS_OF_KEY_MAX:
+            plans.pop()
+            self._plan_count -= 1
+        plans.insert(0, plan)
+        self._plan_count += 1
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._plan_count = 0
+
+    def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
+        """The events of the reports at the front of a run whose numbers follow each other, and how many reports those are."""
+        events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
+        run = run.first(_consecutive(run.columns[REPORT_NO]))
+        last_no = run.columns[REPORT_NO][-1]
+        self._next_no[plan.flow] = (last_no + 1) % _NUMBERS
+        ticket = 0
+        if plan.confirmed:
+            self._tickets += 1
+            ticket = self._tickets
+            invoke_ids = tuple(run.columns[INVOKE_ID])
+            if len(set(invoke_ids)) != run.count:
+                self._notes.tell("an invoke-id is used again before its answer", "20601 §4 invoke-id", b"")
+            self.owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
+        observations = plan.observe(run, now_s)
+        events.append(ReportReceived(observations, plan.confirmed, last_no, now_s, run.count, ticket))
+        return events, run.count
+
+    def _numbered(self, flow: tuple[int, int], report_no: int) -> list[Event]:
+        """Compares a report number with the one that is due in its flow."""
+        due = self._next_no.get(flow)
+        if due is None and len(self._next_no) >= FLOWS_MAX:
+            self._next_no.clear()
+        ahead = (report_no - (due or 0)) % _NUMBERS
+        if not ahead:
+            return []
+        after = None if due is None else (due - 1) % _NUMBERS
+        if report_no == after:
+            self._notes.tell("a report has the number of the one before it", _CLAUSE, b"")
+            return []
+        if ahead >= _BACKWARD_FROM:
+            self._notes.tell("report numbers go backward", _CLAUSE, b"")
+            return []
+        return [ReportsLost(ahead, after)]
+
+
+def _consecutive(numbers: tuple[int, ...]) -> int:
+    """How many numbers from the front follow each other without a gap or a wrap."""
+    first = numbers[0]
+    if numbers == tuple(range(first, first + len(numbers))):
+        return len(numbers)
+    return next(at for at, number in enumerate(numbers) if number != first + at)

@@ -1,0 +1,43 @@
+"""How patient and how lenient an association is. Defaults are the standard's where a source names one (reference 20601 §9.3)."""
+
+from dataclasses import dataclass
+
+from protocols.framing.apdu_stream import APDU_OCTETS_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerSettings:
+    """What the manager allows an agent."""
+
+    to_config_s: float = 10.0
+    """From AARE accepted-unknown-config, or a refused configuration, to the next configuration report."""
+    to_release_s: float = 3.0
+    """From our RLRQ to the agent's RLRE."""
+    to_get_s: float = 3.0
+    """From our Get to its answer."""
+    apdu_bytes_max: int = APDU_OCTETS_MAX
+    """Larger APDUs end the link: the protocol has none."""
+    accept_standard_configurations: bool = True
+    """False: take no configuration for granted, ask the agent for it unless this very device once sent it."""
+    configurations_max: int = 8
+    """Configuration reports that one association may offer in vain. One known agent repeats a refused one without end."""
+    malformed_max: int = 32
+    """APDUs that could not be read before the manager gives the association up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """What the agent expects of a manager."""
+
+    to_assoc_s: float = 10.0
+    """From AARQ to AARE."""
+    associations_max: int = 3
+    """How often AARQ is sent before the agent gives up (RCassoc)."""
+    to_config_s: float = 10.0
+    """From our configuration report to the manager's verdict."""
+    to_release_s: float = 3.0
+    """From our RLRQ to the manager's RLRE."""
+    to_cer_s: float = 3.0
+    """From a confirmed event report to its answer (TOcer-mds)."""
+    apdu_bytes_max: int = APDU_OCTETS_MAX
+    """Larger APDUs end the link."""

@@ -1,0 +1,26 @@
+"""Which states are timed, by which setting, and what an ABRT says when the time is over (reference 20601 §9.3).
+
+Requests of ours (Get, confirmed event report) are timed besides, each by its own deadline; they count in Operating only.
+"""
+
+from protocols.ieee11073.apdu.association import AbortReason
+from protocols.ieee11073.association.states import State
+
+STATE_TIMEOUTS: dict[State, str] = {
+    State.ASSOCIATING: "to_assoc_s",
+    State.WAITING_FOR_CONFIG: "to_config_s",
+    State.WAITING_APPROVAL: "to_config_s",
+    State.DISASSOCIATING: "to_release_s",
+}
+"""State → the settings field that limits a stay in it. Entering the state starts the time anew."""
+
+TIMEOUT_REASONS: dict[State, AbortReason] = {
+    State.WAITING_FOR_CONFIG: AbortReason.CONFIGURATION_TIMEOUT,
+    State.WAITING_APPROVAL: AbortReason.CONFIGURATION_TIMEOUT,
+}
+"""Anywhere else it is a response that did not come."""
+
+
+def timeout_reason(state: State) -> AbortReason:
+    """The reason of the ABRT that ends a state whose time is over."""
+    return TIMEOUT_REASONS.get(state, AbortReason.RESPONSE_TIMEOUT)

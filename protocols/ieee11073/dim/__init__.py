@@ -1,0 +1,25 @@
+"""The domain information model: what a device's objects are, and how their values become observations and reports."""
+
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration, is_standard
+from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.dim.objects import compound, enumeration, numeric, periodic_scanner, waveform
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report, variable_report
+
+__all__ = [
+    "Attribute",
+    "Configuration",
+    "DeviceIdentity",
+    "ObjectClass",
+    "Reading",
+    "ScanReport",
+    "compound",
+    "enumeration",
+    "fixed_report",
+    "grouped_report",
+    "is_standard",
+    "numeric",
+    "periodic_scanner",
+    "variable_report",
+    "waveform",
+]

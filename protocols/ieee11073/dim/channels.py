@@ -1,0 +1,182 @@
+"""From a metric object to the `Channel` that its observations share: type, unit, components, and the scale of its samples.
+
+What an object leaves out is left open, never guessed: no unit is None, no scale is slope 1 and offset 0. Where an object
+contradicts itself the channel is built as far as it makes sense and the contradiction is told (`Notes`).
+Knows nothing of reports; `report_plan` asks for a channel when it meets a value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import Type
+from protocols.ieee11073.apdu.data import OidEntry
+from protocols.ieee11073.dim.attribute import PARTITION_DIMENSION, PARTITION_METRIC, Attribute, ObjectClass
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.mder import U8, U16, Bits16, decode, decode_list, sequence
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.medfloat import float_of
+from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.reader import Reader
+
+T = TypeVar("T")
+
+METRICS = frozenset({ObjectClass.NUMERIC, ObjectClass.ENUMERATION, ObjectClass.RT_SA})
+RELATIVE_TIME_S = 125e-6
+"""LSB of RelativeTime."""
+SIGNED_SAMPLES = 255
+"""significant-bits of signed samples."""
+
+_FORMATS = {
+    (8, False): SampleFormat.U8,
+    (8, True): SampleFormat.I8,
+    (16, False): SampleFormat.U16,
+    (16, True): SampleFormat.I16,
+    (32, False): SampleFormat.U32,
+    (32, True): SampleFormat.I32,
+}
+_SCALES = {
+    Attribute.SCALE_AND_RANGE_I8: 1,
+    Attribute.SCALE_AND_RANGE_I16: 2,
+    Attribute.SCALE_AND_RANGE_I32: 4,
+}
+
+
+@sequence
+class SaSpecification:
+    """Sa-Specification; `sample_size` in bits, `significant_bits` 255 for signed samples."""
+
+    array_size: U16
+    sample_size: U8
+    significant_bits: U8
+    flags: Bits16
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMeaning:
+    """What one value says about itself, beyond its object: Nu-Observed-Value and Enum-Observed-Value carry their own id."""
+
+    metric_id: int | None = None
+    unit_code: int | None = None
+
+
+def channel_of(
+    handle: int, object_class: int, attributes: Mapping[int, bytes], meaning: ValueMeaning, notes: Notes
+) -> Channel:
+    """The channel of a metric object's values. Attributes that break their own form count as absent and are told."""
+    attribute = _Attributes(attributes, notes)
+    kind = attribute.decoded(Attribute.TYPE, Type)
+    if kind is None:
+        notes.tell(f"the object with handle {handle} has no Type", "20601 §8.2 Type", b"")
+        kind = Type(0, 0)
+    partition = attribute.number(Attribute.METRIC_ID_PARTITION, 2)
+    metric_partition = kind.partition if partition is None else partition
+    metric_id = attribute.number(Attribute.METRIC_ID, 2) if meaning.metric_id is None else meaning.metric_id
+    unit = attribute.number(Attribute.UNIT_CODE, 2) if meaning.unit_code is None else meaning.unit_code
+    metric_ids = attribute.listed(Attribute.METRIC_ID_LIST, OidEntry)
+    array = _sample_array(handle, attribute, notes) if object_class == ObjectClass.RT_SA else None
+    return Channel(
+        handle=handle,
+        type=Code(kind.partition, kind.code) if metric_id is None else Code(metric_partition, metric_id),
+        unit=Code(PARTITION_DIMENSION, unit) if unit else None,
+        components=tuple(Code(metric_partition, entry.attribute_id) for entry in metric_ids),
+        supplemental_types=tuple(
+            Code(item.partition, item.code) for item in attribute.listed(Attribute.SUPPLEMENTAL_TYPES, Type)
+        ),
+        array=array,
+    )
+
+
+def enum_partition(attributes: Mapping[int, bytes]) -> int:
+    """The partition of an enumeration's OID values: its own, else that of its Type, else metrics."""
+    own = attributes.get(Attribute.ENUM_PARTITION, b"")
+    if len(own) == 2:
+        return int.from_bytes(own, "big")
+    kind = attributes.get(Attribute.TYPE, b"")
+    return int.from_bytes(kind[:2], "big") if len(kind) == 4 else PARTITION_METRIC
+
+
+def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> SampleArray:
+    """Format, period and scale. Samples of a width that we cannot interpret are kept as octets, unscaled, and told."""
+    scale_id = next((known for known in _SCALES if known in attribute.values), None)
+    octets = _SCALES.get(scale_id, 2) if scale_id is not None else 2
+    specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
+    bits, signed = octets * 8, False
+    if specification is not None:
+        bits, signed = specification.sample_size, specification.significant_bits == SIGNED_SAMPLES
+    period = attribute.number(Attribute.SAMPLE_PERIOD, 4)
+    if period is None:
+        notes.tell(f"the waveform with handle {handle} has no Sample-Period", "20601 §8.4 Sample-Period", b"")
+    period_s = (period or 0) * RELATIVE_TIME_S
+    sample_format = _FORMATS.get((bits, signed))
+    if sample_format is None:
+        notes.tell(f"the waveform with handle {handle} has samples of {bits} bits", "20601 §8.4 Sa-Specification", b"")
+        return SampleArray(format=SampleFormat.U8, period_s=period_s, slope=1.0, offset=0.0)
+    slope, offset = _scale(handle, attribute, scale_id, octets, signed, notes)
+    return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
+
+
+def _scale(
+    handle: int, attribute: "_Attributes", scale_id: Attribute | None, octets: int, signed: bool, notes: Notes
+) -> tuple[float, float]:
+    """slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled).
+
+    The scaled limits have the sign of the samples, whatever the attribute's name says.
+    """
+    if scale_id is None:
+        return 1.0, 0.0
+    octets_of_scale = attribute.values[scale_id]
+    try:
+        reader = Reader(octets_of_scale, clause="20601 §8.4 Scale-and-Range")
+        low, high = float_of(reader.u32()), float_of(reader.u32())
+        read = reader.signed if signed else reader.unsigned
+        low_scaled, high_scaled = read(octets), read(octets)
+        reader.finish()
+    except RemoteProtocolError as error:
+        notes.tell(error.reason, error.clause, octets_of_scale)
+        return 1.0, 0.0
+    if not isinstance(low, float) or not isinstance(high, float) or low_scaled == high_scaled:
+        notes.tell(
+            f"the waveform with handle {handle} has no usable scale", "20601 §8.4 Scale-and-Range", octets_of_scale
+        )
+        return 1.0, 0.0
+    slope = (high - low) / (high_scaled - low_scaled)
+    return slope, low - low_scaled * slope
+
+
+class _Attributes:
+    """An object's attributes, read one at a time; a broken one is told and then absent."""
+
+    def __init__(self, values: Mapping[int, bytes], notes: Notes) -> None:
+        self.values = values
+        self._notes = notes
+
+    def number(self, attribute: Attribute, octets: int) -> int | None:
+        value = self.values.get(attribute)
+        if value is None:
+            return None
+        if len(value) != octets:
+            self._notes.tell(f"{attribute.name} has {len(value)} octets", "20601 §8", value)
+            return None
+        return int.from_bytes(value, "big")
+
+    def decoded(self, attribute: Attribute, wire_type: type[T]) -> T | None:
+        value = self.values.get(attribute)
+        if value is None:
+            return None
+        try:
+            return decode(wire_type, value)
+        except RemoteProtocolError as error:
+            self._notes.tell(f"{attribute.name}: {error.reason}", error.clause, value)
+            return None
+
+    def listed(self, attribute: Attribute, item_type: type[T]) -> tuple[T, ...]:
+        value = self.values.get(attribute)
+        if value is None:
+            return ()
+        try:
+            return decode_list(item_type, value)
+        except RemoteProtocolError as error:
+            self._notes.tell(f"{attribute.name}: {error.reason}", error.clause, value)
+            return ()

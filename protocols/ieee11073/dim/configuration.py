@@ -1,0 +1,85 @@
+"""A device's configuration: the objects it has and what they mean, as both sides agree on them.
+
+It is kept and remembered in its wire form, the encoded ConfigObjectList, so that what was agreed years ago by an older
+edition of this code reads as it was sent. Manager and agent hold the same value. What an object's values become is
+`channels`; what a report of it looks like is `report_plan`.
+"""
+
+from dataclasses import dataclass
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
+from protocols.ieee11073.apdu.data import ConfigObject, ConfigReport
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.mder import decode_list, encode_list
+
+CONFIG_ID_STANDARD_MAX = 0x3FFF
+CONFIG_ID_EXTENDED_MAX = 0x7FFF
+
+OBJECTS_MAX = 1024
+"""More objects than any device has; a configuration report of 64 KiB could name eight times as many empty ones."""
+
+
+def is_standard(config_id: int) -> bool:
+    """Whether a specialisation, not the maker, defines this configuration."""
+    return 0 < config_id <= CONFIG_ID_STANDARD_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """`objects` in the order of the configuration report."""
+
+    config_id: int
+    objects: tuple[ConfigObject, ...]
+
+    @property
+    def octets(self) -> bytes:
+        """The encoded ConfigObjectList."""
+        return encode_list(self.objects)
+
+    @property
+    def report(self) -> ConfigReport:
+        """event-info of the configuration report that an agent sends."""
+        return ConfigReport(self.config_id, self.objects)
+
+    @classmethod
+    def decode(cls, config_id: int, octets: bytes) -> "Configuration":
+        """From an encoded ConfigObjectList. Raises `RemoteProtocolError`."""
+        return cls(config_id, decode_list(ConfigObject, octets)).checked()
+
+    def checked(self) -> "Configuration":
+        """Itself, after the checks that need the whole: handles are distinct, not the MDS's, and not absurdly many."""
+        handles = {item.obj_handle for item in self.objects}
+        if len(handles) != len(self.objects) or 0 in handles:
+            raise RemoteProtocolError("a configuration names a handle twice or describes the MDS", clause="20601 §5")
+        if len(self.objects) > OBJECTS_MAX:
+            raise RemoteProtocolError(f"a configuration has more than {OBJECTS_MAX} objects", clause="20601 §5")
+        for item in self.objects:
+            attributes = attributes_of(item.attributes)
+            if Attribute.ATTRIBUTE_VALUE_MAP in attributes:
+                value_map(attributes[Attribute.ATTRIBUTE_VALUE_MAP])
+            if Attribute.SCAN_HANDLE_ATTR_VAL_MAP in attributes:
+                scanner_map(attributes[Attribute.SCAN_HANDLE_ATTR_VAL_MAP])
+        return self
+
+
+ValueMap = tuple[tuple[int, int], ...]
+"""(attribute-id, octets) in the order of an observation in fixed form."""
+
+
+def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
+    """An attribute list by id; of an id named twice the later one counts, as a Set would have it."""
+    return {ava.attribute_id: ava.attribute_value for ava in attributes}
+
+
+def value_map(octets: bytes) -> ValueMap:
+    """An Attribute-Value-Map. Raises `RemoteProtocolError`."""
+    return tuple((entry.attribute_id, entry.attribute_len) for entry in decode_list(AttrValMapEntry, octets))
+
+
+def scanner_map(octets: bytes) -> tuple[tuple[int, ValueMap], ...]:
+    """A Scan-Handle-Attr-Val-Map: handle and map, in the order of a grouped observation. Raises `RemoteProtocolError`."""
+    return tuple(
+        (entry.obj_handle, tuple((item.attribute_id, item.attribute_len) for item in entry.attr_val_map))
+        for entry in decode_list(HandleAttrValMapEntry, octets)
+    )

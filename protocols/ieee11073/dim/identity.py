@@ -1,0 +1,133 @@
+"""What a device says it is, from the attributes of its MDS object (reference 20601 §8.1).
+
+Devices leave fields empty, pad text with spaces or NUL, and add attributes of later editions. So every field may be None
+or empty, an attribute that cannot be read is left out of the fields, and all of them stay in `attributes` as sent.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AvaType, ProductionSpecEntry, SystemModel, TypeVersion
+from protocols.ieee11073.dim.attribute import PARTITION_INFRASTRUCTURE, Attribute
+from protocols.ieee11073.mder import U16, U32, Bits16, OidType, RelativeTime, decode, decode_list, sequence
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.reader import Reader
+
+SERIAL_NUMBER = 1
+FIRMWARE_REVISION = 5
+
+
+@sequence
+class MdsTimeInfo:
+    """Mds-Time-Info: which clocks the device has and how good they are."""
+
+    mds_time_cap_state: Bits16
+    time_sync_protocol: OidType
+    time_sync_accuracy: RelativeTime
+    time_resolution_abs_time: U16
+    time_resolution_rel_time: U16
+    time_resolution_high_res_time: U32
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionDetail:
+    """One line of the Production-Specification. `kind`: 1 serial, 2 part, 3 hardware, 4 software, 5 firmware, 6 protocol, 7 GMDN."""
+
+    kind: int
+    component_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceIdentity:
+    """A device as it describes itself. Empty text and None mean that it does not say."""
+
+    system_id: bytes
+    manufacturer: str = ""
+    model: str = ""
+    serial_number: str = ""
+    firmware: str = ""
+    specializations: tuple[tuple[Code, int], ...] = ()
+    """Profile (partition 8) and version."""
+    config_id: int | None = None
+    production: tuple[ProductionDetail, ...] = ()
+    time_info: MdsTimeInfo | None = None
+    date_and_time: DeviceTime | None = None
+    """The device's clock when it answered."""
+    battery_percent: int | None = None
+    power_status: int | None = None
+    attributes: tuple[tuple[int, bytes], ...] = ()
+    """All attributes as sent, also those with no field here."""
+    unreadable: tuple[int, ...] = ()
+    """Ids of attributes whose value breaks its own form."""
+
+
+def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIdentity:
+    """The identity from a Get of the MDS. `system_id` is the one of the association, which stays the device's key."""
+    known: dict[str, object] = {}
+    unreadable = []
+    for ava in attributes:
+        try:
+            known.update(_fields_of(ava.attribute_id, ava.attribute_value))
+        except RemoteProtocolError:
+            unreadable.append(ava.attribute_id)
+    return DeviceIdentity(
+        system_id=system_id,
+        attributes=tuple((ava.attribute_id, ava.attribute_value) for ava in attributes),
+        unreadable=tuple(unreadable),
+        **known,  # type: ignore[arg-type]  # each name and type is paired in _fields_of, which mypy cannot follow
+    )
+
+
+def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
+    """The fields of `DeviceIdentity` that one attribute fills."""
+    match attribute_id:
+        case Attribute.SYSTEM_MODEL:
+            model = decode(SystemModel, value)
+            yield "manufacturer", printable(model.manufacturer)
+            yield "model", printable(model.model_number)
+        case Attribute.SYSTEM_TYPE_SPEC_LIST:
+            entries = decode_list(TypeVersion, value)
+            yield (
+                "specializations",
+                tuple((Code(PARTITION_INFRASTRUCTURE, item.type), item.version) for item in entries),
+            )
+        case Attribute.PRODUCTION_SPECIFICATION:
+            details = tuple(
+                ProductionDetail(item.spec_type, item.component_id, printable(item.prod_spec))
+                for item in decode_list(ProductionSpecEntry, value)
+            )
+            yield "production", details
+            for detail in details:
+                if detail.kind == SERIAL_NUMBER:
+                    yield "serial_number", detail.text
+                elif detail.kind == FIRMWARE_REVISION:
+                    yield "firmware", detail.text
+        case Attribute.MDS_TIME_INFO:
+            yield "time_info", decode(MdsTimeInfo, value)
+        case Attribute.DATE_AND_TIME:
+            yield "date_and_time", DeviceTime(TimeKind.ABSOLUTE, _exactly(value, 8))
+        case Attribute.BASE_OFFSET_TIME:
+            yield "date_and_time", DeviceTime(TimeKind.BASE_OFFSET, _exactly(value, 8))
+        case Attribute.DEV_CONFIGURATION_ID:
+            yield "config_id", int.from_bytes(_exactly(value, 2), "big")
+        case Attribute.BATTERY_LEVEL:
+            yield "battery_percent", int.from_bytes(_exactly(value, 2), "big")
+        case Attribute.POWER_STATUS:
+            yield "power_status", int.from_bytes(_exactly(value, 2), "big")
+        case _:
+            return
+
+
+def _exactly(value: bytes, octets: int) -> bytes:
+    reader = Reader(value, clause="20601 §8.1 MDS attribute")
+    taken = reader.take(octets)
+    reader.finish()
+    return taken
+
+
+def printable(octets: bytes) -> str:
+    """A printable string of the device without its padding; octets that are no text become the replacement character."""
+    return octets.rstrip(b" \x00").decode("utf-8", errors="replace")

@@ -1,0 +1,189 @@
+"""Declare the objects of a device: what an agent puts into its configuration, and how a standard configuration is written down.
+
+One function an object class, each giving the `ConfigObject` whose attributes stand in the order that devices use. Whether
+values come with a time stamp is said by `time_stamp`, since it becomes part of the Attribute-Value-Map.
+"""
+
+from collections.abc import Sequence
+
+from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry, Type
+from protocols.ieee11073.apdu.data import ConfigObject, OidEntry
+from protocols.ieee11073.dim.attribute import PARTITION_METRIC, Attribute, ObjectClass
+from protocols.ieee11073.dim.channels import RELATIVE_TIME_S, SIGNED_SAMPLES, SaSpecification
+from protocols.ieee11073.dim.configuration import value_map
+from protocols.ieee11073.dim.value_fields import TIME_STAMPS
+from protocols.ieee11073.mder import encode, encode_list
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.medfloat import float_raw
+from protocols.observation import SampleFormat
+
+SPOT_MEASUREMENT = 0xF040
+"""Metric-Spec-Small of a device that measures when asked to and stores: intermittent, stored, aperiodic, agent-initiated."""
+STREAMING = 0x4040
+"""Metric-Spec-Small of a continuous metric as standard oximeters have it: stored data, agent-initiated."""
+_COMPOUND_FIX = 3
+_STATIC_SCALE = 0x2000
+_VALUE_OCTETS = {
+    Attribute.NU_BASIC: 2,
+    Attribute.NU_SIMPLE: 4,
+    Attribute.ENUM_SIMPLE_OID: 2,
+    Attribute.ENUM_SIMPLE_BITS: 4,
+    Attribute.ENUM_BASIC_BITS: 2,
+    Attribute.MEASUREMENT_STATUS: 2,
+}
+
+
+def ava(attribute: Attribute, value: bytes | int, octets: int = 2) -> AvaType:
+    """One attribute; a number becomes that many octets."""
+    return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(octets, "big"))
+
+
+def _type(code: Code) -> AvaType:
+    return ava(Attribute.TYPE, encode(Type(code.partition, code.code)))
+
+
+def _value_map(*entries: tuple[Attribute, int]) -> AvaType:
+    listed = encode_list(tuple(AttrValMapEntry(attribute, octets) for attribute, octets in entries))
+    return ava(Attribute.ATTRIBUTE_VALUE_MAP, listed)
+
+
+def _stamped(value: tuple[Attribute, int], time_stamp: Attribute | None) -> AvaType:
+    stamps = [] if time_stamp is None else [(time_stamp, TIME_STAMPS[time_stamp].octets)]
+    return _value_map(value, *stamps)
+
+
+def _object(object_class: ObjectClass, handle: int, *attributes: AvaType | None) -> ConfigObject:
+    return ConfigObject(object_class, handle, tuple(item for item in attributes if item is not None))
+
+
+def _supplemental(types: Sequence[Code]) -> AvaType | None:
+    if not types:
+        return None
+    listed = encode_list(tuple(Type(code.partition, code.code) for code in types))
+    return ava(Attribute.SUPPLEMENTAL_TYPES, listed)
+
+
+def numeric(
+    handle: int,
+    code: Code,
+    unit: Code,
+    *,
+    value: Attribute = Attribute.NU_BASIC,
+    time_stamp: Attribute | None = None,
+    metric_spec: int = STREAMING,
+    supplemental_types: Sequence[Code] = (),
+) -> ConfigObject:
+    """A numeric with one value, SFLOAT (NU_BASIC) or FLOAT (NU_SIMPLE)."""
+    return _object(
+        ObjectClass.NUMERIC,
+        handle,
+        _type(code),
+        ava(Attribute.METRIC_SPEC_SMALL, metric_spec),
+        ava(Attribute.UNIT_CODE, unit.code),
+        _stamped((value, _VALUE_OCTETS[value]), time_stamp),
+        _supplemental(supplemental_types),
+    )
+
+
+def compound(
+    handle: int,
+    code: Code,
+    components: Sequence[Code],
+    unit: Code,
+    *,
+    value: Attribute = Attribute.NU_COMPOUND_BASIC,
+    time_stamp: Attribute | None = None,
+    metric_spec: int = SPOT_MEASUREMENT,
+) -> ConfigObject:
+    """A numeric with several values of one unit, such as a blood pressure; `components` in the order of the values."""
+    octets = 2 if value is Attribute.NU_COMPOUND_BASIC else 4
+    return _object(
+        ObjectClass.NUMERIC,
+        handle,
+        _type(code),
+        ava(Attribute.METRIC_SPEC_SMALL, metric_spec),
+        ava(Attribute.METRIC_STRUCTURE_SMALL, bytes([_COMPOUND_FIX, len(components)])),
+        ava(Attribute.METRIC_ID_LIST, encode_list(tuple(OidEntry(component.code) for component in components))),
+        ava(Attribute.UNIT_CODE, unit.code),
+        _stamped((value, 4 + octets * len(components)), time_stamp),
+    )
+
+
+def enumeration(
+    handle: int,
+    code: Code,
+    *,
+    value: Attribute = Attribute.ENUM_SIMPLE_OID,
+    partition: int | None = None,
+    time_stamp: Attribute | None = None,
+    metric_spec: int = STREAMING,
+) -> ConfigObject:
+    """An enumeration of codes or bits. A text has no fixed length: report it in variable form. `partition` is that of the codes."""
+    return _object(
+        ObjectClass.ENUMERATION,
+        handle,
+        _type(code),
+        ava(Attribute.METRIC_SPEC_SMALL, metric_spec),
+        None if partition is None else ava(Attribute.ENUM_PARTITION, partition),
+        _stamped((value, _VALUE_OCTETS[value]), time_stamp) if value in _VALUE_OCTETS else None,
+    )
+
+
+def waveform(
+    handle: int,
+    code: Code,
+    unit: Code,
+    *,
+    period_s: float,
+    samples: int,
+    sample_format: SampleFormat = SampleFormat.I16,
+    physical: tuple[float, float],
+    raw: tuple[int, int],
+    time_stamp: Attribute | None = None,
+) -> ConfigObject:
+    """An RT-SA with `samples` samples a report. The raw limits `raw` stand for the physical limits `physical`, in `unit`.
+
+    `period_s` is kept in steps of 125 µs. Limits that a FLOAT holds exactly keep the scale exact.
+    """
+    octets = sample_format.octets
+    signed = sample_format.value.islower()
+    scale = b"".join(float_raw(limit).to_bytes(4, "big") for limit in physical)
+    scale += b"".join(limit.to_bytes(octets, "big", signed=signed) for limit in raw)
+    scale_id = {1: Attribute.SCALE_AND_RANGE_I8, 2: Attribute.SCALE_AND_RANGE_I16, 4: Attribute.SCALE_AND_RANGE_I32}
+    specification = SaSpecification(samples, octets * 8, SIGNED_SAMPLES if signed else octets * 8, _STATIC_SCALE)
+    return _object(
+        ObjectClass.RT_SA,
+        handle,
+        _type(code),
+        ava(Attribute.METRIC_SPEC_SMALL, 0x0040),
+        ava(Attribute.UNIT_CODE, unit.code),
+        ava(Attribute.SAMPLE_PERIOD, round(period_s / RELATIVE_TIME_S), 4),
+        ava(scale_id[octets], scale),
+        ava(Attribute.SA_SPECIFICATION, encode(specification)),
+        _stamped((Attribute.SA_SIMPLE, 2 + octets * samples), time_stamp),
+    )
+
+
+def periodic_scanner(
+    handle: int, scans: Sequence[ConfigObject], *, interval_s: float, confirmed: bool = False
+) -> ConfigObject:
+    """A scanner that reports the given objects together; its map is made of their own Attribute-Value-Maps."""
+    entries = []
+    for item in scans:
+        (mapped,) = [entry for entry in item.attributes if entry.attribute_id == Attribute.ATTRIBUTE_VALUE_MAP]
+        pairs = value_map(mapped.attribute_value)
+        entries.append(HandleAttrValMapEntry(item.obj_handle, tuple(AttrValMapEntry(*pair) for pair in pairs)))
+    return _object(
+        ObjectClass.PERIODIC_SCANNER,
+        handle,
+        ava(Attribute.OPERATIONAL_STATE, 0),
+        ava(Attribute.CONFIRM_MODE, int(confirmed)),
+        ava(Attribute.TRANSMIT_WINDOW, 1),
+        ava(Attribute.REPORTING_INTERVAL, round(interval_s / RELATIVE_TIME_S), 4),
+        ava(Attribute.SCAN_HANDLE_ATTR_VAL_MAP, encode_list(tuple(entries))),
+    )
+
+
+def metric(code: int) -> Code:
+    """A code of the metric partition."""
+    return Code(PARTITION_METRIC, code)

@@ -1,0 +1,158 @@
+"""A compiled scan-report layout, and decoding a run of reports that have it, column by column.
+
+Why columns: reports of one device repeat one layout, and a link read holds many of them. `struct` then unpacks the run in
+C, one comparison a column checks every constant octet (lengths, counts, handles, attribute ids), and observations are
+built by `map`. One report takes the same path; there is no second decoder that could disagree.
+
+What is constant and what is a value was decided by `report_plan`, which read every octet of one such report with the
+bounds-checked reader. A report that differs in a constant octet has another layout and is not matched here.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.observation import Channel, Observation, Value
+
+INVOKE_ID = 1
+"""Column of the invoke-id, two octets as sent. Column 0 is the constant octets before it."""
+REPORT_NO = 4
+"""Column of the scan-report-no, a number: after message, handle and their lengths (2), event-type and data-req-id (3)."""
+_PROBE = 4
+"""How many more reports than last time a run is tried with, times: a wrong guess costs little, a right one grows fast."""
+
+Columns = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationPlan:
+    """How one observation of a report comes from its columns."""
+
+    channel: Channel
+    columns: tuple[int, ...]
+    convert: Callable[[Any], Value] | None
+    """From the unpacked field to the value; None: the column holds samples."""
+    compound: bool
+    status: int | None
+    """Column of the Measurement-Status, None where the report has none."""
+    time: int | None
+    """Column of the time stamp."""
+    time_kind: TimeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The columns of consecutive reports of one layout."""
+
+    columns: Columns
+    count: int
+
+    def first(self, count: int) -> "Run":
+        """The same run, ended after `count` reports."""
+        if count == self.count:
+            return self
+        return Run([column[:count] for column in self.columns], count)
+
+
+class ReportPlan:
+    """One layout. `octets` is the length of a whole report APDU with it."""
+
+    __slots__ = (
+        "_constants",
+        "_hint",
+        "_struct",
+        "confirmed",
+        "event_type",
+        "flow",
+        "handle",
+        "observations",
+        "octets",
+    )
+
+    def __init__(
+        self,
+        *,
+        layout: str,
+        constants: tuple[tuple[int, bytes], ...],
+        observations: tuple[ObservationPlan, ...],
+        confirmed: bool,
+        handle: int,
+        event_type: int,
+        data_req_id: int,
+    ) -> None:
+        """`constants` are (column, octets); `layout` is the struct format of the whole APDU."""
+        self._struct = struct.Struct(layout)
+        self._constants = constants
+        self._hint = 1
+        self.octets = self._struct.size
+        self.observations = observations
+        self.confirmed = confirmed
+        self.handle = handle
+        self.event_type = event_type
+        self.flow = (handle, data_req_id)
+
+    def match(self, octets: memoryview) -> Run | None:
+        """The reports at the front that have this layout; None when the first has not. May stop early, never late."""
+        count = min(len(octets) // self.octets, self._hint * _PROBE)
+        if not count:
+            return None
+        columns = list(zip(*self._struct.iter_unpack(octets[: count * self.octets]), strict=True))
+        matching = count
+        for column, constant in self._constants:
+            found = columns[column]
+            if found.count(constant) != count:
+                matching = min(matching, next(at for at, value in enumerate(found) if value != constant))
+        self._hint = max(matching, 1)
+        return Run(columns, count).first(matching) if matching else None
+
+    def observe(self, run: Run, received_s: float) -> list[Observation]:
+        """The observations of a matched run: report after report, in each the order of the report."""
+        columns, count = run.columns, run.count
+        times: dict[int, list[DeviceTime]] = {}
+        made = [self._observations(plan, columns, times, received_s) for plan in self.observations]
+        if len(made) == 1:
+            return list(made[0])
+        # Interleaving by slices keeps the loop in C.
+        step = len(made)
+        mixed: list[Any] = [None] * (count * step)
+        for at, column in enumerate(made):
+            mixed[at::step] = column
+        return mixed
+
+    @staticmethod
+    def _observations(
+        plan: ObservationPlan, columns: Columns, times: dict[int, list[DeviceTime]], received_s: float
+    ) -> Iterable[Observation]:
+        values: Iterable[Value | None] = repeat(None)
+        samples: Iterable[bytes | None] = repeat(None)
+        if plan.convert is None:
+            samples = columns[plan.columns[0]]
+        elif plan.compound:
+            values = zip(*[map(plan.convert, columns[column]) for column in plan.columns], strict=True)
+        else:
+            values = map(plan.convert, columns[plan.columns[0]])
+        statuses: Iterable[int] = repeat(0) if plan.status is None else columns[plan.status]
+        # strict=False by design: the constant columns are endless.
+        return list(
+            map(
+                Observation,
+                repeat(plan.channel, len(columns[INVOKE_ID])),
+                values,
+                samples,
+                statuses,
+                repeat(None) if plan.time is None else _times(plan.time, plan.time_kind, columns, times),
+                repeat(received_s),
+            )
+        )
+
+
+def _times(column: int, kind: TimeKind, columns: Columns, made: dict[int, list[DeviceTime]]) -> list[DeviceTime]:
+    """The time stamps of a column. Objects measured together carry equal stamps, so they share the values too."""
+    for other, times in made.items():
+        if times[0].kind is kind and columns[other] == columns[column]:
+            return times
+    times = made[column] = [DeviceTime(kind, octets) for octets in columns[column]]
+    return times

@@ -1,0 +1,213 @@
+"""Which octets of an attribute's value are fields of a report, and what turns them into an observation's value.
+
+A row a value attribute (reference 20601 §8.3 to §8.5): its form and how its fields convert. Time stamps and the
+Measurement-Status belong to the whole item, wherever in it they stand.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from protocols.device_time import TimeKind
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.dim.attribute import SHAPING, Attribute
+from protocols.ieee11073.dim.channels import ValueMeaning
+from protocols.ieee11073.dim.identity import printable
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.medfloat import float_of, sfloat_of
+from protocols.observation import Value
+from protocols.reader import Reader
+
+
+class Field(NamedTuple):
+    """Octets of a report that differ from report to report: offset, length and struct's letter."""
+
+    at: int
+    octets: int
+    code: str
+
+
+class TimeStamp(NamedTuple):
+    """A time stamp attribute. The lowest rank counts when a device sends several: a date names a moment, a counter does not."""
+
+    kind: TimeKind
+    octets: int
+    rank: int
+
+
+TIME_STAMPS: dict[int, TimeStamp] = {
+    Attribute.TIME_STAMP_ABSOLUTE: TimeStamp(TimeKind.ABSOLUTE, 8, 0),
+    Attribute.TIME_STAMP_BASE_OFFSET: TimeStamp(TimeKind.BASE_OFFSET, 8, 1),
+    Attribute.TIME_STAMP_HIGH_RESOLUTION: TimeStamp(TimeKind.HIGH_RESOLUTION, 8, 2),
+    Attribute.TIME_STAMP_RELATIVE: TimeStamp(TimeKind.RELATIVE, 4, 3),
+}
+_NO_TIME_RANK = 4
+
+Convert = Callable[[Any], Value]
+"""From an unpacked field to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueFields:
+    """The fields of one value. `oid`: it is a code, whose partition the object knows. `samples`: it is an array's octets."""
+
+    fields: tuple[Field, ...]
+    convert: Convert | None = None
+    compound: bool = False
+    oid: bool = False
+    samples: bool = False
+    meaning: ValueMeaning = field(default_factory=ValueMeaning)
+    status: Field | None = None
+
+    def converter(self, enum_partition: int) -> Convert | None:
+        """`convert`, or for codes one that puts them into their partition."""
+        if not self.oid:
+            return self.convert
+        return lambda code: Code(enum_partition, code)
+
+
+Keep = Callable[[Field], None]
+
+
+def _take(reader: Reader, octets: int, code: str, keep: Keep) -> Field:
+    found = Field(reader.at, octets, code)
+    reader.take(octets)
+    keep(found)
+    return found
+
+
+def _sfloat(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return [ValueFields((_take(reader, 2, "H", keep),), sfloat_of)]
+
+
+def _float(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return [ValueFields((_take(reader, 4, "I", keep),), float_of)]
+
+
+def _compound(reader: Reader, octets: int, code: str, convert: Convert, keep: Keep) -> list[ValueFields]:
+    count = reader.u16()
+    items = reader.inside(reader.u16())
+    if items.remaining != count * octets or not count:
+        raise RemoteProtocolError(
+            f"a compound of {count} values has {items.remaining} octets", at=items.at, clause="20601 §8.3 Compound"
+        )
+    return [ValueFields(tuple(_take(items, octets, code, keep) for _ in range(count)), convert, compound=True)]
+
+
+def _compound_basic(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return _compound(reader, 2, "H", sfloat_of, keep)
+
+
+def _compound_simple(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return _compound(reader, 4, "I", float_of, keep)
+
+
+def _nu_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
+    """Nu-Observed-Value: metric-id, state, unit-code, FLOAT. It names its own meaning."""
+    metric_id = reader.u16()
+    status = _take(reader, 2, "H", keep)
+    meaning = ValueMeaning(metric_id or None, reader.u16())
+    return [ValueFields((_take(reader, 4, "I", keep),), float_of, meaning=meaning, status=status)]
+
+
+def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
+    """Compound-Nu-Observed-Value: its components have units of their own, so each is an observation of its own."""
+    count = reader.u16()
+    items = reader.inside(reader.u16())
+    found = [value for _ in range(count) for value in _nu_observed(items, keep)]
+    items.finish()
+    return found
+
+
+def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
+    """Simple-Sa-Observed-Value: an OCTET STRING. Whether it holds whole samples is checked against the channel later."""
+    return [ValueFields((_counted(reader, keep),), samples=True)]
+
+
+def _text(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return [ValueFields((_counted(reader, keep),), printable)]
+
+
+def _counted(reader: Reader, keep: Keep) -> Field:
+    octets = reader.u16()
+    return _take(reader, octets, f"{octets}s", keep)
+
+
+def _oid(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return [ValueFields((_take(reader, 2, "H", keep),), oid=True)]
+
+
+def _bits16(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return [ValueFields((_take(reader, 2, "H", keep),), int)]
+
+
+def _bits32(reader: Reader, keep: Keep) -> list[ValueFields]:
+    return [ValueFields((_take(reader, 4, "I", keep),), int)]
+
+
+_ENUM_CHOICES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {1: _oid, 2: _text, 16: _bits32}
+
+
+def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
+    """Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits."""
+    metric_id = reader.u16()
+    status = _take(reader, 2, "H", keep)
+    choice = reader.u16()
+    chosen = reader.inside(reader.u16())
+    read = _ENUM_CHOICES.get(choice)
+    if read is None:
+        raise RemoteProtocolError(f"an enumeration has the choice {choice}", at=chosen.at, clause="20601 §8.5 Enum")
+    (value,) = read(chosen, keep)
+    chosen.finish()
+    meaning = ValueMeaning(metric_id or None)
+    return [ValueFields(value.fields, value.convert, oid=value.oid, meaning=meaning, status=status)]
+
+
+VALUES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {
+    Attribute.NU_SIMPLE: _float,
+    Attribute.NU_BASIC: _sfloat,
+    Attribute.NU_COMPOUND_SIMPLE: _compound_simple,
+    Attribute.NU_COMPOUND_BASIC: _compound_basic,
+    Attribute.NU_OBSERVED: _nu_observed,
+    Attribute.NU_COMPOUND: _nu_compound,
+    Attribute.SA_SIMPLE: _samples,
+    Attribute.ENUM_SIMPLE_OID: _oid,
+    Attribute.ENUM_SIMPLE_BITS: _bits32,
+    Attribute.ENUM_BASIC_BITS: _bits16,
+    Attribute.ENUM_SIMPLE_STRING: _text,
+    Attribute.ENUM_OBSERVED: _enum_observed,
+}
+"""Attributes whose value is an observation's value."""
+
+
+class ItemFields:
+    """What one item of a report (one object at one time) has: values, their time and status, and attributes that reshape."""
+
+    __slots__ = ("_rank", "shaping", "status", "time", "time_kind", "values")
+
+    def __init__(self) -> None:
+        self.values: list[ValueFields] = []
+        self.status: Field | None = None
+        self.time: Field | None = None
+        self.time_kind = TimeKind.ABSOLUTE
+        self.shaping: dict[int, bytes] = {}
+        self._rank = _NO_TIME_RANK
+
+    def add(self, attribute: int, value: Reader, keep: Keep) -> None:
+        """Takes a value, a time stamp or the status. Raises `RemoteProtocolError` where it has not its own form."""
+        stamp = TIME_STAMPS.get(attribute)
+        if stamp is not None:
+            found = _take(value, stamp.octets, f"{stamp.octets}s", keep)
+            if stamp.rank < self._rank:
+                self.time, self.time_kind, self._rank = found, stamp.kind, stamp.rank
+        elif attribute == Attribute.MEASUREMENT_STATUS:
+            self.status = _take(value, 2, "H", keep)
+        else:
+            self.values += VALUES[attribute](value, keep)
+
+    def shape(self, attribute: int, value: Reader) -> bool:
+        """Takes an attribute that gives values their meaning; its octets stay constant of the layout. False: it is none."""
+        if attribute not in SHAPING:
+            return False
+        self.shaping[attribute] = value.rest()
+        return True

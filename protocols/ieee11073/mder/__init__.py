@@ -1,0 +1,46 @@
+"""Medical Device Encoding Rules: ASN.1 without tags or padding, big-endian (reference 20601 §1)."""
+
+from protocols.ieee11073.mder.annotations import (
+    I16,
+    I32,
+    U8,
+    U16,
+    U32,
+    AnyDefinedBy,
+    Bits16,
+    Bits32,
+    Handle,
+    Octets8,
+    OctetString,
+    OidType,
+    OpenIntEnum,
+    OpenIntEnum8,
+    RelativeTime,
+    SequenceOf,
+)
+from protocols.ieee11073.mder.codec import decode, decode_list, encode, encode_list, read, sequence
+
+__all__ = [
+    "I16",
+    "I32",
+    "U8",
+    "U16",
+    "U32",
+    "AnyDefinedBy",
+    "Bits16",
+    "Bits32",
+    "Handle",
+    "OctetString",
+    "Octets8",
+    "OidType",
+    "OpenIntEnum",
+    "OpenIntEnum8",
+    "RelativeTime",
+    "SequenceOf",
+    "decode",
+    "decode_list",
+    "encode",
+    "encode_list",
+    "read",
+    "sequence",
+]

@@ -1,0 +1,117 @@
+"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): a decimal mantissa and exponent, and four non-numbers.
+
+value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is told by its
+mantissa alone, because agents in the field leave any exponent beside it. The reserved mantissa is read as NaN: it stands
+for no number, and there is no fifth fact to keep. Division by a power of ten is correctly rounded in Python, so 97.5 and
+88.9 come out as the same double that a person would type.
+
+Decoded numbers are cached by their raw form: a device sends few different ones, and the scan-report path then costs one
+dictionary hit a value. The caches are bounded; a peer that sends every number in turn only empties them.
+"""
+
+from protocols.errors import LocalProtocolError
+from protocols.observation import Scalar, Special
+
+_CACHED_MAX = 8192
+
+
+def _specials(mantissa_bits: int) -> dict[int, Special]:
+    """The raw mantissas that are no numbers, for a mantissa of that many bits."""
+    half = 1 << (mantissa_bits - 1)
+    return {
+        half - 1: Special.NAN,
+        half: Special.NRES,
+        half - 2: Special.PLUS_INFINITY,
+        half + 2: Special.MINUS_INFINITY,
+        half + 1: Special.NAN,
+    }
+
+
+_SFLOAT_SPECIALS = _specials(12)
+_FLOAT_SPECIALS = _specials(24)
+
+
+def _decode(raw: int, mantissa_bits: int, exponent_bits: int, specials: dict[int, Special]) -> Scalar:
+    mantissa = raw & ((1 << mantissa_bits) - 1)
+    special = specials.get(mantissa)
+    if special is not None:
+        return special
+    if mantissa >> (mantissa_bits - 1):
+        mantissa -= 1 << mantissa_bits
+    exponent = raw >> mantissa_bits
+    if exponent >> (exponent_bits - 1):
+        exponent -= 1 << exponent_bits
+    return mantissa / 10**-exponent if exponent < 0 else float(mantissa * 10**exponent)
+
+
+class _Decoded(dict[int, Scalar]):
+    """Raw form → value, filled on demand and emptied when full."""
+
+    def __init__(self, mantissa_bits: int, exponent_bits: int, specials: dict[int, Special]) -> None:
+        super().__init__()
+        self._mantissa_bits = mantissa_bits
+        self._exponent_bits = exponent_bits
+        self._specials = specials
+
+    def __missing__(self, raw: int) -> Scalar:
+        if len(self) >= _CACHED_MAX:
+            self.clear()
+        value = self[raw] = _decode(raw, self._mantissa_bits, self._exponent_bits, self._specials)
+        return value
+
+
+_SFLOATS = _Decoded(12, 4, _SFLOAT_SPECIALS)
+_FLOATS = _Decoded(24, 8, _FLOAT_SPECIALS)
+
+sfloat_of = _SFLOATS.__getitem__
+"""The value of an SFLOAT, given its 16 bits as an unsigned number."""
+
+float_of = _FLOATS.__getitem__
+"""The value of a FLOAT, given its 32 bits as an unsigned number."""
+
+
+def _raw_special(value: Special, specials: dict[int, Special]) -> int:
+    return next(mantissa for mantissa, special in specials.items() if special is value)
+
+
+def _encode(
+    value: Scalar, decimals: int | None, mantissa_bits: int, exponent_bits: int, specials: dict[int, Special]
+) -> int:
+    if isinstance(value, Special):
+        return _raw_special(value, specials)
+    mantissa_max = (1 << (mantissa_bits - 1)) - 3
+    exponent_min, exponent_max = -(1 << (exponent_bits - 1)), (1 << (exponent_bits - 1)) - 1
+    places = _decimals(value, -exponent_min) if decimals is None else decimals
+    exponent = -places
+    mantissa = _scaled(value, exponent)
+    while abs(mantissa) > mantissa_max and exponent < exponent_max:
+        exponent += 1
+        mantissa = _scaled(value, exponent)
+    if abs(mantissa) > mantissa_max:
+        return _raw_special(Special.PLUS_INFINITY if value > 0 else Special.MINUS_INFINITY, specials)
+    if exponent < exponent_min:
+        raise LocalProtocolError(f"{decimals} decimals do not fit this float")
+    return (exponent & ((1 << exponent_bits) - 1)) << mantissa_bits | (mantissa & ((1 << mantissa_bits) - 1))
+
+
+def _scaled(value: float, exponent: int) -> int:
+    return round(value * 10**-exponent) if exponent <= 0 else round(value / 10**exponent)
+
+
+def _decimals(value: float, most: int) -> int:
+    """How many decimals print this value exactly, at most `most`."""
+    for places in range(most):
+        if round(value, places) == value:
+            return places
+    return most
+
+
+def sfloat_raw(value: Scalar, *, decimals: int | None = None) -> int:
+    """The 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is 980 × 10⁻¹);
+    None takes as many as the value needs. What the mantissa cannot hold loses its last digits; beyond that it is infinite."""
+    return _encode(value, decimals, 12, 4, _SFLOAT_SPECIALS)
+
+
+def float_raw(value: Scalar, *, decimals: int | None = None) -> int:
+    """The 32 bits of a FLOAT, by the same rules as `sfloat_raw`."""
+    return _encode(value, decimals, 24, 8, _FLOAT_SPECIALS)

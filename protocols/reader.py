@@ -1,0 +1,84 @@
+"""The one cursor over received octets: every read is checked against the end, and nobody else slices bytes.
+
+Why a class and not `struct.unpack_from`: a short value must become `RemoteProtocolError` with the offset where it was
+missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own length
+says. So `inside(n)` gives a reader that ends where the parent says it ends, with offsets still counted from the outermost
+value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead (`dim.report_plan`),
+after this reader has checked that layout once.
+
+Does not interpret: numbers become meanings in the codecs.
+"""
+
+from protocols.errors import RemoteProtocolError
+
+
+class Reader:
+    """Reads `data[at:end]` from the front. Every method raises `RemoteProtocolError` when octets are missing."""
+
+    __slots__ = ("_at", "_clause", "_data", "_end")
+
+    def __init__(self, data: bytes, *, at: int = 0, end: int | None = None, clause: str = "") -> None:
+        """`clause` names the rule being read, for error texts. `at` and `end` must lie inside `data`."""
+        self._data = data
+        self._at = at
+        self._end = len(data) if end is None else end
+        self._clause = clause
+        assert 0 <= self._at <= self._end <= len(data)
+
+    @property
+    def at(self) -> int:
+        """Offset of the next octet, counted from the start of the outermost value."""
+        return self._at
+
+    @property
+    def remaining(self) -> int:
+        """Octets left before the end."""
+        return self._end - self._at
+
+    def _advance(self, octets: int) -> int:
+        start = self._at
+        if octets > self._end - start:
+            raise RemoteProtocolError(
+                f"{octets} octets are due and {self._end - start} are left", at=start, clause=self._clause
+            )
+        self._at = start + octets
+        return start
+
+    def unsigned(self, octets: int) -> int:
+        """A big-endian number of 1, 2, 4, 6 or 8 octets."""
+        start = self._advance(octets)
+        return int.from_bytes(self._data[start : start + octets], "big")
+
+    def signed(self, octets: int) -> int:
+        """A big-endian two's complement number."""
+        start = self._advance(octets)
+        return int.from_bytes(self._data[start : start + octets], "big", signed=True)
+
+    def u8(self) -> int:
+        return self._data[self._advance(1)]
+
+    def u16(self) -> int:
+        start = self._advance(2)
+        return self._data[start] << 8 | self._data[start + 1]
+
+    def u32(self) -> int:
+        return self.unsigned(4)
+
+    def take(self, octets: int) -> bytes:
+        """The next octets as they are."""
+        start = self._advance(octets)
+        return self._data[start : start + octets]
+
+    def rest(self) -> bytes:
+        """Everything up to the end."""
+        return self.take(self.remaining)
+
+    def inside(self, octets: int) -> "Reader":
+        """A reader over the next `octets`, which this reader skips. What it leaves unread is its owner's `finish` to notice."""
+        start = self._advance(octets)
+        return Reader(self._data, at=start, end=start + octets, clause=self._clause)
+
+    def finish(self) -> None:
+        """Raises unless everything was read: a length that does not match its content is a broken APDU (reference §1)."""
+        if self._at != self._end:
+            raise RemoteProtocolError(f"{self._end - self._at} octets are left over", at=self._at, clause=self._clause)
