@@ -11,6 +11,7 @@ Does not decide when a link is opened again (the supervisor) or who may hold a s
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import groupby
 from typing import Protocol
 
@@ -41,12 +42,13 @@ log = structlog.get_logger()
 class ObservationStore(Protocol):
     """The part of the buffer that a session needs."""
 
-    async def append(self, sections: Sequence[DeviceObservations]) -> None:
-        """Return when durable. Raises StoreFull when only the reserve is left."""
+    async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
+        """Return when durable. Raises StoreFull when only the reserve is left; what the device does not hold is counted
+        in a gap record then."""
 
     async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
 
-    async def remember_device(self, device: KnownDevice) -> None: ...
+    async def remember_device(self, system_id: str, model: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,20 @@ class Counts:
     refused: int = 0
     lost: int = 0
     deviations: int = 0
+
+
+class _Kind(Enum):
+    """What may share an append: what the device keeps until we answer, and what is gone when it is refused."""
+
+    HELD_BY_DEVICE = 1
+    GONE_IF_REFUSED = 2
+    OTHER = 3
+
+
+def _kind(event: Event) -> _Kind:
+    if not isinstance(event, told.ReportReceived):
+        return _Kind.OTHER
+    return _Kind.HELD_BY_DEVICE if event.confirmed else _Kind.GONE_IF_REFUSED
 
 
 class AssociationSession:
@@ -143,8 +159,8 @@ class AssociationSession:
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
         """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
         verdicts: list[bool] = []
-        for are_reports, group in groupby(happened, lambda event: isinstance(event, told.ReportReceived)):
-            if are_reports:
+        for kind, group in groupby(happened, _kind):
+            if kind is not _Kind.OTHER:
                 reports = [event for event in group if isinstance(event, told.ReportReceived)]
                 verdicts.extend([await self._store(reports, instant)] * len(reports))
             else:
@@ -168,7 +184,7 @@ class AssociationSession:
         reports_count = sum(report.reports for report in reports)
         try:
             if sections:
-                await around.store.append(sections)
+                await around.store.append(sections, held_by_device=reports[0].confirmed)
         except StoreFull:
             self.counts.refused += reports_count
             await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
@@ -263,7 +279,7 @@ class AssociationSession:
 
     async def _remember(self, device: KnownDevice) -> None:
         self._around.roster.met(device)
-        await self._around.store.remember_device(device)
+        await self._around.store.remember_device(device.system_id, device.model)
 
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""

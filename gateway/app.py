@@ -1,0 +1,281 @@
+"""The gateway, put together: links → sessions → buffer → uplink, with the crew's page and the control socket beside
+them.
+
+The composition root: the only place that reads settings into parts, and the owner of the one TaskGroup under which all
+of them run. A part that fails is recorded and started again (`keep_running`); only a store that can no longer be
+trusted ends the process, because everything else here stands on "acknowledged means durable".
+
+Stopping is a sequence, not a storm: no new links, devices are released in order, what they sent last is committed, the
+uplink gets a moment to bring it away and says that we are gone, then the store closes. Each step has a deadline, the
+whole stays far below systemd's patience.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from gateway.buffer import Buffer, BufferSettings
+from gateway.control import ControlServer
+from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.session import session_key
+from gateway.health import Health, Notifier
+from gateway.live import LiveFeed
+from gateway.security.crew_pin import CrewPin, CrewPinUnusable
+from gateway.security.identity import Identity
+from gateway.sessions.association_session import AssociationSession, Surroundings
+from gateway.sessions.claims import Claims
+from gateway.sessions.journal import Journal
+from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.supervisor import Served, Supervisor, keep_running
+from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, DeviceClocks, TrustedClock
+from gateway.sessions.tracing import Taps
+from gateway.settings import CrewSection, Settings
+from gateway.status import Json, base_json, devices_json, session_json
+from gateway.transports.ble_backend import load_ble_backend
+from gateway.transports.clock import Clock, SystemClock
+from gateway.transports.link import Link
+from gateway.transports.serial_port import SerialPort
+from gateway.transports.tcp import TcpListener
+from protocols.ieee11073.association.settings import ManagerSettings
+
+RELEASE_ALL_S = 4.0
+"""All devices are released at once, each within the session's RELEASE_S; beyond this their links are cut."""
+FLUSH_S = 2.0
+"""How long stopping waits for the cloud to acknowledge the last batches; the rest is sent at the next start."""
+FAREWELL_S = 2.0
+"""How long the uplink may take to say that we are gone; then the broker's will says it."""
+LOOK_EVERY_S = 1.0
+"""How often the store's failure, the kernel's opinion of the clock and the watchdog are looked after."""
+
+log = structlog.get_logger()
+
+
+class Gateway:
+    """One run of the gateway. `tcp` has the listener's address once `run` serves."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, notifier: Notifier | None = None) -> None:
+        self._settings = settings
+        self._clock = TrustedClock(clock or SystemClock())
+        self._notifier = notifier or Notifier({})
+        self._health = Health(self._clock)
+        self._began_s = self._clock.monotonic_s()
+        self.live = LiveFeed()
+        self.taps = Taps()
+        self.roster = Roster()
+        self.tcp: TcpListener | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then end in order. Raises `IdentityUnusable`, `BufferUnusable` (also when the
+        store fails later: then nothing may be acknowledged any more), `GatewayRuns`, `BleBackendUnusable`, OSError."""
+        settings = self._settings
+        identity = Identity.load(settings.identity_dir)
+        if settings.ble_backend is not None:
+            load_ble_backend(settings.ble_backend)
+        control = ControlServer(settings.control_path, {"status": self._status, "devices": self._devices}, self.taps)
+        self.buffer = await Buffer.open(
+            settings.store_path,
+            gateway=settings.gateway.id,
+            key=identity.store_key,
+            settings=buffer_settings(settings),
+            clock=self._clock,
+            witness=settings.buffer.witness_file,
+        )
+        try:
+            await self._remember()
+            self._compose(identity)
+            async with control.listening():
+                await self._serve(identity, stop)
+        finally:
+            await asyncio.shield(self._close())
+
+    async def _remember(self) -> None:
+        """Take up what earlier runs learned: the time, the devices, their configurations."""
+        persisted = await self.buffer.state_get(WALL_STATE)
+        if persisted is not None:
+            self._clock.raise_floor(int(persisted))
+        self.roster.load(
+            [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
+            [
+                KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us)
+                for each in sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
+            ],
+        )
+
+    def _compose(self, identity: Identity) -> None:
+        settings = self._settings
+        self._journal = Journal(self.buffer, self._clock)
+        around = Surroundings(
+            system_id=own_system_id(settings.gateway.id),
+            store=self.buffer,
+            roster=self.roster,
+            live=self.live,
+            clocks=DeviceClocks(),
+            clock=self._clock,
+            claims=Claims(),
+            journal=self._journal,
+            taps=self.taps,
+            manager=ManagerSettings(accept_standard_configurations=settings.devices.known_configurations),
+        )
+
+        def new_session(link: Link, number: int) -> AssociationSession:
+            return AssociationSession(link, number, around)
+
+        self._supervisor = Supervisor(self._sources(), new_session, self._clock, self._journal)
+        self._uplink = None
+
+    def _sources(self) -> list[Served]:
+        settings = self._settings
+        sources = [
+            Served(SerialPort(str(port.path), port.baud, port.framing, clock=self._clock)) for port in settings.serial
+        ]
+        if settings.tcp is not None:
+            self.tcp = TcpListener(settings.tcp.listen.host, settings.tcp.listen.port)
+            sources.append(Served(self.tcp, settings.tcp.sessions_max))
+        return sources
+
+    async def _serve(self, identity: Identity, stop: asyncio.Event) -> None:
+        await self._journal.write("gateway.started", None, epoch=self.buffer.epoch)
+        parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("look", self._look),
+            ("clock", self._persist_clock),
+        ]
+        if self._settings.crew is not None:
+            crew = self._settings.crew
+            parts.append(("crew", lambda: self._crew(identity, crew)))
+        async with asyncio.TaskGroup() as group:
+            sessions = group.create_task(self._supervisor.run())
+            uplink = self._uplink
+            sending = group.create_task(self._part("uplink", uplink.run)) if uplink is not None else None
+            beside = [group.create_task(self._part(name, part)) for name, part in parts]
+            failing = group.create_task(self._store_failed())
+            asked = group.create_task(_until(stop))
+            self._notifier.ready()
+            log.info("gateway.started", gateway=self._settings.gateway.id, epoch=self.buffer.epoch)
+            await asyncio.wait([asked, failing], return_when=asyncio.FIRST_COMPLETED)
+            self._notifier.stopping()
+            if not failing.done():
+                await self._end_sessions(sessions)
+                if sending is not None:
+                    await self._flush(sending)
+            for task in (asked, failing, sessions, *beside):
+                task.cancel()
+        if (failure := self.buffer.failure) is not None:
+            raise failure
+
+    async def _part(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        await keep_running(name, part, self._clock, self._journal)
+
+    async def _end_sessions(self, sessions: asyncio.Task[None]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RELEASE_ALL_S):
+                await self._supervisor.release_all()
+        sessions.cancel()
+        await asyncio.wait([sessions])
+        await self._journal.write("gateway.stopped", None)
+
+    async def _flush(self, sending: asyncio.Task[None]) -> None:
+        """Give the uplink a moment for what was committed last, then let it say goodbye."""
+        uplink = self._uplink
+        assert uplink is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                while uplink.state.connected and any(mark.backlog_batches for mark in self.buffer.marks().values()):
+                    await asyncio.sleep(0.02)
+        sending.cancel()
+        await asyncio.wait([sending], timeout=FAREWELL_S)
+
+    async def _store_failed(self) -> None:
+        """Return when the store has stopped working."""
+        while self.buffer.failure is None:
+            await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        """Feed the watchdog, follow the kernel's opinion of the clock."""
+        watchdog_s = self._notifier.watchdog_s
+        while True:
+            if self._clock.refresh():
+                await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
+            if watchdog_s is not None and self._health.well:
+                self._notifier.watchdog()
+            await self._clock.sleep_until(self._clock.monotonic_s() + min(LOOK_EVERY_S, watchdog_s or LOOK_EVERY_S))
+
+    async def _persist_clock(self) -> None:
+        while True:
+            await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
+            self._health.store_answered()
+            await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
+
+    async def _crew(self, identity: Identity, section: CrewSection) -> None:
+        """The crew's page. Without a PIN there is none, and that is said once, not every five seconds."""
+        try:
+            pin = CrewPin.load(self._settings.pin_path)
+        except CrewPinUnusable as error:
+            log.error("crew.unusable", why=str(error))
+            return
+        page = CrewApp(
+            live=self.live,
+            status=self._crew_status,
+            pin=pin,
+            key=session_key(identity.store_key, pin.text),
+            vehicle=self._settings.gateway.vehicle,
+            host=section.listen.host,
+            port=section.listen.port,
+            clock=self._clock,
+        )
+        try:
+            await page.start()
+            await asyncio.Event().wait()
+        finally:
+            await page.stop()
+
+    def _crew_status(self) -> CrewStatus:
+        marks = self.buffer.marks().values()
+        return CrewStatus(
+            online=self._uplink is not None and self._uplink.state.connected,
+            backlog=sum(mark.backlog_observations for mark in marks),
+            store_ok=self.buffer.store_state == "ok",
+            gaps=0,
+        )
+
+    async def _status(self) -> Json:
+        now_s = self._clock.monotonic_s()
+        return {
+            **base_json(self._settings, epoch=self.buffer.epoch, clock=self._clock, marks=self.buffer.marks()),
+            "running": True,
+            "uptime_s": round(now_s - self._began_s, 1),
+            "store": {"state": str(self.buffer.store_state), "gaps": len(await self.buffer.gaps())},
+            "uplink": None,
+            "sessions": [session_json(session, now_s) for session in self._supervisor.sessions],
+        }
+
+    async def _devices(self) -> Json:
+        return {"devices": devices_json(self.roster.devices(), self._supervisor.sessions)}
+
+    async def _close(self) -> None:
+        """The last durable writes, whatever ended us."""
+        if self.buffer.failure is None:
+            with suppress(Exception):
+                await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
+        await self.buffer.close()
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+def own_system_id(gateway: str) -> bytes:
+    """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it can be nobody's factory
+    address."""
+    octets = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
+    octets[0] = (octets[0] | 0x02) & 0xFE
+    return bytes(octets)
+
+
+def buffer_settings(settings: Settings) -> BufferSettings:
+    """What the operator chose; the rest is the buffer's own."""
+    return BufferSettings(
+        retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
+    )

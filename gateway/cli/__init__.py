@@ -1,0 +1,142 @@
+"""`argus-gateway`: everything that is done to one vehicle's gateway, by hand, by systemd or by a script.
+
+Every command that prints facts has `--json` for scripts; what a person reads goes to standard output, what went wrong
+to standard error in one sentence, with exit code 1 (2: the command line itself was wrong). Commands load only what they
+use, so that `--help` answers at once on a small computer.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.refusal import refusing
+
+app = typer.Typer(
+    name="argus-gateway",
+    help="The gateway of one vehicle: devices to buffer to cloud.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
+Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+class KnownConfigs(StrEnum):
+    """What the manager of a replay takes for granted."""
+
+    STANDARD = "standard"
+    NONE = "none"
+
+
+@app.command()
+def provision(
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    new_store: Annotated[
+        bool, typer.Option("--new-store", help="Begin a new history although the old is gone.")
+    ] = False,
+) -> None:
+    """Make this gateway's keys, store and crew PIN, once, and print its public key for the cloud."""
+    with refusing():
+        from gateway.cli.provision import provision
+
+        provision(config, as_json=as_json, new_store=new_store)
+
+
+@app.command()
+def run(config: Config = DEFAULT_CONFIG) -> None:
+    """Serve devices until SIGTERM or SIGINT. What systemd starts."""
+    with refusing():
+        from gateway.cli.run import run
+
+        run(config)
+
+
+@app.command()
+def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """How the gateway is: store, lanes, uplink, clock, links."""
+    with refusing():
+        from gateway.cli.show import show_status
+
+        show_status(config, as_json=as_json)
+
+
+@app.command()
+def devices(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """The devices that this gateway has met, and which are connected now."""
+    with refusing():
+        from gateway.cli.show import show_devices
+
+        show_devices(config, as_json=as_json)
+
+
+@app.command()
+def doctor(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Look for what is wrong or unwise, and say what to do. Exit code 1 when something is wrong."""
+    with refusing():
+        from gateway.cli.doctor import doctor
+
+        healthy = doctor(config, as_json=as_json)
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def observations(
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    device: Annotated[str | None, typer.Option(help="Only this device: its system id in hex.")] = None,
+    since: Annotated[str | None, typer.Option(help="Received since: 2026-05-06T07:08:09Z, or 15m, 2h, 3d ago.")] = None,
+    lane: Annotated[str | None, typer.Option(help="Only this lane: event, numeric or waveform.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+) -> None:
+    """What the store holds, oldest first."""
+    with refusing():
+        from gateway.cli.observations import observations
+
+        observations(config, as_json=as_json, device=device, since=since, lane=lane, limit=limit)
+
+
+@app.command()
+def capture(
+    output: Annotated[Path, typer.Argument(help="The file to write; it must not exist. It will hold patient data.")],
+    config: Config = DEFAULT_CONFIG,
+    link: Annotated[str | None, typer.Option(help="Only this link, by its name in `status`.")] = None,
+    seconds: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds.")] = None,
+    limit_mb: Annotated[int, typer.Option(min=1, max=256, help="Stop at this size.")] = 64,
+) -> None:
+    """Record what crosses the running gateway's links, until Ctrl-C. The file can be given to `replay`."""
+    with refusing():
+        from gateway.cli.capture import capture
+
+        capture(config, output, link=link, seconds=seconds, limit_bytes=limit_mb << 20)
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A wire capture as JSON lines.")],
+    as_json: AsJson = False,
+    known_configs: Annotated[
+        KnownConfigs, typer.Option(help="standard: as the product does it. none: every device explains itself.")
+    ] = KnownConfigs.STANDARD,
+) -> None:
+    """Run a wire capture through the manager and print what it measured. Needs no settings and stores nothing."""
+    with refusing():
+        from gateway.cli.replay import print_replay
+
+        print_replay(path, as_json=as_json, known_configurations=known_configs is KnownConfigs.STANDARD)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`). Nothing may be flushed into the broken pipe at exit.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,79 @@
+"""`argus-gateway capture`: what crosses the running gateway's links, into a file that `replay` and tests can read.
+
+The file is written here and not by the gateway, so that it belongs to who asked and a full disk there ends the capture
+only. Mode 0600 from its first octet: it holds patient data.
+"""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gateway.cli.refusal import Refusal
+from gateway.control import ControlUnavailable, listen
+from gateway.settings import load
+from gateway.transports.capture import CaptureWriter, ConnectionCapture
+
+
+def capture(config: Path, output: Path, *, link: str | None, seconds: float | None, limit_bytes: int) -> None:
+    """Until Ctrl-C, `seconds`, the size limit, or the gateway's end."""
+    settings = load(config)
+    meta = {"gateway": settings.gateway.id, "link": link, "started_at_us": time.time_ns() // 1000}
+    try:
+        writer = CaptureWriter(output, limit_bytes, meta=meta, started_s=time.monotonic())
+    except FileExistsError:
+        raise Refusal(f"{output} exists: a capture never replaces a file; name another one") from None
+    try:
+        count, end = asyncio.run(_record(settings.control_path, link, seconds, writer))
+    except ControlUnavailable:
+        writer.close()
+        output.unlink(missing_ok=True)
+        raise
+    ended, _ = writer.ended, writer.close()
+    typer.echo(f"{count} reads of {'all links' if link is None else link} written to {output}", err=True)
+    if reason := ended or end:
+        raise Refusal(f"the capture stopped early: {reason}")
+
+
+async def _record(path: Path, link: str | None, seconds: float | None, writer: CaptureWriter) -> tuple[int, str | None]:
+    """How many reads were written, and why it ended early if it did."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    connections: dict[int, ConnectionCapture] = {}
+    count, end = 0, None
+
+    async def read() -> None:
+        nonlocal count, end
+        async for line in listen(path, link):
+            if "listening" in line:
+                typer.echo("listening; Ctrl-C stops", err=True)
+            elif "end" in line:
+                end = str(line["end"])
+            else:
+                _write(line, connections, writer)
+                count += 1
+            if writer.ended is not None:
+                return
+
+    reading = asyncio.ensure_future(read())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([reading, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if reading.done():
+        reading.result()
+    else:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    return count, end
+
+
+def _write(line: dict[str, Any], connections: dict[int, ConnectionCapture], writer: CaptureWriter) -> None:
+    number = int(line["conn"])
+    if number not in connections:
+        connections[number] = writer.connection()
+    connections[number].octets(line["direction"], bytes.fromhex(line["hex"]), float(line["at_s"]))

@@ -1,0 +1,251 @@
+"""`argus-gateway doctor`: looks for what is wrong or unwise before a crew finds out.
+
+Each finding is one sentence in three parts: what was found, what it means, what to do. `wrong` stops data from being
+kept or sent and makes the exit code 1; `unwise` works and is weaker than it could be; `well` says what was looked at.
+Changes nothing; beside a running gateway it asks that one instead of opening its store.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from gateway.buffer import BufferUnusable
+from gateway.buffer.outbox import Outbox
+from gateway.cli.output import print_json_lines, print_table
+from gateway.control import ControlUnavailable, ask
+from gateway.security.crew_pin import CrewPin, CrewPinUnusable
+from gateway.security.identity import Identity, IdentityUnusable
+from gateway.sessions.time_sync import BUILD_US, kernel_says_synchronised
+from gateway.settings import MqttSection, Settings, load
+from gateway.transports.ble_backend import BleBackendUnusable, load_ble_backend
+from gateway.transports.clock import SystemClock
+
+FREE_BYTES_MIN = 512 << 20
+"""Below this an hour of full monitoring may fill the disk."""
+CONNECT_S = 3.0
+
+Grade = Literal["well", "unwise", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`subject` is one word; `sentence` says what, so what, and what to do."""
+
+    grade: Grade
+    subject: str
+    sentence: str
+
+
+def doctor(config: Path, *, as_json: bool) -> bool:
+    """Print the findings; False when something is wrong. Raises `SettingsError` where there is nothing to look at."""
+    settings = load(config)
+    findings = [Finding("well", "settings", f"{config} is complete and consistent."), *_findings(settings)]
+    if as_json:
+        print_json_lines(asdict(finding) for finding in findings)
+    else:
+        print_table("", ("", "", ""), [(each.grade, each.subject, each.sentence) for each in findings])
+    return all(finding.grade != "wrong" for finding in findings)
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    status = asyncio.run(_asked(settings))
+    yield from _state_dir(settings)
+    identity = None
+    try:
+        identity = Identity.load(settings.identity_dir)
+    except IdentityUnusable as error:
+        yield Finding("wrong", "keys", str(error))
+    if identity is not None:
+        yield from _keys(identity)
+        yield from _store(settings, identity, status)
+    yield from _disk(settings)
+    yield from _clock()
+    yield from _links(settings)
+    if settings.mqtt is None:
+        yield Finding(
+            "unwise", "uplink", "There is no [mqtt] section: everything stays in the vehicle; add one to send."
+        )
+    else:
+        yield from _broker(settings.mqtt)
+        yield from _uplink(status)
+    if settings.crew is not None:
+        yield from _crew(settings)
+
+
+async def _asked(settings: Settings) -> dict[str, Any] | None:
+    try:
+        return await ask(settings.control_path, "status")
+    except ControlUnavailable:
+        return None
+
+
+def _state_dir(settings: Settings) -> Iterator[Finding]:
+    folder = settings.gateway.state_dir
+    if not folder.is_dir():
+        yield Finding("wrong", "state", f"{folder} does not exist: nothing can be kept; run argus-gateway provision.")
+    elif not os.access(folder, os.W_OK):
+        yield Finding(
+            "wrong", "state", f"{folder} is not writable for this user: nothing can be kept; correct its owner."
+        )
+    elif stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        yield Finding(
+            "unwise", "state", f"{folder} is open to other users, who can see when data came; chmod it to 0700."
+        )
+
+
+def _keys(identity: Identity) -> Iterator[Finding]:
+    if identity.store_key_protected:
+        yield Finding("well", "keys", "The store's key comes from a systemd credential.")
+    else:
+        yield Finding(
+            "unwise",
+            "keys",
+            "The store's key lies in a 0600 file, which does not protect patient data on a stolen disk; "
+            "give it as a systemd credential (LoadCredentialEncrypted=argus-store-key), bound to a TPM if there is one.",
+        )
+
+
+def _store(settings: Settings, identity: Identity, status: dict[str, Any] | None) -> Iterator[Finding]:
+    if status is not None:
+        state = status["store"]["state"]
+        if state == "ok":
+            yield Finding("well", "store", "The running gateway commits to its store.")
+        else:
+            yield Finding(
+                "wrong",
+                "store",
+                f"The store is in state {state}: new observations are refused to devices; make room on its disk.",
+            )
+        return
+    if not settings.store_path.exists():
+        yield Finding(
+            "wrong",
+            "store",
+            f"{settings.store_path} does not exist: nothing can be kept; mount its disk, or provision.",
+        )
+        return
+    try:
+        Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key).close()
+    except BufferUnusable as error:
+        yield Finding("wrong", "store", str(error))
+    else:
+        yield Finding("well", "store", f"{settings.store_path} is this gateway's store and opens with its key.")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.gateway.state_dir
+    if not folder.exists():
+        return
+    free, budget = shutil.disk_usage(folder).free, settings.buffer.disk_budget_mb << 20
+    used = settings.store_path.stat().st_size if settings.store_path.exists() else 0
+    if free < FREE_BYTES_MIN:
+        yield Finding(
+            "wrong",
+            "disk",
+            f"{folder} has {free >> 20} MB left: a full disk makes the gateway refuse observations; make room.",
+        )
+    elif used + free < budget:
+        yield Finding(
+            "unwise",
+            "disk",
+            f"The budget of {budget >> 20} MB does not fit the {(used + free) >> 20} MB that {folder} can give: "
+            "the disk fills before old waveforms are dropped; lower [buffer] disk_budget_mb or give it a larger disk.",
+        )
+    else:
+        yield Finding("well", "disk", f"{free >> 20} MB are free in {folder}.")
+
+
+def _clock() -> Iterator[Finding]:
+    if SystemClock().wall_us() < BUILD_US:
+        yield Finding(
+            "wrong",
+            "clock",
+            "The clock is before this software was made: times are estimates until it is set; start a time service.",
+        )
+    elif not kernel_says_synchronised():
+        yield Finding(
+            "unwise",
+            "clock",
+            "Nothing disciplines the clock: times of observations may be off by an unknown amount and are marked so; "
+            "start a time service (chrony, systemd-timesyncd).",
+        )
+    else:
+        yield Finding("well", "clock", "The kernel says that the clock is synchronised.")
+
+
+def _links(settings: Settings) -> Iterator[Finding]:
+    for port in settings.serial:
+        if not port.path.exists():
+            yield Finding(
+                "unwise",
+                "serial",
+                f"{port.path} is not there: its device cannot connect until it is; plug it in or correct the path.",
+            )
+        elif not os.access(port.path, os.R_OK | os.W_OK):
+            yield Finding(
+                "wrong",
+                "serial",
+                f"{port.path} may not be opened by this user: its device cannot connect; add it to the group dialout.",
+            )
+        else:
+            yield Finding("well", "serial", f"{port.path} is there.")
+    if settings.ble_backend is not None:
+        try:
+            load_ble_backend(settings.ble_backend)
+        except BleBackendUnusable as error:
+            yield Finding("wrong", "bluetooth", error.diagnosis)
+    if not settings.serial and settings.tcp is None and settings.ble_backend is None:
+        yield Finding("wrong", "links", "No [[serial]], [tcp] or ble_backend: no device can connect; add one.")
+
+
+def _broker(mqtt: MqttSection) -> Iterator[Finding]:
+    parts = urlsplit(mqtt.url)
+    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    files = {mqtt.password_file, mqtt.ca_file, mqtt.cert_file, mqtt.key_file} - {None}
+    for path in sorted(str(each) for each in files):
+        if not os.access(path, os.R_OK):
+            yield Finding(
+                "wrong", "uplink", f"{path} cannot be read: the broker will refuse us; correct its path or owner."
+            )
+    try:
+        socket.create_connection((parts.hostname or "", port), CONNECT_S).close()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        yield Finding(
+            "unwise",
+            "uplink",
+            f"{parts.hostname}:{port} cannot be reached ({why}): data waits in the vehicle; check the network.",
+        )
+    else:
+        yield Finding("well", "uplink", f"{parts.hostname}:{port} accepts connections.")
+
+
+def _uplink(status: dict[str, Any] | None) -> Iterator[Finding]:
+    uplink = status["uplink"] if status is not None else None
+    if uplink is None:
+        return
+    if uplink["contested"]:
+        yield Finding(
+            "wrong",
+            "identity",
+            "Another gateway claims this gateway's identity: the cloud sets batches aside; find the copy of this disk, "
+            "and provision it as a gateway of its own.",
+        )
+    elif not uplink["connected"] and uplink["last_error"]:
+        yield Finding(
+            "unwise", "uplink", f"The gateway is not connected ({uplink['last_error']}): data waits; check the broker."
+        )
+
+
+def _crew(settings: Settings) -> Iterator[Finding]:
+    try:
+        CrewPin.load(settings.pin_path)
+    except CrewPinUnusable as error:
+        yield Finding("wrong", "crew", f"No crew page: {error}.")

@@ -1,0 +1,77 @@
+"""`argus-gateway observations`: what the store holds, beside a running gateway or without one.
+
+Reads through a connection that cannot write, so that a look at the record never holds a commit up.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.buffer.outbox import Outbox
+from gateway.buffer.reading import records
+from gateway.cli.output import print_json, print_table
+from gateway.cli.refusal import Refusal
+from gateway.security.identity import Identity
+from gateway.settings import load
+from gateway.transports.clock import SystemClock
+from protocols.observation_record import ObservationRecord, to_json, utc_text
+from protocols.uplink.lanes import Lane
+
+_UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+
+
+def observations(
+    config: Path, *, as_json: bool, device: str | None, since: str | None, lane: str | None, limit: int
+) -> None:
+    """Prints them. Raises what `refusing` knows."""
+    settings = load(config)
+    since_us = None if since is None else since_us_of(since, SystemClock().wall_us())
+    only = _lane(lane)
+    identity = Identity.load(settings.identity_dir)
+    outbox = Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key)
+    found = records(
+        outbox, asyncio.to_thread, lane=only, device=device and device.lower(), since_us=since_us, limit=limit
+    )
+    try:
+        asyncio.run(_print(found, as_json=as_json))
+    finally:
+        outbox.close()
+
+
+def since_us_of(text: str, now_us: int) -> int:
+    """`15m` ago, or an ISO 8601 time (UTC where it names no zone), as µs since 1970."""
+    if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
+        return now_us - int(ago[1]) * _UNITS_US[ago[2]]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refusal(f'--since {text} is no time: write "2026-05-06T07:08:09Z", or "15m", "2h", "3d" ago') from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+def _lane(text: str | None) -> Lane | None:
+    if text is None:
+        return None
+    try:
+        return Lane(text)
+    except ValueError:
+        raise Refusal(f"--lane {text} is no lane: write one of {', '.join(Lane)}") from None
+
+
+async def _print(found: AsyncIterator[ObservationRecord], *, as_json: bool) -> None:
+    if as_json:
+        async for record in found:
+            print_json(to_json(record))
+        return
+    rows = [_row(record) async for record in found]
+    print_table(f"{len(rows)} observations", ("observed", "device", "type", "value", "unit"), rows)
+
+
+def _row(record: ObservationRecord) -> tuple[str, ...]:
+    body = to_json(record)
+    samples = body["samples"]
+    value = f"{len(samples)} samples" if isinstance(samples, list) else str(body["value"])
+    observed = utc_text(record.observed_at_us)[:23]
+    return (observed, record.device.system_id, str(body["type"]), value, str(body["unit"] or ""))

@@ -1,0 +1,41 @@
+"""How the commands print: JSON lines for scripts, narrow tables for people."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object on one line."""
+    sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
+
+
+def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
+    """One object a line, as they come."""
+    write = sys.stdout.buffer.write
+    for value in values:
+        write(orjson.dumps(value) + b"\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table that stays readable on a narrow terminal: cells fold, nothing is cut off."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def age_text(seconds: float) -> str:
+    """`3 s`, `4 min`, `2 h`, `5 d`."""
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,98 @@
+"""`argus-gateway provision`: the explicit act that gives a gateway its keys, its store and its crew PIN.
+
+Each part is made only where it is missing and never replaced: run twice, it prints the same key again. A state whose
+keys are there but whose store is gone is not provisioned in silence: a wrong mount looks exactly so, and a second
+history would begin under the same name. `--new-store` says that this is meant.
+"""
+
+from pathlib import Path
+
+import typer
+
+from gateway.buffer import create_store
+from gateway.buffer.outbox import Outbox
+from gateway.cli.output import print_json
+from gateway.cli.refusal import Refusal
+from gateway.security.crew_pin import CrewPin
+from gateway.security.identity import Identity
+from gateway.sessions.time_sync import TrustedClock
+from gateway.settings import Settings, load
+from gateway.transports.clock import SystemClock
+
+
+def provision(config: Path, *, as_json: bool, new_store: bool) -> None:
+    """Raises what `refusing` knows."""
+    settings = load(config)
+    settings.gateway.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    created: list[str] = []
+    identity = _identity(settings, created, new_store=new_store)
+    epoch = _store(settings, identity, created)
+    pin = _pin(settings, created)
+    public_key = identity.public_key_base64
+    if as_json:
+        print_json(
+            {
+                "gateway": settings.gateway.id,
+                "tenant": settings.gateway.tenant,
+                "vehicle": settings.gateway.vehicle,
+                "public_key": public_key,
+                "epoch": epoch,
+                "crew_pin": pin,
+                "created": created,
+            }
+        )
+        return
+    typer.echo(f"{settings.gateway.id} is provisioned ({', '.join(created) or 'nothing was missing'}).")
+    typer.echo(f"public key  {public_key}")
+    typer.echo(f"epoch       {epoch}")
+    if pin is not None:
+        typer.echo(f"crew PIN    {pin}")
+    typer.echo(
+        f"Register it with: argus-cloud gateways add --tenant {settings.gateway.tenant} "
+        f"--vehicle {settings.gateway.vehicle} --id {settings.gateway.id} --public-key {public_key} --organization …"
+    )
+
+
+def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Identity:
+    if not settings.identity_dir.exists():
+        if settings.store_path.exists():
+            raise Refusal(
+                f"{settings.identity_dir} is gone although there is a store: without its key the store cannot be read; "
+                "bring the folder back from a backup, or move the store away to begin a new history"
+            )
+        created.append("identity")
+        return Identity.create(settings.identity_dir, settings.gateway.id)
+    if not settings.store_path.exists() and not new_store:
+        raise Refusal(
+            f"{settings.store_path} is gone although this gateway has its keys: its disk may not be mounted; mount it, "
+            "or begin a new history with --new-store (what the old store had not sent is not in it)"
+        )
+    identity = Identity.load(settings.identity_dir)
+    if identity.gateway != settings.gateway.id:
+        raise Refusal(
+            f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}: correct [gateway] "
+            "id, or give this gateway a state_dir of its own"
+        )
+    return identity
+
+
+def _store(settings: Settings, identity: Identity, created: list[str]) -> str:
+    if settings.store_path.exists():
+        reader = Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key)
+        try:
+            return reader.about.epoch
+        finally:
+            reader.close()
+    created.append("store")
+    now_us = TrustedClock(SystemClock()).wall_us()
+    return create_store(settings.store_path, gateway=settings.gateway.id, key=identity.store_key, now_us=now_us)
+
+
+def _pin(settings: Settings, created: list[str]) -> str | None:
+    """The crew's PIN; None where there is no crew page."""
+    if settings.crew is None and not settings.pin_path.exists():
+        return None
+    if settings.pin_path.exists():
+        return CrewPin.load(settings.pin_path).text
+    created.append("crew PIN")
+    return CrewPin.create(settings.pin_path).text

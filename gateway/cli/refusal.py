@@ -1,0 +1,51 @@
+"""What a person gets instead of a traceback: one sentence on standard error and an exit code.
+
+1: the command could not do what was asked. 2: the command line itself was wrong (Typer's own code for it). A traceback
+that reaches a person is a bug of ours, so nothing broader than the product's own errors is caught.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+
+class Refusal(Exception):
+    """A command cannot go on; the text says why and what to do."""
+
+
+def refuse(sentence: str) -> typer.Exit:
+    """Say it and return what to raise."""
+    typer.echo(f"argus-gateway: {sentence}", err=True)
+    return typer.Exit(1)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turns the product's own errors inside the block into a sentence and exit code 1."""
+    # Imported here: `--help` must not load the store and the sessions.
+    from gateway.buffer.errors import BufferError as StoreError
+    from gateway.control import ControlUnavailable, GatewayRuns
+    from gateway.security.crew_pin import CrewPinUnusable
+    from gateway.security.identity import IdentityUnusable
+    from gateway.settings import SettingsError
+    from gateway.transports.capture import CaptureError
+    from gateway.transports.recorded_agent import NoConfiguration
+
+    try:
+        yield
+    except (
+        CaptureError,
+        ControlUnavailable,
+        CrewPinUnusable,
+        GatewayRuns,
+        IdentityUnusable,
+        NoConfiguration,
+        Refusal,
+        SettingsError,
+        StoreError,
+    ) as error:
+        raise refuse(str(error)) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise refuse(f"{where}{error.strerror or type(error).__name__}") from None

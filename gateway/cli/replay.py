@@ -1,0 +1,165 @@
+"""`argus-gateway replay`: a wire capture through the manager, and what it measured.
+
+The agent's recorded octets are the input; this manager's answers steer it (`recorded_agent`), so the same capture works
+with and without known configurations. Each connection of the capture is an association of its own. Nothing is stored:
+every report counts as durable at once, so that the manager goes on.
+
+The observations are printed in the form of DESIGN §5. There is no gateway here, so `gateway` and `epoch` are empty;
+each report is one sequence number of its lane. A capture knows no wall clock: `received_at` counts from 1970, and
+`observed_at` is the device's own clock taken as UTC where it sent one, with `uncertainty_ms` null because nothing
+bounds it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from gateway.cli.output import print_json_lines, print_table
+from gateway.sessions.roster import Roster
+from gateway.sessions.sections import DATES
+from gateway.transports.capture import Capture, Record, read_capture
+from gateway.transports.recorded_agent import RecordedAgent
+from protocols.ieee11073.association.events import Deviation, Event, MdsRead, ReportReceived
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.specializations import standard_configuration
+from protocols.observation import Observation
+from protocols.observation_record import Json, records_of, to_json
+from protocols.uplink.lanes import Lane, lane_of
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+
+def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> None:
+    """The command. Raises `CaptureError`, `NoConfiguration` and OSError."""
+    replay = Replay(read_capture(path), known_configurations)
+    if as_json:
+        print_json_lines(replay.observations())
+    else:
+        rows = [_row(observation) for observation in replay.observations()]
+        print_table(path.name, ("time", "device", "type", "value", "unit"), rows)
+    for sentence in replay.deviations:
+        typer.echo(f"the device deviates: {sentence}", err=True)
+
+
+def _row(observation: dict[str, Json]) -> tuple[str, ...]:
+    samples, value = observation["samples"], observation["value"]
+    device = observation["device"]
+    assert isinstance(device, dict)
+    shown = f"{len(samples)} samples" if isinstance(samples, list) else str(value)
+    return (
+        str(observation["device_time"] or observation["received_at"]),
+        str(device["system_id"]),
+        str(observation["type"]),
+        shown,
+        str(observation["unit"] or ""),
+    )
+
+
+OUR_SYSTEM_ID = bytes(8)
+"""A replay is nobody's gateway."""
+_ROUNDS_MAX = 64
+"""Exchanges that one recorded APDU may set off; two sides that answer each other for ever are a bug of ours."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    association: ManagerAssociation
+    agent: RecordedAgent
+    device: DeviceRef = field(default_factory=lambda: DeviceRef("", ""))
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Replay:
+    """One pass over a capture. `deviations` are what the manager noted about the agent, as sentences."""
+
+    capture: Capture
+    known_configurations: bool = True
+    deviations: list[str] = field(default_factory=list)
+    _sequences: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+
+    def observations(self) -> Iterator[dict[str, Json]]:
+        """The observations as JSON objects, in the order of the capture. Raises `NoConfiguration`."""
+        connections = self._connections()
+        unprompted = {id(record) for each in connections.values() for record in each.agent.unprompted}
+        for record in self.capture.records:
+            if id(record) in unprompted:
+                yield from self._feed(connections[record.conn], record.octets, record.t_s)
+        for connection in connections.values():
+            yield from self._feed(connection, b"", self.capture.records[-1].t_s)
+
+    def _connections(self) -> dict[int, _Connection]:
+        settings = ManagerSettings(accept_standard_configurations=self.known_configurations)
+        roster = Roster()
+        by_number: dict[int, list[Record]] = {}
+        for record in self.capture.records:
+            by_number.setdefault(record.conn, []).append(record)
+        return {
+            number: _Connection(
+                ManagerAssociation(system_id=OUR_SYSTEM_ID, configurations=roster, settings=settings),
+                RecordedAgent(records, _standard),
+            )
+            for number, records in by_number.items()
+        }
+
+    def _feed(self, connection: _Connection, octets: bytes, now_s: float) -> Iterator[dict[str, Json]]:
+        association = connection.association
+        while (deadline_s := association.deadline_s) is not None and deadline_s <= now_s and not association.closed:
+            yield from self._handle(connection, association.expire(deadline_s), deadline_s)
+        waiting = [octets]
+        for _ in range(_ROUNDS_MAX):
+            if not waiting or connection.ended:
+                return
+            data = waiting.pop(0)
+            yield from self._handle(connection, association.receive(data, now_s), now_s)
+            connection.ended = connection.ended or data == b"" or association.closed
+            waiting.extend(connection.agent.reactions(association.to_send()))
+
+    def _handle(self, connection: _Connection, events: Sequence[Event], now_s: float) -> Iterator[dict[str, Json]]:
+        for event in events:
+            match event:
+                case ReportReceived():
+                    device = connection.association.device
+                    if device is not None:
+                        connection.device = DeviceRef(device.system_id.hex(), device.model)
+                    yield from self._report(connection.device, event)
+                case Deviation():
+                    self.deviations.append(f"{event.sentence} ({event.clause})" if event.clause else event.sentence)
+                case MdsRead():
+                    connection.device = DeviceRef(event.identity.system_id.hex(), event.identity.model)
+                case _:
+                    pass
+            connection.association.delivered(event)
+
+    def _report(self, device: DeviceRef, report: ReportReceived) -> Iterator[dict[str, Json]]:
+        by_lane: dict[Lane, list[Observation]] = {}
+        for observation in report.observations:
+            by_lane.setdefault(lane_of(observation), []).append(observation)
+        for lane, observations in by_lane.items():
+            self._sequences[lane] += 1
+            sections = [_section(device, observation) for observation in observations]
+            sequence = self._sequences[lane]
+            for record in records_of(sections, gateway="", epoch="", lane=lane, sequence=sequence):
+                yield {**to_json(record), "uncertainty_ms": None}
+
+
+def _standard(config_id: int) -> bytes | None:
+    configuration = standard_configuration(config_id)
+    return None if configuration is None else configuration.octets
+
+
+def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:
+    """A device's date is taken at its word; a counter since power-on says nothing without a clock of ours."""
+    time = observation.device_time
+    return DeviceObservations(
+        device=device,
+        boot_id="replay",
+        wall_offset_us=0,
+        wall_synchronised=False,
+        device_offset_us=0 if time is not None and time.kind in DATES else None,
+        uncertainty_us=0,
+        stored=False,
+        observations=[observation],
+    )

@@ -1,0 +1,47 @@
+"""`argus-gateway run`: the process that systemd keeps alive.
+
+SIGTERM and SIGINT ask for an orderly stop; a second one means now. uvloop where it is installed: the same behaviour at
+less cost. Refuses to start on settings, keys or a store that it cannot trust, with the sentence that says what to do.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.app import Gateway
+from gateway.health import Notifier
+from gateway.logs import configure
+from gateway.settings import Settings, load
+
+
+def run(config: Path) -> None:
+    """Until stopped. Raises what `refusing` knows."""
+    settings = load(config)
+    configure(settings.log.level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+    assert running is not None
+
+    def asked() -> None:
+        if stop.is_set():
+            running.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    await Gateway(settings, notifier=Notifier()).run(stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,122 @@
+"""`argus-gateway status` and `devices`: asked of the running gateway, else read from its files.
+
+The two forms have the same fields, so that a script does not care; `running` tells them apart.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from gateway.buffer import Buffer, BufferSettings
+from gateway.cli.output import age_text, print_json, print_json_lines, print_table
+from gateway.control import ControlUnavailable, ask
+from gateway.security.identity import Identity
+from gateway.sessions.roster import KnownDevice
+from gateway.sessions.time_sync import TrustedClock
+from gateway.settings import Settings, load
+from gateway.status import devices_json, stopped_json
+from gateway.transports.clock import SystemClock
+
+
+def show_status(config: Path, *, as_json: bool) -> None:
+    """Raises what `refusing` knows."""
+    status = asyncio.run(_status(load(config)))
+    if as_json:
+        print_json(status)
+        return
+    print_table("", ("gateway", status["gateway"]), _facts(status))
+    print_table(
+        "\nLanes",
+        ("lane", "committed", "acknowledged", "waiting"),
+        [
+            (lane, str(mark["last"]), str(mark["acked"]), str(mark["backlog_observations"] or mark["backlog_batches"]))
+            for lane, mark in status["lanes"].items()
+        ],
+    )
+    if status["running"]:
+        print_table(
+            "\nLinks", ("link", "state", "device", "silent", "reports"), [_link(each) for each in status["sessions"]]
+        )
+
+
+def show_devices(config: Path, *, as_json: bool) -> None:
+    """Raises what `refusing` knows."""
+    found = asyncio.run(_devices(load(config)))
+    if as_json:
+        print_json_lines(found)
+        return
+    print_table(
+        f"{len(found)} devices",
+        ("device", "model", "link", "last seen"),
+        [
+            (
+                each["system_id"],
+                " ".join(filter(None, (each["manufacturer"], each["model"]))),
+                each["link"] or "–",
+                "now" if each["connected"] else (each["last_seen"] or "")[:19],
+            )
+            for each in found
+        ],
+    )
+
+
+async def _status(settings: Settings) -> dict[str, Any]:
+    try:
+        return await ask(settings.control_path, "status")
+    except ControlUnavailable:
+        buffer = await _opened(settings)
+        try:
+            return await stopped_json(settings, buffer)
+        finally:
+            await buffer.close()
+
+
+async def _devices(settings: Settings) -> list[dict[str, Any]]:
+    try:
+        return list((await ask(settings.control_path, "devices"))["devices"])
+    except ControlUnavailable:
+        buffer = await _opened(settings)
+        try:
+            known = [
+                KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us)
+                for each in await buffer.devices()
+            ]
+            return devices_json(known, [])
+        finally:
+            await buffer.close()
+
+
+async def _opened(settings: Settings) -> Buffer:
+    identity = Identity.load(settings.identity_dir)
+    return await Buffer.open(
+        settings.store_path,
+        gateway=settings.gateway.id,
+        key=identity.store_key,
+        settings=BufferSettings(),
+        clock=TrustedClock(SystemClock()),
+    )
+
+
+def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
+    uplink, clock = status["uplink"], status["clock"]
+    facts = [
+        ("running", f"yes, for {age_text(status['uptime_s'])}" if status["running"] else "no"),
+        ("store", f"{status['store']['state']}, {status['store']['gaps']} gap records"),
+        ("clock", f"{clock['wall'][:19]}Z{'' if clock['synchronised'] else ', not synchronised'}"),
+    ]
+    if uplink is not None:
+        connected = "connected" if uplink["connected"] else f"not connected: {uplink['last_error'] or 'not yet tried'}"
+        facts.insert(1, ("uplink", connected))
+    elif status["running"]:
+        facts.insert(1, ("uplink", "none: the settings have no [mqtt]"))
+    return facts
+
+
+def _link(each: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        each["link"],
+        each["state"],
+        each["model"] or each["device"] or "–",
+        age_text(each["silent_s"]),
+        str(each["reports"]),
+    )

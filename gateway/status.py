@@ -1,0 +1,94 @@
+"""What the gateway says about itself: one form for the control socket, `status --json`, and people's tables.
+
+Plain JSON values, from memory, cheap enough to be asked every second. No patient data: counts, names, times and
+reasons. Where no gateway runs, the same form is made from the files, with `running` false and nothing about links.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gateway.buffer import Buffer
+from gateway.sessions.association_session import AssociationSession
+from gateway.sessions.roster import KnownDevice
+from gateway.sessions.time_sync import TrustedClock
+from gateway.settings import Settings
+from gateway.transports.clock import SystemClock
+from protocols.observation_record import utc_text
+
+Json = dict[str, Any]
+
+
+def lanes_json(marks: Mapping[Any, Any]) -> Json:
+    """`first`, `last`, `acked` sequence and what waits for the cloud, by lane."""
+    return {
+        str(lane): {
+            "first": mark.first,
+            "last": mark.last,
+            "acked": mark.acked,
+            "backlog_batches": mark.backlog_batches,
+            "backlog_observations": mark.backlog_observations,
+        }
+        for lane, mark in marks.items()
+    }
+
+
+def session_json(session: AssociationSession, now_s: float) -> Json:
+    """One open link. `silent_s`: since its device last sent anything."""
+    device = session.device
+    return {
+        "link": session.link.name,
+        "connection": session.number,
+        "state": session.state,
+        "device": None if device is None else device.ref.system_id,
+        "model": None if device is None else device.ref.model,
+        "open_s": round(now_s - session.opened_s, 1),
+        "silent_s": round(now_s - session.last_octet_s, 1),
+        "reports": session.counts.reports,
+        "observations": session.counts.observations,
+        "refused_reports": session.counts.refused,
+        "lost_reports": session.counts.lost,
+        "deviations": session.counts.deviations,
+    }
+
+
+def devices_json(known: Sequence[KnownDevice], sessions: Sequence[AssociationSession]) -> list[Json]:
+    """Every device that was met, the connected ones with their link."""
+    links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
+    return [
+        {
+            "system_id": device.system_id,
+            "model": device.model,
+            "manufacturer": device.manufacturer,
+            "connected": device.system_id in links,
+            "link": links.get(device.system_id),
+            "last_seen": None if device.last_seen_us is None else utc_text(device.last_seen_us),
+        }
+        for device in known
+    ]
+
+
+def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Mapping[Any, Any]) -> Json:
+    """What holds with and without a running gateway."""
+    return {
+        "gateway": settings.gateway.id,
+        "tenant": settings.gateway.tenant,
+        "vehicle": settings.gateway.vehicle,
+        "software": version("argus"),
+        "epoch": epoch,
+        "clock": {"wall": utc_text(clock.wall_us()), "synchronised": clock.synchronised},
+        "lanes": lanes_json(marks),
+    }
+
+
+async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
+    """The status of a gateway that does not run, from its store."""
+    clock = TrustedClock(SystemClock())
+    return {
+        **base_json(settings, epoch=buffer.epoch, clock=clock, marks=buffer.marks()),
+        "running": False,
+        "uptime_s": None,
+        "store": {"state": str(buffer.store_state), "gaps": len(await buffer.gaps())},
+        "uplink": None,
+        "sessions": [],
+    }
