@@ -1,0 +1,21 @@
+"""Batches from the vehicles: verified, judged, stored in one transaction, acknowledged when that is durable."""
+
+from cloud.ingest.mqtt_source import BrokerAddress, MqttSource
+from cloud.ingest.running import RunningIngest, make_ingest, run_ingest
+from cloud.ingest.service import Ingest
+from cloud.ingest.settings import IngestSettings
+from cloud.ingest.source import Answers, BatchDelivery, BatchSource, StatusDelivery
+
+__all__ = [
+    "Answers",
+    "BatchDelivery",
+    "BatchSource",
+    "BrokerAddress",
+    "Ingest",
+    "IngestSettings",
+    "MqttSource",
+    "RunningIngest",
+    "StatusDelivery",
+    "make_ingest",
+    "run_ingest",
+]

@@ -131,11 +131,14 @@ class Ingest:
 
     async def write(self, group: Group, answers: Answers) -> None:
         """Write a group, answer it, and let the broker forget it."""
-        for answer in await self._durable(group):
-            if not await answers.acknowledge(answer.tenant_id, answer.gateway_id, answer.ack):
-                log.info("ingest.answer_unsent", gateway=answer.gateway_id, lane=answer.ack.lane.value)
+        answers_due = await self._durable(group)
+        await asyncio.gather(*(self._answer(answers, answer) for answer in answers_due))
         for delivery in group.deliveries:
             await delivery.accept()
+
+    async def _answer(self, answers: Answers, answer: Answer) -> None:
+        if not await answers.acknowledge(answer.tenant_id, answer.gateway_id, answer.ack):
+            log.info("ingest.answer_unsent", gateway=answer.gateway_id, lane=answer.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[Answer]:
         """The answers of a group, once everything in it is written somehow."""

@@ -1,0 +1,51 @@
+"""Put ingest together and run it: what `cloud/app.py` starts beside the hosts, and what readiness asks."""
+
+import asyncio
+from dataclasses import dataclass
+
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.devices import Devices
+from cloud.events import Outbox
+from cloud.ids import Ids
+from cloud.ingest.group import GroupWriter
+from cloud.ingest.mqtt_source import BrokerAddress, MqttSource
+from cloud.ingest.service import Ingest
+from cloud.ingest.settings import IngestSettings
+from cloud.observations.store import Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class RunningIngest:
+    """One process's ingest from one broker."""
+
+    source: MqttSource
+    ingest: Ingest
+
+    async def run(self) -> None:
+        """Receive, store and answer until cancelled. A lost broker or database is waited for and is no end."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.source.run(), name="ingest-broker")
+            tasks.create_task(self.ingest.run(self.source, self.source), name="ingest")
+
+    def unready(self) -> str | None:
+        """Why batches cannot arrive at the moment, None when they can."""
+        return None if self.source.connected else f"the broker is not connected ({self.source.last_error})"
+
+
+def make_ingest(
+    database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
+) -> RunningIngest:
+    """Everything that ingest needs, wired; nothing has started."""
+    writer = GroupWriter(devices=Devices(ids), outbox=Outbox(ids), numbers=Numbers(), clock=clock)
+    return RunningIngest(
+        source=MqttSource(broker, clock=clock, settings=settings),
+        ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings),
+    )
+
+
+async def run_ingest(
+    database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
+) -> None:
+    """Ingest until cancelled."""
+    await make_ingest(database, broker, clock, ids, settings).run()
