@@ -1,9 +1,9 @@
-"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): a decimal mantissa and exponent, and four non-numbers.
+"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and four non-numbers.
 
-value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is told by its
-mantissa alone, because agents in the field leave any exponent beside it. The reserved mantissa is read as NaN: it stands
-for no number, and there is no fifth fact to keep. Division by a power of ten is correctly rounded in Python, so 97.5 and
-88.9 come out as the same double that a person would type.
+value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is told by
+its mantissa alone, because agents in the field leave any exponent beside it. The reserved mantissa is read as NaN: it
+stands for no number, and there is no fifth fact to keep. Division by a power of ten is correctly rounded in Python, so
+97.5 and 88.9 come out as the same double that a person would type.
 
 Decoded numbers are cached by their raw form: a device sends few different ones, and the scan-report path then costs one
 dictionary hit a value. The caches are bounded; a peer that sends every number in turn only empties them.
@@ -95,7 +95,7 @@ def _encode(
 
 
 def _scaled(value: float, exponent: int) -> int:
-    return round(value * 10**-exponent) if exponent <= 0 else round(value / 10**exponent)
+    return round(value * 10.0**-exponent) if exponent <= 0 else round(value / 10**exponent)
 
 
 def _decimals(value: float, most: int) -> int:
@@ -107,8 +107,9 @@ def _decimals(value: float, most: int) -> int:
 
 
 def sfloat_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """The 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is 980 × 10⁻¹);
-    None takes as many as the value needs. What the mantissa cannot hold loses its last digits; beyond that it is infinite."""
+    """The 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is
+    980 × 10⁻¹); None takes as many as the value needs. What the mantissa cannot hold loses its last digits; beyond that
+    it is infinite."""
     return _encode(value, decimals, 12, 4, _SFLOAT_SPECIALS)
 
 

@@ -1,10 +1,10 @@
 """The one cursor over received octets: every read is checked against the end, and nobody else slices bytes.
 
 Why a class and not `struct.unpack_from`: a short value must become `RemoteProtocolError` with the offset where it was
-missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own length
-says. So `inside(n)` gives a reader that ends where the parent says it ends, with offsets still counted from the outermost
-value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead (`dim.report_plan`),
-after this reader has checked that layout once.
+missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own
+length says. So `inside(n)` gives a reader that ends where the parent says it ends, with offsets still counted from
+the outermost value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead
+(`dim.report_plan`), after this reader has checked that layout once.
 
 Does not interpret: numbers become meanings in the codecs.
 """
@@ -74,11 +74,13 @@ class Reader:
         return self.take(self.remaining)
 
     def inside(self, octets: int) -> "Reader":
-        """A reader over the next `octets`, which this reader skips. What it leaves unread is its owner's `finish` to notice."""
+        """A reader over the next `octets`, which this reader skips. What it leaves unread is its owner's `finish` to
+        notice."""
         start = self._advance(octets)
         return Reader(self._data, at=start, end=start + octets, clause=self._clause)
 
     def finish(self) -> None:
-        """Raises unless everything was read: a length that does not match its content is a broken APDU (reference §1)."""
+        """Raises unless everything was read: a length that does not match its content is a broken APDU (reference
+        §1)."""
         if self._at != self._end:
             raise RemoteProtocolError(f"{self._end - self._at} octets are left over", at=self._at, clause=self._clause)

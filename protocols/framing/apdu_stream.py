@@ -1,9 +1,9 @@
 """APDUs out of a byte stream: two octets of tag, two of length, that many more (reference 20601 §11).
 
 20601 wants a channel that keeps messages whole; TCP, pseudo-terminals and raw serial lines do not, so the APDU's own
-header delimits. Any slicing of the stream gives the same APDUs. There is no way to find the next header after a wrong one:
-a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. Serial lines with noise use
-`framing.hdlc` beneath instead.
+header delimits. Any slicing of the stream gives the same APDUs. There is no way to find the next header after a wrong
+one: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. Serial lines with
+noise use `framing.hdlc` beneath instead.
 
 `front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of cutting each out.
 Does not look inside an APDU.
@@ -43,8 +43,8 @@ class ApduStream:
         self._at = 0
 
     def next_apdu(self) -> bytes | None:
-        """The next whole APDU, or None until more octets come. Raises `RemoteProtocolError` on an impossible header, and
-        again on every later call: a stream that lost its headers has no next APDU."""
+        """The next whole APDU, or None until more octets come. Raises `RemoteProtocolError` on an impossible header,
+        and again on every later call: a stream that lost its headers has no next APDU."""
         octets = self.next_length()
         if octets is None or octets > self.waiting_bytes:
             return None

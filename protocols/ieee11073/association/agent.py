@@ -1,7 +1,8 @@
-"""The agent's end of an association: what a simulated device does, and a second reader of every rule (reference 20601 §9.2).
+"""The agent's end of an association: what a simulated device does, and a second reader of every rule (reference 20601
+§9.2).
 
-It offers its configurations in order until the manager takes one, reports, and keeps one confirmed report under way at a
-time: the next one goes out after the answer. What was not answered is the device's to keep and to send again.
+It offers its configurations in order until the manager takes one, reports, and keeps one confirmed report under way
+at a time: the next one goes out after the answer. What was not answered is the device's to keep and to send again.
 Commands of the manager (Set, actions) are refused as not there, until «20601: complete».
 """
 
@@ -79,7 +80,8 @@ class AgentAssociation(Association):
         mds_attributes: MdsAttributes = tuple,
         settings: AgentSettings | None = None,
     ) -> None:
-        """`configurations` in the order in which they are offered, at least one. `mds_attributes` is asked at each Get."""
+        """`configurations` in the order in which they are offered, at least one. `mds_attributes` is asked at each
+        Get."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         self._settings = settings or AgentSettings()

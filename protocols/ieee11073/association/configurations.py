@@ -1,7 +1,7 @@
 """Where a manager finds the configurations that devices once sent, and puts what it learns.
 
-In memory and synchronous, because an AARQ is answered at once; making it durable is the gateway's, which fills it at start
-and stores what `ConfigurationAgreed` tells.
+In memory and synchronous, because an AARQ is answered at once; making it durable is the gateway's, which fills it at
+start and stores what `ConfigurationAgreed` tells.
 """
 
 from typing import Protocol

@@ -1,11 +1,12 @@
 """What an association tells whoever runs it: frozen values, in the order in which they happened.
 
-The shell makes each event durable as it needs and then calls `delivered(event)`; only then is a confirmed report answered.
-A shell that cannot store calls `refused(event)`. Both accept every event and mean something for `ReportReceived` alone.
+The shell makes each event durable as it needs and then calls `delivered(event)`; only then is a confirmed report
+answered. A shell that cannot store calls `refused(event)`. Both accept every event and mean something for
+`ReportReceived` alone.
 
-Why a report event may cover several APDUs: a link read brings many reports of one layout, and one event a read costs far
-less than one a report. Nothing of the promise changes: `delivered` answers each of the confirmed reports in it, with its
-own invoke-id, and none before.
+Why a report event may cover several APDUs: a link read brings many reports of one layout, and one event a read costs
+far less than one a report. Nothing of the promise changes: `delivered` answers each of the confirmed reports in it,
+with its own invoke-id, and none before.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,8 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAgreed:
-    """Both sides now mean the same objects. `octets` are the encoded ConfigObjectList, as a `ConfigurationStore` keeps it.
+    """Both sides now mean the same objects. `octets` are the encoded ConfigObjectList, as a `ConfigurationStore`
+    keeps it.
 
     `learned` is True when this device sent it now, False when it was known (standard, or remembered).
     """
@@ -61,8 +63,8 @@ class MdsRead:
 class ReportReceived:
     """Observations of one report, or of `reports` reports that came in one read and have one layout.
 
-    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` ties the event to
-    its unanswered invoke-ids and means nothing outside the association that made it.
+    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` ties the
+    event to its unanswered invoke-ids and means nothing outside the association that made it.
     """
 
     observations: Sequence[Observation]
@@ -75,7 +77,8 @@ class ReportReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReportsLost:
-    """`count` reports are missing by their numbers, after the one numbered `after_report_no` (None: before the first)."""
+    """`count` reports are missing by their numbers, after the one numbered `after_report_no` (None: before the
+    first)."""
 
     count: int
     after_report_no: int | None
@@ -83,7 +86,8 @@ class ReportsLost:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """The peer broke a rule and we carried on. The sentence holds no measured value; `octets` may, so they are never logged.
+    """The peer broke a rule and we carried on. The sentence holds no measured value; `octets` may, so they are never
+    logged.
 
     Each kind of deviation is told once an association, so that a device with a habit does not flood its own record.
     """
@@ -129,8 +133,8 @@ class ReportAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ReportRefused:
-    """Agent: the manager did not take this confirmed report; it is still ours to keep. `reason` is the ROER error-value or
-    the RORJ problem, `rejected` tells which (True: RORJ)."""
+    """Agent: the manager did not take this confirmed report; it is still ours to keep. `reason` is the ROER
+    error-value or the RORJ problem, `rejected` tells which (True: RORJ)."""
 
     invoke_id: int
     report_no: int

@@ -1,11 +1,11 @@
 """The association engine: one machine for both roles, driven by a table of rows.
 
-It owns the byte stream, the state, the timers and the outbox; a role adds the table, how its own inputs are told apart, and
-what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing here waits, reads
-or writes: `receive` takes what a link read, `to_send` gives what it shall write.
+It owns the byte stream, the state, the timers and the outbox; a role adds the table, how its own inputs are told
+apart, and what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing
+here waits, reads or writes: `receive` takes what a link read, `to_send` gives what it shall write.
 
-Any octets of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found has no
-way on: ABRT, and `closed`.
+Any octets of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found has
+no way on: ABRT, and `closed`.
 """
 
 from abc import ABC, abstractmethod
@@ -83,6 +83,10 @@ class Request:
     report_no: int = 0
 
 
+def do_nothing(row: Row, received: Received) -> None:
+    """For rows that only change the state, or nothing."""
+
+
 class Association(ABC):
     """Either role. Subclasses name the table and fill `_actions`."""
 
@@ -105,8 +109,8 @@ class Association(ABC):
         self._abort_reason = AbortReason.UNDEFINED
         self._why = ""
         self._actions: dict[Action, Callable[[Row, Received], None]] = {
-            Action.NOTHING: self._ignore,
-            Action.IGNORE: self._ignore,
+            Action.NOTHING: do_nothing,
+            Action.IGNORE: do_nothing,
             Action.LOSE_LINK: self._lose_link,
             Action.SEND_ABRT: self._send_abrt,
             Action.TAKE_ABRT: self._take_abrt,
@@ -182,7 +186,8 @@ class Association(ABC):
     # What a role adds.
 
     def _receive_known_layout(self) -> bool:
-        """Takes reports whose layout was compiled before straight from the stream. False: read the next APDU in full."""
+        """Takes reports whose layout was compiled before straight from the stream. False: read the next APDU in
+        full."""
         return False
 
     @abstractmethod
@@ -348,9 +353,6 @@ class Association(ABC):
             self._send_message(received.data.invoke_id, MessageTag.REJECT, RejectResult(problem))
 
     # Actions that both roles have.
-
-    def _ignore(self, row: Row, received: Received) -> None:
-        pass
 
     def _lose_link(self, row: Row, received: Received) -> None:
         self._forget_answers()

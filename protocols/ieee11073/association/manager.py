@@ -1,8 +1,8 @@
 """The manager's end of an association: what its actions do (reference 20601 §9.1).
 
-It grants or rejects associations, learns configurations, reads who the device is, and turns reports into observations. The
-promise that matters: a confirmed report is answered after `delivered`, never before; after `refused` it is answered with
-RORJ resource-limitation, so that the device keeps what we could not store.
+It grants or rejects associations, learns configurations, reads who the device is, and turns reports into
+observations. The promise that matters: a confirmed report is answered after `delivered`, never before; after
+`refused` it is answered with RORJ resource-limitation, so that the device keeps what we could not store.
 
 Multi-person reports, PM-store segments and enabling scanners belong to «20601: complete»; until then such a confirmed
 report is answered with the RORJ or ROER that the standard has for a service that is not there.
@@ -49,7 +49,7 @@ from protocols.ieee11073.association.events import (
     RejectReason,
     ReportReceived,
 )
-from protocols.ieee11073.association.machine import Association, Received, Request
+from protocols.ieee11073.association.machine import Association, Received, Request, do_nothing
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
 from protocols.ieee11073.association.settings import ManagerSettings
@@ -80,7 +80,8 @@ class _Candidate:
 
 
 class ManagerAssociation(Association):
-    """One link's manager end. Starts on an open link; after a release or an abort the link may carry a new association."""
+    """One link's manager end. Starts on an open link; after a release or an abort the link may carry a new
+    association."""
 
     def __init__(
         self, *, system_id: bytes, configurations: ConfigurationStore, settings: ManagerSettings | None = None
@@ -105,8 +106,8 @@ class ManagerAssociation(Association):
                 Action.SEND_AARE_UNKNOWN_CONFIG: self._send_aare_unknown_config,
                 Action.SEND_AARE_REJECTED: self._send_aare_rejected,
                 Action.EVALUATE_CONFIG: self._evaluate_config,
-                Action.ACCEPT_CONFIG: self._ignore,
-                Action.REFUSE_CONFIG: self._ignore,
+                Action.ACCEPT_CONFIG: do_nothing,
+                Action.REFUSE_CONFIG: do_nothing,
                 Action.REJECT_CONFIG_APDU: self._reject_config_apdu,
                 Action.TAKE_REPORT: self._take_report,
                 Action.REFUSE_OPERATION: self._refuse_operation,
@@ -125,7 +126,8 @@ class ManagerAssociation(Association):
             self._answer(_ACCEPTED_HEAD, owed, tail)
 
     def refused(self, event: Event) -> None:
-        """The event could not be stored: the confirmed reports in it get RORJ resource-limitation, the device keeps them."""
+        """The event could not be stored: the confirmed reports in it get RORJ resource-limitation, the device keeps
+        them."""
         owed = self._settled(event)
         if owed is not None:
             problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
@@ -168,7 +170,8 @@ class ManagerAssociation(Association):
         return Input.RX_AARQ_UNKNOWN_CONFIG if verdict.configuration is None else Input.RX_AARQ_KNOWN_CONFIG
 
     def _verdict(self, aarq: Aarq) -> _Candidate | AssociateResult:
-        """Reference §9.1, in this order: association version, protocol, its version and encoding, then the configuration."""
+        """Reference §9.1, in this order: association version, protocol, its version and encoding, then the
+        configuration."""
         if not aarq.assoc_version & VERSION_1:
             return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
         offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
@@ -187,7 +190,8 @@ class ManagerAssociation(Association):
         return _Candidate(info.system_id, info.dev_config_id, self._known(info.system_id, info.dev_config_id))
 
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
-        """A configuration that this device sent before, or a standard one. A remembered one that does not read is asked again."""
+        """A configuration that this device sent before, or a standard one. A remembered one that does not read is
+        asked again."""
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
             self._notes.tell("a configuration id is out of range", "20601 §3 ConfigId", b"")
             return None

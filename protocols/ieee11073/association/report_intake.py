@@ -1,10 +1,11 @@
 """Scan reports of one association: from APDUs to events, report numbers kept, layouts compiled once.
 
-A report of a layout that is not known yet is read octet by octet into a plan; that plan then takes this report and every
-later one. Report numbers belong to a flow (reporting object and data request) and start at 0 in each association.
-Answering confirmed reports is the manager's; the intake says which invoke-ids an event covers.
+A report of a layout that is not known yet is read octet by octet into a plan; that plan then takes this report and
+every later one. Report numbers belong to a flow (reporting object and data request) and start at 0 in each
+association. Answering confirmed reports is the manager's; the intake says which invoke-ids an event covers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
@@ -96,7 +97,8 @@ class ReportIntake:
         self._plan_count = 0
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
-        """The events of the reports at the front of a run whose numbers follow each other, and how many reports those are."""
+        """The events of the reports at the front of a run whose numbers follow each other, and how many reports those
+        are."""
         events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
@@ -131,7 +133,7 @@ class ReportIntake:
         return [ReportsLost(ahead, after)]
 
 
-def _consecutive(numbers: tuple[int, ...]) -> int:
+def _consecutive(numbers: Sequence[int]) -> int:
     """How many numbers from the front follow each other without a gap or a wrap."""
     first = numbers[0]
     if numbers == tuple(range(first, first + len(numbers))):

@@ -1,8 +1,8 @@
 """The words of the conversation: states, inputs and actions, and the row that joins them (reference 20601 §9).
 
-A table is rows of these enum members and nothing else: no functions, no I/O. `machine` looks rows up, `manager` and `agent`
-know what an action does. `number` is the number that the transition has in the standard, so that paper and code can be
-compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
+A table is rows of these enum members and nothing else: no functions, no I/O. `machine` looks rows up, `manager` and
+`agent` know what an action does. `number` is the number that the transition has in the standard, so that paper and
+code can be compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 
 class State(Enum):
-    """Where an association stands. The value is the standard's state number, the part of a row number before the dot."""
+    """Where an association stands. The value is the standard's state number, the part of a row number before the
+    dot."""
 
     DISCONNECTED = 1
     UNASSOCIATED = 2
@@ -25,7 +26,8 @@ class State(Enum):
 
 
 class Input(Enum):
-    """What can happen. RX: the peer sent it. REQ: our own side asks for it. The rest are verdicts on what was received."""
+    """What can happen. RX: the peer sent it. REQ: our own side asks for it. The rest are verdicts on what was
+    received."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()

@@ -1,6 +1,7 @@
 """Which states are timed, by which setting, and what an ABRT says when the time is over (reference 20601 §9.3).
 
-Requests of ours (Get, confirmed event report) are timed besides, each by its own deadline; they count in Operating only.
+Requests of ours (Get, confirmed event report) are timed besides, each by its own deadline; they count in Operating
+only.
 """
 
 from protocols.ieee11073.apdu.association import AbortReason

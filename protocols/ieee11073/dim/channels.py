@@ -1,8 +1,9 @@
-"""From a metric object to the `Channel` that its observations share: type, unit, components, and the scale of its samples.
+"""From a metric object to the `Channel` that its observations share: type, unit, components, and the scale of its
+samples.
 
-What an object leaves out is left open, never guessed: no unit is None, no scale is slope 1 and offset 0. Where an object
-contradicts itself the channel is built as far as it makes sense and the contradiction is told (`Notes`).
-Knows nothing of reports; `report_plan` asks for a channel when it meets a value.
+What an object leaves out is left open, never guessed: no unit is None, no scale is slope 1 and offset 0. Where an
+object contradicts itself the channel is built as far as it makes sense and the contradiction is told (`Notes`). Knows
+nothing of reports; `report_plan` asks for a channel when it meets a value.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,8 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """What one value says about itself, beyond its object: Nu-Observed-Value and Enum-Observed-Value carry their own id."""
+    """What one value says about itself, beyond its object: Nu-Observed-Value and Enum-Observed-Value carry their own
+    id."""
 
     metric_id: int | None = None
     unit_code: int | None = None
@@ -120,7 +122,8 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
 def _scale(
     handle: int, attribute: "_Attributes", scale_id: Attribute | None, octets: int, signed: bool, notes: Notes
 ) -> tuple[float, float]:
-    """slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled).
+    """slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled -
+    lower-scaled).
 
     The scaled limits have the sign of the samples, whatever the attribute's name says.
     """

@@ -1,7 +1,8 @@
 """What a device says it is, from the attributes of its MDS object (reference 20601 §8.1).
 
-Devices leave fields empty, pad text with spaces or NUL, and add attributes of later editions. So every field may be None
-or empty, an attribute that cannot be read is left out of the fields, and all of them stay in `attributes` as sent.
+Devices leave fields empty, pad text with spaces or NUL, and add attributes of later editions. So every field may be
+None or empty, an attribute that cannot be read is left out of the fields, and all of them stay in `attributes` as
+sent.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ class MdsTimeInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProductionDetail:
-    """One line of the Production-Specification. `kind`: 1 serial, 2 part, 3 hardware, 4 software, 5 firmware, 6 protocol, 7 GMDN."""
+    """One line of the Production-Specification. `kind`: 1 serial, 2 part, 3 hardware, 4 software, 5 firmware, 6
+    protocol, 7 GMDN."""
 
     kind: int
     component_id: int
@@ -129,5 +131,6 @@ def _exactly(value: bytes, octets: int) -> bytes:
 
 
 def printable(octets: bytes) -> str:
-    """A printable string of the device without its padding; octets that are no text become the replacement character."""
+    """A printable string of the device without its padding; octets that are no text become the replacement
+    character."""
     return octets.rstrip(b" \x00").decode("utf-8", errors="replace")

@@ -1,7 +1,7 @@
 """Deviations that decoding met and carried on from, collected until the association tells them.
 
-Each kind is kept once an association: a device with a habit has it in every report. The kinds are bounded too, so that a
-hostile peer cannot fill memory with inventive mistakes.
+Each kind is kept once an association: a device with a habit has it in every report. The kinds are bounded too, so
+that a hostile peer cannot fill memory with inventive mistakes.
 """
 
 from typing import NamedTuple

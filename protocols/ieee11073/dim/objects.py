@@ -1,7 +1,8 @@
-"""Declare the objects of a device: what an agent puts into its configuration, and how a standard configuration is written down.
+"""Declare the objects of a device: what an agent puts into its configuration, and how a standard configuration is
+written down.
 
-One function an object class, each giving the `ConfigObject` whose attributes stand in the order that devices use. Whether
-values come with a time stamp is said by `time_stamp`, since it becomes part of the Attribute-Value-Map.
+One function an object class, each giving the `ConfigObject` whose attributes stand in the order that devices use.
+Whether values come with a time stamp is said by `time_stamp`, since it becomes part of the Attribute-Value-Map.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from protocols.medfloat import float_raw
 from protocols.observation import SampleFormat
 
 SPOT_MEASUREMENT = 0xF040
-"""Metric-Spec-Small of a device that measures when asked to and stores: intermittent, stored, aperiodic, agent-initiated."""
+"""Metric-Spec-Small of a device that measures when asked to and stores: intermittent, stored, aperiodic,
+agent-initiated."""
 STREAMING = 0x4040
 """Metric-Spec-Small of a continuous metric as standard oximeters have it: stored data, agent-initiated."""
 _COMPOUND_FIX = 3
@@ -118,7 +120,8 @@ def enumeration(
     time_stamp: Attribute | None = None,
     metric_spec: int = STREAMING,
 ) -> ConfigObject:
-    """An enumeration of codes or bits. A text has no fixed length: report it in variable form. `partition` is that of the codes."""
+    """An enumeration of codes or bits. A text has no fixed length: report it in variable form. `partition` is that of
+    the codes."""
     return _object(
         ObjectClass.ENUMERATION,
         handle,
@@ -141,7 +144,8 @@ def waveform(
     raw: tuple[int, int],
     time_stamp: Attribute | None = None,
 ) -> ConfigObject:
-    """An RT-SA with `samples` samples a report. The raw limits `raw` stand for the physical limits `physical`, in `unit`.
+    """An RT-SA with `samples` samples a report. The raw limits `raw` stand for the physical limits `physical`, in
+    `unit`.
 
     `period_s` is kept in steps of 125 µs. Limits that a FLOAT holds exactly keep the scale exact.
     """

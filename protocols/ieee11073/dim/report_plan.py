@@ -1,14 +1,14 @@
-"""Compile a scan report of one layout into a `ReportPlan`: read every octet once, decide what is constant and what is a value.
+"""Compile a scan report of one layout into a `ReportPlan`: read every octet once, decide what is constant and what is
+a value.
 
-Fixed, variable and grouped form, single person, from the MDS or a scanner (reference 20601 §5). Whatever decides the meaning
-of an octet (lengths, counts, handles, attribute ids, units sent with a value) is constant of the layout, so a plan that
-matches needs no decision any more. A report may also change what its objects mean (a new unit or scale); then the model is
-reshaped here, before the values are bound to channels.
+Fixed, variable and grouped form, single person, from the MDS or a scanner (reference 20601 §5). Whatever decides the
+meaning of an octet (lengths, counts, handles, attribute ids, units sent with a value) is constant of the layout, so a
+plan that matches needs no decision any more. A report may also change what its objects mean (a new unit or scale);
+then the model is reshaped here, before the values are bound to channels.
 
 Tolerant where a device's habit leaves no doubt about the value: octets that the Attribute-Value-Map does not declare,
-objects that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its parent
-is not a habit; it raises `RemoteProtocolError`.
-Multi-person forms and PM-store segments are not read here.
+objects that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its
+parent is not a habit; it raises `RemoteProtocolError`. Multi-person forms and PM-store segments are not read here.
 """
 
 from dataclasses import dataclass, field, replace
@@ -201,7 +201,8 @@ class _Compiler:
         self._items.append((handle, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Without a map or an object the octets have no meaning: told with the octets, and the rest of the report is kept."""
+        """Without a map or an object the octets have no meaning: told with the octets, and the rest of the report is
+        kept."""
         self._note(f"a report has observations of handle {handle}, but {why}", reader)
         self._layout.skip(reader)
 

@@ -1,8 +1,8 @@
 """A compiled scan-report layout, and decoding a run of reports that have it, column by column.
 
-Why columns: reports of one device repeat one layout, and a link read holds many of them. `struct` then unpacks the run in
-C, one comparison a column checks every constant octet (lengths, counts, handles, attribute ids), and observations are
-built by `map`. One report takes the same path; there is no second decoder that could disagree.
+Why columns: reports of one device repeat one layout, and a link read holds many of them. `struct` then unpacks the
+run in C, one comparison a column checks every constant octet (lengths, counts, handles, attribute ids), and
+observations are built by `map`. One report takes the same path; there is no second decoder that could disagree.
 
 What is constant and what is a value was decided by `report_plan`, which read every octet of one such report with the
 bounds-checked reader. A report that differs in a constant octet has another layout and is not matched here.
@@ -20,9 +20,11 @@ from protocols.observation import Channel, Observation, Value
 INVOKE_ID = 1
 """Column of the invoke-id, two octets as sent. Column 0 is the constant octets before it."""
 REPORT_NO = 4
-"""Column of the scan-report-no, a number: after message, handle and their lengths (2), event-type and data-req-id (3)."""
+"""Column of the scan-report-no, a number: after message, handle and their lengths (2), event-type and data-req-id
+(3)."""
 _PROBE = 4
-"""How many more reports than last time a run is tried with, times: a wrong guess costs little, a right one grows fast."""
+"""How many more reports than last time a run is tried with, times: a wrong guess costs little, a right one grows
+fast."""
 
 Columns = Sequence[Sequence[Any]]
 

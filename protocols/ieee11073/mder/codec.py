@@ -1,9 +1,10 @@
-"""The one MDER codec: a wire type is a frozen class whose fields stand in wire order, and nothing more is written per type.
+"""The one MDER codec: a wire type is a frozen class whose fields stand in wire order, and nothing more is written per
+type.
 
-`@sequence` reads the annotations once, at import, into a list of (name, element); decoding and encoding walk that list.
-Nested sequences, lists and open enumerations need no code of their own either. Decoding raises `RemoteProtocolError` and
-nothing else; encoding raises `LocalProtocolError` when one of our own values does not fit its field.
-CHOICE has no generic form here: the two choices of 20601, APDU and message, are the tag tables of `apdu`.
+`@sequence` reads the annotations once, at import, into a list of (name, element); decoding and encoding walk that
+list. Nested sequences, lists and open enumerations need no code of their own either. Decoding raises
+`RemoteProtocolError` and nothing else; encoding raises `LocalProtocolError` when one of our own values does not fit
+its field. CHOICE has no generic form here: the two choices of 20601, APDU and message, are the tag tables of `apdu`.
 """
 
 from dataclasses import dataclass, fields
@@ -90,7 +91,7 @@ class _ListElement:
     def read(self, reader: Reader) -> tuple[Any, ...]:
         count = reader.u16()
         items = reader.inside(reader.u16())
-        values = []
+        values: list[Any] = []
         for _ in range(count):
             if not items.remaining:
                 raise RemoteProtocolError(
