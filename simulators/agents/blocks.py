@@ -8,7 +8,7 @@ loses those samples, counts them, and goes on with the oldest that there are.
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from protocols.ieee11073.apdu.data import ObservationScanFixed
+from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.nomenclature import Code
 from simulators.agents.device import Measured, TimeAt
 from simulators.agents.objects import Waveform
@@ -53,13 +53,13 @@ class Blocks:
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
         while self.due_s <= now_s + 1e-9:
             try:
-                scans = tuple(self._scan(waveform, track, time_at) for waveform, track in self._sources)
+                readings = tuple(self._read(waveform, track, time_at) for waveform, track in self._sources)
             except SamplesGone:
                 self.lost += 1
             else:
-                yield Measured(time_at(self._number * BLOCK_S), scans, waveform=True)
+                yield Measured(time_at(self._number * BLOCK_S), readings, waveform=True)
             self._number += 1
 
-    def _scan(self, waveform: Waveform, track: Track, time_at: TimeAt) -> ObservationScanFixed:
+    def _read(self, waveform: Waveform, track: Track, time_at: TimeAt) -> Reading:
         count = waveform.block_samples
-        return waveform.scan(track.read(self._number * count, count), time_at(self._number * BLOCK_S))
+        return waveform.read(track.read(self._number * count, count), time_at(self._number * BLOCK_S))

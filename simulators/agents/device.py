@@ -10,10 +10,10 @@ from typing import Protocol
 
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.apdu.attributes import AvaType, ProductionSpecEntry, SystemModel, TypeVersion
-from protocols.ieee11073.apdu.data import ObservationScan, ObservationScanFixed
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.identity import MdsTimeInfo
+from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.mder import encode, encode_list
 
 TimeAt = Callable[[float], DeviceTime]
@@ -61,11 +61,13 @@ def _even(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One report's worth of observations, all of this time. `waveform`: it may go unconfirmed where that is wanted."""
+    """One report's worth of readings, all of this time. `waveform`: it may go unconfirmed where that is wanted;
+    `variable`: the report names its attributes itself, because the objects' maps have no time."""
 
     device_time: DeviceTime
-    observations: tuple[ObservationScanFixed, ...] | tuple[ObservationScan, ...]
+    readings: tuple[Reading, ...]
     waveform: bool = False
+    variable: bool = False
 
 
 class Device(Protocol):

@@ -69,14 +69,14 @@ class Monitor:
             yield Measured(
                 time,
                 (
-                    HEART_RATE.scan(vitals.heart_rate_bpm, time),
-                    SPO2.scan(vitals.spo2_percent, time),
-                    PULSE.scan(vitals.pulse_rate_bpm, time),
-                    PERFUSION.scan(vitals.perfusion_percent, time),
-                    END_TIDAL.scan(vitals.end_tidal_co2_mmhg, time),
-                    BREATHS.scan(vitals.respiration_per_min, time),
-                    TEMPERATURE.scan(vitals.temperature_c, time),
+                    HEART_RATE.read(vitals.heart_rate_bpm, time),
+                    SPO2.read(vitals.spo2_percent, time),
+                    PULSE.read(vitals.pulse_rate_bpm, time),
+                    PERFUSION.read(vitals.perfusion_percent, time),
+                    END_TIDAL.read(vitals.end_tidal_co2_mmhg, time),
+                    BREATHS.read(vitals.respiration_per_min, time),
+                    TEMPERATURE.read(vitals.temperature_c, time),
                 ),
             )
         if self._cuff.turn_s(now_s) is not None:
-            yield Measured(time, (CUFF.scan(vitals.cuff_mmhg, time), CUFF_PULSE.scan(vitals.pulse_rate_bpm, time)))
+            yield Measured(time, (CUFF.read(vitals.cuff_mmhg, time), CUFF_PULSE.read(vitals.pulse_rate_bpm, time)))

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import Final
 from zlib import crc32
 
-from protocols.ieee11073.apdu.data import ObservationScanFixed
 from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.nomenclature import Code, code_of
 from simulators.agents import codes
 from simulators.agents.device import Description, Measured, TimeAt
@@ -108,16 +108,16 @@ class RecordedMonitor:
         while self.due_s <= now_s + 1e-9:
             frame = self._block * self._frames_per_block
             time = time_at(float(frame * self._frame_s))
-            scans: list[ObservationScanFixed] = []
+            readings: list[Reading] = []
             fast = False
             for item, signal, samples in zip(self._objects, self._record.signals, self._read(frame), strict=True):
                 if isinstance(item, Waveform):
                     fast = True
-                    scans.append(item.scan(samples, time))
+                    readings.append(item.read(samples, time))
                 else:
-                    scans.append(item.scan(_physical(samples[-1], signal), time))
+                    readings.append(item.read(_physical(samples[-1], signal), time))
             self._block += 1
-            yield Measured(time, tuple(scans), waveform=fast)
+            yield Measured(time, tuple(readings), waveform=fast)
 
     def _read(self, frame: int) -> "tuple[array[int], ...]":
         """A block from this frame of the endless record."""

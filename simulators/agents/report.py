@@ -9,10 +9,12 @@ because its answer may be on the way. Does not send and does not know the protoc
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from protocols.device_time import DeviceTime
-from protocols.ieee11073.apdu.data import ObservationScan, ObservationScanFixed
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import ScanReport, fixed_report, variable_report
+from simulators.agents.device import Measured
 
 REPORTS_MAX: Final = 20_000
 OCTETS_MAX: Final = 32 << 20
@@ -26,23 +28,23 @@ class Report:
 
     number: int
     device_time: DeviceTime
-    observations: tuple[ObservationScanFixed, ...] | tuple[ObservationScan, ...]
-    confirmed: bool
+    handles: tuple[int, ...]
+    scan: ScanReport
 
-    @property
-    def handles(self) -> tuple[int, ...]:
-        return tuple(item.obj_handle for item in self.observations)
+    @classmethod
+    def of(cls, measured: Measured, configuration: Configuration, number: int) -> Self:
+        build = variable_report if measured.variable else fixed_report
+        return cls(
+            number=number,
+            device_time=measured.device_time,
+            handles=tuple(reading.handle for reading in measured.readings),
+            scan=build(configuration, measured.readings),
+        )
 
     @property
     def octets(self) -> int:
         """Its size on the wire, near enough for a memory limit."""
-        return 40 + sum(_octets_of(item) for item in self.observations)
-
-
-def _octets_of(item: ObservationScanFixed | ObservationScan) -> int:
-    if isinstance(item, ObservationScanFixed):
-        return 4 + len(item.obs_val_data)
-    return 6 + sum(4 + len(ava.attribute_value) for ava in item.attributes)
+        return 40 + len(self.scan.observations)
 
 
 class Outbox:

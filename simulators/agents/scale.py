@@ -18,8 +18,6 @@ from itertools import islice
 from math import gcd
 from typing import Final
 
-from protocols.medfloat import float_raw
-
 _RAW_MIN: Final = -32768
 _RAW_MAX: Final = 32767
 _MANTISSA_MAX: Final = (1 << 23) - 3
@@ -38,23 +36,13 @@ class Scale:
 
     @property
     def slope(self) -> float:
-        """As a manager computes it from the octets."""
+        """As a manager computes it from the two points."""
         return (float(self.upper) - float(self.lower)) / (self.upper_raw - self.lower_raw)
 
     @property
     def offset(self) -> float:
-        """As a manager computes it from the octets."""
+        """As a manager computes it from the two points."""
         return float(self.lower) - self.lower_raw * self.slope
-
-    @property
-    def octets(self) -> bytes:
-        """ScaleRangeSpec16: lower and upper as FLOAT, then raw as INT-I16 (20601 §8.4)."""
-        return (
-            float_raw(float(self.lower)).to_bytes(4, "big")
-            + float_raw(float(self.upper)).to_bytes(4, "big")
-            + self.lower_raw.to_bytes(2, "big", signed=True)
-            + self.upper_raw.to_bytes(2, "big", signed=True)
-        )
 
 
 def scale_of(gain: Fraction, baseline: int = 0) -> Scale:

@@ -151,6 +151,12 @@ class AgentAssociation(Association):
         self._report_nos[report.handle] = (report_no + 1) % _REPORT_NUMBERS
         return invoke_id
 
+    def delivered(self, event: Event) -> None:
+        """Nothing of an agent's events waits to be answered; here so that a pump drives either role."""
+
+    def refused(self, event: Event) -> None:
+        """As `delivered`."""
+
     # Association.
 
     def _input_of_aarq(self, aarq: Aarq) -> Input:

@@ -1,0 +1,69 @@
+"""Simulated devices over the gateway's own links: build one with `build_agent`, run some with `run_agents`."""
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.transports.clock import Clock
+from simulators.agents.agent import Agent, AgentOptions, AgentStatus, Connect
+from simulators.agents.device_clock import DeviceClock
+from simulators.agents.kinds import KINDS, MONITOR, NothingToReplay, UnknownKind, build_device
+from simulators.agents.witness import Witness
+from simulators.physiology import Patient
+from simulators.replay.wfdb import Record
+
+
+def build_agent(
+    kind: str,
+    source: Patient | Record,
+    connect: Connect,
+    clock: Clock,
+    *,
+    witness: Witness | None = None,
+    options: AgentOptions | None = None,
+    device_clock: DeviceClock | None = None,
+    unit: int = 1,
+) -> Agent:
+    """A device of this kind, at a patient or playing a record, that speaks over the links that `connect` gives.
+
+    Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
+    says when patient second 0 was. `unit` tells devices of one kind apart. Raises UnknownKind, NothingToReplay,
+    RecordUnusable.
+    """
+    return Agent(
+        build_device(kind, source, unit),
+        source if isinstance(source, Patient) else None,
+        connect,
+        clock,
+        device_clock or DeviceClock.switched_on(clock),
+        witness=witness,
+        options=options,
+    )
+
+
+async def run_agent(agent: Agent, for_s: float | None = None) -> None:
+    """Run one agent for so many seconds, then let it hand over what it holds and leave; None: until it is cancelled."""
+    await agent.run(for_s)
+
+
+async def run_agents(agents: Sequence[Agent], for_s: float | None = None) -> None:
+    """Run several side by side; see `run_agent`."""
+    async with asyncio.TaskGroup() as tasks:
+        for agent in agents:
+            tasks.create_task(agent.run(for_s))
+
+
+__all__ = [
+    "KINDS",
+    "MONITOR",
+    "Agent",
+    "AgentOptions",
+    "AgentStatus",
+    "Connect",
+    "DeviceClock",
+    "NothingToReplay",
+    "UnknownKind",
+    "Witness",
+    "build_agent",
+    "run_agent",
+    "run_agents",
+]

@@ -1,0 +1,27 @@
+"""Pauses between attempts: doubling, bounded, and spread so that the devices of a vehicle do not all knock at once.
+
+Spread by the device's own id instead of chance, so that a run is the same again.
+"""
+
+from typing import Final
+from zlib import crc32
+
+FIRST_S: Final = 0.2
+LAST_S: Final = 3.0
+"""A gateway that was killed is back within three seconds; the devices should be there soon after."""
+
+
+class Backoff:
+    def __init__(self, identity: bytes) -> None:
+        self._spread = 0.8 + 0.4 * (crc32(identity) % 1000) / 1000
+        self._pause_s = FIRST_S
+
+    def next_s(self) -> float:
+        """The pause before the next attempt."""
+        pause_s = self._pause_s
+        self._pause_s = min(2 * pause_s, LAST_S)
+        return pause_s * self._spread
+
+    def reset(self) -> None:
+        """An attempt succeeded."""
+        self._pause_s = FIRST_S
