@@ -23,10 +23,25 @@ from sqlalchemy import (
 from cloud.db import metadata
 from cloud.db.metadata import row_number
 
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane_id", row_number(), primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("gateway_id", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("through_sequence", BigInteger, nullable=False),
+    Column("ahead", Text, nullable=False),  # ranges held beyond it, as `LaneMarks.text` writes them
+    Column("contested_us", BigInteger),  # when a second batch claimed a held sequence; the gateway is told ever after
+    ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+    UniqueConstraint("tenant_id", "gateway_id", "epoch", "lane"),
+)
+
 batches = Table(
     "batches",
     metadata,
-    Column("lane_id", BigInteger, ForeignKey("ingest_lanes.lane_id"), primary_key=True, autoincrement=False),
+    Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),  # protocols.uplink.envelope.BatchKind
     Column("count", Integer, nullable=False),  # observations or events, as the gateway says
@@ -51,7 +66,7 @@ gap_ranges = Table(
     "gap_ranges",
     metadata,
     # One range of one lane is stood in for once: a second gap over the same range lacks nothing and is a duplicate.
-    Column("lane_id", BigInteger, ForeignKey("ingest_lanes.lane_id"), primary_key=True, autoincrement=False),
+    Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("through_sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("why", Text, nullable=False),  # protocols.uplink.gaps.GapReason

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from cloud.clock import Clock
+from cloud.custody.lanes import LaneKey, LaneRow, LaneStore
 from cloud.custody.links import ChainedBatch, LinkState
 from cloud.custody.quarantine import Reason
 from cloud.custody.store import Content, CustodyStore, ReceivedBatch
@@ -28,7 +29,7 @@ from cloud.ingest.aside import Aside
 from cloud.ingest.epochs import judge_epoch
 from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.opening import KeptPayload, Opened, Refused, UnreadablePayload
-from cloud.ingest.store import LaneKey, LaneRow, LaneStore, append_events, event_row
+from cloud.ingest.store import EpochStore, append_events, event_row
 from cloud.ingest.verdicts import (
     Ahead,
     Conflict,
@@ -89,6 +90,7 @@ class GroupWriter:
         self.numbers = numbers
         self.clock = clock
         self.lanes = LaneStore()
+        self.epochs = EpochStore()
         self.custody = CustodyStore()
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
@@ -135,8 +137,8 @@ class _GroupInHand:
     async def _judge_epochs(self, of_each_lane: Sequence[Opened]) -> None:
         """One gateway's epochs; `of_each_lane` holds one batch of each of its lanes in the group."""
         for one in of_each_lane:
-            key, lanes = _key(one), self._writer.lanes
-            known = await lanes.epochs(self._tx, key.tenant_id, key.gateway_id)
+            key, epochs = _key(one), self._writer.epochs
+            known = await epochs.of_gateway(self._tx, key.tenant_id, key.gateway_id)
             current = known[-1] if known else None
             verdict = judge_epoch(
                 key.epoch,
@@ -149,10 +151,10 @@ class _GroupInHand:
                 case CurrentEpoch():
                     pass
                 case NewEpoch(replaces):
-                    if await lanes.begin_epoch(self._tx, key, replaces=replaces, now_us=self._now_us):
+                    if await epochs.begin(self._tx, key, replaces=replaces, now_us=self._now_us):
                         await self._emit(one, event_types.EPOCH_STARTED, {"epoch": key.epoch, "replaces": replaces})
                 case ReturnedEpoch(instead_of):
-                    if await lanes.contest_epoch(self._tx, key, self._now_us):
+                    if await epochs.contest(self._tx, key, self._now_us):
                         told = {"epoch": key.epoch, "instead_of": instead_of}
                         await self._emit(one, event_types.IDENTITY_CONTESTED, told)
                 case _:

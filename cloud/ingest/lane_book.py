@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from cloud.custody.links import ChainedBatch, LinkState, link_between
-from cloud.ingest.marks import FIRST_SEQUENCE, LaneMarks
+from cloud.custody.marks import FIRST_SEQUENCE, LaneMarks
 from cloud.ingest.verdicts import Ahead, Conflict, Duplicate, Entry, LaneVerdict, Scattered, Stored
 
 HOLES_MAX = 256

@@ -9,12 +9,12 @@ ACL says who may.
 from collections.abc import Sequence
 
 from cloud.clock import Clock
+from cloud.custody.lanes import LaneKey, LaneStore
+from cloud.custody.marks import LaneMarks
 from cloud.db import Transaction
 from cloud.fleet import GatewayDirectory, GatewayStatus
 from cloud.ingest.acks import ack_of
-from cloud.ingest.marks import LaneMarks
 from cloud.ingest.source import StatusDelivery
-from cloud.ingest.store import LaneKey, LaneStore
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane

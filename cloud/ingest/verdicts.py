@@ -8,7 +8,7 @@ until it is answered. Only `Stored` and `Ahead` add rows. What each means for th
 from dataclasses import dataclass
 
 from cloud.custody.links import ChainedBatch, LinkState
-from cloud.ingest.marks import Range
+from cloud.custody.marks import Range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

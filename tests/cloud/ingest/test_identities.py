@@ -2,12 +2,12 @@
 
 import pytest
 
-from cloud.custody.tables import batches, quarantined_batches
+from cloud.custody.tables import batches, lanes, quarantined_batches
 from cloud.db import Database
 from cloud.fleet import GatewayDirectory
 from cloud.ingest import event_types
 from cloud.ingest.epochs import DRAIN_US
-from cloud.ingest.tables import gateway_epochs, ingest_lanes
+from cloud.ingest.tables import gateway_epochs
 from cloud.observations.tables import observations
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
@@ -154,5 +154,5 @@ async def test_lanes_of_different_epochs_and_gateways_keep_their_own_marks(
     neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)
     await cloud.register_gateway(neighbour)
     await cloud.take(*gateway.many(2), *neighbour.many(3), *GatewayInVehicle(epoch="epoch-b").many(1))
-    marks = {(row.gateway_id, row.epoch): row.through_sequence for row in await cloud.rows(ingest_lanes)}
+    marks = {(row.gateway_id, row.epoch): row.through_sequence for row in await cloud.rows(lanes)}
     assert marks == {("gw_test", "epoch-a"): 2, ("gw_neighbour", "epoch-a"): 3, ("gw_test", "epoch-b"): 1}

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from cloud.custody.links import ChainedBatch, LinkState
+from cloud.custody.marks import LaneMarks
 from cloud.ingest.lane_book import HOLES_MAX, LaneBook
-from cloud.ingest.marks import LaneMarks
 from cloud.ingest.verdicts import Ahead, Conflict, Duplicate, LaneVerdict, Scattered, Stored
 from tests.builders.ingest_chain import GENESIS, batch, batches, gap, hash_of
 

@@ -34,7 +34,7 @@ def _create_ingest() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "epoch", name=op.f("pk_gateway_epochs")),
     )
     op.create_table(
-        "ingest_lanes",
+        "lanes",
         sa.Column("lane_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("gateway_id", sa.Text(), nullable=False),
@@ -46,11 +46,11 @@ def _create_ingest() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "gateway_id"],
             ["gateways.tenant_id", "gateways.id"],
-            name=op.f("fk_ingest_lanes_tenant_id_gateway_id"),
+            name=op.f("fk_lanes_tenant_id_gateway_id"),
         ),
-        sa.PrimaryKeyConstraint("lane_id", name=op.f("pk_ingest_lanes")),
+        sa.PrimaryKeyConstraint("lane_id", name=op.f("pk_lanes")),
         sa.UniqueConstraint(
-            "tenant_id", "gateway_id", "epoch", "lane", name=op.f("uq_ingest_lanes_tenant_id_gateway_id_epoch_lane")
+            "tenant_id", "gateway_id", "epoch", "lane", name=op.f("uq_lanes_tenant_id_gateway_id_epoch_lane")
         ),
     )
     op.create_table(
@@ -66,7 +66,7 @@ def _create_ingest() -> None:
         sa.Column("boot_id", sa.Text(), nullable=False),
         sa.Column("device", sa.Text()),
         sa.Column("fields", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["ingest_lanes.lane_id"], name=op.f("fk_gateway_events_lane_id")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_gateway_events_lane_id")),
         sa.PrimaryKeyConstraint("lane_id", "sequence", name=op.f("pk_gateway_events")),
     )
     op.create_index(
@@ -100,7 +100,7 @@ def _create_custody() -> None:
         sa.Column("historical", sa.Boolean(), nullable=False),
         sa.Column("traceparent", sa.Text()),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["ingest_lanes.lane_id"], name=op.f("fk_batches_lane_id")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_batches_lane_id")),
         sa.PrimaryKeyConstraint("lane_id", "sequence", name=op.f("pk_batches")),
     )
     op.create_table(
@@ -123,7 +123,7 @@ def _create_custody() -> None:
         sa.Column("vehicle_id", sa.Text(), nullable=False),
         sa.Column("received_at_us", sa.BigInteger(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["ingest_lanes.lane_id"], name=op.f("fk_gap_ranges_lane_id")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.lane_id"], name=op.f("fk_gap_ranges_lane_id")),
         sa.PrimaryKeyConstraint("lane_id", "sequence", "through_sequence", name=op.f("pk_gap_ranges")),
     )
     op.create_index(
