@@ -1,13 +1,15 @@
 """A time as a device sent it: its octets, which clock they come from, and what they mean when they mean anything.
 
-Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as hex
-and ordered nowhere. 20601 has four clocks; only the absolute and the base-offset one name a date, the relative ones need
-the coincident time stamp that `sessions/time_sync` keeps. Correction to UTC is arithmetic on `local_us`, done elsewhere.
+Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as
+hex and ordered nowhere. 20601 has four clocks; only the absolute and the base-offset one name a date, the relative
+ones need the coincident time stamp that `sessions/time_sync` keeps. Correction to UTC is arithmetic on `local_us`,
+done elsewhere.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+
+from protocols.stream_value import stream_value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_1900_S = -2_208_988_800
@@ -15,7 +17,8 @@ _EPOCH_1900_S = -2_208_988_800
 
 
 class TimeKind(Enum):
-    """Which clock of the device the octets come from (reference 20601 §1.2); the value is the prefix of the printed form."""
+    """Which clock of the device the octets come from (reference 20601 §1.2); the value is the prefix of the printed
+    form."""
 
     ABSOLUTE = "abs"
     BASE_OFFSET = "bo"
@@ -23,7 +26,7 @@ class TimeKind(Enum):
     HIGH_RESOLUTION = "hires"
 
 
-@dataclass(frozen=True, slots=True)
+@stream_value
 class DeviceTime:
     """`octets` as sent: 8 for absolute, base-offset and high-resolution time, 4 for relative time (LSB 125 µs)."""
 

@@ -1,8 +1,8 @@
 """The two ways a protocol conversation goes wrong: the peer's fault or ours.
 
-A decoder raises `RemoteProtocolError` and nothing else, on any bytes: that sentence is the fuzz test. `LocalProtocolError`
-says that our own code asked for something the protocol forbids, so it is a bug and never an answer to a peer.
-What to send back (RORJ, ROER, ABRT) is decided by the association, not here.
+A decoder raises `RemoteProtocolError` and nothing else, on any bytes: that sentence is the fuzz test.
+`LocalProtocolError` says that our own code asked for something the protocol forbids, so it is a bug and never an
+answer to a peer. What to send back (RORJ, ROER, ABRT) is decided by the association, not here.
 """
 
 

@@ -1,9 +1,9 @@
 """One observation: what a device measured, as the value that every part of Argus understands.
 
 An observation has a constant half and a changing half. The constant half, `Channel`, is compiled once from a device's
-configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vitals costs
-one small object a value and a waveform none a sample. Nothing here rewrites what the device said: its time stays as sent
-beside ours, its samples stay raw integers, and the four special FLOAT values stay four different facts.
+configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vitals
+costs one small object a value and a waveform none a sample. Nothing here rewrites what the device said: its time
+stays as sent beside ours, its samples stay raw integers, and the four special FLOAT values stay four different facts.
 
 Does not know wall time: `received_s` is the monotonic clock of whoever ran the link. Naming the gateway, the epoch, the
 corrected time and the encounter is `observation_record`'s work.
@@ -16,6 +16,7 @@ from enum import Enum
 
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.nomenclature.code import Code
+from protocols.stream_value import stream_value
 
 
 class Special(Enum):
@@ -62,7 +63,8 @@ class SampleArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """What one metric object of a device measures; the same for each of its observations until the configuration changes.
+    """What one metric object of a device measures; the same for each of its observations until the configuration
+    changes.
 
     `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping gives. `unit` is None where a
     value has none (enumerations) or the device named none. `components` are the types of a compound value, in order.
@@ -77,13 +79,13 @@ class Channel:
     array: SampleArray | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@stream_value
 class Observation:
-    """One value of one channel, or one array of its samples.
+    """One value of one channel, or one array of its samples. Frozen by type (`stream_value` says why not at run time).
 
-    Exactly one of `value` and `samples` is set. `samples` are the octets as sent, big-endian, `channel.array.format` each.
-    `status` holds the Measurement-Status bits as sent (BITS-16, 0: nothing remarkable). `device_time` is as sent, None where
-    the device sent none. `received_s` is monotonic, in seconds.
+    Exactly one of `value` and `samples` is set. `samples` are the octets as sent, big-endian, `channel.array.format`
+    each. `status` holds the Measurement-Status bits as sent (BITS-16, 0: nothing remarkable). `device_time` is as
+    sent, None where the device sent none. `received_s` is monotonic, in seconds.
     """
 
     channel: Channel
