@@ -44,6 +44,8 @@ async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: 
     owner = ("--tenant", first.tenant_id, "--organization", first.organization_id, "--vehicle", first.vehicle_id)
     key = provisioned["public_key"]
     await ask(*cloud, "gateways", "add", *owner, "--id", plan.gateway_id, "--public-key", key)
+    encounter = ("--id", plan.encounter_id)
+    await ask(*cloud, "encounters", "add", *owner, *encounter)
     for device in devices:
         named = ("--system-id", device.system_id, "--serial-number", device.serial_number)
         made = ("--class", device.device_class, "--manufacturer", device.manufacturer)

@@ -1,0 +1,33 @@
+"""A serial line without hardware: a pseudo-terminal whose gateway end has a name that does not change.
+
+The gateway opens the name like any serial port. Our end stays open for the life of the process, so a gateway that was
+killed and comes back finds the same line, as with a real cable; when this process is killed the line hangs up, as
+when a cable is pulled, and its successor puts a new terminal under the old name.
+"""
+
+import os
+import tty
+from pathlib import Path
+
+from gateway.transports.descriptor_link import DescriptorLink
+from gateway.transports.hdlc_link import HdlcLink
+from gateway.transports.link import Link
+
+
+class SerialLine:
+    """One line. `port` is what the gateway's settings name."""
+
+    def __init__(self, port: Path) -> None:
+        self._port = port
+        self._device_end, self._gateway_end = os.openpty()
+        # The gateway's end is held open too, or ours would read an error whenever no gateway has it open.
+        tty.setraw(self._gateway_end)
+        os.set_blocking(self._device_end, False)
+        fresh = port.with_name(port.name + ".new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.ttyname(self._gateway_end))
+        fresh.replace(port)
+
+    async def connect(self) -> Link:
+        """A link over the line; closing it leaves the line standing."""
+        return HdlcLink(DescriptorLink(self._port.name, os.dup(self._device_end)))
