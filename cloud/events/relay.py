@@ -31,6 +31,7 @@ RETRY_LAST_US = 300_000_000
 # Events that were handed on are kept this long for support to look at.
 KEPT_US = 30 * 86_400_000_000
 FORGET_COUNT = 1000
+FORGET_EVERY_S = 600.0
 
 
 class Subscriber(Protocol):
@@ -55,9 +56,13 @@ class Relay:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until asked to stop; then the event in hand is finished."""
+        forgot_s = self._clock.monotonic_s()
         while not stopping.is_set():
             try:
                 busy = await self.step()
+                if self._clock.monotonic_s() - forgot_s >= FORGET_EVERY_S:
+                    forgot_s = self._clock.monotonic_s()
+                    await self.forget_old()
             except DomainError as error:  # the database is away: wait for it
                 log.warning("relay.interrupted", code=error.code)
                 busy = 0

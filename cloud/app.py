@@ -1,0 +1,149 @@
+"""The cloud put together: which slices there are, what runs in a process, and in what order it stops.
+
+`serve` runs everything in one process; `--only` splits it by role, since the parts meet in the database alone. Stopping
+is a request (SIGTERM), then a deadline, then cancellation: first nothing new is accepted, then ingest finishes the
+group in hand and answers it, the relay its event, and the database is closed last.
+"""
+
+import asyncio
+import signal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import structlog
+
+from cloud import assignments, custody, devices, epcr, events, fleet, ingest, observations, tenancy
+from cloud.clock import Clock, SystemClock
+from cloud.db import Database, open_database
+from cloud.events import Outbox, Relay, Subscriber
+from cloud.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, StoppingCheck
+from cloud.hosts import Host, HostServer
+from cloud.ids import Ids, UlidIds
+from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
+from cloud.observability.service_manager import notify
+from cloud.roles import Role
+from cloud.settings import HOST_NAMES, HostsSection, MqttSection, Settings, SettingsUnusable, read_password
+
+log = structlog.get_logger()
+
+SLICES: tuple[ModuleType, ...] = (
+    tenancy,
+    fleet,
+    devices,
+    epcr,
+    assignments,
+    events,
+    ingest,
+    observations,
+    custody,
+)
+"""Every capability of the cloud, each a folder. Importing them declares all tables on `cloud.db.metadata`."""
+
+# Longer than a commit of a full group and a slow request together, shorter than systemd's patience (90 s).
+STOP_S_MAX = 20.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the roles of this process need. None: the role is not played here."""
+
+    server: HostServer | None
+    ingest: RunningIngest | None
+    relay: Relay | None
+
+
+def build(
+    settings: Settings, roles: Collection[Role], database: Database, clock: Clock, ids: Ids, stopping: asyncio.Event
+) -> Parts:
+    """Wire the parts; nothing has started. Raises `SettingsUnusable` when a role lacks its section."""
+    checks: list[Check] = [DatabaseCheck(database), StoppingCheck(stopping)]
+    running = None
+    if Role.INGEST in roles and settings.mqtt is not None:
+        running = make_ingest(database, broker_address(settings.mqtt), clock, ids)
+        source = running.source
+        checks.append(BrokerCheck(lambda: source.connected))
+    elif Role.INGEST in roles and len(roles) == 1:
+        raise SettingsUnusable("([mqtt] is required to ingest.)")
+    server = None
+    if Role.API in roles:
+        if settings.hosts is None:
+            raise SettingsUnusable(
+                "([hosts.auth], [hosts.api], [hosts.sandbox] and [hosts.docs] are required to serve.)"
+            )
+        server = HostServer(host_table(settings.hosts, checks))
+    relay = Relay(database, Outbox(ids), subscribers(), clock) if Role.WORKER in roles else None
+    return Parts(server, running, relay)
+
+
+def subscribers() -> Sequence[Subscriber]:
+    """Who wants to know of domain events. Webhooks and jobs will."""
+    return ()
+
+
+def host_table(hosts: HostsSection, checks: Sequence[Check]) -> list[Host]:
+    """The four hosts with their routes."""
+    health = HealthHandlers(checks)
+    table = []
+    for name in HOST_NAMES:
+        section = getattr(hosts, name)
+        table.append(Host(name, section.listen, section.public_url, health.routes()))
+    return table
+
+
+def broker_address(mqtt: MqttSection) -> BrokerAddress:
+    """Where ingest connects, with the password read from its file. Raises `SettingsUnusable`."""
+    return BrokerAddress(
+        url=mqtt.url,
+        username=mqtt.username,
+        password=None if mqtt.password_file is None else read_password(mqtt.password_file),
+        ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+    )
+
+
+async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None = None) -> None:
+    """Run until SIGTERM or SIGINT. Raises `DomainError` when it cannot start."""
+    clock = clock or SystemClock()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    database = await open_database(settings.database_url)
+    try:
+        parts = build(settings, roles, database, clock, UlidIds(clock), stopping)
+        if parts.server is not None:
+            await parts.server.start()
+        try:
+            await _run(parts, stopping)
+        finally:
+            if parts.server is not None:
+                await parts.server.stop()
+    finally:
+        await database.close()
+        log.info("cloud.stopped")
+
+
+async def _run(parts: Parts, stopping: asyncio.Event) -> None:
+    """Everything at once until a stop is asked for; a part that fails ends them all, and the supervisor starts anew."""
+    async with asyncio.TaskGroup() as tasks:
+        running: list[asyncio.Task[None]] = []
+        if parts.relay is not None:
+            running.append(tasks.create_task(parts.relay.run(stopping), name="relay"))
+        ingesting = None
+        if parts.ingest is not None:
+            ingesting = tasks.create_task(parts.ingest.run(), name="ingest")
+            running.append(ingesting)
+        log.info("cloud.started", parts=[task.get_name() for task in running])
+        notify("READY=1")
+        await stopping.wait()
+        log.info("cloud.stop_requested")
+        notify("STOPPING=1")
+        if parts.server is not None:
+            await parts.server.stop()
+        if ingesting is not None:
+            ingesting.cancel()  # it finishes and answers the group that it is writing
+        if running:
+            _, late = await asyncio.wait(running, timeout=STOP_S_MAX)
+            for task in late:
+                log.warning("cloud.part_cancelled", part=task.get_name())
+                task.cancel()

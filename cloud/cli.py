@@ -1,0 +1,91 @@
+"""`argus-cloud`: the console of the cloud. The commands of a capability are in its slice's `cli.py`.
+
+Everything that cannot be done ends with one sentence on standard error and exit code 1; `--json` is for scripts.
+"""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud.assignments.cli import assignments
+from cloud.clock import SystemClock
+from cloud.command import AsJson, print_json, print_one, settings_of, told
+from cloud.db import migrate
+from cloud.devices.cli import devices
+from cloud.epcr.cli import encounters
+from cloud.fleet.cli import gateways
+from cloud.ids import UlidIds
+from cloud.observability.logs import configure_logs
+from cloud.roles import Role
+from cloud.tenancy.cli import organizations, tenants, vehicles
+
+app = typer.Typer(name="argus-cloud", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+for name, commands in (
+    ("tenants", tenants),
+    ("organizations", organizations),
+    ("vehicles", vehicles),
+    ("gateways", gateways),
+    ("devices", devices),
+    ("encounters", encounters),
+    ("assignments", assignments),
+):
+    app.add_typer(commands, name=name)
+
+
+@app.callback()
+def _settings(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path("/etc/argus/cloud.toml"),
+) -> None:
+    """The cloud service of Argus."""
+    context.obj = config
+    configure_logs("warning")  # standard output is the command's own
+
+
+@app.command("serve")
+def serve_command(
+    context: typer.Context,
+    only: Annotated[Role | None, typer.Option("--only", help="Play one role; without this, all.")] = None,
+) -> None:
+    """Run until SIGTERM."""
+    from cloud.app import serve  # here, because the short commands should not wait for the HTTP and MQTT libraries
+
+    settings = settings_of(context)
+    configure_logs(settings.log.level)
+    told(lambda: asyncio.run(serve(settings, set(Role) if only is None else {only})))
+
+
+@app.command("migrate")
+def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Create the database, or bring it to what this version needs. Safe to repeat, and while another does it."""
+    settings = settings_of(context)
+    done = told(lambda: asyncio.run(migrate(settings.database_url)))
+    if done.before == done.after:
+        sentence = f"The database stands at {done.after} already."
+    else:
+        sentence = f"The database was brought from {done.before or 'nothing'} to {done.after}."
+    print_one(sentence, asdict(done), as_json=as_json)
+
+
+@app.command("doctor")
+def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Look at what must be right; exits with 1 when something is in the way."""
+    from cloud.doctor import Level, examine  # as in `serve`
+
+    settings = settings_of(context)
+    findings = asyncio.run(examine(settings, UlidIds(SystemClock())))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.level:>8}  {finding.part}: {finding.sentence}")
+    if any(finding.level is Level.FAULT for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The console script."""
+    app()

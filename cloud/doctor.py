@@ -1,0 +1,149 @@
+"""`argus-cloud doctor`: look at everything that must be right, and say in sentences what is not and what to do."""
+
+import asyncio
+import shutil
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import aiomqtt
+
+from cloud.app import broker_address
+from cloud.db import open_database
+from cloud.db.address import SqliteAddress, read_address
+from cloud.errors import DomainError
+from cloud.events import Outbox
+from cloud.ids import Ids
+from cloud.settings import MqttSection, Settings
+
+# Below this the database's log and a backup of it no longer fit beside a day of batches.
+DISK_FREE_OCTETS_LEAST = 1 << 30
+BROKER_S_MAX = 5.0
+
+
+class Level(StrEnum):
+    """How a finding is meant: fine, worth knowing, or in the way."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    part: str
+    level: Level
+    sentence: str
+
+
+async def examine(settings: Settings, ids: Ids) -> list[Finding]:
+    """Look at every part; a part that is broken does not keep the others from being looked at."""
+    findings = [finding async for finding in _database(settings, ids)]
+    findings.extend(_files(settings))
+    findings.append(await _broker(settings.mqtt))
+    findings.extend(_hosts(settings))
+    return findings
+
+
+async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
+    try:
+        database = await open_database(settings.database_url)
+    except DomainError as error:
+        yield Finding("database", Level.FAULT, error.sentence)
+        return
+    try:
+        async with database.read() as tx:
+            waiting, parked = await Outbox(ids).backlog(tx)
+        yield Finding("database", Level.OK, f"Reachable and migrated ({database.dialect}).")
+        if parked:
+            yield Finding("events", Level.WARNING, f"{parked} events could not be handed on and were parked.")
+        else:
+            yield Finding("events", Level.OK, f"{waiting} events wait to be handed on.")
+    except DomainError as error:
+        yield Finding("database", Level.FAULT, error.sentence)
+    finally:
+        await database.close()
+
+
+def _files(settings: Settings) -> list[Finding]:
+    findings = []
+    address = read_address(settings.database_url)
+    if isinstance(address, SqliteAddress):
+        findings.append(_private(address.path, "database file", "patients' values"))
+        findings.append(_room(address.path.parent))
+    if settings.mqtt is not None and settings.mqtt.password_file is not None:
+        findings.append(_private(settings.mqtt.password_file, "broker password", "a password"))
+    if settings.objects_dir is not None and not settings.objects_dir.is_dir():
+        findings.append(
+            Finding("objects", Level.WARNING, f"{settings.objects_dir} does not exist yet; create it for our account.")
+        )
+    return findings
+
+
+def _private(path: Path, part: str, holds: str) -> Finding:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return Finding(part, Level.FAULT, f"{path} cannot be looked at: {error.strerror}.")
+    if stat.S_IMODE(mode) & 0o077:
+        return Finding(part, Level.FAULT, f"{path} holds {holds} and others may read it; run chmod 600 on it.")
+    return Finding(part, Level.OK, f"{path} is ours alone.")
+
+
+def _room(folder: Path) -> Finding:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Finding("disk", Level.FAULT, f"{folder} cannot be looked at: {error.strerror}.")
+    if free < DISK_FREE_OCTETS_LEAST:
+        return Finding(
+            "disk", Level.WARNING, f"Only {free >> 20} MB are free in {folder}; make room before it is full."
+        )
+    return Finding("disk", Level.OK, f"{free >> 30} GB are free in {folder}.")
+
+
+async def _broker(mqtt: MqttSection | None) -> Finding:
+    if mqtt is None:
+        return Finding("broker", Level.WARNING, "No [mqtt] is set, so nothing comes from the vehicles.")
+    try:
+        broker = broker_address(mqtt)
+        host, port, secure = broker.parts()
+        client = aiomqtt.Client(
+            host,
+            port,
+            username=broker.username,
+            password=broker.password,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=BROKER_S_MAX,
+            tls_params=aiomqtt.TLSParameters(ca_certs=broker.ca_file) if secure else None,
+        )
+        async with asyncio.timeout(BROKER_S_MAX), client:
+            return Finding("broker", Level.OK, f"{host}:{port} lets us in.")
+    except DomainError as error:
+        return Finding("broker", Level.FAULT, error.sentence)
+    except aiomqtt.MqttCodeError as error:
+        return Finding("broker", Level.FAULT, f"The broker refuses us ({error}); check user name, password and ACL.")
+    except (aiomqtt.MqttError, TimeoutError, OSError) as error:
+        return Finding("broker", Level.FAULT, f"{mqtt.url} cannot be reached ({type(error).__name__}); is it running?")
+
+
+def _hosts(settings: Settings) -> list[Finding]:
+    hosts = settings.hosts
+    if hosts is None:
+        return [Finding("hosts", Level.WARNING, "No [hosts] are set, so `serve` can only ingest or work.")]
+    plain = [
+        host.public_url for host in (hosts.auth, hosts.api, hosts.sandbox, hosts.docs) if _is_plain(host.public_url)
+    ]
+    if plain:
+        return [Finding("hosts", Level.WARNING, f"{', '.join(plain)}: tokens would travel without TLS; use https.")]
+    return [Finding("hosts", Level.OK, "All public addresses are https or on this machine.")]
+
+
+def _is_plain(public_url: str) -> bool:
+    return public_url.startswith("http:") and not public_url.startswith(
+        ("http://127.", "http://localhost", "http://[::1]")
+    )

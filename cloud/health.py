@@ -1,0 +1,113 @@
+"""Health and readiness: does the process run, and can it do its work (and if not, why not).
+
+`/health/live` answers as long as the event loop turns: a supervisor restarts what does not. `/health/ready` asks each
+part; a load balancer sends no requests to what is not ready. Reasons name parts and codes, never addresses, users or
+secrets.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import orjson
+from aiohttp import web
+
+from cloud.db import Database
+from cloud.db.revisions import check_current
+from cloud.errors import DomainError
+
+# A part that does not answer within this time is not ready; balancers themselves wait only a few seconds.
+CHECK_S_MAX = 2.0
+
+
+class Check(Protocol):
+    """One part that must work."""
+
+    @property
+    def part(self) -> str: ...
+
+    async def why_not(self) -> str | None:
+        """Why the part does not work, None when it does."""
+        ...
+
+
+class DatabaseCheck:
+    """Reachable, and at the revision that this program needs."""
+
+    part = "database"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def why_not(self) -> str | None:
+        try:
+            check_current(await self._database.revision())
+        except DomainError as error:
+            return error.sentence
+        return None
+
+
+class BrokerCheck:
+    """Ingest has its connection to the broker."""
+
+    part = "broker"
+
+    def __init__(self, connected: Callable[[], bool]) -> None:
+        self._connected = connected
+
+    async def why_not(self) -> str | None:
+        return None if self._connected() else "The broker is not connected; batches wait there and in the vehicles."
+
+
+class StoppingCheck:
+    """Once a stop was asked for, nothing new should come."""
+
+    part = "process"
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
+
+    async def why_not(self) -> str | None:
+        return "The process is stopping." if self._stopping.is_set() else None
+
+
+async def reasons_against(checks: Sequence[Check]) -> Mapping[str, str]:
+    """Each part that does not work, and why."""
+    answers = await asyncio.gather(*(_ask(check) for check in checks))
+    return {check.part: why for check, why in zip(checks, answers, strict=True) if why is not None}
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_S_MAX):
+            return await check.why_not()
+    except TimeoutError:
+        return "No answer in time."
+    except Exception as error:
+        return f"The check itself failed ({type(error).__name__})."
+
+
+class HealthHandlers:
+    """The two answers, the same on every host."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = checks
+
+    async def live(self, _request: web.Request) -> web.Response:
+        return _answer(200, {"status": "alive"})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        reasons = await reasons_against(self._checks)
+        parts = {check.part: reasons.get(check.part, "ok") for check in self._checks}
+        return _answer(503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts})
+
+    def routes(self) -> tuple[web.RouteDef, ...]:
+        return (
+            web.get("/health/live", self.live),
+            web.get("/health/ready", self.ready),
+        )
+
+
+def _answer(status: int, document: Mapping[str, object]) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)

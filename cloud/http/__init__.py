@@ -1,0 +1,1 @@
+"""HTTP mechanism that every slice's routes share."""

@@ -1,0 +1,32 @@
+"""Moments as people and scripts write them (RFC 3339), and as the database keeps them (µs since 1970 UTC)."""
+
+from datetime import UTC, datetime, timedelta
+
+from cloud.errors import DomainError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MomentMalformed(DomainError):
+    """A time reads like 2026-03-24T10:00:00Z, with an offset or Z."""
+
+    code = "moment_malformed"
+
+
+def read_moment(text: str) -> int:
+    """Microseconds since the epoch. Raises `MomentMalformed`, also for a time without an offset: whose would it be?"""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise MomentMalformed from None
+    if moment.tzinfo is None:
+        raise MomentMalformed
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def write_moment(at_us: int | None) -> str | None:
+    """RFC 3339 in UTC with microseconds and `Z`; None stays None."""
+    if at_us is None:
+        return None
+    moment = _EPOCH + timedelta(microseconds=at_us)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""How the cloud tells what it does: structured logs."""

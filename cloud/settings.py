@@ -1,0 +1,203 @@
+"""The cloud's settings: one TOML file, read once, checked whole, then plain values.
+
+Strict and closed: a number in quotes or a misspelt key is a mistake, told with the file, the field and what to write.
+Secrets are not in the file but in files that it names, and relative paths are relative to it, so that a state folder
+can be moved whole.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+
+from cloud.db.address import SqliteAddress, read_address
+from cloud.errors import DomainError
+
+# A settings file is two kilobytes; something larger is the wrong file.
+FILE_OCTETS_MAX = 262_144
+
+PASSWORD_LENGTH_MAX = 1024
+
+HOST_NAMES = ("auth", "api", "sandbox", "docs")
+"""The four hosts of the contract, by the words that settings and code use for them."""
+
+
+class SettingsUnusable(DomainError):
+    """The settings cannot be used."""
+
+    code = "settings_unusable"
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _listen(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]+)):(\d{1,5})", value) if isinstance(value, str) else None
+    if found is None or int(found[3]) > 65535:
+        raise ValueError('write "HOST:PORT", for instance "127.0.0.1:8080" or "[::1]:8080"')
+    return Address(found[1] or found[2], int(found[3]))
+
+
+def _file(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError('write a path in quotes, for instance "/var/lib/argus-cloud/objects"')
+    return Path(_folder(info), Path(value).expanduser())
+
+
+def _folder(info: ValidationInfo) -> Path:
+    folder = info.context["folder"] if info.context else Path()
+    assert isinstance(folder, Path)
+    return folder
+
+
+def _database_url(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str):
+        raise ValueError('write "sqlite:///PATH" or "postgresql://USER@HOST/NAME" in quotes')
+    try:
+        address = read_address(value)
+    except DomainError as error:
+        raise ValueError(error.sentence) from None
+    # The password of a PostgreSQL address stays in the text, which is why the field is hidden from every repr.
+    return f"sqlite:///{Path(_folder(info), address.path)}" if isinstance(address, SqliteAddress) else value
+
+
+def _broker_url(value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    wrong = parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname
+    if wrong or parts is None or parts.username or parts.path:
+        raise ValueError('write "mqtt://HOST:PORT" or, with TLS, "mqtts://HOST:PORT"; the user has a key of its own')
+    return parts.geturl()
+
+
+def _public_url(value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    wrong = parts is None or parts.scheme not in {"http", "https"} or not parts.hostname
+    if wrong or parts is None or parts.username or parts.query or parts.fragment or parts.path.strip("/"):
+        raise ValueError('write the address that clients use, without a path, for instance "https://api.example.org"')
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+Listen = Annotated[Address, BeforeValidator(_listen)]
+FilePath = Annotated[Path, BeforeValidator(_file), Field(strict=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class MqttSection(_Section):
+    """`[mqtt]`: the broker that the gateways send to. Without this section nothing is ingested."""
+
+    url: Annotated[str, BeforeValidator(_broker_url)]
+    """`mqtt://HOST:PORT` (1883 when no port is given) or `mqtts://HOST:PORT` (8883)."""
+    username: str | None = Field(default=None, min_length=1, max_length=256)
+    """Broker user of the cloud."""
+    password_file: FilePath | None = None
+    """File whose first line is the broker password."""
+    ca_file: FilePath | None = None
+    """PEM of the authority that signed the broker's certificate. None: the system's authorities. Only with `mqtts`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "MqttSection":
+        if not self.url.startswith("mqtts:") and self.ca_file:
+            raise ValueError('ca_file needs TLS: write url = "mqtts://HOST:PORT"')
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs a username")
+        return self
+
+
+class HostSection(_Section):
+    """`[hosts.NAME]`: one of the four hosts."""
+
+    listen: Listen
+    """HOST:PORT. Hosts with the same address share it and are told apart by the request's Host."""
+    public_url: Annotated[str, BeforeValidator(_public_url)]
+    """The address that clients use; everything that names this host (tokens, links, documents) derives from it."""
+
+
+class HostsSection(_Section):
+    """`[hosts]`: all four, or the section is left out."""
+
+    auth: HostSection
+    api: HostSection
+    sandbox: HostSection
+    docs: HostSection
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> "HostsSection":
+        names = [self.auth, self.api, self.sandbox, self.docs]
+        shared = [host.public_url for host in names if [other.listen for other in names].count(host.listen) > 1]
+        if len(set(shared)) != len(shared):
+            raise ValueError("hosts that share an address need different public_url names, or nothing tells them apart")
+        return self
+
+
+class LogSection(_Section):
+    """`[log]`: JSON lines on standard error. They never carry patient data."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is written."""
+
+
+class Settings(_Section):
+    """The whole file. Only `database_url` is required: commands at the console need no more."""
+
+    database_url: Annotated[str, BeforeValidator(_database_url), Field(repr=False)]
+    """`sqlite:///PATH` or `postgresql://USER@HOST/NAME`."""
+    objects_dir: FilePath | None = None
+    """Folder for results and other large objects. None: beside a SQLite database; PostgreSQL needs it."""
+    mqtt: MqttSection | None = None
+    hosts: HostsSection | None = None
+    log: LogSection = LogSection()
+
+
+def read_password(path: Path) -> str:
+    """The first line of a password file. Raises `SettingsUnusable`, which names the file only."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            password = file.readline(PASSWORD_LENGTH_MAX + 1).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsUnusable(f"({path} cannot be read as a password file.)") from None
+    if not password or len(password) > PASSWORD_LENGTH_MAX:
+        raise SettingsUnusable(f"({path} has no password in its first line.)")
+    return password
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check the file. Raises `SettingsUnusable`, which names the field and never quotes a value."""
+    try:
+        octets = path.read_bytes()[: FILE_OCTETS_MAX + 1]
+    except OSError as error:
+        raise SettingsUnusable(f"({path} cannot be read: {error.strerror}.)") from None
+    if len(octets) > FILE_OCTETS_MAX:
+        raise SettingsUnusable(f"({path} is too large to be a settings file.)")
+    try:
+        values = tomllib.loads(octets.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsUnusable(f"({path} is not TOML: {error}.)") from None
+    try:
+        return Settings.model_validate(values, context={"folder": path.absolute().parent})
+    except ValidationError as error:
+        raise SettingsUnusable("\n".join(_told(path, one) for one in error.errors(include_input=False))) from None
+
+
+def _told(path: Path, mistake: Any) -> str:
+    """One mistake: where it is and what to do. Never the value, which may be a password."""
+    field = ".".join(str(part) for part in mistake["loc"]) or "the file"
+    said = {
+        "extra_forbidden": "there is no such setting",
+        "missing": "this setting is required",
+    }.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
+    return f"{path}: {field}: {said}"
