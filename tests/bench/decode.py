@@ -1,0 +1,80 @@
+"""`decode.*`: the whole manager path on one core, octets in and answers out.
+
+One run associates a device and feeds it tens of thousands of reports in the 64 KiB pieces that a link reads: framing,
+lengths, report numbers and invoke-ids checked, observations with value, unit, code, device time and reception time
+built, every event delivered, every confirmed report answered. The reports are confirmed, because that is the path
+with the promise; each has another invoke-id, number, value and time. Counts are checked in the run. The reference
+walks the same octets once.
+"""
+
+from collections.abc import Callable
+
+from protocols.ieee11073.association import ManagerAssociation, ReportReceived
+from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from tests.builders.ieee11073_apdus import scan_report
+from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, minute, operating_manager
+
+READ_BYTES = 65_536
+REPORTS = 65_536
+RTSA_REPORTS = 16_384
+SCAN_REPORT_OCTETS = 58
+ANSWER_OCTETS = 22
+_SAMPLES = 50
+
+Run = Callable[[], int]
+
+
+def measure_scan_report() -> tuple[Run, Run]:
+    """58-octet oximeter reports in fixed form: two observations, each with its own time stamp."""
+    apdus = [_oximeter_report(number) for number in range(REPORTS)]
+    assert all(len(apdu) == SCAN_REPORT_OCTETS for apdu in apdus)
+    return _runs(OXIMETER, apdus, observations=2)
+
+
+def measure_rtsa() -> tuple[Run, Run]:
+    """Reports of one array of 50 samples each, with the scale that its channel has."""
+    configuration = ecg_configuration(samples=_SAMPLES)
+    apdus = []
+    for number in range(RTSA_REPORTS):
+        samples = b"".join(((number * 7 + at * 31) % 4000 - 2000).to_bytes(2, "big", signed=True) for at in range(50))
+        report = fixed_report(configuration, (Reading(1, samples),))
+        apdus.append(scan_report(report, report_no=number, invoke_id=number))
+    return _runs(configuration, apdus, observations=1)
+
+
+def _oximeter_report(number: int) -> bytes:
+    taken = minute(number // 6000, number % 6000)
+    readings = (Reading(1, 90.0 + number % 10, taken), Reading(10, 60.0 + number % 40, taken))
+    return scan_report(fixed_report(OXIMETER, readings), report_no=number, invoke_id=number)
+
+
+def _runs(configuration: Configuration, apdus: list[bytes], *, observations: int) -> tuple[Run, Run]:
+    octets = b"".join(apdus)
+    reads = [octets[at : at + READ_BYTES] for at in range(0, len(octets), READ_BYTES)]
+
+    def ours() -> int:
+        reports = _received(operating_manager(configuration), reads, observations)
+        assert reports == len(apdus)
+        return reports
+
+    def reference() -> int:
+        x = 0
+        for b in octets:
+            x += b & 3
+        return len(apdus)
+
+    return ours, reference
+
+
+def _received(association: ManagerAssociation, reads: list[bytes], observations: int) -> int:
+    """Plays the shell: every event delivered, every answer taken. Returns the reports that were answered."""
+    reports = answered_octets = 0
+    for number, octets in enumerate(reads):
+        for event in association.receive(octets, float(number)):
+            if isinstance(event, ReportReceived):
+                assert len(event.observations) == observations * event.reports
+                reports += event.reports
+            association.delivered(event)
+        answered_octets += len(association.to_send())
+    assert answered_octets == reports * ANSWER_OCTETS
+    return reports
