@@ -1,8 +1,8 @@
 """How long to wait before the next attempt: exponential with full jitter and a cap.
 
-Full jitter, because a thousand vehicles lose the same broker at the same moment and must not come back at the same moment.
-The first attempt after a connection that held for a while is soon; one that was thrown out at once counts as a failure, so
-that two gateways with one identity do not chase each other around the broker.
+Full jitter, because a thousand vehicles lose the same broker at the same moment and must not come back at the same
+moment. The first attempt after a connection that held for a while is soon; one that was thrown out at once counts
+as a failure, so that two gateways with one identity do not chase each other around the broker.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """What the uplink needs of the buffer, and nothing else of it.
 
-The buffer is the queue (D4): the uplink keeps no batch longer than it takes to send it, and asks again for what the cloud
-did not confirm. Whoever offers this offers durable, chained batches in lanes.
+The buffer is the queue (D4): the uplink keeps no batch longer than it takes to send it, and asks again for what the
+cloud did not confirm. Whoever offers this offers durable, chained batches in lanes.
 """
 
 from collections.abc import Mapping
@@ -47,8 +47,8 @@ class Outbox(Protocol):
         """Where each lane stands; in memory and cheap."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """The batches behind sequence `after`, in order, gap records in the place of what is gone; at least one if there
-        is any, however large."""
+        """The batches behind sequence `after`, in order, gap records in the place of what is gone; at least one if
+        there is any, however large."""
 
     async def acknowledge(self, ack: Ack) -> None:
         """Everything through `ack.through_sequence` is with the cloud."""

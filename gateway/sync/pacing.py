@@ -1,9 +1,9 @@
 """How many octets may be under way: as many as the path carries within the aimed delay, and no more.
 
-What is sent too early waits in a kernel's or a modem's buffer, where nothing can overtake it: an alarm would queue behind a
-minute of backlog. So the window follows the delay from sending to the cloud's acknowledgement: it grows by what was
-acknowledged while the delay is below the aim, and shrinks by a third, once per delay, when it is above. (The idea is that of
-LEDBAT, RFC 6817; here the delay includes the cloud's commit, because that is a queue too.)
+What is sent too early waits in a kernel's or a modem's buffer, where nothing can overtake it: an alarm would queue
+behind a minute of backlog. So the window follows the delay from sending to the cloud's acknowledgement: it grows by
+what was acknowledged while the delay is below the aim, and shrinks by a third, once per delay, when it is above.
+(The idea is that of LEDBAT, RFC 6817; here the delay includes the cloud's commit, because that is a queue too.)
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,13 @@ class Pacing:
         self._shrunk_at_s = float("-inf")
         self.window_bytes = settings.first_bytes
 
-    def acknowledged(self, octets: int, *, sent_at_s: float, now_s: float) -> None:
-        """A batch of `octets` that was sent once, at `sent_at_s`, has its acknowledgement."""
+    def acknowledged(self, octets: int, *, sent_at_s: float, now_s: float, under_way_bytes: int) -> None:
+        """A batch of `octets` that was sent once, at `sent_at_s`, has its acknowledgement; `under_way_bytes` were
+        under way with it. A window that nobody fills says nothing about the path, and does not grow."""
         settings = self._settings
         if now_s - sent_at_s <= settings.aimed_delay_s:
-            self.window_bytes = min(settings.most_bytes, self.window_bytes + octets)
+            if 2 * under_way_bytes >= self.window_bytes:
+                self.window_bytes = min(settings.most_bytes, self.window_bytes + octets)
         elif sent_at_s >= self._shrunk_at_s:
             # What was sent before the last shrinking tells about the window of then.
             self._shrink(now_s)

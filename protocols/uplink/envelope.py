@@ -110,7 +110,18 @@ class Envelope:
 
 def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
     """The gateway's signature over `batch`: 64 octets."""
-    return private_key.sign(_SIGNATURE_CONTEXT + batch.hash)
+    return sign_hash(batch.hash, private_key)
+
+
+def sign_hash(chain_hash: bytes, private_key: Ed25519PrivateKey) -> bytes:
+    """The same for whoever has the batch's hash at hand already."""
+    return private_key.sign(_SIGNATURE_CONTEXT + chain_hash)
+
+
+def traceparent_of(chain_hash: bytes) -> str:
+    """W3C Trace Context of the batch with this hash: the same at each sending and on both sides, so that one trace id
+    leads from the commit in the vehicle to the ingest and on."""
+    return f"00-{chain_hash[:16].hex()}-{chain_hash[16:24].hex()}-01"
 
 
 def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:

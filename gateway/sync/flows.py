@@ -1,0 +1,155 @@
+"""The eight flows between buffer and link: read a little ahead, choose whose turn it is, keep the account of what went.
+
+Ties the pure parts together: a `LaneWindow` for each lane knows what is next, `Sharing` whose turn it is, `Pacing`
+how much may be under way. Reading the buffer is the only thing here that waits. Signing and publishing are the
+uplink's.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.sync.lane_window import Answer, LaneWindow, Sent, Verdict
+from gateway.sync.outbox import Outbox
+from gateway.sync.pacing import Pacing
+from gateway.sync.settings import UplinkSettings
+from gateway.sync.sharing import Flow, Sharing
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.gaps import decode_gap
+from protocols.uplink.lanes import Lane
+
+ENVELOPE_EXTRA_BYTES = 512
+"""What an envelope adds to a payload, rounded up: names, hashes, signature, trace context, topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A batch whose turn it is."""
+
+    flow: Flow
+    batch: Batch
+    through: int
+    octets: int
+
+
+class Flows:
+    """`windows` is open to whoever shows the state."""
+
+    def __init__(self, outbox: Outbox, settings: UplinkSettings) -> None:
+        self._outbox = outbox
+        self._settings = settings
+        self._ahead: dict[Flow, deque[tuple[Batch, int]]] = {
+            Flow(lane, live): deque() for lane in Lane for live in (True, False)
+        }
+        self.windows = {lane: LaneWindow(lane, outbox.epoch, settings.window) for lane in Lane}
+        self.sharing = Sharing()
+        self.pacing = Pacing(settings.pacing)
+
+    def begin(self) -> None:
+        """A new connection begins with the buffer's marks and an empty link."""
+        marks = self._outbox.marks()
+        for lane, window in self.windows.items():
+            window.begin(acked=marks[lane].acked, last=marks[lane].last)
+        self.pacing = Pacing(self._settings.pacing)
+        for ahead in self._ahead.values():
+            ahead.clear()
+
+    def refresh(self) -> None:
+        """Learn what was committed meanwhile."""
+        marks = self._outbox.marks()
+        for lane, window in self.windows.items():
+            window.committed(marks[lane].last)
+
+    def answered(self, ack: Ack, now_s: float) -> Answer:
+        """Take the cloud's answer and let the window follow its delay."""
+        self.refresh()
+        under_way_bytes = self.under_way_bytes
+        answer = self.windows[ack.lane].answered(ack, now_s=now_s)
+        for sent in answer.confirmed:
+            # A delay is known only of what went once: of two sendings nobody knows which was answered.
+            if sent.sendings == 1:
+                self.pacing.acknowledged(
+                    sent.octets, sent_at_s=sent.sent_at_s, now_s=now_s, under_way_bytes=under_way_bytes
+                )
+        if answer.missed:
+            self.pacing.lost(now_s)
+        if answer.verdict in (Verdict.RESTORED, Verdict.CONTESTED):
+            for live in (True, False):
+                self._ahead[Flow(ack.lane, live)].clear()
+        return answer
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When `expire` has something to do."""
+        deadlines = [window.deadline_s for window in self.windows.values()]
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def expire(self, now_s: float) -> Mapping[Lane, list[Sent]]:
+        """The batches, by lane, that got no answer in time and may be sent again."""
+        overdue = {lane: window.expire(now_s=now_s) for lane, window in self.windows.items()}
+        late = {lane: sents for lane, sents in overdue.items() if sents}
+        if late:
+            self.pacing.lost(now_s)
+        return late
+
+    async def next(self) -> Due | None:
+        """The batch to send now; None: nothing is there, or what is there waits for acknowledgements."""
+        for flow, ahead in self._ahead.items():
+            await self._read_ahead(flow, ahead)
+        # From here to the caller's `sent` nothing waits, so no answer can come between.
+        offers = {
+            flow: len(ahead[0][0].payload) + ENVELOPE_EXTRA_BYTES for flow, ahead in self._ahead.items() if ahead
+        }
+        under_way = {
+            Flow(lane, live): window.under_way_bytes(live=live)
+            for lane, window in self.windows.items()
+            for live in (True, False)
+        }
+        chosen = self.sharing.choose(offers, under_way, window_bytes=self.pacing.window_bytes)
+        if chosen is None:
+            return None
+        batch, through = self._ahead[chosen].popleft()
+        self.sharing.spent(chosen, offers[chosen], offers)
+        return Due(chosen, batch, through, offers[chosen])
+
+    def sent(self, due: Due, now_s: float) -> None:
+        """`due` went out."""
+        self.windows[due.flow.lane].sent(
+            sequence=due.batch.sequence, through=due.through, octets=due.octets, live=due.flow.live, now_s=now_s
+        )
+
+    async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
+        """Have the next batch of `flow` at hand, if it has one. What was read and is no longer next is forgotten."""
+        window = self.windows[flow.lane]
+        after = window.next_after(live=flow.live)
+        if after is None:
+            ahead.clear()
+            return
+        while ahead and ahead[0][1] <= after:
+            ahead.popleft()
+        if ahead and ahead[0][0].sequence <= after + 1:
+            return
+        ahead.clear()
+        batches = await self._outbox.next_batches(
+            flow.lane,
+            after=after,
+            limit_batches=self._settings.read_batches_max,
+            limit_bytes=self._settings.read_bytes_max,
+        )
+        # While the buffer was read an answer may have come: what is next is asked again before it is sent.
+        if window.next_after(live=flow.live) == after:
+            ahead.extend((batch, _through(batch)) for batch in batches)
+
+    @property
+    def under_way_bytes(self) -> int:
+        return sum(window.under_way_bytes(live=live) for window in self.windows.values() for live in (True, False))
+
+    @property
+    def has_backlog(self) -> bool:
+        return any(window.has_backlog for window in self.windows.values())
+
+
+def _through(batch: Batch) -> int:
+    """The last sequence that a batch covers; more than its own only for a gap record."""
+    return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence

@@ -1,0 +1,267 @@
+"""One lane on its way: what was sent and not yet confirmed, what the cloud holds, and which batch is next.
+
+A lane has two flows. Live batches are those made since the two sides agreed on their marks; they are sent at once.
+What lay there before is backlog: sent oldest first beside the live flow and marked historical. A live flow that
+falls too far behind becomes backlog itself, so that what is sent first is always what happens now.
+
+The cloud's acknowledgement is the only thing that ends a batch's way. What it says is missing is sent again after a
+moment (another of its workers may be about to commit it); what it says nothing about, after a timeout that doubles
+while it is silent, and then only the oldest batch: a cloud that is down must not find its queue full of
+repetitions.
+
+A mark that went back means a restored cloud only in answer to a status: two workers' answers may overtake each
+other, so outside of that exchange it makes us ask. Pure: times are passed in, batches are numbers and sizes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from protocols.uplink.acks import Ack
+from protocols.uplink.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSettings:
+    """Seconds and batches."""
+
+    ack_timeout_s: float = 10.0
+    """From sending to the cloud's acknowledgement: its commit takes milliseconds, a bad radio link seconds."""
+    ack_timeout_s_max: float = 120.0
+    missing_after_s: float = 1.0
+    """How long a batch must have been sent before "missing" means lost and not "in another worker's hands"."""
+    live_lag_batches_max: int = 64
+    """Live batches that may wait before they count as backlog: seconds of one lane."""
+    in_flight_batches_max: int = 256
+
+
+@dataclass(slots=True)
+class Sent:
+    """One batch under way; `sequence`…`through` differ for a gap record."""
+
+    sequence: int
+    through: int
+    octets: int
+    live: bool
+    sent_at_s: float
+    sendings: int
+
+
+class Verdict(Enum):
+    """What an acknowledgement means for the lane."""
+
+    FOREIGN = "of another epoch or lane"
+    ADVANCED = "the mark moved or stayed"
+    RESTORED = "the cloud has less than it once had"
+    DOUBTED = "the mark went back outside of an exchange: ask again"
+    CONTESTED = "another gateway claims this lane"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`confirmed`: the cloud has them. `missed`: it lacks them although later ones arrived; they are sent again."""
+
+    verdict: Verdict
+    confirmed: Sequence[Sent] = ()
+    missed: Sequence[Sent] = ()
+
+
+class LaneWindow:
+    """`agreed`: the cloud has answered on this connection, so sending may begin. `contested`: it must not."""
+
+    def __init__(self, lane: Lane, epoch: str, settings: WindowSettings) -> None:
+        self._lane = lane
+        self._epoch = epoch
+        self._settings = settings
+        self._in_flight: dict[int, Sent] = {}
+        self._repeated: dict[int, int] = {}
+        self._held: tuple[tuple[int, int], ...] = ()
+        self._highest = 0
+        self._silent = 0
+        self._doubted = False
+        self.agreed = False
+        self.contested = False
+        self.through = 0
+        self.last = 0
+        self.live_from = 1
+
+    # ---- a connection begins
+
+    def begin(self, *, acked: int, last: int) -> None:
+        """A new connection: nothing is under way, and nothing is sent before the cloud told its mark."""
+        self._in_flight.clear()
+        self._repeated.clear()
+        self._held = ()
+        self._silent = 0
+        self._doubted = False
+        self.agreed = False
+        self.through, self.last = acked, last
+
+    def committed(self, last: int) -> None:
+        """The buffer's newest batch is `last`."""
+        self.last = last
+        if self.agreed:
+            self._bound_live_lag()
+
+    # ---- answers
+
+    def answered(self, ack: Ack, *, now_s: float) -> Answer:
+        """Take the cloud's answer: what it means, and what is no longer under way because of it."""
+        if ack.epoch != self._epoch or ack.lane is not self._lane:
+            return Answer(Verdict.FOREIGN)
+        if self.contested and self.agreed:
+            # Sticky within a connection: the other claimant's batches may be answered on the same topic.
+            return Answer(Verdict.CONTESTED)
+        # A cloud that is ahead of this store holds another history of this epoch: a copy of this gateway wrote it.
+        if ack.conflict or ack.highest_sequence > self.last:
+            self.agreed = self.contested = True
+            self._in_flight.clear()
+            return Answer(Verdict.CONTESTED)
+        if ack.through_sequence < self.through and self.agreed and not self._doubted:
+            self._doubted = True
+            return Answer(Verdict.DOUBTED)
+        verdict = Verdict.RESTORED if ack.through_sequence < self.through else Verdict.ADVANCED
+        first_answer = not self.agreed
+        self.agreed, self.contested, self._doubted, self._silent = True, False, False, 0
+        # Two workers of the cloud may overtake each other: what one told of higher batches, an older answer does
+        # not take back. If they are gone indeed, they will be told as missing.
+        outdated = not first_answer and ack.through_sequence == self.through and ack.highest_sequence < self._highest
+        self.through = ack.through_sequence
+        if not outdated:
+            self._held, self._highest = tuple(_held_above(ack)), ack.highest_sequence
+        if first_answer or verdict is Verdict.RESTORED:
+            self.live_from = self.through + 1
+            self._bound_live_lag()
+        if verdict is Verdict.RESTORED:
+            self._in_flight.clear()
+            return Answer(verdict)
+        return Answer(verdict, self._confirmed(), self._missed(ack, now_s))
+
+    def _confirmed(self) -> list[Sent]:
+        done = [sent for sent in self._in_flight.values() if self._is_held(sent)]
+        for sent in done:
+            del self._in_flight[sent.sequence]
+        self._repeated = {sequence: times for sequence, times in self._repeated.items() if sequence > self.through}
+        return done
+
+    def _is_held(self, sent: Sent) -> bool:
+        if sent.through <= self.through:
+            return True
+        # A gap record may begin below the mark: the cloud fills only what it lacks.
+        begin = max(sent.sequence, self.through + 1)
+        return any(first <= begin and sent.through <= last for first, last in self._held)
+
+    def _take_back(self, sents: list[Sent]) -> list[Sent]:
+        """These may be sent again."""
+        for sent in sents:
+            del self._in_flight[sent.sequence]
+            self._repeated[sent.sequence] = sent.sendings
+        return sents
+
+    def _missed(self, ack: Ack, now_s: float) -> list[Sent]:
+        """Batches that the cloud says it lacks although later ones arrived: free to be sent again."""
+        sent_before_s = now_s - self._settings.missing_after_s
+        return self._take_back(
+            [
+                sent
+                for sent in self._in_flight.values()
+                if sent.sent_at_s <= sent_before_s
+                and any(first <= sent.through and sent.sequence <= last for first, last in ack.missing)
+            ]
+        )
+
+    # ---- time
+
+    @property
+    def _timeout_s(self) -> float:
+        settings = self._settings
+        return min(settings.ack_timeout_s_max, settings.ack_timeout_s * 2.0 ** min(self._silent, 16))
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When `expire` has something to do; None: nothing is under way."""
+        if not self._in_flight:
+            return None
+        return min(sent.sent_at_s for sent in self._in_flight.values()) + self._timeout_s
+
+    def expire(self, *, now_s: float) -> list[Sent]:
+        """The batches that waited too long and may be sent again: all of them once, then, in silence, the oldest."""
+        overdue = sorted(
+            (sent for sent in self._in_flight.values() if sent.sent_at_s + self._timeout_s <= now_s),
+            key=lambda sent: sent.sequence,
+        )
+        if not overdue:
+            return []
+        if self._silent:
+            for sent in overdue[1:]:
+                sent.sent_at_s = now_s
+            overdue = overdue[:1]
+        self._silent += 1
+        return self._take_back(overdue)
+
+    # ---- what is next
+
+    def next_after(self, *, live: bool) -> int | None:
+        """The sequence behind which the next batch of this flow lies; None: this flow has nothing to send now."""
+        if not self.agreed or self.contested or len(self._in_flight) >= self._settings.in_flight_batches_max:
+            return None
+        sequence = max(self.through + 1, self.live_from) if live else self.through + 1
+        end = self.last if live else min(self.last, self.live_from - 1)
+        while sequence <= end:
+            behind = self._end_of_taken(sequence)
+            if behind is None:
+                return sequence - 1
+            sequence = behind + 1
+        return None
+
+    def _end_of_taken(self, sequence: int) -> int | None:
+        """Where what is under way or held at `sequence` ends; None: it is neither."""
+        sent = self._in_flight.get(sequence)
+        if sent is not None:
+            return sent.through
+        for first, last in self._held:
+            if first <= sequence <= last:
+                return last
+        # A gap record under way covers sequences beside its own.
+        for sent in self._in_flight.values():
+            if sent.sequence <= sequence <= sent.through:
+                return sent.through
+        return None
+
+    def _bound_live_lag(self) -> None:
+        """More live batches wait than may: they are backlog now, and live begins behind them."""
+        newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
+        newest_held = self._held[-1][1] if self._held else 0
+        waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)
+        if waiting > self._settings.live_lag_batches_max:
+            self.live_from = self.last + 1
+
+    def sent(self, *, sequence: int, through: int, octets: int, live: bool, now_s: float) -> None:
+        """A batch went out."""
+        sendings = self._repeated.pop(sequence, 0) + 1
+        self._in_flight[sequence] = Sent(sequence, through, octets, live, now_s, sendings)
+
+    # ---- what is under way
+
+    def under_way_bytes(self, *, live: bool) -> int:
+        return sum(sent.octets for sent in self._in_flight.values() if sent.live is live)
+
+    @property
+    def under_way_batches(self) -> int:
+        return len(self._in_flight)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether something is left to send that is history."""
+        return self.through < min(self.last, self.live_from - 1)
+
+
+def _held_above(ack: Ack) -> Iterator[tuple[int, int]]:
+    """What the cloud has between its mark and its highest sequence, as ranges."""
+    begin = ack.through_sequence + 1
+    for first, last in ack.missing:
+        if begin < first:
+            yield begin, first - 1
+        begin = last + 1
+    if begin <= ack.highest_sequence:
+        yield begin, ack.highest_sequence

@@ -1,0 +1,366 @@
+"""One MQTT 5 connection, from CONNECT to its end: paho's client on the event loop.
+
+Not aiomqtt, because it hides what this link needs: the reason in a PUBACK (a publish that the broker's ACL refuses
+looks delivered), the broker's Receive Maximum and Maximum Packet Size (paho does not heed them), and the reason in
+a DISCONNECT (another client took our name). Nothing here reconnects or remembers: a connection that ended is thrown
+away.
+
+Clean start, session expiry 0: the buffer is the queue. A session kept by the broker would deliver old
+acknowledgements and make paho repeat publishes that the exchange of marks repeats already, in the right order.
+
+Connecting blocks (name look-up, TCP, TLS), so it runs in a thread; everything after it happens on the loop.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from protocols.uplink.limits import MESSAGE_BYTES_MAX, PACKET_BYTES_MAX
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_S = 10.0
+KEEPALIVE_S = 20
+"""The broker declares us gone after 1.5 times this, and publishes the will."""
+CLOSE_TIMEOUT_S = 2.0
+MISC_INTERVAL_S = 1.0
+INBOUND_MAX = 256
+"""Acknowledgements that wait to be read. They are cumulative, so the oldest goes when there are more."""
+PUBACK_WINDOW_MAX = 20
+"""Publishes without PUBACK, also when the broker would take more: what waits in paho can no longer be overtaken."""
+SESSION_TAKEN_OVER = 0x8E
+
+
+class MqttUnavailable(Exception):
+    """There is no connection to the broker, or no longer; the message says why, for an operator."""
+
+
+class MqttTakenOver(MqttUnavailable):
+    """Another client connected with this gateway's name."""
+
+
+class MqttRefused(Exception):
+    """The broker took the packet and refused what it asks for: its ACL, its quota. The message has its reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where the broker is and how this side proves who it is. `tls` is None on loopback and in tests."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    tls: ssl.SSLContext | None
+
+    def __repr__(self) -> str:
+        return f"BrokerAddress({self.host}:{self.port}, tls={self.tls is not None})"
+
+
+def broker_host(url: str) -> tuple[str, int, bool]:
+    """Host, port and whether TLS is wanted, of `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; ValueError otherwise."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+        raise ValueError("a broker's address is mqtt://HOST:PORT or mqtts://HOST:PORT")
+    secure = parts.scheme == "mqtts"
+    return parts.hostname, parts.port or (8883 if secure else 1883), secure
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when this side vanishes without a word."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message from the broker."""
+
+    topic: str
+    payload: bytes
+
+
+class MqttSession:
+    """An open connection. `ended` is done, with an exception, when it is over; everything that waits then raises it."""
+
+    def __init__(self, address: BrokerAddress, *, client_id: str, will: Will | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._address = address
+        self._loop = loop
+        self._socket: Any = None
+        self._misc: asyncio.TimerHandle | None = None
+        self._connected: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        # An end that nobody waits for any more is no error of the loop.
+        self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._inbound: asyncio.Queue[Received] = asyncio.Queue(INBOUND_MAX)
+        self._free_slots = PUBACK_WINDOW_MAX
+        self._slot_freed = asyncio.Event()
+        self._client = self._paho(client_id, will)
+
+    def _paho(self, client_id: str, will: Will | None) -> paho.Client:
+        client = paho.Client(
+            callback_api_version=CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        if self._address.username is not None:
+            client.username_pw_set(self._address.username, self._address.password)
+        if self._address.tls is not None:
+            client.tls_set_context(self._address.tls)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        client.max_inflight_messages_set(PUBACK_WINDOW_MAX)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        return client
+
+    # ---- opening and closing
+
+    @classmethod
+    async def open(cls, address: BrokerAddress, *, client_id: str, will: Will | None = None) -> Self:
+        """Connect; MqttUnavailable when there is no broker, or it does not want us."""
+        session = cls(address, client_id=client_id, will=will)
+        try:
+            await asyncio.to_thread(session._connect)
+            session._watch()
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await asyncio.wait((session._connected, session.ended), return_when=asyncio.FIRST_COMPLETED)
+            session._check()
+            session._connected.result()
+        except TimeoutError:
+            session._drop("the broker did not answer in time")
+            raise MqttUnavailable(f"the broker at {address.host}:{address.port} did not answer in time") from None
+        except OSError as error:
+            session._drop("no connection")
+            reason = error.strerror or str(error) or type(error).__name__
+            raise MqttUnavailable(f"no connection to the broker at {address.host}:{address.port}: {reason}") from error
+        except BaseException:
+            session._drop("given up")
+            raise
+        return session
+
+    def _connect(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has not typed it
+        properties.SessionExpiryInterval = 0
+        properties.ReceiveMaximum = INBOUND_MAX
+        # What comes down is acknowledgements and commands.
+        properties.MaximumPacketSize = 2 * MESSAGE_BYTES_MAX
+        self._client.connect(
+            self._address.host, self._address.port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties
+        )
+
+    def _watch(self) -> None:
+        """From here on the loop moves the octets."""
+        self._socket = self._client.socket()
+        if self._socket is None:
+            raise MqttUnavailable("the broker closed the connection at once")
+        self._loop.add_reader(self._socket, self._read)
+        self._client.on_socket_close = self._on_socket_close
+        self._client.on_socket_register_write = self._on_want_write
+        self._client.on_socket_unregister_write = self._on_wrote
+        if self._client.want_write():
+            self._loop.add_writer(self._socket, self._write)
+        self._misc = self._loop.call_later(MISC_INTERVAL_S, self._keep_alive)
+
+    async def close(self) -> None:
+        """Say goodbye, so that the broker does not publish the will; never raises, takes `CLOSE_TIMEOUT_S` at most."""
+        if not self.ended.done():
+            self._client.disconnect()
+            await asyncio.wait((self.ended,), timeout=CLOSE_TIMEOUT_S)
+        self._drop("closed")
+
+    def _drop(self, reason: str) -> None:
+        """Let go of the socket and of everyone who waits."""
+        self._end(MqttUnavailable(reason))
+        if self._misc is not None:
+            self._misc.cancel()
+        opened = self._client.socket()
+        if opened is not None:
+            self._unwatch(opened)
+            opened.close()
+
+    def _end(self, error: MqttUnavailable) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(error)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(error)
+                # Publishes that nobody awaits any more end silently: the batch is not confirmed, and goes again.
+                waiting.exception()
+        self._waiting.clear()
+
+    def _check(self) -> None:
+        if self.ended.done():
+            self.ended.result()
+
+    # ---- talking
+
+    async def subscribe(self, topic: str) -> None:
+        """QoS 1. MqttRefused when the broker's ACL has something against it."""
+        self._check()
+        result, mid = self._client.subscribe(topic, qos=1)
+        self._sent(result)
+        assert mid is not None
+        await self._answer_to(mid)
+
+    async def slot(self) -> None:
+        """Return when one more publish may be without its PUBACK."""
+        while self._free_slots <= 0:
+            self._slot_freed.clear()
+            await self._unless_ended(self._slot_freed.wait())
+        self._check()
+
+    async def _unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
+        """What `waited` gives; MqttUnavailable when the connection ends first."""
+        task = asyncio.ensure_future(waited)
+        try:
+            await asyncio.wait((task, self.ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not task.done():
+                task.cancel()
+        if not task.done():
+            self._check()
+        return await task
+
+    def end(self, reason: str) -> None:
+        """Give this connection up."""
+        self._drop(reason)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
+        """Send with QoS 1, at once; `slot` says when there is room. The future is done at the PUBACK: MqttRefused
+        when the broker did not take it, MqttUnavailable when the connection ended first. A PUBACK never counts as
+        delivery."""
+        self._check()
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        self._sent(info.rc)
+        self._free_slots -= 1
+        answer = self._answer_to(info.mid)
+        answer.add_done_callback(self._free_slot)
+        return answer
+
+    def _free_slot(self, _: object) -> None:
+        self._free_slots += 1
+        self._slot_freed.set()
+
+    async def receive(self) -> Received:
+        """The next message; MqttUnavailable when the connection ended."""
+        if self._inbound.empty():
+            return await self._unless_ended(self._inbound.get())
+        return self._inbound.get_nowait()
+
+    def _sent(self, result: MQTTErrorCode) -> None:
+        if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
+            self._end(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
+            self._check()
+
+    def _answer_to(self, mid: int) -> asyncio.Future[None]:
+        answer: asyncio.Future[None] = self._loop.create_future()
+        self._waiting[mid] = answer
+        return answer
+
+    def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
+        answer = self._waiting.pop(mid, None)
+        if answer is None or answer.done():
+            return
+        refusals = [str(reason) for reason in reasons if reason.is_failure]
+        if refusals:
+            answer.set_exception(MqttRefused(f"the broker refused: {refusals[0]}"))
+            answer.exception()
+        else:
+            answer.set_result(None)
+
+    # ---- paho's callbacks, all on the loop once `_watch` ran
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, given: Properties | None) -> None:
+        if self._connected.done():
+            return
+        if reason.is_failure:
+            self._connected.set_exception(MqttUnavailable(f"the broker does not take this gateway: {reason}"))
+            return
+        packet_bytes_max = getattr(given, "MaximumPacketSize", None)
+        if packet_bytes_max is not None and packet_bytes_max < PACKET_BYTES_MAX:
+            self._connected.set_exception(
+                MqttUnavailable(
+                    f"the broker takes packets of {packet_bytes_max} octets and a batch may need {PACKET_BYTES_MAX}: "
+                    "raise its max_packet_size"
+                )
+            )
+            return
+        self._free_slots = min(PUBACK_WINDOW_MAX, getattr(given, "ReceiveMaximum", PUBACK_WINDOW_MAX))
+        self._connected.set_result(None)
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
+        if reason.value == SESSION_TAKEN_OVER:
+            self._end(MqttTakenOver("another client connected to the broker with this gateway's name"))
+        else:
+            self._end(MqttUnavailable(f"the connection to the broker ended: {reason}"))
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        if self._inbound.full():
+            self._inbound.get_nowait()
+        self._inbound.put_nowait(Received(message.topic, bytes(message.payload)))
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
+        self._answered(mid, [reason])
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
+        self._answered(mid, reasons)
+
+    # ---- moving octets
+
+    def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
+        """paho raises on some sockets' ends and returns codes on others; either ends the connection."""
+        try:
+            result = step()
+        except (OSError, ValueError) as error:
+            self._drop(f"the connection to the broker broke: {error}")
+            return
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
+
+    def _read(self) -> None:
+        self._guarded(self._client.loop_read)
+        # TLS may hold decrypted octets that the descriptor no longer announces.
+        while not self.ended.done() and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            self._guarded(self._client.loop_read)
+
+    def _write(self) -> None:
+        self._guarded(self._client.loop_write)
+
+    def _keep_alive(self) -> None:
+        self._guarded(self._client.loop_misc)
+        if not self.ended.done():
+            self._misc = self._loop.call_later(MISC_INTERVAL_S, self._keep_alive)
+
+    def _on_want_write(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.add_writer(sock, self._write)
+
+    def _on_wrote(self, _client: Any, _data: Any, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.remove_writer(sock)
+
+    def _on_socket_close(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._unwatch(sock)
+
+    def _unwatch(self, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.remove_reader(sock)
+            self._loop.remove_writer(sock)

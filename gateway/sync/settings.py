@@ -1,0 +1,73 @@
+"""What the uplink is told: where the broker is, how this gateway proves itself, and how patient it is."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.security.identity import TlsFiles
+from gateway.sync.backoff import BackoffSettings
+from gateway.sync.lane_window import WindowSettings
+from gateway.sync.mqtt import BrokerAddress, MqttUnavailable, broker_host
+from gateway.sync.pacing import PacingSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkSettings:
+    """`mqtt_url` is `mqtt://HOST[:PORT]` or, with TLS, `mqtts://HOST[:PORT]`.
+
+    `username` None: the broker takes the identity from the client certificate. `password_file`: its first line,
+    read at each attempt, so that a changed password needs no restart. `ca_file` None: the system's authorities.
+    `cert_file` and `key_file` together; None: the certificate beside the identity's keys, if any.
+    """
+
+    mqtt_url: str
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    status_every_s: float = 60.0
+    """The retained status with the marks; the cloud's answer repairs what either side may have missed."""
+    ask_again_s: float = 5.0
+    """No answer to a status at the beginning of a connection: it is said again, each time after twice as long."""
+    read_batches_max: int = 16
+    """How many batches of a flow are read from the buffer at once, and kept until their turn."""
+    read_bytes_max: int = 128 * 1024
+    backoff: BackoffSettings = field(default_factory=BackoffSettings)
+    window: WindowSettings = field(default_factory=WindowSettings)
+    pacing: PacingSettings = field(default_factory=PacingSettings)
+
+    def __post_init__(self) -> None:
+        """ValueError for an address that is none."""
+        broker_host(self.mqtt_url)
+
+
+def broker_address(settings: UplinkSettings, tls: TlsFiles | None) -> BrokerAddress:
+    """The address with the secrets read anew. MqttUnavailable when a file cannot be read; the message names it."""
+    host, port, secure = broker_host(settings.mqtt_url)
+    try:
+        password = None
+        if settings.password_file is not None:
+            password = settings.password_file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+        return BrokerAddress(
+            host=host,
+            port=port,
+            username=settings.username,
+            password=password,
+            tls=_tls_context(settings, tls) if secure else None,
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        # ssl.SSLError is an OSError; load_cert_chain names no file.
+        named = getattr(error, "filename", None) or "a certificate, key or password file"
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise MqttUnavailable(f"{named} cannot be used: {why}") from error
+
+
+def _tls_context(settings: UplinkSettings, tls: TlsFiles | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cert_file is not None:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    elif tls is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context

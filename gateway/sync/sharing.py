@@ -1,0 +1,90 @@
+"""Whose turn it is: live before backlog, urgent lanes before others, and for everyone at least a minimum share.
+
+Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first that
+has something to send would always win, so each flow also has a share that it is owed: of all octets sent while it
+waits, that part. A flow that is owed a whole batch goes before the order. What is not used is not saved up.
+
+Octets under way are bounded by the window of `pacing`. Backlog may fill half of it and waveforms three quarters, so
+that an alarm finds room; events and ePCR have a small allowance beyond the window, so that they never wait for it.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from protocols.uplink.lanes import Lane
+
+
+class Flow(NamedTuple):
+    """The live batches of a lane, or its backlog."""
+
+    lane: Lane
+    live: bool
+
+
+MINIMUM_SHARES: Mapping[Flow, float] = {
+    Flow(Lane.EVENT, True): 0.15,
+    Flow(Lane.EPCR, True): 0.15,
+    Flow(Lane.NUMERIC, True): 0.15,
+    Flow(Lane.WAVEFORM, True): 0.10,
+    Flow(Lane.EVENT, False): 0.10,
+    Flow(Lane.EPCR, False): 0.10,
+    Flow(Lane.NUMERIC, False): 0.10,
+    Flow(Lane.WAVEFORM, False): 0.05,
+}
+"""In the order of urgency, which is also the order in which what nobody is owed is given away. Together below 1."""
+
+BACKLOG_PART = 0.5
+WAVEFORM_PART = 0.75
+URGENT_ALLOWANCE_BYTES = 64 * 1024
+OWED_BATCHES_MAX = 4
+_URGENT = (Lane.EVENT, Lane.EPCR)
+
+
+class Sharing:
+    """Keeps account of what each waiting flow is owed, in octets."""
+
+    def __init__(self, shares: Mapping[Flow, float] = MINIMUM_SHARES) -> None:
+        assert sum(shares.values()) <= 1.0
+        self._shares = shares
+        self._owed = dict.fromkeys(shares, 0.0)
+
+    def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
+        """The flow whose next batch goes now; None: all wait for acknowledgements.
+
+        `offers`: the size of the next batch of each flow that has one. `under_way`: octets sent and not confirmed.
+        """
+        for flow in self._owed:
+            if flow not in offers:
+                self._owed[flow] = 0.0
+        admitted = [
+            flow for flow in self._shares if flow in offers and _fits(flow, offers[flow], under_way, window_bytes)
+        ]
+        owed_a_batch = [flow for flow in admitted if self._owed[flow] >= offers[flow]]
+        if owed_a_batch:
+            return max(owed_a_batch, key=lambda flow: self._owed[flow] / self._shares[flow])
+        return admitted[0] if admitted else None
+
+    def spent(self, chosen: Flow, octets: int, offers: Mapping[Flow, int]) -> None:
+        """A batch of `octets` of `chosen` went out while `offers` waited."""
+        for flow, offered in offers.items():
+            # A flow that the window keeps from its turn is owed a few batches at most, not an hour.
+            self._owed[flow] = min(self._owed[flow] + octets * self._shares[flow], OWED_BATCHES_MAX * offered)
+        self._owed[chosen] = max(0.0, self._owed[chosen] - octets)
+
+    def owed_bytes(self) -> Mapping[Flow, float]:
+        """What each flow is owed now, for whoever looks."""
+        return dict(self._owed)
+
+
+def _fits(flow: Flow, octets: int, under_way: Mapping[Flow, int], window_bytes: int) -> bool:
+    """Whether `octets` more may be under way. One batch of a flow may always be, however large it is."""
+    if not under_way.get(flow, 0):
+        return True
+    total = sum(under_way.values()) + octets
+    if flow.lane in _URGENT and flow.live:
+        return total <= window_bytes + URGENT_ALLOWANCE_BYTES
+    ceiling = window_bytes * (WAVEFORM_PART if flow.lane is Lane.WAVEFORM else 1.0)
+    if not flow.live:
+        backlog = sum(under_way.get(each, 0) for each in under_way if not each.live) + octets
+        return backlog <= window_bytes * BACKLOG_PART and total <= ceiling
+    return total <= ceiling

@@ -1,0 +1,322 @@
+"""The loop that brings batches to the cloud, and believes that they arrived only when the cloud says so.
+
+A connection begins with the exchange of marks (D3): our retained status tells where each lane stands, the cloud
+answers for each lane how far it has come, and only then is that lane sent. So a restored cloud gets what it lost, a
+replaced gateway begins at 1 in its own epoch, and a lane that another gateway claims too stops here while the
+buffer goes on.
+
+On a connection three tasks run: one hears the cloud's answers, one sends whose turn it is, one tells our status.
+Whatever ends the connection ends all three; what was under way is simply not confirmed and goes again. The buffer's
+errors are not caught: a store that cannot be read any more is not the uplink's to hide.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.security.identity import Identity
+from gateway.sync.backoff import Backoff
+from gateway.sync.flows import Due, Flows
+from gateway.sync.lane_window import Verdict
+from gateway.sync.mqtt import MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
+from gateway.sync.outbox import CommitSignal, Outbox
+from gateway.sync.settings import UplinkSettings, broker_address
+from gateway.transports.clock import Clock
+from protocols.errors import RemoteProtocolError
+from protocols.uplink import topics
+from protocols.uplink.acks import Ack, decode_ack
+from protocols.uplink.envelope import Envelope, encode_envelope, sign_hash, traceparent_of
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Mark, Status, StoreState, encode_status
+
+__all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
+
+FAREWELL_S = 2.0
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneProgress:
+    """`agreed`: marks were exchanged on this connection. `through`: the cloud has everything up to it."""
+
+    agreed: bool
+    contested: bool
+    through: int
+    last: int
+    under_way_batches: int
+    backlog: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkState:
+    """The uplink as status, doctor and crew page show it. `since_us` is when `connected` last changed, by the wall
+    clock."""
+
+    connected: bool
+    contested: bool
+    since_us: int
+    last_error: str | None
+    attempts: int
+    sent_batches: int
+    under_way_bytes: int
+    window_bytes: int
+    lanes: Mapping[Lane, LaneProgress]
+
+
+class Uplink:
+    """`run` it once; it ends only by cancellation or by an error of the buffer. `state` may be read at any time."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        identity: Identity,
+        settings: UplinkSettings,
+        clock: Clock,
+        *,
+        tenant: str,
+        gateway: str,
+        software: str = "argus-gateway",
+        clock_synchronised: Callable[[], bool] = lambda: True,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._outbox = outbox
+        self._identity = identity
+        self._settings = settings
+        self._clock = clock
+        self._tenant = tenant
+        self._gateway = gateway
+        self._software = software
+        self._clock_synchronised = clock_synchronised
+        self._backoff = Backoff(settings.backoff, chance)
+        self._flows = Flows(outbox, settings)
+        self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
+        self._status_topic = topics.status(tenant, gateway)
+        self._wake = asyncio.Event()
+        self._status_due = asyncio.Event()
+        self._connected = False
+        self._since_us = clock.wall_us()
+        self._last_error: str | None = None
+        self._sent_batches = 0
+
+    @property
+    def state(self) -> UplinkState:
+        windows = self._flows.windows
+        return UplinkState(
+            connected=self._connected,
+            contested=any(window.contested for window in windows.values()),
+            since_us=self._since_us,
+            last_error=self._last_error,
+            attempts=self._backoff.failures,
+            sent_batches=self._sent_batches,
+            under_way_bytes=self._flows.under_way_bytes,
+            window_bytes=self._flows.pacing.window_bytes,
+            lanes={
+                lane: LaneProgress(
+                    agreed=window.agreed and self._connected,
+                    contested=window.contested,
+                    through=window.through,
+                    last=window.last,
+                    under_way_batches=window.under_way_batches,
+                    backlog=window.has_backlog,
+                )
+                for lane, window in windows.items()
+            },
+        )
+
+    async def run(self) -> None:
+        """Connect, converse, wait, again. Says goodbye when it is cancelled."""
+        while True:
+            began_s = self._clock.monotonic_s()
+            try:
+                await self._connection()
+            except (MqttUnavailable, MqttRefused) as error:
+                self._lost(error)
+            self._backoff.connected_for(self._clock.monotonic_s() - began_s)
+            await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
+
+    def _lost(self, error: Exception) -> None:
+        self._last_error = str(error)
+        if isinstance(error, MqttTakenOver):
+            log.error("uplink.taken_over", gateway=self._gateway, reason=str(error))
+        elif self._connected:
+            log.warning("uplink.disconnected", reason=str(error))
+        else:
+            log.info("uplink.unavailable", reason=str(error), attempts=self._backoff.failures + 1)
+        self._set_connected(False)
+
+    def _set_connected(self, connected: bool) -> None:
+        if connected is not self._connected:
+            self._connected = connected
+            self._since_us = self._clock.wall_us()
+
+    # ---- one connection
+
+    async def _connection(self) -> None:
+        """From CONNECT until it ends, which is always an exception."""
+        address = broker_address(self._settings, self._identity.tls)
+        will = Will(self._status_topic, encode_status(self._status(online=False)))
+        # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
+        # publishing its will minutes after we are back.
+        session = await MqttSession.open(address, client_id=self._gateway, will=will)
+        try:
+            await session.subscribe(topics.ack(self._tenant, self._gateway))
+            self._flows.begin()
+            self._wake.clear()
+            self._set_connected(True)
+            log.info("uplink.connected", broker=f"{address.host}:{address.port}", tls=address.tls is not None)
+            await self._converse(session)
+        finally:
+            await self._farewell(session)
+
+    async def _converse(self, session: MqttSession) -> None:
+        commits = self._outbox.wait_for_commit()
+        tasks = [
+            asyncio.ensure_future(each)
+            for each in (self._listen(session), self._send(session), self._tell(session), self._watch(commits))
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _farewell(self, session: MqttSession) -> None:
+        """Replace the will's work by our own word, if there is still someone to hear it."""
+        if not session.ended.done():
+            try:
+                async with asyncio.timeout(FAREWELL_S):
+                    await session.publish(self._status_topic, encode_status(self._status(online=False)), retain=True)
+            except (TimeoutError, MqttUnavailable, MqttRefused) as error:
+                log.info("uplink.farewell_failed", reason=str(error))
+        await session.close()
+        self._set_connected(False)
+
+    # ---- hearing
+
+    async def _listen(self, session: MqttSession) -> None:
+        while True:
+            message = await session.receive()
+            try:
+                ack = decode_ack(message.payload)
+            except RemoteProtocolError as error:
+                log.warning("uplink.answer_unreadable", reason=error.reason)
+                continue
+            await self._take(ack)
+            self._wake.set()
+
+    async def _take(self, ack: Ack) -> None:
+        lane, window = ack.lane, self._flows.windows[ack.lane]
+        agreed, contested = window.agreed, window.contested
+        answer = self._flows.answered(ack, self._clock.monotonic_s())
+        match answer.verdict:
+            case Verdict.FOREIGN:
+                log.info("uplink.answer_foreign", lane=lane.value, epoch=ack.epoch)
+            case Verdict.ADVANCED:
+                await self._outbox.acknowledge(ack)
+                log.debug("uplink.batch_acked", lane=lane.value, through=ack.through_sequence)
+                if answer.missed:
+                    log.warning("uplink.batches_missed", lane=lane.value, batches=len(answer.missed))
+            case Verdict.RESTORED:
+                log.warning("uplink.cloud_restored", lane=lane.value, through=ack.through_sequence)
+                await self._outbox.rewind(lane, ack.through_sequence)
+            case Verdict.DOUBTED:
+                self._status_due.set()
+            case Verdict.CONTESTED:
+                if not contested:
+                    log.error("uplink.lane_contested", lane=lane.value, through=ack.through_sequence)
+                    self._status_due.set()
+        if not agreed and window.agreed and not window.contested:
+            log.info("uplink.marks_agreed", lane=lane.value, through=window.through, last=window.last)
+
+    # ---- sending
+
+    async def _watch(self, commits: CommitSignal) -> None:
+        """Each commit wakes the sender at once: this is most of the latency from device to cloud."""
+        while True:
+            await commits.wait()
+            commits.clear()
+            self._wake.set()
+
+    async def _send(self, session: MqttSession) -> None:
+        while True:
+            self._wake.clear()
+            self._flows.refresh()
+            now_s = self._clock.monotonic_s()
+            for lane, overdue in self._flows.expire(now_s).items():
+                log.warning("uplink.batches_unanswered", lane=lane.value, batches=len(overdue))
+            await session.slot()
+            due = await self._flows.next()
+            if due is not None:
+                self._publish(session, due)
+                continue
+            try:
+                async with self._clock.timeout_at(self._flows.deadline_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def _publish(self, session: MqttSession, due: Due) -> None:
+        chain_hash = due.batch.hash
+        envelope = Envelope(
+            batch=due.batch,
+            signature=sign_hash(chain_hash, self._identity.signing_key),
+            historical=not due.flow.live,
+            traceparent=traceparent_of(chain_hash),
+        )
+        published = session.publish(self._up[due.flow.lane], encode_envelope(envelope))
+        published.add_done_callback(lambda done: self._check_published(session, done))
+        self._flows.sent(due, self._clock.monotonic_s())
+        self._sent_batches += 1
+
+    def _check_published(self, session: MqttSession, published: "asyncio.Future[None]") -> None:
+        """A PUBACK means nothing, a refusal does: the broker's ACL or quota is against us, and more would not help."""
+        error = None if published.cancelled() else published.exception()
+        if isinstance(error, MqttRefused):
+            session.end(str(error))
+
+    # ---- telling
+
+    async def _tell(self, session: MqttSession) -> None:
+        """The status: at once, when something changed, at times, and sooner while a lane has no answer."""
+        ask_again_s = self._settings.ask_again_s
+        while True:
+            self._status_due.clear()
+            told = self._status(online=True)
+            await session.publish(self._status_topic, encode_status(told), retain=True)
+            now_s = self._clock.monotonic_s()
+            if all(window.agreed for window in self._flows.windows.values()):
+                ask_again_s = self._settings.ask_again_s
+                due_s = now_s + self._settings.status_every_s
+            else:
+                due_s = now_s + min(ask_again_s, self._settings.status_every_s)
+                ask_again_s *= 2
+            try:
+                async with self._clock.timeout_at(due_s):
+                    await self._status_due.wait()
+            except TimeoutError:
+                continue
+
+    def _status(self, *, online: bool) -> Status:
+        contested = any(window.contested for window in self._flows.windows.values())
+        return Status(
+            gateway=self._gateway,
+            epoch=self._outbox.epoch,
+            online=online,
+            at_us=self._clock.wall_us(),
+            boot_id=self._clock.boot_id,
+            software=self._software,
+            marks={
+                lane: Mark(first=state.first, last=state.last, acked=state.acked)
+                for lane, state in self._outbox.marks().items()
+            },
+            store=StoreState.CONTESTED if contested else self._outbox.store_state,
+            historical=self._connected and self._flows.has_backlog,
+            clock_synchronised=self._clock_synchronised(),
+        )
