@@ -18,7 +18,7 @@ from gateway.buffer import damage, devices, full_disk, rewinding
 from gateway.buffer.blocks import Block
 from gateway.buffer.database import StoreLock, open_writer, unusable
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
-from gateway.buffer.errors import BufferClosed, StoreFull
+from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull
 from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.outbox import LaneGap, Outbox
 from gateway.buffer.reading import records
@@ -53,10 +53,10 @@ class Buffer:
         self._witness = witness
         self._settings = store.settings
         self._waiting = 0
-        self._room: deque[asyncio.Future[None]] = deque()
+        self._room: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._outstanding: set[asyncio.Future[Any]] = set()
         self._wakes: WeakSet[asyncio.Event] = WeakSet()
-        self._failure: Exception | None = None
+        self._failure: BufferUnusable | None = None
         self._closed = False
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="argus-buffer-reader")
         self._writer = Writer(store, loop=asyncio.get_running_loop(), settle=self._settle, fail=self._fail)
@@ -94,7 +94,7 @@ class Buffer:
         return self._writer.state
 
     @property
-    def failure(self) -> Exception | None:
+    def failure(self) -> BufferUnusable | None:
         """Why the store stopped working; None while it works. Then the process must end: see its diagnosis."""
         return self._failure
 
@@ -123,9 +123,9 @@ class Buffer:
         if held_by_device and self._writer.state is not StoreState.OK:
             raise StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         await self._have_room(count)
-        done = self._promise()
-        self._writer.put(Append(sections, count, held_by_device, done))
         try:
+            done = self._promise()
+            self._writer.put(Append(sections, count, held_by_device, done))
             await done
         finally:
             self._give_room(count)
@@ -137,9 +137,9 @@ class Buffer:
     async def append_block(self, block: Block) -> None:
         """The same for any batch content of the lanes that the reserve is for."""
         await self._have_room(1)
-        done = self._promise()
-        self._writer.put(AppendBlock(block, done))
         try:
+            done = self._promise()
+            self._writer.put(AppendBlock(block, done))
             await done
         finally:
             self._give_room(1)
@@ -251,7 +251,7 @@ class Buffer:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            raise BufferUnusable(self._failure.diagnosis)
         if self._closed:
             raise BufferClosed("the buffer is closed")
 
@@ -272,36 +272,31 @@ class Buffer:
         return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
 
     async def _have_room(self, count: int) -> None:
-        """Wait while too much is waiting. First come, first served, so that no device starves."""
+        """Wait while too much is waiting. First come, first served, so that no device starves and none overtakes."""
         self._check()
-        while self._waiting and (self._waiting + count > self._settings.queue_observations_max or self._room):
-            turn = asyncio.get_running_loop().create_future()
-            self._room.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn in self._room:
-                    self._room.remove(turn)
-                else:
-                    self._wake_next()
-                raise
-            self._check()
-            if self._waiting + count <= self._settings.queue_observations_max:
-                break
-        self._waiting += count
-        if self._waiting < self._settings.queue_observations_max:
-            self._wake_next()
+        if not self._room and self._fits(count):
+            self._waiting += count
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._room.append((count, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._give_room(count)
+            raise
+
+    def _fits(self, count: int) -> bool:
+        """One append that is larger than the bound goes alone."""
+        return not self._waiting or self._waiting + count <= self._settings.queue_observations_max
 
     def _give_room(self, count: int) -> None:
         self._waiting -= count
-        self._wake_next()
-
-    def _wake_next(self) -> None:
-        while self._room:
-            turn = self._room.popleft()
+        while self._room and (self._room[0][1].cancelled() or self._fits(self._room[0][0])):
+            count, turn = self._room.popleft()
             if not turn.done():
+                self._waiting += count
                 turn.set_result(None)
-                return
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for done, answer, error in outcomes:
@@ -329,7 +324,9 @@ class Buffer:
             if not done.done():
                 done.set_exception(error)
         while self._room:
-            self._wake_next()
+            _, turn = self._room.popleft()
+            if not turn.done():
+                turn.set_exception(error)
 
 
 def _open(

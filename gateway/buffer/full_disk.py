@@ -19,6 +19,10 @@ from protocols.uplink.status import StoreState
 
 log = structlog.get_logger()
 
+LOG_PAGES, RESERVE_LOG_PAGES = 1000, 64
+"""How large the log grows before it is written back, usually (`database.py`) and on the reserve: there every page
+that the log does not take is an event that still fits."""
+
 VACUUM_PAGES = 256
 """Pages given back in one step: a megabyte, some milliseconds."""
 
@@ -35,6 +39,7 @@ def enter(store: Store) -> None:
     store.state = StoreState.RESERVE
     store.reserve.release()
     _set_ceiling(store, lifted=True)
+    _set_log(store, RESERVE_LOG_PAGES)
     log.error("buffer.reserve_entered")
     _report(store, "store.reserve_entered")
 
@@ -43,6 +48,7 @@ def recover(store: Store) -> bool:
     """One bounded step on the way back; True when another may help at once."""
     if _room_below_ceiling(store) and store.reserve.hold():
         _set_ceiling(store, lifted=False)
+        _set_log(store, LOG_PAGES)
         store.state = StoreState.OK
         losses.close(store, all_of_them=True)
         log.info("buffer.reserve_restored")
@@ -61,16 +67,24 @@ def _give_back(store: Store) -> bool:
     before = usage(store)
     if before.pages == before.used:
         return False
+    # Rows must be fetched for the pragma to work at all. The file shrinks when the log is written back.
+    _attempt(store, f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+    _attempt(store, "PRAGMA wal_checkpoint(PASSIVE)")
+    return usage(store).pages < before.pages
+
+
+def _set_log(store: Store, pages: int) -> None:
+    store.connection.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()
+    _attempt(store, "PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _attempt(store: Store, pragma: str) -> None:
+    """What may find no room itself; then the next step tries again."""
     try:
-        # Rows must be fetched for the pragma to work at all.
-        store.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-        # The file shrinks when the log is written back.
-        store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        store.connection.execute(pragma).fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
             raise
-        return False
-    return usage(store).pages < before.pages
 
 
 def _set_ceiling(store: Store, *, lifted: bool) -> None:

@@ -62,19 +62,31 @@ def retain(store: Store) -> bool:
     for lane in ACKED_ORDER:
         if _drop(store, lane, through=store.heads[lane].acked, kept_before_us=over, why=GapReason.RETENTION):
             return True
-    if usage(store).used_bytes > store.settings.disk_budget_bytes:
-        return free(store, LOSS_ORDER)
+    excess = usage(store).used_bytes - store.settings.disk_budget_bytes
+    if excess > 0 and free(store, LOSS_ORDER, excess):
+        return True
     return any(keep_few(store, lane) for lane in Lane)
 
 
-def free(store: Store, losses: tuple[Lane, ...]) -> bool:
-    """Drop the next thing in D2's order; False when only what must stay is left."""
-    if any(_drop(store, lane, through=store.heads[lane].acked, why=GapReason.RETENTION) for lane in ACKED_ORDER):
-        return True
-    return any(_drop(store, lane, through=SEQUENCE_MASK, why=GapReason.DISK_BUDGET) for lane in losses)
+def free(store: Store, losses: tuple[Lane, ...], octets: int = STEP_BYTES) -> bool:
+    """Drop the next thing in D2's order, `octets` of it or a step; False when only what must stay is left."""
+    delivered = ((lane, store.heads[lane].acked, GapReason.RETENTION) for lane in ACKED_ORDER)
+    undelivered = ((lane, SEQUENCE_MASK, GapReason.DISK_BUDGET) for lane in losses)
+    return any(
+        _drop(store, lane, through=through, why=why, octets=min(octets, STEP_BYTES))
+        for lane, through, why in (*delivered, *undelivered)
+    )
 
 
-def _drop(store: Store, lane: Lane, *, through: int, why: GapReason, kept_before_us: int | None = None) -> bool:
+def _drop(
+    store: Store,
+    lane: Lane,
+    *,
+    through: int,
+    why: GapReason,
+    octets: int = STEP_BYTES,
+    kept_before_us: int | None = None,
+) -> bool:
     """Drop the oldest batches of a lane up to a sequence; False when there is none to drop."""
     head = store.heads[lane]
     if not head.first or head.first > through:
@@ -83,7 +95,7 @@ def _drop(store: Store, lane: Lane, *, through: int, why: GapReason, kept_before
         RETENTION["oldest_rows"], (*span_of(lane, head.first, through), STEP_ROWS)
     ).fetchall()
     try:
-        rows = list(_leading(head.first, head.bytes_dropped, columns, kept_before_us))
+        rows = list(_leading(head.first, head.bytes_dropped + octets, columns, kept_before_us))
     except Misread:
         heal(store, lane, head.first)
         return True
@@ -125,7 +137,7 @@ def _hash_behind(store: Store, row: Row) -> bytes:
 
 
 def _leading(
-    first: int, bytes_before: int, columns: list[tuple[object, ...]], kept_before_us: int | None
+    first: int, bytes_until: int, columns: list[tuple[object, ...]], kept_before_us: int | None
 ) -> Iterator[Row]:
     """The rows that may go together: in sequence, not gaps themselves, old enough, few enough."""
     for number, found in enumerate(columns):
@@ -139,6 +151,6 @@ def _leading(
             return
         if kept_before_us is not None and row.kept_us >= kept_before_us:
             return
-        if number and row.bytes_total - bytes_before > STEP_BYTES:
-            return
         yield row
+        if row.bytes_total >= bytes_until:
+            return

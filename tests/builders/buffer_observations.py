@@ -1,6 +1,6 @@
 """What devices say, in the amounts that tests of the buffer need. Devices and values are obviously invented."""
 
-from array import array
+from random import Random
 
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.nomenclature.code import Code
@@ -38,9 +38,15 @@ def timed_numerics(count: int, *, at_s: float = 1000.0) -> list[Observation]:
     ]
 
 
+def noisy_numerics(count: int, *, seed: int = 0) -> list[Observation]:
+    """Values that do not compress, to fill a disk with."""
+    rng = Random(seed)
+    return [Observation(PULSE_RATE, rng.random(), None, 0, None, 1000.0) for _ in range(count)]
+
+
 def waveform(count: int = 1, *, samples: int = 100, at_s: float = 1000.0) -> list[Observation]:
-    """Arrays of a plethysmogram that does not compress to nothing."""
-    octets = array("h", [n * 7919 % 4001 for n in range(samples)]).tobytes()
+    """Arrays of a plethysmogram that is all noise, so that its size on the disk is its size."""
+    octets = Random(samples).randbytes(2 * samples)
     return [Observation(PLETH, None, octets, 0, None, at_s + n * samples / 100) for n in range(count)]
 
 

@@ -1,0 +1,1 @@
+"""Database files of older releases, kept so that each release opens what each earlier one wrote."""

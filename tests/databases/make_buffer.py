@@ -1,0 +1,35 @@
+"""Writes `buffer_v<form>.db` with the code at hand: `python -m tests.databases.make_buffer`.
+
+Run once for each new form of the gateway's store, at the release that introduces it; the file is then never made again,
+because only a file that the old release wrote proves that the new one reads it.
+"""
+
+import asyncio
+from pathlib import Path
+
+from gateway.buffer import create_store
+from gateway.buffer.migrations import VERSION
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_observations import connected, numerics, section, waveform
+from tests.builders.buffer_store import GATEWAY, KEY, answered, opened
+
+
+async def write(path: Path) -> None:
+    """Ten commits in three lanes, the first two numeric batches acknowledged, one device, one fact."""
+    create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
+    async with opened(path) as buffer:
+        for n in range(10):
+            await buffer.append([section(numerics(2, first=10.0 * n) + waveform(1, samples=20))])
+        await buffer.append_event(connected())
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
+        await buffer.remember_device("00000000000000aa", "Invented Oximeter")
+        await buffer.remember_configuration(bytes.fromhex("00000000000000aa"), 0x4001, b"\x00\x01")
+        await buffer.state_put("wall_us", "1700000000000000")
+        await buffer.flush()
+
+
+if __name__ == "__main__":
+    target = Path(__file__).with_name(f"buffer_v{VERSION}.db")
+    asyncio.run(write(target))
+    target.with_name(target.name + ".lock").unlink()
+    target.with_name(target.name + ".reserve").unlink()

@@ -1,0 +1,58 @@
+"""The store remembers devices, their configurations and small facts over a restart, and not without limit."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.buffer import devices
+from gateway.buffer.devices import KnownDevice
+from tests.builders.buffer_store import new_store, opened
+from tests.harness.moved_clock import MovedClock
+
+
+async def test_a_device_keeps_its_first_sight_and_its_model(tmp_path: Path) -> None:
+    path, clock = new_store(tmp_path), MovedClock(wall_us=1_000_000)
+    async with opened(path, clock=clock) as buffer:
+        await buffer.remember_device("00000000000000aa", "Invented Oximeter")
+        await clock.advance(5.0)
+        await buffer.remember_device("00000000000000aa", "")
+    async with opened(path) as buffer:
+        assert await buffer.devices() == [
+            KnownDevice(
+                system_id="00000000000000aa", model="Invented Oximeter", first_seen_us=1_000_000, last_seen_us=6_000_000
+            )
+        ]
+
+
+async def test_a_configuration_is_remembered_and_replaced(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        await buffer.remember_configuration(b"\x00\xaa", 0x4000, b"old")
+        await buffer.remember_configuration(b"\x00\xaa", 0x4001, b"other")
+        await buffer.remember_configuration(b"\x00\xaa", 0x4000, b"new")
+    async with opened(path) as buffer:
+        known = {config_id: octets for _, config_id, octets in await buffer.configurations()}
+    assert known == {0x4000: b"new", 0x4001: b"other"}
+
+
+async def test_small_facts_are_kept(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        assert await buffer.state_get("wall_us") is None
+        await buffer.state_put("wall_us", "1")
+        await buffer.state_put("wall_us", "2")
+    async with opened(path) as buffer:
+        assert await buffer.state_get("wall_us") == "2"
+
+
+async def test_strangers_do_not_fill_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "DEVICES_MAX", 3)
+    monkeypatch.setattr(devices, "CONFIGURATIONS_MAX", 2)
+    clock = MovedClock()
+    async with opened(new_store(tmp_path), clock=clock) as buffer:
+        for n in range(6):
+            await buffer.remember_device(f"{n:016x}", "Invented")
+            await buffer.remember_configuration(bytes([n]), 0x4000, b"x")
+            await clock.advance(1.0)
+        assert [device.system_id[-1] for device in await buffer.devices()] == ["3", "4", "5"]
+        assert [known.system_id for known in await buffer.configurations()] == [b"\x04", b"\x05"]

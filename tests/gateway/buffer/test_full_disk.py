@@ -1,0 +1,202 @@
+"""On a full disk the gateway lives on its reserve: events go in, losses are counted, and it finds its way back."""
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.buffer import Buffer, StoreFull
+from protocols.provenance.hash_chain import Intact
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.events import decode_event
+from protocols.uplink.gaps import Gap, GapReason, decode_gap
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+from tests.builders.buffer_observations import alarm, connected, noisy_numerics, numerics, section, waveform
+from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
+from tests.gateway.buffer.test_chain import verdict
+from tests.harness.buffer_small_disk import ballast, small_disk
+from tests.harness.moved_clock import MovedClock
+
+SLOW_TIDY = replace(QUICK, tidy_interval_s=3600.0)
+
+
+async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
+    """Numerics until the store takes no more; how many commits it took."""
+    for n in range(commits_max):
+        try:
+            await buffer.append([section(noisy_numerics(800, seed=n))])
+        except StoreFull:
+            return n
+    raise AssertionError("the disk never became full")
+
+
+async def events_until_full(buffer: Buffer) -> int:
+    """Events until not even they are taken; how many were."""
+    for n in range(5000):
+        try:
+            await buffer.append_event(connected())
+        except StoreFull:
+            return n
+    raise AssertionError("the reserve was never used up")
+
+
+async def losses(buffer: Buffer) -> list[Gap]:
+    return [found.gap for found in await buffer.gaps() if found.gap.why is GapReason.STORE_FULL]
+
+
+async def names(buffer: Buffer) -> list[str]:
+    batches = await whole_lane(buffer, Lane.EVENT)
+    return [decode_event(batch.payload).name for batch in batches if batch.kind is BatchKind.EVENT]
+
+
+async def check_whole(buffer: Buffer, lane: Lane) -> None:
+    batches = await whole_lane(buffer, lane)
+    assert isinstance(verdict(batches, buffer.epoch, lane), Intact)
+
+
+async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by_itself(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+        path = new_store(disk)
+        async with opened(path, settings=SLOW_TIDY) as buffer:
+            await buffer.append([section(numerics(5))])
+            filler = ballast(disk, leave_bytes=1 << 20)
+            await append_until_full(buffer)
+            assert buffer.store_state is StoreState.RESERVE
+            lost_first = [gap.observations for gap in await losses(buffer)]
+            assert lost_first == [800], "the refused append is counted"
+
+            for _ in range(200):
+                await buffer.append_event(connected())
+            with pytest.raises(StoreFull):
+                await buffer.append([section(numerics(3))])
+            with pytest.raises(StoreFull):
+                await buffer.append([section(numerics(7))], held_by_device=True)
+            assert [gap.observations for gap in await losses(buffer)] == [803], "what a device keeps is no loss"
+            await buffer.tidy()
+            assert buffer.store_state is StoreState.RESERVE, "the disk is still full"
+
+            filler.unlink()
+            await buffer.tidy()
+            assert buffer.store_state is StoreState.OK
+            await buffer.append([section(numerics(1, first=777.0))])
+            found = await names(buffer)
+            assert found.count("device.connected") == 200
+            assert (found[0], found[-1]) == ("store.reserve_entered", "store.reserve_restored")
+            for lane in (Lane.EVENT, Lane.NUMERIC):
+                await check_whole(buffer, lane)
+            gap = next(batch for batch in await whole_lane(buffer, Lane.NUMERIC) if batch.kind is BatchKind.GAP)
+            assert decode_gap(gap.payload).observations == 803
+
+
+async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+        path = new_store(disk)
+        async with opened(path, settings=SLOW_TIDY) as buffer:
+            await buffer.append([section(numerics(5))])
+        filler = ballast(disk)
+        async with opened(path, settings=SLOW_TIDY) as buffer:
+            assert buffer.store_state is StoreState.RESERVE
+            await buffer.append_event(connected())
+            with pytest.raises(StoreFull):
+                await buffer.append([section(numerics(5))])
+        async with opened(path, settings=SLOW_TIDY) as buffer:
+            filler.unlink()
+            await buffer.tidy()
+            assert buffer.store_state is StoreState.OK
+            assert "device.connected" in await names(buffer)
+            assert sum(gap.observations for gap in await losses(buffer)) == 5
+            await check_whole(buffer, Lane.NUMERIC)
+
+
+async def test_a_disk_filled_by_ourselves_gets_room_from_what_is_delivered_and_shrinks(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+        path = new_store(disk)
+        async with opened(path, settings=SLOW_TIDY) as buffer:
+            await append_until_full(buffer)
+            size = path.stat().st_size
+            await buffer.acknowledge(answered(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
+            await buffer.flush()
+            await buffer.tidy()
+            assert buffer.store_state is StoreState.OK
+            assert path.stat().st_size < size
+            await buffer.append([section(numerics(5))])
+            await check_whole(buffer, Lane.NUMERIC)
+
+
+async def test_a_file_at_its_ceiling_is_a_full_disk(tmp_path: Path) -> None:
+    settings = replace(SLOW_TIDY, file_bytes_max=3 << 20)
+    async with opened(new_store(tmp_path), settings=settings) as buffer:
+        await append_until_full(buffer)
+        assert buffer.store_state is StoreState.RESERVE
+        await buffer.append_event(connected())
+        await buffer.tidy()
+        assert buffer.store_state is StoreState.RESERVE, "undelivered numerics stay, new ones are refused"
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
+        await buffer.flush()
+        await buffer.tidy()
+        assert buffer.store_state is StoreState.OK
+        await buffer.append([section(numerics(5))])
+        assert [name for name in await names(buffer) if name.startswith("store.")] == [
+            "store.reserve_entered",
+            "store.reserve_restored",
+        ]
+
+
+async def test_old_waveforms_make_room_for_new_vital_signs(tmp_path: Path) -> None:
+    settings = replace(SLOW_TIDY, file_bytes_max=3 << 20)
+    async with opened(new_store(tmp_path), settings=settings) as buffer:
+        while buffer.store_state is StoreState.OK:
+            with suppress(StoreFull):
+                await buffer.append([section(waveform(1, samples=8000))])
+        await buffer.tidy()
+        assert buffer.store_state is StoreState.OK
+        await buffer.append([section(numerics(5))])
+        assert {found.gap.why for found in await buffer.gaps()} == {GapReason.DISK_BUDGET, GapReason.STORE_FULL}
+        await check_whole(buffer, Lane.WAVEFORM)
+
+
+async def test_an_alarm_is_stored_on_the_reserve_and_the_values_beside_it_are_counted(tmp_path: Path) -> None:
+    settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
+    async with opened(new_store(tmp_path), settings=settings) as buffer:
+        await append_until_full(buffer)
+        before = sum(gap.observations for gap in await losses(buffer))
+        await buffer.append([section(alarm())])
+        with pytest.raises(StoreFull):
+            await buffer.append([section(alarm() + numerics(4) + waveform(2))])
+        assert len([record async for record in buffer.records(lane=Lane.EVENT, limit=99)]) == 2
+        assert sum(gap.observations for gap in await losses(buffer)) == before + 6
+
+
+async def test_a_record_of_loss_is_closed_and_sent_after_a_minute_and_the_next_loss_begins_another(
+    tmp_path: Path,
+) -> None:
+    clock = MovedClock()
+    settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
+    async with opened(new_store(tmp_path), settings=settings, clock=clock) as buffer:
+        await append_until_full(buffer)
+        last = buffer.marks()[Lane.NUMERIC].last
+        assert last > 0
+        assert await buffer.next_batches(Lane.NUMERIC, after=last, limit_batches=9, limit_bytes=9999) == []
+        await clock.advance(61.0)
+        await buffer.tidy()
+        (sent,) = await buffer.next_batches(Lane.NUMERIC, after=last, limit_batches=9, limit_bytes=9999)
+        with pytest.raises(StoreFull):
+            await buffer.append([section(numerics(4))])
+        assert await buffer.next_batches(Lane.NUMERIC, after=last, limit_batches=9, limit_bytes=9999) == [sent]
+        assert [gap.observations for gap in await losses(buffer)] == [decode_gap(sent.payload).observations, 4]
+
+
+async def test_a_reserve_that_is_used_up_refuses_events_too_and_says_so(tmp_path: Path) -> None:
+    settings = replace(SLOW_TIDY, file_bytes_max=512 << 10, reserve_bytes=64 << 10)
+    path = new_store(tmp_path)
+    async with opened(path, settings=settings) as buffer:
+        await append_until_full(buffer)
+        stored = await events_until_full(buffer)
+        assert 100 < stored < 5000
+        assert buffer.failure is None, "full is a state, not the end"
+    async with opened(path, settings=replace(settings, file_bytes_max=None)) as buffer:
+        assert (await names(buffer)).count("device.connected") == stored
+        await check_whole(buffer, Lane.EVENT)
+        await check_whole(buffer, Lane.NUMERIC)

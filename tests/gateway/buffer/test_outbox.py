@@ -1,0 +1,117 @@
+"""The uplink's side: batches in order and in helpings, acknowledged, asked for again by a restored cloud."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.buffer.lanes import LaneMarks
+from protocols.uplink.acks import Ack
+from protocols.uplink.events import decode_event
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_observations import connected, numerics, section, waveform
+from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
+
+
+async def test_batches_come_in_order_behind_a_sequence_and_within_limits(tmp_path: Path) -> None:
+    async with opened(new_store(tmp_path)) as buffer:
+        for n in range(10):
+            await buffer.append([section(waveform(1, samples=500 + n))])
+        found = await buffer.next_batches(Lane.WAVEFORM, after=3, limit_batches=4, limit_bytes=1 << 20)
+        assert [batch.sequence for batch in found] == [4, 5, 6, 7]
+        size = len(found[0].payload)
+        small = await buffer.next_batches(Lane.WAVEFORM, after=3, limit_batches=100, limit_bytes=size * 2 + 50)
+        assert [batch.sequence for batch in small] == [4, 5]
+        one = await buffer.next_batches(Lane.WAVEFORM, after=3, limit_batches=100, limit_bytes=1)
+        assert [batch.sequence for batch in one] == [4]
+        assert await buffer.next_batches(Lane.WAVEFORM, after=10, limit_batches=5, limit_bytes=99) == []
+        assert await buffer.next_batches(Lane.NUMERIC, after=0, limit_batches=5, limit_bytes=99) == []
+
+
+async def test_an_event_travels_as_it_was_given(tmp_path: Path) -> None:
+    async with opened(new_store(tmp_path)) as buffer:
+        await buffer.append_event(connected())
+        (batch,) = await whole_lane(buffer, Lane.EVENT)
+    assert decode_event(batch.payload) == connected()
+    assert batch.count == 1
+
+
+async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        for n in range(6):
+            await buffer.append([section(numerics(2 + n))])
+        marks = buffer.marks()[Lane.NUMERIC]
+        assert (marks.first, marks.last, marks.acked) == (1, 6, 0)
+        assert (marks.backlog_batches, marks.backlog_observations) == (6, 27)
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 4))
+        await buffer.flush()
+        expected = LaneMarks(
+            first=1,
+            last=6,
+            acked=4,
+            backlog_batches=2,
+            backlog_observations=13,
+            bytes=buffer.marks()[Lane.NUMERIC].bytes,
+        )
+        assert buffer.marks()[Lane.NUMERIC] == expected
+    async with opened(path) as buffer:
+        assert buffer.marks()[Lane.NUMERIC] == expected
+
+
+async def test_a_mark_that_was_not_flushed_is_written_when_the_buffer_closes(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        await buffer.append([section(numerics(1))])
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 1))
+    async with opened(path) as buffer:
+        assert buffer.marks()[Lane.NUMERIC].acked == 1
+
+
+async def test_acknowledgements_of_another_epoch_a_contested_lane_or_an_older_mark_change_nothing(
+    tmp_path: Path,
+) -> None:
+    async with opened(new_store(tmp_path)) as buffer:
+        for _ in range(3):
+            await buffer.append([section(numerics(1))])
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
+        for ack in (
+            Ack(epoch="another", lane=Lane.NUMERIC, through_sequence=3),
+            Ack(epoch=buffer.epoch, lane=Lane.NUMERIC, through_sequence=3, conflict=True),
+            answered(buffer, Lane.NUMERIC, 1),
+        ):
+            await buffer.acknowledge(ack)
+        await buffer.flush()
+        assert buffer.marks()[Lane.NUMERIC].acked == 2
+
+
+async def test_a_cloud_that_claims_more_than_there_is_is_believed_up_to_the_end(tmp_path: Path) -> None:
+    async with opened(new_store(tmp_path)) as buffer:
+        await buffer.append([section(numerics(1))])
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 99))
+        await buffer.append([section(numerics(1))])
+        assert buffer.marks()[Lane.NUMERIC].acked == 1
+
+
+async def test_a_restored_cloud_gets_everything_behind_its_mark_again(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        for n in range(8):
+            await buffer.append([section(numerics(1, first=float(n)))])
+        sent = await whole_lane(buffer, Lane.NUMERIC)
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 8))
+        await buffer.rewind(Lane.NUMERIC, 3)
+        assert buffer.marks()[Lane.NUMERIC].backlog_observations == 5
+        assert await whole_lane(buffer, Lane.NUMERIC, after=3) == sent[3:]
+    async with opened(path) as buffer:
+        assert buffer.marks()[Lane.NUMERIC].acked == 3
+
+
+async def test_the_witness_has_every_committed_sequence_and_nothing_else(tmp_path: Path) -> None:
+    path, witness = new_store(tmp_path), tmp_path / "witness"
+    async with opened(path, settings=replace(QUICK, block_observations_max=2), witness=witness) as buffer:
+        await buffer.append([section(numerics(5) + waveform(1))])
+        await buffer.append_event(connected())
+        epoch = buffer.epoch
+    lines = witness.read_text().splitlines()
+    assert sorted(lines) == sorted(
+        [f"{epoch} event 1", *(f"{epoch} numeric {n}" for n in (1, 2, 3)), f"{epoch} waveform 1"]
+    )
