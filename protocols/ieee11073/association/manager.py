@@ -58,7 +58,7 @@ from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
 from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
 from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
-from protocols.ieee11073.dim.report_plan import SCAN_REPORTS
+from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, NoObjectKnown
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.specializations import standard_configuration
 
@@ -352,6 +352,9 @@ class ManagerAssociation(Association):
             return
         try:
             events = self._intake.take_new(received.octets, self._now_s)
+        except NoObjectKnown:
+            self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+            return
         except RemoteProtocolError as error:
             self._notes.tell(f"a report cannot be read: {error.reason}", error.clause, received.octets)
             self._refuse_unreadable(row, received)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from protocols.device_time import DeviceTime, TimeKind
+from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.data import EventType
 from protocols.ieee11073.dim.attribute import Attribute
@@ -48,10 +49,14 @@ SCAN_REPORTS: dict[int, ReportForm] = {
 """The event types that `compile_plan` reads."""
 
 
+class NoObjectKnown(RemoteProtocolError):
+    """Every observation of a report is of an object that the configuration lacks: nothing of it can be taken."""
+
+
 def compile_plan(apdu: bytes, model: DeviceModel) -> ReportPlan:
     """The plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
 
-    Raises `RemoteProtocolError` where the report breaks its own structure.
+    Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` where nothing can be taken.
     """
     return _Compiler(apdu, model).plan()
 
@@ -79,6 +84,7 @@ class _Compiler:
         self._model = model
         self._layout = _Layout()
         self._items: list[tuple[int, ItemFields]] = []
+        self._unknown_count = 0
 
     def plan(self) -> ReportPlan:
         outer = Reader(self._apdu, clause="20601 §5 scan report")
@@ -100,6 +106,8 @@ class _Compiler:
         self._field(info, 2, "H")  # scan-report-no
         self._observations(SCAN_REPORTS[event_type], handle, info)
         info.finish()
+        if self._unknown_count and not self._items:
+            raise NoObjectKnown("a report has only objects that the configuration lacks", clause="20601 §9.4 rule 3")
         for item_handle, item in self._items:
             self._model.reshape(item_handle, item.shaping)
         for item_handle, item in self._items:
@@ -203,6 +211,7 @@ class _Compiler:
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
         """Without a map or an object the octets have no meaning: told with the octets, and the rest of the report is
         kept."""
+        self._unknown_count += 1
         self._note(f"a report has observations of handle {handle}, but {why}", reader)
         self._layout.skip(reader)
 
@@ -283,4 +292,4 @@ def layout_key(octets: bytes) -> bytes:
 
 LAYOUT_KEY_OCTETS = 34
 
-__all__ = ["LAYOUT_KEY_OCTETS", "SCAN_REPORTS", "ReportForm", "compile_plan", "layout_key"]
+__all__ = ["LAYOUT_KEY_OCTETS", "SCAN_REPORTS", "NoObjectKnown", "ReportForm", "compile_plan", "layout_key"]

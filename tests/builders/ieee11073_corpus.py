@@ -1,0 +1,45 @@
+"""Reads the commented hex under `tests/corpus`: named APDUs and whole conversations."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+_CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+
+
+class Sample(NamedTuple):
+    """One APDU. In a conversation the name says who sends it: `agent` or `manager`."""
+
+    name: str
+    octets: bytes
+
+
+def samples(path: Path) -> list[Sample]:
+    """The APDUs of one file, in order. A line `name:` begins one, octets follow, `#` starts a comment."""
+    found: list[tuple[str, list[str]]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.split("#", 1)[0].strip()
+        if text.endswith(":"):
+            found.append((text[:-1], []))
+        elif text:
+            found[-1][1].append(text)
+    return [Sample(name, bytes.fromhex("".join(lines))) for name, lines in found]
+
+
+def apdus() -> list[Sample]:
+    """One APDU of every kind."""
+    return samples(_CORPUS / "apdus.hex")
+
+
+def apdu(name: str) -> bytes:
+    """The APDU of that name."""
+    return next(sample.octets for sample in apdus() if sample.name == name)
+
+
+def conversations() -> dict[str, list[Sample]]:
+    """Every conversation by its file's name."""
+    return {path.stem: samples(path) for path in sorted((_CORPUS / "conversations").glob("*.hex"))}
+
+
+def agent_octets(conversation: list[Sample]) -> list[bytes]:
+    """What the agent of a conversation sends, APDU by APDU."""
+    return [sample.octets for sample in conversation if sample.name == "agent"]

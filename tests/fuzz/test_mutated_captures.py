@@ -1,0 +1,129 @@
+"""Whatever an agent sends, the manager answers, aborts or closes: it never raises and never hangs.
+
+The agent's octets of every conversation in the corpus, and of the shared captures where they are present, are damaged
+and played, `ARGUS_FUZZ_COUNT` times (`make fuzz`: 100 000). `ARGUS_FUZZ_SEED` repeats a run; the seed is printed, and
+a failure names the conversation's own seed.
+"""
+
+import json
+import os
+from itertools import chain
+from random import Random
+
+import pytest
+
+from protocols.ieee11073.association import (
+    AgentAssociation,
+    Associated,
+    Deviation,
+    ManagerAssociation,
+    ManagerSettings,
+    RememberedConfigurations,
+    ReportReceived,
+    State,
+)
+from protocols.ieee11073.dim import Reading, fixed_report
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
+from tests.builders.ieee11073_corpus import agent_octets, conversations
+from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
+from tests.builders.ieee11073_mutations import mutated, sliced
+from tests.harness.shared import shared_path
+
+COUNT = int(os.environ.get("ARGUS_FUZZ_COUNT", "3000"))
+SEED = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
+DEVIATIONS_MAX = 80
+"""Kinds of deviation that one association may tell, with the sentence that ends the list."""
+ANSWER_OCTETS_MAX = 64
+"""No answer of a manager to one APDU is longer, Get and verdict together."""
+
+CORPUS = {name: agent_octets(conversation) for name, conversation in conversations().items()}
+
+
+def captures() -> dict[str, list[bytes]]:
+    try:
+        folder = shared_path("data/captures")
+    except pytest.skip.Exception:
+        return {}
+    return {
+        path.stem: [
+            bytes.fromhex(record["hex"])
+            for record in map(json.loads, path.read_text().splitlines()[1:])
+            if record["dir"] == "agent->manager"
+        ]
+        for path in sorted(folder.glob("*.jsonl"))
+    }
+
+
+def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> None:
+    """Plays a link to its end. Asserts what must hold after every read."""
+    now_s, deviations, received = 0.0, 0, 0
+    for piece in chain(pieces, [b""]):
+        now_s += random.random() * 0.2
+        events = manager.receive(piece, now_s)
+        received += len(piece)
+        assert len(events) <= 4 * len(piece) + 80
+        for event in events:
+            if isinstance(event, Associated):
+                deviations = 0
+            deviations += isinstance(event, Deviation)
+            verdict = manager.refused if random.random() < 0.1 else manager.delivered
+            verdict(event)
+            if isinstance(event, ReportReceived):
+                assert all((one.value is None) != (one.samples is None) for one in event.observations)
+        assert len(manager.to_send()) <= ANSWER_OCTETS_MAX * (received // 4 + 1)
+        assert deviations <= DEVIATIONS_MAX
+        if random.random() < 0.05:
+            now_s += 4.0
+            manager.expire(now_s)
+        if manager.state is State.UNASSOCIATED:
+            assert manager.deadline_s is None
+    assert manager.closed
+
+
+@pytest.fixture(scope="module")
+def conversations_to_damage() -> dict[str, list[bytes]]:
+    return {**CORPUS, **captures()}
+
+
+def test_mutated_conversations_never_raise_and_never_hang(conversations_to_damage: dict[str, list[bytes]]) -> None:
+    print(f"\nfuzz: {COUNT} mutated conversations, seed {SEED}, of {len(conversations_to_damage)}")
+    names = sorted(conversations_to_damage)
+    for number in range(COUNT):
+        random = Random(f"{SEED}:{number}")
+        name = random.choice(names)
+        octets = b"".join(mutated(conversations_to_damage[name], random))
+        settings = ManagerSettings(accept_standard_configurations=random.random() < 0.5)
+        manager = ManagerAssociation(system_id=MANAGER_ID, configurations=RememberedConfigurations(), settings=settings)
+        try:
+            play(manager, sliced(octets, random), random)
+        except Exception as error:
+            raise AssertionError(f"ARGUS_FUZZ_SEED={SEED}, number {number} ({name}): {octets.hex()}") from error
+
+
+def test_noise_after_an_association_ends_it() -> None:
+    for number in range(COUNT // 10):
+        random = Random(f"{SEED}:noise:{number}")
+        manager = operating_manager(OXIMETER)
+        octets = random.randbytes(random.randrange(1, 400))
+        play(manager, sliced(octets, random), random)
+
+
+def test_an_agent_survives_a_mad_manager(conversations_to_damage: dict[str, list[bytes]]) -> None:
+    answers = [
+        [sample.octets for sample in conversation if sample.name == "manager"]
+        for conversation in conversations().values()
+    ]
+    for number in range(COUNT // 3):
+        random = Random(f"{SEED}:agent:{number}")
+        agent = AgentAssociation(system_id=AGENT_ID, configurations=(OXIMETER,))
+        agent.associate(0.0)
+        octets = b"".join(mutated(random.choice(answers), random))
+        now_s = 0.0
+        for piece in chain(sliced(octets, random), [b""]):
+            now_s += 0.1
+            agent.receive(piece, now_s)
+            if agent.can_confirm:
+                readings = (Reading(1, 97.0, minute(1)), Reading(10, 60.0, minute(1)))
+                agent.report(fixed_report(OXIMETER, readings), confirmed=True, now_s=now_s)
+            agent.to_send()
+        assert agent.closed
