@@ -311,6 +311,7 @@ class Buffer:
 
     def _fail(self, error: Exception) -> None:
         self._failure = unusable(self._path, error)
+        self._failure.__cause__ = error
         self._reject(self._failure)
         self._wake()
 

@@ -120,7 +120,8 @@ class Writer:
             losses.close(self._store, all_of_them=True)
             self._write_acks()
         except Exception as error:  # the thread's end: whoever waits must hear of it, whatever it was
-            log.exception("buffer.writer_failed")
+            # No traceback: its frames hold values and keys. It goes on as the cause of what the waiting ones get.
+            log.error("buffer.writer_failed", why=getattr(error, "sqlite_errorname", type(error).__name__))
             self._call(self._fail, error)
 
     def _turn(self) -> None:

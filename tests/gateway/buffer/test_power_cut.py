@@ -105,7 +105,8 @@ async def test_a_disk_that_fails_ends_the_work_with_a_diagnosis_and_loses_nothin
     path = new_store(tmp_path)
     process = await victim(path, 0, str(2 << 20))
     output, _ = await process.communicate()
-    *printed, last = output.decode().splitlines()
+    lines = output.decode().splitlines()
+    printed, last = [line for line in lines if line.isdecimal()], lines[-1]
     assert last.startswith("failed: The disk did not do what the store")
     async with opened(path) as buffer:
         stored = {record.value async for record in buffer.records(lane=Lane.NUMERIC, limit=10_000_000)}
