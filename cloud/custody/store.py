@@ -57,6 +57,7 @@ BATCH_COLUMNS = (
     "organization_id",
     "vehicle_id",
     "received_at_us",
+    "stored_at_us",
     "historical",
     "traceparent",
     "envelope",
@@ -145,11 +146,17 @@ class CustodyStore:
         ]
 
     async def append(
-        self, tx: Transaction, received: Sequence[ReceivedBatch], gaps: Sequence[tuple[ReceivedBatch, Gap]]
+        self,
+        tx: Transaction,
+        received: Sequence[ReceivedBatch],
+        gaps: Sequence[tuple[ReceivedBatch, Gap]],
+        *,
+        stored_at_us: int,
     ) -> None:
-        """New batches and new gaps; any that is held already fails the whole."""
+        """New batches and new gaps; any that is held already fails the whole. `stored_at_us` is the cloud's clock
+        now."""
         if received:
-            await tx.driver.append(batches, BATCH_COLUMNS, [_batch_row(one) for one in received])
+            await tx.driver.append(batches, BATCH_COLUMNS, [_batch_row(one, stored_at_us) for one in received])
         if gaps:
             await tx.driver.append(gap_ranges, GAP_COLUMNS, [_gap_row(one, gap) for one, gap in gaps])
 
@@ -188,7 +195,7 @@ def _held_gap(sequence: int, through: int, hash_: bytes, before: bytes, after: b
     )
 
 
-def _batch_row(one: ReceivedBatch) -> tuple[object, ...]:
+def _batch_row(one: ReceivedBatch, stored_at_us: int) -> tuple[object, ...]:
     batch = one.envelope.batch
     return (
         one.lane_id,
@@ -207,6 +214,7 @@ def _batch_row(one: ReceivedBatch) -> tuple[object, ...]:
         one.organization_id,
         one.vehicle_id,
         one.received_at_us,
+        stored_at_us,
         one.envelope.historical,
         one.traceparent,
         one.octets,

@@ -58,6 +58,7 @@ batches = Table(
     Column("organization_id", Text, nullable=False),  # whose gateway it was when the batch arrived
     Column("vehicle_id", Text, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
+    Column("stored_at_us", BigInteger, nullable=False),  # as late in its transaction as a row can know
     Column("historical", Boolean, nullable=False),  # backfilled beside live data
     Column("traceparent", Text),
     Column("envelope", LargeBinary, nullable=False),  # the octets as received

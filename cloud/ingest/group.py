@@ -128,9 +128,10 @@ class _GroupInHand:
         moved = [await self._write_lane(key, rows[key], by_lane[key]) for key in lanes]
         if moved:
             await self._writer.lanes.save_marks(self._tx, moved)
-        await self._writer.custody.append(self._tx, self._received, self._gaps)
         await self._observations.append()
         await append_events(self._tx, self._events)
+        now_us = self._writer.clock.now_us()
+        await self._writer.custody.append(self._tx, self._received, self._gaps, stored_at_us=now_us)
         self._written.learned = self._observations.learned
         return self._written
 

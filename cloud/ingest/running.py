@@ -23,10 +23,14 @@ class RunningIngest:
     ingest: Ingest
 
     async def run(self) -> None:
-        """Receive, store and answer until cancelled. A lost broker or database is waited for and is no end."""
+        """Receive, store and answer until cancelled. A lost broker or database is waited for and is no end.
+
+        Ingest is awaited in the body, so a cancellation reaches it first: the group in hand is made durable and
+        answered over a connection that is still there.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
-            tasks.create_task(self.ingest.run(self.source, self.source), name="ingest")
+            await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
         """Why batches cannot arrive at the moment, None when they can."""

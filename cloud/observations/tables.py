@@ -95,7 +95,7 @@ observations = Table(
     # Readers walk one device in time; the rest makes the order total, so a page continues exactly where the last ended.
     # No foreign keys to sources and channels: both are written in the same transaction, and two look-ups a row would
     # cost a fifth of the ingest rate.
-    Index("ix_observations_source_time", "source_id", "observed_at_us", "lane_id", "sequence", "position"),
+    Index("ix_observations_source_time", "source_id", "observed_at_us", "sequence", "position", "lane_id"),
 )
 
 stored_measurements = Table(

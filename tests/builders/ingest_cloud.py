@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Table, select
 
 from cloud.db import Database
 from cloud.devices import Devices
+from cloud.devices.tables import devices
 from cloud.events import Outbox
 from cloud.events.tables import outbox_events
 from cloud.fleet import Fleet
@@ -131,3 +132,7 @@ class CloudUnderTest:
     async def events(self) -> list[tuple[str, dict[str, Any]]]:
         """The domain events so far: type and payload."""
         return [(row.type, orjson.loads(row.payload)) for row in await self.rows(outbox_events)]
+
+    async def device_ids(self) -> dict[str, str]:
+        """The cloud's id of each device, by the device's own."""
+        return {row.system_id: row.id for row in await self.rows(devices)}

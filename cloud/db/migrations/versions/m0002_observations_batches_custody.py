@@ -97,6 +97,7 @@ def _create_custody() -> None:
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("vehicle_id", sa.Text(), nullable=False),
         sa.Column("received_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("stored_at_us", sa.BigInteger(), nullable=False),
         sa.Column("historical", sa.Boolean(), nullable=False),
         sa.Column("traceparent", sa.Text()),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
@@ -243,7 +244,7 @@ def _create_observations() -> None:
     op.create_index(
         "ix_observations_source_time",
         "observations",
-        ["source_id", "observed_at_us", "lane_id", "sequence", "position"],
+        ["source_id", "observed_at_us", "sequence", "position", "lane_id"],
         unique=False,
     )
     op.create_table(

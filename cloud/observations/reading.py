@@ -1,0 +1,219 @@
+"""Read observations back: one device after the other, in time, a page at a time.
+
+Rights are decided on the sources (a few rows a device), the observations are then walked by their index in pages
+that continue exactly where the last one ended, so a year of a device needs no more memory than a minute. Each page
+is a read of its own: rows never change, and what arrives meanwhile at an earlier time is in the next reading.
+
+A device that was carried by several vehicles, or merged with what had been seen before its enrolment, has several
+sources; they are merged in time. Whose value it was follows from the assignments as they stand (D16).
+"""
+
+import heapq
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, and_, func, or_, select, tuple_
+
+from cloud.assignments import Assignments, Timeline
+from cloud.custody import tables as custody
+from cloud.db import Database, Transaction
+from cloud.devices import Devices
+from cloud.devices.store import SHOWN
+from cloud.devices.tables import devices
+from cloud.observations.rows import time_of
+from cloud.observations.tables import observation_channels, observation_sources, observations
+from cloud.observations.values import value_of
+from cloud.tenancy import Viewer, visible
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.observation_record import ObservationRecord
+from protocols.uplink.channels import DeviceRef
+from protocols.uplink.lanes import Lane
+
+PAGE_ROWS = 2_000
+"""Some hundred kilobytes, and few enough reads that each one's cost does not show."""
+
+Place = tuple[int, int, int, int]
+"""Where a row stands within its source: observed_at_us, sequence, position, lane_id."""
+
+_BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadObservation:
+    """A record and when the cloud had stored it (µs, its own clock)."""
+
+    record: ObservationRecord
+    stored_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One carrier's part of a device. `owner_id` is the device as partners know it."""
+
+    source_id: int
+    owner_id: str
+    device: DeviceRef
+
+
+class ObservationReader:
+    """Reads for one viewer. `hidden`: with devices that partners do not see (unenrolled ones)."""
+
+    def __init__(self, database: Database, viewer: Viewer, devices: Devices, *, hidden: bool = False) -> None:
+        self._database = database
+        self._viewer = viewer
+        self._assignments = Assignments(devices)
+        self._hidden = hidden
+        self._channels: dict[int, Channel] = {}
+        self._lanes: dict[int, Any] = {}
+
+    async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
+        """All observations, or those of a device (the cloud's id, or how the device names itself), observed at
+        `since_us` or later; ordered by device, then observed time, sequence and index."""
+        async with self._database.read() as tx:
+            sources = await self._sources(tx, device)
+        for owner_id in sorted({source.owner_id for source in sources}):
+            mine = [source for source in sources if source.owner_id == owner_id]
+            async with self._database.read() as tx:
+                timeline = await self._assignments.timeline(tx, self._viewer, owner_id)
+            async for found in self._merged(mine, timeline, since_us):
+                yield found
+
+    async def _sources(self, tx: Transaction, device: str | None) -> list[Source]:
+        owner = devices.alias("owner")
+        owner_id = func.coalesce(devices.c.merged_into, devices.c.id)
+        statement = (
+            select(observation_sources, owner_id.label("owner_id"))
+            .join(
+                devices,
+                and_(
+                    devices.c.tenant_id == observation_sources.c.tenant_id,
+                    devices.c.id == observation_sources.c.device_id,
+                ),
+            )
+            .join(owner, and_(owner.c.tenant_id == devices.c.tenant_id, owner.c.id == owner_id))
+            .where(*visible(observation_sources, self._viewer))
+            .where(owner.c.secrecy_level <= int(self._viewer.clearance))
+        )
+        if not self._hidden:
+            statement = statement.where(owner.c.status.in_([status.value for status in SHOWN]))
+        if device is not None:
+            named = (owner_id, devices.c.id, observation_sources.c.system_id)
+            statement = statement.where(or_(*(name == device for name in named)))
+        rows = await tx.execute(statement)
+        return [Source(row.source_id, row.owner_id, DeviceRef(row.system_id, row.model)) for row in rows]
+
+    async def _merged(
+        self, sources: Sequence[Source], timeline: Timeline, since_us: int | None
+    ) -> AsyncIterator[ReadObservation]:
+        walks = [self._walk(source, timeline, since_us) for source in sources]
+        heads: list[tuple[Place, int, ReadObservation]] = []
+        for number, walk in enumerate(walks):
+            await _push_next(heads, number, walk)
+        while heads:
+            _, number, found = heapq.heappop(heads)
+            yield found
+            await _push_next(heads, number, walks[number])
+
+    async def _walk(
+        self, source: Source, timeline: Timeline, since_us: int | None
+    ) -> AsyncIterator[tuple[Place, ReadObservation]]:
+        after: Place = _BEFORE_ALL if since_us is None else (since_us, 0, -1, 0)
+        while True:
+            async with self._database.read() as tx:
+                page = (await tx.execute(_page(source.source_id, after))).rows
+                await self._learn(tx, source, page)
+            for row in page:
+                after = (row.observed_at_us, row.sequence, row.position, row.lane_id)
+                encounter_id = timeline.encounter_at(row.observed_at_us)
+                record = self._record(row, source, encounter_id)
+                yield after, ReadObservation(record, row.stored_at_us)
+            if len(page) < PAGE_ROWS:
+                return
+
+    async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
+        """The channels and lanes that this page speaks of."""
+        if any(row.channel_id not in self._channels for row in page):
+            of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
+            self._channels.update({row.channel_id: _channel(row) for row in await tx.execute(of_source)})
+        unknown = {row.lane_id for row in page} - self._lanes.keys()
+        if unknown:
+            named = select(custody.lanes).where(custody.lanes.c.lane_id.in_(sorted(unknown)))
+            self._lanes.update({row.lane_id: row for row in await tx.execute(named)})
+
+    def _record(self, row: Any, source: Source, encounter_id: str | None) -> ObservationRecord:
+        channel, lane = self._channels[row.channel_id], self._lanes[row.lane_id]
+        device_time = time_of(row.device_time)
+        return ObservationRecord(
+            gateway=lane.gateway_id,
+            epoch=lane.epoch,
+            lane=Lane(lane.lane),
+            sequence=row.sequence,
+            index=row.position,
+            device=source.device,
+            handle=channel.handle,
+            person=channel.person,
+            type=channel.type,
+            value=value_of(row.number, row.value),
+            unit=channel.unit,
+            samples=None if row.samples is None else bytes(row.samples),
+            array=channel.array,
+            components=channel.components,
+            supplemental_types=channel.supplemental_types,
+            status=row.status,
+            device_time=device_time,
+            device_local_us=None if device_time is None else device_time.local_us(),
+            observed_at_us=row.observed_at_us,
+            uncertainty_us=row.uncertainty_us,
+            received_at_us=row.received_at_us,
+            stored=bool(row.stored),
+            encounter_id=encounter_id,
+        )
+
+
+async def _push_next(
+    heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
+) -> None:
+    """The next of one source into the heap; equal places are of different sources, so the number decides."""
+    async for place, found in walk:
+        heapq.heappush(heads, (place, number, found))
+        return
+
+
+def _page(source_id: int, after: Place) -> Select[Any]:
+    columns = observations.c
+    place = (columns.observed_at_us, columns.sequence, columns.position, columns.lane_id)
+    return (
+        select(
+            observations, func.coalesce(custody.batches.c.stored_at_us, columns.received_at_us).label("stored_at_us")
+        )
+        .outerjoin(
+            custody.batches,
+            and_(custody.batches.c.lane_id == columns.lane_id, custody.batches.c.sequence == columns.sequence),
+        )
+        .where(columns.source_id == source_id, tuple_(*place) > after)
+        .order_by(*place)
+        .limit(PAGE_ROWS)
+    )
+
+
+def _channel(row: Any) -> Channel:
+    array = None
+    if row.sample_format is not None:
+        array = SampleArray(
+            format=SampleFormat(row.sample_format),
+            period_s=row.sample_period_s,
+            slope=row.slope,
+            offset=row.array_offset,
+        )
+    return Channel(
+        handle=row.handle,
+        type=Code(row.type_partition, row.type_code),
+        unit=None if row.unit_partition is None else Code(row.unit_partition, row.unit_code),
+        person=row.person,
+        components=tuple(Code(*pair) for pair in orjson.loads(row.components)),
+        supplemental_types=tuple(Code(*pair) for pair in orjson.loads(row.supplemental_types)),
+        array=array,
+    )

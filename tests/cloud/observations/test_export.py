@@ -1,0 +1,164 @@
+"""What was exported is what the gateway sent: every value, clock and sample, in order, for those who may see it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloud.assignments import AssignmentDesk
+from cloud.db import Database
+from cloud.devices import Devices, Enrolment
+from cloud.epcr import Epcr
+from cloud.observations.export import export_observations
+from cloud.observations.reading import PAGE_ROWS
+from cloud.tenancy import Viewer
+from protocols.observation_record import records_of, to_json
+from protocols.uplink.envelope import Envelope
+from protocols.uplink.observations import decode_block
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle, readings, section
+from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind, one
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+async def exported(cloud: CloudUnderTest, viewer: Viewer = OPERATOR, **options: Any) -> list[dict[str, Any]]:
+    options.setdefault("hidden", True)
+    found = export_observations(cloud.database, viewer, Devices(cloud.ids), **options)
+    return [document async for document in found]
+
+
+def sent(*envelopes: Envelope) -> list[dict[str, Any]]:
+    """What the gateway's own export says of these batches."""
+    return [
+        to_json(record)
+        for batch in (envelope.batch for envelope in envelopes)
+        for record in records_of(
+            decode_block(batch.payload),
+            gateway=batch.gateway,
+            epoch=batch.epoch,
+            lane=batch.lane,
+            sequence=batch.sequence,
+        )
+    ]
+
+
+def place(document: dict[str, Any]) -> tuple[int, int]:
+    return document["sequence"], document["index"]
+
+
+async def test_every_kind_of_observation_comes_back_exactly_as_the_gateway_tells_it(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    envelope = gateway.send_sections(every_kind())
+    await cloud.take(envelope)
+    assert sorted(await exported(cloud), key=place) == sent(envelope)
+
+
+async def test_it_is_ordered_by_device_then_observed_time_sequence_and_index(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    later = section(readings(1.0, 2.0, at_s=100.0))
+    earlier = section(readings(3.0, 4.0, at_s=50.0))
+    same_moment = section([one(SPO2, 5.0, received_s=50.0), one(SPO2, 6.0, received_s=50.0)])
+    cuff = section(readings(7.0, channel=PRESSURE, at_s=1.0), device=CUFF)
+    for sections in ([later, cuff], [earlier], [same_moment]):
+        await cloud.take(gateway.send_sections(sections))
+    of_oximeter = [row["value"] for row in await exported(cloud, device=OXIMETER.system_id)]
+    assert of_oximeter == [3.0, 5.0, 6.0, 4.0, 1.0, 2.0]
+    devices = [row["device"]["system_id"] for row in await exported(cloud)]
+    assert sorted(devices, key=devices.index) == devices
+
+
+async def test_pages_continue_where_the_last_one_ended_also_within_one_moment(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    many = [one(SPO2, float(number % 100), received_s=7.0) for number in range(PAGE_ROWS + 250)]
+    for begin in range(0, len(many), 750):
+        await cloud.take(gateway.send_sections([section(many[begin : begin + 750])]))
+    rows = await exported(cloud)
+    assert [row["value"] for row in rows] == [observation.value for observation in many]
+    assert len({place(row) for row in rows}) == len(many)
+
+
+async def test_since_leaves_out_what_was_observed_before(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send(1.0, 2.0, 3.0))
+    assert [row["value"] for row in await exported(cloud, since_us=NOW_US + 2_000_000)] == [2.0, 3.0]
+
+
+async def test_a_stored_measurement_that_a_device_sends_again_is_not_there_twice(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    memory = [
+        one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME),
+        one(PRESSURE, (121.0, 80.0), device_time=BEDSIDE_TIME),
+    ]
+    first = gateway.send_sections([section(memory, device=CUFF, stored=True)])
+    again = gateway.send_sections([section([memory[1], memory[0], memory[0]], device=CUFF, stored=True)])
+    fresh = one(PRESSURE, (130.0, 85.0), device_time=BEDSIDE_TIME)
+    more = gateway.send_sections([section([memory[0], fresh], device=CUFF, stored=True)])
+    await cloud.take(first, again)
+    await cloud.take(more)
+    rows = await exported(cloud)
+    assert sorted((row["sequence"], row["index"], row["value"]["MDC_PRESS_BLD_NONINV_SYS"]) for row in rows) == [
+        (1, 0, 120.0),
+        (1, 1, 121.0),
+        (3, 1, 130.0),
+    ]
+
+
+async def test_the_encounter_follows_from_the_assignment_at_the_observations_time(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(1.0, 2.0, 3.0, 4.0))
+    device_id = (await cloud.device_ids())[OXIMETER.system_id]
+    encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
+    desk = AssignmentDesk(cloud.database, cloud.clock, cloud.ids)
+    await desk.assign(
+        OPERATOR,
+        device_id=device_id,
+        encounter_id=encounter.id,
+        by="operator",
+        from_us=NOW_US + 2_000_000,
+        until_us=NOW_US + 4_000_000,
+    )
+    assert [row["encounter_id"] for row in await exported(cloud)] == [None, encounter.id, encounter.id, None]
+
+
+async def test_devices_that_nobody_enrolled_are_hidden_from_partners_and_shown_once_enrolled(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(97.0))
+    partner = Viewer(OPERATOR.tenant_id, ORGANIZATION)
+    assert await exported(cloud, partner, hidden=False) == []
+    await Enrolment(cloud.database, cloud.clock, cloud.ids).enrol(
+        OPERATOR,
+        organization_id=ORGANIZATION,
+        serial_number="SYN-1",
+        device_class="oximeter",
+        manufacturer="Synthetic",
+        system_id=OXIMETER.system_id,
+    )
+    assert [row["value"] for row in await exported(cloud, partner, hidden=False)] == [97.0]
+
+
+async def test_nobody_sees_another_organisations_or_tenants_observations(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(97.0))
+    assert await exported(cloud, replace(OPERATOR, organization_id="org_other")) == []
+    assert await exported(cloud, Viewer.operator("ten_other")) == []
+
+
+async def test_the_commit_time_is_the_clouds_own(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send(97.0))
+    (row,) = await exported(cloud, commit_time=True)
+    assert row["committed_at"] == "2027-01-15T08:00:00.000000Z"
