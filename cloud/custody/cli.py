@@ -1,0 +1,72 @@
+"""`argus-cloud custody`: is the chain from the vehicles whole, and what was set aside."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from cloud.command import AsJson, Workplace, print_json, print_table, run
+from cloud.custody.audit import LaneReport
+from cloud.custody.check import CustodyCheck, QuarantineCount
+from cloud.tenancy import Tenancy
+
+custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is_help=True)
+
+
+@custody.command("check")
+def check_command(
+    context: typer.Context,
+    gateway: Annotated[str | None, typer.Option("--gateway", help="Only this gateway's lanes, gw_….")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify every signature and link again from the kept envelopes; exits with 1 when a chain is not whole."""
+
+    async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
+        if tenant is not None:
+            tenants = [tenant]
+        else:
+            known = await Tenancy(place.database, place.clock, place.ids).list_tenants()
+            tenants = [one.id for one in known]
+        reports: list[LaneReport] = []
+        aside: list[QuarantineCount] = []
+        for tenant_id in tenants:
+            check = CustodyCheck(place.database, place.operator(tenant_id))
+            reports.extend([report async for report in check.reports(gateway)])
+            aside.extend(await check.quarantine(gateway))
+        return reports, aside
+
+    reports, aside = run(context, work)
+    if as_json:
+        print_json({"lanes": [_shown(report) for report in reports], "quarantine": [asdict(one) for one in aside]})
+    else:
+        _print_for_people(reports, aside)
+    if not all(report.intact for report in reports):
+        raise typer.Exit(1)
+
+
+def _shown(report: LaneReport) -> dict[str, Any]:
+    return {**asdict(report), "intact": report.intact}
+
+
+def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineCount]) -> None:
+    rows = [
+        {
+            "gateway": report.gateway_id,
+            "epoch": report.epoch,
+            "lane": report.lane,
+            "batches": report.batches,
+            "through": report.through,
+            "stood in for": report.stood_in,
+            "verdict": "whole" if report.intact else f"{len(report.findings) + report.findings_untold} findings",
+        }
+        for report in reports
+    ]
+    print_table("Custody", rows)
+    for report in reports:
+        for finding in report.findings:
+            where = f"{report.gateway_id} {report.epoch} {report.lane} {finding.first}…{finding.last}"
+            typer.echo(f"{where}: {finding.what}")
+    if aside:
+        print_table("Set aside", [asdict(one) for one in aside])

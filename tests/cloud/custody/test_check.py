@@ -1,0 +1,127 @@
+"""The chain can be verified again from what was kept, and says what is wrong with it."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import delete, update
+
+from cloud.custody.audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport
+from cloud.custody.check import PAGE_ROWS, CustodyCheck, QuarantineCount
+from cloud.custody.tables import batches
+from cloud.db import Database
+from cloud.tenancy import Viewer
+from protocols.provenance.hash_chain import genesis
+from protocols.uplink.envelope import Envelope, encode_envelope
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+async def checked(cloud: CloudUnderTest, viewer: Viewer = OPERATOR) -> list[LaneReport]:
+    return [report async for report in CustodyCheck(cloud.database, viewer).reports()]
+
+
+async def test_a_whole_chain_with_gaps_over_several_pages_is_intact(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    sent = gateway.many(2 * PAGE_ROWS + 20)
+    lost = sent[PAGE_ROWS - 10 : PAGE_ROWS + 10]
+    for begin in range(0, len(sent), 40):
+        await cloud.take(*(one for one in sent[begin : begin + 40] if one not in lost[3:]))
+    await cloud.take(gateway.gap(lost))
+    (report,) = await checked(cloud)
+    assert (report.intact, report.findings) == (True, [])
+    assert (report.through, report.stood_in, report.gaps) == (len(sent), 17, 1)
+    assert report.batches == len(sent) - 17
+
+
+async def test_a_lane_that_ends_in_a_gap_is_whole(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    sent = gateway.many(3)
+    await cloud.take(sent[0], gateway.gap(sent[1:]))
+    (report,) = await checked(cloud)
+    assert (report.intact, report.through, report.stood_in) == (True, 3, 2)
+
+
+async def test_a_batch_that_was_removed_from_the_database_is_found(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(*gateway.many(5))
+    async with cloud.database.transaction() as tx:
+        await tx.execute(delete(batches).where(batches.c.sequence.in_([2, 5])))
+    (report,) = await checked(cloud)
+    assert report.findings == [Finding("missing", 2, 2), Finding("acknowledged, but not there", 5, 5)]
+
+
+async def test_a_row_that_was_changed_is_found_and_the_walk_goes_on(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    sent = gateway.many(5)
+    await cloud.take(*sent)
+    invented = encode_envelope(replace(sent[2], batch=replace(sent[2].batch, count=9)))
+    async with cloud.database.transaction() as tx:
+        await tx.execute(update(batches).where(batches.c.sequence == 3).values(envelope=invented))
+        await tx.execute(update(batches).where(batches.c.sequence == 5).values(envelope=b"nothing"))
+    (report,) = await checked(cloud)
+    assert report.findings == [
+        Finding("the row's hash is not its envelope's", 3, 3),
+        Finding("not signed by the registered key", 3, 3),
+        Finding("the kept envelope cannot be read", 5, 5),
+        Finding("does not follow the batch before it", 4, 4),
+        Finding("acknowledged, but not there", 5, 5),
+    ]
+
+
+async def test_a_broken_link_is_found_where_it_is(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    first, second, third = gateway.many(3)
+    await cloud.take(first, gateway.signed(replace(second.batch, previous_hash=bytes(32))), third)
+    (report,) = await checked(cloud)
+    assert [(finding.what, finding.first) for finding in report.findings] == [
+        ("does not follow the batch before it", 2),
+        ("does not follow the batch before it", 3),
+    ]
+
+
+async def test_what_was_set_aside_is_counted_by_reason(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    rival = GatewayInVehicle(key_seed=2)
+    await cloud.take(*rival.many(3), cloud.handover.delivery(b"garbage"))
+    assert await CustodyCheck(cloud.database, OPERATOR).quarantine() == [
+        QuarantineCount("gw_test", "forged", 3, 0),
+        QuarantineCount("gw_test", "malformed", 1, 0),
+    ]
+
+
+async def test_nobody_checks_the_custody_of_another_tenant_or_organisation(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send())
+    assert await checked(cloud, Viewer.operator("ten_other")) == []
+    assert await checked(cloud, replace(OPERATOR, organization_id="org_other")) == []
+
+
+def audited(gateway: GatewayInVehicle, *envelopes: Envelope) -> LaneReport:
+    report = LaneReport(tenant_id="ten_test", gateway_id="gw_test", epoch="epoch-a", lane="numeric")
+    audit = LaneAudit(report, gateway.public_key, genesis("gw_test", "epoch-a", "numeric"))
+    audit.segment(
+        [
+            HeldEnvelope(sequence=one.batch.sequence, hash=one.batch.hash, envelope=encode_envelope(one))
+            for one in envelopes
+        ]
+    )
+    return report
+
+
+def test_findings_of_one_lane_are_bounded_and_the_rest_is_counted(gateway: GatewayInVehicle):
+    sent = gateway.many(2 * FINDINGS_MAX + 10)
+    report = audited(gateway, *sent[1::2])
+    assert len(report.findings) == FINDINGS_MAX
+    assert report.findings_untold == 5
+
+
+def test_what_a_gap_stands_in_for_is_counted_also_before_a_hole(gateway: GatewayInVehicle):
+    sent = gateway.many(8)
+    report = audited(gateway, sent[0], gateway.gap(sent[1:4]), sent[5], sent[7])
+    assert report.findings == [Finding("missing", 5, 5), Finding("missing", 7, 7)]
+    assert (report.through, report.stood_in) == (8, 3)
