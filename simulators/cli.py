@@ -47,17 +47,31 @@ def refusing() -> Iterator[None]:
     from simulators.replay.wfdb_header import RecordUnusable
     from simulators.scenarios import UnknownScenario
 
+    ours = (CaptureError, NothingToReplay, RecordUnusable, Refusal, UnknownKind, UnknownScenario, OSError)
     try:
         yield
-    except (CaptureError, NothingToReplay, RecordUnusable, Refusal, UnknownKind, UnknownScenario) as error:
-        sentence = str(error)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sentence = f"{where}{error.strerror or error or type(error).__name__}"
+    except ours as error:
+        refused: BaseException = error
+    except ExceptionGroup as group:  # of a running agent's tasks
+        refused = _first(group)
+        if not isinstance(refused, ours):
+            raise
     else:
         return
-    typer.echo(f"argus-sim: {sentence}", err=True)
+    typer.echo(f"argus-sim: {_sentence(refused)}", err=True)
     raise typer.Exit(1)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _sentence(error: BaseException) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error or type(error).__name__}"
 
 
 Tcp = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Connect to a manager that listens there.")]
@@ -163,7 +177,8 @@ async def _run(made: "Agent", for_s: float | None) -> None:
 def _log_to_stderr() -> None:
     import structlog
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Asked for at each line, because who runs a command in-process may put another stream there.
+    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))
 
 
 def _include_demo() -> None:

@@ -28,7 +28,7 @@ class NothingToReplay(Exception):
     """This kind of device cannot play a record."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"a {kind} does not play records; only {MONITOR} does")
+        super().__init__(f"the {kind} does not play records, only the {MONITOR} does")
 
 
 MONITOR: Final = "monitor"

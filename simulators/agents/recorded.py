@@ -90,7 +90,7 @@ class RecordedMonitor:
         self.played_faster = hz < 1
         """The record is slower than one frame a second and is played at that pace."""
         self._frame_s = Fraction(1) if self.played_faster else 1 / hz
-        self._frames_per_block = max(1, int(_BLOCK_S / self._frame_s))
+        self._frames_per_block = _frames_per_block(self._frame_s)
         self._block = 0
         if record.frames < self._frames_per_block or not record.signals:
             raise RecordUnusable(f"record {record.header.name} is too short to be played")
@@ -155,6 +155,14 @@ class RecordedMonitor:
         another: it follows from what is declared."""
         declared = Configuration(_FIRST_CONFIG_ID, tuple(item.declared() for item in self._objects)).octets
         return _FIRST_CONFIG_ID + crc32(declared) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
+
+
+def _frames_per_block(frame_s: Fraction) -> int:
+    """As many frames as a quarter of a second holds; rather a few less where the block then lasts whole hundredths of a
+    second, which is what AbsoluteTime can tell."""
+    most = max(1, int(_BLOCK_S / frame_s))
+    whole = (count for count in range(most, most // 2, -1) if (count * frame_s * 100).denominator == 1)
+    return next(whole, most)
 
 
 def _physical(raw: int, signal: Signal) -> float | None:

@@ -76,8 +76,14 @@ async def play(
         finally:
             over[conn].set()
 
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(one(conn, records)) for conn, records in by_conn.items()]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(one(conn, records)) for conn, records in by_conn.items()]
+    except ExceptionGroup as group:
+        absent, bugs = group.split(OSError)
+        if absent is None or bugs is not None:
+            raise
+        raise absent.exceptions[0] from None
     return [task.result() for task in running]
 
 

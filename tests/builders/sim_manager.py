@@ -1,0 +1,126 @@
+"""A manager on loopback for simulated devices: the real listener, pump and association, and a list for a store.
+
+`SimManager` can be cut off as a killed gateway is (`kill`: every link ends without a farewell, nothing more is
+answered) and come back under the same address, can be full, and can be slow to answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from gateway.transports.clock import Instant, SystemClock
+from gateway.transports.link import Link
+from gateway.transports.pump import pump
+from gateway.transports.tcp import TcpListener
+from protocols.ieee11073.association import (
+    Event,
+    ManagerAssociation,
+    ManagerSettings,
+    MdsRead,
+    Released,
+    RememberedConfigurations,
+    ReportReceived,
+)
+from protocols.observation import Observation
+
+
+class SimManager:
+    """`events` are all events of all links in order; `stored` is what was accepted as durable."""
+
+    def __init__(self, *, accept_standard_configurations: bool = True) -> None:
+        self.events: list[Event] = []
+        self.stored: list[Observation] = []
+        self.confirmed = 0
+        self.unconfirmed = 0
+        self.full = False
+        self.mute = False
+        """True: a new link is taken and nothing is ever said on it."""
+        self.connections = 0
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self._settings = ManagerSettings(accept_standard_configurations=accept_standard_configurations)
+        self._configurations = RememberedConfigurations()
+        self._clock = SystemClock()
+        self._listener: TcpListener | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._links: list[Link] = []
+        self.address = ("127.0.0.1", 0)
+
+    async def start(self) -> None:
+        """Listen, the second time at the same address."""
+        self._listener = TcpListener(*self.address)
+        await self._listener.start()
+        self.address = self._listener.address
+        self._serving = asyncio.create_task(self._serve(self._listener))
+
+    async def kill(self) -> None:
+        """Gone, as by SIGKILL: what was not answered is never answered."""
+        assert self._listener is not None
+        assert self._serving is not None
+        self._serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._serving
+        await self._listener.close()
+        for link in self._links:
+            await link.close()
+        self._links.clear()
+
+    async def converse(self, link: Link) -> None:
+        """One association over one link, to its end."""
+        association = ManagerAssociation(
+            system_id=b"a-manager"[:8], configurations=self._configurations, settings=self._settings
+        )
+        self._links.append(link)
+        self.connections += 1
+        if self.mute:
+            while await link.receive():
+                pass
+            return
+        await pump(link, association, self._deliver, self._clock)
+        await link.close()
+
+    def heard(self, kind: type[Event]) -> int:
+        return sum(isinstance(event, kind) for event in self.events)
+
+    @property
+    def released(self) -> bool:
+        return self.heard(Released) > 0
+
+    @property
+    def models(self) -> list[str]:
+        return [event.identity.model for event in self.events if isinstance(event, MdsRead)]
+
+    async def _serve(self, listener: TcpListener) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                tasks.create_task(self.converse(await listener.accept()))
+
+    async def _deliver(self, events: Sequence[Event], at: Instant) -> Sequence[bool]:
+        verdicts = []
+        for event in events:
+            self.events.append(event)
+            durable = not isinstance(event, ReportReceived) or not self.full
+            verdicts.append(durable)
+            if isinstance(event, ReportReceived) and durable:
+                self.stored.extend(event.observations)
+                if event.confirmed:
+                    self.confirmed += event.reports
+                else:
+                    self.unconfirmed += event.reports
+        await self.answering.wait()
+        return verdicts
+
+
+@asynccontextmanager
+async def sim_manager(*, accept_standard_configurations: bool = True) -> AsyncIterator[SimManager]:
+    manager = SimManager(accept_standard_configurations=accept_standard_configurations)
+    await manager.start()
+    try:
+        yield manager
+    finally:
+        await manager.kill()
+
+
+def measurements(stored: Sequence[Observation]) -> list[tuple[int, str]]:
+    """(handle, device time) of each, in the order of arrival: what names a measurement of one device."""
+    return [(seen.channel.handle, "" if seen.device_time is None else seen.device_time.text()) for seen in stored]

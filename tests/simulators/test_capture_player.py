@@ -1,0 +1,134 @@
+"""Captures played at a live manager react to it: its invoke-ids, its wish for a configuration, its silence."""
+
+import asyncio
+
+import pytest
+
+from gateway.transports.capture import Capture, read_capture
+from gateway.transports.clock import SystemClock
+from protocols.ieee11073.specializations import standard_configuration
+from simulators.agents.links import over_tcp
+from simulators.replay.capture_player import Played, play
+from tests.builders.sim_capture import oximeter_capture
+from tests.builders.sim_manager import SimManager, sim_manager
+from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
+from tests.harness.shared import shared_path
+
+CAPTURES = (
+    "agent_vs_settime",
+    "config_bloodpressure_02bc",
+    "config_oximeter_0190",
+    "config_oximeter_0191",
+    "end_agent_abort",
+    "end_agent_drop",
+    "end_manager_release",
+    "known_bloodpressure_02bc",
+    "known_oximeter_0190",
+    "known_oximeter_0191",
+    "neg_byte_by_byte",
+    "neg_two_apdus_one_segment",
+    "synth_ecg_rtsa",
+)
+
+
+def standard_octets(config_id: int) -> bytes | None:
+    configuration = standard_configuration(config_id)
+    return None if configuration is None else configuration.octets
+
+
+async def played(capture: Capture, manager: SimManager, told: list[str] | None = None) -> list[Played]:
+    tell = (told if told is not None else []).append
+    return await play(capture, over_tcp(*manager.address), SystemClock(), standard_octets, tell)
+
+
+def values(manager: SimManager) -> list[tuple[int, object]]:
+    return [(seen.channel.handle, seen.value) for seen in manager.stored]
+
+
+async def test_a_known_configuration_is_not_sent_and_an_unknown_one_is() -> None:
+    recorded_with_it, recorded_without = oximeter_capture(known=False), oximeter_capture(known=True)
+    for accept, capture, sent in (
+        (True, recorded_with_it, False),
+        (False, recorded_with_it, True),
+        (True, recorded_without, False),
+        (False, recorded_without, True),  # not in the capture: the standard's own is sent
+    ):
+        async with sim_manager(accept_standard_configurations=accept) as manager:
+            (connection,) = await played(capture, manager)
+            assert (connection.trouble, connection.configuration_sent) == (None, sent)
+            assert connection.answered == 2
+            assert values(manager) == [(1, 97.0), (10, 70.0), (1, 96.0), (10, 71.0)]
+            assert manager.released
+
+
+@pytest.mark.parametrize("overlapping", [True, False])
+async def test_several_connections_are_played_each_to_its_end(overlapping: bool) -> None:
+    async with sim_manager() as manager:
+        connections = await played(oximeter_capture(conns=(1, 2, 3), overlapping=overlapping), manager)
+        assert [(each.conn, each.answered, each.trouble) for each in connections] == [
+            (conn, 2, None) for conn in (1, 2, 3)
+        ]
+        assert len(manager.stored) == 12
+
+
+async def test_octet_by_octet_is_played_octet_by_octet() -> None:
+    async with sim_manager() as manager:
+        (connection,) = await played(oximeter_capture(profile="byte_by_byte"), manager)
+        assert (connection.answered, connection.trouble) == (2, None)
+
+
+async def test_what_happens_is_told_without_a_measured_value() -> None:
+    told: list[str] = []
+    async with sim_manager() as manager:
+        await played(oximeter_capture(), manager, told)
+    assert told[0] == "conn 1 → AARQ (54 octets)"
+    assert told[1].startswith("conn 1 ← AARE accepted")
+    assert told[-1] == "conn 1 over: 5 APDUs sent, 2 reports answered, 0 refused, 0 unanswered"
+
+
+async def test_a_manager_without_room_is_told_as_refusals() -> None:
+    async with sim_manager() as manager:
+        manager.full = True
+        (connection,) = await played(oximeter_capture(), manager)
+        assert (connection.answered, connection.refused) == (0, 2)
+
+
+async def test_a_manager_that_stays_silent_ends_the_playing_with_a_sentence() -> None:
+    clock = MovedClock()
+    async with sim_manager() as manager:
+        manager.mute = True
+        playing = asyncio.create_task(play(oximeter_capture(), over_tcp(*manager.address), clock, standard_octets))
+
+        async def over() -> bool:
+            await clock.advance(1.0)
+            return playing.done()
+
+        await eventually(over)
+        (connection,) = playing.result()
+        assert connection.trouble == "the manager did not answer within 10 s"
+        assert connection.answered == 0
+
+
+async def test_nobody_there_is_an_error_of_the_link() -> None:
+    async with sim_manager() as manager:
+        await manager.kill()
+        with pytest.raises(ConnectionRefusedError):
+            await played(oximeter_capture(conns=(1, 2)), manager)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "asked"])
+@pytest.mark.parametrize("name", CAPTURES)
+async def test_captures_of_an_independent_agent_are_played_to_their_recorded_end(name: str, known: bool) -> None:
+    capture = read_capture(shared_path(f"data/captures/{name}.jsonl"))
+    async with sim_manager(accept_standard_configurations=known) as manager:
+        (connection,) = await played(capture, manager)
+        assert connection.trouble is None
+        assert connection.unanswered == connection.refused == 0
+        await eventually(lambda: len(manager.stored) > 0)
+        truth = capture.meta.get("truth")
+        if truth is not None:
+            times = [seen.device_time.text() for seen in manager.stored if seen.device_time is not None]
+            assert sorted(set(times)) == [moment["time"] for moment in truth]
+        extended = name == "synth_ecg_rtsa"
+        assert connection.configuration_sent is (extended or not known)

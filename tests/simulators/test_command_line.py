@@ -1,0 +1,90 @@
+"""`argus-sim agent` and `argus-sim play`: what they do at a live manager, and one sentence when they cannot."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.transports.capture import Capture, CaptureWriter, read_capture
+from simulators.cli import app
+from tests.builders.sim_capture import oximeter_capture
+from tests.builders.sim_manager import sim_manager
+from tests.builders.sim_wfdb import octets_16, write_record
+
+ARGUS_SIM = Path(sys.executable).with_name("argus-sim")
+
+
+def written(capture: Capture, path: Path) -> Path:
+    writer = CaptureWriter(path, 1 << 20, meta=capture.meta, started_s=0.0)
+    for record in capture.records:
+        writer.write(record)
+    writer.close()
+    assert read_capture(path).records
+    return path
+
+
+async def run(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        ARGUS_SIM, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_an_agent_measures_hands_over_and_leaves(tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    async with sim_manager() as manager:
+        host, port = manager.address
+        arguments = ("oximeter", "--tcp", f"{host}:{port}", "--for", "1.2", "--witness", str(witness), "--unit", "7")
+        code, out, err = await run("agent", *arguments)
+        assert code == 0, err
+        assert out.startswith("SIM-OX: 1 reports measured, 1 answered, 0 repeated, 0 left, 0 dropped, 1 associations")
+        assert len(manager.stored) == 2
+        assert manager.released
+        assert witness.read_text().split()[:2] == ["024152fffe010007", "1"]
+
+
+async def test_a_capture_is_played_and_told(tmp_path: Path) -> None:
+    path = written(oximeter_capture(), tmp_path / "capture.jsonl")
+    async with sim_manager() as manager:
+        code, out, err = await run("play", str(path), "--tcp", f"127.0.0.1:{manager.address[1]}")
+        assert code == 0, err
+        assert out.splitlines()[-1] == "conn 1 over: 5 APDUs sent, 2 reports answered, 0 refused, 0 unanswered"
+        assert len(manager.stored) == 4
+        manager.full = True
+        code, out, _ = await run("play", str(path), "--tcp", f"127.0.0.1:{manager.address[1]}")
+        assert (code, "2 refused" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["agent", "toaster", "--tcp", "127.0.0.1:1"], "there is no device 'toaster'; there are oximeter"),
+        (["agent", "oximeter"], "say either --tcp HOST:PORT or --serial PATH"),
+        (["agent", "oximeter", "--tcp", "127.0.0.1:1", "--serial", "/dev/null"], "say either --tcp"),
+        (["agent", "oximeter", "--tcp", "nowhere"], "'nowhere' is no HOST:PORT"),
+        (["agent", "oximeter", "--tcp", "127.0.0.1:99999"], "is no HOST:PORT"),
+        (["agent", "monitor", "--tcp", "127.0.0.1:1", "--scenario", "flood"], "there is no scenario 'flood'"),
+        (["agent", "monitor", "--tcp", "127.0.0.1:1", "--replay", "absent"], "absent.hea cannot be read"),
+        (["agent", "oximeter", "--tcp", "127.0.0.1:1", "--witness", "absent/w"], "absent/w: No such file"),
+        (["play", "absent.jsonl", "--tcp", "127.0.0.1:1"], "absent.jsonl: No such file"),
+        (["play", "capture.jsonl", "--tcp", "127.0.0.1:1"], "Connect call failed"),
+        (["play", "capture.jsonl"], "say where to play it"),
+        (["play", "r.hea", "--tcp", "127.0.0.1:1"], "line 1: not JSON"),
+        (["agent", "oximeter", "--tcp", "127.0.0.1:1", "--replay", "r"], "the oximeter does not play records"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(oximeter_capture(), tmp_path / "capture.jsonl")
+    write_record(tmp_path, "r 1 100 200\nx.dat 16\n", x_dat=octets_16([0] * 200))
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("argus-sim: ")
+    assert sentence in line

@@ -1,0 +1,150 @@
+"""What a device measured is its own until the manager has it: over killed managers, full stores and long silences."""
+
+from pathlib import Path
+
+import pytest
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.ieee11073.apdu.data import EventType
+from protocols.ieee11073.association import Aborted, AgentSettings, Associated, ReportReceived
+from protocols.ieee11073.dim.reports import ScanReport
+from simulators.agents import AgentOptions, Witness
+from simulators.agents.report import Outbox, Report
+from tests.builders.sim_agent import running_agent
+from tests.builders.sim_manager import measurements, sim_manager
+from tests.harness.eventually import eventually
+
+
+async def test_reports_made_while_nobody_listens_arrive_later_once_and_in_order() -> None:
+    async with sim_manager() as manager, running_agent("monitor", manager) as device:
+        await device.associated()
+        await device.live(2)
+        await manager.kill()
+        await device.live_unheard(5)
+        assert device.agent.status.waiting > 15
+        await manager.start()
+        await device.associated()
+        await device.handed_over()
+        seen = measurements(manager.stored)
+        assert len(set(seen)) == len(seen)
+        times = [time for _, time in seen]
+        assert times == sorted(times)
+        assert device.agent.status.answered == device.agent.status.measured
+        assert manager.heard(Associated) == 2
+
+
+async def test_a_report_whose_answer_was_lost_is_sent_again_unchanged() -> None:
+    async with sim_manager() as manager, running_agent("oximeter", manager) as device:
+        await device.associated()
+        manager.answering.clear()  # stored, but the answer will never leave
+        await device.live_unheard(1)
+        await eventually(lambda: len(manager.stored) == 2)
+        await manager.kill()
+        manager.answering.set()
+        await manager.start()
+        await device.associated()
+        await device.handed_over()
+        first, second, *later = [seen for seen in manager.stored if seen.channel.handle == 1]
+        assert (first.value, first.device_time) == (second.value, second.device_time)
+        assert all(seen.device_time != first.device_time for seen in later)
+        assert device.agent.status.repeated == 1
+
+
+async def test_a_manager_without_room_is_asked_again_and_gets_everything() -> None:
+    async with sim_manager() as manager, running_agent("oximeter", manager) as device:
+        await device.associated()
+        manager.full = True
+        await device.live_unheard(4)
+        assert manager.stored == []
+        assert "no room" in device.agent.status.trouble
+        manager.full = False
+
+        async def caught_up() -> bool:
+            await device.clock.advance(0.25)
+            return device.agent.status.waiting == 0
+
+        await eventually(caught_up)
+        seen = measurements(manager.stored)
+        assert len(set(seen)) == len(seen) == 2 * device.agent.status.measured
+
+
+async def test_a_silent_manager_is_aborted_and_the_device_associates_again_on_the_same_link() -> None:
+    async with sim_manager() as manager, running_agent("oximeter", manager) as device:
+        await device.associated()
+        manager.answering.clear()
+        await device.live_unheard(1)
+        await eventually(lambda: manager.heard(ReportReceived) == 1)
+        await device.live_unheard(3.25)  # TO_cer is three seconds
+        assert not device.agent.status.associated
+        manager.answering.set()
+        await device.associated()
+        await device.handed_over()
+        # An answer that was already on its way when the device gave up costs one more abort (20601 §9.2 row 3.19).
+        assert manager.heard(Aborted) in (1, 2)
+        assert device.agent.status.associations == 2
+        assert device.agent.status.answered == device.agent.status.measured
+
+
+async def test_an_absent_manager_is_looked_for_until_it_comes() -> None:
+    async with sim_manager() as manager:
+        await manager.kill()
+        async with running_agent("thermometer", manager) as device:
+            await device.live_unheard(20)
+            assert "no link" in device.agent.status.trouble
+            await manager.start()
+            await device.associated()
+            await device.handed_over()
+            assert device.agent.status.trouble == ""
+            assert device.agent.status.answered == device.agent.status.measured >= 2
+
+
+async def test_the_witness_names_every_answered_report_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "witness"
+    async with sim_manager() as manager, running_agent("monitor", manager, witness=Witness(path)) as device:
+        await device.associated()
+        await device.live(2)
+        await eventually(lambda: len(path.read_text().splitlines()) == device.agent.status.answered)
+        await manager.kill()
+        await device.live_unheard(2)
+        lines = [line.split() for line in path.read_text().splitlines()]
+        assert len(lines) == device.agent.status.answered < device.agent.status.measured
+        system_id = device.agent.device.description.system_id.hex()
+        assert {line[0] for line in lines} == {system_id}
+        assert [int(line[1]) for line in lines] == list(range(1, len(lines) + 1))
+        witnessed = {(int(handle), time) for *_, handles, time in lines for handle in handles.split(",")}
+        assert witnessed == set(measurements(manager.stored))
+
+
+async def test_a_device_gives_up_a_link_on_which_nothing_answers_and_opens_another() -> None:
+    options = AgentOptions(association=AgentSettings(to_assoc_s=1.0, associations_max=1))
+    async with sim_manager() as manager:
+        silent = manager.address
+        manager.mute = True
+        async with running_agent("oximeter", manager, options=options) as device:
+            await eventually(lambda: manager.connections == 1)
+            await device.live_unheard(30)
+            await eventually(lambda: manager.connections >= 2)
+            manager.mute = False
+            await device.associated()
+        assert silent == manager.address
+
+
+def report(number: int, octets: int = 100) -> Report:
+    return Report(
+        number=number,
+        device_time=DeviceTime(TimeKind.ABSOLUTE, bytes(8)),
+        handles=(1,),
+        scan=ScanReport(EventType.SCAN_REPORT_FIXED, bytes(octets - 40)),
+    )
+
+
+@pytest.mark.parametrize("limits", [{"reports_max": 3}, {"octets_max": 300}])
+def test_a_full_memory_drops_the_oldest_but_never_the_one_under_way_and_says_so(limits: dict[str, int]) -> None:
+    told: list[int] = []
+    outbox = Outbox(on_dropped=lambda dropped: told.append(dropped.number), **limits)
+    for number in range(1, 7):
+        outbox.put(report(number))
+    assert told == [2, 3, 4]
+    assert outbox.dropped == 3
+    assert [outbox.done().number for _ in range(len(outbox))] == [1, 5, 6]
+    assert outbox.octets == 0
