@@ -25,7 +25,6 @@ from protocols.uplink.topics import is_identifier
 APPLICATION_ID = 0x41524755
 """«ARGU», in SQLite's header, so that `file` and we know a store from any other database."""
 
-_SQLITE_MAGIC = b"SQLite format 3\0"
 _PAGE_BYTES = 4096
 """A block of one lane takes some kilobytes: larger pages would write more than they hold, smaller ones chain more."""
 
@@ -114,7 +113,7 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int) -> 
 def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tuple[sqlite3.Connection, StoreRow]:
     """The one connection that writes, migrated and checked. BufferUnusable when the file is not beyond doubt this
     store."""
-    _check_header(path)
+    _check_presence(path)
     try:
         connection = _connect(path)
         try:
@@ -134,7 +133,7 @@ def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tupl
 def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connection, StoreRow]:
     """A connection that cannot write, also beside the running gateway. It migrates nothing: an older file is
     refused."""
-    _check_header(path)
+    _check_presence(path)
     try:
         connection = _connect(path)
         try:
@@ -182,7 +181,9 @@ class StoreLock:
 def unusable(path: Path, error: Exception) -> BufferUnusable:
     """What SQLite or the disk reported, as a diagnosis."""
     name = _name(error)
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name == "SQLITE_NOTADB":
+        return _refused(path, "is no SQLite database: foreign, or damaged in its first octets", _KEEP)
+    if name.startswith("SQLITE_CORRUPT"):
         return _refused(path, f"is damaged ({name})", _KEEP)
     return BufferUnusable(
         Diagnosis(
@@ -209,11 +210,12 @@ def _refused(path: Path, what: str, to_do: str) -> BufferUnusable:
     )
 
 
-def _check_header(path: Path) -> None:
+def _check_presence(path: Path) -> None:
+    """That there is something to open, by its directory entry alone: opening the file ourselves and closing it would
+    drop the locks of every SQLite connection that this process has on it (POSIX), and the next reader to leave would
+    delete the log under the writer."""
     try:
-        with path.open("rb") as file:
-            head = file.read(100)
-            size = file.seek(0, os.SEEK_END)
+        size = path.stat().st_size
     except FileNotFoundError:
         raise BufferUnusable(
             Diagnosis(
@@ -228,8 +230,6 @@ def _check_header(path: Path) -> None:
         raise _refused(
             path, "is empty", "Check the mount and the last copy; a new gateway is set up by `argus-gateway provision`."
         )
-    if len(head) < 100 or not head.startswith(_SQLITE_MAGIC):
-        raise _refused(path, "is no SQLite database: foreign, or damaged in its first octets", _KEEP)
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -165,6 +165,27 @@ async def test_the_command_line_reads_beside_a_running_gateway(tmp_path: Path) -
     assert [batch.count for batch in batches] == [3]
 
 
+async def test_a_reader_that_leaves_takes_nothing_away_from_the_running_gateway(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    log = path.with_name(path.name + "-wal")
+    reads = (
+        "import sys; from pathlib import Path; from gateway.buffer.outbox import Outbox\n"
+        "from tests.builders.buffer_store import GATEWAY, KEY; from protocols.uplink.lanes import Lane\n"
+        "outbox = Outbox(Path(sys.argv[1]), gateway=GATEWAY, key=KEY)\n"
+        "print(len(outbox.blocks(Lane.NUMERIC, after=0, since_us=None, limit=99))); outbox.close()\n"
+    )
+    async with opened(path) as buffer:
+        for n in range(1, 4):
+            await buffer.append([section(numerics(1))])
+            inode = log.stat().st_ino
+            beside = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", reads, str(path), stdout=subprocess.PIPE
+            )
+            said, _ = await beside.communicate()
+            assert int(said) == n
+            assert log.stat().st_ino == inode, "the log is the writer's and stays"
+
+
 async def test_a_store_of_each_earlier_form_is_opened_with_all_that_is_in_it(tmp_path: Path) -> None:
     for form in range(1, VERSION + 1):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))

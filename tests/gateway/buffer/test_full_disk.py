@@ -19,6 +19,9 @@ from tests.gateway.buffer.test_chain import verdict
 from tests.harness.buffer_small_disk import ballast, small_disk
 from tests.harness.moved_clock import MovedClock
 
+NOISE = noisy_numerics(4000)
+"""Some 32 kB on the disk."""
+
 SLOW_TIDY = replace(QUICK, tidy_interval_s=3600.0)
 
 
@@ -26,7 +29,7 @@ async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
     """Numerics until the store takes no more; how many commits it took."""
     for n in range(commits_max):
         try:
-            await buffer.append([section(noisy_numerics(800, seed=n))])
+            await buffer.append([section(NOISE)])
         except StoreFull:
             return n
     raise AssertionError("the disk never became full")
@@ -65,7 +68,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
             await append_until_full(buffer)
             assert buffer.store_state is StoreState.RESERVE
             lost_first = [gap.observations for gap in await losses(buffer)]
-            assert lost_first == [800], "the refused append is counted"
+            assert lost_first == [4000], "the refused append is counted"
 
             for _ in range(200):
                 await buffer.append_event(connected())
@@ -73,7 +76,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
                 await buffer.append([section(numerics(3))])
             with pytest.raises(StoreFull):
                 await buffer.append([section(numerics(7))], held_by_device=True)
-            assert [gap.observations for gap in await losses(buffer)] == [803], "what a device keeps is no loss"
+            assert [gap.observations for gap in await losses(buffer)] == [4003], "what a device keeps is no loss"
             await buffer.tidy()
             assert buffer.store_state is StoreState.RESERVE, "the disk is still full"
 
@@ -87,7 +90,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
             for lane in (Lane.EVENT, Lane.NUMERIC):
                 await check_whole(buffer, lane)
             gap = next(batch for batch in await whole_lane(buffer, Lane.NUMERIC) if batch.kind is BatchKind.GAP)
-            assert decode_gap(gap.payload).observations == 803
+            assert decode_gap(gap.payload).observations == 4003
 
 
 async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_path: Path) -> None:
