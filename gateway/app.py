@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from importlib.metadata import version
 
 import structlog
 
@@ -32,8 +33,9 @@ from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, DeviceClocks, TrustedClock
 from gateway.sessions.tracing import Taps
-from gateway.settings import CrewSection, Settings
-from gateway.status import Json, base_json, devices_json, session_json
+from gateway.settings import CrewSection, MqttSection, Settings
+from gateway.status import Json, base_json, devices_json, session_json, uplink_json
+from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.ble_backend import load_ble_backend
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.link import Link
@@ -114,7 +116,7 @@ class Gateway:
             live=self.live,
             clocks=DeviceClocks(),
             clock=self._clock,
-            claims=Claims(),
+            claims=Claims(self._clock),
             journal=self._journal,
             taps=self.taps,
             manager=ManagerSettings(accept_standard_configurations=settings.devices.known_configurations),
@@ -124,7 +126,18 @@ class Gateway:
             return AssociationSession(link, number, around)
 
         self._supervisor = Supervisor(self._sources(), new_session, self._clock, self._journal)
-        self._uplink = None
+        self._uplink: Uplink | None = None
+        if settings.mqtt is not None:
+            self._uplink = Uplink(
+                self.buffer,
+                identity,
+                uplink_settings(settings.mqtt),
+                self._clock,
+                tenant=settings.gateway.tenant,
+                gateway=settings.gateway.id,
+                software=f"argus-gateway {version('argus')}",
+                clock_synchronised=lambda: self._clock.synchronised,
+            )
 
     def _sources(self) -> list[Served]:
         settings = self._settings
@@ -172,6 +185,7 @@ class Gateway:
         with suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_ALL_S):
                 await self._supervisor.release_all()
+                await asyncio.wait([sessions])
         sessions.cancel()
         await asyncio.wait([sessions])
         await self._journal.write("gateway.stopped", None)
@@ -183,7 +197,7 @@ class Gateway:
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 while uplink.state.connected and any(mark.backlog_batches for mark in self.buffer.marks().values()):
-                    await asyncio.sleep(0.02)
+                    await self._clock.sleep_until(self._clock.monotonic_s() + 0.02)
         sending.cancel()
         await asyncio.wait([sending], timeout=FAREWELL_S)
 
@@ -247,7 +261,7 @@ class Gateway:
             "running": True,
             "uptime_s": round(now_s - self._began_s, 1),
             "store": {"state": str(self.buffer.store_state), "gaps": len(await self.buffer.gaps())},
-            "uplink": None,
+            "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
             "sessions": [session_json(session, now_s) for session in self._supervisor.sessions],
         }
 
@@ -272,6 +286,18 @@ def own_system_id(gateway: str) -> bytes:
     octets = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
     octets[0] = (octets[0] | 0x02) & 0xFE
     return bytes(octets)
+
+
+def uplink_settings(mqtt: MqttSection) -> UplinkSettings:
+    """What the operator chose; the rest is the uplink's own."""
+    return UplinkSettings(
+        mqtt_url=mqtt.url,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+    )
 
 
 def buffer_settings(settings: Settings) -> BufferSettings:

@@ -13,6 +13,7 @@ from gateway.sessions.association_session import AssociationSession
 from gateway.sessions.roster import KnownDevice
 from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings
+from gateway.sync.uplink import UplinkState
 from gateway.transports.clock import SystemClock
 from protocols.observation_record import utc_text
 
@@ -49,6 +50,20 @@ def session_json(session: AssociationSession, now_s: float) -> Json:
         "refused_reports": session.counts.refused,
         "lost_reports": session.counts.lost,
         "deviations": session.counts.deviations,
+    }
+
+
+def uplink_json(state: UplinkState) -> Json:
+    """The way to the cloud; `contested`: another gateway claims one of our lanes."""
+    return {
+        "connected": state.connected,
+        "contested": state.contested,
+        "since": utc_text(state.since_us),
+        "last_error": state.last_error,
+        "attempts": state.attempts,
+        "sent_batches": state.sent_batches,
+        "under_way_bytes": state.under_way_bytes,
+        "window_bytes": state.window_bytes,
     }
 
 

@@ -32,7 +32,8 @@ def capture(config: Path, output: Path, *, link: str | None, seconds: float | No
         writer.close()
         output.unlink(missing_ok=True)
         raise
-    ended, _ = writer.ended, writer.close()
+    ended = writer.ended
+    writer.close()
     typer.echo(f"{count} reads of {'all links' if link is None else link} written to {output}", err=True)
     if reason := ended or end:
         raise Refusal(f"the capture stopped early: {reason}")

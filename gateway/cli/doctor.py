@@ -107,8 +107,8 @@ def _keys(identity: Identity) -> Iterator[Finding]:
         yield Finding(
             "unwise",
             "keys",
-            "The store's key lies in a 0600 file, which does not protect patient data on a stolen disk; "
-            "give it as a systemd credential (LoadCredentialEncrypted=argus-store-key), bound to a TPM if there is one.",
+            "The store's key lies in a 0600 file, which does not protect the data on a stolen disk; "
+            "give it as a systemd credential (LoadCredentialEncrypted=argus-store-key), TPM-bound if you can.",
         )
 
 

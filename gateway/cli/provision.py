@@ -70,8 +70,8 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
     identity = Identity.load(settings.identity_dir)
     if identity.gateway != settings.gateway.id:
         raise Refusal(
-            f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}: correct [gateway] "
-            "id, or give this gateway a state_dir of its own"
+            f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}: correct "
+            "[gateway] id, or give this gateway a state_dir of its own"
         )
     return identity
 

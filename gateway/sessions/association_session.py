@@ -26,9 +26,10 @@ from gateway.sessions.sections import sections_of
 from gateway.sessions.time_sync import DeviceClocks, TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
-from gateway.transports.link import Direction, Event, Link
+from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
 from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.uplink.observations import DeviceObservations, DeviceRef
@@ -106,7 +107,9 @@ class AssociationSession:
         )
         self._last_octet_s = self.opened_s
         self._device: LiveDevice | None = None
-        self._left = asyncio.Event()
+        self.left = asyncio.Event()
+        """Set while no device is associated here."""
+        self.left.set()
         self._nudge = Nudge()
 
     @property
@@ -144,7 +147,7 @@ class AssociationSession:
             self._nudge()
             try:
                 async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + RELEASE_S):
-                    await self._left.wait()
+                    await self.left.wait()
             except TimeoutError:
                 log.info("session.release_unanswered", link=self.link.name)
         await self.link.close()
@@ -152,9 +155,12 @@ class AssociationSession:
     async def yield_id(self) -> None:
         """Another link holds this device's id now: end here. The silence of this link says that nobody is left to
         tell."""
-        log.info("session.superseded", link=self.link.name)
-        self._device = None
+        device, self._device = self._device, None
+        self.left.set()
         await self.link.close()
+        if device is not None:
+            why = "another link took its id over"
+            await self._around.journal.write("device.disconnected", device.ref.system_id, why=why, link=self.link.name)
 
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
         """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
@@ -228,7 +234,7 @@ class AssociationSession:
 
     async def _associated(self, event: told.Associated, instant: Instant) -> None:
         around, system_id = self._around, event.system_id.hex()
-        if not await around.claims.claim(system_id, self, instant.monotonic_s):
+        if not await around.claims.claim(system_id, self):
             # Deliberately after the AARE: only the association names the device. The ABRT tells it that nothing was
             # kept.
             self._association.abort()
@@ -237,7 +243,7 @@ class AssociationSession:
             await around.journal.write("device.refused_duplicate_id", system_id, link=self.link.name)
             return
         known = around.roster.device(system_id)
-        self._left.clear()
+        self.left.clear()
         self._device = LiveDevice(
             ref=DeviceRef(system_id, known.model),
             manufacturer=known.manufacturer,
@@ -284,7 +290,7 @@ class AssociationSession:
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""
         device, self._device = self._device, None
-        self._left.set()
+        self.left.set()
         if device is None:
             return
         around, system_id = self._around, device.ref.system_id

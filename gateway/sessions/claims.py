@@ -8,15 +8,27 @@ carry one name. So the first keeps the id, the second is told off by an ABRT, an
 sees.
 """
 
+import asyncio
 from typing import Protocol
+
+from gateway.transports.clock import Clock
 
 SILENT_S = 5.0
 """A monitor sends every second; a device that restarts needs longer than this. A quiet thermometer loses nothing by
 yielding."""
 
 
+GRACE_S = 1.0
+"""A device that breaks a link off and connects again may be faster than the end of its old link is seen: wait so
+long."""
+
+
 class Claimant(Protocol):
     """A session that may hold a system id."""
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while it holds none."""
 
     @property
     def last_octet_s(self) -> float:
@@ -29,23 +41,36 @@ class Claimant(Protocol):
 class Claims:
     """Who holds which id."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._holders: dict[str, Claimant] = {}
 
     def holder(self, system_id: str) -> Claimant | None:
         return self._holders.get(system_id)
 
-    async def claim(self, system_id: str, claimant: Claimant, now_s: float) -> bool:
+    async def claim(self, system_id: str, claimant: Claimant) -> bool:
         """True: `claimant` holds the id now, and a silent earlier holder has yielded. False: somebody else is
         talking."""
         holder = self._holders.get(system_id)
-        if holder is not None and holder is not claimant:
-            if now_s - holder.last_octet_s < SILENT_S:
-                return False
-            self._holders[system_id] = claimant
-            await holder.yield_id()
-            return True
+        if holder is not None and holder is not claimant and not await self._ended(holder):
+            return False
+        if self._holders.get(system_id, holder) is not holder:
+            return False
         self._holders[system_id] = claimant
+        if holder is not None and holder is not claimant and not holder.left.is_set():
+            await holder.yield_id()
+        return True
+
+    async def _ended(self, holder: Claimant) -> bool:
+        """Whether `holder` is silent, or leaves within the grace."""
+        now_s = self._clock.monotonic_s()
+        if now_s - holder.last_octet_s >= SILENT_S:
+            return True
+        try:
+            async with self._clock.timeout_at(now_s + GRACE_S):
+                await holder.left.wait()
+        except TimeoutError:
+            return False
         return True
 
     def leave(self, system_id: str, claimant: Claimant) -> bool:

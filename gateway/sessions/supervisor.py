@@ -38,10 +38,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A source and how many of its links may be open at one time: one of a port, some of a listener."""
+    """A source and how many of its sessions may run at one time. A port has one link, but the session of its last one
+    may still be writing down why it ended."""
 
     source: LinkSource
-    sessions_max: int = 1
+    sessions_max: int = 2
 
 
 class Backoff:
@@ -105,8 +106,8 @@ class Supervisor:
                 sources.create_task(keep_running(served.source.name, serve, self._clock, self._journal))
 
     async def release_all(self) -> None:
-        """Take no new links, ask every device to end in order, and close the links. Bounded by the session's
-        RELEASE_S."""
+        """Take no new links, ask every device to end in order, and close the links, each within the session's
+        RELEASE_S. `run` returns when the sessions have written down how they ended."""
         self._stopping = True
         for served in self._sources:
             await served.source.close()
@@ -132,10 +133,7 @@ class Supervisor:
                 self._opened += 1
                 session = self._new_session(link, self._opened)
                 places[session.number] = self._sessions[session.number] = session
-                task = sessions.create_task(self._run(session, places))
-                if served.sessions_max == 1:
-                    # A port has one conversation: wait for its end before opening the port again.
-                    await asyncio.wait([task])
+                sessions.create_task(self._run(session, places))
 
     async def _run(self, session: AssociationSession, places: dict[int, AssociationSession]) -> None:
         """One session, to its end; whatever it raises ends here."""

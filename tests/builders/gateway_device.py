@@ -1,0 +1,124 @@
+"""A device on the other end of the gateway's TCP listener: our own agent role over a real socket.
+
+`async with device(address) as thermometer: await thermometer.measure(36.6)`. A thermometer, because one value with a
+date is all that most stories need; `own_configuration` makes it a device that the gateway has to get to know first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from gateway.transports.clock import Instant, SystemClock
+from gateway.transports.link import Event, Link
+from gateway.transports.pump import Nudge, pump
+from gateway.transports.tcp import connect_tcp
+from protocols.device_time import absolute_time
+from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.events import (
+    Aborted,
+    ConfigurationAsked,
+    Rejected,
+    ReportAnswered,
+    ReportRefused,
+)
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import Reading, fixed_report
+from protocols.ieee11073.specializations import standard_configuration
+from tests.harness.eventually import eventually
+
+THERMOMETER = 0x0320
+OWN_CONFIGURATION = 0x4001
+NOON = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
+
+
+def device_id(number: int = 1) -> bytes:
+    return bytes.fromhex("1122334455660000")[:6] + number.to_bytes(2, "big")
+
+
+class Device:
+    """One agent. `heard` are the events of its association, in order."""
+
+    def __init__(self, link: Link, number: int, *, own_configuration: bool) -> None:
+        standard = standard_configuration(THERMOMETER)
+        assert standard is not None
+        self.configuration = Configuration(OWN_CONFIGURATION, standard.objects) if own_configuration else standard
+        self.system_id = device_id(number).hex()
+        self.link = link
+        self.heard: list[Event] = []
+        self._clock = SystemClock()
+        self._association = AgentAssociation(system_id=device_id(number), configurations=[self.configuration])
+        self._nudge = Nudge()
+        self._taken = 0
+
+    @property
+    def operating(self) -> bool:
+        return self._association.state is State.OPERATING
+
+    @property
+    def was_asked_for_its_configuration(self) -> bool:
+        return any(isinstance(event, ConfigurationAsked) for event in self.heard)
+
+    @property
+    def was_turned_away(self) -> bool:
+        return any(isinstance(event, Aborted | Rejected) for event in self.heard)
+
+    async def run(self) -> None:
+        await pump(self.link, self._association, self._hear, self._clock, nudge=self._nudge)
+
+    async def associate(self) -> None:
+        self._association.associate(self._clock.monotonic_s())
+        self._nudge()
+        await eventually(lambda: self.operating or self.was_turned_away, what="an association")
+
+    async def measure(self, celsius: float, *, second: int | None = None, confirmed: bool = True) -> str:
+        """Report one temperature; "answered", "refused", "aborted" or, unconfirmed, "sent". Each measurement has its
+        own second."""
+        self._taken += 1
+        at = NOON + timedelta(seconds=self._taken if second is None else second)
+        report = fixed_report(self.configuration, [Reading(1, celsius, absolute_time(at))])
+        before = len(self.heard)
+        self._association.report(report, confirmed=confirmed, now_s=self._clock.monotonic_s())
+        self._nudge()
+        if not confirmed:
+            return "sent"
+
+        def verdict() -> str | None:
+            for event in self.heard[before:]:
+                match event:
+                    case ReportAnswered():
+                        return "answered"
+                    case ReportRefused():
+                        return "refused"
+                    case Aborted():
+                        return "aborted"
+            return None
+
+        return await eventually(verdict, what="the answer to a confirmed report")
+
+    async def leave(self) -> None:
+        self._association.release(self._clock.monotonic_s())
+        self._nudge()
+        await eventually(lambda: self._association.state is State.UNASSOCIATED, what="the release")
+
+    async def _hear(self, events: Sequence[Event], instant: Instant) -> Sequence[bool]:
+        self.heard.extend(events)
+        return [True] * len(events)
+
+
+@asynccontextmanager
+async def device(
+    address: tuple[str, int], number: int = 1, *, own_configuration: bool = False
+) -> AsyncIterator[Device]:
+    """An associated device; its link is cut when the block ends."""
+    link = await connect_tcp(*address)
+    made = Device(link, number, own_configuration=own_configuration)
+    running = asyncio.create_task(made.run())
+    try:
+        await made.associate()
+        yield made
+    finally:
+        await link.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

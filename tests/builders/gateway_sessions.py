@@ -1,0 +1,93 @@
+"""Sessions as the gateway runs them, over a real store and a real listener: everything but uplink and crew page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gateway.buffer import Buffer, BufferSettings
+from gateway.live import LiveFeed
+from gateway.sessions.association_session import AssociationSession, ObservationStore, Surroundings
+from gateway.sessions.claims import Claims
+from gateway.sessions.journal import Journal
+from gateway.sessions.roster import Roster
+from gateway.sessions.supervisor import Served, Supervisor
+from gateway.sessions.time_sync import DeviceClocks, TrustedClock
+from gateway.sessions.tracing import Taps
+from gateway.transports.clock import SystemClock
+from gateway.transports.tcp import TcpListener
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.observation_record import ObservationRecord
+from protocols.uplink.events import GatewayEvent, decode_event
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """A running supervisor and what stands around it."""
+
+    supervisor: Supervisor
+    around: Surroundings
+    buffer: Buffer
+    address: tuple[str, int]
+
+    async def stored(self) -> list[ObservationRecord]:
+        return [record async for record in self.buffer.records(limit=10_000)]
+
+    async def events(self) -> list[GatewayEvent]:
+        return [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
+
+    async def event_names(self) -> list[str]:
+        return [event.name for event in await self.events()]
+
+
+@asynccontextmanager
+async def sessions(
+    folder: Path,
+    *,
+    store_settings: BufferSettings = QUICK,
+    sessions_max: int = 8,
+    store: ObservationStore | None = None,
+) -> AsyncIterator[Sessions]:
+    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it."""
+    path = folder / "buffer.db"
+    if not path.exists():
+        new_store(folder)
+    clock = TrustedClock(SystemClock())
+    async with opened(path, settings=store_settings, clock=clock) as buffer:
+        roster = Roster()
+        roster.load([(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()], [])
+        journal = Journal(buffer, clock)
+        around = Surroundings(
+            system_id=bytes(8),
+            store=store or buffer,
+            roster=roster,
+            live=LiveFeed(),
+            clocks=DeviceClocks(),
+            clock=clock,
+            claims=Claims(clock),
+            journal=journal,
+            taps=Taps(),
+            manager=ManagerSettings(),
+        )
+        listener = TcpListener("127.0.0.1", 0)
+        await listener.start()
+        supervisor = Supervisor(
+            [Served(listener, sessions_max)],
+            lambda link, number: AssociationSession(link, number, around),
+            clock,
+            journal,
+        )
+        running = asyncio.create_task(supervisor.run())
+        try:
+            yield Sessions(supervisor, around, buffer, listener.address)
+        finally:
+            await supervisor.release_all()
+            await running
+
+
+def small_store(file_bytes_max: int) -> BufferSettings:
+    """A store whose disk is full at `file_bytes_max`."""
+    return replace(QUICK, file_bytes_max=file_bytes_max)
