@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from cloud.clock import Clock
-from cloud.db import Database, DatabaseUnavailable
+from cloud.db import ConstraintViolated, Database, DatabaseUnavailable
 from cloud.fleet import GatewayDirectory, RegisteredGateway
 from cloud.ingest.group import Answer, GroupWriter, Written
 from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
@@ -30,6 +30,10 @@ from cloud.ingest.verdicts import Malformed
 from protocols.uplink.status import Status
 
 log = structlog.get_logger()
+
+RIVALRIES_MAX = 3
+"""Attempts that may end in a broken constraint before the group itself is held to be wrong: each rival wins only
+once."""
 
 
 @dataclass(slots=True)
@@ -172,12 +176,17 @@ class Ingest:
 
     async def _until_available(self, group: Group) -> list[Answer]:
         """Write a group, however long the database takes to come back. Raises what is wrong with the group itself."""
-        attempt = 0
+        attempt = rivalries = 0
         while True:
             try:
                 return await self._write_once(group)
             except DatabaseUnavailable as error:
                 attempt = await self._wait(attempt, error)
+            except ConstraintViolated:
+                # Two gateways read one device's memory, and the other worker was quicker: now its rows can be seen.
+                rivalries += 1
+                if rivalries == RIVALRIES_MAX:
+                    raise
 
     async def _write_once(self, group: Group) -> list[Answer]:
         async with self._database.transaction() as tx:

@@ -119,7 +119,8 @@ class ObservationWriter:
         """Write what was gathered."""
         if self._content_rows:
             names = ("tenant_id", "content_key", "lane_id", "sequence", "position")
-            await self._tx.driver.append(stored_measurements, names, self._content_rows)
+            # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
+            await self._tx.driver.append(stored_measurements, names, sorted(self._content_rows))
         if self._rows:
             await self._tx.driver.append(observations, COLUMNS, self._rows)
 
