@@ -15,7 +15,9 @@ _SQLITE_CONSTRAINT = re.compile(r"constraint failed: (?P<names>[\w., ]+)")
 # serialisation), 55 (lock).
 _POSTGRESQL_PASSING = ("08", "53", "57", "40", "55")
 
-DRIVER_ERRORS = (DBAPIError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError)
 """What an execution may raise besides our own errors and plain bugs."""
 
 
@@ -23,7 +25,8 @@ def _driver_error(error: BaseException) -> BaseException:
     """The driver's own exception under SQLAlchemy's and its adapter's wrapping."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
-    return error.__cause__ if isinstance(error.__cause__, asyncpg.PostgresError) else error
+    under = error.__cause__
+    return under if isinstance(under, _ASYNCPG) else error
 
 
 def translated(error: BaseException) -> DomainError | None:
@@ -43,7 +46,11 @@ def translated(error: BaseException) -> DomainError | None:
         if name and not name.startswith(("SQLITE_ERROR", "SQLITE_READONLY")):
             return DatabaseUnavailable(f"({name})")
         return None
-    if isinstance(raw, OSError | asyncpg.InterfaceError):
+    # asyncpg's InterfaceError is also what it says to a wrong argument; only the lost connection passes.
+    # Its InternalClientError is how it stumbles when the server ends the connection between two statements.
+    if isinstance(raw, OSError | asyncpg.InternalClientError) or (
+        isinstance(raw, asyncpg.InterfaceError) and "closed" in str(raw)
+    ):
         return DatabaseUnavailable(f"({type(raw).__name__})")
     return None
 

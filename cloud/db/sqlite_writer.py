@@ -59,6 +59,7 @@ class SqliteWriter:
 
     def __init__(self, thread: SqliteThread) -> None:
         self.thread = thread
+        self.member_s_max = MEMBER_S_MAX
         self._turn = asyncio.Lock()
         self._holder: asyncio.Task[object] | None = None
         self._waiting = 0
@@ -80,7 +81,7 @@ class SqliteWriter:
             group.members += 1
             member = Member(group, group.members)
             try:
-                async with asyncio.timeout(MEMBER_S_MAX) as limit:
+                async with asyncio.timeout(self.member_s_max) as limit:
                     yield member
             except BaseException as error:
                 self.thread.submit(partial(self._undo, member))

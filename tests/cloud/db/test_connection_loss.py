@@ -1,0 +1,59 @@
+"""A PostgreSQL that goes away is told as unavailable, nothing half done stays, and it is used again when it is back."""
+
+import pytest
+from sqlalchemy import func, select, text
+
+from cloud.db import CommitLost, DatabaseUnavailable, insert, open_database
+from cloud.db.address import read_address
+from cloud.db.postgresql import PostgresqlDatabase
+from cloud.tenancy.tables import tenants
+from tests.harness.postgresql import PostgresqlCluster
+
+pytestmark = pytest.mark.pg
+
+ADD = insert(tenants).values(id="tnt_1", name="x", created_at_us=1)
+
+
+async def cut(database: PostgresqlDatabase) -> None:
+    """End every other connection to this database, as a restart of the server does."""
+    async with database.transaction() as tx:
+        await tx.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+async def test_a_transaction_whose_connection_is_cut_is_undone_and_the_next_one_works(
+    postgresql: PostgresqlCluster,
+) -> None:
+    async def add_and_lose(then: str) -> None:
+        async with database.transaction() as tx:
+            await tx.execute(ADD)
+            await cut(other)
+            if then == "statement":
+                await tx.execute(select(1))
+
+    with postgresql.database() as url:
+        database, other = await open_database(url), await open_database(url)
+        assert isinstance(other, PostgresqlDatabase)
+        with pytest.raises(DatabaseUnavailable):
+            await add_and_lose("statement")
+        with pytest.raises(CommitLost):
+            await add_and_lose("commit")
+        async with database.transaction() as tx:
+            assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
+            await tx.execute(ADD)
+        await database.close()
+        await other.close()
+
+
+async def test_a_server_that_is_not_there_is_unavailable_and_its_password_stays_unsaid(
+    postgresql: PostgresqlCluster,
+) -> None:
+    url = f"postgresql://argus:secret@/none?host={postgresql.socket_folder}/nowhere"
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await open_database(url)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in str(read_address(url))

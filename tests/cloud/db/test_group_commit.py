@@ -1,0 +1,190 @@
+"""The one writer of SQLite: concurrent changes share an fsync, and one that fails or leaves harms no other."""
+
+import asyncio
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import bindparam, func, select
+
+from cloud.db import CommitLost, DatabaseUnavailable, Prepared, TransactionTooSlow, insert
+from cloud.db.opening import open_database
+from cloud.db.sqlite import SqliteDatabase
+from cloud.tenancy.tables import tenants
+
+ADD = Prepared(insert(tenants).values(id=bindparam("id"), name="x", created_at_us=1))
+COUNT = select(func.count()).select_from(tenants)
+
+
+@pytest.fixture
+async def sqlite(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    path = tmp_path / "cloud.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    opened = await open_database(f"sqlite:///{path}")
+    assert isinstance(opened, SqliteDatabase)
+    yield opened
+    await opened.close()
+
+
+async def add(database: SqliteDatabase, name: str) -> None:
+    async with database.transaction() as tx:
+        await tx.driver.run(ADD, {"id": name})
+
+
+async def count(database: SqliteDatabase) -> int:
+    async with database.read() as tx:
+        return int((await tx.execute(COUNT)).scalar())
+
+
+async def test_three_hundred_concurrent_changes_need_few_fsyncs(sqlite: SqliteDatabase) -> None:
+    await asyncio.gather(*(add(sqlite, f"tnt_{number}") for number in range(300)))
+    assert await count(sqlite) == 300
+    assert sqlite.writer.commits <= 30
+
+
+async def test_a_lone_change_is_committed_at_once(sqlite: SqliteDatabase) -> None:
+    await add(sqlite, "tnt_1")
+    await add(sqlite, "tnt_2")
+    assert sqlite.writer.commits == 2
+
+
+async def test_a_transaction_inside_a_transaction_is_a_mistake_that_is_told(sqlite: SqliteDatabase) -> None:
+    async with sqlite.transaction():
+        with pytest.raises(RuntimeError, match="already open"):
+            await add(sqlite, "tnt_1")
+
+
+async def test_a_caller_that_leaves_takes_only_its_own_change_along(sqlite: SqliteDatabase) -> None:
+    inside = asyncio.Event()
+
+    async def hesitate() -> None:
+        async with sqlite.transaction() as tx:
+            await tx.driver.run(ADD, {"id": "tnt_left"})
+            inside.set()
+            await asyncio.Event().wait()
+
+    leaving = asyncio.create_task(hesitate())
+    await inside.wait()
+    others = [asyncio.create_task(add(sqlite, f"tnt_{number}")) for number in range(10)]
+    impatient = asyncio.create_task(add(sqlite, "tnt_impatient"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    leaving.cancel()
+    await asyncio.gather(*others)
+    async with sqlite.read() as tx:
+        names = {row.id for row in await tx.execute(select(tenants.c.id))}
+    assert names == {f"tnt_{number}" for number in range(10)}
+
+
+async def test_when_the_last_in_line_gives_up_the_group_is_still_committed(sqlite: SqliteDatabase) -> None:
+    inside, go = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with sqlite.transaction() as tx:
+            await tx.driver.run(ADD, {"id": "tnt_1"})
+            inside.set()
+            await go.wait()
+
+    working = asyncio.create_task(first())
+    await inside.wait()
+    waiting = asyncio.create_task(add(sqlite, "tnt_2"))
+    await asyncio.sleep(0)
+    go.set()
+    waiting.cancel()
+    async with asyncio.timeout(5):
+        await working
+    assert await count(sqlite) >= 1
+
+
+async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(sqlite: SqliteDatabase) -> None:
+    sqlite.writer.member_s_max = 0.05
+
+    async def dawdle() -> None:
+        async with sqlite.transaction() as tx:
+            await tx.driver.run(ADD, {"id": "tnt_slow"})
+            await asyncio.Event().wait()
+
+    with pytest.raises(TransactionTooSlow):
+        await dawdle()
+    await add(sqlite, "tnt_next")
+    assert await count(sqlite) == 1
+
+
+async def test_a_full_disk_is_told_to_everybody_in_the_group_and_passes(sqlite: SqliteDatabase) -> None:
+    async with sqlite.transaction() as tx:
+        await tx.on_connection(lambda raw: raw.execute("PRAGMA max_page_count=1").fetchall())
+
+    async def add_much(number: int) -> None:
+        async with sqlite.transaction() as tx:
+            rows = [(f"tnt_{number}_{place}", "x" * 1000, 1) for place in range(100)]
+            await tx.driver.append(tenants, ("id", "name", "created_at_us"), rows)
+
+    done = await asyncio.gather(*(add_much(number) for number in range(3)), return_exceptions=True)
+    assert all(isinstance(outcome, DatabaseUnavailable) for outcome in done), done
+    async with sqlite.transaction() as tx:
+        await tx.on_connection(lambda raw: raw.execute("PRAGMA max_page_count=1000000").fetchall())
+    await add_much(9)
+    assert await count(sqlite) == 100
+
+
+async def test_a_commit_that_fails_is_told_to_all_of_its_members(sqlite: SqliteDatabase) -> None:
+    # A deferred foreign key is checked at COMMIT, which is the one way to make SQLite refuse there on demand.
+    async with sqlite.transaction() as tx:
+        await tx.on_connection(
+            lambda raw: raw.execute(
+                "CREATE TABLE promise (tenant TEXT REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED)"
+            )
+        )
+
+    async def promise() -> None:
+        async with sqlite.transaction() as tx:
+            await tx.on_connection(lambda raw: raw.execute("INSERT INTO promise VALUES ('tnt_never')"))
+
+    done = await asyncio.gather(promise(), add(sqlite, "tnt_1"), return_exceptions=True)
+    assert [type(outcome) for outcome in done] == [CommitLost, CommitLost]
+    await add(sqlite, "tnt_2")
+    assert await count(sqlite) == 1
+
+
+async def test_another_process_that_writes_is_waited_for(sqlite: SqliteDatabase) -> None:
+    other = sqlite3.connect(sqlite.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(add(sqlite, "tnt_1"))
+    assert await count(sqlite) == 0  # readers do not wait
+    other.execute("COMMIT")
+    other.close()
+    await waiting
+    assert await count(sqlite) == 1
+
+
+async def test_what_was_answered_survives_a_kill(sqlite: SqliteDatabase) -> None:
+    program = """
+import asyncio, sys
+from cloud.db import open_database, insert
+from cloud.tenancy.tables import tenants
+
+async def main():
+    database = await open_database(sys.argv[1])
+    async def add(number):
+        async with database.transaction() as tx:
+            await tx.execute(insert(tenants).values(id=f"tnt_{number}", name="x", created_at_us=1))
+        print(number, flush=True)
+    for begin in range(0, 100_000, 20):
+        await asyncio.gather(*(add(number) for number in range(begin, begin + 20)))
+
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, f"sqlite:///{sqlite.path}", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    answered = [int(await process.stdout.readline()) for _ in range(200)]
+    process.send_signal(signal.SIGKILL)
+    answered.extend(int(line) for line in (await process.stdout.read()).split(b"\n") if line)
+    await process.wait()
+    async with sqlite.read() as tx:
+        kept = {row.id for row in await tx.execute(select(tenants.c.id))}
+    assert {f"tnt_{number}" for number in answered} <= kept

@@ -1,0 +1,165 @@
+"""A database is created by an explicit act, moves forward in step on SQLite and PostgreSQL, and is never guessed at."""
+
+import asyncio
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from cloud.app import SLICES
+from cloud.db import metadata, migrate, open_database
+from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
+from cloud.db.errors import (
+    DatabaseAbsent,
+    DatabaseAddressUnknown,
+    DatabaseForeign,
+    DatabaseNewer,
+    DatabaseUnmigrated,
+)
+from cloud.db.postgresql import PostgresqlDatabase
+from cloud.db.revisions import known_revisions
+from cloud.db.sqlite import SqliteDatabase
+from tests.builders.cloud_schema import schema_of
+
+
+async def run_sql(url: str, *statements: str) -> None:
+    """Run statements behind Argus's back."""
+    address = read_address(url)
+    if isinstance(address, SqliteAddress):
+        with sqlite3.connect(address.path) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        connection.close()
+        return
+    engine = create_async_engine(address.url)
+    async with engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+    await engine.dispose()
+
+
+async def begin_anew(url: str) -> SqliteDatabase | PostgresqlDatabase:
+    """The same database without anything in it."""
+    address = read_address(url)
+    if isinstance(address, SqliteAddress):
+        for leftover in address.path.parent.glob(f"{address.path.name}*"):
+            leftover.unlink()
+        sqlite3.connect(address.path).close()
+        opened = SqliteDatabase(address.path)
+        await opened.open()
+        return opened
+    await run_sql(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    assert isinstance(address, PostgresqlAddress)
+    return PostgresqlDatabase(address)
+
+
+async def create_declared(database: SqliteDatabase | PostgresqlDatabase) -> None:
+    """The tables as the slices declare them, without any migration."""
+    if isinstance(database, SqliteDatabase):
+        engine = create_engine(f"sqlite+pysqlite:///{database.path}")
+        metadata.create_all(engine)
+        engine.dispose()
+        return
+    async with database.engine.connect() as connection:
+        await connection.run_sync(metadata.create_all)
+
+
+async def test_the_declared_schema_is_the_sum_of_the_migrations(empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+    migrated = await open_database(empty_database_url)
+    by_migrations = await schema_of(migrated)
+    await migrated.close()
+    declared = await begin_anew(empty_database_url)
+    await create_declared(declared)
+    assert len(by_migrations) > 100
+    assert by_migrations == await schema_of(declared)
+    await declared.close()
+
+
+def test_every_slice_with_tables_is_named_in_the_composition_root() -> None:
+    cloud = Path(__file__).parents[3] / "cloud"
+    with_tables = {f"cloud.{path.parent.name}" for path in cloud.glob("*/tables.py")}
+    assert with_tables == {module.__name__ for module in SLICES}
+
+
+async def test_migrating_creates_the_database_once_and_then_changes_nothing(empty_database_url: str) -> None:
+    first = await migrate(empty_database_url)
+    again = await migrate(empty_database_url)
+    assert (first.before, first.after) == (None, known_revisions()[-1])
+    assert (again.before, again.after) == (first.after, first.after)
+    database = await open_database(empty_database_url)
+    assert await database.revision() == first.after
+    await database.close()
+
+
+async def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_database_url: str) -> None:
+    program = "import asyncio, sys; from cloud.db import migrate; print(asyncio.run(migrate(sys.argv[1])).before)"
+    running = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, empty_database_url, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    said = [(await process.communicate())[0].decode().strip() for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert sorted(said) == sorted(["None", known_revisions()[-1], known_revisions()[-1]])
+
+
+async def test_a_newer_database_is_refused_with_what_to_do(database_url: str) -> None:
+    await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    for attempt in (open_database, migrate):
+        with pytest.raises(DatabaseNewer, match=r"newer Argus.*9999"):
+            await attempt(database_url)
+
+
+async def test_an_older_database_is_refused_until_it_is_migrated(database_url: str) -> None:
+    await run_sql(database_url, "DELETE FROM alembic_version")
+    with pytest.raises(DatabaseUnmigrated, match="argus-cloud migrate"):
+        await open_database(database_url)
+
+
+async def test_a_database_of_something_else_is_left_untouched(empty_database_url: str) -> None:
+    await run_sql(empty_database_url, "CREATE TABLE tenants (rent integer)")
+    with pytest.raises(DatabaseForeign):
+        await migrate(empty_database_url)
+    with pytest.raises((DatabaseForeign, DatabaseUnmigrated)):
+        await open_database(empty_database_url)
+
+
+async def test_opening_never_creates_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "absent.db"
+    with pytest.raises(DatabaseAbsent, match=r"absent\.db"):
+        await open_database(f"sqlite:///{path}")
+    assert not path.exists()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but somebody's notes\n" * 100)
+    for attempt in (open_database, migrate):
+        with pytest.raises(DatabaseForeign):
+            await attempt(f"sqlite:///{path}")
+    assert path.read_text().startswith("not a database")
+
+
+async def test_a_sqlite_file_is_private_and_as_durable_as_promised(migrated_sqlite: Path) -> None:
+    assert migrated_sqlite.stat().st_mode & 0o777 == 0o600
+    database = await open_database(f"sqlite:///{migrated_sqlite}")
+    async with database.read() as tx:
+        assert (await tx.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
+        assert (await tx.execute(text("PRAGMA foreign_keys"))).scalar() == 1
+    async with database.transaction() as tx:
+        assert (await tx.execute(text("PRAGMA synchronous"))).scalar() == 2  # FULL
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "cloud.db", "sqlite://", "sqlite:///:memory:", "mysql://root:secret@localhost/argus", "postgresql://h"]
+)
+def test_an_address_that_names_no_database_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(DatabaseAddressUnknown) as caught:
+        read_address(url)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,21 @@
+"""What lies above a viewer's clearance is not there."""
+
+from sqlalchemy import update
+
+from cloud.db import Database
+from cloud.epcr import Encounters
+from cloud.epcr.tables import encounters
+from cloud.tenancy import SecrecyLevel, Viewer
+from tests.builders.cloud_people import HandClock, household
+
+
+async def test_an_encounter_above_the_clearance_is_absent(database: Database) -> None:
+    home = await household(database, HandClock())
+    async with database.transaction() as tx:
+        await tx.execute(update(encounters).values(secrecy_level=int(SecrecyLevel.SECRET)))
+    async with database.read() as tx:
+        for clearance in SecrecyLevel:
+            viewer = Viewer(home.tenant.id, home.organization.id, clearance)
+            found = await Encounters().find(tx, viewer, home.encounter.id)
+            assert (found is not None) == (clearance >= SecrecyLevel.SECRET)
+            assert bool(await Encounters().list(tx, viewer)) == (clearance >= SecrecyLevel.SECRET)

@@ -1,0 +1,109 @@
+"""An operator sets up tenants, organisations and vehicles; what belongs to one tenant does not exist for another."""
+
+import pytest
+from sqlalchemy import insert as plain_insert
+
+from cloud.db import ConstraintViolated, Database
+from cloud.errors import DomainError
+from cloud.ids import IdentifierMalformed, UlidIds
+from cloud.tenancy import IdentifierTaken, OrganizationUnknown, SecrecyLevel, Tenancy, TenantUnknown, Viewer
+from cloud.tenancy.errors import NameMalformed
+from cloud.tenancy.tables import vehicles
+from tests.builders.cloud_people import HandClock, household
+
+CLOCK = HandClock()
+
+
+def tenancy(database: Database) -> Tenancy:
+    return Tenancy(database, CLOCK, UlidIds(CLOCK))
+
+
+async def test_ids_are_made_with_the_prefixes_of_the_contract_and_sort_by_age(database: Database) -> None:
+    desk = tenancy(database)
+    made = [await desk.add_tenant(f"Tenant {number}") for number in range(3)]
+    assert all(tenant.id.startswith("tnt_") and len(tenant.id) == 30 for tenant in made)
+    assert await desk.list_tenants() == made
+    organization = await desk.add_organization(Viewer.operator(made[0].id), "Station")
+    vehicle = await desk.add_vehicle(Viewer.operator(made[0].id), organization.id, "RTW 1")
+    assert (organization.id[:4], vehicle.id[:4]) == ("org_", "veh_")
+
+
+async def test_adding_the_same_id_again_is_refused_and_changes_nothing(database: Database) -> None:
+    desk = tenancy(database)
+    first = await desk.add_tenant("First", id="tnt_1")
+    with pytest.raises(IdentifierTaken, match="tnt_1"):
+        await desk.add_tenant("Second", id="tnt_1")
+    assert await desk.list_tenants() == [first]
+
+
+async def test_two_tenants_may_use_the_same_ids_for_their_own_things(database: Database) -> None:
+    desk = tenancy(database)
+    for tenant in ("tnt_1", "tnt_2"):
+        await desk.add_tenant("x", id=tenant)
+        await desk.add_organization(Viewer.operator(tenant), f"of {tenant}", id="org_1")
+    (organization,) = await desk.list_organizations(Viewer.operator("tnt_2"))
+    assert organization.name == "of tnt_2"
+
+
+async def test_what_belongs_to_somebody_else_is_not_there(database: Database) -> None:
+    north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
+    desk = tenancy(database)
+    with pytest.raises(OrganizationUnknown):
+        await desk.add_vehicle(north.operator, south.organization.id, "RTW 1")
+    with pytest.raises(TenantUnknown):
+        await desk.list_vehicles(Viewer.operator("tnt_none"))
+    other = await desk.add_organization(north.operator, "Second station", id="org_second")
+    within = Viewer(north.tenant.id, other.id)
+    assert await desk.list_vehicles(within) == []
+    assert await desk.list_organizations(within) == [other]
+    with pytest.raises(OrganizationUnknown):
+        await desk.add_vehicle(within, north.organization.id, "RTW 1")
+
+
+async def test_a_row_that_points_into_another_tenant_cannot_be_written(database: Database) -> None:
+    north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
+
+    async def write() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(
+                plain_insert(vehicles).values(
+                    tenant_id=north.tenant.id,
+                    id="veh_x",
+                    organization_id=south.organization.id,
+                    name="x",
+                    created_at_us=1,
+                )
+            )
+
+    with pytest.raises(ConstraintViolated):
+        await write()
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "error"),
+    [
+        ("", None, NameMalformed),
+        ("   ", None, NameMalformed),
+        ("x" * 201, None, NameMalformed),
+        ("a\nb", None, NameMalformed),
+        ("ok", "", IdentifierMalformed),
+        ("ok", "a/b", IdentifierMalformed),
+        ("ok", "x" * 65, IdentifierMalformed),
+        ("ok", "tnt_1\n", IdentifierMalformed),
+    ],
+)
+async def test_names_and_ids_that_would_break_elsewhere_are_refused(
+    database: Database, name: str, id: str | None, error: type[DomainError]
+) -> None:
+    with pytest.raises(error):
+        await tenancy(database).add_tenant(name, id=id)
+
+
+def test_secrecy_levels_are_ordered_and_named_as_in_the_contract() -> None:
+    assert [level.word for level in sorted(SecrecyLevel)] == [
+        "standard",
+        "restricted",
+        "confidential",
+        "secret",
+        "top_secret",
+    ]
