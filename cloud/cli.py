@@ -13,12 +13,14 @@ import typer
 from cloud.assignments.cli import assignments
 from cloud.clock import SystemClock
 from cloud.command import AsJson, print_json, print_one, settings_of, told
+from cloud.custody.cli import custody
 from cloud.db import migrate
 from cloud.devices.cli import devices
 from cloud.epcr.cli import encounters
 from cloud.fleet.cli import gateways
 from cloud.ids import UlidIds
 from cloud.observability.logs import configure_logs
+from cloud.observations.cli import observations
 from cloud.roles import Role
 from cloud.tenancy.cli import organizations, tenants, vehicles
 
@@ -31,6 +33,8 @@ for name, commands in (
     ("devices", devices),
     ("encounters", encounters),
     ("assignments", assignments),
+    ("observations", observations),
+    ("custody", custody),
 ):
     app.add_typer(commands, name=name)
 
