@@ -1,0 +1,98 @@
+"""`argus-cloud observations export` and `custody check`, as a script calls them."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+from typer.testing import CliRunner, Result
+
+from cloud.cli import app
+from cloud.custody.tables import batches
+from cloud.db import open_database
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle
+
+
+class Console:
+    """A shell on the machine of a cloud with some observations."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, ["--config", str(self._config), *words])
+
+    def lines(self, *words: str) -> list[dict[str, Any]]:
+        result = self.run(*words)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+async def console(database_url: str, tmp_path: Path) -> Console:
+    gateway = GatewayInVehicle()
+    opened = await open_database(database_url)
+    cloud = await CloudUnderTest(opened).register(gateway)
+    await cloud.take(gateway.send(97.0, 96.0), gateway.send(95.0), gateway.send_event())
+    await opened.close()
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'database_url = "{database_url}"\n')
+    return Console(config)
+
+
+async def remove_a_batch(database_url: str) -> None:
+    database = await open_database(database_url)
+    async with database.transaction() as tx:
+        await tx.execute(delete(batches).where(batches.c.sequence == 1, batches.c.kind == "observations"))
+    await database.close()
+
+
+def test_observations_are_exported_as_json_lines(console: Console):
+    rows = console.lines("observations", "export", "--json")
+    assert [(row["sequence"], row["index"], row["value"]) for row in rows] == [(1, 0, 97.0), (2, 0, 95.0), (1, 1, 96.0)]
+    assert rows[0]["device"] == {"system_id": OXIMETER.system_id, "model": OXIMETER.model}
+
+
+def test_an_export_can_be_narrowed_to_a_device_a_time_and_a_tenant(console: Console):
+    export = ("observations", "export", "--json")
+    assert len(console.lines(*export, "--device", OXIMETER.system_id)) == 3
+    assert console.lines(*export, "--device", "nobody") == []
+    assert [row["value"] for row in console.lines(*export, "--since", "2027-01-15T08:00:02Z")] == [96.0]
+    assert console.lines(*export, "--tenant", "ten_other") == []
+    assert "committed_at" in console.lines(*export, "--with-commit-time")[0]
+
+
+def test_a_time_without_an_offset_is_refused_with_a_sentence(console: Console):
+    result = console.run("observations", "export", "--since", "2027-01-15T08:00:02")
+    assert result.exit_code == 1
+    assert "offset" in result.stderr
+
+
+def test_observations_read_well_in_a_terminal(console: Console):
+    lines = console.run("observations", "export").stdout.splitlines()
+    assert lines[0] == "2027-01-15T08:00:01.000000Z  Synthetic Oximeter  MDC_PULS_OXIM_SAT_O2  97.0"
+
+
+def test_a_whole_chain_is_said_to_be_whole(console: Console):
+    (document,) = console.lines("custody", "check", "--json")
+    assert [(lane["lane"], lane["through"], lane["intact"]) for lane in document["lanes"]] == [
+        ("event", 1, True),
+        ("numeric", 2, True),
+    ]
+    assert console.lines("custody", "check", "--gateway", "gw_other", "--json") == [{"lanes": [], "quarantine": []}]
+    assert "whole" in console.run("custody", "check").stdout
+
+
+async def test_a_chain_that_is_not_whole_exits_with_one_and_says_where(console: Console, database_url: str):
+    await remove_a_batch(database_url)
+    result = await _in_thread(console, "custody", "check")
+    assert result.exit_code == 1
+    assert "numeric 1…1: missing" in result.stdout
+
+
+async def _in_thread(console: Console, *words: str) -> Result:
+    """A command runs a loop of its own, which a test with a loop cannot hold."""
+    return await asyncio.to_thread(console.run, *words)
