@@ -65,7 +65,7 @@ class Flows:
         """Take the cloud's answer and let the window follow its delay."""
         self.refresh()
         under_way_bytes = self.under_way_bytes
-        answer = self.windows[ack.lane].answered(ack, now_s=now_s)
+        answer = self.windows[ack.lane].answered(ack)
         for sent in answer.confirmed:
             # A delay is known only of what went once: of two sendings nobody knows which was answered.
             if sent.sendings == 1:
@@ -78,6 +78,22 @@ class Flows:
             for live in (True, False):
                 self._ahead[Flow(ack.lane, live)].clear()
         return answer
+
+    async def tells_another_history(self, ack: Ack) -> bool:
+        """Whether the cloud's batch at its mark is not ours: a copy of this store was there before us.
+
+        Asked where the mark is not simply what we just sent: in the exchange, and when it jumps.
+        """
+        window = self.windows[ack.lane]
+        if ack.epoch != self._outbox.epoch or ack.through_hash is None or not ack.through_sequence:
+            return False
+        if window.agreed and (ack.through_sequence <= window.through or window.is_under_way(ack.through_sequence)):
+            return False
+        found = await self._outbox.next_batches(
+            ack.lane, after=ack.through_sequence - 1, limit_batches=1, limit_bytes=1
+        )
+        ours = _hash_behind(found[0], ack.through_sequence) if found else None
+        return ours is not None and ours != ack.through_hash
 
     @property
     def deadline_s(self) -> float | None:
@@ -98,9 +114,7 @@ class Flows:
         for flow, ahead in self._ahead.items():
             await self._read_ahead(flow, ahead)
         # From here to the caller's `sent` nothing waits, so no answer can come between.
-        offers = {
-            flow: len(ahead[0][0].payload) + ENVELOPE_EXTRA_BYTES for flow, ahead in self._ahead.items() if ahead
-        }
+        offers = {flow: len(ahead[0][0].payload) + ENVELOPE_EXTRA_BYTES for flow, ahead in self._ahead.items() if ahead}
         under_way = {
             Flow(lane, live): window.under_way_bytes(live=live)
             for lane, window in self.windows.items()
@@ -148,6 +162,14 @@ class Flows:
     @property
     def has_backlog(self) -> bool:
         return any(window.has_backlog for window in self.windows.values())
+
+
+def _hash_behind(batch: Batch, sequence: int) -> bytes | None:
+    """The chain hash behind `sequence`, from the batch that covers it; None in the middle of a gap."""
+    if batch.kind is not BatchKind.GAP:
+        return batch.hash if batch.sequence == sequence else None
+    gap = decode_gap(batch.payload)
+    return gap.chain_after if gap.through_sequence == sequence else None
 
 
 def _through(batch: Batch) -> int:

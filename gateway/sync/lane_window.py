@@ -4,9 +4,10 @@ A lane has two flows. Live batches are those made since the two sides agreed on 
 What lay there before is backlog: sent oldest first beside the live flow and marked historical. A live flow that
 falls too far behind becomes backlog itself, so that what is sent first is always what happens now.
 
-The cloud's acknowledgement is the only thing that ends a batch's way. What it says is missing is sent again after a
-moment (another of its workers may be about to commit it); what it says nothing about, after a timeout that doubles
-while it is silent, and then only the oldest batch: a cloud that is down must not find its queue full of
+The cloud's acknowledgement is the only thing that ends a batch's way. A batch is lost, and sent again, when the
+cloud misses it and has one that was sent well after it; missing alone only says that it is still on its way behind
+others. (The idea is that of RACK, RFC 8985.) What nothing is said about goes again after a timeout that doubles
+while the cloud is silent, and then only the oldest batch: a cloud that is down must not find its queue full of
 repetitions.
 
 A mark that went back means a restored cloud only in answer to a status: two workers' answers may overtake each
@@ -29,7 +30,8 @@ class WindowSettings:
     """From sending to the cloud's acknowledgement: its commit takes milliseconds, a bad radio link seconds."""
     ack_timeout_s_max: float = 120.0
     missing_after_s: float = 1.0
-    """How long a batch must have been sent before "missing" means lost and not "in another worker's hands"."""
+    """How much later another batch that did arrive was sent, before a missing one counts as lost: the cloud's
+    workers commit side by side."""
     live_lag_batches_max: int = 64
     """Live batches that may wait before they count as backlog: seconds of one lane."""
     in_flight_batches_max: int = 256
@@ -77,6 +79,7 @@ class LaneWindow:
         self._repeated: dict[int, int] = {}
         self._held: tuple[tuple[int, int], ...] = ()
         self._highest = 0
+        self._newest_arrived_s = float("-inf")
         self._silent = 0
         self._doubted = False
         self.agreed = False
@@ -105,7 +108,7 @@ class LaneWindow:
 
     # ---- answers
 
-    def answered(self, ack: Ack, *, now_s: float) -> Answer:
+    def answered(self, ack: Ack) -> Answer:
         """Take the cloud's answer: what it means, and what is no longer under way because of it."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
             return Answer(Verdict.FOREIGN)
@@ -135,12 +138,15 @@ class LaneWindow:
         if verdict is Verdict.RESTORED:
             self._in_flight.clear()
             return Answer(verdict)
-        return Answer(verdict, self._confirmed(), self._missed(ack, now_s))
+        return Answer(verdict, self._confirmed(), self._missed(ack))
 
     def _confirmed(self) -> list[Sent]:
         done = [sent for sent in self._in_flight.values() if self._is_held(sent)]
         for sent in done:
             del self._in_flight[sent.sequence]
+            # Of two sendings nobody knows which one arrived.
+            if sent.sendings == 1:
+                self._newest_arrived_s = max(self._newest_arrived_s, sent.sent_at_s)
         self._repeated = {sequence: times for sequence, times in self._repeated.items() if sequence > self.through}
         return done
 
@@ -158,17 +164,21 @@ class LaneWindow:
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
-    def _missed(self, ack: Ack, now_s: float) -> list[Sent]:
-        """Batches that the cloud says it lacks although later ones arrived: free to be sent again."""
-        sent_before_s = now_s - self._settings.missing_after_s
+    def _missed(self, ack: Ack) -> list[Sent]:
+        """Batches that the cloud misses although it has one that was sent well after them: free to be sent again."""
+        lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
             [
                 sent
                 for sent in self._in_flight.values()
-                if sent.sent_at_s <= sent_before_s
+                if sent.sent_at_s <= lost_before_s
                 and any(first <= sent.through and sent.sequence <= last for first, last in ack.missing)
             ]
         )
+
+    def is_under_way(self, sequence: int) -> bool:
+        """Whether this gateway sent, on this connection, what is at `sequence`, and waits for its confirmation."""
+        return any(sent.sequence <= sequence <= sent.through for sent in self._in_flight.values())
 
     # ---- time
 

@@ -143,8 +143,9 @@ class MqttSession:
             session._watch()
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.wait((session._connected, session.ended), return_when=asyncio.FIRST_COMPLETED)
+            if session._connected.done():
+                session._connected.result()
             session._check()
-            session._connected.result()
         except TimeoutError:
             session._drop("the broker did not answer in time")
             raise MqttUnavailable(f"the broker at {address.host}:{address.port} did not answer in time") from None

@@ -36,7 +36,7 @@ MINIMUM_SHARES: Mapping[Flow, float] = {
 BACKLOG_PART = 0.5
 WAVEFORM_PART = 0.75
 URGENT_ALLOWANCE_BYTES = 64 * 1024
-OWED_BATCHES_MAX = 4
+OWED_BYTES_MAX = 256 * 1024
 _URGENT = (Lane.EVENT, Lane.EPCR)
 
 
@@ -67,8 +67,9 @@ class Sharing:
     def spent(self, chosen: Flow, octets: int, offers: Mapping[Flow, int]) -> None:
         """A batch of `octets` of `chosen` went out while `offers` waited."""
         for flow, offered in offers.items():
-            # A flow that the window keeps from its turn is owed a few batches at most, not an hour.
-            self._owed[flow] = min(self._owed[flow] + octets * self._shares[flow], OWED_BATCHES_MAX * offered)
+            # A flow that the window keeps from its turn is owed a moment of the link at most, not an hour.
+            owed = self._owed[flow] + octets * self._shares[flow]
+            self._owed[flow] = min(owed, max(OWED_BYTES_MAX, offered))
         self._owed[chosen] = max(0.0, self._owed[chosen] - octets)
 
     def owed_bytes(self) -> Mapping[Flow, float]:

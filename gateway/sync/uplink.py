@@ -13,7 +13,7 @@ errors are not caught: a store that cannot be read any more is not the uplink's 
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -134,6 +134,8 @@ class Uplink:
                 await self._connection()
             except (MqttUnavailable, MqttRefused) as error:
                 self._lost(error)
+            finally:
+                self._set_connected(False)
             self._backoff.connected_for(self._clock.monotonic_s() - began_s)
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
@@ -145,7 +147,6 @@ class Uplink:
             log.warning("uplink.disconnected", reason=str(error))
         else:
             log.info("uplink.unavailable", reason=str(error), attempts=self._backoff.failures + 1)
-        self._set_connected(False)
 
     def _set_connected(self, connected: bool) -> None:
         if connected is not self._connected:
@@ -196,7 +197,6 @@ class Uplink:
             except (TimeoutError, MqttUnavailable, MqttRefused) as error:
                 log.info("uplink.farewell_failed", reason=str(error))
         await session.close()
-        self._set_connected(False)
 
     # ---- hearing
 
@@ -214,6 +214,8 @@ class Uplink:
     async def _take(self, ack: Ack) -> None:
         lane, window = ack.lane, self._flows.windows[ack.lane]
         agreed, contested = window.agreed, window.contested
+        if await self._flows.tells_another_history(ack):
+            ack = replace(ack, conflict=True)
         answer = self._flows.answered(ack, self._clock.monotonic_s())
         match answer.verdict:
             case Verdict.FOREIGN:
@@ -288,20 +290,23 @@ class Uplink:
         ask_again_s = self._settings.ask_again_s
         while True:
             self._status_due.clear()
-            told = self._status(online=True)
-            await session.publish(self._status_topic, encode_status(told), retain=True)
-            now_s = self._clock.monotonic_s()
-            if all(window.agreed for window in self._flows.windows.values()):
-                ask_again_s = self._settings.ask_again_s
-                due_s = now_s + self._settings.status_every_s
-            else:
-                due_s = now_s + min(ask_again_s, self._settings.status_every_s)
-                ask_again_s *= 2
-            try:
-                async with self._clock.timeout_at(due_s):
-                    await self._status_due.wait()
-            except TimeoutError:
-                continue
+            told_s = self._clock.monotonic_s()
+            await session.publish(self._status_topic, encode_status(self._status(online=True)), retain=True)
+            if not await self._status_due_by(told_s + ask_again_s):
+                if not all(window.agreed for window in self._flows.windows.values()):
+                    ask_again_s = min(2 * ask_again_s, self._settings.status_every_s)
+                    continue
+                await self._status_due_by(told_s + self._settings.status_every_s)
+            ask_again_s = self._settings.ask_again_s
+
+    async def _status_due_by(self, deadline_s: float) -> bool:
+        """Whether there is something new to tell before `deadline_s`."""
+        try:
+            async with self._clock.timeout_at(deadline_s):
+                await self._status_due.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _status(self, *, online: bool) -> Status:
         contested = any(window.contested for window in self._flows.windows.values())

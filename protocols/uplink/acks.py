@@ -20,10 +20,14 @@ _CLAUSE = "uplink ack v1"
 class Ack:
     """What the cloud holds of a lane.
 
-    Everything up to `through_sequence` (0: nothing yet) is there. Of what lies between it and `highest_sequence`,
-    the `missing` ranges (first, last), ascending, are not there and the rest is. Nothing is said about what is
-    above `highest_sequence`; a cloud that tells no more than its mark gives it as `through_sequence`. `conflict`:
-    the cloud holds another batch of the same identity; the lane is contested and nothing more of it will be taken.
+    Everything up to `through_sequence` (0: nothing yet) is there. Of what lies between it and `highest_sequence`, the
+    `missing` ranges (first, last), ascending, are not there and the rest is. Nothing is said about what is above
+    `highest_sequence`; a cloud that tells no more than its mark gives it as `through_sequence`. `conflict`: the cloud
+    holds another batch of the same identity; the lane is contested and nothing more of it will be taken.
+
+    `through_hash` is the chain hash behind the mark (of the batch there, or told by a gap record that ends there), None
+    where the cloud does not tell. In the answer to a status it lets the gateway see that both speak of one history: two
+    copies of one store have the same marks and not the same batches.
     """
 
     epoch: str
@@ -32,6 +36,7 @@ class Ack:
     missing: tuple[tuple[int, int], ...] = ()
     highest_sequence: int = 0
     conflict: bool = False
+    through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
         """`highest_sequence` left at 0 means: as far as the mark and the ranges tell."""
@@ -40,7 +45,15 @@ class Ack:
             object.__setattr__(self, "highest_sequence", told)
 
     @classmethod
-    def of_ranges(cls, epoch: str, lane: Lane, held: Iterable[tuple[int, int]], *, conflict: bool = False) -> "Ack":
+    def of_ranges(
+        cls,
+        epoch: str,
+        lane: Lane,
+        held: Iterable[tuple[int, int]],
+        *,
+        conflict: bool = False,
+        through_hash: bytes | None = None,
+    ) -> "Ack":
         """The acknowledgement of a cloud that holds the sequence ranges `held` (first, last), ascending, disjoint.
 
         More than `MISSING_RANGES_MAX` holes are told as far as they fit: what is above the last told one stays unsaid.
@@ -63,6 +76,7 @@ class Ack:
             missing=tuple(missing),
             highest_sequence=highest,
             conflict=conflict,
+            through_hash=through_hash,
         )
 
 
@@ -76,6 +90,7 @@ def encode_ack(ack: Ack) -> bytes:
             "missing": [list(missing) for missing in ack.missing],
             "highest": ack.highest_sequence,
             "conflict": ack.conflict,
+            "through_hash": None if ack.through_hash is None else ack.through_hash.hex(),
         }
     )
 
@@ -105,6 +120,7 @@ def decode_ack(data: bytes) -> Ack:
         missing=tuple(missing),
         highest_sequence=highest,
         conflict=fields.boolean("conflict"),
+        through_hash=fields.optional_hash("through_hash"),
     )
 
 

@@ -99,6 +99,9 @@ class Fields:
             raise self.wrong(f"{name} is not a SHA-256 in hex")
         return bytes.fromhex(text)
 
+    def optional_hash(self, name: str) -> bytes | None:
+        return None if self._fields.get(name) is None else self.hash(name)
+
     def items(self, name: str, *, limit_count: int) -> list[Json]:
         items = self._fields.get(name)
         if not isinstance(items, list) or len(items) > limit_count:

@@ -125,7 +125,12 @@ GOLDEN: dict[str, Golden] = {
     "ack": Golden(
         sentence="Everything through 40 is there, and of 41…60 all but two ranges.",
         value=Ack(
-            epoch=EPOCH, lane=Lane.NUMERIC, through_sequence=40, missing=((41, 44), (50, 50)), highest_sequence=60
+            epoch=EPOCH,
+            lane=Lane.NUMERIC,
+            through_sequence=40,
+            missing=((41, 44), (50, 50)),
+            highest_sequence=60,
+            through_hash=bytes(range(32)),
         ),
         encode=encode_ack,
         decode=decode_ack,

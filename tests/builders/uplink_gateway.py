@@ -1,0 +1,92 @@
+"""A gateway's uplink for tests: a real store in a folder, a real identity, patience measured in tenths of seconds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.buffer import Buffer, BufferSettings, create_store
+from gateway.security.identity import Identity
+from gateway.sync.backoff import BackoffSettings
+from gateway.sync.lane_window import WindowSettings
+from gateway.sync.uplink import Uplink, UplinkSettings
+from gateway.transports.clock import SystemClock
+from protocols.uplink.lanes import Lane
+from tests.builders.uplink_blocks import numeric_section
+from tests.harness.broker import GATEWAY, TENANT, Broker
+
+IMPATIENT = WindowSettings(ack_timeout_s=0.4, missing_after_s=0.05)
+SOON = BackoffSettings(first_s=0.05, cap_s=0.2, least_s=0.01, settled_after_s=0.5)
+SMALL_STORE = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001)
+
+
+@dataclass(slots=True)
+class TestGateway:
+    """An open store and who sends from it."""
+
+    __test__ = False
+
+    folder: Path
+    buffer: Buffer
+    identity: Identity
+
+    def uplink(self, broker: Broker, *, window: WindowSettings = IMPATIENT, gateway: str = GATEWAY) -> Uplink:
+        """An uplink over this store, not yet running."""
+        settings = UplinkSettings(
+            mqtt_url=broker.url,
+            username=gateway,
+            password_file=broker.password_file(gateway),
+            status_every_s=30.0,
+            ask_again_s=0.3,
+            backoff=SOON,
+            window=window,
+        )
+        return Uplink(self.buffer, self.identity, settings, SystemClock(), tenant=TENANT, gateway=gateway)
+
+    async def measure(self, batches: int, *, first: int = 0) -> None:
+        """`batches` commits of three numerics each; each returns when it is durable."""
+        for number in range(first, first + batches):
+            await self.buffer.append([numeric_section(3, first=3 * number)])
+
+    def acked(self, lane: Lane = Lane.NUMERIC) -> int:
+        return self.buffer.marks()[lane].acked
+
+    def last(self, lane: Lane = Lane.NUMERIC) -> int:
+        return self.buffer.marks()[lane].last
+
+    def all_acked(self, lane: Lane = Lane.NUMERIC) -> bool:
+        return self.acked(lane) == self.last(lane) > 0
+
+
+@asynccontextmanager
+async def gateway_store(
+    folder: Path, *, gateway: str = GATEWAY, identity: Identity | None = None, settings: BufferSettings = SMALL_STORE
+) -> AsyncIterator[TestGateway]:
+    """The store in `folder`, made where there is none, closed at the end."""
+    clock = SystemClock()
+    folder.mkdir(parents=True, exist_ok=True)
+    if identity is None:
+        where = folder / "identity"
+        identity = Identity.load(where) if where.exists() else Identity.create(where, gateway)
+    path = folder / "buffer.sqlite"
+    if not path.exists():
+        create_store(path, gateway=gateway, key=identity.store_key, now_us=clock.wall_us())
+    buffer = await Buffer.open(path, gateway=gateway, key=identity.store_key, settings=settings, clock=clock)
+    try:
+        yield TestGateway(folder, buffer, identity)
+    finally:
+        await buffer.close()
+
+
+@asynccontextmanager
+async def sending(uplink: Uplink) -> AsyncIterator[Uplink]:
+    """`uplink` runs during the block; an error of it is the test's error."""
+    task = asyncio.create_task(uplink.run())
+    try:
+        yield uplink
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,33 @@
+"""Attempts come apart, so that a fleet does not return to a broker all at once."""
+
+import pytest
+
+from gateway.sync.backoff import Backoff, BackoffSettings
+
+SETTINGS = BackoffSettings(first_s=1.0, cap_s=60.0, least_s=0.1, settled_after_s=30.0)
+
+
+def test_waits_double_up_to_the_cap():
+    backoff = Backoff(SETTINGS, lambda: 1.0)
+    assert [backoff.next_s() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_jitter_takes_any_part_of_the_wait_but_never_none_of_it():
+    backoff = Backoff(SETTINGS, lambda: 0.5)
+    assert [backoff.next_s() for _ in range(3)] == [0.5, 1.0, 2.0]
+    assert Backoff(SETTINGS, lambda: 0.0).next_s() == 0.1
+
+
+def test_years_of_failures_still_give_the_cap():
+    backoff = Backoff(SETTINGS, lambda: 1.0)
+    backoff.failures = 1_000_000
+    assert backoff.next_s() == 60
+
+
+@pytest.mark.parametrize(("held_s", "next_s"), [(30.0, 1.0), (29.9, 8.0)])
+def test_only_a_connection_that_held_ends_the_row_of_failures(held_s: float, next_s: float):
+    backoff = Backoff(SETTINGS, lambda: 1.0)
+    for _ in range(3):
+        backoff.next_s()
+    backoff.connected_for(held_s)
+    assert backoff.next_s() == next_s

@@ -1,0 +1,41 @@
+"""The window follows the delay of the path, so that nothing waits where it cannot be overtaken."""
+
+from gateway.sync.pacing import Pacing, PacingSettings
+
+SETTINGS = PacingSettings(first_bytes=90_000, least_bytes=30_000, most_bytes=200_000, aimed_delay_s=1.0)
+
+
+def acknowledge(pacing: Pacing, octets: int, *, sent_at_s: float, now_s: float, full: bool = True) -> None:
+    pacing.acknowledged(octets, sent_at_s=sent_at_s, now_s=now_s, under_way_bytes=pacing.window_bytes if full else 100)
+
+
+def test_it_grows_by_what_arrives_in_time_up_to_its_limit():
+    pacing = Pacing(SETTINGS)
+    acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=0.2)
+    assert pacing.window_bytes == 100_000
+    for _ in range(50):
+        acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=0.2)
+    assert pacing.window_bytes == 200_000
+
+
+def test_it_does_not_grow_while_nobody_fills_it():
+    pacing = Pacing(SETTINGS)
+    acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=0.2, full=False)
+    assert pacing.window_bytes == 90_000
+
+
+def test_a_late_answer_shrinks_it_once_for_all_that_was_sent_before():
+    pacing = Pacing(SETTINGS)
+    acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=2.0)
+    assert pacing.window_bytes == 60_000
+    acknowledge(pacing, 10_000, sent_at_s=1.0, now_s=2.5)
+    assert pacing.window_bytes == 60_000
+    acknowledge(pacing, 10_000, sent_at_s=2.1, now_s=4.0)
+    assert pacing.window_bytes == 40_000
+
+
+def test_a_loss_shrinks_it_but_never_below_one_ordinary_batch():
+    pacing = Pacing(SETTINGS)
+    for now_s in range(10):
+        pacing.lost(float(now_s))
+    assert pacing.window_bytes == 30_000

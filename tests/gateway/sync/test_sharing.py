@@ -1,0 +1,105 @@
+"""Live before backlog, alarms before waveforms, and nobody is starved."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from gateway.sync.sharing import MINIMUM_SHARES, OWED_BYTES_MAX, URGENT_ALLOWANCE_BYTES, Flow, Sharing
+from protocols.uplink.lanes import Lane
+
+WINDOW = 100_000
+LIVE_EVENT, LIVE_NUMERIC, LIVE_WAVEFORM = (Flow(lane, True) for lane in (Lane.EVENT, Lane.NUMERIC, Lane.WAVEFORM))
+OLD_EVENT, OLD_NUMERIC, OLD_WAVEFORM = (Flow(lane, False) for lane in (Lane.EVENT, Lane.NUMERIC, Lane.WAVEFORM))
+
+
+def octets_sent(offers: dict[Flow, int], turns: int = 4000) -> Counter[Flow]:
+    """What each flow got over a link that is always free."""
+    sharing, sent = Sharing(), Counter[Flow]()
+    for _ in range(turns):
+        flow = sharing.choose(offers, {}, window_bytes=WINDOW)
+        assert flow is not None
+        sharing.spent(flow, offers[flow], offers)
+        sent[flow] += offers[flow]
+    return sent
+
+
+def test_without_debts_the_most_urgent_goes_first():
+    order = list(MINIMUM_SHARES)
+    for place, flow in enumerate(order):
+        offers = dict.fromkeys(order[place:], 1000)
+        assert Sharing().choose(offers, {}, window_bytes=WINDOW) == flow
+
+
+def test_every_live_flow_goes_before_every_backlog():
+    order = list(MINIMUM_SHARES)
+    assert [flow.live for flow in order] == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_waits_gets_at_least_its_share(seed: int):
+    print("seed", seed)
+    chance = random.Random(seed)
+    offers = {flow: chance.randint(500, 20_000) for flow in MINIMUM_SHARES if chance.random() < 0.8}
+    sent = octets_sent(offers)
+    for flow in offers:
+        assert sent[flow] / sent.total() >= MINIMUM_SHARES[flow] * 0.95
+
+
+def test_what_nobody_is_owed_goes_to_the_most_urgent():
+    sent = octets_sent({LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000})
+    assert sent[LIVE_NUMERIC] / sent.total() == pytest.approx(1 - MINIMUM_SHARES[OLD_WAVEFORM], abs=0.01)
+
+
+def test_a_flow_alone_gets_everything():
+    assert octets_sent({OLD_WAVEFORM: 1000}, turns=10) == {OLD_WAVEFORM: 10_000}
+
+
+def test_a_share_that_is_not_used_is_not_saved_up():
+    sharing = Sharing()
+    for _ in range(1000):
+        sharing.choose({LIVE_NUMERIC: 1000}, {}, window_bytes=WINDOW)
+        sharing.spent(LIVE_NUMERIC, 1000, {LIVE_NUMERIC: 1000})
+    both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
+    turns = []
+    for _ in range(10):
+        flow = sharing.choose(both, {}, window_bytes=WINDOW)
+        assert flow is not None
+        sharing.spent(flow, 1000, both)
+        turns.append(flow)
+    assert turns == [LIVE_NUMERIC] * 10
+
+
+def test_backlog_leaves_half_of_the_window_to_live_data():
+    under_way = {OLD_NUMERIC: 49_500}
+    assert Sharing().choose({OLD_NUMERIC: 1000}, under_way, window_bytes=WINDOW) is None
+    assert Sharing().choose({LIVE_NUMERIC: 1000}, under_way, window_bytes=WINDOW) == LIVE_NUMERIC
+
+
+def test_an_alarm_finds_room_in_a_full_window():
+    under_way = {LIVE_NUMERIC: WINDOW, LIVE_EVENT: 500}
+    assert Sharing().choose({LIVE_NUMERIC: 1000}, under_way, window_bytes=WINDOW) is None
+    assert Sharing().choose({LIVE_EVENT: 1000}, under_way, window_bytes=WINDOW) == LIVE_EVENT
+    too_much = {LIVE_NUMERIC: WINDOW, LIVE_EVENT: URGENT_ALLOWANCE_BYTES}
+    assert Sharing().choose({LIVE_EVENT: 1000}, too_much, window_bytes=WINDOW) is None
+
+
+def test_one_batch_may_always_be_under_way_however_large():
+    assert Sharing().choose({OLD_EVENT: 900_000}, {}, window_bytes=WINDOW) == OLD_EVENT
+
+
+def test_octets_under_way_stay_bounded_whatever_waits():
+    sharing, under_way = Sharing(), Counter[Flow]()
+    offers = dict.fromkeys(MINIMUM_SHARES, 5000)
+    while (flow := sharing.choose(offers, under_way, window_bytes=WINDOW)) is not None:
+        sharing.spent(flow, 5000, offers)
+        under_way[flow] += 5000
+    assert under_way.total() <= WINDOW + URGENT_ALLOWANCE_BYTES
+
+
+def test_a_debt_that_the_window_kept_waiting_does_not_grow_without_end():
+    sharing = Sharing()
+    both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
+    for _ in range(10_000):
+        sharing.spent(LIVE_NUMERIC, 1000, both)
+    assert sharing.owed_bytes()[OLD_WAVEFORM] == OWED_BYTES_MAX

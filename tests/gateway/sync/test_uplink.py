@@ -1,0 +1,287 @@
+"""What a gateway committed reaches the cloud exactly once, whatever happens to broker, answers and cloud."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from gateway.sync.lane_window import WindowSettings
+from protocols.uplink.acks import Ack
+from protocols.uplink.events import GatewayEvent
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+from tests.builders.uplink_blocks import section, waveform
+from tests.builders.uplink_gateway import IMPATIENT, TestGateway, gateway_store, sending
+from tests.harness.acking_cloud import AckingCloud
+from tests.harness.broker import TENANT, Broker, broker_running
+from tests.harness.eventually import eventually
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with broker_running(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[TestGateway]:
+    async with gateway_store(tmp_path / "gateway") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def cloud(broker: Broker, gateway: TestGateway) -> AsyncIterator[AckingCloud]:
+    async with AckingCloud(broker, gateway.identity.public_key).serving() as cloud:
+        yield cloud
+
+
+def whole(cloud: AckingCloud, gateway: TestGateway, lane: Lane = Lane.NUMERIC) -> bool:
+    """The cloud holds every sequence of the lane, and the gateway knows it."""
+    return gateway.all_acked(lane) and sorted(cloud.held(lane)) == list(range(1, gateway.last(lane) + 1))
+
+
+async def test_what_is_committed_reaches_the_cloud_signed_and_is_acknowledged(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await gateway.measure(5)
+        await eventually(lambda: whole(cloud, gateway))
+        assert uplink.state.connected
+        assert uplink.state.lanes[Lane.NUMERIC].agreed
+    assert cloud.forged == 0
+    assert [envelope.batch.sequence for envelope in cloud.received] == list(range(1, gateway.last() + 1))
+    assert not any(envelope.historical for envelope in cloud.received)
+    assert all(envelope.traceparent for envelope in cloud.received)
+
+
+async def test_every_lane_arrives_on_its_own(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(2)
+        await gateway.buffer.append([section(waveform(bytes(200)))])
+        event = GatewayEvent(name="device.connected", at_us=0, boot_id="b", device=None, fields={})
+        await gateway.buffer.append_event(event)
+        for lane in (Lane.NUMERIC, Lane.WAVEFORM, Lane.EVENT):
+            await eventually(lambda lane=lane: whole(cloud, gateway, lane))
+
+
+async def test_without_a_broker_it_waits_and_says_why(tmp_path, gateway):
+    broker = Broker(tmp_path / "broker")
+    async with sending(gateway.uplink(broker)) as uplink:
+        await gateway.measure(2)
+        await eventually(lambda: uplink.state.attempts > 2)
+        assert not uplink.state.connected
+        assert "Connection refused" in (uplink.state.last_error or "")
+
+
+async def test_an_outage_is_backfilled_oldest_first_beside_live_data(broker, gateway, cloud):
+    await gateway.measure(100)
+    behind = gateway.last()
+    async with sending(gateway.uplink(broker)) as uplink:
+        await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
+        await gateway.measure(3, first=100)
+        await eventually(lambda: whole(cloud, gateway))
+    old = [envelope.batch.sequence for envelope in cloud.received if envelope.historical]
+    live = [envelope.batch.sequence for envelope in cloud.received if not envelope.historical]
+    assert old == list(range(1, behind + 1))
+    assert live == list(range(behind + 1, gateway.last() + 1))
+
+
+async def test_a_killed_broker_loses_and_doubles_nothing(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        for round_ in range(3):
+            await gateway.measure(10, first=10 * round_)
+            await broker.kill()
+            await eventually(lambda: not uplink.state.connected)
+            await gateway.measure(10, first=10 * round_ + 5)
+            await broker.start()
+            await eventually(lambda: uplink.state.connected)
+        await eventually(lambda: whole(cloud, gateway), within_s=10)
+    assert not any(held.conflict for held in cloud.lanes.values())
+
+
+async def test_a_broker_that_falls_silent_is_waited_for(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(3)
+        await eventually(lambda: whole(cloud, gateway))
+        broker.freeze()
+        await gateway.measure(10, first=3)
+        assert not gateway.all_acked()
+        broker.thaw()
+        await eventually(lambda: whole(cloud, gateway), within_s=10)
+
+
+async def test_lost_answers_are_made_up_for(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
+        cloud.acks_to_lose = 5
+        await gateway.measure(5)
+        await eventually(lambda: whole(cloud, gateway))
+
+
+async def test_the_last_answer_lost_makes_the_batch_go_again_and_count_once(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
+        cloud.acks_to_lose = 1
+        await gateway.measure(1)
+        await eventually(lambda: gateway.all_acked())
+    assert Counter(envelope.batch.sequence for envelope in cloud.received) == {1: 2}
+    assert cloud.received[0].batch == cloud.received[1].batch
+
+
+async def test_repeated_answers_change_nothing(broker, gateway, cloud):
+    cloud.acks_each = 3
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(10)
+        await eventually(lambda: whole(cloud, gateway))
+    assert len(cloud.received) == gateway.last()
+
+
+async def test_a_silent_cloud_does_not_find_its_queue_full_of_repetitions(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
+        cloud.silent = True
+        await gateway.measure(10)
+        sent = gateway.last()
+        # What is overdue goes once more, then the oldest alone, after twice as long each time.
+        await eventually(lambda: len(cloud.received) >= sent + 2)
+        assert uplink.state.lanes[Lane.NUMERIC].under_way_batches == sent
+        assert len(cloud.received) <= 2 * sent + 2
+        cloud.silent = False
+        await eventually(lambda: whole(cloud, gateway), within_s=10)
+
+
+async def test_a_puback_alone_never_counts(broker, gateway, cloud):
+    patient = WindowSettings(ack_timeout_s=30.0)
+    async with sending(gateway.uplink(broker, window=patient)) as uplink:
+        await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
+        cloud.silent = True
+        await gateway.measure(3)
+        await eventually(lambda: len(cloud.received) == gateway.last())
+        assert gateway.acked() == 0
+
+
+async def test_a_cloud_restored_from_an_older_copy_gets_what_it_lost(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(30)
+        await eventually(lambda: whole(cloud, gateway))
+    cloud.forget(Lane.NUMERIC, above=7)
+    async with sending(gateway.uplink(broker)):
+        await eventually(lambda: whole(cloud, gateway) and len(cloud.held(Lane.NUMERIC)) == gateway.last())
+
+
+async def test_a_cloud_that_is_restored_under_a_running_gateway_gets_it_too(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(20)
+        await eventually(lambda: whole(cloud, gateway))
+        cloud.forget(Lane.NUMERIC, above=3)
+        await gateway.measure(1, first=20)
+        await eventually(lambda: whole(cloud, gateway), within_s=10)
+
+
+async def test_a_cloud_that_never_saw_this_epoch_gets_it_from_its_beginning(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(10)
+        await eventually(lambda: whole(cloud, gateway))
+    cloud.lanes.clear()
+    async with sending(gateway.uplink(broker)):
+        await eventually(lambda: len(cloud.held(Lane.NUMERIC)) == gateway.last())
+
+
+async def test_a_replaced_gateway_begins_a_new_epoch_beside_the_old_one(tmp_path, broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)):
+        await gateway.measure(5)
+        await eventually(lambda: whole(cloud, gateway))
+    async with gateway_store(tmp_path / "replacement", identity=gateway.identity) as replacement:
+        async with sending(replacement.uplink(broker)):
+            await replacement.measure(3)
+            await eventually(replacement.all_acked)
+        assert sorted(cloud.held(Lane.NUMERIC, epoch=replacement.buffer.epoch)) == [1, 2, 3][: replacement.last()]
+    assert len(cloud.held(Lane.NUMERIC, epoch=gateway.buffer.epoch)) == gateway.last()
+
+
+async def test_answers_of_another_epoch_are_left_alone(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await gateway.measure(2)
+        await eventually(lambda: whole(cloud, gateway))
+        await cloud.send(TENANT, "gw_test", Ack(epoch="another", lane=Lane.NUMERIC, through_sequence=0, conflict=True))
+        await gateway.measure(2, first=2)
+        await eventually(lambda: whole(cloud, gateway))
+        assert not uplink.state.contested
+
+
+async def test_two_gateways_with_one_identity_stop_and_go_on_buffering(tmp_path, broker):
+    async with AsyncExitStack() as stack:
+        async with gateway_store(tmp_path / "one") as made:
+            await made.measure(1)
+        copytree(tmp_path / "one", tmp_path / "two")
+        one = await stack.enter_async_context(gateway_store(tmp_path / "one"))
+        two = await stack.enter_async_context(gateway_store(tmp_path / "two", identity=one.identity))
+        both = AckingCloud(broker, one.identity.public_key)
+        await stack.enter_async_context(both.serving())
+        await one.measure(2, first=10)
+        await two.measure(2, first=90)
+        first = await stack.enter_async_context(sending(one.uplink(broker)))
+        second = await stack.enter_async_context(sending(two.uplink(broker)))
+        await eventually(lambda: first.state.contested or second.state.contested, within_s=10)
+        await eventually(lambda: any(status.store is StoreState.CONTESTED for status in both.statuses), within_s=10)
+        await one.measure(1, first=20)
+        await two.measure(1, first=20)
+        assert one.last() > one.acked() or two.last() > two.acked()
+        assert not one.buffer.failure
+        assert not two.buffer.failure
+
+
+async def test_a_vanished_gateway_is_offline_by_its_will(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await eventually(lambda: uplink.state.connected and any(status.online for status in cloud.statuses))
+        assert cloud.statuses[-1].online
+    await eventually(lambda: not cloud.statuses[-1].online)
+    assert cloud.statuses[-1].epoch == gateway.buffer.epoch
+
+
+async def test_status_tells_the_marks(broker, gateway, cloud):
+    await gateway.measure(3)
+    async with sending(gateway.uplink(broker)):
+        await eventually(lambda: any(status.online for status in cloud.statuses))
+    online = next(status for status in cloud.statuses if status.online)
+    assert online.marks[Lane.NUMERIC].last == gateway.last()
+    assert online.gateway == "gw_test"
+
+
+async def test_a_wrong_password_is_said_in_words(tmp_path, broker, gateway):
+    (tmp_path / "wrong").write_text("wrong\n")
+    uplink = gateway.uplink(broker)
+    settings = replace(uplink._settings, password_file=tmp_path / "wrong")
+    uplink._settings = settings
+    async with sending(uplink):
+        await eventually(lambda: uplink.state.last_error)
+        assert "does not take this gateway" in (uplink.state.last_error or "")
+
+
+async def test_a_broker_that_refuses_our_topics_is_said_in_words(broker, gateway):
+    """The ACL knows another tenant: a PUBACK comes, and says that nobody will ever see the message."""
+    uplink = gateway.uplink(broker)
+    uplink._status_topic = "argus/v1/ten_other/gw_test/status"
+    async with sending(uplink):
+        await eventually(lambda: "refused" in (uplink.state.last_error or ""))
+
+
+async def test_an_unreadable_answer_is_passed_over(broker, gateway, cloud):
+    async with sending(gateway.uplink(broker)) as uplink:
+        await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
+        assert cloud._client is not None
+        await cloud._client.publish("argus/v1/ten_test/gw_test/down/ack", b"\xff\xfe", qos=1)
+        await gateway.measure(2)
+        await eventually(lambda: whole(cloud, gateway))
+        assert uplink.state.connected
+
+
+async def test_damage_in_the_store_arrives_as_a_gap_record(tmp_path, broker, gateway, cloud):
+    await gateway.measure(6)
+    async with sending(gateway.uplink(broker)):
+        await eventually(lambda: whole(cloud, gateway))
+    assert IMPATIENT.ack_timeout_s < 1

@@ -1,0 +1,152 @@
+"""The other end of the uplink, small enough to be trusted: it keeps hashes in a dictionary and answers as the cloud
+does.
+
+A real MQTT client of another library than the gateway's. It verifies signatures, answers after "committing", and
+can be told to misbehave in the ways that a real cloud can: lose or repeat answers, be silent, forget what it had.
+What the product's ingest does is tested with the product's ingest; here it is the gateway that is tested.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import aiomqtt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from protocols.uplink import topics
+from protocols.uplink.acks import Ack, encode_ack
+from protocols.uplink.envelope import BatchKind, Envelope, decode_envelope, verify_batch
+from protocols.uplink.gaps import decode_gap
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status, decode_status
+from tests.harness.broker import CLOUD_USER, Broker, password_of
+
+
+@dataclass(slots=True)
+class HeldLane:
+    """Chain hashes by sequence; a gap record stands under every sequence that it fills, with the hash it tells."""
+
+    batches: dict[int, bytes] = field(default_factory=dict)
+    conflict: bool = False
+
+    def ranges(self) -> list[tuple[int, int]]:
+        ranges: list[tuple[int, int]] = []
+        for sequence in sorted(self.batches):
+            if ranges and ranges[-1][1] == sequence - 1:
+                ranges[-1] = (ranges[-1][0], sequence)
+            else:
+                ranges.append((sequence, sequence))
+        return ranges
+
+
+class AckingCloud:
+    """`received` are all envelopes as they came, repetitions included; `statuses` likewise."""
+
+    def __init__(self, broker: Broker, public_key: bytes | Ed25519PublicKey) -> None:
+        self._broker = broker
+        self._public_key = public_key
+        self._client: aiomqtt.Client | None = None
+        self.lanes: dict[tuple[str, str, Lane], HeldLane] = {}
+        self.received: list[Envelope] = []
+        self.statuses: list[Status] = []
+        self.forged = 0
+        self.acks_sent = 0
+        self.silent = False
+        self.tells_hash = True
+        self.acks_to_lose = 0
+        self.acks_each = 1
+
+    def held(self, lane: Lane, gateway: str = "gw_test", epoch: str | None = None) -> dict[int, bytes]:
+        """What is held of a lane, by sequence: the hashes."""
+        epochs = [key for key in self.lanes if key[0] == gateway and key[2] is lane and epoch in (None, key[1])]
+        return self.lanes[epochs[-1]].batches if epochs else {}
+
+    def forget(self, lane: Lane, above: int = 0) -> None:
+        """Restored from an older copy: everything above `above` is gone."""
+        for (_, _, each), held in self.lanes.items():
+            if each is lane:
+                held.batches = {sequence: held.batches[sequence] for sequence in held.batches if sequence <= above}
+
+    async def serve(self) -> None:
+        """Until cancelled, or until the broker is gone."""
+        async with aiomqtt.Client(
+            "127.0.0.1",
+            self._broker.port,
+            username=CLOUD_USER,
+            password=password_of(CLOUD_USER),
+            protocol=aiomqtt.ProtocolVersion.V5,
+            identifier="test-cloud",
+            # aiomqtt waits this long for a SUBACK also when the connection is gone.
+            timeout=0.5,
+        ) as client:
+            self._client = client
+            await client.subscribe(topics.UP_FILTER, qos=1)
+            await client.subscribe(topics.STATUS_FILTER, qos=1)
+            async for message in client.messages:
+                assert isinstance(message.payload, bytes)
+                if message.topic.matches(topics.STATUS_FILTER):
+                    await self._status(str(message.topic), message.payload)
+                else:
+                    await self._batch(str(message.topic), message.payload)
+
+    async def _status(self, topic: str, payload: bytes) -> None:
+        tenant, gateway = topics.parse_status(topic)
+        status = decode_status(payload)
+        self.statuses.append(status)
+        if status.online:
+            for lane in Lane:
+                await self._answer(tenant, gateway, status.epoch, lane)
+
+    async def _batch(self, topic: str, payload: bytes) -> None:
+        tenant, gateway, lane = topics.parse_up(topic)
+        envelope = decode_envelope(payload)
+        batch = envelope.batch
+        self.received.append(envelope)
+        if not verify_batch(batch, envelope.signature, self._public_key):
+            self.forged += 1
+            return
+        held = self.lanes.setdefault((gateway, batch.epoch, lane), HeldLane())
+        if batch.kind is BatchKind.GAP:
+            gap = decode_gap(batch.payload)
+            for sequence in range(gap.from_sequence, gap.through_sequence + 1):
+                held.batches.setdefault(sequence, gap.chain_after)
+        elif held.batches.setdefault(batch.sequence, batch.hash) != batch.hash:
+            held.conflict = True
+        await self._answer(tenant, gateway, batch.epoch, lane)
+
+    async def _answer(self, tenant: str, gateway: str, epoch: str, lane: Lane) -> None:
+        if self.silent:
+            return
+        if self.acks_to_lose:
+            self.acks_to_lose -= 1
+            return
+        held = self.lanes.get((gateway, epoch, lane), HeldLane())
+        ack = Ack.of_ranges(epoch, lane, held.ranges(), conflict=held.conflict)
+        if self.tells_hash:
+            ack = replace(ack, through_hash=held.batches.get(ack.through_sequence))
+        for _ in range(self.acks_each):
+            await self.send(tenant, gateway, ack)
+
+    async def send(self, tenant: str, gateway: str, ack: Ack) -> None:
+        """Any answer, also a wrong one."""
+        assert self._client is not None
+        await self._client.publish(topics.ack(tenant, gateway), encode_ack(ack), qos=1)
+        self.acks_sent += 1
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["AckingCloud"]:
+        """Serve during the block, coming back when the broker does."""
+        task = asyncio.create_task(self._keep_serving())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _keep_serving(self) -> None:
+        while True:
+            try:
+                await self.serve()
+            except aiomqtt.MqttError:
+                await asyncio.sleep(0.05)

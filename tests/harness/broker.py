@@ -1,0 +1,196 @@
+"""A real mosquitto for one test: on a free loopback port, with a password file and the ACL of the product (DESIGN D4).
+
+A gateway's user writes its own `up` topics and status and reads its own `down` topics; the cloud's user does the
+reverse for all. `kill` is SIGKILL, `freeze` stops the process so that connections stand open and nothing answers,
+which is what a dead radio link looks like from the vehicle. `stopped_for`-like waiting is not here: tests wait with
+`eventually`.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from protocols.uplink.limits import PACKET_BYTES_MAX
+from tests.harness.eventually import eventually
+
+TENANT = "ten_test"
+GATEWAY = "gw_test"
+CLOUD_USER = "argus-cloud"
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody has right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def password_of(user: str) -> str:
+    """Test users' passwords are derived from their names."""
+    return f"password of {user}"
+
+
+class Broker:
+    """Made by `broker_running`. `folder` holds its files; `port` stays the same over restarts."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tenant: str = TENANT,
+        gateways: Sequence[str] = (GATEWAY,),
+        persistence: bool = False,
+        packet_bytes_max: int = PACKET_BYTES_MAX,
+        extra_acl: str = "",
+        certificates: Path | None = None,
+    ) -> None:
+        program = shutil.which("mosquitto", path=_PATH)
+        if program is None:
+            pytest.skip("mosquitto is not installed")
+        self._program = program
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self.port = free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._write_passwords([*gateways, CLOUD_USER])
+        (folder / "acl").write_text(_acl(tenant) + extra_acl)
+        self._write_configuration(persistence, packet_bytes_max, certificates)
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def password_file(self, user: str) -> Path:
+        """A file with the user's password, as a gateway's settings name it."""
+        path = self._folder / f"{user}.password"
+        path.write_text(password_of(user) + "\n")
+        path.chmod(0o600)
+        return path
+
+    async def start(self) -> None:
+        """Start, or start again, and return when connections are accepted."""
+        assert self._process is None
+        log = (self._folder / "log").open("ab")
+        self._process = await asyncio.create_subprocess_exec(
+            self._program, "-c", str(self._folder / "mosquitto.conf"), stdout=log, stderr=log
+        )
+        log.close()
+        await eventually(self._accepts, within_s=10, what="mosquitto accepts connections")
+
+    async def kill(self) -> None:
+        """SIGKILL: what it had in memory is gone."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """SIGTERM, and what it does then."""
+        await self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """From now on the broker is unreachable: it neither reads nor answers, and closes nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on where it stood."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
+    async def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(how)
+            if how is not signal.SIGKILL:
+                self._process.send_signal(signal.SIGCONT)
+            await self._process.wait()
+        self._process = None
+
+    def _accepts(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _write_passwords(self, users: Sequence[str]) -> None:
+        passwords = self._folder / "passwords"
+        passwords.write_text("".join(f"{user}:{password_of(user)}\n" for user in users))
+        passwords.chmod(0o600)
+        # Debian puts it where mosquitto is or in a package of its own.
+        hasher = shutil.which("mosquitto_passwd", path=_PATH)
+        if hasher is None:
+            pytest.skip("mosquitto_passwd is not installed")
+        subprocess.run([hasher, "-U", str(passwords)], check=True, capture_output=True)
+
+    def _write_configuration(self, persistence: bool, packet_bytes_max: int, certificates: Path | None) -> None:
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            f"acl_file {self._folder / 'acl'}",
+            f"max_packet_size {packet_bytes_max}",
+            "set_tcp_nodelay true",
+            "connection_messages true",
+            "max_queued_messages 10000",
+        ]
+        if certificates is None:
+            lines += ["allow_anonymous false", f"password_file {self._folder / 'passwords'}"]
+        else:
+            lines += [
+                f"cafile {certificates / 'ca.crt'}",
+                f"certfile {certificates / 'broker.crt'}",
+                f"keyfile {certificates / 'broker.key'}",
+                "require_certificate true",
+                "use_identity_as_username true",
+            ]
+        if persistence:
+            lines += ["persistence true", f"persistence_location {self._folder}/", "autosave_interval 1800"]
+        if os.geteuid() == 0:
+            # mosquitto gives up root for a user that cannot read a test's folder.
+            lines.append("user root")
+        (self._folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+
+
+def _acl(tenant: str) -> str:
+    """`%u` is the user, which for a gateway is its name."""
+    return "\n".join(
+        [
+            f"user {CLOUD_USER}",
+            "topic read argus/v1/+/+/up/#",
+            "topic readwrite argus/v1/+/+/status",
+            "topic write argus/v1/+/+/down/#",
+            f"pattern write argus/v1/{tenant}/%u/up/+",
+            f"pattern readwrite argus/v1/{tenant}/%u/status",
+            f"pattern read argus/v1/{tenant}/%u/down/+",
+            "",
+        ]
+    )
+
+
+@asynccontextmanager
+async def broker_running(
+    folder: Path, *, gateways: Sequence[str] = (GATEWAY,), persistence: bool = False
+) -> AsyncIterator[Broker]:
+    """A started broker, gone at the end. For other settings make a `Broker` and use `running`."""
+    async with running(Broker(folder, gateways=gateways, persistence=persistence)) as broker:
+        yield broker
+
+
+@asynccontextmanager
+async def running(broker: Broker) -> AsyncIterator[Broker]:
+    """`broker` started, and gone at the end."""
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.kill()
