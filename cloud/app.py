@@ -115,12 +115,12 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
             await parts.server.start()
         try:
             await _run(parts, stopping)
+            log.info("cloud.stopped")
         finally:
             if parts.server is not None:
                 await parts.server.stop()
     finally:
         await database.close()
-        log.info("cloud.stopped")
 
 
 async def _run(parts: Parts, stopping: asyncio.Event) -> None:

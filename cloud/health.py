@@ -71,15 +71,15 @@ class StoppingCheck:
         return "The process is stopping." if self._stopping.is_set() else None
 
 
-async def reasons_against(checks: Sequence[Check]) -> Mapping[str, str]:
+async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
     """Each part that does not work, and why."""
-    answers = await asyncio.gather(*(_ask(check) for check in checks))
+    answers = await asyncio.gather(*(_ask(check, patience_s) for check in checks))
     return {check.part: why for check, why in zip(checks, answers, strict=True) if why is not None}
 
 
-async def _ask(check: Check) -> str | None:
+async def _ask(check: Check, patience_s: float) -> str | None:
     try:
-        async with asyncio.timeout(CHECK_S_MAX):
+        async with asyncio.timeout(patience_s):
             return await check.why_not()
     except TimeoutError:
         return "No answer in time."
@@ -90,14 +90,15 @@ async def _ask(check: Check) -> str | None:
 class HealthHandlers:
     """The two answers, the same on every host."""
 
-    def __init__(self, checks: Sequence[Check]) -> None:
+    def __init__(self, checks: Sequence[Check], *, patience_s: float = CHECK_S_MAX) -> None:
         self._checks = checks
+        self._patience_s = patience_s
 
     async def live(self, _request: web.Request) -> web.Response:
         return _answer(200, {"status": "alive"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        reasons = await reasons_against(self._checks)
+        reasons = await reasons_against(self._checks, self._patience_s)
         parts = {check.part: reasons.get(check.part, "ok") for check in self._checks}
         return _answer(503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts})
 

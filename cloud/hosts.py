@@ -60,7 +60,10 @@ class Host:
 
 def is_loopback(authority: str) -> bool:
     """Whether a Host header names this very machine: localhost, 127.0.0.0/8 or ::1, with any port or none."""
-    name = urlsplit(f"//{authority}").hostname if authority.isascii() else None
+    try:
+        name = urlsplit(f"//{authority}").hostname if authority.isascii() else None
+    except ValueError:  # a bracket without its other
+        return False
     if name is None:
         return False
     if name == "localhost" or name.endswith(".localhost"):

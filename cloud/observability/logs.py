@@ -29,8 +29,8 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
-        cache_logger_on_first_use=True,
+        logger_factory=_StandardError,
+        cache_logger_on_first_use=False,  # a logger of an imported module must not keep an older configuration
     )
     logging.basicConfig(handlers=[_ToStructlog()], level=_LIBRARIES, force=True)
     for name in _SILENT:
@@ -39,6 +39,19 @@ def configure_logs(level: str) -> None:
 
 def _json(event: dict[str, Any], **_: object) -> bytes:
     return orjson.dumps(event, default=str)
+
+
+class _StandardError:
+    """Writes to what standard error is at that moment, a whole line at once."""
+
+    def __init__(self, *_: object) -> None:
+        return
+
+    def msg(self, line: bytes) -> None:
+        sys.stderr.buffer.write(line + b"\n")
+        sys.stderr.buffer.flush()
+
+    debug = info = warning = error = critical = exception = log = msg
 
 
 class _ToStructlog(logging.Handler):

@@ -1,0 +1,119 @@
+"""The console sets up a cloud from nothing, prints JSON for scripts, and says in a sentence what cannot be done."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cloud.cli import app
+from tests.builders.cloud_people import public_key_text
+from tests.builders.cloud_settings import settings_file
+
+
+class Console:
+    """`argus-cloud --config FILE …`."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        outcome = CliRunner().invoke(app, ["--config", str(self._config), *words])
+        return outcome.exit_code, outcome.stdout, outcome.stderr
+
+    def json(self, *words: str) -> Any:
+        code, out, err = self.run(*words, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    def refused(self, *words: str) -> str:
+        """The sentence with which a command ends that cannot be done."""
+        code, out, err = self.run(*words)
+        assert (code, out) == (1, "")
+        assert err.count("\n") == 1
+        return err
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    made = Console(settings_file(tmp_path))
+    assert made.json("migrate")["before"] is None
+    return made
+
+
+def add_vehicle(console: Console) -> None:
+    console.json("tenants", "add", "--name", "North", "--id", "tnt_1")
+    console.json("organizations", "add", "--tenant", "tnt_1", "--name", "Station", "--id", "org_1")
+    console.json("vehicles", "add", "--tenant", "tnt_1", "--organization", "org_1", "--name", "RTW 1", "--id", "veh_1")
+
+
+def test_a_cloud_is_set_up_from_nothing(console: Console) -> None:
+    add_vehicle(console)
+    tenant = ("--tenant", "tnt_1")
+    key = public_key_text()
+    where = (*tenant, "--organization", "org_1", "--vehicle", "veh_1")
+    gateway = console.json("gateways", "add", *where, "--public-key", key, "--id", "gw_1")
+    assert (gateway["id"], gateway["public_key"], gateway["online"]) == ("gw_1", key, None)
+    what = ("--serial-number", "SN-1", "--class", "oximeter", "--manufacturer", "Synthetic Medical")
+    device = console.json("devices", "enrol", *where, *what, "--system-id", "1122334455667788")
+    assert (device["status"], device["created"]) == ("active", True)
+    assert console.json("devices", "enrol", *where, *what)["created"] is False
+    encounter = console.json("encounters", "add", *where)
+    begun = ("--device", device["id"], "--encounter", encounter["id"])
+    assignment = console.json("assignments", "add", *tenant, *begun, "--from", "2026-03-24T10:00:00Z")
+    assert (assignment["from"], assignment["until"]) == ("2026-03-24T10:00:00.000000Z", None)
+    closed = console.json("assignments", "close", assignment["id"], *tenant, "--at", "2026-03-24T12:00:00+01:00")
+    assert closed["until"] == "2026-03-24T11:00:00.000000Z"
+    for noun, count in (("gateways", 1), ("devices", 1), ("encounters", 1), ("assignments", 1), ("vehicles", 1)):
+        assert len(console.json(noun, "list", *tenant)) == count
+
+
+def test_people_get_sentences_and_tables(console: Console) -> None:
+    add_vehicle(console)
+    assert console.run("vehicles", "list", "--tenant", "tnt_1")[1].count("veh_1") == 1
+    assert console.run("devices", "list", "--tenant", "tnt_1")[1] == "Devices: none\n"
+    assert "stands at" in console.run("migrate")[1]
+
+
+def test_what_cannot_be_done_is_told_in_one_sentence(console: Console) -> None:
+    add_vehicle(console)
+    where = ("--tenant", "tnt_1", "--organization", "org_1")
+    assert "already in use" in console.refused("tenants", "add", "--name", "x", "--id", "tnt_1")
+    assert "no such tenant" in console.refused("vehicles", "list", "--tenant", "tnt_9")
+    assert "no such organisation" in console.refused("encounters", "add", "--tenant", "tnt_1", "--organization", "o")
+    wrong_key = ("gateways", "add", *where, "--vehicle", "veh_1", "--public-key", "AAAA")
+    assert "argus-gateway provision" in console.refused(*wrong_key)
+    what = ("devices", "enrol", *where, "--serial-number", "1", "--class", "toaster", "--manufacturer", "x")
+    assert "oximeter" in console.refused(*what)
+    when = ("assignments", "add", "--tenant", "tnt_1", "--device", "d", "--encounter", "e", "--from", "yesterday")
+    assert "2026-03-24T10:00:00Z" in console.refused(*when)
+
+
+def test_a_missing_database_or_setting_is_told_with_what_to_do(tmp_path: Path) -> None:
+    console = Console(settings_file(tmp_path, more=""))
+    assert "argus-cloud migrate" in console.refused("tenants", "list")
+    assert "argus-cloud migrate" in console.refused("serve")
+    console.json("migrate")
+    assert "[hosts.auth]" in console.refused("serve")
+    assert "[mqtt]" in console.refused("serve", "--only", "ingest")
+    assert "cannot be read" in Console(tmp_path / "none.toml").refused("tenants", "list")
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    broker = '[mqtt]\nurl = "mqtt://127.0.0.1:1"\nusername = "cloud"\npassword_file = "password"'
+    (tmp_path / "password").write_text("synthetic-secret\n")
+    (tmp_path / "password").chmod(0o644)
+    console = Console(settings_file(tmp_path, more=broker))
+    code, out, _ = console.run("doctor")
+    assert code == 1
+    assert "argus-cloud migrate" in out
+    console.json("migrate")
+    code, out, _ = console.run("doctor", "--json")
+    found = {finding["part"]: finding for finding in json.loads(out)}
+    assert code == 1
+    assert found["database"]["level"] == "ok"
+    assert "chmod 600" in found["broker password"]["sentence"]
+    assert "is it running?" in found["broker"]["sentence"]
+    assert "synthetic-secret" not in out

@@ -1,0 +1,42 @@
+"""A log line is one JSON object on standard error; a traceback in it shows frames and no values."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from cloud.observability.logs import configure_logs
+
+
+def lines(capture: pytest.CaptureFixture[bytes]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capture.readouterr().err.splitlines()]
+
+
+def test_a_line_has_an_event_fields_and_a_time(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    configure_logs("info")
+    structlog.get_logger().debug("never.said")
+    structlog.get_logger().info("gateway.registered", gateway="gw_1")
+    (line,) = lines(capfdbinary)
+    assert (line["event"], line["gateway"], line["level"]) == ("gateway.registered", "gw_1", "info")
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_a_traceback_shows_no_values(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    configure_logs("info")
+    patient_name = "Synthia Testperson"
+    try:
+        raise RuntimeError(len(patient_name))
+    except RuntimeError:
+        structlog.get_logger().exception("request.crashed")
+    written = capfdbinary.readouterr().err
+    assert b"test_logs.py" in written
+    assert patient_name.encode() not in written
+
+
+def test_what_libraries_warn_of_joins_the_stream(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    configure_logs("info")
+    logging.getLogger("some.library").warning("careful")
+    logging.getLogger("some.library").info("chatter")
+    (line,) = lines(capfdbinary)
+    assert (line["event"], line["logger"], line["message"]) == ("library.warned", "some.library", "careful")

@@ -1,0 +1,115 @@
+"""`argus-cloud serve` as a process: it says where it listens, is ready, and stops in order when it is asked to."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from cloud.db import migrate
+from cloud.settings import read_settings
+from tests.builders.cloud_settings import settings_file
+from tests.harness.eventually import eventually
+
+
+class Served:
+    """A running `argus-cloud serve`; its log lines as they come."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[dict[str, Any]] = []
+
+    async def read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.lines.append(json.loads(line))
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def address(self, host: str) -> str:
+        return next(line["address"] for line in self.lines if line.get("host") == host)
+
+
+@asynccontextmanager
+async def serving(config: Path, *words: str, **environment: str) -> AsyncIterator[Served]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from cloud.cli import main; main()",
+        *("--config", str(config), "serve", *words),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+    served = Served(process)
+    reading = asyncio.create_task(served.read())
+    try:
+        await eventually(lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=20)
+        yield served
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await reading
+
+
+async def get(url: str) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as client, client.get(url) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+@pytest.fixture
+async def config(tmp_path: Path) -> Path:
+    path = settings_file(tmp_path)
+    await migrate(read_settings(path).database_url)
+    return path
+
+
+async def test_it_serves_four_hosts_tells_the_service_manager_and_stops_when_asked(
+    config: Path, tmp_path: Path
+) -> None:
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.setblocking(False)
+    async with serving(config, NOTIFY_SOCKET=str(tmp_path / "notify")) as served:
+        for host in ("auth", "api", "sandbox", "docs"):
+            status, said = await get(f"http://{served.address(host)}/health/ready")
+            assert (status, said["parts"]["database"]) == (200, "ok")
+        assert manager.recv(100) == b"READY=1"
+        served.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert await served.process.wait() == 0
+        assert manager.recv(100) == b"STOPPING=1"
+    assert served.events()[-2:] == ["cloud.stop_requested", "cloud.stopped"]
+    manager.close()
+
+
+async def test_a_role_can_be_played_alone(config: Path) -> None:
+    async with serving(config, "--only", "worker") as served:
+        assert "host.listening" not in served.events()
+        assert next(line["parts"] for line in served.lines if line["event"] == "cloud.started") == ["relay"]
+        served.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(10):
+            assert await served.process.wait() == 0
+
+
+async def test_without_its_broker_it_serves_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
+    hosts = settings_file(tmp_path).read_text().partition("\n")[2]
+    config = settings_file(tmp_path, more=f'{hosts}\n[mqtt]\nurl = "mqtt://127.0.0.1:1"')
+    await migrate(read_settings(config).database_url)
+    async with serving(config) as served:
+        status, said = await get(f"http://{served.address('api')}/health/ready")
+        assert (status, said["parts"]["database"]) == (503, "ok")
+        assert "not connected" in said["parts"]["broker"]
+        assert (await get(f"http://{served.address('api')}/health/live"))[0] == 200
+        served.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(15):
+            assert await served.process.wait() == 0

@@ -1,0 +1,81 @@
+"""A mistake in the settings is told with its place and what to write, and never with a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.settings import Address, SettingsUnusable, read_password, read_settings
+from tests.builders.cloud_settings import settings_file
+
+EXAMPLE = Path(__file__).parents[3] / "systemd" / "cloud.toml"
+
+
+def test_the_example_is_valid_and_tells_hosts_apart_by_name() -> None:
+    settings = read_settings(EXAMPLE)
+    assert settings.hosts is not None
+    assert settings.hosts.api.listen == settings.hosts.auth.listen == Address("127.0.0.1", 8080)
+    assert settings.mqtt is not None
+    assert settings.mqtt.password_file == Path("/etc/argus/cloud-mqtt-password")
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = read_settings(settings_file(tmp_path, more='objects_dir = "objects"'))
+    assert settings.database_url == f"sqlite:///{tmp_path}/cloud.db"
+    assert settings.objects_dir == tmp_path / "objects"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("color = 1", "color: there is no such setting"),
+        ("objects_dir = 3", "objects_dir: write a path in quotes"),
+        ('[mqtt]\nurl = "localhost"', 'mqtt.url: write "mqtt://HOST:PORT"'),
+        ('[mqtt]\nurl = "mqtt://h"\npassword_file = "p"', "mqtt: password_file needs a username"),
+        ('[mqtt]\nurl = "mqtt://h"\nca_file = "p"', "mqtt: ca_file needs TLS"),
+        ('[hosts.auth]\nlisten = "8080"\npublic_url = "http://a"', 'hosts.auth.listen: write "HOST:PORT"'),
+        ('[hosts.auth]\nlisten = "h:1"\npublic_url = "http://a/b"', "hosts.auth.public_url: write the address"),
+        ('[hosts.auth]\nlisten = "h:1"\npublic_url = "http://a"', "hosts.api: this setting is required"),
+        ('[log]\nlevel = "loud"', "log.level"),
+        ("= nonsense", "is not TOML"),
+    ],
+)
+def test_a_mistake_names_the_field_and_what_to_write(tmp_path: Path, more: str, told: str) -> None:
+    with pytest.raises(SettingsUnusable) as caught:
+        read_settings(settings_file(tmp_path, more=more))
+    assert told in caught.value.sentence
+
+
+def test_hosts_on_one_address_need_names_that_differ(tmp_path: Path) -> None:
+    hosts = "\n".join(
+        f'[hosts.{name}]\nlisten = "127.0.0.1:8080"\npublic_url = "https://same.example.org"'
+        for name in ("auth", "api", "sandbox", "docs")
+    )
+    with pytest.raises(SettingsUnusable, match="tells them apart"):
+        read_settings(settings_file(tmp_path, more=hosts))
+
+
+def test_a_password_in_an_address_is_never_repeated(tmp_path: Path) -> None:
+    path = settings_file(tmp_path, database_url="mysql://argus:synthetic-secret@h/n")
+    with pytest.raises(SettingsUnusable) as caught:
+        read_settings(path)
+    assert "synthetic-secret" not in caught.value.sentence
+    good = read_settings(settings_file(tmp_path, database_url="postgresql://argus:synthetic-secret@h/n"))
+    assert "synthetic-secret" not in repr(good)
+
+
+def test_an_absent_or_huge_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsUnusable, match="cannot be read"):
+        read_settings(tmp_path / "none.toml")
+    (tmp_path / "huge.toml").write_bytes(b"#" * 300_000)
+    with pytest.raises(SettingsUnusable, match="too large"):
+        read_settings(tmp_path / "huge.toml")
+
+
+def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("correct horse\nsecond line\n")
+    assert read_password(file) == "correct horse"
+    for wrong in ("", "\n", "x" * 2000):
+        file.write_text(wrong)
+        with pytest.raises(SettingsUnusable, match="password"):
+            read_password(file)

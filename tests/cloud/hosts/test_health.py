@@ -1,0 +1,65 @@
+"""Readiness says which part is not ready and why, and no secret with it."""
+
+import asyncio
+
+import orjson
+from aiohttp.test_utils import make_mocked_request
+from sqlalchemy import text
+
+from cloud.db import Database
+from cloud.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, StoppingCheck
+
+
+async def readiness(*checks: Check) -> tuple[int, dict[str, object]]:
+    answer = await HealthHandlers(checks).ready(make_mocked_request("GET", "/health/ready"))
+    assert isinstance(answer.body, bytes)
+    return answer.status, orjson.loads(answer.body)
+
+
+async def test_ready_when_every_part_works(database: Database) -> None:
+    checks = (DatabaseCheck(database), BrokerCheck(lambda: True), StoppingCheck(asyncio.Event()))
+    status, said = await readiness(*checks)
+    assert (status, said["status"]) == (200, "ready")
+    assert said["parts"] == {"database": "ok", "broker": "ok", "process": "ok"}
+
+
+async def test_not_ready_while_the_database_is_at_another_revision(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    status, said = await readiness(DatabaseCheck(database))
+    assert status == 503
+    assert "newer Argus" in str(said["parts"])
+
+
+async def test_not_ready_without_the_broker_or_while_stopping() -> None:
+    stopping = asyncio.Event()
+    stopping.set()
+    status, said = await readiness(BrokerCheck(lambda: False), StoppingCheck(stopping))
+    assert (status, said["status"]) == (503, "unready")
+    assert said["parts"] == {
+        "broker": "The broker is not connected; batches wait there and in the vehicles.",
+        "process": "The process is stopping.",
+    }
+
+
+class Broken:
+    part = "broken"
+
+    async def why_not(self) -> str | None:
+        raise RuntimeError("password=synthetic")
+
+
+class Silent:
+    part = "silent"
+
+    async def why_not(self) -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_a_check_that_fails_or_hangs_counts_as_not_ready() -> None:
+    handlers = HealthHandlers((Broken(), Silent()), patience_s=0.05)
+    answer = await handlers.ready(make_mocked_request("GET", "/health/ready"))
+    assert isinstance(answer.body, bytes)
+    parts = orjson.loads(answer.body)["parts"]
+    assert parts == {"broken": "The check itself failed (RuntimeError).", "silent": "No answer in time."}
