@@ -145,6 +145,13 @@ def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlCluster]:
     """The session's server, with a migrated template."""
+    with postgresql_running() as cluster:
+        yield cluster
+
+
+@contextmanager
+def postgresql_running() -> Iterator[PostgresqlCluster]:
+    """A server with a migrated template, gone at the end; for a fixture or a bench."""
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("PostgreSQL is not installed")
