@@ -148,15 +148,17 @@ class Agent:
     # Measuring.
 
     async def _measure(self, for_s: float | None) -> None:
+        """Measure whenever it is due. After a stall (a busy machine) each turn is made up for, one at a time, so that
+        devices that share a patient stay beside each other and no sample is skipped."""
         while True:
             due_s = self.device.due_s
             if for_s is not None and due_s > for_s:
+                await self._clock.sleep_until(self._device_clock.monotonic_s(for_s))
                 return
             await self._clock.sleep_until(self._device_clock.monotonic_s(due_s))
-            now_s = max(due_s, self._device_clock.patient_s(self._clock.monotonic_s()))
             if self._patient is not None:
-                self._patient.advance_to(now_s)
-            for measured in self.device.measure(now_s, self._device_clock.time_at):
+                self._patient.advance_to(due_s)
+            for measured in self.device.measure(due_s, self._device_clock.time_at):
                 self._take(measured)
             self._offer()
 

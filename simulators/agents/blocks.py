@@ -2,11 +2,13 @@
 
 All waveforms of a device go into one report a quarter of a second, so that the leads of an ECG stay together and a
 dozen signals cost four reports a second. A device that was held up for longer than the patient's tracks reach back
-loses those samples, counts them, and goes on with the oldest that there are.
+loses those samples, says so, and goes on with the oldest that there are.
 """
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+
+import structlog
 
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.nomenclature import Code
@@ -14,6 +16,8 @@ from simulators.agents.device import Measured, TimeAt
 from simulators.agents.objects import Waveform
 from simulators.agents.scale import scale_of
 from simulators.physiology import SamplesGone, Track
+
+log = structlog.get_logger(__name__)
 
 BLOCK_S = 0.25
 
@@ -37,8 +41,6 @@ class Blocks:
     def __init__(self, sources: Sequence[tuple[Waveform, Track]]) -> None:
         self._sources = tuple(sources)
         self._number = 0
-        self.lost = 0
-        """Blocks whose samples were gone before they were read."""
 
     @property
     def due_s(self) -> float:
@@ -55,7 +57,7 @@ class Blocks:
             try:
                 readings = tuple(self._read(waveform, track, time_at) for waveform, track in self._sources)
             except SamplesGone:
-                self.lost += 1
+                log.warning("device.samples_lost", from_s=self._number * BLOCK_S, seconds=BLOCK_S)
             else:
                 yield Measured(time_at(self._number * BLOCK_S), readings, waveform=True)
             self._number += 1

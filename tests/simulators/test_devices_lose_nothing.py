@@ -98,6 +98,28 @@ async def test_an_absent_manager_is_looked_for_until_it_comes() -> None:
             assert device.agent.status.answered == device.agent.status.measured >= 2
 
 
+async def test_a_wall_clock_set_back_does_not_turn_the_devices_clock_back() -> None:
+    async with sim_manager() as manager, running_agent("ecg", manager) as device:
+        await device.associated()
+        await device.live(2)
+        device.clock.set_wall_us(device.clock.wall_us() - 3_600_000_000)
+        await device.live(2)
+        times = [time for _, time in measurements(manager.stored)]
+        assert times == sorted(times)
+        assert times[-1] > times[0]
+
+
+async def test_a_device_that_was_held_up_makes_up_for_every_sample() -> None:
+    async with sim_manager() as manager, running_agent("ecg", manager) as device:
+        await device.associated()
+        await device.clock.advance(90)  # longer than the patient's tracks reach back
+        await eventually(lambda: device.agent.device.due_s > 90, within_s=10)
+        await device.associated()
+        await device.handed_over()
+        blocks = [seen for seen in manager.stored if seen.channel.handle == 1]
+        assert len({seen.device_time for seen in blocks}) == len(blocks) >= 360
+
+
 async def test_the_witness_names_every_answered_report_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "witness"
     async with sim_manager() as manager, running_agent("monitor", manager, witness=Witness(path)) as device:
