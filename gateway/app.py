@@ -42,6 +42,7 @@ from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
 from gateway.transports.tcp import TcpListener
 from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.uplink.gaps import GapReason
 
 RELEASE_ALL_S = 4.0
 """All devices are released at once, each within the session's RELEASE_S; beyond this their links are cut."""
@@ -49,6 +50,10 @@ FLUSH_S = 2.0
 """How long stopping waits for the cloud to acknowledge the last batches; the rest is sent at the next start."""
 FAREWELL_S = 2.0
 """How long the uplink may take to say that we are gone; then the broker's will says it."""
+PART_WAIT_S_MAX = 60.0
+"""The longest wait before a part beside the devices (the crew page, the uplink's loop) is started again."""
+GAPS_EVERY_S = 10.0
+"""How often the gap records are counted for people; each is opened for it."""
 LOOK_EVERY_S = 1.0
 """How often the store's failure, the kernel's opinion of the clock and the watchdog are looked after."""
 
@@ -68,6 +73,7 @@ class Gateway:
         self.taps = Taps()
         self.roster = Roster()
         self.tcp: TcpListener | None = None
+        self._gaps = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then end in order. Raises `IdentityUnusable`, `BufferUnusable` (also when the
@@ -88,6 +94,7 @@ class Gateway:
         try:
             await self._remember()
             self._compose(identity)
+            await self._listen()
             async with control.listening():
                 await self._serve(identity, stop)
         finally:
@@ -139,6 +146,16 @@ class Gateway:
                 clock_synchronised=lambda: self._clock.synchronised,
             )
 
+    async def _listen(self) -> None:
+        """Listen before anybody is told that we serve. A taken address is no reason not to serve the other links: the
+        supervisor goes on trying."""
+        if self.tcp is None:
+            return
+        try:
+            await self.tcp.start()
+        except OSError as error:
+            log.error("tcp.not_listening", address=self.tcp.name, why=error.strerror)
+
     def _sources(self) -> list[Served]:
         settings = self._settings
         sources = [
@@ -154,6 +171,7 @@ class Gateway:
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("look", self._look),
             ("clock", self._persist_clock),
+            ("gaps", self._count_gaps),
         ]
         if self._settings.crew is not None:
             crew = self._settings.crew
@@ -179,7 +197,7 @@ class Gateway:
             raise failure
 
     async def _part(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
-        await keep_running(name, part, self._clock, self._journal)
+        await keep_running(name, part, self._clock, self._journal, PART_WAIT_S_MAX)
 
     async def _end_sessions(self, sessions: asyncio.Task[None]) -> None:
         with suppress(TimeoutError):
@@ -222,6 +240,12 @@ class Gateway:
             self._health.store_answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
+    async def _count_gaps(self) -> None:
+        """What was lost. Retention only removes what the cloud has, which is no loss."""
+        while True:
+            self._gaps = sum(each.gap.why is not GapReason.RETENTION for each in await self.buffer.gaps())
+            await self._clock.sleep_until(self._clock.monotonic_s() + GAPS_EVERY_S)
+
     async def _crew(self, identity: Identity, section: CrewSection) -> None:
         """The crew's page. Without a PIN there is none, and that is said once, not every five seconds."""
         try:
@@ -251,7 +275,7 @@ class Gateway:
             online=self._uplink is not None and self._uplink.state.connected,
             backlog=sum(mark.backlog_observations for mark in marks),
             store_ok=self.buffer.store_state == "ok",
-            gaps=0,
+            gaps=self._gaps,
         )
 
     async def _status(self) -> Json:
@@ -260,7 +284,7 @@ class Gateway:
             **base_json(self._settings, epoch=self.buffer.epoch, clock=self._clock, marks=self.buffer.marks()),
             "running": True,
             "uptime_s": round(now_s - self._began_s, 1),
-            "store": {"state": str(self.buffer.store_state), "gaps": len(await self.buffer.gaps())},
+            "store": {"state": str(self.buffer.store_state), "gaps": self._gaps},
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
             "sessions": [session_json(session, now_s) for session in self._supervisor.sessions],
         }

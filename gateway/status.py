@@ -16,6 +16,7 @@ from gateway.settings import Settings
 from gateway.sync.uplink import UplinkState
 from gateway.transports.clock import SystemClock
 from protocols.observation_record import utc_text
+from protocols.uplink.gaps import GapReason
 
 Json = dict[str, Any]
 
@@ -99,11 +100,12 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
 async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
     """The status of a gateway that does not run, from its store."""
     clock = TrustedClock(SystemClock())
+    gaps = sum(each.gap.why is not GapReason.RETENTION for each in await buffer.gaps())
     return {
         **base_json(settings, epoch=buffer.epoch, clock=clock, marks=buffer.marks()),
         "running": False,
         "uptime_s": None,
-        "store": {"state": str(buffer.store_state), "gaps": len(await buffer.gaps())},
+        "store": {"state": str(buffer.store_state), "gaps": gaps},
         "uplink": None,
         "sessions": [],
     }

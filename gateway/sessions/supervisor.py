@@ -48,20 +48,27 @@ class Served:
 class Backoff:
     """Seconds until the next try."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
         self._next_s = BACKOFF_S_MIN
+        self._wait_s_max = wait_s_max
 
     def failed(self, ran_s: float) -> float:
         """After a try that ran `ran_s`."""
         if ran_s >= LASTED_S:
             self._next_s = BACKOFF_S_MIN
-        wait_s, self._next_s = self._next_s, min(BACKOFF_S_MAX, self._next_s * 2)
+        wait_s, self._next_s = self._next_s, min(self._wait_s_max, self._next_s * 2)
         return wait_s
 
 
-async def keep_running(name: str, part: Callable[[], Awaitable[None]], clock: Clock, journal: Journal) -> None:
+async def keep_running(
+    name: str,
+    part: Callable[[], Awaitable[None]],
+    clock: Clock,
+    journal: Journal,
+    wait_s_max: float = BACKOFF_S_MAX,
+) -> None:
     """Run `part` until it returns by itself; when it raises, record that and run it again after a bounded wait."""
-    backoff = Backoff()
+    backoff = Backoff(wait_s_max)
     while True:
         began_s = clock.monotonic_s()
         try:
@@ -69,7 +76,9 @@ async def keep_running(name: str, part: Callable[[], Awaitable[None]], clock: Cl
         except Exception as error:
             now_s = clock.monotonic_s()
             wait_s = backoff.failed(now_s - began_s)
-            log.exception("part.failed", part=name, wait_s=wait_s)
+            # What the system refuses (an address that is taken) is told by its reason; anything else is a bug, told by
+            # its trace.
+            log.error("part.failed", part=name, wait_s=wait_s, why=str(error), exc_info=not isinstance(error, OSError))
             await journal.write("part.failed", None, part=name, error=type(error).__name__)
             await clock.sleep_until(now_s + wait_s)
         else:

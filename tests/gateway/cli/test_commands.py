@@ -1,0 +1,179 @@
+"""The commands as an operator types them: what they print, their exit codes, and one sentence where they cannot go
+on."""
+
+import asyncio
+import json
+import stat
+
+import pytest
+
+from tests.builders.gateway_device import device
+from tests.harness.captures import capture_path, readings_of, truth_of
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import argus_gateway, vehicle
+
+
+async def test_provisioning_makes_keys_store_and_pin_once_and_prints_the_key_again(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        first, again = await gateway.provision(), await gateway.provision()
+        assert again == {**first, "created": []}
+        assert len(first["public_key"]) == 44
+        assert stat.S_IMODE(gateway.state_dir.stat().st_mode) == 0o700
+        for file in (gateway.state_dir / "identity").iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+async def test_a_store_that_vanished_is_not_begun_again_in_silence(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        epoch = (await gateway.provision())["epoch"]
+        (gateway.state_dir / "buffer.sqlite").unlink()
+        refused = await gateway.command("provision")
+        assert refused.code == 1
+        assert "may not be mounted" in refused.err
+        started = await gateway.command("run")
+        assert started.code == 1
+        assert "Traceback" not in started.err
+        meant = await gateway.command("provision", "--new-store", "--json")
+        assert meant.json()["epoch"] != epoch
+
+
+@pytest.mark.parametrize(
+    "command", ["provision", "run", "status", "devices", "doctor", "observations", "capture"], ids=str
+)
+async def test_a_missing_settings_file_is_one_sentence_and_exit_code_one(tmp_path, command):
+    arguments = ["out.jsonl"] if command == "capture" else []
+    finished = await argus_gateway(command, *arguments, "--config", tmp_path / "nowhere.toml")
+    assert finished.code == 1
+    assert finished.out == ""
+    assert finished.err.count("\n") == 1
+    assert "does not exist" in finished.err
+
+
+async def test_a_wrong_command_line_is_exit_code_two():
+    assert (await argus_gateway("observations", "--limit", "none")).code == 2
+    assert (await argus_gateway("no-such-command")).code == 2
+
+
+async def test_status_and_devices_answer_with_and_without_a_running_gateway(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        async with device(gateway.address) as thermometer:
+            await thermometer.measure(36.6)
+            running = (await gateway.command("status", "--json")).json()
+            assert running["running"]
+            assert [each["device"] for each in running["sessions"]] == [thermometer.system_id]
+            (met,) = (await gateway.command("devices", "--json")).json_lines()
+            assert met["connected"]
+            assert "operating" in (await gateway.command("status")).out
+        await gateway.stop()
+        stopped = (await gateway.command("status", "--json")).json()
+        assert set(stopped) == set(running)
+        assert not stopped["running"]
+        assert stopped["lanes"]["numeric"]["last"] >= 1
+        (known,) = (await gateway.command("devices", "--json")).json_lines()
+        assert known["system_id"] == thermometer.system_id
+        assert not known["connected"]
+        assert thermometer.system_id in (await gateway.command("devices")).out
+
+
+async def test_observations_can_be_picked_by_device_lane_time_and_number(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        for number in (1, 2):
+            async with device(gateway.address, number) as thermometer:
+                for second in range(3):
+                    await thermometer.measure(36.0 + number, second=second)
+        every = (await gateway.command("observations", "--json")).json_lines()
+        assert len(every) == 6
+        assert every[0]["gateway"] == "gw_test"
+        assert every[0]["observed_at"].endswith("Z")
+
+        async def count(*picked: str) -> int:
+            return len((await gateway.command("observations", "--json", *picked)).json_lines())
+
+        assert await count("--device", thermometer.system_id.upper()) == 3
+        assert await count("--lane", "waveform") == 0
+        assert await count("--limit", "4") == 4
+        assert await count("--since", "1h") == 6
+        assert await count("--since", "2200-01-01T00:00:00Z") == 0
+        wrong = await gateway.command("observations", "--since", "yesterday")
+        assert (wrong.code, "is no time" in wrong.err) == (1, True)
+        assert "6 observations" in (await gateway.command("observations")).out
+
+
+async def test_doctor_finds_nothing_wrong_with_a_fresh_gateway_and_names_the_unprotected_key(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        finished = await gateway.command("doctor", "--json")
+        findings = {each["subject"]: each for each in finished.json_lines()}
+        assert finished.code == 0
+        assert findings["store"]["grade"] == "well"
+        assert findings["keys"]["grade"] == "unwise"
+        assert "stolen disk" in findings["keys"]["sentence"]
+
+
+async def test_doctor_says_what_is_wrong_and_exits_with_one(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        gateway.config.write_text(
+            gateway.config.read_text()
+            + '[mqtt]\nurl = "mqtt://127.0.0.1:1"\nusername = "u"\npassword_file = "missing"\n'
+            + '[[serial]]\npath = "/dev/not-plugged-in"\n[crew]\nlisten = "127.0.0.1:0"\n'
+        )
+        (gateway.state_dir / "buffer.sqlite").unlink()
+        finished = await gateway.command("doctor", "--json")
+        graded = {(each["subject"], each["grade"]) for each in finished.json_lines()}
+        assert finished.code == 1
+        assert {("store", "wrong"), ("uplink", "wrong"), ("uplink", "unwise"), ("serial", "unwise")} <= graded
+        assert ("crew", "wrong") in graded
+
+
+async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        file = tmp_path / "capture.jsonl"
+        capturing = asyncio.create_task(gateway.command("capture", file, "--for", "3"))
+        await eventually(file.exists)
+        await eventually(lambda: file.stat().st_size > 0)
+        async with device(gateway.address) as thermometer:
+            for second in range(3):
+                await thermometer.measure(36.5 + second, second=second)
+        finished = await capturing
+        assert finished.code == 0, finished.err
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        rows = (await argus_gateway("replay", file, "--json")).json_lines()
+        assert [row["value"] for row in rows] == [36.5, 37.5, 38.5]
+        again = await gateway.command("capture", file)
+        assert (again.code, "never replaces a file" in again.err) == (1, True)
+
+
+async def test_capturing_without_a_running_gateway_leaves_no_file(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        finished = await gateway.command("capture", tmp_path / "capture.jsonl")
+        assert (finished.code, "no gateway runs" in finished.err) == (1, True)
+        assert not (tmp_path / "capture.jsonl").exists()
+
+
+async def test_a_replay_needs_no_settings_and_explains_standard_configurations_when_asked_to():
+    name = "known_oximeter_0190"
+    finished = await argus_gateway("replay", capture_path(name), "--json", "--known-configs", "none")
+    assert finished.code == 0, finished.err
+    assert readings_of(finished.json_lines()) == truth_of(name)
+
+
+async def test_a_replay_for_people_is_a_table():
+    finished = await argus_gateway("replay", capture_path("known_oximeter_0190"))
+    assert finished.code == 0
+    assert "MDC_PULS_OXIM_SAT_O2" in finished.out
+
+
+async def test_a_file_that_is_no_capture_is_named_with_its_line(tmp_path):
+    path = tmp_path / "broken.jsonl"
+    path.write_text(json.dumps({"meta": {}}) + '\n{"dir": "sideways"}\n')
+    finished = await argus_gateway("replay", path, "--json")
+    assert (finished.code, finished.out) == (1, "")
+    assert "line 2" in finished.err
+
+
+async def test_a_capture_that_lacks_its_configuration_says_which(tmp_path):
+    path = tmp_path / "own.jsonl"
+    text = capture_path("known_oximeter_0190").read_text()
+    path.write_text(text.replace("e80100101900001", "e80100140010001"))
+    finished = await argus_gateway("replay", path, "--json")
+    assert finished.code == 1
+    assert "holds no configuration 0x4001" in finished.err

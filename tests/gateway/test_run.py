@@ -1,0 +1,117 @@
+"""The gateway as a process: it serves, is killed, stopped and started again, and nothing that was answered is lost."""
+
+import base64
+import socket
+
+import pytest
+
+from tests.builders.gateway_device import device
+from tests.harness.acking_cloud import AckingCloud
+from tests.harness.broker import broker_running
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import vehicle
+
+
+async def stored(gateway):
+    return (await gateway.command("observations", "--json")).json_lines()
+
+
+async def test_what_was_answered_survives_kill_nine_and_is_there_once(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        async with device(gateway.address) as thermometer:
+            for tenth in range(10):
+                assert await thermometer.measure(36.0 + tenth / 10) == "answered"
+            await gateway.kill()
+        assert [row["value"] for row in await stored(gateway)] == [36.0 + tenth / 10 for tenth in range(10)]
+        await gateway.start()
+        async with device(gateway.address) as thermometer:
+            assert await thermometer.measure(39.0, second=30) == "answered"
+        rows = await stored(gateway)
+        assert [row["value"] for row in rows][-1] == 39.0
+        assert len(rows) == 11
+        assert [row["sequence"] for row in rows] == sorted(row["sequence"] for row in rows)
+        witnessed = [line.split() for line in gateway.witness.read_text().splitlines()]
+        assert {row["sequence"] for row in rows} == {int(number) for _, lane, number in witnessed if lane == "numeric"}
+
+
+async def test_stopping_releases_devices_closes_the_store_and_exits_with_zero(tmp_path):
+    async with vehicle(tmp_path) as gateway, device(gateway.address) as thermometer:
+        await thermometer.measure(36.6)
+        assert await gateway.stop() == 0
+        await eventually(lambda: not thermometer.operating)
+        assert not thermometer.was_turned_away
+        assert not (gateway.state_dir / "control.sock").exists()
+        assert not (gateway.state_dir / "buffer.sqlite-wal").exists()
+
+
+async def test_a_second_gateway_on_the_same_state_is_refused_with_a_sentence(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        second = await gateway.command("run")
+        assert second.code == 1
+        assert "Another process has the store" in second.err
+        assert "Traceback" not in second.err
+        assert (await gateway.status())["running"]
+
+
+async def test_systemd_is_told_when_it_serves_and_fed_its_watchdog(tmp_path):
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.setblocking(False)
+        async with vehicle(tmp_path, started=False) as gateway:
+            await gateway.start({"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "200000"})
+            said = []
+
+            def heard(word: str) -> bool:
+                try:
+                    while True:
+                        said.extend(systemd.recv(4096).decode().splitlines())
+                except BlockingIOError:
+                    return word in said
+
+            await eventually(lambda: heard("READY=1"))
+            await eventually(lambda: heard("WATCHDOG=1"))
+            await gateway.stop()
+            assert heard("STOPPING=1")
+
+
+@pytest.mark.broker
+async def test_a_measurement_reaches_the_cloud_and_stopping_says_goodbye(tmp_path):
+    async with broker_running(tmp_path / "broker") as broker, vehicle(tmp_path, broker, started=False) as gateway:
+        public_key = base64.b64decode((await gateway.provision())["public_key"])
+        async with AckingCloud(broker, public_key).serving() as cloud:
+            await gateway.start()
+            async with device(gateway.address) as thermometer:
+                assert await thermometer.measure(36.6) == "answered"
+
+                async def acknowledged() -> bool:
+                    lanes = (await gateway.status())["lanes"]
+                    return lanes["numeric"]["acked"] == lanes["numeric"]["last"] > 0
+
+                await eventually(acknowledged, within_s=10)
+                assert (await gateway.status())["uplink"]["connected"]
+            await gateway.stop()
+            await eventually(lambda: cloud.statuses and not cloud.statuses[-1].online)
+            assert cloud.forged == 0
+
+
+async def test_a_broker_that_is_not_there_is_no_reason_not_to_serve(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        gateway.config.write_text(gateway.config.read_text() + '[mqtt]\nurl = "mqtt://127.0.0.1:1"\n')
+        await gateway.start()
+        async with device(gateway.address) as thermometer:
+            assert await thermometer.measure(36.6) == "answered"
+        uplink = (await gateway.status())["uplink"]
+        assert not uplink["connected"]
+        assert uplink["last_error"]
+
+
+async def test_logs_are_json_lines_without_what_was_measured(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        async with device(gateway.address) as thermometer:
+            await thermometer.measure(38.7)
+        await gateway.stop()
+        lines = gateway.log.read_text().splitlines()
+        assert lines
+        assert all(line.startswith("{") for line in lines)
+        assert "38.7" not in "\n".join(lines)

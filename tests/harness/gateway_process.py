@@ -1,0 +1,153 @@
+"""The real `argus-gateway`: provisioned in a folder, run as a process, asked, stopped, killed.
+
+The console script of the environment that runs the tests, so that what an operator types is what is tested.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.control import ControlUnavailable, ask
+from tests.harness.broker import Broker, free_port
+from tests.harness.eventually import eventually
+
+PROGRAM = str(Path(sys.executable).with_name("argus-gateway"))
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def json_lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+async def argus_gateway(*arguments: str | Path, environment: dict[str, str] | None = None) -> Finished:
+    """Run a command to its end."""
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM,
+        *map(str, arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "100", **(environment or {})},
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Finished(process.returncode, out.decode(), err.decode())
+
+
+class Vehicle:
+    """A settings file, its state, and the gateway process over it."""
+
+    def __init__(self, folder: Path, broker: Broker | None = None) -> None:
+        self.config = folder / "gateway.toml"
+        self.state_dir = folder / "state"
+        self.address = ("127.0.0.1", free_port())
+        self.witness = folder / "witness"
+        self.log = folder / "gateway.log"
+        self._process: asyncio.subprocess.Process | None = None
+        mqtt = ""
+        if broker is not None:
+            password_file = broker.password_file("gw_test")
+            mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "gw_test"\npassword_file = "{password_file}"\n'
+        self.config.write_text(
+            f"""[gateway]
+id = "gw_test"
+tenant = "ten_test"
+vehicle = "veh_test"
+state_dir = "state"
+[tcp]
+listen = "127.0.0.1:{self.address[1]}"
+[buffer]
+witness_file = "witness"
+{mqtt}"""
+        )
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def command(self, *arguments: str | Path) -> Finished:
+        """`argus-gateway COMMAND --config … ARGUMENTS`."""
+        command, *rest = arguments
+        return await argus_gateway(command, "--config", self.config, *rest)
+
+    async def provision(self) -> dict[str, Any]:
+        finished = await self.command("provision", "--json")
+        assert finished.code == 0, finished.err
+        provisioned: dict[str, Any] = finished.json()
+        return provisioned
+
+    async def start(self, environment: dict[str, str] | None = None) -> None:
+        """Start, or start again, and return when it answers."""
+        assert self._process is None
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                PROGRAM,
+                "run",
+                "--config",
+                str(self.config),
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+            )
+        await eventually(self._answers, within_s=15, what="the gateway answers")
+
+    async def status(self) -> dict[str, Any]:
+        return await ask(self.state_dir / "control.sock", "status")
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        assert process is not None
+        if process.returncode is None:
+            process.send_signal(how)
+        return await asyncio.wait_for(process.wait(), 20)
+
+    async def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, self.log.read_text()
+        try:
+            return bool((await self.status())["running"])
+        except ControlUnavailable:
+            return False
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+
+@asynccontextmanager
+async def vehicle(folder: Path, broker: Broker | None = None, *, started: bool = True) -> AsyncIterator[Vehicle]:
+    """A provisioned gateway; its process is ended with the block."""
+    made = Vehicle(folder, broker)
+    await made.provision()
+    if started:
+        await made.start()
+    try:
+        yield made
+    finally:
+        if made.running:
+            await made.kill()
