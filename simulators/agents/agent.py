@@ -318,7 +318,9 @@ class Agent:
             report = self._outbox.done()
             self._refusals = 0
             self.status.given_up += 1
-            log.warning("agent.report_given_up", device=self.name, report=report.number, reason=event.reason)
+            self.status.waiting = len(self._outbox)
+            self._settled.set()
+            log.warning("agent.report_given_up", device=self.name, report=report.number, reason=int(event.reason))
 
     # Leaving.
 

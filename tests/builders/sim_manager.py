@@ -12,6 +12,20 @@ from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Link
 from gateway.transports.pump import pump
 from gateway.transports.tcp import TcpListener
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import MessageTag, Prst, decode_apdu, decode_data, encode_apdu, encode_data
+from protocols.ieee11073.apdu.association import (
+    DATA_PROTO_20601,
+    ENCODING_MDER,
+    SYSTEM_TYPE_MANAGER,
+    VERSION_1,
+    Aare,
+    Aarq,
+    AssociateResult,
+    DataProto,
+    PhdAssociationInformation,
+)
+from protocols.ieee11073.apdu.data import EventReportResult, EventType, RejectProblem, RejectResult
 from protocols.ieee11073.association import (
     Event,
     ManagerAssociation,
@@ -21,6 +35,7 @@ from protocols.ieee11073.association import (
     RememberedConfigurations,
     ReportReceived,
 )
+from protocols.ieee11073.mder import encode
 from protocols.observation import Observation
 
 
@@ -109,6 +124,30 @@ class SimManager:
                     self.unconfirmed += event.reports
         await self.answering.wait()
         return verdicts
+
+
+async def contrary_manager(link: Link, problems: Sequence[int | None]) -> None:
+    """A scripted manager that takes every association and answers the n-th confirmed report with a RORJ of the n-th
+    problem, or with RORS where that is None and after the last."""
+    stream, answered = ApduStream(), 0
+    while data := await link.receive():
+        for octets in stream.feed(data):
+            apdu = decode_apdu(octets)
+            if isinstance(apdu, Aarq):
+                info = PhdAssociationInformation(
+                    VERSION_1, ENCODING_MDER, VERSION_1, 0, SYSTEM_TYPE_MANAGER, b"contrary", 0, 0, 0, 0, ()
+                )
+                await link.send(encode_apdu(Aare(AssociateResult.ACCEPTED, DataProto(DATA_PROTO_20601, encode(info)))))
+            elif isinstance(apdu, Prst):
+                request = decode_data(apdu.data)
+                problem = problems[answered] if answered < len(problems) else None
+                answered += 1
+                if problem is None:
+                    result = EventReportResult(0, 0, EventType.SCAN_REPORT_VAR, b"")
+                    await link.send(encode_data(request.invoke_id, MessageTag.EVENT_REPORT_RESULT, result))
+                else:
+                    rejected = RejectResult(RejectProblem(problem))
+                    await link.send(encode_data(request.invoke_id, MessageTag.REJECT, rejected))
 
 
 @asynccontextmanager

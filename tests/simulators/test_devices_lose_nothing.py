@@ -1,17 +1,21 @@
 """What a device measured is its own until the manager has it: over killed managers, full stores and long silences."""
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
+from gateway.transports.descriptor_link import DescriptorLink
+from gateway.transports.link import Link
 from protocols.device_time import DeviceTime, TimeKind
-from protocols.ieee11073.apdu.data import EventType
+from protocols.ieee11073.apdu.data import EventType, RejectProblem
 from protocols.ieee11073.association import Aborted, AgentSettings, Associated, ReportReceived
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.agents import AgentOptions, Witness
 from simulators.agents.report import Outbox, Report
 from tests.builders.sim_agent import running_agent
-from tests.builders.sim_manager import measurements, sim_manager
+from tests.builders.sim_manager import contrary_manager, measurements, sim_manager
 from tests.harness.eventually import eventually
 
 
@@ -83,6 +87,25 @@ async def test_a_silent_manager_is_aborted_and_the_device_associates_again_on_th
         assert manager.heard(Aborted) in (1, 2)
         assert device.agent.status.associations == 2
         assert device.agent.status.answered == device.agent.status.measured
+
+
+async def test_a_report_that_is_refused_again_and_again_is_given_up_so_that_the_others_pass() -> None:
+    unexpected = int(RejectProblem.UNEXPECTED_ERROR)
+    ours, theirs = socket.socketpair()
+    listening = asyncio.create_task(
+        contrary_manager(DescriptorLink("contrary", ours.detach()), [None, *[unexpected] * 3])
+    )
+    theirs.setblocking(False)
+
+    async def connect() -> Link:
+        return DescriptorLink("device", theirs.detach())
+
+    async with sim_manager() as nobody, running_agent("oximeter", nobody, connect=connect) as device:
+        await device.associated()
+        await device.live(4)
+        status = device.agent.status
+        assert (status.measured, status.answered, status.given_up, status.dropped) == (4, 3, 1, 0)
+    await listening
 
 
 async def test_an_absent_manager_is_looked_for_until_it_comes() -> None:
