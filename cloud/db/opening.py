@@ -23,9 +23,7 @@ async def open_database(url: str) -> Database:
     database: Database
     if isinstance(address, SqliteAddress):
         _look_at_file(address.path)
-        sqlite = SqliteDatabase(address.path)
-        await sqlite.open()
-        database = sqlite
+        database = await _opened(address.path)
     else:
         database = PostgresqlDatabase(address)
     try:
@@ -33,6 +31,16 @@ async def open_database(url: str) -> Database:
     except BaseException:
         await database.close()
         raise
+    return database
+
+
+async def _opened(path: Path) -> SqliteDatabase:
+    database = SqliteDatabase(path)
+    try:
+        await database.open()
+    except sqlite3.DatabaseError as error:
+        await database.close()
+        raise _told(error, path) from None
     return database
 
 

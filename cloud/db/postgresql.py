@@ -31,7 +31,7 @@ CONNECT_S_MAX = 10.0
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
-    """The connection pool; a connection that died in the pool is noticed before it is used."""
+    """The connection pool. A connection that died in it is noticed by BEGIN, instead of being asked beforehand."""
     return create_async_engine(
         address.url,
         isolation_level="AUTOCOMMIT",
@@ -39,7 +39,6 @@ def make_engine(address: PostgresqlAddress) -> AsyncEngine:
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS_OVERFLOW,
         pool_timeout=CONNECTION_WAIT_S_MAX,
-        pool_pre_ping=True,
         connect_args={"timeout": CONNECT_S_MAX, "server_settings": {"application_name": "argus-cloud"}},
     )
 
@@ -135,9 +134,7 @@ class PostgresqlDatabase:
     async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
         try:
             async with asyncio.timeout(TRANSACTION_S_MAX) as limit:
-                async with self._connection() as core:
-                    raw = (await core.get_raw_connection()).driver_connection
-                    await _on(raw, begin)
+                async with self._connection(begin) as (core, raw):
                     try:
                         yield PostgresqlTransaction(core, raw)
                     except BaseException:
@@ -150,15 +147,28 @@ class PostgresqlDatabase:
             raise
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+    async def _connection(self, begin: str) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+        """A connection on which a transaction has begun."""
+        core, raw = await self._checked_out()
         try:
-            core = await self.engine.connect()
-        except (DBAPIError, OSError, PoolTimeout, asyncpg.PostgresError) as error:
-            raise DatabaseUnavailable(f"({type(error).__name__})") from None
-        try:
-            yield core
+            try:
+                await _on(raw, begin)
+            except DatabaseUnavailable:
+                # The server was restarted while the connection lay in the pool; then so were all the others there.
+                await core.close()
+                await self.engine.dispose()
+                core, raw = await self._checked_out()
+                await _on(raw, begin)
+            yield core, raw
         finally:
             await asyncio.shield(core.close())
+
+    async def _checked_out(self) -> tuple[AsyncConnection, Any]:
+        try:
+            core = await self.engine.connect()
+            return core, (await core.get_raw_connection()).driver_connection
+        except (DBAPIError, OSError, PoolTimeout, asyncpg.PostgresError) as error:
+            raise DatabaseUnavailable(f"({type(error).__name__})") from None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:

@@ -12,7 +12,6 @@ an error. What a member may do is in `sqlite.py`; this file decides about turns,
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -126,9 +125,9 @@ class SqliteWriter:
         self._group = None
         self._commits += 1
         self._last_commit = group.committed
-        loop = asyncio.get_running_loop()
-        done = self.thread.submit(partial(self._commit, group))
-        done.add_done_callback(lambda outcome: loop.call_soon_threadsafe(_settle, group, outcome))
+        # A group whose members all failed has nobody left to ask how its commit went.
+        group.committed.add_done_callback(lambda committed: committed.cancelled() or committed.exception())
+        self.thread.submit(partial(self._commit, group), group.committed)
 
     async def drain(self) -> None:
         """Wait until what was sent to the disk has arrived."""
@@ -185,13 +184,3 @@ class SqliteWriter:
         finally:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
-
-
-def _settle(group: _Group, outcome: Future[None]) -> None:
-    """Tell the members, on the event loop."""
-    error = outcome.exception()
-    if error is None:
-        group.committed.set_result(None)
-        return
-    group.committed.set_exception(error)
-    group.committed.exception()  # a group whose members all failed has nobody left to ask
