@@ -31,7 +31,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 20
 """The broker declares us gone after 1.5 times this, and publishes the will."""
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 0.5
 MISC_INTERVAL_S = 1.0
 INBOUND_MAX = 256
 """Acknowledgements that wait to be read. They are cumulative, so the oldest goes when there are more."""

@@ -34,7 +34,7 @@ from protocols.uplink.status import Mark, Status, StoreState, encode_status
 
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
-FAREWELL_S = 2.0
+FAREWELL_S = 1.0
 log = structlog.get_logger()
 
 
@@ -67,7 +67,8 @@ class UplinkState:
 
 
 class Uplink:
-    """`run` it once; it ends only by cancellation or by an error of the buffer. `state` may be read at any time."""
+    """`run` ends only by cancellation or by an error of the buffer, and may be called again after one. `state` may
+    be read at any time."""
 
     def __init__(
         self,

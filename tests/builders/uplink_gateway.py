@@ -31,18 +31,25 @@ class TestGateway:
     buffer: Buffer
     identity: Identity
 
-    def uplink(self, broker: Broker, *, window: WindowSettings = IMPATIENT, gateway: str = GATEWAY) -> Uplink:
+    def uplink(
+        self,
+        broker: Broker,
+        *,
+        window: WindowSettings = IMPATIENT,
+        tenant: str = TENANT,
+        password_file: Path | None = None,
+    ) -> Uplink:
         """An uplink over this store, not yet running."""
         settings = UplinkSettings(
             mqtt_url=broker.url,
-            username=gateway,
-            password_file=broker.password_file(gateway),
+            username=GATEWAY,
+            password_file=password_file or broker.password_file(GATEWAY),
             status_every_s=30.0,
             ask_again_s=0.3,
             backoff=SOON,
             window=window,
         )
-        return Uplink(self.buffer, self.identity, settings, SystemClock(), tenant=TENANT, gateway=gateway)
+        return Uplink(self.buffer, self.identity, settings, SystemClock(), tenant=tenant, gateway=GATEWAY)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
         """`batches` commits of three numerics each; each returns when it is durable."""

@@ -1,0 +1,265 @@
+"""One connection to a real broker: who may come in, what is refused in words, and how it ends."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.security.identity import TlsFiles
+from gateway.sync.mqtt import (
+    PUBACK_WINDOW_MAX,
+    BrokerAddress,
+    MqttRefused,
+    MqttSession,
+    MqttTakenOver,
+    MqttUnavailable,
+    Received,
+    Will,
+    broker_host,
+)
+from gateway.sync.settings import UplinkSettings, broker_address
+from protocols.uplink.limits import ENVELOPE_BYTES_MAX
+from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, free_port, password_of, running
+from tests.harness.certificates import Authority
+from tests.harness.eventually import eventually
+
+pytestmark = pytest.mark.broker
+OWN = f"argus/v1/{TENANT}/{GATEWAY}"
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with broker_running(tmp_path / "broker") as broker:
+        yield broker
+
+
+def address(broker: Broker, user: str = GATEWAY, password: str | None = None) -> BrokerAddress:
+    return BrokerAddress(
+        host="127.0.0.1", port=broker.port, username=user, password=password or password_of(user), tls=None
+    )
+
+
+async def cloud_session(broker: Broker, topic: str) -> MqttSession:
+    session = await MqttSession.open(address(broker, CLOUD_USER), client_id="cloud")
+    await session.subscribe(topic)
+    return session
+
+
+async def test_the_largest_envelope_goes_through(broker):
+    cloud = await cloud_session(broker, f"{OWN}/up/+")
+    # The cloud's side of this session takes small packets only, so the octets are seen by the PUBACK alone.
+    session = await MqttSession.open(address(broker), client_id="gw")
+    await session.publish(f"{OWN}/up/waveform", bytes(ENVELOPE_BYTES_MAX))
+    await session.publish(f"{OWN}/up/numeric", b"small")
+    assert await cloud.receive() == Received(f"{OWN}/up/numeric", b"small")
+    await session.close()
+    await cloud.close()
+
+
+async def test_a_publish_that_the_acl_forbids_is_refused_and_not_silently_lost(broker):
+    session = await MqttSession.open(address(broker), client_id="gw")
+    with pytest.raises(MqttRefused, match="Not authorized"):
+        await session.publish(f"argus/v1/{TENANT}/gw_other/up/numeric", b"another's")
+    assert not session.ended.done()
+    await session.close()
+
+
+async def test_a_gateway_hears_only_what_is_for_it(broker):
+    session = await MqttSession.open(address(broker), client_id="gw")
+    await session.subscribe(f"{OWN}/down/ack")
+    await session.subscribe(f"argus/v1/{TENANT}/gw_other/down/ack")
+    cloud = await MqttSession.open(address(broker, CLOUD_USER), client_id="cloud")
+    await cloud.publish(f"argus/v1/{TENANT}/gw_other/down/ack", b"for another")
+    await cloud.publish(f"{OWN}/down/ack", b"for us")
+    assert (await session.receive()).payload == b"for us"
+    await session.close()
+    await cloud.close()
+
+
+async def test_publishes_wait_for_a_slot_and_keep_their_order(broker):
+    cloud = await cloud_session(broker, f"{OWN}/up/+")
+    session = await MqttSession.open(address(broker), client_id="gw")
+    answers = []
+    for number in range(5 * PUBACK_WINDOW_MAX):
+        await session.slot()
+        answers.append(session.publish(f"{OWN}/up/numeric", str(number).encode()))
+        assert sum(not answer.done() for answer in answers) <= PUBACK_WINDOW_MAX
+    await asyncio.gather(*answers)
+    assert [int((await cloud.receive()).payload) for _ in answers] == list(range(5 * PUBACK_WINDOW_MAX))
+    await session.close()
+    await cloud.close()
+
+
+async def test_a_second_client_of_our_name_ends_the_first_and_says_so(broker):
+    first = await MqttSession.open(address(broker), client_id="gw")
+    second = await MqttSession.open(address(broker), client_id="gw")
+    with pytest.raises(MqttTakenOver):
+        await first.receive()
+    await second.close()
+
+
+async def test_the_will_is_published_for_who_vanishes_and_not_for_who_says_goodbye(broker):
+    cloud = await cloud_session(broker, f"{OWN}/status")
+    will = Will(f"{OWN}/status", b"gone")
+    polite = await MqttSession.open(address(broker), client_id="gw", will=will)
+    await polite.close()
+    vanishing = await MqttSession.open(address(broker), client_id="gw", will=will)
+    vanishing.end("the vehicle drove into a tunnel")
+    assert (await cloud.receive()).payload == b"gone"
+    await cloud.close()
+
+
+async def test_whoever_waits_learns_that_the_broker_was_killed(broker):
+    session = await MqttSession.open(address(broker), client_id="gw")
+    broker.freeze()
+    unanswered = session.publish(f"{OWN}/up/numeric", b"into the dark")
+    hearing = asyncio.create_task(session.receive())
+    await broker.kill()
+    for waiting in (unanswered, hearing):
+        with pytest.raises(MqttUnavailable):
+            await waiting
+    with pytest.raises(MqttUnavailable):
+        session.publish(f"{OWN}/up/numeric", b"too late")
+    with pytest.raises(MqttUnavailable):
+        await session.slot()
+    await session.close()
+
+
+async def test_a_connection_that_nobody_listens_to_ends_without_noise(broker, recwarn):
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    session = await MqttSession.open(address(broker), client_id="gw")
+    answers = [session.publish(f"{OWN}/up/numeric", b"x") for _ in range(3)]
+    await broker.kill()
+    await eventually(session.ended.done)
+    del session, answers
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+
+
+async def test_more_answers_than_are_read_lose_the_oldest(broker):
+    session = await MqttSession.open(address(broker), client_id="gw")
+    await session.subscribe(f"{OWN}/down/ack")
+    cloud = await MqttSession.open(address(broker, CLOUD_USER), client_id="cloud")
+    await asyncio.gather(*[cloud.publish(f"{OWN}/down/ack", str(number).encode()) for number in range(400)])
+    await eventually(lambda: session._inbound.full() and session._inbound._queue[-1].payload == b"399")
+    assert (await session.receive()).payload == b"144"
+    await session.close()
+    await cloud.close()
+
+
+async def test_a_wrong_password_is_said(broker):
+    with pytest.raises(MqttUnavailable, match="does not take this gateway: Not authorized"):
+        await MqttSession.open(address(broker, password="wrong"), client_id="gw")
+
+
+async def test_a_broker_that_takes_too_little_is_said_before_the_first_batch(tmp_path):
+    async with running(Broker(tmp_path / "small", packet_bytes_max=65_536)) as broker:
+        with pytest.raises(MqttUnavailable, match="raise its max_packet_size"):
+            await MqttSession.open(address(broker), client_id="gw")
+
+
+async def test_nobody_there_is_said():
+    nobody = BrokerAddress(host="127.0.0.1", port=free_port(), username=None, password=None, tls=None)
+    with pytest.raises(MqttUnavailable, match="Connection refused"):
+        await MqttSession.open(nobody, client_id="gw")
+
+
+async def test_a_name_that_does_not_resolve_is_said():
+    nowhere = BrokerAddress(host="broker.invalid", port=1883, username=None, password=None, tls=None)
+    with pytest.raises(MqttUnavailable, match=r"broker\.invalid:1883"):
+        await MqttSession.open(nowhere, client_id="gw")
+
+
+async def test_something_else_that_listens_there_is_no_broker(monkeypatch):
+    monkeypatch.setattr("gateway.sync.mqtt.CONNECT_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
+        with pytest.raises(MqttUnavailable, match="did not answer in time"):
+            await MqttSession.open(silent, client_id="gw")
+
+
+async def test_with_certificates_the_gateway_is_who_its_certificate_says(tmp_path):
+    authority = Authority(tmp_path / "ca")
+    authority.issue("broker", "broker")
+    certificate, key = authority.issue(GATEWAY, "gateway")
+    async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
+        settings = UplinkSettings(
+            mqtt_url=f"mqtts://127.0.0.1:{broker.port}",
+            ca_file=authority.folder / "ca.crt",
+            cert_file=certificate,
+            key_file=key,
+        )
+        session = await MqttSession.open(broker_address(settings, None), client_id="gw")
+        await session.publish(f"{OWN}/up/numeric", bytes(100_000))
+        with pytest.raises(MqttRefused):
+            await session.publish(f"argus/v1/{TENANT}/gw_other/up/numeric", b"another's")
+        await session.close()
+
+
+async def test_the_certificate_beside_the_identity_is_used_when_no_other_is_named(tmp_path):
+    authority = Authority(tmp_path / "ca")
+    authority.issue("broker", "broker")
+    beside = TlsFiles(*authority.issue(GATEWAY, "gateway"))
+    async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
+        settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=authority.folder / "ca.crt")
+        session = await MqttSession.open(broker_address(settings, beside), client_id="gw")
+        await session.publish(f"{OWN}/up/numeric", b"x")
+        await session.close()
+
+
+async def test_without_a_certificate_nobody_comes_in(tmp_path):
+    authority = Authority(tmp_path / "ca")
+    authority.issue("broker", "broker")
+    async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
+        settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=authority.folder / "ca.crt")
+        with pytest.raises(MqttUnavailable):
+            await MqttSession.open(broker_address(settings, None), client_id="gw")
+
+
+async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
+    authority = Authority(tmp_path / "ca")
+    authority.issue("broker", "broker")
+    stranger = Authority(tmp_path / "stranger")
+    beside = TlsFiles(*authority.issue(GATEWAY, "gateway"))
+    async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
+        settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=stranger.folder / "ca.crt")
+        with pytest.raises(MqttUnavailable, match="certificate verify failed"):
+            await MqttSession.open(broker_address(settings, beside), client_id="gw")
+
+
+def test_addresses_are_read():
+    assert broker_host("mqtt://broker.example") == ("broker.example", 1883, False)
+    assert broker_host("mqtts://broker.example") == ("broker.example", 8883, True)
+    assert broker_host("mqtt://[::1]:1884") == ("::1", 1884, False)
+
+
+@pytest.mark.parametrize("url", ["", "broker", "http://broker", "mqtt://", "mqtt:broker"])
+def test_other_addresses_are_refused_when_the_settings_are_made(url: str):
+    with pytest.raises(ValueError, match="mqtt://HOST:PORT"):
+        UplinkSettings(mqtt_url=url)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=tmp_path / "absent")
+    with pytest.raises(MqttUnavailable, match="absent cannot be used: No such file"):
+        broker_address(settings, None)
+
+
+def test_a_certificate_that_is_none_is_said(tmp_path):
+    (tmp_path / "cert").write_text("no certificate")
+    settings = UplinkSettings(mqtt_url="mqtts://h", cert_file=tmp_path / "cert", key_file=tmp_path / "cert")
+    with pytest.raises(MqttUnavailable, match="cannot be used"):
+        broker_address(settings, None)
+
+
+def test_a_password_does_not_show_when_the_address_is_printed(tmp_path):
+    (tmp_path / "password").write_text("sesame\nsecond line\n")
+    settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=tmp_path / "password")
+    found = broker_address(settings, None)
+    assert found.password == "sesame"
+    assert "sesame" not in f"{found!r} {found}"

@@ -1,0 +1,68 @@
+"""A certificate authority of one test, and what it signed: a broker's and a gateway's certificate."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+_DAY = timedelta(days=1)
+
+
+class Authority:
+    """Writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._key = generate_private_key(SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Argus test authority")])
+        self._certificate = self._sign("Argus test authority", self._key, is_authority=True)
+        (folder / "ca.crt").write_bytes(self._certificate.public_bytes(Encoding.PEM))
+
+    def issue(self, common_name: str, file_name: str) -> tuple[Path, Path]:
+        """The certificate and key files of `common_name`, good for 127.0.0.1."""
+        key = generate_private_key(SECP256R1())
+        certificate = self._sign(common_name, key, is_authority=False)
+        paths = self.folder / f"{file_name}.crt", self.folder / f"{file_name}.key"
+        paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+        paths[1].touch(0o600)
+        paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return paths
+
+    def _sign(self, common_name: str, key: EllipticCurvePrivateKey, *, is_authority: bool) -> x509.Certificate:
+        now = datetime.now(UTC)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _DAY)
+            .not_valid_after(now + _DAY)
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .add_extension(_usage(is_authority), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        )
+        return builder.sign(self._key, SHA256())
+
+
+def _usage(is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
