@@ -117,7 +117,7 @@ def _content(batch: Batch) -> Content:
 
 def _observations(batch: Batch) -> ObservationColumns:
     columns = columns_of(decode_block(batch.payload))
-    if len(columns.values) != batch.count:
+    if len(columns.numbers) != batch.count:
         raise RemoteProtocolError("the envelope tells another number of observations", clause="uplink envelope v1")
     return columns
 

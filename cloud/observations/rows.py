@@ -10,12 +10,12 @@ Raises `Unstorable` for what no column can hold (a time beyond 64 bits); the bat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
 from cloud.observations.values import value_columns
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
-from protocols.observation import Channel, Observation
+from protocols.observation import Channel, Observation, Value
 from protocols.observation_record import content_key, records_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
@@ -67,7 +67,8 @@ class ObservationColumns:
     observed_at_us: Sequence[int]
     uncertainty_us: Sequence[int]
     received_at_us: Sequence[int]
-    values: Sequence[tuple[float | None, str | None]]
+    numbers: Sequence[float | None]
+    texts: Sequence[str | None]
     samples: Sequence[bytes | None]
     status: Sequence[int]
     device_times: Sequence[bytes | None]
@@ -83,19 +84,18 @@ class ObservationColumns:
         self, lane_id: int, sequence: int, source_ids: Sequence[int], channel_ids: Sequence[int]
     ) -> list[tuple[Any, ...]]:
         """The rows in the order of `COLUMNS`."""
-        numbers, values = zip(*self.values, strict=True) if self.values else ((), ())
         return list(
             zip(
                 repeat(lane_id),
                 repeat(sequence),
-                range(len(self.values)),
+                range(len(self.numbers)),
                 map(source_ids.__getitem__, self.source_numbers),
                 map(channel_ids.__getitem__, self.channel_numbers),
                 self.observed_at_us,
                 self.uncertainty_us,
                 self.received_at_us,
-                numbers,
-                values,
+                self.numbers,
+                self.texts,
                 self.samples,
                 self.status,
                 self.device_times,
@@ -126,6 +126,7 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
         uncertainty.extend(repeat(section.uncertainty_us, count))
         stored.extend(repeat(section.stored, count))
     everything = [observation for section in sections for observation in section.observations]
+    numbers, texts = _value_columns([observation.value for observation in everything])
     for name, times in (("received_at_us", received), ("observed_at_us", observed)):
         if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
             raise Unstorable(f"{name} does not fit 64 bits")
@@ -137,23 +138,34 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
         observed_at_us=observed,
         uncertainty_us=uncertainty,
         received_at_us=received,
-        values=[value_columns(observation.value) for observation in everything],
+        numbers=numbers,
+        texts=texts,
         samples=[observation.samples for observation in everything],
         status=[observation.status for observation in everything],
-        device_times=[time_column(observation.device_time) for observation in everything],
+        device_times=[
+            None if (time := observation.device_time) is None else time_column(time) for observation in everything
+        ],
         stored=stored,
         content_keys=_content_keys(sections) if any(stored) else {},
     )
 
 
-def time_column(time: DeviceTime | None) -> bytes | None:
+def time_column(time: DeviceTime) -> bytes:
     """A device time as one column: an octet for its clock, then the octets as sent."""
-    return None if time is None else _CLOCKS[time.kind] + time.octets
+    return _CLOCKS[time.kind] + time.octets
 
 
 def time_of(column: bytes | None) -> DeviceTime | None:
     """The inverse of `time_column`; a row of ours cannot have another first octet (KeyError)."""
     return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
+
+
+def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
+    """Vital signs are numbers alone: then the values are the column."""
+    if set(map(type, values)) <= {float}:
+        return cast(list[float | None], values), [None] * len(values)
+    pairs = [value_columns(value) for value in values]
+    return [number for number, _ in pairs], [text for _, text in pairs]
 
 
 def _channel_numbers(
