@@ -12,6 +12,7 @@ Connecting blocks (name look-up, TCP, TLS), so it runs in a thread; everything a
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -173,6 +174,9 @@ class MqttSession:
         self._socket = self._client.socket()
         if self._socket is None:
             raise MqttUnavailable("the broker closed the connection at once")
+        # A batch is one small write that something waits for: it must not wait for the acknowledgement of the one
+        # before.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._socket, self._read)
         self._client.on_socket_close = self._on_socket_close
         self._client.on_socket_register_write = self._on_want_write

@@ -7,6 +7,7 @@ What the product's ingest does is tested with the product's ingest; here it is t
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -79,6 +80,7 @@ class AckingCloud:
             identifier="test-cloud",
             # aiomqtt waits this long for a SUBACK also when the connection is gone.
             timeout=0.5,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         ) as client:
             self._client = client
             await client.subscribe(topics.UP_FILTER, qos=1)
