@@ -286,6 +286,7 @@ class Gateway:
             "uptime_s": round(now_s - self._began_s, 1),
             "store": {"state": str(self.buffer.store_state), "gaps": self._gaps},
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
+            "captures": len(self.taps),
             "sessions": [session_json(session, now_s) for session in self._supervisor.sessions],
         }
 

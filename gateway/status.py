@@ -107,5 +107,6 @@ async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
         "uptime_s": None,
         "store": {"state": str(buffer.store_state), "gaps": gaps},
         "uplink": None,
+        "captures": 0,
         "sessions": [],
     }

@@ -5,6 +5,7 @@ keys are there but whose store is gone is not provisioned in silence: a wrong mo
 history would begin under the same name. `--new-store` says that this is meant.
 """
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import typer
@@ -20,36 +21,52 @@ from gateway.settings import Settings, load
 from gateway.transports.clock import SystemClock
 
 
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What a gateway has now. `crew_pin` None: it has no crew page. `created` names what was made by this call."""
+
+    gateway: str
+    tenant: str
+    vehicle: str
+    public_key: str
+    epoch: str
+    crew_pin: str | None
+    created: tuple[str, ...]
+
+
 def provision(config: Path, *, as_json: bool, new_store: bool) -> None:
-    """Raises what `refusing` knows."""
+    """The command. Raises what `refusing` knows."""
     settings = load(config)
+    made = provisioned(settings, new_store=new_store)
+    if as_json:
+        print_json(asdict(made))
+        return
+    typer.echo(f"{made.gateway} is provisioned ({', '.join(made.created) or 'nothing was missing'}).")
+    typer.echo(f"public key  {made.public_key}")
+    typer.echo(f"epoch       {made.epoch}")
+    if made.crew_pin is not None:
+        typer.echo(f"crew PIN    {made.crew_pin}")
+    typer.echo(
+        f"Register it with: argus-cloud gateways add --tenant {made.tenant} --organization … --vehicle {made.vehicle} "
+        f"--id {made.gateway} --public-key {made.public_key}"
+    )
+
+
+def provisioned(settings: Settings, *, new_store: bool = False) -> Provisioned:
+    """Make what is missing and say what there is."""
     settings.gateway.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
     epoch = _store(settings, identity, created)
     pin = _pin(settings, created)
-    public_key = identity.public_key_base64
-    if as_json:
-        print_json(
-            {
-                "gateway": settings.gateway.id,
-                "tenant": settings.gateway.tenant,
-                "vehicle": settings.gateway.vehicle,
-                "public_key": public_key,
-                "epoch": epoch,
-                "crew_pin": pin,
-                "created": created,
-            }
-        )
-        return
-    typer.echo(f"{settings.gateway.id} is provisioned ({', '.join(created) or 'nothing was missing'}).")
-    typer.echo(f"public key  {public_key}")
-    typer.echo(f"epoch       {epoch}")
-    if pin is not None:
-        typer.echo(f"crew PIN    {pin}")
-    typer.echo(
-        f"Register it with: argus-cloud gateways add --tenant {settings.gateway.tenant} "
-        f"--vehicle {settings.gateway.vehicle} --id {settings.gateway.id} --public-key {public_key} --organization …"
+    return Provisioned(
+        settings.gateway.id,
+        settings.gateway.tenant,
+        settings.gateway.vehicle,
+        identity.public_key_base64,
+        epoch,
+        pin,
+        tuple(created),
     )
 
 

@@ -23,18 +23,32 @@ def refuse(sentence: str) -> typer.Exit:
 @contextmanager
 def refusing() -> Iterator[None]:
     """Turns the product's own errors inside the block into a sentence and exit code 1."""
-    # Imported here: `--help` must not load the store and the sessions.
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise refuse(f"{where}{error.strerror or type(error).__name__}") from None
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        raise refuse(str(error)) from None
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """The errors that are told as a sentence. Loaded only when something went wrong: most commands need few of them."""
     from gateway.buffer.errors import BufferError as StoreError
     from gateway.control import ControlUnavailable, GatewayRuns
     from gateway.security.crew_pin import CrewPinUnusable
     from gateway.security.identity import IdentityUnusable
     from gateway.settings import SettingsError
+    from gateway.transports.ble_backend import BleBackendUnusable
     from gateway.transports.capture import CaptureError
     from gateway.transports.recorded_agent import NoConfiguration
 
-    try:
-        yield
-    except (
+    return (
+        BleBackendUnusable,
         CaptureError,
         ControlUnavailable,
         CrewPinUnusable,
@@ -44,8 +58,4 @@ def refusing() -> Iterator[None]:
         Refusal,
         SettingsError,
         StoreError,
-    ) as error:
-        raise refuse(str(error)) from None
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise refuse(f"{where}{error.strerror or type(error).__name__}") from None
+    )

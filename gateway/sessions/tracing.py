@@ -63,6 +63,9 @@ class Taps:
     def __init__(self) -> None:
         self._taps: set[Tap] = set()
 
+    def __len__(self) -> int:
+        return len(self._taps)
+
     @contextmanager
     def open(self, link: str | None = None) -> Iterator[Tap]:
         """`link` None: all links."""

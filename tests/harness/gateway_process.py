@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.provision import provisioned
 from gateway.control import ControlUnavailable, ask
+from gateway.settings import load
 from tests.harness.broker import Broker, free_port
 from tests.harness.eventually import eventually
 
@@ -36,18 +38,37 @@ class Finished:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-async def argus_gateway(*arguments: str | Path, environment: dict[str, str] | None = None) -> Finished:
-    """Run a command to its end."""
+class Command:
+    """A command that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    async def end(self) -> Finished:
+        out, err = await self._process.communicate()
+        assert self._process.returncode is not None
+        return Finished(self._process.returncode, out.decode(), err.decode())
+
+
+async def begun(*arguments: str | Path) -> Command:
+    """Start a command and do not wait for it."""
     process = await asyncio.create_subprocess_exec(
         PROGRAM,
         *map(str, arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "100", **(environment or {})},
+        env={**os.environ, "COLUMNS": "100"},
     )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Finished(process.returncode, out.decode(), err.decode())
+    return Command(process)
+
+
+async def argus_gateway(*arguments: str | Path) -> Finished:
+    """Run a command to its end."""
+    return await (await begun(*arguments)).end()
 
 
 class Vehicle:
@@ -143,7 +164,7 @@ witness_file = "witness"
 async def vehicle(folder: Path, broker: Broker | None = None, *, started: bool = True) -> AsyncIterator[Vehicle]:
     """A provisioned gateway; its process is ended with the block."""
     made = Vehicle(folder, broker)
-    await made.provision()
+    provisioned(load(made.config))
     if started:
         await made.start()
     try:

@@ -1,4 +1,5 @@
-"""A wire capture through the manager: exactly what was measured, whether the configuration was known or had to be explained."""
+"""A wire capture through the manager: exactly what was measured, whether the configuration was known or had to be
+explained."""
 
 import pytest
 
