@@ -32,6 +32,7 @@ from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Batch
 from protocols.uplink.events import GatewayEvent
+from protocols.uplink.gaps import GapReason
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
@@ -193,9 +194,11 @@ class Buffer:
         async for record in records(self._outbox, self._read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
 
-    async def gaps(self) -> list[LaneGap]:
-        """All gap records; those of reason RETENTION stand for what the cloud already has."""
-        return await self._read(self._outbox.gaps)
+    async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
+        """What was lost, lane by lane, oldest first. With `delivered` also the records of reason RETENTION, which stand
+        for what the cloud has and the gateway keeps no more."""
+        found = await self._read(self._outbox.gaps)
+        return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
 
     async def quarantined(self) -> int:
         """How many damaged blocks are set aside."""

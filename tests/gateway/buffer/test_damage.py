@@ -138,7 +138,7 @@ async def test_any_octet_of_the_file_changed_is_refused_healed_or_harmless(tmp_p
         truth = [record.value async for record in buffer.records(limit=99)]
     rng = random.Random(2)
     outcomes = {"refused": 0, "read": 0}
-    for _ in range(60):
+    for _ in range(40):
         octets = bytearray(whole)
         octets[rng.randrange(len(octets))] ^= 1 << rng.randrange(8)
         await _try(path, bytes(octets), truth, outcomes)

@@ -20,7 +20,7 @@ from tests.builders.buffer_observations import connected, numerics, section, wav
 from tests.builders.buffer_store import GATEWAY, KEY, new_store, opened, whole_lane
 from tests.gateway.buffer.test_chain import verdict
 
-KILLS = int(os.environ.get("ARGUS_BUFFER_KILLS", "6"))
+KILLS = int(os.environ.get("ARGUS_BUFFER_KILLS", "4"))
 SEED = int(os.environ.get("ARGUS_SEED", "20"))
 
 
@@ -82,7 +82,7 @@ async def test_a_log_that_was_torn_anywhere_leaves_whole_commits_in_an_intact_ch
             await buffer.append_event(connected())
         database, log = path.read_bytes(), path.with_name(path.name + "-wal").read_bytes()
     seen = set()
-    for n in range(40):
+    for n in range(24):
         cut = tmp_path / f"cut-{n}" / "buffer.db"
         cut.parent.mkdir()
         cut.write_bytes(database)
