@@ -17,6 +17,7 @@ import pytest
 from cloud.db import migrate
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
+from tests.harness.broker import CLOUD_USER, broker_running
 from tests.harness.eventually import eventually
 
 
@@ -99,6 +100,30 @@ async def test_a_role_can_be_played_alone(config: Path) -> None:
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
             assert await served.process.wait() == 0
+
+
+@pytest.mark.broker
+async def test_it_becomes_ready_when_the_broker_comes_and_ready_again_after_it_was_gone(tmp_path: Path) -> None:
+    async with broker_running(tmp_path / "broker") as broker:
+        hosts = settings_file(tmp_path).read_text().partition("\n")[2]
+        password = broker.password_file(CLOUD_USER)
+        mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "{password}"'
+        config = settings_file(tmp_path, more=f"{hosts}\n{mqtt}")
+        await migrate(read_settings(config).database_url)
+        async with serving(config) as served:
+            ready = f"http://{served.address('api')}/health/ready"
+
+            async def answers(status: int) -> bool:
+                return (await get(ready))[0] == status
+
+            await eventually(lambda: answers(200), within_s=10)
+            await broker.kill()
+            await eventually(lambda: answers(503), within_s=10)
+            await broker.start()
+            await eventually(lambda: answers(200), within_s=15)
+            served.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(15):
+                assert await served.process.wait() == 0
 
 
 async def test_without_its_broker_it_serves_and_says_that_it_is_not_ready(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""Moments are read with their offset and written in UTC."""
+
+import pytest
+
+from cloud.moments import MomentMalformed, read_moment, write_moment
+from tests.builders.cloud_people import NOON_US
+
+
+def test_a_moment_is_read_from_any_offset_and_written_in_utc() -> None:
+    assert read_moment("2026-03-24T12:00:00Z") == read_moment("2026-03-24T13:00:00.000+01:00") == NOON_US
+    assert write_moment(NOON_US + 1) == "2026-03-24T12:00:00.000001Z"
+    assert read_moment("1969-12-31T23:59:59Z") == -1_000_000
+    assert write_moment(None) is None
+
+
+@pytest.mark.parametrize("text", ["", "noon", "2026-03-24T12:00:00", "2026-13-01T00:00:00Z", "1774353600"])
+def test_a_time_that_could_mean_another_moment_is_refused(text: str) -> None:
+    with pytest.raises(MomentMalformed, match="2026-03-24T10:00:00Z"):
+        read_moment(text)

@@ -1,0 +1,32 @@
+"""One Core statement has one text on each database, and its values go to their places in any order."""
+
+import pytest
+from sqlalchemy import bindparam, select, update
+
+from cloud.db import Prepared, compiled
+from cloud.tenancy.tables import tenants
+
+RENAME = update(tenants).where(tenants.c.id == bindparam("which"), tenants.c.created_at_us > 5).values(name="new")
+
+
+def test_each_database_gets_its_own_placeholders() -> None:
+    assert compiled(RENAME, "sqlite").text.count("?") == 3
+    assert "$3" in compiled(RENAME, "postgresql").text
+
+
+def test_values_that_the_statement_fixes_need_not_be_given() -> None:
+    for dialect in ("sqlite", "postgresql"):
+        ready = compiled(RENAME, dialect)
+        assert ready.arguments({"which": "tnt_1"}) == ("new", "tnt_1", 5)
+        with pytest.raises(KeyError):
+            ready.arguments({})
+
+
+def test_a_statement_is_compiled_once() -> None:
+    prepared = Prepared(RENAME)
+    assert prepared.on("sqlite") is prepared.on("sqlite")
+
+
+def test_an_in_list_has_no_fixed_text_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="IN list"):
+        compiled(select(tenants.c.id).where(tenants.c.id.in_(["a", "b"])), "sqlite")
