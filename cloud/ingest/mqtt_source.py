@@ -94,6 +94,7 @@ class MqttSource:
         """Whether batches can arrive: connected and subscribed. What readiness asks."""
         self.last_error = "not connected yet"
         self.left_out = 0
+        """Messages at QoS 0 that found no room."""
 
     async def next(self) -> Delivery:
         return await self._arrived.get()
@@ -172,6 +173,8 @@ class MqttSource:
     def _take(self, client: _Client, message: aiomqtt.Message) -> None:
         if message.qos == 0 and self._arrived.qsize() >= self._settings.receive_max + UNACKNOWLEDGEABLE_MAX:
             self.left_out += 1
+            if self.left_out.bit_count() == 1:  # the first, second, fourth …: told, but not once a message
+                log.warning("ingest.messages_left_out", count=self.left_out)
             return
 
         async def accept() -> None:

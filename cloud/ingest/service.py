@@ -13,6 +13,7 @@ Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -237,7 +238,8 @@ def _log_written(written: Written, group: Group) -> None:
         scattered=tally.scattered,
         statuses=len(group.statuses),
     )
-    for one in group.refused:
-        log.warning("ingest.batch_refused", gateway=one.delivery.gateway_id, why=type(one.refusal).__name__)
+    refused = Counter((one.delivery.gateway_id, type(one.refusal).__name__) for one in group.refused)
+    for (gateway, why), count in refused.items():
+        log.warning("ingest.batches_refused", gateway=gateway, why=why, count=count)
     if tally.conflicts:
         log.warning("ingest.identity_contested", conflicts=tally.conflicts)

@@ -37,8 +37,8 @@ class Vehicle:
             topic = topics.up(TENANT, envelope.batch.gateway, envelope.batch.lane)
             await self._client.publish(topic, encode_envelope(envelope), qos=1)
 
-    async def publish_octets(self, octets: bytes, lane: Lane = Lane.NUMERIC) -> None:
-        await self._client.publish(topics.up(TENANT, GATEWAY, lane), octets, qos=1)
+    async def publish_octets(self, octets: bytes, lane: str = "numeric") -> None:
+        await self._client.publish(f"argus/v1/{TENANT}/{GATEWAY}/up/{lane}", octets, qos=1)
 
     async def publish_status(self) -> None:
         status = Status(
@@ -122,6 +122,7 @@ async def test_garbage_and_poison_do_not_stand_in_the_way(
     async with ingesting(cloud, broker), vehicle_at(broker) as vehicle:
         await vehicle.publish_octets(b"garbage")
         await vehicle.publish_octets(b"")
+        await vehicle.publish_octets(b"of a lane that does not exist", lane="tomorrow")
         await vehicle.publish(gateway.send(97.0))
         await eventually(lambda: vehicle.through() == 1)
         assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["malformed", "malformed"]

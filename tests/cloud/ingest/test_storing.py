@@ -1,5 +1,7 @@
 """A batch is stored once, whole, with its custody, and acknowledged for what the database holds."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloud.custody.tables import batches, gap_ranges, quarantined_batches
@@ -144,6 +146,16 @@ async def test_the_first_batch_begins_the_gateways_epoch(cloud: CloudUnderTest, 
     assert await cloud.events() == [
         (event_types.EPOCH_STARTED, {"gateway_id": "gw_test", "epoch": "epoch-a", "replaces": None})
     ]
+
+
+async def test_how_a_batch_travelled_is_kept_and_a_wrong_trace_is_no_reason_to_refuse_it(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    first, second = gateway.many(2)
+    await cloud.take(replace(first, historical=True, traceparent=trace), replace(second, traceparent="\x00nonsense"))
+    kept = [(bool(row.historical), row.traceparent) for row in await cloud.rows(batches)]
+    assert kept == [(True, trace), (False, None)]
 
 
 async def test_an_answer_that_cannot_be_sent_is_given_when_the_batch_comes_again(

@@ -4,14 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from cloud.assignments import AssignmentDesk
 from cloud.db import Database
 from cloud.devices import Devices, Enrolment
 from cloud.epcr import Epcr
+from cloud.fleet.tables import gateways
 from cloud.observations.export import export_observations
 from cloud.observations.reading import PAGE_ROWS
-from cloud.tenancy import Viewer
+from cloud.tenancy import Tenancy, Viewer
 from protocols.observation_record import records_of, to_json
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.observations import decode_block
@@ -148,6 +150,37 @@ async def test_devices_that_nobody_enrolled_are_hidden_from_partners_and_shown_o
         system_id=OXIMETER.system_id,
     )
     assert [row["value"] for row in await exported(cloud, partner, hidden=False)] == [97.0]
+
+
+async def test_what_was_seen_before_the_enrolment_is_merged_in_time_with_what_came_after(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    enrolment = Enrolment(cloud.database, cloud.clock, cloud.ids)
+    known = {"organization_id": ORGANIZATION, "serial_number": "SYN-1"}
+    kind = {"device_class": "oximeter", "manufacturer": "Synthetic"}
+    await enrolment.enrol(OPERATOR, **known, **kind)
+    await cloud.take(gateway.send_sections([section(readings(1.0, 3.0, at_s=10.0))]))
+    enrolled = await enrolment.enrol(OPERATOR, **known, **kind, system_id=OXIMETER.system_id)
+    assert enrolled.absorbed is not None
+    await cloud.take(gateway.send_sections([section(readings(2.0, 4.0, at_s=10.5))]))
+    rows = await exported(cloud, hidden=False, device=enrolled.device.id)
+    assert [row["value"] for row in rows] == [1.0, 2.0, 3.0, 4.0]
+    assert await exported(cloud, device=enrolled.absorbed) != []
+
+
+async def test_what_a_gateway_sent_for_one_organisation_stays_with_it_when_the_gateway_moves_to_another(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(1.0))
+    tenancy = Tenancy(cloud.database, cloud.clock, cloud.ids)
+    await tenancy.add_organization(OPERATOR, "Synthetic Neighbour", id="org_neighbour")
+    await tenancy.add_vehicle(OPERATOR, "org_neighbour", "Synthetic 2", id="veh_neighbour")
+    moved = update(gateways).values(organization_id="org_neighbour", vehicle_id="veh_neighbour")
+    async with cloud.database.transaction() as tx:
+        await tx.execute(moved)
+    await cloud.take(gateway.send(2.0))
+    assert [row["value"] for row in await exported(cloud, replace(OPERATOR, organization_id=ORGANIZATION))] == [1.0]
+    assert [row["value"] for row in await exported(cloud, replace(OPERATOR, organization_id="org_neighbour"))] == [2.0]
 
 
 async def test_nobody_sees_another_organisations_or_tenants_observations(
