@@ -128,7 +128,8 @@ class ReportIntake:
             self._notes.tell("a report has the number of the one before it", _CLAUSE, b"")
             return []
         if ahead >= _BACKWARD_FROM:
-            self._notes.tell("report numbers go backward", _CLAUSE, b"")
+            how = "do not start at 0" if due is None else "go backward"
+            self._notes.tell(f"report numbers {how}", _CLAUSE, b"")
             return []
         return [ReportsLost(ahead, after)]
 

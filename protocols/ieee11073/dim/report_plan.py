@@ -147,6 +147,9 @@ class _Compiler:
 
     def _fixed(self, handle: int, scanner: int, values: Reader) -> None:
         value_map = self._model.values_of(handle, scanner)
+        if handle not in self._model.objects:  # a scanner may map what the configuration lacks
+            self._unknown(handle, values, "its configuration has no such object")
+            return
         if value_map is None:
             self._unknown(handle, values, "it has no Attribute-Value-Map")
             return
@@ -191,6 +194,7 @@ class _Compiler:
             if handle in self._model.objects:
                 self._keep(handle, item)
             else:
+                self._unknown_count += 1
                 self._note(f"a scanner reports handle {handle}, which the configuration lacks", values)
         if values.remaining:
             self._note(f"grouped observations of scanner {scanner} are longer than their map", values)

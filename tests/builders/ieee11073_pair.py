@@ -1,0 +1,101 @@
+"""A manager and an agent on one imaginary link, with time moved by hand; both ends are ours, so each tests the
+other."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.association import (
+    AgentAssociation,
+    AgentSettings,
+    Event,
+    ManagerAssociation,
+    ManagerSettings,
+    RememberedConfigurations,
+)
+from protocols.ieee11073.association.agent import MdsAttributes
+from protocols.ieee11073.dim import Configuration
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
+
+
+@dataclass
+class Pair:
+    """Both ends, what each told, and the APDUs that each sent. `step` octets travel at a time, None: all at once."""
+
+    manager: ManagerAssociation
+    agent: AgentAssociation
+    step: int | None = None
+    now_s: float = 0.0
+    delivers: bool = True
+    manager_events: list[Event] = field(default_factory=list)
+    agent_events: list[Event] = field(default_factory=list)
+    sent_by_manager: list[bytes] = field(default_factory=list)
+    sent_by_agent: list[bytes] = field(default_factory=list)
+
+    def associate(self) -> "Pair":
+        """From nothing to wherever the two get without further help."""
+        self.agent_events += self.agent.associate(self.now_s)
+        self.exchange()
+        return self
+
+    def exchange(self) -> None:
+        """Carries octets both ways until neither has any; the manager's events are delivered unless told otherwise."""
+        while True:
+            to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
+            if not to_manager and not to_agent:
+                return
+            self.sent_by_agent += ApduStream().feed(to_manager)
+            self.sent_by_manager += ApduStream().feed(to_agent)
+            for piece in self._pieces(to_manager):
+                for event in self.manager.receive(piece, self.now_s):
+                    self.manager_events.append(event)
+                    if self.delivers:
+                        self.manager.delivered(event)
+            for piece in self._pieces(to_agent):
+                self.agent_events += self.agent.receive(piece, self.now_s)
+
+    def run_until(self, now_s: float) -> None:
+        """Moves time; each end expires when its own deadline says so."""
+        while True:
+            deadlines = [one for one in (self.manager.deadline_s, self.agent.deadline_s) if one is not None]
+            due_s = min(deadlines, default=now_s + 1)
+            if due_s > now_s:
+                break
+            self.now_s = due_s
+            self.manager_events += self.manager.expire(due_s)
+            self.agent_events += self.agent.expire(due_s)
+            self.exchange()
+        self.now_s = now_s
+        self.manager_events += self.manager.expire(now_s)
+        self.agent_events += self.agent.expire(now_s)
+        self.exchange()
+
+    def _pieces(self, octets: bytes) -> Iterator[bytes]:
+        step = self.step or max(len(octets), 1)
+        return (octets[at : at + step] for at in range(0, len(octets), step))
+
+
+def association_pair(
+    *configurations: Configuration,
+    step: int | None = None,
+    manager_settings: ManagerSettings | None = None,
+    agent_settings: AgentSettings | None = None,
+    mds_attributes: MdsAttributes = tuple,
+    remembered: RememberedConfigurations | None = None,
+    system_ids: Sequence[bytes] = (MANAGER_ID, AGENT_ID),
+) -> Pair:
+    """A fresh pair; the agent offers the configurations in order."""
+    return Pair(
+        ManagerAssociation(
+            system_id=system_ids[0],
+            configurations=remembered or RememberedConfigurations(),
+            settings=manager_settings,
+        ),
+        AgentAssociation(
+            system_id=system_ids[1],
+            configurations=configurations,
+            mds_attributes=mds_attributes,
+            settings=agent_settings,
+        ),
+        step,
+    )

@@ -1,0 +1,99 @@
+"""A decoder raises `RemoteProtocolError` and nothing else, on any bytes: the sentence of `protocols.errors`, tested."""
+
+import os
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from protocols.errors import RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import Prst, body_of, decode_apdu, decode_data
+from protocols.ieee11073.apdu.attributes import AvaType, HandleAttrValMapEntry, ProductionSpecEntry, SystemModel
+from protocols.ieee11073.apdu.data import ConfigReport, ScanReportInfoFixed, ScanReportInfoGrouped, ScanReportInfoVar
+from protocols.ieee11073.dim import Configuration
+from protocols.ieee11073.dim.configuration import scanner_map, value_map
+from protocols.ieee11073.dim.device_model import DeviceModel
+from protocols.ieee11073.dim.identity import MdsTimeInfo, identity_of
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.report_plan import compile_plan
+from protocols.ieee11073.mder import decode, decode_list
+from tests.builders.ieee11073_corpus import apdus
+from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration
+from tests.builders.ieee11073_mutations import MUTATIONS, with_right_lengths
+
+COUNT = int(os.environ.get("ARGUS_FUZZ_COUNT", "3000")) // 10
+SEED = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
+EVENT_TYPES = (b"\x0d\x1d", b"\x0d\x1e", b"\x0d\x29")
+MODELS = [DeviceModel(one, Notes()) for one in (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration())]
+
+
+def whole_apdu(octets: bytes) -> None:
+    found = decode_apdu(octets)
+    if isinstance(found, Prst):
+        body_of(decode_data(found.data))
+
+
+def configuration(octets: bytes) -> None:
+    assert DeviceModel(Configuration.decode(0x4001, octets), Notes()).channels is not None
+
+
+DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "apdu": whole_apdu,
+    "stream": lambda octets: ApduStream().feed(octets),
+    "configuration": configuration,
+    "config report": lambda octets: decode(ConfigReport, octets),
+    "fixed": lambda octets: decode(ScanReportInfoFixed, octets),
+    "variable": lambda octets: decode(ScanReportInfoVar, octets),
+    "grouped": lambda octets: decode(ScanReportInfoGrouped, octets),
+    "attributes": lambda octets: identity_of(b"", decode_list(AvaType, octets)),
+    "system model": lambda octets: decode(SystemModel, octets),
+    "production": lambda octets: decode_list(ProductionSpecEntry, octets),
+    "time info": lambda octets: decode(MdsTimeInfo, octets),
+    "value map": value_map,
+    "scanner map": scanner_map,
+    "scanner entries": lambda octets: decode_list(HandleAttrValMapEntry, octets),
+}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_any_octets_are_read_or_refused(name: str) -> None:
+    print(f"\nfuzz: {COUNT} inputs for {name}, seed {SEED}")
+    samples = [sample.octets for sample in apdus()]
+    read = refused = 0
+    for number in range(COUNT):
+        random = Random(f"{SEED}:{name}:{number}")
+        octets = bytearray(random.choice(samples))
+        del octets[: random.choice((0, 0, 12, 22, 26, random.randrange(0, len(octets), 2)))]
+        del octets[random.choice((len(octets), random.randrange(len(octets) + 1))) :]
+        for _ in range(random.randrange(0, 4)):
+            if len(octets) >= 2:
+                random.choice(MUTATIONS)(octets, random)
+        try:
+            DECODERS[name](bytes(octets))
+            read += 1
+        except RemoteProtocolError:
+            refused += 1
+    assert read + refused == COUNT
+
+
+def test_any_report_compiles_or_is_refused() -> None:
+    samples = (sample.octets for sample in apdus())
+    reports = [one for one in samples if one[8:9] == b"\x01" and one[18:20] in EVENT_TYPES]
+    assert len(reports) == 4
+    for number in range(COUNT * 3):
+        random = Random(f"{SEED}:report:{number}")
+        octets = bytearray(random.choice(reports))
+        head = bytes(octets[:20])
+        for _ in range(random.randrange(1, 4)):
+            random.choice(MUTATIONS)(octets, random)
+        octets[:20] = head
+        apdu = with_right_lengths(bytes(octets))
+        try:
+            plan = compile_plan(apdu, random.choice(MODELS))
+        except RemoteProtocolError:
+            continue
+        run = plan.match(memoryview(apdu))
+        assert run is not None
+        assert len(plan.observe(run, 0.0)) == len(plan.observations)

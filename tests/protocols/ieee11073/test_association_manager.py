@@ -1,0 +1,430 @@
+"""What the manager grants, refuses, waits for and ends; above all that it confirms only what was delivered."""
+
+import pytest
+
+from protocols.ieee11073.apdu import decode_apdu
+from protocols.ieee11073.apdu.association import Aare, AbortReason, AssociateResult
+from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, ErrorValue, EventType, RejectProblem
+from protocols.ieee11073.association import (
+    Aborted,
+    Associated,
+    ConfigurationAgreed,
+    Deviation,
+    Event,
+    LinkLost,
+    ManagerAssociation,
+    ManagerSettings,
+    MdsRead,
+    Rejected,
+    RejectReason,
+    Released,
+    ReportReceived,
+    ReportsLost,
+    State,
+)
+from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.mder import encode
+from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS
+from tests.builders.ieee11073_apdus import (
+    aarq,
+    abrt,
+    config_report,
+    event_report,
+    get_answer,
+    report_answer,
+    rlre,
+    rlrq,
+    roer,
+    rorj,
+    scan_report,
+)
+from tests.builders.ieee11073_corpus import apdu, conversations
+from tests.builders.ieee11073_devices import OXIMETER, manager, minute, operating_manager
+
+PROBLEM, ERROR = RejectProblem, ErrorValue
+
+
+def report(number: int = 0, *, confirmed: bool = True, invoke_id: int | None = None) -> bytes:
+    readings = (Reading(1, 97.0, minute(number)), Reading(10, 60.0, minute(number)))
+    invoke_id = 100 + number if invoke_id is None else invoke_id
+    return scan_report(fixed_report(OXIMETER, readings), report_no=number, invoke_id=invoke_id, confirmed=confirmed)
+
+
+def verdict(config_id: int, result: ConfigResult, invoke_id: int = 1) -> bytes:
+    return report_answer(invoke_id, EventType.CONFIG, info=encode(ConfigReportRsp(config_id, result)))
+
+
+def reports_of(events: list[Event]) -> list[ReportReceived]:
+    return [event for event in events if isinstance(event, ReportReceived)]
+
+
+def deviations_of(events: list[Event]) -> list[str]:
+    return [event.sentence for event in events if isinstance(event, Deviation)]
+
+
+def waiting_for_config(settings: ManagerSettings | None = None) -> ManagerAssociation:
+    waiting = manager(settings=settings)
+    waiting.receive(aarq(0x4001), 0.0)
+    waiting.to_send()
+    return waiting
+
+
+@pytest.mark.parametrize("name", conversations())
+def test_a_conversation_of_the_corpus_is_answered_octet_for_octet(name: str) -> None:
+    association = manager()
+    expected, answered = b"", b""
+    for sample in conversations()[name]:
+        if sample.name == "manager":
+            expected += sample.octets
+            continue
+        assert answered == expected
+        for event in association.receive(sample.octets, 0.0):
+            association.delivered(event)
+        answered += association.to_send()
+    assert answered == expected
+
+
+# Association.
+
+
+@pytest.mark.parametrize("configuration", STANDARD_CONFIGURATIONS, ids=lambda one: f"{one.config_id:04X}")
+def test_the_confirmed_standard_configurations_are_known(configuration: Configuration) -> None:
+    told = manager().receive(aarq(configuration.config_id), 0.0)
+    assert [type(event) for event in told] == [Associated, ConfigurationAgreed]
+
+
+@pytest.mark.parametrize("config_id", [0x0258, 0x4001, 0x7FFF])
+def test_any_other_configuration_is_asked_for(config_id: int) -> None:
+    association = manager()
+    (associated,) = association.receive(aarq(config_id), 0.0)
+    assert associated == Associated(bytes.fromhex("1122334455667788"), config_id, configuration_known=False)
+    assert association.to_send()[:6] == bytes.fromhex("E300002C0003")
+    assert association.state is State.WAITING_FOR_CONFIG
+
+
+def test_without_known_configurations_even_a_standard_one_is_asked_for() -> None:
+    association = manager(settings=ManagerSettings(accept_standard_configurations=False))
+    (associated,) = association.receive(aarq(0x0190), 0.0)
+    assert isinstance(associated, Associated)
+    assert not associated.configuration_known
+
+
+@pytest.mark.parametrize(
+    ("request_octets", "result", "reason"),
+    [
+        (aarq(0x4001, assoc_version=0x4000_0000), 8, RejectReason.UNSUPPORTED_ASSOCIATION_VERSION),
+        (aarq(0x4001, data_proto_id=0xFFFF), 4, RejectReason.NO_COMMON_PROTOCOL),
+        (aarq(0x4001, protocol_version=0x4000_0000), 5, RejectReason.NO_COMMON_PARAMETER),
+        (aarq(0x4001, encoding_rules=0x2000), 5, RejectReason.NO_COMMON_PARAMETER),
+        (aarq(0x4001, system_id=b"\x01\x02"), 1, RejectReason.PERMANENT),
+    ],
+)
+def test_an_unacceptable_request_is_rejected_with_its_reason(
+    request_octets: bytes, result: int, reason: RejectReason
+) -> None:
+    association = manager()
+    told = association.receive(request_octets, 0.0)
+    assert told[-1] == Rejected(reason)
+    answer = decode_apdu(association.to_send())
+    assert isinstance(answer, Aare)
+    assert answer.result == AssociateResult(result)
+    assert association.state is State.UNASSOCIATED
+    association.receive(aarq(0x0190), 0.0)
+    assert association.state is State.OPERATING
+
+
+@pytest.mark.parametrize("octets", [report(), rlrq(), apdu("e2")], ids=["message", "release", "response"])
+def test_what_needs_an_association_gets_abrt_without_one(octets: bytes) -> None:
+    association = manager()
+    association.receive(octets, 0.0)
+    assert association.to_send() == abrt()
+    assert (association.state, association.closed) == (State.UNASSOCIATED, False)
+
+
+@pytest.mark.parametrize("octets", [rlre(), abrt()])
+def test_a_late_farewell_is_ignored(octets: bytes) -> None:
+    association = manager()
+    assert association.receive(octets, 0.0) == []
+    assert association.to_send() == b""
+
+
+@pytest.mark.parametrize("octets", [aarq(0x4001), apdu("e2"), rlre()])
+def test_an_association_apdu_out_of_turn_ends_the_association(octets: bytes) -> None:
+    association = operating_manager(OXIMETER)
+    (*_, aborted) = association.receive(octets, 1.0)
+    assert isinstance(aborted, Aborted)
+    assert aborted.by_us
+    assert association.to_send() == abrt()
+
+
+# Configuration.
+
+
+def test_a_configuration_that_never_comes_aborts_after_ten_seconds() -> None:
+    association = waiting_for_config()
+    assert association.deadline_s == 10.0
+    assert association.expire(9.9) == []
+    assert association.state is State.WAITING_FOR_CONFIG
+    (aborted,) = association.expire(10.0)
+    assert isinstance(aborted, Aborted)
+    assert (aborted.reason, aborted.by_us) == (AbortReason.CONFIGURATION_TIMEOUT, True)
+    assert association.to_send() == abrt(AbortReason.CONFIGURATION_TIMEOUT)
+    assert association.deadline_s is None
+
+
+def test_reports_before_the_configuration_are_refused() -> None:
+    association = waiting_for_config()
+    assert reports_of(association.receive(report(), 1.0)) == []
+    assert association.to_send() == roer(100, ERROR.NO_SUCH_OBJECT_INSTANCE)
+    assert association.deadline_s == 10.0
+
+
+def test_a_refused_configuration_may_be_followed_by_a_better_one() -> None:
+    association = waiting_for_config()
+    association.receive(config_report(Configuration(0x0258, ()), invoke_id=1), 4.0)
+    assert association.to_send() == verdict(0x0258, ConfigResult.STANDARD_CONFIG_UNKNOWN)
+    assert association.deadline_s == 14.0
+    association.receive(config_report(Configuration(0x4001, ()), invoke_id=2), 5.0)
+    assert association.to_send() == verdict(0x4001, ConfigResult.UNSUPPORTED_CONFIG, 2)
+    association.receive(config_report(OXIMETER, invoke_id=3), 6.0)
+    assert association.to_send().startswith(verdict(0x4001, ConfigResult.ACCEPTED_CONFIG, 3))
+    assert association.state is State.OPERATING
+
+
+def test_an_empty_configuration_with_a_known_standard_id_names_it() -> None:
+    association = waiting_for_config()
+    told = association.receive(config_report(Configuration(0x0190, ())), 1.0)
+    agreed = next(event for event in told if isinstance(event, ConfigurationAgreed))
+    assert [channel.handle for channel in agreed.channels] == [1, 10]
+    assert not agreed.learned
+
+
+def test_an_unreadable_configuration_is_rejected_and_waited_for_again() -> None:
+    association = waiting_for_config()
+    association.receive(event_report(EventType.CONFIG, bytes.fromhex("4001 0001 0004 0006 0001"), invoke_id=5), 1.0)
+    assert association.to_send() == rorj(5, PROBLEM.BADLY_STRUCTURED_APDU)
+    assert association.state is State.WAITING_FOR_CONFIG
+
+
+def test_a_device_that_offers_refused_configurations_without_end_is_aborted() -> None:
+    association = waiting_for_config(ManagerSettings(configurations_max=3))
+    for number in range(3):
+        assert association.state is State.WAITING_FOR_CONFIG
+        told = association.receive(config_report(Configuration(0x4001, ()), invoke_id=number), 1.0)
+    assert isinstance(told[-1], Aborted)
+    assert association.to_send().endswith(abrt())
+
+
+def test_two_objects_with_one_handle_are_no_configuration() -> None:
+    association = waiting_for_config()
+    twice = Configuration(0x4001, OXIMETER.objects + OXIMETER.objects)
+    association.receive(config_report(twice), 1.0)
+    assert association.to_send() == rorj(1, PROBLEM.BADLY_STRUCTURED_APDU)
+
+
+# Confirmed reports.
+
+
+def test_a_confirmed_report_is_answered_only_after_it_was_delivered() -> None:
+    association = operating_manager(OXIMETER)
+    (received,) = reports_of(association.receive(report(), 1.0))
+    assert association.to_send() == b""
+    association.delivered(received)
+    assert association.to_send() == report_answer(100)
+    association.delivered(received)
+    assert association.to_send() == b""
+
+
+def test_each_of_many_reports_of_one_read_is_answered() -> None:
+    association = operating_manager(OXIMETER)
+    reports_of(association.receive(report(0), 1.0))
+    (received,) = reports_of(association.receive(b"".join(report(number) for number in range(1, 4)), 1.0))
+    assert (received.reports, received.report_no, len(received.observations)) == (3, 3, 6)
+    association.delivered(received)
+    assert association.to_send() == b"".join(report_answer(100 + number) for number in range(1, 4))
+
+
+def test_a_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> None:
+    association = operating_manager(OXIMETER)
+    (received,) = reports_of(association.receive(report(), 1.0))
+    association.refused(received)
+    assert association.to_send() == rorj(100, PROBLEM.RESOURCE_LIMITATION)
+    association.delivered(received)
+    assert association.to_send() == b""
+
+
+def test_an_unconfirmed_report_has_no_answer() -> None:
+    association = operating_manager(OXIMETER)
+    (received,) = reports_of(association.receive(report(confirmed=False), 1.0))
+    association.delivered(received)
+    association.refused(received)
+    assert association.to_send() == b""
+
+
+def test_a_release_waits_for_the_answers_that_are_owed() -> None:
+    association = operating_manager(OXIMETER)
+    told = association.receive(report() + rlrq() + aarq(0x0190), 1.0)
+    assert [type(event) for event in told] == [ReportReceived, Released, Associated, ConfigurationAgreed]
+    assert association.to_send() == b""
+    association.delivered(told[0])
+    assert association.to_send().startswith(report_answer(100) + rlre() + bytes.fromhex("E300"))
+
+
+def test_our_own_release_lets_the_answers_go_first() -> None:
+    association = operating_manager(OXIMETER)
+    (received,) = reports_of(association.receive(report(), 1.0))
+    association.release(1.0)
+    assert association.to_send() == b""
+    association.delivered(received)
+    assert association.to_send() == report_answer(100) + rlrq()
+    assert isinstance(association.receive(rlre(), 1.5)[0], Released)
+
+
+@pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])
+def test_nothing_is_answered_across_the_end_of_an_association(end: bytes) -> None:
+    association = operating_manager(OXIMETER)
+    (received,) = reports_of(association.receive(report(), 1.0))
+    ended = association.receive(end, 1.1)
+    assert isinstance(ended[-1], Aborted | LinkLost)
+    association.delivered(received)
+    assert association.to_send() == b""
+
+
+# Report numbers.
+
+
+def test_missing_report_numbers_are_told_as_lost() -> None:
+    association = operating_manager(OXIMETER)
+    told = association.receive(b"".join(report(number) for number in (0, 1, 5, 6)), 1.0)
+    assert [event for event in told if isinstance(event, ReportsLost)] == [ReportsLost(3, 1)]
+    assert sum(event.reports for event in reports_of(told)) == 4
+
+
+def test_reports_missing_before_the_first_are_told() -> None:
+    told = operating_manager(OXIMETER).receive(report(7), 1.0)
+    assert told[0] == ReportsLost(7, None)
+
+
+def test_report_numbers_wrap() -> None:
+    association = operating_manager(OXIMETER)
+    readings = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
+    numbers = [number % 65_536 for number in range(65_540)]
+    octets = b"".join(scan_report(readings, report_no=number, invoke_id=number) for number in numbers)
+    told = association.receive(octets[: 58 * 65_530], 1.0) + association.receive(octets[58 * 65_530 :], 2.0)
+    assert {type(event) for event in told} == {ReportReceived}
+    assert sum(event.reports for event in reports_of(told)) == 65_540
+    assert reports_of(told)[-1].report_no == 3
+
+
+def test_a_device_that_does_not_count_is_told_once() -> None:
+    association = operating_manager(OXIMETER)
+    told = association.receive(report(0, invoke_id=1) + report(0, invoke_id=2) + report(0, invoke_id=3), 1.0)
+    assert deviations_of(told) == ["a report has the number of the one before it"]
+    assert sum(event.reports for event in reports_of(told)) == 3
+
+
+# Get of the MDS.
+
+
+def test_an_unanswered_get_aborts_after_three_seconds() -> None:
+    association = manager()
+    association.receive(aarq(0x0190), 0.0)
+    assert association.deadline_s == 3.0
+    (aborted,) = association.expire(3.0)
+    assert isinstance(aborted, Aborted)
+    assert association.to_send().endswith(abrt(AbortReason.RESPONSE_TIMEOUT))
+
+
+def test_a_device_that_refuses_to_say_what_it_is_may_report() -> None:
+    association = manager()
+    association.receive(aarq(0x0190), 0.0)
+    told = association.receive(roer(0, ERROR.NO_SUCH_OBJECT_INSTANCE), 1.0)
+    assert deviations_of(told) == ["the device does not say what it is"]
+    assert (association.state, association.deadline_s) == (State.OPERATING, None)
+
+
+def test_the_mds_is_read_field_by_field() -> None:
+    association = manager()
+    association.receive(aarq(0x0190), 0.0)
+    answer = apdu("e9")
+    (read,) = association.receive(answer[:6] + b"\x00\x00" + answer[8:], 1.0)
+    assert isinstance(read, MdsRead)
+    identity = read.identity
+    assert (identity.manufacturer, identity.model, identity.serial_number) == ("ACME", "OXI-1", "SN001234")
+    assert (identity.config_id, identity.specializations) == (0x0190, (((8, 4100), 1),))
+    assert identity.date_and_time is not None
+    assert identity.date_and_time.text() == "2026-03-01T14:25:00.000"
+    assert identity.time_info is not None
+    assert identity.time_info.mds_time_cap_state == 0xC010
+    assert association.device is identity
+
+
+def test_an_answer_to_nothing_ends_the_association() -> None:
+    association = operating_manager(OXIMETER)
+    (*_, aborted) = association.receive(get_answer(77), 1.0)
+    assert isinstance(aborted, Aborted)
+    assert association.to_send() == abrt()
+
+
+# What is not there yet, and what is broken.
+
+
+def test_a_multi_person_report_is_rejected_as_an_operation_we_lack() -> None:
+    association = operating_manager(OXIMETER)
+    told = association.receive(apdu("e28"), 1.0)
+    assert deviations_of(told) == ["event reports of type 3359 are not taken"]
+    assert association.to_send() == rorj(14, PROBLEM.UNRECOGNIZED_OPERATION)
+
+
+def test_segment_data_of_an_object_that_is_not_there_is_refused() -> None:
+    association = operating_manager(OXIMETER)
+    association.receive(apdu("e26"), 1.0)
+    assert association.to_send() == roer(13, ERROR.NO_SUCH_OBJECT_INSTANCE)
+
+
+@pytest.mark.parametrize("name", ["e8", "e15", "e18"])
+def test_a_command_from_an_agent_is_rejected(name: str) -> None:
+    association = operating_manager(OXIMETER)
+    association.receive(apdu(name), 1.0)
+    assert association.to_send() == rorj(int(apdu(name)[6:8].hex(), 16), PROBLEM.UNRECOGNIZED_OPERATION)
+
+
+def test_an_unknown_message_is_rejected_as_unrecognized() -> None:
+    association = operating_manager(OXIMETER)
+    association.receive(bytes.fromhex("E7000008 0006 0042 0999 0000"), 1.0)
+    assert association.to_send() == rorj(0x42, PROBLEM.UNRECOGNIZED_APDU)
+
+
+def test_a_broken_report_is_rejected_and_the_next_one_is_taken() -> None:
+    association = operating_manager(OXIMETER)
+    broken = event_report(EventType.SCAN_REPORT_FIXED, bytes.fromhex("F000 0000 0001 0008 0001 0062"), invoke_id=9)
+    association.receive(broken, 1.0)
+    assert association.to_send() == rorj(9, PROBLEM.BADLY_STRUCTURED_APDU)
+    assert len(reports_of(association.receive(report(), 1.0))) == 1
+
+
+def test_a_device_that_only_sends_broken_messages_is_given_up() -> None:
+    association = operating_manager(OXIMETER, ManagerSettings(malformed_max=3))
+    for number in range(4):
+        told = association.receive(bytes.fromhex("E7000008 0006 0042 0101 0000"), float(number))
+    assert isinstance(told[-1], Aborted)
+    assert association.to_send().endswith(abrt())
+
+
+def test_octets_that_are_no_apdu_close_the_link() -> None:
+    association = operating_manager(OXIMETER)
+    told = association.receive(report() + b"HTTP/1.1", 1.0)
+    assert isinstance(told[-1], Aborted)
+    assert association.closed
+    assert association.to_send() == abrt()
+    assert association.receive(report(), 2.0) == []
+
+
+def test_a_release_that_is_not_answered_aborts_after_three_seconds() -> None:
+    association = operating_manager(OXIMETER)
+    association.release(1.0)
+    assert association.to_send() == rlrq()
+    assert association.receive(report(), 2.0) == []
+    assert association.deadline_s == 4.0
+    assert isinstance(association.expire(4.0)[-1], Aborted)
+    assert association.state is State.UNASSOCIATED

@@ -1,0 +1,119 @@
+"""Reports read by the thousand are the same reports as one at a time: same observations, same events, same answers."""
+
+from random import Random
+
+import pytest
+
+from protocols.ieee11073.association import Deviation, Event, ManagerAssociation, ReportReceived, ReportsLost
+from protocols.ieee11073.dim import Reading, ScanReport, fixed_report, variable_report
+from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, layout_key
+from protocols.observation import Observation, Special
+from tests.builders.ieee11073_apdus import report_answer, scan_report
+from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
+
+
+def mixed_reports(random: Random, count: int) -> list[bytes]:
+    """Runs of several layouts with gaps in the numbers, confirmed and not, as no device sends but any may."""
+    apdus: list[bytes] = []
+    number = 0
+    while len(apdus) < count:
+        layout, confirmed = random.randrange(4), random.random() < 0.7
+        for _ in range(random.choice((1, 1, 2, 5, 40))):
+            apdus.append(
+                scan_report(
+                    _report(layout, random), report_no=number, invoke_id=len(apdus) % 65_536, confirmed=confirmed
+                )
+            )
+            number += 1 if random.random() < 0.97 else random.randrange(2, 50)
+    return apdus[:count]
+
+
+def _report(layout: int, random: Random) -> ScanReport:
+    taken = minute(random.randrange(600), random.randrange(100))
+    spo2 = Reading(1, random.choice((Special.NAN, 97.0, 88.9)), taken)
+    pulse = Reading(10, float(random.randrange(30, 200)), random.choice((taken, minute(7))))
+    match layout:
+        case 0:
+            return fixed_report(OXIMETER, (spo2, pulse))
+        case 1:
+            return fixed_report(OXIMETER, (pulse,))
+        case 2:
+            return variable_report(OXIMETER, (spo2, Reading(10, 61.0, taken, 0x4000)))
+        case _:
+            return variable_report(OXIMETER, (Reading(10, 62.0), spo2))
+
+
+def told(manager: ManagerAssociation, pieces: list[bytes]) -> tuple[list[Event], bytes]:
+    events: list[Event] = []
+    answers = b""
+    for piece in pieces:
+        for event in manager.receive(piece, 1.0):
+            events.append(event)
+            manager.delivered(event)
+        answers += manager.to_send()
+    return events, answers
+
+
+def observations(events: list[Event]) -> list[Observation]:
+    return [one for event in events if isinstance(event, ReportReceived) for one in event.observations]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_tells_what_its_reports_tell_one_by_one(seed: int) -> None:
+    apdus = mixed_reports(Random(seed), 600)
+    octets = b"".join(apdus)
+    alone, answers_alone = told(operating_manager(OXIMETER), apdus)
+    pieces = [octets[at : at + 4096] for at in range(0, len(octets), 4096)]
+    for slices in ([octets], pieces):
+        together, answers = told(operating_manager(OXIMETER), slices)
+        assert observations(together) == observations(alone)
+        assert answers == answers_alone
+        for kind in (ReportsLost, Deviation):
+            assert [one for one in together if isinstance(one, kind)] == [one for one in alone if isinstance(one, kind)]
+    assert len(observations(alone)) > 600
+
+
+def test_a_long_run_is_one_event_and_each_of_its_reports_is_answered() -> None:
+    manager = operating_manager(OXIMETER)
+    apdus = [
+        scan_report(
+            fixed_report(OXIMETER, (Reading(1, 97.0, minute(at)), Reading(10, 60.0, minute(at)))),
+            report_no=at,
+            invoke_id=at,
+        )
+        for at in range(400)
+    ]
+    events, answers = told(manager, [apdus[0], b"".join(apdus[1:21]), b"".join(apdus[21:])])
+    assert len(events) < 12
+    assert [one.device_time for one in observations(events)[::2]] == [minute(at) for at in range(400)]
+    assert answers == b"".join(report_answer(at) for at in range(400))
+
+
+def test_a_report_that_differs_in_one_constant_octet_ends_the_run() -> None:
+    manager = operating_manager(OXIMETER)
+    readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
+    good = [scan_report(fixed_report(OXIMETER, readings), report_no=at, invoke_id=at) for at in range(5)]
+    changed = bytearray(good[3])
+    changed[45] = 7  # the second handle
+    events, answers = told(manager, [b"".join((*good[:3], bytes(changed), good[4]))])
+    assert [one.channel.handle for one in observations(events)] == [1, 10, 1, 10, 1, 10, 1, 1, 10]
+    assert answers == b"".join(report_answer(at) for at in range(5))
+
+
+def test_a_layout_is_found_by_what_its_reports_share() -> None:
+    readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
+    first = scan_report(fixed_report(OXIMETER, readings), report_no=1, invoke_id=1)
+    second = scan_report(fixed_report(OXIMETER, readings), report_no=2, invoke_id=77)
+    other = scan_report(fixed_report(OXIMETER, readings[:1]), report_no=1, invoke_id=1)
+    assert layout_key(first[:LAYOUT_KEY_OCTETS]) == layout_key(second[:LAYOUT_KEY_OCTETS])
+    assert layout_key(first[:LAYOUT_KEY_OCTETS]) != layout_key(other[:LAYOUT_KEY_OCTETS])
+
+
+def test_a_device_that_invents_layouts_without_end_is_served_in_bounded_memory() -> None:
+    manager = operating_manager(OXIMETER)
+    for number in range(700):
+        # Ten bits of the number choose the order of handles: each report has a layout of its own.
+        handles = [10 if number >> bit & 1 else 1 for bit in range(10)]
+        report = fixed_report(OXIMETER, [Reading(handle, 90.0, minute(handle)) for handle in handles])
+        events, _ = told(manager, [scan_report(report, report_no=number, invoke_id=number)])
+        assert [one.channel.handle for one in observations(events)] == handles

@@ -1,0 +1,339 @@
+"""Every form of scan report becomes the observations that it holds, and a device's habits are survived and noted."""
+
+from array import array
+
+import pytest
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
+from protocols.ieee11073.apdu.data import ConfigObject, ErrorValue, EventType, RejectProblem
+from protocols.ieee11073.association import Deviation, ManagerAssociation, ReportReceived
+from protocols.ieee11073.dim import (
+    Attribute,
+    Configuration,
+    ObjectClass,
+    Reading,
+    ScanReport,
+    fixed_report,
+    numeric,
+    variable_report,
+    waveform,
+)
+from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.mder import encode_list
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Observation, SampleFormat, Special
+from tests.builders.ieee11073_apdus import roer, rorj, scan_report
+from tests.builders.ieee11073_devices import (
+    ALARMS,
+    BLOOD_PRESSURE,
+    BPM,
+    DIASTOLIC,
+    ECG_I,
+    MEAN,
+    MILLIVOLT,
+    MMHG,
+    OXIMETER,
+    PERCENT,
+    PULSE,
+    SPO2,
+    SYSTOLIC,
+    ecg_configuration,
+    minute,
+    operating_manager,
+)
+
+FIXED, VARIABLE = EventType.SCAN_REPORT_FIXED, EventType.SCAN_REPORT_VAR
+
+
+class Read:
+    """What a manager with a configuration makes of one report after another."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.manager: ManagerAssociation = operating_manager(configuration)
+        self.sentences: list[str] = []
+        self._number = 0
+
+    def __call__(self, report: ScanReport) -> list[Observation]:
+        octets = scan_report(report, report_no=self._number, invoke_id=self._number)
+        self._number += 1
+        found: list[Observation] = []
+        for event in self.manager.receive(octets, 5.0):
+            if isinstance(event, ReportReceived):
+                found += event.observations
+            elif isinstance(event, Deviation):
+                self.sentences.append(event.sentence)
+            self.manager.delivered(event)
+        return found
+
+
+def fixed(items: str) -> ScanReport:
+    return ScanReport(FIXED, bytes.fromhex(items))
+
+
+def variable(items: str) -> ScanReport:
+    return ScanReport(VARIABLE, bytes.fromhex(items))
+
+
+# The forms.
+
+
+def test_an_observation_has_value_unit_code_device_time_and_reception_time() -> None:
+    read = Read(OXIMETER)
+    spo2, pulse = read(fixed_report(OXIMETER, (Reading(1, 97.5, minute(3)), Reading(10, 60.0, minute(4)))))
+    assert (spo2.channel.type, spo2.channel.unit, spo2.value) == (SPO2, PERCENT, 97.5)
+    assert (pulse.channel.type, pulse.channel.unit, pulse.value) == (PULSE, BPM, 60.0)
+    assert (spo2.device_time, pulse.device_time) == (minute(3), minute(4))
+    assert (spo2.received_s, spo2.status, spo2.samples) == (5.0, 0, None)
+
+
+def test_observations_of_one_channel_share_it() -> None:
+    read = Read(OXIMETER)
+    readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
+    first, second = read(fixed_report(OXIMETER, readings)), read(variable_report(OXIMETER, readings))
+    assert [one.channel for one in first] == [one.channel for one in second]
+    assert first[0].channel is second[0].channel
+
+
+def test_a_compound_has_its_components_in_order_and_its_status() -> None:
+    read = Read(BLOOD_PRESSURE)
+    (pressure,) = read(variable_report(BLOOD_PRESSURE, (Reading(1, (122.0, 81.0, 94.5), minute(0), 0x4000),)))
+    assert pressure.value == (122.0, 81.0, 94.5)
+    assert pressure.channel.components == (SYSTOLIC, DIASTOLIC, MEAN)
+    assert (pressure.channel.unit, pressure.status) == (MMHG, 0x4000)
+
+
+def test_enumerations_are_codes_bits_and_text() -> None:
+    read = Read(ALARMS)
+    readings = (Reading(1, Code(10, 196)), Reading(2, 0x8001), Reading(3, 0x8000_0001), Reading(4, "lead off"))
+    found = read(variable_report(ALARMS, readings))
+    assert [one.value for one in found] == [Code(10, 196), 0x8001, 0x8000_0001, "lead off"]
+    assert [one.channel.unit for one in found] == [None] * 4
+
+
+@pytest.mark.parametrize("special", list(Special))
+def test_the_four_special_values_stay_four_facts(special: Special) -> None:
+    read = Read(OXIMETER)
+    found = read(fixed_report(OXIMETER, (Reading(1, special, minute(0)), Reading(10, 60.0, minute(0)))))
+    assert [one.value for one in found] == [special, 60.0]
+
+
+def test_a_full_numeric_value_names_its_own_meaning() -> None:
+    read = Read(OXIMETER)
+    (found,) = read(variable("0001 0014 0001 0001 000E 0950 000A 4B5C 4000 17A0 FF00016F"))
+    assert (found.channel.type, found.channel.unit, found.value) == (Code(2, 19292), Code(4, 6048), 36.7)
+    assert (found.channel.handle, found.status) == (1, 0x4000)
+
+
+def test_a_compound_of_full_values_is_an_observation_each() -> None:
+    read = Read(OXIMETER)
+    found = read(
+        variable("0001 0022 0001 0001 001C 094B 0018 0002 0014 4A05 0000 0F20 00000078 4A06 0000 0F20 00000050")
+    )
+    assert [(one.channel.type, one.value) for one in found] == [(SYSTOLIC, 120.0), (DIASTOLIC, 80.0)]
+
+
+@pytest.mark.parametrize(
+    ("choice", "value"),
+    [("0001 0002 00C4", Code(10, 196)), ("0002 0006 0004 6F6B2020", "ok"), ("0010 0004 80000000", 0x8000_0000)],
+)
+def test_a_full_enumeration_value_is_a_choice(choice: str, value: object) -> None:
+    octets = bytes.fromhex("0000 0000" + choice)
+    item = b"\x09\x9e" + len(octets).to_bytes(2, "big") + octets
+    items = bytes.fromhex("0001 0001") + len(item).to_bytes(2, "big") + item
+    (found,) = Read(ALARMS)(ScanReport(VARIABLE, b"\x00\x01" + len(items).to_bytes(2, "big") + items))
+    assert found.value == value
+
+
+@pytest.mark.parametrize(
+    ("sample_format", "raw", "octets"),
+    [
+        (SampleFormat.U8, (0, 200), "00 64 C8 FF"),
+        (SampleFormat.I8, (-100, 100), "9C 00 64 7F"),
+        (SampleFormat.U16, (0, 4000), "0000 07D0 0FA0 FFFF"),
+        (SampleFormat.I16, (-2000, 2000), "F830 0000 07D0 7FFF"),
+        (SampleFormat.U32, (0, 4000), "00000000 000007D0 00000FA0 FFFFFFFF"),
+        (SampleFormat.I32, (-2000, 2000), "FFFFF830 00000000 000007D0 7FFFFFFF"),
+    ],
+)
+def test_samples_stay_as_sent_and_their_scale_makes_them_physical(
+    sample_format: SampleFormat, raw: tuple[int, int], octets: str
+) -> None:
+    configuration = ecg_configuration(4, sample_format, raw)
+    (found,) = Read(configuration)(fixed_report(configuration, (Reading(1, bytes.fromhex(octets)),)))
+    scale = found.channel.array
+    assert scale is not None
+    assert (found.samples, found.value) == (bytes.fromhex(octets), None)
+    assert (scale.format, scale.period_s) == (sample_format, 0.004)
+    samples = array(sample_format.value if sample_format.octets < 4 else sample_format.value.replace("l", "i"))
+    samples.frombytes(bytes.fromhex(octets))
+    samples.byteswap()
+    physical = [scale.slope * sample + scale.offset for sample in samples[:3]]
+    assert physical == pytest.approx([-2.0, 0.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "octets", "kind"),
+    [
+        ("0990", "2026030112000000", TimeKind.ABSOLUTE),
+        ("0A82", "D46740381314FED4", TimeKind.BASE_OFFSET),
+        ("0991", "00001F40", TimeKind.RELATIVE),
+        ("09E9", "00000000000F4240", TimeKind.HIGH_RESOLUTION),
+    ],
+)
+def test_each_of_the_four_clocks_is_kept_as_sent(attribute: str, octets: str, kind: TimeKind) -> None:
+    stamp = bytes.fromhex(octets)
+    attributes = bytes.fromhex("0A4C 0002 0062" + attribute) + len(stamp).to_bytes(2, "big") + stamp
+    items = bytes.fromhex("0001 0002") + len(attributes).to_bytes(2, "big") + attributes
+    (found,) = Read(OXIMETER)(ScanReport(VARIABLE, b"\x00\x01" + len(items).to_bytes(2, "big") + items))
+    assert found.device_time == DeviceTime(kind, stamp)
+
+
+def test_a_date_counts_more_than_a_counter() -> None:
+    (found,) = Read(OXIMETER)(
+        variable("0001 0020 0001 0003 001A 0991 0004 00001F40 0A4C 0002 0062 0990 0008 2026030112000000")
+    )
+    assert found.device_time == minute(0)
+
+
+def test_a_time_that_is_no_date_is_kept() -> None:
+    read = Read(OXIMETER)
+    (found,) = read(variable("0001 0018 0001 0002 0012 0A4C 0002 0062 0990 0008 202603010A000000"))
+    assert found.device_time is not None
+    assert found.device_time.octets.hex() == "202603010a000000"
+    (found,) = read(variable("0001 0018 0001 0002 0012 0A4C 0002 0062 0990 0008 20260A010A000000"))
+    assert found.device_time is not None
+    assert found.device_time.text() == "abs:0x20260a010a000000"
+
+
+def test_one_handle_may_report_several_stored_values() -> None:
+    read = Read(OXIMETER)
+    readings = [Reading(1, 90.0 + at, minute(at)) for at in range(5)]
+    found = read(fixed_report(OXIMETER, readings))
+    assert [(one.value, one.device_time) for one in found] == [(90.0 + at, minute(at)) for at in range(5)]
+
+
+# Meaning that changes.
+
+
+def test_a_unit_sent_with_a_value_holds_for_it_and_all_later_ones() -> None:
+    read = Read(OXIMETER)
+    plain = variable_report(OXIMETER, (Reading(1, 97.0),))
+    changed = variable_report(OXIMETER, (Reading(1, 0.97),), extra={1: [ava(Attribute.UNIT_CODE, 512)]})
+    units = [read(report)[0].channel.unit for report in (plain, changed, plain, changed, plain)]
+    assert units == [PERCENT, Code(4, 512), Code(4, 512), Code(4, 512), Code(4, 512)]
+
+
+def test_a_scale_sent_with_samples_holds_for_them() -> None:
+    configuration = ecg_configuration(samples=2)
+    read = Read(configuration)
+    scale = bytes.fromhex("00FFFFFC 00000004 F830 07D0")
+    report = variable_report(
+        configuration,
+        (Reading(1, b"\x00\x00\x07\xd0"),),
+        extra={1: [ava(Attribute.SCALE_AND_RANGE_I16, scale)]},
+    )
+    (found,) = read(report)
+    assert found.channel.array is not None
+    assert found.channel.array.slope == pytest.approx(8 / 4000)
+
+
+# Habits, told once and survived.
+
+
+def test_octets_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
+    read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
+    report = fixed("0001 000E 0001 000A 0062 2026030112000000")
+    assert read(report)[0].device_time == minute(0)
+    assert read(report)[0].device_time == minute(0)
+    assert read.sentences == ["observations of handle 1 end with a time that their map does not declare"]
+
+
+def test_octets_beyond_the_map_that_are_no_date_are_left_and_told() -> None:
+    read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
+    (found,) = read(fixed("0001 0008 0001 0004 0062 BEEF"))
+    assert (found.value, found.device_time) == (98.0, None)
+    assert read.sentences == ["observations of handle 1 are longer than their map"]
+
+
+def test_an_observation_shorter_than_its_map_keeps_the_values_that_are_there() -> None:
+    read = Read(OXIMETER)
+    (found,) = read(fixed("0001 0006 0001 0002 0062"))
+    assert (found.value, found.device_time) == (98.0, None)
+    assert read.sentences == ["observations of handle 1 are shorter than their map"]
+
+
+def test_an_object_that_the_configuration_lacks_is_told_and_the_others_are_taken() -> None:
+    read = Read(OXIMETER)
+    (found,) = read(fixed("0002 0014 0007 0002 0062 0001 000A 0061 2026030112000000"))
+    assert (found.channel.handle, found.value) == (1, 97.0)
+    assert read.sentences == ["a report has observations of handle 7, but its configuration has no such object"]
+
+
+def test_a_report_of_nothing_that_we_know_is_refused_so_that_the_device_keeps_it() -> None:
+    read = Read(OXIMETER)
+    assert read(fixed("0001 0006 0007 0002 0062")) == []
+    assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+
+
+def test_unknown_attributes_beside_a_value_are_skipped_by_their_length() -> None:
+    (found,) = Read(OXIMETER)(variable("0001 0015 0001 0002 000F F123 0005 0102030405 0A4C 0002 0062"))
+    assert found.value == 98.0
+
+
+def test_a_scanner_that_maps_an_object_the_configuration_lacks_is_survived() -> None:
+    mapped = encode_list((HandleAttrValMapEntry(7, (AttrValMapEntry(Attribute.NU_BASIC, 2),)),))
+    scanner = ConfigObject(ObjectClass.PERIODIC_SCANNER, 3, (AvaType(Attribute.SCAN_HANDLE_ATTR_VAL_MAP, mapped),))
+    read = Read(Configuration(0x4011, (*OXIMETER.objects, scanner)))
+    assert read(ScanReport(EventType.BUF_SCAN_REPORT_FIXED, bytes.fromhex("0001 0006 0007 0002 0062"), 3)) == []
+    assert read(ScanReport(EventType.BUF_SCAN_REPORT_GROUPED, bytes.fromhex("0001 0004 0002 0062"), 3)) == []
+    assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE) + roer(
+        1, ErrorValue.NO_SUCH_OBJECT_INSTANCE
+    )
+    assert read.sentences == [
+        "a report has observations of handle 7, but its configuration has no such object",
+        "a scanner reports handle 7, which the configuration lacks",
+    ]
+
+
+def test_samples_that_end_inside_a_sample_are_cut_to_whole_ones() -> None:
+    configuration = Configuration(
+        0x4012, (waveform(1, ECG_I, MILLIVOLT, period_s=0.004, samples=2, physical=(-2, 2), raw=(-2000, 2000)),)
+    )
+    read = Read(configuration)
+    (found,) = read(variable("0001 000F 0001 0001 0009 0A48 0005 0003 000102"))
+    assert found.samples == b"\x00\x01"
+    assert read.sentences == ["the samples of handle 1 end inside a sample"]
+
+
+def test_an_object_of_unknown_meaning_flows_on_by_number() -> None:
+    read = Read(Configuration(0x4013, (numeric(1, Code(1024, 61_000), Code(4, 9999)),)))
+    (found,) = read(fixed("0001 0006 0001 0002 0062"))
+    assert (found.channel.type, found.channel.unit) == (Code(1024, 61_000), Code(4, 9999))
+
+
+def test_metric_id_and_its_partition_name_the_value() -> None:
+    plain = numeric(1, SPO2, PERCENT)
+    renamed = ConfigObject(
+        plain.obj_class,
+        1,
+        (*plain.attributes, ava(Attribute.METRIC_ID, 5000), ava(Attribute.METRIC_ID_PARTITION, 1024)),
+    )
+    (found,) = Read(Configuration(0x4014, (renamed,)))(fixed("0001 0006 0001 0002 0062"))
+    assert found.channel.type == Code(1024, 5000)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "0001 0007 0001 0002 0062",
+        "0002 0006 0001 0002 0062",
+        "0001 0006 0001 0003 0062",
+        "0001 0005 0001 0002 00",
+    ],
+    ids=["list-too-long", "count-too-high", "value-too-long", "list-too-short"],
+)
+def test_lengths_that_contradict_each_other_are_a_broken_report(items: str) -> None:
+    read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
+    assert read(fixed(items)) == []
+    assert read.manager.to_send() == rorj(0, RejectProblem.BADLY_STRUCTURED_APDU)

@@ -1,0 +1,119 @@
+"""Each wire sample is read whole, octet by octet, cut at every length and with octets too many; then encoded back."""
+
+import pytest
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import APDUS, Prst, body_of, decode_apdu, decode_data, encode_apdu, encode_data
+from protocols.ieee11073.apdu.association import AbortReason, Abrt, PhdAssociationInformation
+from protocols.ieee11073.apdu.data import (
+    ConfigReport,
+    ConfigReportRsp,
+    ConfigResult,
+    EventReportArgument,
+    EventReportResult,
+    EventType,
+    ScanReportInfoFixed,
+    ScanReportInfoVar,
+)
+from protocols.ieee11073.mder import decode, encode
+from tests.builders.ieee11073_corpus import Sample, apdu, apdus, conversations
+
+EVERY = [*apdus(), *(sample for conversation in conversations().values() for sample in conversation)]
+INFOS = {
+    EventType.CONFIG: ConfigReport,
+    EventType.SCAN_REPORT_FIXED: ScanReportInfoFixed,
+    EventType.BUF_SCAN_REPORT_FIXED: ScanReportInfoFixed,
+    EventType.SCAN_REPORT_VAR: ScanReportInfoVar,
+}
+
+
+def decoded_deep(octets: bytes) -> object:
+    """Reads every layer of an APDU; raises where any is broken."""
+    found = decode_apdu(octets)
+    return body_of(decode_data(found.data)) if isinstance(found, Prst) else found
+
+
+@pytest.mark.parametrize("sample", EVERY, ids=lambda sample: sample.name)
+def test_a_sample_is_read_whole_and_encoded_back(sample: Sample) -> None:
+    found = decode_apdu(sample.octets)
+    assert encode_apdu(found) == sample.octets
+    if isinstance(found, Prst):
+        data = decode_data(found.data)
+        body = body_of(data)
+        assert encode_data(data.invoke_id, data.message, body) == sample.octets
+        if isinstance(body, EventReportArgument) and body.event_type in INFOS:
+            assert encode(decode(INFOS[body.event_type], body.event_info)) == body.event_info
+
+
+@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+def test_a_sample_octet_by_octet_is_the_same_apdu(sample: Sample) -> None:
+    stream = ApduStream()
+    found = [one for at in range(len(sample.octets)) for one in stream.feed(sample.octets[at : at + 1])]
+    assert found == [sample.octets]
+
+
+@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+def test_a_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
+    for length in range(len(sample.octets)):
+        assert ApduStream().feed(sample.octets[:length]) == []
+        with pytest.raises(RemoteProtocolError):
+            decode_apdu(sample.octets[:length])
+
+
+@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+def test_octets_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) -> None:
+    stream = ApduStream()
+    assert stream.feed(sample.octets + b"\xe7") == [sample.octets]
+    assert stream.waiting_bytes == 1
+    with pytest.raises(RemoteProtocolError):
+        decode_apdu(sample.octets + b"\x00")
+
+
+@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+def test_a_layer_that_ends_early_or_late_is_refused(sample: Sample) -> None:
+    """The outer length is set right after the cut, so the inner layers have to notice it."""
+    content = sample.octets[4:]
+    for changed in (content[:-1], content[:-2], content + b"\x00", content + b"\x00\x00"):
+        octets = sample.octets[:2] + len(changed).to_bytes(2, "big") + changed
+        with pytest.raises(RemoteProtocolError):
+            decoded_deep(octets)
+
+
+def test_the_association_request_says_who_asks_and_what_it_has() -> None:
+    request = decode_apdu(apdu("e1"))
+    info = decode(PhdAssociationInformation, request.data_proto_list[0].data_proto_info)  # type: ignore[union-attr]  # E1 is an AARQ
+    assert info.system_id.hex() == "1122334455667788"
+    assert (info.dev_config_id, info.encoding_rules, info.system_type) == (0x0190, 0x8000, 0x0080_0000)
+
+
+def test_a_verdict_names_the_configuration_and_the_result() -> None:
+    result = decoded_deep(apdu("e7"))
+    assert isinstance(result, EventReportResult)
+    verdict = decode(ConfigReportRsp, result.event_reply_info)
+    assert verdict == ConfigReportRsp(0x02BC, ConfigResult.STANDARD_CONFIG_UNKNOWN)
+
+
+def test_a_number_without_a_name_keeps_its_number() -> None:
+    found = decode_apdu(bytes.fromhex("E600 0002 00C8"))
+    assert isinstance(found, Abrt)
+    assert (found.reason, found.reason.name) == (200, "UNNAMED_200")
+    assert encode_apdu(found) == bytes.fromhex("E600 0002 00C8")
+    assert encode_apdu(Abrt(AbortReason.CONFIGURATION_TIMEOUT)) == apdu("e31")
+
+
+def test_every_tag_has_one_class() -> None:
+    assert sorted(APDUS) == [0xE200, 0xE300, 0xE400, 0xE500, 0xE600, 0xE700]
+    assert len(set(APDUS.values())) == 6
+
+
+def test_a_list_that_claims_more_items_than_it_has_octets_is_refused_at_once() -> None:
+    with pytest.raises(RemoteProtocolError, match="a list of 65535 items ends after 0"):
+        decode(ScanReportInfoFixed, bytes.fromhex("F000 0000 FFFF 0000"))
+
+
+def test_what_does_not_fit_its_field_is_our_error() -> None:
+    with pytest.raises(LocalProtocolError):
+        encode(ConfigReportRsp(0x1_0000, ConfigResult.ACCEPTED_CONFIG))
+    with pytest.raises(LocalProtocolError):
+        encode_apdu(Prst(bytes(65_536)))

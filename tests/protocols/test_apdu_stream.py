@@ -1,0 +1,54 @@
+"""A byte stream in any slicing gives the same APDUs, and a header that cannot be ends it."""
+
+import pytest
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.framing.apdu_stream import APDU_OCTETS_MAX, ApduStream
+from tests.builders.ieee11073_corpus import apdus
+
+APDUS = [sample.octets for sample in apdus()]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 64, 10_000])
+def test_any_slicing_gives_the_same_apdus(step: int) -> None:
+    octets = b"".join(APDUS)
+    stream = ApduStream()
+    found = [apdu for at in range(0, len(octets), step) for apdu in stream.feed(octets[at : at + step])]
+    assert found == APDUS
+    assert stream.waiting_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        ("E1", "no APDU starts with the octet 0xE1"),
+        ("E201", "no APDU has the tag 0xE201"),
+        ("00", "no APDU starts with the octet 0x00"),
+        ("E700FC00", "over the limit"),
+    ],
+)
+def test_an_impossible_header_is_noticed_at_its_first_octet_and_stays_noticed(octets: str, reason: str) -> None:
+    stream = ApduStream()
+    assert stream.feed(APDUS[0]) == [APDUS[0]]
+    with pytest.raises(RemoteProtocolError, match=reason):
+        stream.feed(bytes.fromhex(octets))
+    with pytest.raises(RemoteProtocolError, match=reason):
+        stream.feed(APDUS[0])
+
+
+def test_the_largest_apdu_passes() -> None:
+    apdu = b"\xe7\x00" + (APDU_OCTETS_MAX - 4).to_bytes(2, "big") + bytes(APDU_OCTETS_MAX - 4)
+    assert ApduStream().feed(apdu) == [apdu]
+
+
+def test_octets_can_be_read_in_place_and_skipped() -> None:
+    stream = ApduStream()
+    stream.append(APDUS[0] + APDUS[28] + b"\xe6")
+    assert bytes(stream.front()) == APDUS[0] + APDUS[28] + b"\xe6"
+    stream.skip(len(APDUS[0]))
+    assert stream.next_apdu() == APDUS[28]
+    assert stream.next_apdu() is None
+    with pytest.raises(LocalProtocolError):
+        stream.skip(2)
+    stream.clear()
+    assert stream.feed(APDUS[29]) == [APDUS[29]]

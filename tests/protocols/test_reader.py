@@ -1,0 +1,60 @@
+"""The reader gives octets and numbers, and never a step past the end it was given."""
+
+from collections.abc import Callable
+
+import pytest
+
+from protocols.errors import RemoteProtocolError
+from protocols.reader import Reader
+
+OCTETS = bytes.fromhex("80 FFFE 80000001 0102030405060708")
+
+
+def test_numbers_are_big_endian_and_in_order() -> None:
+    reader = Reader(OCTETS)
+    assert (reader.u8(), reader.u16(), reader.u32()) == (0x80, 0xFFFE, 0x8000_0001)
+    assert reader.unsigned(8) == 0x0102_0304_0506_0708
+    reader.finish()
+
+
+def test_signed_numbers_are_twos_complement() -> None:
+    reader = Reader(OCTETS)
+    assert (reader.signed(1), reader.signed(2), reader.signed(4)) == (-128, -2, -0x7FFF_FFFF)
+
+
+@pytest.mark.parametrize(
+    ("read", "octets"),
+    [
+        (Reader.u8, 1),
+        (Reader.u16, 2),
+        (Reader.u32, 4),
+        (lambda reader: reader.unsigned(6), 6),
+        (lambda reader: reader.signed(2), 2),
+        (lambda reader: reader.take(5), 5),
+        (lambda reader: reader.inside(3), 3),
+    ],
+)
+def test_a_missing_octet_is_the_peers_error_and_says_where(read: Callable[[Reader], object], octets: int) -> None:
+    reader = Reader(bytes(octets + 1), clause="the rule")
+    reader.take(2)
+    with pytest.raises(RemoteProtocolError) as caught:
+        read(reader)
+    assert (caught.value.at, caught.value.clause) == (2, "the rule")
+    assert reader.at == 2
+
+
+def test_a_nested_value_cannot_read_past_its_parent() -> None:
+    reader = Reader(OCTETS)
+    nested = reader.inside(3)
+    assert (nested.take(3), nested.at, reader.at) == (OCTETS[:3], 3, 3)
+    with pytest.raises(RemoteProtocolError, match="1 octets are due and 0 are left"):
+        nested.u8()
+
+
+def test_what_is_left_over_is_an_error() -> None:
+    reader = Reader(OCTETS)
+    reader.take(14)
+    with pytest.raises(RemoteProtocolError, match="1 octets are left over at octet 14"):
+        reader.finish()
+    assert reader.rest() == b"\x08"
+    reader.finish()
