@@ -26,6 +26,12 @@ class DatabaseAbsent(DatabaseUnusable):
     code = "database_absent"
 
 
+class DatabaseRefused(DatabaseUnusable):
+    """The database server does not let this account do that; check the user, its password and its rights."""
+
+    code = "database_refused"
+
+
 class DatabaseUnmigrated(DatabaseUnusable):
     """The database is older than this program; run `argus-cloud migrate` first."""
 

@@ -6,7 +6,7 @@ import sqlite3
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from cloud.db.errors import CommitLost, ConstraintViolated, DatabaseUnavailable
+from cloud.db.errors import CommitLost, ConstraintViolated, DatabaseAbsent, DatabaseRefused, DatabaseUnavailable
 from cloud.errors import DomainError
 
 # "UNIQUE constraint failed: devices.id, devices.tenant_id" and "CHECK constraint failed: ck_name": names, never values.
@@ -53,6 +53,17 @@ def translated(error: BaseException) -> DomainError | None:
     ):
         return DatabaseUnavailable(f"({type(raw).__name__})")
     return None
+
+
+def connect_failure(error: BaseException) -> DomainError:
+    """What somebody is told who cannot get at a PostgreSQL database at all."""
+    raw = _driver_error(error)
+    name = f"({type(raw).__name__})"
+    if isinstance(raw, asyncpg.InvalidCatalogNameError):
+        return DatabaseAbsent("(The server has no database of that name; create it with createdb.)")
+    if isinstance(raw, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InsufficientPrivilegeError):
+        return DatabaseRefused(name)
+    return DatabaseUnavailable(name)
 
 
 def commit_failure(error: BaseException) -> CommitLost:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from alembic import command
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
 from cloud.db.errors import DatabaseForeign, DatabaseUnavailable
+from cloud.db.failures import DRIVER_ERRORS, connect_failure, translated
 from cloud.db.postgresql import make_engine
 from cloud.db.revisions import alembic_config, check_known
 from cloud.db.sqlite_connection import APPLICATION_ID, connect
@@ -100,10 +100,11 @@ async def _migrate_postgresql(address: PostgresqlAddress) -> Migrated:
     try:
         async with engine.connect() as connection:
             return await _upgrade_postgresql(connection)
-    except (DBAPIError, OSError) as error:
-        if isinstance(error, DBAPIError) and not error.connection_invalidated:
-            raise
-        raise DatabaseUnavailable(f"({type(error).__name__})") from None
+    except DRIVER_ERRORS as error:
+        told = connect_failure(error)
+        if type(told) is DatabaseUnavailable and translated(error) is None:
+            raise  # not the server but a migration of ours is wrong
+        raise told from None
     finally:
         await engine.dispose()
 

@@ -10,15 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 from sqlalchemy import Executable, Table, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cloud.db.address import PostgresqlAddress
 from cloud.db.errors import DatabaseUnavailable, TransactionTooSlow
-from cloud.db.failures import DRIVER_ERRORS, commit_failure, translated
+from cloud.db.failures import DRIVER_ERRORS, commit_failure, connect_failure, translated
 from cloud.db.prepared import DialectName, Prepared, Values
 from cloud.db.transaction import Parameters, Rows
 
@@ -167,8 +165,8 @@ class PostgresqlDatabase:
         try:
             core = await self.engine.connect()
             return core, (await core.get_raw_connection()).driver_connection
-        except (DBAPIError, OSError, PoolTimeout, asyncpg.PostgresError) as error:
-            raise DatabaseUnavailable(f"({type(error).__name__})") from None
+        except (*DRIVER_ERRORS, PoolTimeout) as error:
+            raise connect_failure(error) from None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:

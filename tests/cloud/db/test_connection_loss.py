@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import func, select, text
 
-from cloud.db import CommitLost, DatabaseUnavailable, insert, open_database
+from cloud.db import CommitLost, DatabaseUnavailable, insert, migrate, open_database
 from cloud.db.address import read_address
+from cloud.db.errors import DatabaseAbsent, DatabaseRefused
 from cloud.db.postgresql import PostgresqlDatabase
 from cloud.tenancy.tables import tenants
 from tests.harness.postgresql import PostgresqlCluster
@@ -57,3 +58,28 @@ async def test_a_server_that_is_not_there_is_unavailable_and_its_password_stays_
         await open_database(url)
     assert "secret" not in str(caught.value)
     assert "secret" not in str(read_address(url))
+
+
+async def test_a_database_that_was_not_created_is_told_with_what_to_do(postgresql: PostgresqlCluster) -> None:
+    for attempt in (open_database, migrate):
+        with pytest.raises(DatabaseAbsent, match="createdb"):
+            await attempt(postgresql.url("nowhere"))
+
+
+async def test_an_account_without_rights_is_told_so(postgresql: PostgresqlCluster) -> None:
+    postgresql.administer("CREATE ROLE guest LOGIN")
+    with postgresql.database(template="template0") as url:
+        with pytest.raises(DatabaseRefused):
+            await migrate(url.replace("postgres@", "guest@"))
+        with pytest.raises(DatabaseRefused):
+            await open_database(url.replace("postgres@", "nobody@"))
+    postgresql.administer("DROP ROLE guest")
+
+
+async def test_a_commit_waits_for_the_disk_of_the_server(postgresql: PostgresqlCluster) -> None:
+    with postgresql.database() as url:
+        database = await open_database(url)
+        async with database.transaction() as tx:
+            assert (await tx.execute(text("SHOW fsync"))).scalar() == "on"
+            assert (await tx.execute(text("SHOW synchronous_commit"))).scalar() == "on"
+        await database.close()
