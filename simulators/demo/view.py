@@ -10,6 +10,7 @@ import time
 from collections import deque
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -33,6 +34,10 @@ def sparkline(values: list[float]) -> str:
     if high <= 0:
         return "▁" * len(values)
     return "".join(_SPARKS[max(1, round(value / high * (len(_SPARKS) - 1)))] if value > 0 else "▁" for value in values)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", expand=True, pad_edge=False, box=SIMPLE_HEAD)
 
 
 class View:
@@ -73,14 +78,17 @@ class View:
         else:
             text.append("no cloud link: everything is kept in the gateway", "yellow")
         pin = plan.file("gateway", "crew.pin")
-        text.append(f"\ncrew page {plan.url('crew')}  PIN {pin.read_text().strip() if pin.exists() else '…'}")
-        text.append(
-            f"   docs {plan.url('docs')}   api {plan.url('api')}   devices tcp 127.0.0.1:{plan.ports['agent_tcp']}"
+        addresses = (
+            ("crew page", f"{plan.url('crew')}  PIN {pin.read_text().strip() if pin.exists() else '…'}"),
+            ("cloud", f"docs {plan.url('docs')}  api {plan.url('api')}  auth {plan.url('auth')}"),
+            ("your device", f"tcp 127.0.0.1:{plan.ports['agent_tcp']} takes any 11073-20601 agent"),
         )
+        for name, where in addresses:
+            text.append(f"\n{name:<12}", "dim").append(where)
         return text
 
     def _device_table(self, status: dict[str, Any] | None) -> Table:
-        table = Table(title="Devices", title_justify="left", expand=True, pad_edge=False)
+        table = _table("Devices")
         for column in ("device", "link", "state"):
             table.add_column(column, no_wrap=True)
         for column in ("observations", "per s"):
@@ -104,7 +112,7 @@ class View:
         return table
 
     def _lane_table(self, status: dict[str, Any] | None) -> Table:
-        table = Table(title="Lanes: buffered → sent → acknowledged", title_justify="left", expand=True, pad_edge=False)
+        table = _table("Lanes: buffered → sent → acknowledged")
         table.add_column("lane", no_wrap=True)
         for column in ("last batch", "acknowledged", "waiting batches", "waiting observations"):
             table.add_column(column, justify="right", no_wrap=True)
@@ -120,7 +128,7 @@ class View:
         return table
 
     def _part_table(self) -> Table:
-        table = Table(title="Parts (kill any of them)", title_justify="left", expand=True, pad_edge=False)
+        table = _table("Parts (kill any of them)")
         table.add_column("part", no_wrap=True)
         for column in ("pid", "starts"):
             table.add_column(column, justify="right", no_wrap=True)

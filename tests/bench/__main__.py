@@ -1,0 +1,113 @@
+"""`make bench`: runs the figures of DESIGN §6, prints a table and writes `bench.json`. `--only buffer` runs one
+group."""
+
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import buffer, decode, ingest, running, uplink
+from tests.bench.frame import Bench, Figure, measure
+
+RATIOS = (
+    Bench(
+        name="decode.scan_report",
+        unit="APDUs/s",
+        reference_is="for b in apdu: x += b & 3 over the same bytes",
+        prepare=decode.measure_scan_report,
+    ),
+    Bench(
+        name="decode.rtsa",
+        unit="APDUs/s",
+        reference_is="for b in apdu: x += b & 3 over the same bytes",
+        prepare=decode.measure_rtsa,
+    ),
+    Bench(
+        name="buffer.commit",
+        unit="observations/s",
+        reference_is="raw sqlite3 executemany, FULL, same batch, nine columns a row",
+        prepare=buffer.measure_commit,
+    ),
+    Bench(
+        name="buffer.drain",
+        unit="observations/s",
+        reference_is="raw sqlite3 select and delete of the same rows, FULL",
+        prepare=buffer.measure_drain,
+    ),
+    Bench(
+        name="uplink.publish",
+        unit="observations/s",
+        reference_is="raw QoS 1 publish of the same bytes",
+        prepare=uplink.measure_publish,
+    ),
+    Bench(
+        name="ingest.sqlite",
+        unit="observations/s",
+        reference_is="raw executemany of the same rows",
+        prepare=ingest.measure_sqlite,
+    ),
+    Bench(
+        name="ingest.postgresql",
+        unit="observations/s",
+        reference_is="raw COPY of the same rows",
+        prepare=ingest.measure_postgresql,
+    ),
+)
+
+
+def machine() -> dict[str, object]:
+    """What the figures were measured on."""
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def shown(figures: list[Figure]) -> Table:
+    table = Table(title="Argus bench")
+    for column in ("name", "value", "unit", "reference", "ratio", "spread", "runs"):
+        table.add_column(column, justify="left" if column in ("name", "unit") else "right", no_wrap=True)
+    for figure in figures:
+        table.add_row(
+            figure.name,
+            f"{figure.value:,.1f}",
+            figure.unit,
+            "–" if figure.reference is None else f"{figure.reference:,.0f}",
+            "–" if figure.ratio is None else f"{figure.ratio:.2f}",
+            f"{figure.spread[0]:,.1f} … {figure.spread[1]:,.1f}",
+            str(figure.runs),
+        )
+    return table
+
+
+def main(
+    only: Annotated[str, typer.Option(help="A group (buffer) or a name (buffer.commit).")] = "",
+    out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench.json"),
+) -> None:
+    def wanted(name: str) -> bool:
+        return not only or name == only or name.startswith(only + ".")
+
+    console = Console()
+    figures: list[Figure] = []
+    for bench in RATIOS:
+        if wanted(bench.name):
+            console.print(f"measuring {bench.name} …")
+            figures.append(measure(bench))
+    if any(wanted(name) for name in running.NAMES):
+        console.print("measuring the running demo …")
+        figures += [figure for figure in running.measure_demo() if wanted(figure.name)]
+    if not figures:
+        typer.echo(f"no figure is named {only}", err=True)
+        sys.exit(2)
+    console.print(shown(figures))
+    out.write_text(
+        json.dumps({"machine": machine(), "results": [asdict(figure) for figure in figures]}, indent=1) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Stories of several people and machines, told with the real processes."""

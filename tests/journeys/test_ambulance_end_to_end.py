@@ -1,0 +1,44 @@
+"""One ambulance, end to end: what a device measured is what the cloud exports, sample by sample."""
+
+from pathlib import Path
+
+import pytest
+
+from simulators.agents.kinds import MONITOR, description_of
+from simulators.replay.wfdb import Record
+from tests.harness.demo import samples_in_order, start_demo
+from tests.harness.shared import shared_path
+
+LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
+SECONDS = 32
+TYPES = {
+    **{name: f"MDC_ECG_ELEC_POTL_{name.upper()}" for name in LEADS},
+    "avr": "MDC_ECG_ELEC_POTL_AVR",
+    "avl": "MDC_ECG_ELEC_POTL_AVL",
+    "avf": "MDC_ECG_ELEC_POTL_AVF",
+}
+
+
+@pytest.mark.broker
+@pytest.mark.demo
+async def test_a_replayed_twelve_lead_recording_arrives_sample_by_sample(tmp_path: Path):
+    record_path = shared_path("data/physionet/s0010_re.hea").with_suffix("")
+    demo = await start_demo(tmp_path / "demo", "--replay", str(record_path), "--for", str(SECONDS))
+    try:
+        assert await demo.ended(SECONDS + 90) == 0, demo.tail()
+        monitor = description_of(MONITOR).system_id.hex()
+        rows = [row for row in await demo.exported() if row["device"]["system_id"] == monitor]
+    finally:
+        await demo.stop()
+    with Record(record_path) as record:
+        hz = float(record.header.frame_hz)
+        names = [signal.description.strip().lower() for signal in record.signals]
+        truth = dict(zip(names, record.read(0, record.frames), strict=True))
+    for lead in LEADS:
+        exported = samples_in_order(rows, TYPES[lead])
+        assert len(exported) >= 30 * hz, lead
+        assert exported == list(truth[lead][: len(exported)]), lead
+    scales = {row["type"]: (row["slope"], row["offset"], row["sample_period_s"]) for row in rows if row["samples"]}
+    assert scales["MDC_ECG_ELEC_POTL_II"] == (1 / 2000, 0.0, 1 / hz)
+    of_encounter = {row["encounter_id"] for row in rows if row["type"] == TYPES["ii"]}
+    assert of_encounter == {demo.facts["encounter_id"]}

@@ -1,0 +1,134 @@
+"""What becomes of the record when a gateway is replaced, the cloud is restored, or two gateways claim one identity.
+
+Each story ends in a documented state (docs/operator.md) and loses nothing in silence.
+"""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.demo import RunningDemo, program, run, start_demo
+from tests.harness.eventually import eventually
+
+pytestmark = [pytest.mark.broker, pytest.mark.demo]
+
+
+async def drive(state: Path, *, seconds: float = 4.0) -> RunningDemo:
+    """The ambulance drives for some seconds and delivers what it measured; then everything is stopped."""
+    demo = await start_demo(state, "--for", str(seconds))
+    try:
+        assert await demo.ended(seconds + 90) == 0, demo.tail()
+    finally:
+        await demo.stop()
+    return demo
+
+
+def identities(rows: list[dict[str, Any]]) -> set[tuple[str, str, int, int]]:
+    return {(row["epoch"], row["lane"], row["sequence"], row["index"]) for row in rows}
+
+
+def readings(rows: list[dict[str, Any]]) -> set[tuple[str, int, str]]:
+    return {(row["device"]["system_id"], row["handle"], row["device_time"]) for row in rows}
+
+
+async def domain_events(demo: RunningDemo) -> list[str]:
+    config = str(demo.state_dir / "cloud.toml")
+    text = await run(program("argus-cloud"), "--config", config, "events", "list", "--json")
+    return [json.loads(line)["type"] for line in text.splitlines()]
+
+
+async def test_a_gateway_with_a_new_store_begins_a_new_epoch_and_the_old_one_stays(tmp_path: Path):
+    demo = await drive(tmp_path / "demo")
+    before = await demo.exported()
+    for left in demo.state_dir.glob("gateway/buffer.sqlite*"):
+        left.unlink()
+    config = str(demo.state_dir / "gateway.toml")
+    refused = await run(program("argus-gateway"), "provision", "--config", config, expect=1)
+    assert refused == ""
+    await run(program("argus-gateway"), "provision", "--config", config, "--new-store")
+    demo = await drive(tmp_path / "demo")
+    after = await demo.exported()
+    assert identities(before) < identities(after)
+    assert len({row["epoch"] for row in after}) == 2
+    assert "gateway.epoch_started" in await domain_events(demo)
+
+
+async def test_a_cloud_restored_from_yesterday_asks_for_what_it_lost_and_gets_it(tmp_path: Path):
+    demo = await drive(tmp_path / "demo")
+    yesterday = tmp_path / "yesterday.sqlite"
+    shutil.copy(demo.state_dir / "cloud.sqlite", yesterday)
+    demo = await drive(tmp_path / "demo")
+    today = await demo.exported()
+    for left in demo.state_dir.glob("cloud.sqlite*"):
+        left.unlink()
+    shutil.copy(yesterday, demo.state_dir / "cloud.sqlite")
+    assert identities(await demo.exported()) < identities(today)
+    demo = await drive(tmp_path / "demo")
+    restored = await demo.exported()
+    assert identities(today) <= identities(restored)
+    assert readings(today) <= readings(restored)
+
+
+async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_measure(tmp_path: Path):
+    demo = await drive(tmp_path / "demo")
+    clone = tmp_path / "clone"
+    shutil.copytree(demo.state_dir / "gateway", clone / "gateway")
+    demo = await start_demo(tmp_path / "demo")
+    try:
+        # The clone answers to other devices over its own listener, with the identity and the history of the first.
+        text = (demo.state_dir / "gateway.toml").read_text()
+        own = text.replace(str(demo.state_dir / "gateway"), str(clone / "gateway")).split("[[serial]]")[0]
+        lines = [
+            'listen = "127.0.0.1:0"' if line.startswith("listen") else line
+            for line in own.splitlines()
+            if not line.startswith("witness_file")
+        ]
+        config = clone / "gateway.toml"
+        config.write_text("\n".join(lines) + "\n")
+        rival = await asyncio.create_subprocess_exec(
+            program("argus-gateway"), "run", "--config", str(config), stderr=(clone / "log").open("wb")
+        )
+        try:
+
+            async def contested() -> bool:
+                try:
+                    text = await run(program("argus-gateway"), "status", "--config", str(config), "--json")
+                except AssertionError:
+                    return False
+                status = json.loads(text)
+                return bool(status["running"]) and status["uplink"]["contested"]
+
+            await feed(config)
+            await eventually(contested, within_s=40)
+            doctor = await run(program("argus-gateway"), "doctor", "--config", str(config), expect=1)
+            assert "identity" in doctor
+        finally:
+            rival.terminate()
+            await rival.wait()
+        assert "gateway.identity_contested" in await domain_events(demo)
+        kept = await run(program("argus-gateway"), "observations", "--config", str(config), "--json")
+        assert any(json.loads(line)["handle"] == 1 for line in kept.splitlines())
+    finally:
+        await demo.stop()
+
+
+async def feed(config: Path) -> None:
+    """An oximeter measures into the gateway of these settings for some seconds."""
+    address: list[str] = []
+
+    async def listening() -> bool:
+        try:
+            text = await run(program("argus-gateway"), "status", "--config", str(config), "--json")
+        except AssertionError:
+            return False
+        status = json.loads(text)
+        if status["running"] and status["listener"]:
+            address.append(status["listener"])
+        return bool(address)
+
+    await eventually(listening, within_s=20)
+    await run(program("argus-sim"), "agent", "oximeter", "--unit", "9", "--tcp", address[0], "--for", "4")

@@ -1,0 +1,119 @@
+"""Issue «One ambulance, end to end», C: every part is killed again and again, and the record is whole.
+
+Witnesses: each simulated agent writes down (fsync) every confirmed report that was answered; the gateway writes
+down (epoch, lane, sequence) after each commit. Afterwards each of these is in the cloud exactly once.
+`ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED` repeats a run.
+"""
+
+import asyncio
+import collections
+import json
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.demo import RunningDemo, lanes, program, run, start_demo
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+SECONDS = 60.0 if FULL else 18.0
+KILLS_EACH = 5 if FULL else 1
+UNREACHABLE_S = 20.0 if FULL else 4.0
+PARTS = ("gateway", "broker", "cloud")
+
+
+def faults(seed: int) -> list[tuple[float, str]]:
+    """When which part is killed, and one stretch in which the broker answers nobody; in order of time."""
+    dice = random.Random(seed)
+    kills = [(dice.uniform(1.0, SECONDS - 1.0), part) for part in PARTS for _ in range(KILLS_EACH)]
+    return sorted([*kills, (dice.uniform(2.0, SECONDS - UNREACHABLE_S - 1.0), "unreachable")])
+
+
+async def inflict(demo: RunningDemo, plan: list[tuple[float, str]]) -> None:
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    async with asyncio.TaskGroup() as tasks:
+        for at_s, what in plan:
+            await asyncio.sleep(max(0.0, begun_s + at_s - loop.time()))
+            if what == "unreachable":
+                tasks.create_task(silence_broker(demo))
+            else:
+                demo.kill(what)
+
+
+async def silence_broker(demo: RunningDemo) -> None:
+    """Whichever broker process lives in this time is stopped, so that connections hang as on a lost radio."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + UNREACHABLE_S
+    stopped = 0
+    while loop.time() < until_s:
+        pid = demo.pid("broker")
+        if pid and pid != stopped:
+            os.kill(pid, signal.SIGSTOP)
+            stopped = pid
+        await asyncio.sleep(0.1)
+    if stopped:
+        os.kill(stopped, signal.SIGCONT)
+
+
+def witnessed_reports(folder: Path) -> collections.Counter[tuple[str, int, str]]:
+    """(system id, handle, device time) of everything that an agent was told is safe."""
+    found: collections.Counter[tuple[str, int, str]] = collections.Counter()
+    for path in folder.glob("*.witness"):
+        for line in path.read_text().splitlines():
+            system_id, _report_no, _invoke_id, handles, device_time = line.split(" ")
+            found.update((system_id, int(handle), device_time) for handle in handles.split(","))
+    return found
+
+
+def witnessed_commits(path: Path) -> set[tuple[str, str, int]]:
+    return {
+        (epoch, lane, int(sequence))
+        for epoch, lane, sequence in (line.split() for line in path.read_text().splitlines())
+    }
+
+
+def in_cloud(rows: list[dict[str, Any]]) -> collections.Counter[tuple[str, int, str]]:
+    return collections.Counter((row["device"]["system_id"], row["handle"], row["device_time"]) for row in rows)
+
+
+@pytest.mark.broker
+@pytest.mark.demo
+async def test_every_answered_report_is_in_the_cloud_exactly_once_although_every_part_is_killed(tmp_path: Path):
+    seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
+    plan = faults(seed)
+    print(f"seed {seed}: {', '.join(f'{what}@{at_s:.1f}s' for at_s, what in plan)}")
+    demo = await start_demo(tmp_path / "demo", "--for", str(SECONDS), "--seed", str(seed))
+    try:
+        await inflict(demo, plan)
+        assert await demo.ended(within_s=SECONDS + 120) == 0, demo.tail()
+        rows = await demo.exported()
+    finally:
+        await demo.stop()
+
+    answered = witnessed_reports(demo.state_dir / "witness")
+    cloud = in_cloud(rows)
+    assert len(answered) > 20 * SECONDS
+    assert {key: cloud[key] for key in answered if cloud[key] != 1} == {}, f"seed {seed}"
+    assert [key for key, count in cloud.items() if count != 1] == [], f"seed {seed}"
+
+    commits = witnessed_commits(demo.state_dir / "witness" / "commits")
+    config = str(demo.state_dir / "cloud.toml")
+    report = json.loads(await run(program("argus-cloud"), "--config", config, "custody", "check", "--json"))
+    through = {(lane["epoch"], lane["lane"]): lane["through"] for lane in report["lanes"]}
+    holes = [
+        lane for lane in report["lanes"] if not lane["intact"] or lane["batches"] + lane["stood_in"] < lane["through"]
+    ]
+    assert holes == [], f"seed {seed}"
+    assert {(e, lane, n) for e, lane, n in commits if n > through.get((e, lane), 0)} == set(), f"seed {seed}"
+
+    for key, members in lanes(rows):
+        times = [row["device_time"] for row in members if row["device_time"] is not None]
+        for handle in {row["handle"] for row in members}:
+            of_handle = [row["device_time"] for row in members if row["handle"] == handle and row["device_time"]]
+            assert of_handle == sorted(of_handle), f"{key} {handle} seed {seed}"
+        assert times, key
+    print(f"{len(answered)} answered readings, {len(rows)} in the cloud, {len(commits)} commits witnessed")
