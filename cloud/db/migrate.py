@@ -41,23 +41,23 @@ class Migrated:
     after: str | None
 
 
-async def migrate(url: str) -> Migrated:
-    """Create the database when it is absent and upgrade it.
+async def migrate(url: str, *, revision: str = "head") -> Migrated:
+    """Create the database when it is absent and upgrade it, as far as `revision`; it never goes back.
 
     Raises `DatabaseUnusable` and its kinds, `DatabaseUnavailable`.
     """
     address = read_address(url)
-    return await asyncio.to_thread(_migrate_alone, address)
+    return await asyncio.to_thread(_migrate_alone, address, revision)
 
 
-def _migrate_alone(address: SqliteAddress | PostgresqlAddress) -> Migrated:
+def _migrate_alone(address: SqliteAddress | PostgresqlAddress, revision: str) -> Migrated:
     with _one_at_a_time:
         if isinstance(address, SqliteAddress):
-            return _migrate_sqlite(address)
-        return asyncio.run(_migrate_postgresql(address))
+            return _migrate_sqlite(address, revision)
+        return asyncio.run(_migrate_postgresql(address, revision))
 
 
-def _migrate_sqlite(address: SqliteAddress) -> Migrated:
+def _migrate_sqlite(address: SqliteAddress, revision: str) -> Migrated:
     try:
         # Values of patients go in here: created for us alone, whatever the umask says.
         os.close(os.open(address.path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -76,7 +76,7 @@ def _migrate_sqlite(address: SqliteAddress) -> Migrated:
             owner = raw.execute("PRAGMA application_id").fetchone()[0]
             if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
                 raise DatabaseForeign
-            done = _upgrade(connection)
+            done = _upgrade(connection, revision)
             if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise RuntimeError("the migration left rows that refer to nothing")
             raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -95,11 +95,11 @@ def _not_sqlite(error: sqlite3.DatabaseError) -> Exception:
     return DatabaseUnavailable(f"({name})") if name and name != "SQLITE_ERROR" else error
 
 
-async def _migrate_postgresql(address: PostgresqlAddress) -> Migrated:
+async def _migrate_postgresql(address: PostgresqlAddress, revision: str) -> Migrated:
     engine = make_engine(address)
     try:
         async with engine.connect() as connection:
-            return await _upgrade_postgresql(connection)
+            return await _upgrade_postgresql(connection, revision)
     except DRIVER_ERRORS as error:
         told = connect_failure(error)
         if type(told) is DatabaseUnavailable and translated(error) is None:
@@ -109,7 +109,7 @@ async def _migrate_postgresql(address: PostgresqlAddress) -> Migrated:
         await engine.dispose()
 
 
-async def _upgrade_postgresql(connection: AsyncConnection) -> Migrated:
+async def _upgrade_postgresql(connection: AsyncConnection, revision: str) -> Migrated:
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None
     await raw.execute("BEGIN")
@@ -117,7 +117,7 @@ async def _upgrade_postgresql(connection: AsyncConnection) -> Migrated:
         await raw.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
         await raw.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
         async with connection.begin():
-            done = await connection.run_sync(_upgrade)
+            done = await connection.run_sync(_upgrade, revision)
     except BaseException:
         await raw.execute("ROLLBACK")
         raise
@@ -125,13 +125,13 @@ async def _upgrade_postgresql(connection: AsyncConnection) -> Migrated:
     return done
 
 
-def _upgrade(connection: Connection) -> Migrated:
+def _upgrade(connection: Connection, revision: str) -> Migrated:
     """Run what is missing, inside the transaction that the caller opened on this connection."""
     before = current_revision(connection)
     check_known(before)
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
     return Migrated(before, current_revision(connection))
 
 
