@@ -9,7 +9,8 @@ from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 
 
-def ack_of(epoch: str, lane: Lane, marks: LaneMarks, *, contested: bool) -> Ack:
-    """`contested`: another batch of a held sequence has been seen, now or before."""
+def ack_of(epoch: str, lane: Lane, marks: LaneMarks, *, contested: bool, through_hash: bytes | None = None) -> Ack:
+    """`contested`: another batch of a held sequence has been seen, now or before. `through_hash` is the chain hash
+    behind the mark: it lets a gateway see that both speak of one history."""
     held = [(FIRST_SEQUENCE, marks.through)] if marks.through >= FIRST_SEQUENCE else []
-    return Ack.of_ranges(epoch, lane, [*held, *marks.ahead], conflict=contested)
+    return Ack.of_ranges(epoch, lane, [*held, *marks.ahead], conflict=contested, through_hash=through_hash)

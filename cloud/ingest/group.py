@@ -207,7 +207,9 @@ class _GroupInHand:
                     tally.scattered += 1
                 case _:
                     assert_never(verdict)
-        ack = ack_of(key.epoch, key.lane, book.marks, contested=contested)
+        # Told where the book knows it; the answer to a status always tells it.
+        behind = book.hash_behind(book.marks.through)
+        ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
         return row.lane_id, book.marks
 

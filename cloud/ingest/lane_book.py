@@ -53,6 +53,15 @@ class LaneBook:
         )
         return Ahead(entry, marks.missing()) if marks.through < arrival.sequence else Stored(entry)
 
+    def hash_behind(self, sequence: int) -> bytes | None:
+        """The chain hash behind `sequence`: of the batch there, or told by a gap that ends there; None when
+        neither is in the book."""
+        real = self._real.get(sequence)
+        if real is not None:
+            return real.tail_hash
+        gaps = self._gaps_by_last.get(sequence)
+        return gaps[0].tail_hash if gaps else None
+
     def _link_of(self, arrival: ChainedBatch) -> LinkState:
         link = link_between(self._tail_before(arrival.sequence), arrival.previous_hash)
         if arrival.is_gap:
@@ -66,11 +75,7 @@ class LaneBook:
     def _tail_before(self, sequence: int) -> bytes | None:
         if sequence == FIRST_SEQUENCE:
             return self._genesis
-        real = self._real.get(sequence - 1)
-        if real is not None:
-            return real.tail_hash
-        gaps = self._gaps_by_last.get(sequence - 1)
-        return gaps[0].tail_hash if gaps else None
+        return self.hash_behind(sequence - 1)
 
     def _resolve_followers(self, arrival: ChainedBatch) -> Iterator[ChainedBatch]:
         first = arrival.through + 1

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from cloud.clock import Clock
 from cloud.custody.lanes import LaneKey, LaneStore
 from cloud.custody.marks import LaneMarks
+from cloud.custody.store import CustodyStore
 from cloud.db import Transaction
 from cloud.fleet import GatewayDirectory, GatewayStatus
 from cloud.ingest.acks import ack_of
+from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.source import StatusDelivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import Ack
@@ -37,6 +39,7 @@ class StatusKeeper:
         self._clock = clock
         self._directory = GatewayDirectory()
         self._lanes = LaneStore()
+        self._custody = CustodyStore()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
         """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
@@ -61,4 +64,7 @@ class StatusKeeper:
         row = await self._lanes.read_lane(tx, LaneKey(delivery.tenant_id, delivery.gateway_id, epoch, lane))
         if row is None:
             return ack_of(epoch, lane, LaneMarks(), contested=False)
-        return ack_of(epoch, lane, row.marks, contested=row.contested)
+        through = row.marks.through
+        held = await self._custody.neighbours(tx, row.lane_id, {through})
+        behind = LaneBook(row.marks, b"", held).hash_behind(through)
+        return ack_of(epoch, lane, row.marks, contested=row.contested, through_hash=behind)

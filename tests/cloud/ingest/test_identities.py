@@ -94,13 +94,14 @@ async def test_a_second_batch_for_a_held_sequence_is_quarantined_and_the_gateway
 async def test_a_status_is_kept_and_answered_by_one_acknowledgement_a_lane(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
-    await cloud.take(*gateway.many(3))
+    sent, shown = gateway.many(3), gateway.many(2, lane=Lane.WAVEFORM)
+    await cloud.take(*sent, gateway.gap(shown))
     acks = await cloud.take(cloud.handover.status_delivery(status()))
-    assert {ack.lane: ack.through_sequence for ack in acks} == {
-        Lane.EVENT: 0,
-        Lane.EPCR: 0,
-        Lane.NUMERIC: 3,
-        Lane.WAVEFORM: 0,
+    assert {ack.lane: (ack.through_sequence, ack.through_hash) for ack in acks} == {
+        Lane.EVENT: (0, None),
+        Lane.EPCR: (0, None),
+        Lane.NUMERIC: (3, sent[-1].batch.hash),
+        Lane.WAVEFORM: (2, shown[-1].batch.hash),
     }
     async with cloud.database.read() as tx:
         found = await GatewayDirectory().find(tx, "ten_test", "gw_test")

@@ -11,7 +11,7 @@ from cloud.ingest import event_types
 from cloud.ingest.tables import gateway_events
 from cloud.observations.tables import observation_channels, observation_sources, observations
 from protocols.uplink.acks import Ack
-from protocols.uplink.envelope import decode_envelope, verify_batch
+from protocols.uplink.envelope import Envelope, decode_envelope, verify_batch
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import ORGANIZATION, VEHICLE, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle
@@ -38,9 +38,14 @@ def numeric_ack(through: int, *missing: tuple[int, int], highest: int = 0, confl
     )
 
 
+async def answered(cloud: CloudUnderTest, *arrivals: Envelope) -> list[Ack]:
+    """The acknowledgements of one group, without the hashes that they tell."""
+    return [replace(ack, through_hash=None) for ack in await cloud.take(*arrivals)]
+
+
 async def test_a_batch_becomes_rows_custody_and_an_acknowledgement(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     envelope = gateway.send(97.0, 96.0)
-    assert await cloud.take(envelope) == [numeric_ack(1)]
+    assert await answered(cloud, envelope) == [numeric_ack(1)]
     rows = await cloud.rows(observations)
     assert [(row.sequence, row.position, row.number, row.received_at_us - NOW_US) for row in rows] == [
         (1, 0, 97.0, 1_000_000),
@@ -82,14 +87,14 @@ async def test_a_repeated_batch_adds_nothing_and_is_acknowledged_again(
 ):
     first, second = gateway.many(2)
     await cloud.take(first, second)
-    assert await cloud.take(first) == [numeric_ack(2)]
-    assert await cloud.take(second, first, second) == [numeric_ack(2)]
+    assert await answered(cloud, first) == [numeric_ack(2)]
+    assert await answered(cloud, second, first, second) == [numeric_ack(2)]
     assert len(await cloud.rows(observations)) == len(await cloud.rows(batches)) == 2
 
 
 async def test_the_same_batch_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     envelope = gateway.send()
-    assert await cloud.take(envelope, envelope) == [numeric_ack(1)]
+    assert await answered(cloud, envelope, envelope) == [numeric_ack(1)]
     assert len(await cloud.rows(observations)) == 1
 
 
@@ -97,10 +102,10 @@ async def test_batches_out_of_order_are_stored_and_what_is_missing_is_named(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(6)
-    assert await cloud.take(sent[4], sent[2]) == [numeric_ack(0, (1, 2), (4, 4), highest=5)]
+    assert await answered(cloud, sent[4], sent[2]) == [numeric_ack(0, (1, 2), (4, 4), highest=5)]
     assert [row.link for row in await cloud.rows(batches)] == ["pending", "pending"]
-    assert await cloud.take(*sent[:2]) == [numeric_ack(3, (4, 4), highest=5)]
-    assert await cloud.take(sent[3], sent[5]) == [numeric_ack(6)]
+    assert await answered(cloud, *sent[:2]) == [numeric_ack(3, (4, 4), highest=5)]
+    assert await answered(cloud, sent[3], sent[5]) == [numeric_ack(6)]
     assert {row.link for row in await cloud.rows(batches)} == {"linked"}
 
 
@@ -112,8 +117,8 @@ async def test_equal_readings_are_separate_observations(cloud: CloudUnderTest, g
 async def test_a_gap_fills_only_what_is_lacking_and_the_lane_goes_on(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     sent = gateway.many(6)
     await cloud.take(sent[0], sent[2])
-    assert await cloud.take(gateway.gap(sent[1:5])) == [numeric_ack(5)]
-    assert await cloud.take(sent[5]) == [numeric_ack(6)]
+    assert await answered(cloud, gateway.gap(sent[1:5])) == [numeric_ack(5)]
+    assert await answered(cloud, sent[5]) == [numeric_ack(6)]
     (gap,) = await cloud.rows(gap_ranges)
     assert (gap.sequence, gap.through_sequence, gap.why, gap.link) == (2, 5, "disk_budget", "linked")
     assert [row.sequence for row in await cloud.rows(batches)] == [1, 3, 6]
@@ -126,9 +131,9 @@ async def test_a_wider_gap_later_is_no_conflict_and_a_late_batch_is_welcome(
 ):
     sent = gateway.many(5)
     await cloud.take(sent[0], gateway.gap(sent[1:3]))
-    assert await cloud.take(gateway.gap(sent[1:4])) == [numeric_ack(4)]
-    assert await cloud.take(gateway.gap(sent[1:3])) == [numeric_ack(4)]
-    assert await cloud.take(sent[2], sent[4]) == [numeric_ack(5)]
+    assert await answered(cloud, gateway.gap(sent[1:4])) == [numeric_ack(4)]
+    assert await answered(cloud, gateway.gap(sent[1:3])) == [numeric_ack(4)]
+    assert await answered(cloud, sent[2], sent[4]) == [numeric_ack(5)]
     assert len(await cloud.rows(gap_ranges)) == 2
     assert len(await cloud.rows(observations)) == 3
     assert await cloud.rows(quarantined_batches) == []
@@ -148,6 +153,13 @@ async def test_the_first_batch_begins_the_gateways_epoch(cloud: CloudUnderTest, 
     ]
 
 
+async def test_an_acknowledgement_tells_the_hash_behind_its_mark(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    sent = gateway.many(5)
+    assert [ack.through_hash for ack in await cloud.take(*sent[:2])] == [sent[1].batch.hash]
+    assert [ack.through_hash for ack in await cloud.take(gateway.gap(sent[2:4]))] == [sent[3].batch.hash]
+    assert [ack.through_hash for ack in await cloud.take(sent[4])] == [sent[4].batch.hash]
+
+
 async def test_how_a_batch_travelled_is_kept_and_a_wrong_trace_is_no_reason_to_refuse_it(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
@@ -165,5 +177,5 @@ async def test_an_answer_that_cannot_be_sent_is_given_when_the_batch_comes_again
     envelope = gateway.send()
     assert await cloud.take(envelope) == []
     cloud.handover.reachable = True
-    assert await cloud.take(envelope) == [numeric_ack(1)]
+    assert await answered(cloud, envelope) == [numeric_ack(1)]
     assert len(await cloud.rows(observations)) == 1
