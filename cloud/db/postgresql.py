@@ -127,11 +127,12 @@ class PostgresqlDatabase:
 
     def __init__(self, address: PostgresqlAddress) -> None:
         self.engine = make_engine(address)
+        self.transaction_s_max = TRANSACTION_S_MAX
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
         try:
-            async with asyncio.timeout(TRANSACTION_S_MAX) as limit:
+            async with asyncio.timeout(self.transaction_s_max) as limit:
                 async with self._connection(begin) as (core, raw):
                     try:
                         yield PostgresqlTransaction(core, raw)

@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,18 +65,12 @@ class SqliteDriver:
         await self._transaction.on_connection(lambda raw: raw.executemany(text, rows))
 
 
-_insert_texts: dict[tuple[str, tuple[str, ...]], str] = {}
-
-
+@lru_cache(maxsize=256)
 def _insert_text(table: Table, columns: tuple[str, ...]) -> str:
     """INSERT with one placeholder a column; kept, since there are as many as there are call sites."""
-    key = (table.name, columns)
-    found = _insert_texts.get(key)
-    if found is None:
-        ready = compiled(insert(table).values(dict.fromkeys(columns)), "sqlite")
-        assert ready.names == columns, "columns are given in the order of the table"
-        found = _insert_texts[key] = ready.text
-    return found
+    ready = compiled(insert(table).values(dict.fromkeys(columns)), "sqlite")
+    assert ready.names == columns, "columns are given in the order of the table"
+    return ready.text
 
 
 class SqliteTransaction:

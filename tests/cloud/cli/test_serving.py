@@ -93,6 +93,17 @@ async def test_it_serves_four_hosts_tells_the_service_manager_and_stops_when_ask
     manager.close()
 
 
+async def test_it_serves_on_either_database(database_url: str, tmp_path: Path) -> None:
+    async with serving(settings_file(tmp_path, database_url=database_url)) as served:
+        assert await get(f"http://{served.address('api')}/health/ready") == (
+            200,
+            {"status": "ready", "parts": {"database": "ok", "process": "ok"}},
+        )
+        served.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert await served.process.wait() == 0
+
+
 async def test_a_role_can_be_played_alone(config: Path) -> None:
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()

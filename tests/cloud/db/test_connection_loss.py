@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select, text
 
-from cloud.db import CommitLost, DatabaseUnavailable, insert, migrate, open_database
+from cloud.db import CommitLost, DatabaseUnavailable, TransactionTooSlow, insert, migrate, open_database
 from cloud.db.address import read_address
 from cloud.db.errors import DatabaseAbsent, DatabaseRefused
 from cloud.db.postgresql import PostgresqlDatabase
@@ -82,4 +82,22 @@ async def test_a_commit_waits_for_the_disk_of_the_server(postgresql: PostgresqlC
         async with database.transaction() as tx:
             assert (await tx.execute(text("SHOW fsync"))).scalar() == "on"
             assert (await tx.execute(text("SHOW synchronous_commit"))).scalar() == "on"
+        await database.close()
+
+
+async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(postgresql: PostgresqlCluster) -> None:
+    async def dawdle() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(ADD)
+            await tx.execute(text("SELECT pg_sleep(60)"))
+
+    with postgresql.database() as url:
+        database = await open_database(url)
+        assert isinstance(database, PostgresqlDatabase)
+        database.transaction_s_max = 0.3
+        with pytest.raises(TransactionTooSlow):
+            await dawdle()
+        async with database.transaction() as tx:
+            assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
+            await tx.execute(ADD)
         await database.close()
