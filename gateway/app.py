@@ -18,14 +18,14 @@ from importlib.metadata import version
 
 import structlog
 
-from gateway.buffer import Buffer, BufferSettings
+from gateway.buffer import Buffer, BufferSettings, StoreFull
 from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
 from gateway.health import Health, Notifier
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
-from gateway.security.identity import Identity
+from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
 from gateway.sessions.journal import Journal
@@ -80,6 +80,11 @@ class Gateway:
         store fails later: then nothing may be acknowledged any more), `GatewayRuns`, `BleBackendUnusable`, OSError."""
         settings = self._settings
         identity = Identity.load(settings.identity_dir)
+        if identity.gateway != settings.gateway.id:
+            raise IdentityUnusable(
+                f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}. "
+                "Nothing was started, since two names would share one chain. Correct [gateway] id or state_dir."
+            )
         if settings.ble_backend is not None:
             load_ble_backend(settings.ble_backend)
         control = ControlServer(settings.control_path, {"status": self._status, "devices": self._devices}, self.taps)
@@ -191,7 +196,7 @@ class Gateway:
                 await self._end_sessions(sessions)
                 if sending is not None:
                     await self._flush(sending)
-            for task in (asked, failing, sessions, *beside):
+            for task in (asked, failing, sessions, *beside, *([] if sending is None else [sending])):
                 task.cancel()
         if (failure := self.buffer.failure) is not None:
             raise failure
@@ -236,7 +241,11 @@ class Gateway:
 
     async def _persist_clock(self) -> None:
         while True:
-            await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
+            try:
+                await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
+            except StoreFull:
+                # A full disk is no dead writer: it answered. The time is persisted again once there is room.
+                log.warning("clock.not_persisted")
             self._health.store_answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
@@ -286,7 +295,7 @@ class Gateway:
             "uptime_s": round(now_s - self._began_s, 1),
             "store": {"state": str(self.buffer.store_state), "gaps": self._gaps},
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
-            "captures": len(self.taps),
+            "captures": self.taps.listeners,
             "sessions": [session_json(session, now_s) for session in self._supervisor.sessions],
         }
 

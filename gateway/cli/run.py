@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.app import Gateway
+from gateway.cli.refusal import Refusal
 from gateway.health import Notifier
 from gateway.logs import configure
 from gateway.settings import Settings, load
@@ -20,7 +21,10 @@ def run(config: Path) -> None:
     settings = load(config)
     configure(settings.log.level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings))
+        try:
+            runner.run(_serve(settings))
+        except asyncio.CancelledError:
+            raise Refusal("stopped at once because it was asked twice: devices were not released in order") from None
 
 
 async def _serve(settings: Settings) -> None:

@@ -10,6 +10,7 @@ Does not decide when a link is opened again (the supervisor) or who may hold a s
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import groupby
@@ -28,6 +29,7 @@ from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
+from protocols.errors import ProtocolError
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
@@ -36,6 +38,9 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 RELEASE_S = 3.0
 """How long a device may take to answer our release before its link is closed; the standard's TO_release."""
+
+_NAME_LENGTH_MAX = 100
+"""A device may call itself what it likes; the record has 512 octets for a model."""
 
 log = structlog.get_logger()
 
@@ -195,6 +200,12 @@ class AssociationSession:
             self.counts.refused += reports_count
             await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
             return False
+        except ProtocolError as error:
+            # A bug of ours, not the device's: the record has no form for what it sent. It keeps it, and we are told.
+            self.counts.refused += reports_count
+            log.error("store.no_form", link=self.link.name, why=str(error))
+            await around.journal.write("store.no_form", device.ref.system_id, reports=reports_count)
+            return False
         self.counts.reports += reports_count
         self._device = device = replace(device, last_s=instant.monotonic_s)
         for section in sections:
@@ -209,7 +220,10 @@ class AssociationSession:
             case told.Associated():
                 await self._associated(event, instant)
             case told.ConfigurationAgreed(learned=True) if system_id is not None:
-                await self._around.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
+                with suppress(StoreFull):
+                    await self._around.store.remember_configuration(
+                        bytes.fromhex(system_id), event.config_id, event.octets
+                    )
                 await journal.write("device.configuration_learned", system_id, config_id=event.config_id)
             case told.MdsRead():
                 await self._identified(event, instant)
@@ -269,23 +283,21 @@ class AssociationSession:
             around.clocks.clock(system_id, now.kind).asked(local_us, round(instant.monotonic_s * 1_000_000))
         known = replace(
             around.roster.device(system_id),
-            model=identity.model,
-            manufacturer=identity.manufacturer,
-            serial_number=identity.serial_number,
+            model=identity.model[:_NAME_LENGTH_MAX],
+            manufacturer=identity.manufacturer[:_NAME_LENGTH_MAX],
+            serial_number=identity.serial_number[:_NAME_LENGTH_MAX],
             last_seen_us=instant.wall_us,
         )
-        self._device = replace(
-            self._device, ref=DeviceRef(system_id, identity.model), manufacturer=identity.manufacturer
-        )
+        self._device = replace(self._device, ref=DeviceRef(system_id, known.model), manufacturer=known.manufacturer)
         around.live.device(self._device)
         await self._remember(known)
-        await around.journal.write(
-            "device.identified", system_id, model=identity.model, manufacturer=identity.manufacturer
-        )
+        await around.journal.write("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
 
     async def _remember(self, device: KnownDevice) -> None:
+        """In memory at once; on a full disk only there, since a device must be served all the same."""
         self._around.roster.met(device)
-        await self._around.store.remember_device(device.system_id, device.model)
+        with suppress(StoreFull):
+            await self._around.store.remember_device(device.system_id, device.model)
 
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""

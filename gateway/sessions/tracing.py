@@ -63,7 +63,9 @@ class Taps:
     def __init__(self) -> None:
         self._taps: set[Tap] = set()
 
-    def __len__(self) -> int:
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
         return len(self._taps)
 
     @contextmanager

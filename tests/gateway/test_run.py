@@ -1,6 +1,7 @@
 """The gateway as a process: it serves, is killed, stopped and started again, and nothing that was answered is lost."""
 
 import base64
+import resource
 import socket
 
 import pytest
@@ -73,6 +74,22 @@ async def test_systemd_is_told_when_it_serves_and_fed_its_watchdog(tmp_path):
             await eventually(lambda: heard("WATCHDOG=1"))
             await gateway.stop()
             assert heard("STOPPING=1")
+
+
+async def test_a_store_that_fails_ends_the_process_with_its_diagnosis_and_restarting_loses_nothing(tmp_path):
+    async with vehicle(tmp_path) as gateway:
+        answered = 0
+        async with device(gateway.address) as thermometer:
+            await thermometer.measure(36.6)
+            written = (gateway.state_dir / "buffer.sqlite-wal").stat().st_size
+            resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (written, resource.RLIM_INFINITY))
+            answered = 1
+            while thermometer.operating and await thermometer.measure(36.6) == "answered":
+                answered += 1
+        assert await gateway.ended() == 1
+        assert "argus-gateway: " in gateway.log.read_text()
+        await gateway.start()
+        assert len(await stored(gateway)) == answered
 
 
 @pytest.mark.broker

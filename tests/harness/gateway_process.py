@@ -80,6 +80,7 @@ class Vehicle:
         self.address = ("127.0.0.1", free_port())
         self.witness = folder / "witness"
         self.log = folder / "gateway.log"
+        self.control_path = self.state_dir / "control.sock"
         self._process: asyncio.subprocess.Process | None = None
         mqtt = ""
         if broker is not None:
@@ -130,7 +131,7 @@ witness_file = "witness"
         await eventually(self._answers, within_s=15, what="the gateway answers")
 
     async def status(self) -> dict[str, Any]:
-        return await ask(self.state_dir / "control.sock", "status")
+        return await ask(self.control_path, "status")
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -140,12 +141,17 @@ witness_file = "witness"
         """SIGTERM; the exit code."""
         return await self._end(signal.SIGTERM)
 
-    async def _end(self, how: signal.Signals) -> int:
+    async def ended(self) -> int:
+        """Wait until it ends by itself; the exit code."""
         process, self._process = self._process, None
         assert process is not None
-        if process.returncode is None:
-            process.send_signal(how)
         return await asyncio.wait_for(process.wait(), 20)
+
+    async def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(how)
+        return await self.ended()
 
     async def _answers(self) -> bool:
         assert self._process is not None
