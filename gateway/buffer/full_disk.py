@@ -12,6 +12,7 @@ import structlog
 
 from gateway.buffer import losses
 from gateway.buffer.errors import StoreFull
+from gateway.buffer.reserve import OPENING_BYTES
 from gateway.buffer.retention import free, usage
 from gateway.buffer.store import Store
 from protocols.uplink.lanes import Lane
@@ -30,7 +31,7 @@ VACUUM_PAGES = 256
 def begin(store: Store) -> None:
     """At opening: hold the reserve, or find that the disk is full already."""
     _set_ceiling(store, lifted=False)
-    if not store.reserve.hold():
+    if not store.reserve.hold(spare_bytes=OPENING_BYTES):
         enter(store)
 
 
@@ -46,7 +47,7 @@ def enter(store: Store) -> None:
 
 def recover(store: Store) -> bool:
     """One bounded step on the way back; True when another may help at once."""
-    if _room_below_ceiling(store) and store.reserve.hold():
+    if _room_below_ceiling(store) and store.reserve.hold(spare_bytes=store.settings.reserve_bytes // 2):
         _set_ceiling(store, lifted=False)
         _set_log(store, LOG_PAGES)
         store.state = StoreState.OK

@@ -2,7 +2,8 @@
 
 A full disk must not silence the gateway: events, ePCR and the records of what was lost still go in. The space is a file
 beside the store, allocated (not merely extended: a sparse file holds nothing back). Taking it away is one unlink.
-It comes back by itself once the disk has room for it and as much again, so that the state does not flutter at the edge.
+It comes back by itself once the disk has room for it and half as much again, so that the state does not flutter at the
+edge.
 """
 
 import os
@@ -20,8 +21,8 @@ class Reserve:
         self._size_bytes = size_bytes
         self.held = False
 
-    def hold(self) -> bool:
-        """Have the reserve in place; False when the disk has no room for it."""
+    def hold(self, *, spare_bytes: int) -> bool:
+        """Have the reserve in place; False when the disk has no room for it and `spare_bytes` more."""
         if self.held:
             return True
         try:
@@ -30,7 +31,8 @@ class Reserve:
                 return True
         except OSError:
             pass  # not there yet: the usual case after a full disk
-        if not self._room():
+        disk = os.statvfs(self._path.parent)
+        if disk.f_bavail * disk.f_frsize < self._size_bytes + spare_bytes:
             return False
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -52,10 +54,7 @@ class Reserve:
         except OSError:
             # A file system that is full to its last block can refuse even this; cutting the file needs no new block.
             os.truncate(self._path, 0)
-
-    def _room(self) -> bool:
-        disk = os.statvfs(self._path.parent)
-        return disk.f_bavail * disk.f_frsize >= 2 * self._size_bytes
+        _settle(self._path.parent)
 
 
 def make_room(store: Path) -> None:
@@ -64,7 +63,20 @@ def make_room(store: Path) -> None:
     disk = os.statvfs(store.parent)
     if disk.f_bavail * disk.f_frsize < OPENING_BYTES:
         _beside(store).unlink(missing_ok=True)
+        _settle(store.parent)
 
 
 def _beside(store: Path) -> Path:
     return store.with_name(store.name + ".reserve")
+
+
+def _settle(folder: Path) -> None:
+    """Have the file system finish what was deleted: ext4 hands the blocks out again only when its journal has committed
+    the deletion, and until then the disk stays full."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # then the space comes with the journal's own commit, within seconds
+    finally:
+        os.close(descriptor)

@@ -22,7 +22,8 @@ class BufferSettings:
     """What the store may use. 12-lead ECG, pleth and capnogram take about 2 GiB in 72 h. Beyond it, D2's drop order."""
 
     reserve_bytes: int = 8 << 20
-    """Disk space held back for events, ePCR and gap records when the disk is full."""
+    """Disk space held back for events, ePCR and gap records when the disk is full. More than the log may take (4
+    MiB): the first thing that needs room then is writing the log back, after which it is used over and over."""
 
     file_bytes_max: int | None = None
     """A ceiling for the database file, above which the disk counts as full; None: only the disk itself limits. The

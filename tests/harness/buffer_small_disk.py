@@ -1,37 +1,61 @@
-"""A disk of a few megabytes, to fill: a tmpfs where we may mount one."""
+"""A disk of a few megabytes, to fill, where we may mount one.
 
+Two kinds, because they differ where it matters: tmpfs has its room back at once when a file is deleted; ext4 only
+when its journal has committed the deletion.
+"""
+
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+Kind = Literal["tmpfs", "ext4"]
+_PIECE_BYTES = 16 << 10
+_PROGRAMS = {"tmpfs": ("mount",), "ext4": ("mount", "mkfs.ext4", "losetup")}
+
 
 @contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
-    """`folder` as a file system of its own of this size; skips the test where mounting is not allowed."""
+def small_disk(folder: Path, *, megabytes: int, kind: Kind = "tmpfs") -> Iterator[Path]:
+    """`folder` as a file system of its own of this size; skips the test, saying why, where that is not allowed."""
+    absent = [program for program in _PROGRAMS[kind] if shutil.which(program) is None]
+    if absent or os.geteuid() != 0:
+        pytest.skip(f"a small {kind} disk needs root and {', '.join(absent) or 'mount'}")
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    image = folder.with_suffix(".image")
+    if kind == "ext4":
+        with image.open("wb") as file:
+            file.truncate(megabytes << 20)
+        _run("mkfs.ext4", "-q", "-m", "0", str(image))
+        mount = ("mount", "-o", "loop", str(image), str(folder))
+    else:
+        mount = ("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder))
     try:
-        done = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount program, so no small disk to fill")
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+        _run(*mount)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"a small {kind} disk cannot be mounted here: {error.stderr.strip()}")
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        _run("umount", str(folder))
+        image.unlink(missing_ok=True)
 
 
 def ballast(folder: Path, *, leave_bytes: int = 0) -> Path:
     """Something else that fills the disk but for `leave_bytes`; deleting it gives the room back."""
-    import os
-
     disk = os.statvfs(folder)
-    path = folder / "ballast"
     size = disk.f_bavail * disk.f_frsize - leave_bytes
-    with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(size, 1))
+    path = folder / "ballast"
+    # Piece by piece: ext4 needs some of what it calls free for its own books.
+    with path.open("wb") as file, suppress(OSError):
+        for begin in range(0, size, _PIECE_BYTES):
+            os.posix_fallocate(file.fileno(), begin, min(_PIECE_BYTES, size - begin))
     return path
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, capture_output=True, text=True, check=True)

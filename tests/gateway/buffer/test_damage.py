@@ -83,7 +83,7 @@ async def test_a_damaged_block_inside_a_lane_does_not_block_it(tmp_path: Path, h
         assert (await whole_lane(buffer, Lane.NUMERIC, after=BATCHES))[0].count == 1
 
 
-@pytest.mark.parametrize("harm", [harm for name, harm in HARMS.items() if name != "gone"])
+@pytest.mark.parametrize("harm", [pytest.param(harm, id=name) for name, harm in HARMS.items() if name != "gone"])
 async def test_a_damaged_last_block_is_stood_in_for_at_opening_and_the_chain_goes_on(tmp_path: Path, harm: str) -> None:
     path = await filled(tmp_path)
     change(path, BATCHES, harm)

@@ -1,5 +1,6 @@
 """On a full disk the gateway lives on its reserve: events go in, losses are counted, and it finds its way back."""
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,14 @@ from protocols.uplink.status import StoreState
 from tests.builders.buffer_observations import alarm, connected, noisy_numerics, numerics, section, waveform
 from tests.builders.buffer_store import QUICK, answered, new_store, opened, whole_lane
 from tests.gateway.buffer.test_chain import verdict
-from tests.harness.buffer_small_disk import ballast, small_disk
+from tests.harness.buffer_small_disk import Kind, ballast, small_disk
 from tests.harness.moved_clock import MovedClock
 
 NOISE = noisy_numerics(4000)
 """Some 32 kB on the disk."""
 
 SLOW_TIDY = replace(QUICK, tidy_interval_s=3600.0)
+ON_DISK = replace(SLOW_TIDY, reserve_bytes=8 << 20)
 
 
 async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
@@ -59,10 +61,13 @@ async def check_whole(buffer: Buffer, lane: Lane) -> None:
     assert isinstance(verdict(batches, buffer.epoch, lane), Intact)
 
 
-async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by_itself(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by_itself(
+    tmp_path: Path, kind: Kind
+) -> None:
+    with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
-        async with opened(path, settings=SLOW_TIDY) as buffer:
+        async with opened(path, settings=ON_DISK) as buffer:
             await buffer.append([section(numerics(5))])
             filler = ballast(disk, leave_bytes=1 << 20)
             await append_until_full(buffer)
@@ -81,6 +86,7 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
             assert buffer.store_state is StoreState.RESERVE, "the disk is still full"
 
             filler.unlink()
+            os.sync()
             await buffer.tidy()
             assert buffer.store_state is StoreState.OK
             await buffer.append([section(numerics(1, first=777.0))])
@@ -93,19 +99,21 @@ async def test_a_full_disk_leaves_events_and_counts_what_is_lost_and_recovers_by
             assert decode_gap(gap.payload).observations == 4003
 
 
-async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_path: Path, kind: Kind) -> None:
+    with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
-        async with opened(path, settings=SLOW_TIDY) as buffer:
+        async with opened(path, settings=ON_DISK) as buffer:
             await buffer.append([section(numerics(5))])
         filler = ballast(disk)
-        async with opened(path, settings=SLOW_TIDY) as buffer:
+        async with opened(path, settings=ON_DISK) as buffer:
             assert buffer.store_state is StoreState.RESERVE
             await buffer.append_event(connected())
             with pytest.raises(StoreFull):
                 await buffer.append([section(numerics(5))])
-        async with opened(path, settings=SLOW_TIDY) as buffer:
+        async with opened(path, settings=ON_DISK) as buffer:
             filler.unlink()
+            os.sync()
             await buffer.tidy()
             assert buffer.store_state is StoreState.OK
             assert "device.connected" in await names(buffer)
@@ -114,9 +122,9 @@ async def test_a_gateway_that_restarts_on_a_full_disk_still_keeps_events(tmp_pat
 
 
 async def test_a_disk_filled_by_ourselves_gets_room_from_what_is_delivered_and_shrinks(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+    with small_disk(tmp_path / "disk", megabytes=36) as disk:
         path = new_store(disk)
-        async with opened(path, settings=SLOW_TIDY) as buffer:
+        async with opened(path, settings=ON_DISK) as buffer:
             await append_until_full(buffer)
             size = path.stat().st_size
             await buffer.acknowledge(answered(buffer, Lane.NUMERIC, buffer.marks()[Lane.NUMERIC].last))
