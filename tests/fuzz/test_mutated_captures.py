@@ -75,6 +75,8 @@ def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> No
         if random.random() < 0.05:
             now_s += 4.0
             manager.expire(now_s)
+        if random.random() < 0.02:
+            random.choice((manager.abort, lambda: manager.release(now_s)))()  # noqa: B023  # called at once
         if manager.state is State.UNASSOCIATED:
             assert manager.deadline_s is None
     assert manager.closed

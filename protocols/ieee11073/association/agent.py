@@ -11,18 +11,10 @@ from collections.abc import Callable, Sequence
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_apdu
 from protocols.ieee11073.apdu.association import (
-    DATA_PROTO_20601,
-    DATA_PROTO_NONE,
-    ENCODING_MDER,
-    REQUEST_INIT_AGENT,
-    SYSTEM_TYPE_AGENT,
-    VERSION_1,
     Aare,
     Aarq,
     AbortReason,
     AssociateResult,
-    DataProto,
-    PhdAssociationInformation,
     ReleaseRequestReason,
     Rlrq,
 )
@@ -42,6 +34,7 @@ from protocols.ieee11073.apdu.data import (
     RejectProblem,
     RejectResult,
 )
+from protocols.ieee11073.association import admission
 from protocols.ieee11073.association.agent_table import AGENT
 from protocols.ieee11073.association.events import (
     Associated,
@@ -53,7 +46,8 @@ from protocols.ieee11073.association.events import (
     ReportAnswered,
     ReportRefused,
 )
-from protocols.ieee11073.association.machine import Association, Received, Request
+from protocols.ieee11073.association.machine import Association, Request
+from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.settings import AgentSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.dim.configuration import Configuration
@@ -173,20 +167,7 @@ class AgentAssociation(Association):
 
     def _send_aarq(self, row: Row, received: Received) -> None:
         self._requests_sent += 1
-        info = PhdAssociationInformation(
-            protocol_version=VERSION_1,
-            encoding_rules=ENCODING_MDER,
-            nomenclature_version=VERSION_1,
-            functional_units=0,
-            system_type=SYSTEM_TYPE_AGENT,
-            system_id=self._system_id,
-            dev_config_id=self.configuration.config_id,
-            data_req_mode_flags=REQUEST_INIT_AGENT,
-            data_req_init_agent_count=1,
-            data_req_init_manager_count=0,
-            option_list=(),
-        )
-        self._send(encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(info)),))))
+        self._send(admission.request(self._system_id, self.configuration.config_id))
 
     def _repeat_aarq(self, row: Row, received: Received) -> None:
         if self._requests_sent >= self._settings.associations_max:
@@ -196,24 +177,17 @@ class AgentAssociation(Association):
         self._send_aarq(row, received)
 
     def _send_aare_rejected_permanent(self, row: Row, received: Received) -> None:
-        self._send(encode_apdu(Aare(AssociateResult.REJECTED_PERMANENT, DataProto(DATA_PROTO_NONE, b""))))
+        self._send(admission.response(self._system_id, AssociateResult.REJECTED_PERMANENT))
 
     def _take_acceptance(self, row: Row, received: Received) -> None:
         assert isinstance(received.apdu, Aare)
         known = row.input is Input.RX_AARE_ACCEPTED
         config_id = self.configuration.config_id
-        self._tell(Associated(self._manager_id(received.apdu), config_id, configuration_known=known))
+        self._tell(Associated(admission.manager_id(received.apdu, self._notes), config_id, configuration_known=known))
         if known:
             self._agree()
         else:
             self._step(Input.CONFIG_LEFT)
-
-    def _manager_id(self, aare: Aare) -> bytes:
-        try:
-            return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
-        except RemoteProtocolError as error:
-            self._notes.tell(f"the manager's answer cannot be read: {error.reason}", error.clause, b"")
-            return b""
 
     def _take_rejection(self, row: Row, received: Received) -> None:
         assert isinstance(received.apdu, Aare)

@@ -11,22 +11,10 @@ no way on: ABRT, and `closed`.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from protocols.errors import RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream
-from protocols.ieee11073.apdu import (
-    Apdu,
-    DataApdu,
-    MessageTag,
-    Prst,
-    body_of,
-    decode_apdu,
-    decode_data,
-    encode_apdu,
-    encode_data,
-    invoke_id_of,
-)
+from protocols.ieee11073.apdu import MessageTag, encode_apdu, encode_data
 from protocols.ieee11073.apdu.association import (
     Aare,
     Aarq,
@@ -37,40 +25,15 @@ from protocols.ieee11073.apdu.association import (
     Rlre,
     Rlrq,
 )
-from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, EventType, RejectProblem, RejectResult
+from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, RejectProblem, RejectResult
 from protocols.ieee11073.association.events import Aborted, Deviation, Event, LinkLost, Released
+from protocols.ieee11073.association.received import CONFIRMED, NOTHING_RECEIVED, Received, read_apdu
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.association.timers import STATE_TIMEOUTS, timeout_reason
 from protocols.ieee11073.dim.notes import Notes
 
-CONFIRMED = frozenset(
-    {
-        MessageTag.CONFIRMED_EVENT_REPORT,
-        MessageTag.GET,
-        MessageTag.CONFIRMED_SET,
-        MessageTag.CONFIRMED_ACTION,
-    }
-)
-"""Requests that have an answer. The others never get one, not even a refusal: their sender waits for none."""
-_RESPONSE_TAGS_FROM = 0x0200
 _INVOKE_IDS = 0x10000
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What came with an input: as much of it as could be read."""
-
-    octets: bytes = b""
-    apdu: Apdu | None = None
-    data: DataApdu | None = None
-    body: Any = None
-    invoke_id: int | None = None
-    problem: RejectProblem = RejectProblem.BADLY_STRUCTURED_APDU
-    why: str = ""
-
-
-NOTHING_RECEIVED = Received()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +136,11 @@ class Association(ABC):
         return octets
 
     def release(self, now_s: float) -> list[Event]:
-        """Asks the peer to end the association in order; `Released` follows when it agrees."""
+        """Asks the peer to end the association in order; `Released` follows when it agrees. Where none stands, nothing
+        happens."""
         self._now_s = now_s
-        self._step(Input.REQ_RELEASE)
+        if self.state is not State.DISCONNECTED:
+            self._step(Input.REQ_RELEASE)
         return self._taken()
 
     def abort(self, reason: AbortReason = AbortReason.UNDEFINED, why: str = "") -> list[Event]:
@@ -243,67 +208,23 @@ class Association(ABC):
         self._events.append(event)
 
     def _receive_apdu(self, octets: bytes) -> None:
-        given, received = self._classified(octets)
+        messages_are_due = self.state not in (State.UNASSOCIATED, State.ASSOCIATING)
+        given, received = read_apdu(octets, self._notes, messages_are_due=messages_are_due)
+        match given, received.apdu:
+            case Input.RX_AARQ, Aarq() as aarq:
+                given = self._input_of_aarq(aarq)
+            case Input.RX_AARE, Aare() as aare:
+                given = self._input_of_aare(aare)
+            case Input.RX_RESPONSE_KNOWN, _:
+                given = self._input_of_any_response(received)
         self._step(given, received)
 
-    def _classified(self, octets: bytes) -> tuple[Input, Received]:
-        try:
-            apdu = decode_apdu(octets)
-        except RemoteProtocolError as error:
-            self._notes.tell(f"an APDU cannot be read: {error.reason}", error.clause, octets)
-            return Input.RX_UNREADABLE, Received(octets, invoke_id=self._invoke_id_to_answer(octets), why=str(error))
-        received = Received(octets, apdu)
-        match apdu:
-            case Aarq():
-                return self._input_of_aarq(apdu), received
-            case Aare():
-                return self._input_of_aare(apdu), received
-            case Rlrq():
-                return Input.RX_RLRQ, received
-            case Rlre():
-                return Input.RX_RLRE, received
-            case Abrt():
-                return Input.RX_ABRT, received
-            case Prst():
-                return self._classified_message(octets, apdu)
-
-    def _classified_message(self, octets: bytes, prst: Prst) -> tuple[Input, Received]:
-        if self.state in (State.UNASSOCIATED, State.ASSOCIATING):
-            return Input.RX_PRST, Received(octets, prst)
-        try:
-            data = decode_data(prst.data)
-            body = body_of(data)
-        except RemoteProtocolError as error:
-            self._notes.tell(f"a message cannot be read: {error.reason}", error.clause, octets)
-            return self._unreadable_message(octets, prst, error)
-        received = Received(octets, prst, data, body, data.invoke_id)
-        match data.message:
-            case MessageTag.CONFIRMED_EVENT_REPORT if body.event_type == EventType.CONFIG and body.obj_handle == 0:
-                return Input.RX_CONFIG, received
-            case MessageTag.EVENT_REPORT | MessageTag.CONFIRMED_EVENT_REPORT:
-                return Input.RX_REPORT, received
-            case MessageTag.GET:
-                return Input.RX_GET, received
-            case message if message < _RESPONSE_TAGS_FROM:
-                return Input.RX_OTHER_REQUEST, received
-        request = self._requests.get(data.invoke_id)
-        if request is None or data.message not in request.answers:
-            return Input.RX_RESPONSE_UNKNOWN, received
-        return self._input_of_response(request, received), received
-
-    def _unreadable_message(self, octets: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
-        """A broken request can be refused by its invoke-id; a broken response answers nothing that we asked."""
-        tag = int.from_bytes(prst.data[2:4], "big")
-        known = tag in MessageTag.__members__.values()
-        if known and tag >= _RESPONSE_TAGS_FROM:
-            return Input.RX_RESPONSE_UNKNOWN, Received(octets, prst, why=str(error))
-        problem = RejectProblem.BADLY_STRUCTURED_APDU if known else RejectProblem.UNRECOGNIZED_APDU
-        invoke_id = self._invoke_id_to_answer(octets)
-        return Input.RX_UNREADABLE, Received(octets, prst, invoke_id=invoke_id, problem=problem, why=str(error))
-
-    @staticmethod
-    def _invoke_id_to_answer(octets: bytes) -> int | None:
-        return invoke_id_of(octets)
+    def _input_of_any_response(self, received: Received) -> Input:
+        assert received.data is not None
+        request = self._requests.get(received.data.invoke_id)
+        if request is None or received.data.message not in request.answers:
+            return Input.RX_RESPONSE_UNKNOWN
+        return self._input_of_response(request, received)
 
     def _lose_framing(self, error: RemoteProtocolError) -> None:
         self.closed = True

@@ -8,25 +8,11 @@ Multi-person reports, PM-store segments and enabling scanners belong to «20601:
 report is answered with the RORJ or ROER that the standard has for a service that is not there.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.apdu import MessageTag, encode_apdu
-from protocols.ieee11073.apdu.association import (
-    CONFIG_ID_MANAGER,
-    DATA_PROTO_20601,
-    DATA_PROTO_NONE,
-    ENCODING_MDER,
-    SYSTEM_TYPE_MANAGER,
-    VERSION_1,
-    Aare,
-    Aarq,
-    AbortReason,
-    AssociateResult,
-    DataProto,
-    PhdAssociationInformation,
-)
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.association import Aare, Aarq, AbortReason, AssociateResult
 from protocols.ieee11073.apdu.data import (
     ConfigReport,
     ConfigReportRsp,
@@ -39,6 +25,7 @@ from protocols.ieee11073.apdu.data import (
     GetResult,
     RejectProblem,
 )
+from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judged, response
 from protocols.ieee11073.association.configurations import ConfigurationStore
 from protocols.ieee11073.association.events import (
     Associated,
@@ -49,8 +36,9 @@ from protocols.ieee11073.association.events import (
     RejectReason,
     ReportReceived,
 )
-from protocols.ieee11073.association.machine import Association, Received, Request, do_nothing
+from protocols.ieee11073.association.machine import Association, Request, do_nothing
 from protocols.ieee11073.association.manager_table import MANAGER
+from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
@@ -62,21 +50,11 @@ from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, NoObjectKnown
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.specializations import standard_configuration
 
-SYSTEM_ID_OCTETS = 8
 _READ_MDS = "read MDS"
 _GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
 _ACCEPTED_HEAD = bytes.fromhex("E700 0012 0010")
 _REFUSED_HEAD = bytes.fromhex("E700 000A 0008")
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """What an acceptable AARQ offers."""
-
-    system_id: bytes
-    config_id: int
-    configuration: Configuration | None
 
 
 class ManagerAssociation(Association):
@@ -93,7 +71,8 @@ class ManagerAssociation(Association):
         super().__init__(MANAGER, self._settings, malformed_max=self._settings.malformed_max)
         self._system_id = system_id
         self._configurations = configurations
-        self._candidate: _Candidate | None = None
+        self._applicant: Applicant | None = None
+        self._configuration: Configuration | None = None
         self._reject_result = AssociateResult.REJECTED_UNKNOWN
         self._offered = 0
         self._intake: ReportIntake | None = None
@@ -153,7 +132,7 @@ class ManagerAssociation(Association):
     def _ended(self) -> None:
         super()._ended()
         self._intake = None
-        self._candidate = None
+        self._applicant = None
         self._offered = 0
 
     # Association.
@@ -161,33 +140,14 @@ class ManagerAssociation(Association):
     def _input_of_aarq(self, aarq: Aarq) -> Input:
         if self.state is not State.UNASSOCIATED:
             return Input.RX_AARQ
-        verdict = self._verdict(aarq)
-        if isinstance(verdict, AssociateResult):
-            self._reject_result = verdict
+        applicant = judged(aarq, self._notes)
+        if not isinstance(applicant, Applicant):
+            self._reject_result = applicant
             return Input.RX_AARQ_UNACCEPTABLE
-        self._candidate = verdict
-        self.device = DeviceIdentity(system_id=verdict.system_id)
-        return Input.RX_AARQ_UNKNOWN_CONFIG if verdict.configuration is None else Input.RX_AARQ_KNOWN_CONFIG
-
-    def _verdict(self, aarq: Aarq) -> _Candidate | AssociateResult:
-        """Reference §9.1, in this order: association version, protocol, its version and encoding, then the
-        configuration."""
-        if not aarq.assoc_version & VERSION_1:
-            return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
-        offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
-        if not offers:
-            return AssociateResult.REJECTED_NO_COMMON_PROTOCOL
-        try:
-            info = decode(PhdAssociationInformation, offers[0].data_proto_info)
-        except RemoteProtocolError as error:
-            self._notes.tell(f"an association request cannot be read: {error.reason}", error.clause, b"")
-            return AssociateResult.REJECTED_PERMANENT
-        if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
-            return AssociateResult.REJECTED_NO_COMMON_PARAMETER
-        if len(info.system_id) != SYSTEM_ID_OCTETS:
-            self._notes.tell("a system id is no EUI-64", "20601 §3 system-id", info.system_id)
-            return AssociateResult.REJECTED_PERMANENT
-        return _Candidate(info.system_id, info.dev_config_id, self._known(info.system_id, info.dev_config_id))
+        self._applicant = applicant
+        self.device = DeviceIdentity(system_id=applicant.system_id)
+        self._configuration = self._known(applicant.system_id, applicant.config_id)
+        return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
 
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
         """A configuration that this device sent before, or a standard one. A remembered one that does not read is
@@ -207,40 +167,20 @@ class ManagerAssociation(Association):
         return standard_configuration(config_id) if self._settings.accept_standard_configurations else None
 
     def _send_aare_accepted(self, row: Row, received: Received) -> None:
-        assert self._candidate is not None
-        assert self._candidate.configuration is not None
-        self._send_aare(AssociateResult.ACCEPTED)
-        self._tell(Associated(self._candidate.system_id, self._candidate.config_id, configuration_known=True))
-        self._operate(self._candidate.configuration, learned=False)
+        assert self._applicant is not None
+        assert self._configuration is not None
+        self._send(response(self._system_id, AssociateResult.ACCEPTED))
+        self._tell(Associated(self._applicant.system_id, self._applicant.config_id, configuration_known=True))
+        self._operate(self._configuration, learned=False)
 
     def _send_aare_unknown_config(self, row: Row, received: Received) -> None:
-        assert self._candidate is not None
-        self._send_aare(AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
-        self._tell(Associated(self._candidate.system_id, self._candidate.config_id, configuration_known=False))
+        assert self._applicant is not None
+        self._send(response(self._system_id, AssociateResult.ACCEPTED_UNKNOWN_CONFIG))
+        self._tell(Associated(self._applicant.system_id, self._applicant.config_id, configuration_known=False))
 
     def _send_aare_rejected(self, row: Row, received: Received) -> None:
-        result = self._reject_result
-        if result is AssociateResult.REJECTED_NO_COMMON_PARAMETER:
-            self._send_aare(result, protocol_version=0)
-        else:
-            self._send(encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b""))))
-        self._tell(Rejected(RejectReason(result)))
-
-    def _send_aare(self, result: AssociateResult, *, protocol_version: int = VERSION_1) -> None:
-        info = PhdAssociationInformation(
-            protocol_version=protocol_version,
-            encoding_rules=ENCODING_MDER,
-            nomenclature_version=VERSION_1,
-            functional_units=0,
-            system_type=SYSTEM_TYPE_MANAGER,
-            system_id=self._system_id,
-            dev_config_id=CONFIG_ID_MANAGER,
-            data_req_mode_flags=0,
-            data_req_init_agent_count=0,
-            data_req_init_manager_count=0,
-            option_list=(),
-        )
-        self._send(encode_apdu(Aare(result, DataProto(DATA_PROTO_20601, encode(info)))))
+        self._send(response(self._system_id, self._reject_result))
+        self._tell(Rejected(RejectReason(self._reject_result)))
 
     # Configuration.
 
@@ -296,10 +236,10 @@ class ManagerAssociation(Association):
 
     def _operate(self, configuration: Configuration, *, learned: bool) -> None:
         """The configuration stands: reports can be read. The device is asked who it is."""
-        assert self._candidate is not None
+        assert self._applicant is not None
         octets = configuration.octets
         if learned:
-            self._configurations.remember(self._candidate.system_id, configuration.config_id, octets)
+            self._configurations.remember(self._applicant.system_id, configuration.config_id, octets)
         self._intake = ReportIntake(configuration, self._notes)
         self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
         deadline_s = self._now_s + self._settings.to_get_s

@@ -1,0 +1,108 @@
+"""Whether a manager and an agent have a common language: the judgement of an AARQ, and both sides' association
+information.
+
+The order is the one of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
+comes after; it never rejects, it only has to be asked for.
+"""
+
+from dataclasses import dataclass
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu import encode_apdu
+from protocols.ieee11073.apdu.association import (
+    CONFIG_ID_MANAGER,
+    DATA_PROTO_20601,
+    DATA_PROTO_NONE,
+    ENCODING_MDER,
+    REQUEST_INIT_AGENT,
+    SYSTEM_TYPE_AGENT,
+    SYSTEM_TYPE_MANAGER,
+    VERSION_1,
+    Aare,
+    Aarq,
+    AssociateResult,
+    DataProto,
+    PhdAssociationInformation,
+)
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.mder import decode, encode
+
+SYSTEM_ID_OCTETS = 8
+"""An EUI-64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Who asks, and with which configuration."""
+
+    system_id: bytes
+    config_id: int
+
+
+def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
+    """The applicant, or the result to reject it with."""
+    if not aarq.assoc_version & VERSION_1:
+        return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
+    offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
+    if not offers:
+        return AssociateResult.REJECTED_NO_COMMON_PROTOCOL
+    try:
+        info = decode(PhdAssociationInformation, offers[0].data_proto_info)
+    except RemoteProtocolError as error:
+        notes.tell(f"an association request cannot be read: {error.reason}", error.clause, b"")
+        return AssociateResult.REJECTED_PERMANENT
+    if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
+        return AssociateResult.REJECTED_NO_COMMON_PARAMETER
+    if len(info.system_id) != SYSTEM_ID_OCTETS:
+        notes.tell("a system id is no EUI-64", "20601 §3 system-id", info.system_id)
+        return AssociateResult.REJECTED_PERMANENT
+    return Applicant(info.system_id, info.dev_config_id)
+
+
+def request(system_id: bytes, config_id: int) -> bytes:
+    """An agent's AARQ, as octets."""
+    info = PhdAssociationInformation(
+        protocol_version=VERSION_1,
+        encoding_rules=ENCODING_MDER,
+        nomenclature_version=VERSION_1,
+        functional_units=0,
+        system_type=SYSTEM_TYPE_AGENT,
+        system_id=system_id,
+        dev_config_id=config_id,
+        data_req_mode_flags=REQUEST_INIT_AGENT,
+        data_req_init_agent_count=1,
+        data_req_init_manager_count=0,
+        option_list=(),
+    )
+    return encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(info)),)))
+
+
+def response(system_id: bytes, result: AssociateResult) -> bytes:
+    """A manager's AARE, as octets. Without a common protocol it names none, without a common version it selects
+    none."""
+    accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
+    if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
+        return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))
+    info = PhdAssociationInformation(
+        protocol_version=VERSION_1 if accepted else 0,
+        encoding_rules=ENCODING_MDER,
+        nomenclature_version=VERSION_1,
+        functional_units=0,
+        system_type=SYSTEM_TYPE_MANAGER,
+        system_id=system_id,
+        dev_config_id=CONFIG_ID_MANAGER,
+        data_req_mode_flags=0,
+        data_req_init_agent_count=0,
+        data_req_init_manager_count=0,
+        option_list=(),
+    )
+    return encode_apdu(Aare(result, DataProto(DATA_PROTO_20601, encode(info))))
+
+
+def manager_id(aare: Aare, notes: Notes) -> bytes:
+    """Who granted the association, empty where the answer does not say so readably."""
+    try:
+        return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
+    except RemoteProtocolError as error:
+        notes.tell(f"the manager's answer cannot be read: {error.reason}", error.clause, b"")
+        return b""

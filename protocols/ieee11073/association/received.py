@@ -1,0 +1,114 @@
+"""What came in one APDU, as far as it can be read, and which input of the tables it is.
+
+The parts that depend on who we are stay general here: a role tells an acceptable AARQ from another, and only the
+machine knows which invoke-ids it waits for. A broken request is still a value, with the invoke-id by which it can be
+refused.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu import (
+    Apdu,
+    DataApdu,
+    MessageTag,
+    Prst,
+    body_of,
+    decode_apdu,
+    decode_data,
+    invoke_id_of,
+)
+from protocols.ieee11073.apdu.association import Aare, Aarq, Abrt, Rlre, Rlrq
+from protocols.ieee11073.apdu.data import EventType, RejectProblem
+from protocols.ieee11073.association.states import Input
+from protocols.ieee11073.dim.notes import Notes
+
+CONFIRMED = frozenset(
+    {
+        MessageTag.CONFIRMED_EVENT_REPORT,
+        MessageTag.GET,
+        MessageTag.CONFIRMED_SET,
+        MessageTag.CONFIRMED_ACTION,
+    }
+)
+"""Requests that have an answer. The others never get one, not even a refusal: their sender waits for none."""
+
+_RESPONSE_TAGS_FROM = 0x0200
+_TAGS = frozenset(MessageTag)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came with an input: as much of it as could be read."""
+
+    octets: bytes = b""
+    apdu: Apdu | None = None
+    data: DataApdu | None = None
+    body: Any = None
+    invoke_id: int | None = None
+    problem: RejectProblem = RejectProblem.BADLY_STRUCTURED_APDU
+    why: str = ""
+
+
+NOTHING_RECEIVED = Received()
+
+
+def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
+    """The input that an APDU is, before roles and requests are asked: RX_AARQ, RX_AARE and RX_RESPONSE_KNOWN are
+    general.
+
+    Where no messages are due, a PRST is RX_PRST and not looked into. What breaks the rules is noted.
+    """
+    try:
+        apdu = decode_apdu(octets)
+    except RemoteProtocolError as error:
+        notes.tell(f"an APDU cannot be read: {error.reason}", error.clause, octets)
+        return Input.RX_UNREADABLE, Received(octets, invoke_id=invoke_id_of(octets), why=str(error))
+    received = Received(octets, apdu)
+    match apdu:
+        case Aarq():
+            return Input.RX_AARQ, received
+        case Aare():
+            return Input.RX_AARE, received
+        case Rlrq():
+            return Input.RX_RLRQ, received
+        case Rlre():
+            return Input.RX_RLRE, received
+        case Abrt():
+            return Input.RX_ABRT, received
+        case Prst() if not messages_are_due:
+            return Input.RX_PRST, received
+        case Prst():
+            return _read_message(octets, apdu, notes)
+
+
+def _read_message(octets: bytes, prst: Prst, notes: Notes) -> tuple[Input, Received]:
+    try:
+        data = decode_data(prst.data)
+        body = body_of(data)
+    except RemoteProtocolError as error:
+        notes.tell(f"a message cannot be read: {error.reason}", error.clause, octets)
+        return _unreadable_message(octets, prst, error)
+    received = Received(octets, prst, data, body, data.invoke_id)
+    match data.message:
+        case MessageTag.CONFIRMED_EVENT_REPORT if body.event_type == EventType.CONFIG and body.obj_handle == 0:
+            return Input.RX_CONFIG, received
+        case MessageTag.EVENT_REPORT | MessageTag.CONFIRMED_EVENT_REPORT:
+            return Input.RX_REPORT, received
+        case MessageTag.GET:
+            return Input.RX_GET, received
+        case message if message < _RESPONSE_TAGS_FROM:
+            return Input.RX_OTHER_REQUEST, received
+        case _:
+            return Input.RX_RESPONSE_KNOWN, received
+
+
+def _unreadable_message(octets: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
+    """A broken request can be refused by its invoke-id; a broken response answers nothing that we asked."""
+    tag = int.from_bytes(prst.data[2:4], "big")
+    if tag in _TAGS and tag >= _RESPONSE_TAGS_FROM:
+        return Input.RX_RESPONSE_UNKNOWN, Received(octets, prst, why=str(error))
+    problem = RejectProblem.BADLY_STRUCTURED_APDU if tag in _TAGS else RejectProblem.UNRECOGNIZED_APDU
+    invoke_id = invoke_id_of(octets)
+    return Input.RX_UNREADABLE, Received(octets, prst, invoke_id=invoke_id, problem=problem, why=str(error))
