@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from gateway.buffer import Buffer, StoreFull
 from gateway.sessions.claims import SILENT_S
+from gateway.sessions.supervisor import IDLE_S
 from gateway.transports.tcp import connect_tcp
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import section, waveform
@@ -209,3 +210,15 @@ def _said(gateway, name):
         return name in await gateway.event_names()
 
     return said
+
+
+async def test_a_connection_that_never_associates_gives_its_place_to_a_device(tmp_path):
+    async with sessions(tmp_path, sessions_max=1) as gateway:
+        stranger = await connect_tcp(*gateway.address)
+        await eventually(lambda: len(gateway.supervisor.sessions) == 1)
+        (idle,) = gateway.supervisor.sessions
+        idle.opened_s -= IDLE_S
+        async with device(gateway.address) as thermometer:
+            assert await thermometer.measure(36.6) == "answered"
+        assert await stranger.receive() == b""
+        assert "link.displaced" in await gateway.event_names()

@@ -1,0 +1,104 @@
+"""What a report becomes: sections with one clock each, in order, stored only where the device keeps and dates it."""
+
+from datetime import UTC, datetime, timedelta
+
+from gateway.sessions.sections import sections_of
+from gateway.sessions.time_sync import DeviceClocks
+from gateway.transports.clock import Instant
+from protocols.device_time import DeviceTime, TimeKind, absolute_time
+from protocols.ieee11073.association.events import ReportReceived
+from protocols.ieee11073.nomenclature import code_of
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat
+from protocols.uplink.observations import DeviceRef
+
+NOON = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
+NOON_US = int(NOON.timestamp()) * 1_000_000
+DEVICE = DeviceRef("1122334455667788", "SIM")
+SPO2 = Channel(handle=1, type=code_of("MDC_PULS_OXIM_SAT_O2"))
+PLETH = Channel(
+    handle=2,
+    type=code_of("MDC_PULS_OXIM_PLETH"),
+    array=SampleArray(format=SampleFormat.U8, period_s=0.01, slope=1.0, offset=0.0),
+)
+
+
+def ticks(count: int) -> DeviceTime:
+    return DeviceTime(TimeKind.RELATIVE, count.to_bytes(4, "big"))
+
+
+def spo2(value: float, time: DeviceTime | None = None) -> Observation:
+    return Observation(SPO2, value, None, 0, time, 100.0)
+
+
+def report(*observations: Observation, confirmed: bool = False, received_s: float = 100.0) -> ReportReceived:
+    return ReportReceived(observations, confirmed, 0, received_s)
+
+
+def sections(*reports: ReportReceived, wall_us: int = NOON_US, clocks: DeviceClocks | None = None):
+    known = clocks or DeviceClocks()
+    return [
+        section
+        for each in reports
+        for section in sections_of(
+            each, DEVICE, known, Instant(each.received_s, wall_us, "boot"), wall_synchronised=True
+        )
+    ]
+
+
+def test_a_report_without_times_is_one_live_section_placed_by_its_reception():
+    (section,) = sections(report(spo2(97.0), spo2(98.0), confirmed=True))
+    assert section.device_offset_us is None
+    assert not section.stored
+    assert section.wall_offset_us + 100_000_000 == NOON_US
+    assert len(section.observations) == 2
+
+
+def test_a_confirmed_report_with_a_date_is_stored_and_an_unconfirmed_one_is_not():
+    dated = spo2(97.0, absolute_time(NOON))
+    assert [each.stored for each in sections(report(dated, confirmed=True))] == [True]
+    assert [each.stored for each in sections(report(dated))] == [False]
+
+
+def test_a_counter_since_power_on_is_no_date_and_so_never_stored():
+    assert [each.stored for each in sections(report(spo2(97.0, ticks(8000)), confirmed=True))] == [False]
+
+
+def test_a_report_is_cut_where_its_times_come_from_another_clock_and_keeps_its_order():
+    dated, counted, bare = spo2(1.0, absolute_time(NOON)), spo2(2.0, ticks(1)), spo2(3.0)
+    made = sections(report(dated, dated, counted, bare, confirmed=True))
+    assert [len(each.observations) for each in made] == [2, 1, 1]
+    assert [o.value for each in made for o in each.observations] == [1.0, 1.0, 2.0, 3.0]
+    assert [each.stored for each in made] == [True, False, False]
+
+
+def test_a_live_device_whose_clock_is_an_hour_slow_is_corrected():
+    slow = spo2(97.0, absolute_time(NOON - timedelta(hours=1)))
+    (section,) = sections(report(slow))
+    assert section.device_offset_us == 3_600_000_000
+
+
+def test_a_spot_measurement_of_an_unknown_clock_says_how_far_off_it_may_be():
+    old = spo2(97.0, absolute_time(NOON - timedelta(days=7)))
+    (section,) = sections(report(old, confirmed=True))
+    assert section.device_offset_us is None
+    assert section.uncertainty_us == 7 * 86_400_000_000
+
+
+def test_a_waveform_is_placed_by_its_first_sample_although_it_is_sent_after_its_last():
+    wave = Observation(PLETH, None, bytes(100), 0, ticks(8000), 100.0)
+    (section,) = sections(report(wave))
+    assert section.device_offset_us is not None
+    first_sample_us = 1_000_000 + section.device_offset_us
+    assert first_sample_us == NOON_US - 1_000_000
+
+
+def test_learning_the_wall_time_moves_no_device():
+    clocks = DeviceClocks()
+    (before,) = sections(report(spo2(97.0, ticks(8000))), wall_us=0, clocks=clocks)
+    (after,) = sections(report(spo2(97.0, ticks(16_000)), received_s=101.0), wall_us=NOON_US, clocks=clocks)
+    assert before.device_offset_us == -1_000_000
+    assert after.device_offset_us == NOON_US - 2_000_000
+
+
+def test_an_empty_report_makes_nothing():
+    assert sections(report()) == []
