@@ -109,11 +109,13 @@ class CloudUnderTest:
         return self
 
     async def register_gateway(self, gateway: GatewayInVehicle) -> None:
-        key = base64.b64encode(gateway.public_key).decode()
+        await self.register_key(gateway.gateway, gateway.public_key)
+
+    async def register_key(self, gateway_id: str, public_key: bytes) -> None:
+        """A gateway of the vehicle, known by its key."""
+        key = base64.b64encode(public_key).decode()
         fleet = Fleet(self.database, self.clock, self.ids)
-        await fleet.register(
-            OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, public_key=key, id=gateway.gateway
-        )
+        await fleet.register(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, public_key=key, id=gateway_id)
 
     async def take(self, *arrivals: Envelope | Delivery) -> list[Ack]:
         """Ingest these as one group; the acknowledgements that came of it, in order."""

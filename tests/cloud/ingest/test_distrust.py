@@ -1,5 +1,6 @@
 """What cannot be trusted or read is set aside with its reason, told to an operator, and never stands in the way."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from protocols.uplink.envelope import BatchKind, encode_envelope
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+from tests.builders.ingest_nonsense import signed_nonsense
 
 
 @pytest.fixture
@@ -156,6 +158,17 @@ async def test_a_batch_that_the_database_refuses_is_tried_alone_and_the_others_a
     contents = [row.content for row in await cloud.rows(batches)]
     assert contents == ["rows", "unreadable" if cloud.database.dialect == "postgresql" else "rows", "rows"]
     assert len(cloud.handover.accepted) == 3
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_no_signed_nonsense_stops_a_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int):
+    envelopes = signed_nonsense(gateway, random.Random(seed), count=40)
+    acks = await cloud.take(*envelopes, gateway.send())
+    assert acks[-1].through_sequence == 41
+    contents = [row.content for row in await cloud.rows(batches)]
+    assert len(contents) == 41
+    assert {"rows", "unreadable"} == set(contents)
+    assert len(cloud.handover.accepted) == 41
 
 
 async def test_quarantine_of_one_gateway_is_bounded_and_the_rest_is_counted(

@@ -1,0 +1,51 @@
+"""Opening a delivery answers with a value on any octets, and never raises."""
+
+import random
+
+import pytest
+
+from cloud.fleet import RegisteredGateway
+from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
+from cloud.ingest.verdicts import Forged, Malformed
+from cloud.observations.rows import ObservationColumns
+from protocols.uplink.envelope import encode_envelope
+from tests.builders.ingest_cloud import Handover
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.ingest_kinds import every_kind
+from tests.builders.ingest_nonsense import mutated, signed_nonsense
+
+GATEWAY = GatewayInVehicle()
+REGISTERED = RegisteredGateway(
+    tenant_id="ten_test",
+    id="gw_test",
+    organization_id="org_test",
+    vehicle_id="veh_test",
+    public_key=GATEWAY.public_key,
+    registered_at_us=NOW_US,
+)
+
+
+def opened(octets: bytes) -> Opened | Refused:
+    return open_delivery(Handover().delivery(octets), REGISTERED)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_mutated_envelope_is_refused_or_opened(seed: int):
+    chance = random.Random(seed)
+    whole = encode_envelope(GatewayInVehicle().send_sections(every_kind()))
+    assert isinstance(opened(whole), Opened)
+    for _ in range(250):
+        found = opened(mutated(whole, chance))
+        if isinstance(found, Refused):
+            assert isinstance(found.refusal, Malformed | Forged)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_signed_block_of_nonsense_is_opened_and_at_worst_unreadable(seed: int):
+    kinds = set[type]()
+    for envelope in signed_nonsense(GatewayInVehicle(), random.Random(seed), count=250):
+        found = opened(encode_envelope(envelope))
+        assert isinstance(found, Opened)
+        assert isinstance(found.content, ObservationColumns | UnreadablePayload)
+        kinds.add(type(found.content))
+    assert kinds == {ObservationColumns, UnreadablePayload}

@@ -1,0 +1,193 @@
+"""The product's own gateway store and uplink on one side, the product's own ingest on the other, a broker between."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.custody.check import CustodyCheck
+from cloud.custody.tables import batches, quarantined_batches
+from cloud.db import Database, open_database
+from cloud.devices import Devices
+from cloud.fleet.tables import gateways
+from cloud.ingest import BrokerAddress, event_types, make_ingest
+from cloud.observations.export import export_observations
+from protocols.observation_record import to_json
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
+from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
+from tests.harness.eventually import eventually
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with broker_running(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[TestGateway]:
+    async with gateway_store(tmp_path / "gateway") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: TestGateway) -> CloudUnderTest:
+    return await cloud_of(database, gateway)
+
+
+async def cloud_of(database: Database, gateway: TestGateway) -> CloudUnderTest:
+    cloud = await CloudUnderTest(database).register()
+    await cloud.register_key(GATEWAY, gateway.identity.public_key)
+    return cloud
+
+
+@asynccontextmanager
+async def ingesting(cloud: CloudUnderTest, broker: Broker) -> AsyncIterator[None]:
+    address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
+    running = make_ingest(cloud.database, address, SystemClock(), cloud.ids)
+    task = asyncio.ensure_future(running.run())
+    try:
+        await eventually(lambda: running.unready() is None, what="ingest is connected")
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def exported(cloud: CloudUnderTest) -> list[dict[str, Any]]:
+    found = export_observations(cloud.database, OPERATOR, Devices(cloud.ids), hidden=True)
+    return sorted([document async for document in found], key=_place)
+
+
+async def buffered(gateway: TestGateway) -> list[dict[str, Any]]:
+    """What the gateway's own export says."""
+    return sorted([to_json(record) async for record in gateway.buffer.records(limit=10_000)], key=_place)
+
+
+def _place(document: dict[str, Any]) -> tuple[str, str, int, int]:
+    return document["epoch"], document["lane"], document["sequence"], document["index"]
+
+
+async def whole(cloud: CloudUnderTest) -> bool:
+    """Every signature and every link of every lane, verified again."""
+    reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    return bool(reports) and all(report.intact for report in reports)
+
+
+async def test_both_sides_tell_the_same_observations_after_an_outage(
+    cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
+):
+    await gateway.measure(40)
+    async with ingesting(cloud, broker), sending(gateway.uplink(broker)):
+        await gateway.measure(5, first=40)
+        await eventually(gateway.all_acked, within_s=15)
+        await broker.kill()
+        await gateway.measure(10, first=45)
+        await broker.start()
+        await eventually(gateway.all_acked, within_s=20)
+    rows = await exported(cloud)
+    assert rows == await buffered(gateway)
+    assert len(rows) == 55 * 3
+    assert await whole(cloud)
+
+
+async def test_a_cloud_that_was_away_finds_everything_when_it_is_back(
+    cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
+):
+    async with sending(gateway.uplink(broker)):
+        async with ingesting(cloud, broker):
+            await gateway.measure(5)
+            await eventually(gateway.all_acked, within_s=15)
+        await gateway.measure(20, first=5)
+        async with ingesting(cloud, broker):
+            await eventually(gateway.all_acked, within_s=20)
+    assert await exported(cloud) == await buffered(gateway)
+
+
+async def test_a_cloud_restored_from_a_copy_gets_back_what_it_lost(
+    migrated_sqlite: Path, tmp_path: Path, gateway: TestGateway, broker: Broker
+):
+    path, copy = tmp_path / "cloud.db", tmp_path / "yesterday.db"
+    shutil.copy(migrated_sqlite, path)
+    database = await open_database(f"sqlite:///{path}")
+    cloud = await cloud_of(database, gateway)
+    async with sending(gateway.uplink(broker)):
+        async with ingesting(cloud, broker):
+            await gateway.measure(5)
+            await eventually(gateway.all_acked, within_s=15)
+        await database.close()
+        shutil.copy(path, copy)
+        database = await open_database(f"sqlite:///{path}")
+        async with ingesting(CloudUnderTest(database), broker):
+            await gateway.measure(15, first=5)
+            await eventually(gateway.all_acked, within_s=15)
+        await database.close()
+        for old in tmp_path.glob("cloud.db*"):
+            old.unlink()
+        shutil.copy(copy, path)
+        restored = CloudUnderTest(await open_database(f"sqlite:///{path}"))
+        async with ingesting(restored, broker):
+            await gateway.measure(1, first=20)
+            await eventually(lambda: complete(restored, gateway), within_s=20)
+    assert await exported(restored) == await buffered(gateway)
+    assert await whole(restored)
+    await restored.database.close()
+
+
+async def complete(cloud: CloudUnderTest, gateway: TestGateway) -> bool:
+    held = [row.sequence for row in await cloud.rows(batches)]
+    return gateway.all_acked() and held == list(range(1, gateway.last(Lane.NUMERIC) + 1))
+
+
+async def test_a_replaced_gateway_goes_on_under_a_new_epoch(
+    cloud: CloudUnderTest, gateway: TestGateway, broker: Broker, tmp_path: Path
+):
+    async with ingesting(cloud, broker):
+        async with sending(gateway.uplink(broker)):
+            await gateway.measure(3)
+            await eventually(gateway.all_acked, within_s=15)
+        async with gateway_store(tmp_path / "replacement", identity=gateway.identity) as replacement:
+            async with sending(replacement.uplink(broker)):
+                await replacement.measure(2)
+                await eventually(replacement.all_acked, within_s=15)
+            everything = sorted([*await buffered(gateway), *await buffered(replacement)], key=_place)
+            assert await exported(cloud) == everything
+            assert [(kind, payload["replaces"]) for kind, payload in await cloud.events()] == [
+                (event_types.EPOCH_STARTED, None),
+                (event_types.EPOCH_STARTED, gateway.buffer.epoch),
+            ]
+
+
+async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_anything(
+    database: Database, broker: Broker, tmp_path: Path
+):
+    async with gateway_store(tmp_path / "one") as made:
+        await made.measure(1)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(gateway_store(tmp_path / "one"))
+        two = await stack.enter_async_context(gateway_store(tmp_path / "two", identity=one.identity))
+        cloud = await cloud_of(database, one)
+        await stack.enter_async_context(ingesting(cloud, broker))
+        await one.measure(2, first=10)
+        await two.measure(2, first=90)
+        async with sending(one.uplink(broker)):
+            await eventually(one.all_acked, within_s=15)
+        async with sending(two.uplink(broker)) as uplink:
+            await eventually(lambda: uplink.state.contested, within_s=15)
+        assert await exported(cloud) == await buffered(one)
+        # The copy found out by the hash behind the mark: it sent nothing, keeps what it has, and says so.
+        assert two.acked() < two.last()
+        assert len(await buffered(two)) == 9
+        (heard,) = await cloud.rows(gateways)
+        assert heard.store_state == "contested"
+        assert await cloud.rows(quarantined_batches) == []
