@@ -6,13 +6,13 @@ measured). So the type checker enforces that nobody assigns to a field, and at r
 Equality and hash go by the fields. Everything that is not on such a path stays `frozen=True`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 C = TypeVar("C")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def stream_value(value_type: type[C]) -> type[C]:
     """Makes a class a slotted, hashable dataclass that the type checker treats as frozen."""
     return dataclass(slots=True, unsafe_hash=True)(value_type)

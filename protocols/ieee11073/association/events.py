@@ -15,6 +15,7 @@ from enum import Enum
 
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.observation import Channel, Observation
+from protocols.stream_value import stream_value
 
 
 class RejectReason(Enum):
@@ -59,7 +60,7 @@ class MdsRead:
     identity: DeviceIdentity
 
 
-@dataclass(frozen=True, slots=True)
+@stream_value
 class ReportReceived:
     """Observations of one report, or of `reports` reports that came in one read and have one layout.
 

@@ -108,7 +108,7 @@ class Association(ABC):
             return self._taken()
         self._stream.append(data)
         try:
-            while not self.closed:
+            while self._stream.waiting_bytes and not self.closed:
                 if self._receive_known_layout():
                     continue
                 apdu = self._stream.next_apdu()
@@ -196,16 +196,18 @@ class Association(ABC):
         self._state_deadline_s = None if timeout_s is None else self._now_s + timeout_s
 
     def _taken(self) -> list[Event]:
-        for note in self._notes.taken():
-            self._events.append(Deviation(*note))
+        self._tell_notes()
         events, self._events = self._events, []
         return events
 
     def _tell(self, event: Event) -> None:
         """Adds an event, after the deviations that were met on the way to it."""
-        for note in self._notes.taken():
-            self._events.append(Deviation(*note))
+        self._tell_notes()
         self._events.append(event)
+
+    def _tell_notes(self) -> None:
+        if self._notes.waiting:
+            self._events += [Deviation(*note) for note in self._notes.taken()]
 
     def _receive_apdu(self, octets: bytes) -> None:
         messages_are_due = self.state not in (State.UNASSOCIATED, State.ASSOCIATING)

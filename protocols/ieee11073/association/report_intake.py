@@ -6,7 +6,7 @@ association. Answering confirmed reports is the manager's; the intake says which
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
 from protocols.ieee11073.dim.configuration import Configuration
@@ -27,8 +27,7 @@ _BACKWARD_FROM = 0x8000
 _CLAUSE = "20601 §5 scan-report-no"
 
 
-@dataclass(frozen=True, slots=True)
-class OwedAnswers:
+class OwedAnswers(NamedTuple):
     """The confirmed reports that one event covers: their invoke-ids as sent, and what their answers repeat of them."""
 
     invoke_ids: tuple[bytes, ...]
@@ -46,6 +45,8 @@ class ReportIntake:
         self._notes = notes
         self._plans: dict[bytes, list[ReportPlan]] = {}
         self._plan_count = 0
+        self._last: ReportPlan | None = None
+        """The plan that took the report before: most reports have the same layout."""
         self._version = self._model.version
         self._next_no: dict[tuple[int, int], int] = {}
         self._tickets = 0
@@ -63,9 +64,13 @@ class ReportIntake:
         """Takes the reports at the front whose layout is known: how many octets they had, and their events. 0: none."""
         if len(front) < LAYOUT_KEY_OCTETS:
             return 0, []
+        if self._last is not None and (run := self._last.match(front)) is not None:
+            events, count = self._take(self._last, run, now_s)
+            return count * self._last.octets, events
         for plan in self._plans.get(layout_key(bytes(front[:LAYOUT_KEY_OCTETS])), ()):
             run = plan.match(front)
             if run is not None:
+                self._last = plan
                 events, count = self._take(plan, run, now_s)
                 return count * plan.octets, events
         return 0, []
@@ -95,6 +100,7 @@ class ReportIntake:
     def _forget_plans(self) -> None:
         self._plans.clear()
         self._plan_count = 0
+        self._last = None
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
         """The events of the reports at the front of a run whose numbers follow each other, and how many reports those
@@ -108,12 +114,12 @@ class ReportIntake:
             self._tickets += 1
             ticket = self._tickets
             invoke_ids = tuple(run.columns[INVOKE_ID])
-            if len(set(invoke_ids)) != run.count:
+            if len(set(invoke_ids)) != run.reports:
                 self._notes.tell("an invoke-id is used again before its answer", "20601 §4 invoke-id", b"")
             self.owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
         observations = plan.observe(run, now_s)
-        events.append(ReportReceived(observations, plan.confirmed, last_no, now_s, run.count, ticket))
-        return events, run.count
+        events.append(ReportReceived(observations, plan.confirmed, last_no, now_s, run.reports, ticket))
+        return events, run.reports
 
     def _numbered(self, flow: tuple[int, int], report_no: int) -> list[Event]:
         """Compares a report number with the one that is due in its flow."""

@@ -27,6 +27,11 @@ class Notes:
         self._seen: set[tuple[str, str]] = set()
         self._untold: list[Note] = []
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was not told yet."""
+        return bool(self._untold)
+
     def tell(self, sentence: str, clause: str, octets: bytes) -> None:
         """Notes a deviation unless its kind was noted before. `octets` may hold values, the sentence must not."""
         kind = (sentence, clause)

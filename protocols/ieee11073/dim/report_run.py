@@ -12,7 +12,8 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.observation import Channel, Observation, Value
@@ -45,16 +46,15 @@ class ObservationPlan:
     time_kind: TimeKind
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """The columns of consecutive reports of one layout."""
 
     columns: Columns
-    count: int
+    reports: int
 
     def first(self, count: int) -> "Run":
         """The same run, ended after `count` reports."""
-        if count == self.count:
+        if count == self.reports:
             return self
         return Run([column[:count] for column in self.columns], count)
 
@@ -63,7 +63,9 @@ class ReportPlan:
     """One layout. `octets` is the length of a whole report APDU with it."""
 
     __slots__ = (
+        "_constant_octets",
         "_constants",
+        "_constants_of",
         "_hint",
         "_struct",
         "confirmed",
@@ -88,6 +90,8 @@ class ReportPlan:
         """`constants` are (column, octets); `layout` is the struct format of the whole APDU."""
         self._struct = struct.Struct(layout)
         self._constants = constants
+        self._constants_of = itemgetter(*(column for column, _ in constants))
+        self._constant_octets = tuple(octets for _, octets in constants)
         self._hint = 1
         self.octets = self._struct.size
         self.observations = observations
@@ -99,6 +103,9 @@ class ReportPlan:
     def match(self, octets: memoryview) -> Run | None:
         """The reports at the front that have this layout; None when the first has not. May stop early, never late."""
         count = min(len(octets) // self.octets, self._hint * _PROBE)
+        if count == 1:  # the usual read of a quiet link, where a run's bookkeeping would cost more than the report
+            row = self._struct.unpack_from(octets)
+            return Run([(value,) for value in row], 1) if self._constants_of(row) == self._constant_octets else None
         if not count:
             return None
         columns = list(zip(*self._struct.iter_unpack(octets[: count * self.octets]), strict=True))
@@ -112,7 +119,7 @@ class ReportPlan:
 
     def observe(self, run: Run, received_s: float) -> list[Observation]:
         """The observations of a matched run: report after report, in each the order of the report."""
-        columns, count = run.columns, run.count
+        columns, count = run.columns, run.reports
         times: dict[int, list[DeviceTime]] = {}
         made = [self._observations(plan, columns, times, received_s) for plan in self.observations]
         if len(made) == 1:
