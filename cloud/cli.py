@@ -4,6 +4,7 @@ Everything that cannot be done ends with one sentence on standard error and exit
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +12,14 @@ from typing import Annotated
 import typer
 
 from cloud.assignments.cli import assignments
+from cloud.batch import run_batch
 from cloud.clock import SystemClock
 from cloud.command import AsJson, print_json, print_one, settings_of, told
 from cloud.custody.cli import custody
 from cloud.db import migrate
 from cloud.devices.cli import devices
 from cloud.epcr.cli import encounters
+from cloud.events.cli import events
 from cloud.fleet.cli import gateways
 from cloud.ids import UlidIds
 from cloud.observability.logs import configure_logs
@@ -35,6 +38,7 @@ for name, commands in (
     ("assignments", assignments),
     ("observations", observations),
     ("custody", custody),
+    ("events", events),
 ):
     app.add_typer(commands, name=name)
 
@@ -88,6 +92,24 @@ def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
             typer.echo(f"{finding.level:>8}  {finding.part}: {finding.sentence}")
     if any(finding.level is Level.FAULT for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command("batch")
+def batch_command(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="A command a line, as typed after argus-cloud.")]
+) -> None:
+    """Run the commands in a file, in one process; stops at the first that cannot be done."""
+    command = typer.main.get_command(app)
+
+    def run(words: Sequence[str]) -> int:
+        try:
+            command.main(["--config", str(context.find_root().obj), *words])
+        except SystemExit as ended:
+            # The same end as when it is typed: what was wrong has been said already.
+            return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return 0
+
+    run_batch(file, run)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,8 @@ Result = TypeVar("Result")
 Job = Callable[[], Result]
 
 READERS = 3
+# Parameters of one statement: SQLite takes 32 766, and a text of some hundred kilobytes is not worth more.
+PARAMETERS_MAX = 16_384
 # A reader that finds no free connection for this long is told so, rather than left hanging.
 READER_WAIT_S_MAX = 10.0
 
@@ -61,16 +64,31 @@ class SqliteDriver:
         )
 
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        text = _insert_text(table, tuple(columns))
-        await self._transaction.on_connection(lambda raw: raw.executemany(text, rows))
+        names = tuple(columns)
+        await self._transaction.on_connection(lambda raw: _append(raw, table, names, rows))
+
+
+def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Many rows a statement, in halving helpings, so that few texts serve every number of rows.
+
+    `executemany` gives the interpreter lock away at each row and, while the event loop computes, waits up to 5 ms to
+    get it back: measured 18 000 rows a second instead of 330 000. A statement of a thousand rows does that once.
+    """
+    at, helping = 0, 1 << (PARAMETERS_MAX // len(columns)).bit_length() - 1
+    while at < len(rows):
+        while helping > len(rows) - at:
+            helping >>= 1
+        raw.execute(_insert_text(table, columns, helping), list(chain.from_iterable(rows[at : at + helping])))
+        at += helping
 
 
 @lru_cache(maxsize=256)
-def _insert_text(table: Table, columns: tuple[str, ...]) -> str:
-    """INSERT with one placeholder a column; kept, since there are as many as there are call sites."""
+def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
+    """INSERT of so many rows; kept, since there are few of them for each call site."""
     ready = compiled(insert(table).values(dict.fromkeys(columns)), "sqlite")
     assert ready.names == columns, "columns are given in the order of the table"
-    return ready.text
+    head, placeholders = ready.text.split(" VALUES ")
+    return f"{head} VALUES {', '.join([placeholders] * rows)}"
 
 
 class SqliteTransaction:

@@ -16,6 +16,7 @@ from cloud.events.errors import LeaseLost
 from cloud.events.model import ClaimedEvent, DomainEvent
 from cloud.events.tables import outbox_events
 from cloud.ids import Ids
+from cloud.tenancy import Viewer, visible
 
 # A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
 PAYLOAD_OCTETS_MAX = 65536
@@ -164,6 +165,12 @@ class Outbox:
         oldest = select(_events.position).where(_events.done_at_us < before_us).limit(count)
         return (await tx.execute(delete(outbox_events).where(_events.position.in_(oldest)))).rowcount
 
+    async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
+        """The newest `count` events of the viewer that are still kept, oldest first."""
+        columns = [column for column in _TAKEN if column not in (_events.lease_token, _events.attempts)]
+        newest = select(*columns).where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
+        return [_event(row) for row in reversed(list(await tx.execute(newest)))]
+
     async def backlog(self, tx: Transaction) -> tuple[int, int]:
         """How many events wait, and how many were parked."""
         statement = select(
@@ -175,8 +182,13 @@ class Outbox:
 
 
 def _claimed(row: Sequence[Any]) -> ClaimedEvent:
-    position, id, type, tenant_id, organization_id, key, payload, at_us, traceparent, token, attempts = row
-    event = DomainEvent(
+    *told, token, attempts = row
+    return ClaimedEvent(_event(told), token, attempts)
+
+
+def _event(row: Sequence[Any]) -> DomainEvent:
+    position, id, type, tenant_id, organization_id, key, payload, at_us, traceparent = row
+    return DomainEvent(
         position=position,
         id=id,
         type=type,
@@ -187,4 +199,3 @@ def _claimed(row: Sequence[Any]) -> ClaimedEvent:
         at_us=at_us,
         traceparent=traceparent,
     )
-    return ClaimedEvent(event, token, attempts)

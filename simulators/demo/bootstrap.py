@@ -6,6 +6,7 @@ not guessed: it is marked when it is complete, and a state without the mark is r
 """
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,26 +39,39 @@ async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: 
     provisioned = json.loads(
         await ask(program("argus-gateway"), "provision", "--config", str(gateway_config), "--json")
     )
-    for tenancy in (plan.first, plan.second):
-        await _add_tenancy(cloud, tenancy)
     first = plan.first
-    owner = ("--tenant", first.tenant_id, "--organization", first.organization_id, "--vehicle", first.vehicle_id)
-    key = provisioned["public_key"]
-    await ask(*cloud, "gateways", "add", *owner, "--id", plan.gateway_id, "--public-key", key)
-    encounter = ("--id", plan.encounter_id)
-    await ask(*cloud, "encounters", "add", *owner, *encounter)
-    for device in devices:
-        named = ("--system-id", device.system_id, "--serial-number", device.serial_number)
-        made = ("--class", device.device_class, "--manufacturer", device.manufacturer)
-        enrolled = json.loads(await ask(*cloud, "devices", "enrol", *owner, *named, *made, "--json"))
-        whose = ("--device", enrolled["id"], "--encounter", plan.encounter_id)
-        await ask(*cloud, "assignments", "add", "--tenant", first.tenant_id, *whose)
+    owner = f"--tenant {first.tenant_id} --organization {first.organization_id} --vehicle {first.vehicle_id}"
+    commands = [
+        *_tenancy_commands(plan.first),
+        *_tenancy_commands(plan.second),
+        f"gateways add {owner} --id {plan.gateway_id} --public-key {provisioned['public_key']}",
+        f"encounters add {owner} --id {plan.encounter_id} --json",
+        *(_enrolment_command(device, owner) for device in devices),
+    ]
+    answers = [json.loads(line) for line in (await _batch(cloud, plan.file("fleet.batch"), commands)).splitlines()]
+    enrolled = answers[-len(devices) :]
+    whose = f"--tenant {first.tenant_id} --encounter {plan.encounter_id}"
+    assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
+    await _batch(cloud, plan.file("assignments.batch"), assigned)
     plan.file(_DONE).touch()
 
 
-async def _add_tenancy(cloud: tuple[str, ...], tenancy: Tenancy) -> None:
+async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> str:
+    """Runs the commands in one process; the file stays, as an example of how a fleet is set up."""
+    file.write_text("\n".join(commands) + "\n")
+    return await ask(*cloud, "batch", str(file))
+
+
+def _tenancy_commands(tenancy: Tenancy) -> tuple[str, ...]:
     tenant, organization, vehicle = tenancy.tenant_id, tenancy.organization_id, tenancy.vehicle_id
-    await ask(*cloud, "tenants", "add", "--id", tenant, "--name", f"Demo {tenant}")
-    await ask(*cloud, "organizations", "add", "--tenant", tenant, "--id", organization, "--name", organization)
-    owner = ("--tenant", tenant, "--organization", organization)
-    await ask(*cloud, "vehicles", "add", *owner, "--id", vehicle, "--name", vehicle)
+    return (
+        f"tenants add --id {tenant} --name {tenant} --json",
+        f"organizations add --tenant {tenant} --id {organization} --name {organization} --json",
+        f"vehicles add --tenant {tenant} --organization {organization} --id {vehicle} --name {vehicle} --json",
+    )
+
+
+def _enrolment_command(device: Enrolment, owner: str) -> str:
+    named = f"--system-id {device.system_id} --serial-number {shlex.quote(device.serial_number)}"
+    made = f"--class {device.device_class} --manufacturer {shlex.quote(device.manufacturer)}"
+    return f"devices enrol {owner} {named} {made} --json"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.broker import free_port
 from tests.harness.demo import RunningDemo, program, run, start_demo
 from tests.harness.eventually import eventually
 
@@ -36,9 +37,9 @@ def readings(rows: list[dict[str, Any]]) -> set[tuple[str, int, str]]:
 
 
 async def domain_events(demo: RunningDemo) -> list[str]:
-    config = str(demo.state_dir / "cloud.toml")
-    text = await run(program("argus-cloud"), "--config", config, "events", "list", "--json")
-    return [json.loads(line)["type"] for line in text.splitlines()]
+    config, tenant = str(demo.state_dir / "cloud.toml"), str(demo.facts["tenant_id"])
+    text = await run(program("argus-cloud"), "--config", config, "events", "list", "--tenant", tenant, "--json")
+    return [event["type"] for event in json.loads(text)]
 
 
 async def test_a_gateway_with_a_new_store_begins_a_new_epoch_and_the_old_one_stays(tmp_path: Path):
@@ -80,15 +81,12 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
     demo = await start_demo(tmp_path / "demo")
     try:
         # The clone answers to other devices over its own listener, with the identity and the history of the first.
-        text = (demo.state_dir / "gateway.toml").read_text()
-        own = text.replace(str(demo.state_dir / "gateway"), str(clone / "gateway")).split("[[serial]]")[0]
-        lines = [
-            'listen = "127.0.0.1:0"' if line.startswith("listen") else line
-            for line in own.splitlines()
-            if not line.startswith("witness_file")
-        ]
-        config = clone / "gateway.toml"
-        config.write_text("\n".join(lines) + "\n")
+        config, port = clone / "gateway.toml", free_port()
+        text = (demo.state_dir / "gateway.toml").read_text().split("[[serial]]")[0]
+        moved = text.replace(str(demo.state_dir / "gateway"), str(clone / "gateway"))
+        lines = [line for line in moved.splitlines() if not line.startswith("witness_file")]
+        own = "\n".join(lines).replace(demo.facts["agent_tcp"], f"127.0.0.1:{port}")
+        config.write_text(own.split("[crew]")[0] + own[own.index("[devices]") :])
         rival = await asyncio.create_subprocess_exec(
             program("argus-gateway"), "run", "--config", str(config), stderr=(clone / "log").open("wb")
         )
@@ -102,7 +100,8 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
                 status = json.loads(text)
                 return bool(status["running"]) and status["uplink"]["contested"]
 
-            await feed(config)
+            agent = ("agent", "oximeter", "--unit", "9", "--tcp", f"127.0.0.1:{port}", "--for", "4")
+            await run(program("argus-sim"), *agent)
             await eventually(contested, within_s=40)
             doctor = await run(program("argus-gateway"), "doctor", "--config", str(config), expect=1)
             assert "identity" in doctor
@@ -114,21 +113,3 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
         assert any(json.loads(line)["handle"] == 1 for line in kept.splitlines())
     finally:
         await demo.stop()
-
-
-async def feed(config: Path) -> None:
-    """An oximeter measures into the gateway of these settings for some seconds."""
-    address: list[str] = []
-
-    async def listening() -> bool:
-        try:
-            text = await run(program("argus-gateway"), "status", "--config", str(config), "--json")
-        except AssertionError:
-            return False
-        status = json.loads(text)
-        if status["running"] and status["listener"]:
-            address.append(status["listener"])
-        return bool(address)
-
-    await eventually(listening, within_s=20)
-    await run(program("argus-sim"), "agent", "oximeter", "--unit", "9", "--tcp", address[0], "--for", "4")

@@ -117,3 +117,53 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert "chmod 600" in found["broker password"]["sentence"]
     assert "is it running?" in found["broker"]["sentence"]
     assert "synthetic-secret" not in out
+
+
+def test_a_fleet_is_set_up_from_a_file_in_one_go(console: Console, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.batch"
+    fleet.write_text(
+        "# a tenant with a station\n"
+        "tenants add --name 'North Region' --id tnt_1 --json\n"
+        "\n"
+        "organizations add --tenant tnt_1 --name Station --id org_1 --json\n"
+    )
+    code, out, err = console.run("batch", str(fleet))
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["id"] for line in out.splitlines()] == ["tnt_1", "org_1"]
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("tenants add --name Again --id tnt_1", "line 2: stopped here"),
+        ("tenants add", "line 2: stopped here"),
+        ("no-such-command", "line 2: stopped here"),
+        ("tenants add --name 'open", "line 2: no closing quotation"),
+        ("batch other", "line 2: a batch cannot hold a batch"),
+    ],
+)
+def test_a_batch_stops_at_the_first_line_that_cannot_be_done_and_names_it(
+    console: Console, tmp_path: Path, second: str, said: str
+) -> None:
+    fleet = tmp_path / "fleet.batch"
+    fleet.write_text(f"tenants add --name North --id tnt_1\n{second}\ntenants add --name South --id tnt_2\n")
+    code, _, err = console.run("batch", str(fleet))
+    assert code == 1
+    assert said in err
+    assert [tenant["id"] for tenant in console.json("tenants", "list")] == ["tnt_1"]
+
+
+def test_a_file_that_is_no_batch_is_refused(console: Console, tmp_path: Path) -> None:
+    assert "cannot be read" in console.refused("batch", str(tmp_path / "absent"))
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert "is not UTF-8 text" in console.refused("batch", str(tmp_path / "binary"))
+
+
+def test_an_operator_reads_what_happened(console: Console) -> None:
+    add_vehicle(console)
+    where = ("--tenant", "tnt_1", "--organization", "org_1")
+    what = ("--serial-number", "SN-1", "--class", "oximeter", "--manufacturer", "Synthetic Medical")
+    device = console.json("devices", "enrol", *where, *what)
+    (event,) = console.json("events", "list", "--tenant", "tnt_1")
+    assert (event["type"], event["key"]) == ("device.enrolled", device["id"])
+    assert console.json("events", "list", "--tenant", "tnt_2") == []
