@@ -230,9 +230,12 @@ class Gateway:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _look(self) -> None:
-        """Feed the watchdog, follow the kernel's opinion of the clock."""
-        watchdog_s = self._notifier.watchdog_s
+        """Feed the watchdog, follow the kernel's opinion of the clock, tell when somebody else claims our identity."""
+        watchdog_s, contested = self._notifier.watchdog_s, False
         while True:
+            was, contested = contested, self._uplink is not None and self._uplink.state.contested
+            if contested and not was:
+                await self._journal.write("gateway.identity_contested", None)
             if self._clock.refresh():
                 await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
             if watchdog_s is not None and self._health.well:

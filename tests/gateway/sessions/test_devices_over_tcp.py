@@ -117,6 +117,7 @@ async def test_garbage_on_one_link_ends_that_link_and_disturbs_nobody(tmp_path):
         while data := await stranger.receive():
             heard += data
         assert heard[:2] == b"\xe6\x00"
+        await eventually(_said(gateway, "device.deviation"))
         assert await thermometer.measure(36.6) == "answered"
 
 
