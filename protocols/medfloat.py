@@ -9,6 +9,8 @@ Decoded numbers are cached by their raw form: a device sends few different ones,
 dictionary hit a value. The caches are bounded; a peer that sends every number in turn only empties them.
 """
 
+import math
+
 from protocols.errors import LocalProtocolError
 from protocols.observation import Scalar, Special
 
@@ -79,6 +81,8 @@ def _encode(
 ) -> int:
     if isinstance(value, Special):
         return _raw_special(value, specials)
+    if not math.isfinite(value):
+        raise LocalProtocolError("a float that is no number has to be said as a Special")
     mantissa_max = (1 << (mantissa_bits - 1)) - 3
     exponent_min, exponent_max = -(1 << (exponent_bits - 1)), (1 << (exponent_bits - 1)) - 1
     places = _decimals(value, -exponent_min) if decimals is None else decimals

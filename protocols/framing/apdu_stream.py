@@ -18,6 +18,10 @@ _HEADER_OCTETS = 4
 _TAGS = frozenset({0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7})
 
 
+class ApduTooLong(RemoteProtocolError):
+    """An APDU is announced that is longer than the limit."""
+
+
 class ApduStream:
     """Collects octets and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
 
@@ -66,7 +70,7 @@ class ApduStream:
             return None
         octets = _HEADER_OCTETS + (data[at + 2] << 8 | data[at + 3])
         if octets > self._limit_bytes:
-            self._fail(f"an APDU of {octets} octets is over the limit of {self._limit_bytes}")
+            self._fail(f"an APDU of {octets} octets is over the limit of {self._limit_bytes}", ApduTooLong)
         return octets
 
     def front(self) -> memoryview:
@@ -91,6 +95,6 @@ class ApduStream:
         """Forgets the unfinished APDU, when the conversation on this link is over."""
         self._data, self._at = b"", 0
 
-    def _fail(self, reason: str) -> None:
-        self._broken = RemoteProtocolError(reason, at=0, clause="20601 §11 APDU header")
+    def _fail(self, reason: str, kind: type[RemoteProtocolError] = RemoteProtocolError) -> None:
+        self._broken = kind(reason, at=0, clause="20601 §11 APDU header")
         raise self._broken

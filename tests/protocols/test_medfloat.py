@@ -95,6 +95,12 @@ def test_decimals_that_the_exponent_cannot_hold_are_our_error() -> None:
         sfloat_raw(0.0, decimals=9)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_python_float_that_is_no_number_is_our_error(value: float) -> None:
+    with pytest.raises(LocalProtocolError):
+        float_raw(value)
+
+
 @given(st.integers(0, 0xFFFF))
 def test_every_sfloat_survives_being_sent_again(raw: int) -> None:
     value = sfloat_of(raw)

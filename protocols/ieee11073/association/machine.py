@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocols.errors import RemoteProtocolError
-from protocols.framing.apdu_stream import ApduStream
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream, ApduTooLong
 from protocols.ieee11073.apdu import MessageTag, encode_apdu, encode_data
 from protocols.ieee11073.apdu.association import (
     Aare,
@@ -59,11 +59,14 @@ class Association(ABC):
         self._rows = {(row.state, row.input): row for row in table}
         self._timeouts_s = {state: getattr(settings, name, None) for state, name in STATE_TIMEOUTS.items()}
         self._malformed_max = malformed_max
+        self._apdu_bytes_max = settings.apdu_bytes_max
         self._stream = ApduStream(settings.apdu_bytes_max)
         self._notes = Notes()
         self._events: list[Event] = []
         self._out: list[bytes] = []
         self._held: list[bytes] = []
+        self._gate: set[int] = set()
+        """Tickets of the reports whose answers go out before what is held."""
         self._requests: dict[int, Request] = {}
         self._invoke_id = -1  # the first request has invoke-id 0
         self._malformed = 0
@@ -166,16 +169,18 @@ class Association(ABC):
 
     def _ended(self) -> None:
         """The association is over, however it ended."""
+        self._notes.restart()
         self._requests.clear()
         self._malformed = 0
 
-    def _answers_are_owed(self) -> bool:
-        """Whether confirmed reports still wait to be answered."""
-        return False
+    def _owed_tickets(self) -> set[int]:
+        """Tickets of the confirmed reports that still wait to be answered."""
+        return set()
 
     def _forget_answers(self) -> None:
         """No answer can reach the peer any more."""
         self._held.clear()
+        self._gate.clear()
 
     # The machine.
 
@@ -229,12 +234,13 @@ class Association(ABC):
         return self._input_of_response(request, received)
 
     def _lose_framing(self, error: RemoteProtocolError) -> None:
+        reason = AbortReason.BUFFER_OVERFLOW if isinstance(error, ApduTooLong) else AbortReason.UNDEFINED
         self.closed = True
         self._notes.tell(f"the stream of APDUs is lost: {error.reason}", error.clause, b"")
         if self.state is State.UNASSOCIATED:
-            self._send(encode_apdu(Abrt(AbortReason.UNDEFINED)))
+            self._send(encode_apdu(Abrt(reason)))
         else:
-            self._abort_now(AbortReason.UNDEFINED, error.reason)
+            self._abort_now(reason, error.reason)
         self._stream.clear()
 
     def _abort_now(self, reason: AbortReason, why: str) -> None:
@@ -249,20 +255,41 @@ class Association(ABC):
         (self._held if self._held else self._out).append(octets)
 
     def _send_after_answers(self, octets: bytes) -> None:
-        """A farewell waits for the answers that are still owed; the peer takes nothing after it."""
-        (self._held if self._held or self._answers_are_owed() else self._out).append(octets)
+        """A farewell waits for the answers that are owed by now, since the peer takes none after it; all later octets
+        wait behind it."""
+        if not self._held:
+            self._gate = self._owed_tickets()
+        (self._held if self._gate else self._out).append(octets)
+
+    def _send_answer(self, ticket: int, octets: bytes) -> None:
+        """An answer to a report: before the farewell if it was owed then, else in its turn."""
+        if ticket not in self._gate:
+            self._send(octets)
+            return
+        self._out.append(octets)
+        self._gate.remove(ticket)
+        if not self._gate:
+            self._out += self._held
+            self._held.clear()
 
     def _send_message(self, invoke_id: int, message: MessageTag, body: object) -> None:
-        self._send(encode_data(invoke_id, message, body))
+        self._send(self._encoded(invoke_id, message, body))
+
+    def _encoded(self, invoke_id: int, message: MessageTag, body: object) -> bytes:
+        octets = encode_data(invoke_id, message, body)
+        if len(octets) > self._apdu_bytes_max:
+            raise LocalProtocolError(f"an APDU of {len(octets)} octets is over the limit")
+        return octets
 
     def _request(self, message: MessageTag, body: object, request: Request) -> int:
         """Sends a request under a free invoke-id, which it returns."""
         invoke_id = (self._invoke_id + 1) % _INVOKE_IDS
         while invoke_id in self._requests:
             invoke_id = (invoke_id + 1) % _INVOKE_IDS
+        octets = self._encoded(invoke_id, message, body)
         self._invoke_id = invoke_id
         self._requests[invoke_id] = request
-        self._send_message(invoke_id, message, body)
+        self._send(octets)
         return invoke_id
 
     def _refuse(self, received: Received, error: ErrorValue) -> None:

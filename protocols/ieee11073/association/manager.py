@@ -8,6 +8,7 @@ Multi-person reports, PM-store segments and enabling scanners belong to «20601:
 report is answered with the RORJ or ROER that the standard has for a service that is not there.
 """
 
+from itertools import count
 from typing import Any
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -77,6 +78,7 @@ class ManagerAssociation(Association):
         self._offered = 0
         self._intake: ReportIntake | None = None
         self._owed: dict[int, OwedAnswers] = {}
+        self._tickets = count(1)
         self.device: DeviceIdentity | None = None
         """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
         self._actions.update(
@@ -102,7 +104,7 @@ class ManagerAssociation(Association):
         if owed is not None:
             tail = b"\x02\x01\x00\x0a" + owed.handle.to_bytes(2, "big") + bytes(4)
             tail += owed.event_type.to_bytes(2, "big") + bytes(2)
-            self._answer(_ACCEPTED_HEAD, owed, tail)
+            self._answer(event, _ACCEPTED_HEAD, owed, tail)
 
     def refused(self, event: Event) -> None:
         """The event could not be stored: the confirmed reports in it get RORJ resource-limitation, the device keeps
@@ -110,20 +112,18 @@ class ManagerAssociation(Association):
         owed = self._settled(event)
         if owed is not None:
             problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
-            self._answer(_REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
+            self._answer(event, _REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
 
     def _settled(self, event: Event) -> OwedAnswers | None:
         return self._owed.pop(event.ticket, None) if isinstance(event, ReportReceived) and event.ticket else None
 
-    def _answer(self, head: bytes, owed: OwedAnswers, tail: bytes) -> None:
+    def _answer(self, event: Event, head: bytes, owed: OwedAnswers, tail: bytes) -> None:
         """One answer for each invoke-id: head, invoke-id, tail. Joined, because a run has a thousand of them."""
-        self._out.append(head + (tail + head).join(owed.invoke_ids) + tail)
-        if not self._owed and self._held:
-            self._out += self._held
-            self._held.clear()
+        assert isinstance(event, ReportReceived)
+        self._send_answer(event.ticket, head + (tail + head).join(owed.invoke_ids) + tail)
 
-    def _answers_are_owed(self) -> bool:
-        return bool(self._owed)
+    def _owed_tickets(self) -> set[int]:
+        return set(self._owed)
 
     def _forget_answers(self) -> None:
         super()._forget_answers()
@@ -240,7 +240,7 @@ class ManagerAssociation(Association):
         octets = configuration.octets
         if learned:
             self._configurations.remember(self._applicant.system_id, configuration.config_id, octets)
-        self._intake = ReportIntake(configuration, self._notes)
+        self._intake = ReportIntake(configuration, self._notes, self._tickets)
         self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
         deadline_s = self._now_s + self._settings.to_get_s
         self._request(MessageTag.GET, GetArgument(0, ()), Request(_READ_MDS, _GET_ANSWERS, deadline_s))

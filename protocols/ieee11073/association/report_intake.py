@@ -5,7 +5,7 @@ every later one. Report numbers belong to a flow (reporting object and data requ
 association. Answering confirmed reports is the manager's; the intake says which invoke-ids an event covers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
@@ -38,7 +38,8 @@ class OwedAnswers(NamedTuple):
 class ReportIntake:
     """Reports of one association, under one agreed configuration."""
 
-    def __init__(self, configuration: Configuration, notes: Notes) -> None:
+    def __init__(self, configuration: Configuration, notes: Notes, tickets: Iterator[int]) -> None:
+        """`tickets` go on from association to association, for answers may outlive the one that they belong to."""
         self.owed: dict[int, OwedAnswers] = {}
         """Ticket of an event → the answers it still owes. The manager removes what it answers."""
         self._model = DeviceModel(configuration, notes)
@@ -49,7 +50,7 @@ class ReportIntake:
         """The plan that took the report before: most reports have the same layout."""
         self._version = self._model.version
         self._next_no: dict[tuple[int, int], int] = {}
-        self._tickets = 0
+        self._tickets = tickets
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -111,8 +112,7 @@ class ReportIntake:
         self._next_no[plan.flow] = (last_no + 1) % _NUMBERS
         ticket = 0
         if plan.confirmed:
-            self._tickets += 1
-            ticket = self._tickets
+            ticket = next(self._tickets)
             invoke_ids = tuple(run.columns[INVOKE_ID])
             if len(set(invoke_ids)) != run.reports:
                 self._notes.tell("an invoke-id is used again before its answer", "20601 §4 invoke-id", b"")

@@ -27,6 +27,10 @@ class Notes:
         self._seen: set[tuple[str, str]] = set()
         self._untold: list[Note] = []
 
+    def restart(self) -> None:
+        """A new association begins: every kind may be told again. What was not told yet stays."""
+        self._seen.clear()
+
     @property
     def waiting(self) -> bool:
         """Whether something was not told yet."""

@@ -25,6 +25,7 @@ from protocols.ieee11073.dim.report_run import ObservationPlan, ReportPlan
 from protocols.ieee11073.dim.value_fields import TIME_STAMPS, VALUES, Field, ItemFields, ValueFields
 from protocols.reader import Reader
 
+MDS_HANDLE = 0
 _TIME_OCTETS = 8
 
 
@@ -173,6 +174,10 @@ class _Compiler:
             self._attribute(item, attribute, values.inside(octets))
 
     def _variable(self, handle: int, count: int, attributes: Reader) -> None:
+        if handle == MDS_HANDLE:
+            self._note("a report changes attributes of the device itself, which is not followed", attributes)
+            self._layout.skip(attributes)
+            return
         if handle not in self._model.objects:
             self._unknown(handle, attributes, "its configuration has no such object")
             return

@@ -280,6 +280,18 @@ def test_our_own_release_lets_the_answers_go_first() -> None:
     assert isinstance(association.receive(rlre(), 1.5)[0], Released)
 
 
+def test_answers_of_two_associations_in_one_read_keep_their_order_and_their_reports() -> None:
+    association = operating_manager(OXIMETER)
+    octets = report(invoke_id=1) + rlrq() + aarq(0x4001) + get_answer(1) + report(invoke_id=2)
+    first, second = reports_of(association.receive(octets, 1.0))
+    association.delivered(second)
+    assert association.to_send() == b""
+    association.delivered(first)
+    answered = association.to_send()
+    assert answered.startswith(report_answer(1) + rlre() + bytes.fromhex("E300 002C 0000"))
+    assert answered.endswith(report_answer(2))
+
+
 @pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])
 def test_nothing_is_answered_across_the_end_of_an_association(end: bytes) -> None:
     association = operating_manager(OXIMETER)
@@ -418,6 +430,29 @@ def test_octets_that_are_no_apdu_close_the_link() -> None:
     assert association.closed
     assert association.to_send() == abrt()
     assert association.receive(report(), 2.0) == []
+
+
+def test_an_apdu_over_the_limit_ends_the_link_as_a_buffer_overflow() -> None:
+    association = operating_manager(OXIMETER, ManagerSettings(apdu_bytes_max=1000))
+    told = association.receive(bytes.fromhex("E700 0400"), 1.0)
+    assert isinstance(told[-1], Aborted)
+    assert (told[-1].reason, association.closed) == (AbortReason.BUFFER_OVERFLOW, True)
+    assert association.to_send() == abrt(AbortReason.BUFFER_OVERFLOW)
+
+
+def test_a_closed_link_takes_no_more_requests() -> None:
+    association = operating_manager(OXIMETER)
+    assert [type(event) for event in association.receive(b"", 1.0)] == [LinkLost]
+    assert association.release(2.0) == association.abort() == association.expire(99.0) == []
+    assert (association.to_send(), association.deadline_s) == (b"", None)
+
+
+def test_a_deviation_is_told_once_an_association() -> None:
+    association = operating_manager(OXIMETER)
+    told = association.receive(apdu("e28") + apdu("e28"), 1.0)
+    assert len(deviations_of(told)) == 1
+    association.receive(rlrq() + aarq(0x4001), 2.0)
+    assert deviations_of(association.receive(apdu("e28"), 3.0)) == deviations_of(told)
 
 
 def test_a_release_that_is_not_answered_aborts_after_three_seconds() -> None:

@@ -192,6 +192,16 @@ def test_an_agent_refuses_commands_it_does_not_have() -> None:
     assert pair.agent.to_send() == roer(7, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
 
+def test_a_report_over_the_limit_is_our_error_and_leaves_the_association_usable() -> None:
+    pair = association_pair(OXIMETER).associate()
+    many = [Reading(1, 90.0, minute(0))] * 5000
+    with pytest.raises(LocalProtocolError):
+        pair.agent.report(fixed_report(OXIMETER, many), confirmed=True, now_s=0.0)
+    assert pair.agent.can_confirm
+    report(pair, 1)
+    assert saturations(pair) == [91.0]
+
+
 def test_reporting_outside_operating_is_our_error() -> None:
     pair = association_pair(OXIMETER)
     with pytest.raises(LocalProtocolError):
