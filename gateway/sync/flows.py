@@ -8,6 +8,7 @@ uplink's.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from gateway.sync.lane_window import Answer, LaneWindow, Sent, Verdict
 from gateway.sync.outbox import Outbox
@@ -31,6 +32,14 @@ class Due:
     batch: Batch
     through: int
     octets: int
+
+
+class History(Enum):
+    """Whose batch the cloud holds at its mark: ours, that of a copy of this store, or it did not say."""
+
+    OURS = "ours"
+    ANOTHER = "another"
+    UNTOLD = "untold"
 
 
 class Flows:
@@ -79,21 +88,19 @@ class Flows:
                 self._ahead[Flow(ack.lane, live)].clear()
         return answer
 
-    async def tells_another_history(self, ack: Ack) -> bool:
-        """Whether the cloud's batch at its mark is not ours: a copy of this store was there before us.
-
-        Asked where the mark is not simply what we just sent: in the exchange, and when it jumps.
-        """
-        window = self.windows[ack.lane]
-        if ack.epoch != self._outbox.epoch or ack.through_hash is None or not ack.through_sequence:
-            return False
-        if window.agreed and (ack.through_sequence <= window.through or window.is_under_way(ack.through_sequence)):
-            return False
-        found = await self._outbox.next_batches(
-            ack.lane, after=ack.through_sequence - 1, limit_batches=1, limit_bytes=1
-        )
-        ours = _hash_behind(found[0], ack.through_sequence) if found else None
-        return ours is not None and ours != ack.through_hash
+    async def history_of(self, ack: Ack) -> History:
+        """Whether the cloud's batch at its mark is ours. Asked where we did not send it on this connection: in the
+        exchange, and when the mark jumps over what was there before."""
+        window, through = self.windows[ack.lane], ack.through_sequence
+        if ack.epoch != self._outbox.epoch or not through:
+            return History.OURS
+        if window.agreed and (through <= window.through or window.sent_here(through)):
+            return History.OURS
+        if ack.through_hash is None:
+            return History.UNTOLD
+        found = await self._outbox.next_batches(ack.lane, after=through - 1, limit_batches=1, limit_bytes=1)
+        ours = _hash_behind(found[0], through) if found else None
+        return History.OURS if ours in (None, ack.through_hash) else History.ANOTHER
 
     @property
     def deadline_s(self) -> float | None:

@@ -21,6 +21,9 @@ from enum import Enum
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 
+SENT_RANGES_MAX = 64
+"""A lane is sent at two places at once, live and backlog; what is forgotten of more is only asked about again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSettings:
@@ -77,6 +80,7 @@ class LaneWindow:
         self._settings = settings
         self._in_flight: dict[int, Sent] = {}
         self._repeated: dict[int, int] = {}
+        self._sent_here: list[tuple[int, int]] = []
         self._held: tuple[tuple[int, int], ...] = ()
         self._highest = 0
         self._newest_arrived_s = float("-inf")
@@ -94,6 +98,7 @@ class LaneWindow:
         """A new connection: nothing is under way, and nothing is sent before the cloud told its mark."""
         self._in_flight.clear()
         self._repeated.clear()
+        self._sent_here = []
         self._held = ()
         self._silent = 0
         self._doubted = False
@@ -176,9 +181,9 @@ class LaneWindow:
             ]
         )
 
-    def is_under_way(self, sequence: int) -> bool:
-        """Whether this gateway sent, on this connection, what is at `sequence`, and waits for its confirmation."""
-        return any(sent.sequence <= sequence <= sent.through for sent in self._in_flight.values())
+    def sent_here(self, sequence: int) -> bool:
+        """Whether what is at `sequence` was sent on this connection: then the cloud compared it with what it had."""
+        return any(first <= sequence <= last for first, last in self._sent_here)
 
     # ---- time
 
@@ -250,6 +255,11 @@ class LaneWindow:
         """A batch went out."""
         sendings = self._repeated.pop(sequence, 0) + 1
         self._in_flight[sequence] = Sent(sequence, through, octets, live, now_s, sendings)
+        for place, (first, last) in enumerate(self._sent_here):
+            if first <= sequence <= last + 1:
+                self._sent_here[place] = first, max(last, through)
+                return
+        self._sent_here = [*self._sent_here[1 - SENT_RANGES_MAX :], (sequence, through)]
 
     # ---- what is under way
 

@@ -19,7 +19,7 @@ import structlog
 
 from gateway.security.identity import Identity
 from gateway.sync.backoff import Backoff
-from gateway.sync.flows import Due, Flows
+from gateway.sync.flows import Due, Flows, History
 from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
 from gateway.sync.outbox import CommitSignal, Outbox
@@ -95,6 +95,7 @@ class Uplink:
         self._flows = Flows(outbox, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
         self._status_topic = topics.status(tenant, gateway)
+        self._asked: set[Lane] = set()
         self._wake = asyncio.Event()
         self._status_due = asyncio.Event()
         self._connected = False
@@ -166,6 +167,7 @@ class Uplink:
         try:
             await session.subscribe(topics.ack(self._tenant, self._gateway))
             self._flows.begin()
+            self._asked.clear()
             self._wake.clear()
             self._set_connected(True)
             log.info("uplink.connected", broker=f"{address.host}:{address.port}", tls=address.tls is not None)
@@ -215,8 +217,15 @@ class Uplink:
     async def _take(self, ack: Ack) -> None:
         lane, window = ack.lane, self._flows.windows[ack.lane]
         agreed, contested = window.agreed, window.contested
-        if await self._flows.tells_another_history(ack):
-            ack = replace(ack, conflict=True)
+        match await self._flows.history_of(ack):
+            case History.ANOTHER:
+                ack = replace(ack, conflict=True)
+            case History.UNTOLD if agreed and lane not in self._asked:
+                # Only the answer to a status tells the hash; a cloud that does not even then is believed.
+                self._asked.add(lane)
+                self._status_due.set()
+                return
+        self._asked.discard(lane)
         answer = self._flows.answered(ack, self._clock.monotonic_s())
         match answer.verdict:
             case Verdict.FOREIGN:

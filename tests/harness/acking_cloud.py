@@ -98,7 +98,7 @@ class AckingCloud:
         self.statuses.append(status)
         if status.online:
             for lane in Lane:
-                await self._answer(tenant, gateway, status.epoch, lane)
+                await self._answer(tenant, gateway, status.epoch, lane, tell_hash=self.tells_hash)
 
     async def _batch(self, topic: str, payload: bytes) -> None:
         tenant, gateway, lane = topics.parse_up(topic)
@@ -117,7 +117,7 @@ class AckingCloud:
             held.conflict = True
         await self._answer(tenant, gateway, batch.epoch, lane)
 
-    async def _answer(self, tenant: str, gateway: str, epoch: str, lane: Lane) -> None:
+    async def _answer(self, tenant: str, gateway: str, epoch: str, lane: Lane, *, tell_hash: bool = False) -> None:
         if self.silent:
             return
         if self.acks_to_lose:
@@ -125,7 +125,7 @@ class AckingCloud:
             return
         held = self.lanes.get((gateway, epoch, lane), HeldLane())
         ack = Ack.of_ranges(epoch, lane, held.ranges(), conflict=held.conflict)
-        if self.tells_hash:
+        if tell_hash:
             ack = replace(ack, through_hash=held.batches.get(ack.through_sequence))
         for _ in range(self.acks_each):
             await self.send(tenant, gateway, ack)
@@ -143,8 +143,11 @@ class AckingCloud:
         try:
             yield self
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # aiomqtt waits with `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation: ask until it
+            # is heard.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=0.2)
 
     async def _keep_serving(self) -> None:
         while True:

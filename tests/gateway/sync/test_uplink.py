@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from shutil import copytree
 from time import monotonic
@@ -19,7 +19,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
 from tests.builders.uplink_blocks import section, waveform
 from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
-from tests.harness.acking_cloud import AckingCloud
+from tests.harness.acking_cloud import AckingCloud, HeldLane
 from tests.harness.broker import TENANT, Broker, broker_running
 from tests.harness.eventually import eventually
 
@@ -216,26 +216,69 @@ async def test_answers_of_another_epoch_are_left_alone(broker, gateway, cloud):
         assert not uplink.state.contested
 
 
+@asynccontextmanager
+async def two_of_one_identity(tmp_path: Path) -> AsyncIterator[tuple[TestGateway, TestGateway]]:
+    """A disk was copied: two open stores with one identity, one epoch and one batch in common."""
+    async with gateway_store(tmp_path / "one") as made:
+        await made.measure(1)
+    copytree(tmp_path / "one", tmp_path / "two")
+    async with (
+        gateway_store(tmp_path / "one") as one,
+        gateway_store(tmp_path / "two", identity=one.identity) as two,
+    ):
+        yield one, two
+
+
 async def test_two_gateways_with_one_identity_stop_and_go_on_buffering(tmp_path, broker):
-    async with AsyncExitStack() as stack:
-        async with gateway_store(tmp_path / "one") as made:
-            await made.measure(1)
-        copytree(tmp_path / "one", tmp_path / "two")
-        one = await stack.enter_async_context(gateway_store(tmp_path / "one"))
-        two = await stack.enter_async_context(gateway_store(tmp_path / "two", identity=one.identity))
-        both = AckingCloud(broker, one.identity.public_key)
-        await stack.enter_async_context(both.serving())
+    async with two_of_one_identity(tmp_path) as (one, two), AsyncExitStack() as stack:
+        cloud = await stack.enter_async_context(AckingCloud(broker, one.identity.public_key).serving())
         await one.measure(2, first=10)
         await two.measure(2, first=90)
         first = await stack.enter_async_context(sending(one.uplink(broker)))
         second = await stack.enter_async_context(sending(two.uplink(broker)))
         await eventually(lambda: first.state.contested or second.state.contested, within_s=10)
-        await eventually(lambda: any(status.store is StoreState.CONTESTED for status in both.statuses), within_s=10)
-        await one.measure(1, first=20)
-        await two.measure(1, first=20)
-        assert one.last() > one.acked() or two.last() > two.acked()
-        assert not one.buffer.failure
-        assert not two.buffer.failure
+        await eventually(lambda: any(status.store is StoreState.CONTESTED for status in cloud.statuses), within_s=10)
+        for each in (one, two):
+            await each.measure(1, first=20)
+            assert each.last() == 4
+        assert not (one.all_acked() and two.all_acked())
+
+
+async def test_a_copy_with_the_same_marks_is_not_taken_for_the_original(tmp_path, broker):
+    """The cloud holds as many batches as the copy has, and the copy's are others: none of them may count as
+    delivered."""
+    async with two_of_one_identity(tmp_path) as (one, two), AckingCloud(broker, one.identity.public_key).serving():
+        await one.measure(2, first=10)
+        await two.measure(2, first=90)
+        async with sending(one.uplink(broker)):
+            await eventually(one.all_acked)
+        async with sending(two.uplink(broker)) as uplink:
+            await eventually(lambda: uplink.state.contested)
+        assert two.acked() == 0
+
+
+async def test_a_copys_batches_ahead_of_the_mark_are_not_taken_for_ours(tmp_path, broker):
+    """The copy sent its newest first; when our backlog has closed the hole, the mark jumps over what is not ours."""
+    async with (
+        two_of_one_identity(tmp_path) as (one, two),
+        AckingCloud(broker, one.identity.public_key).serving() as cloud,
+    ):
+        await two.measure(2, first=90)
+        held = cloud.lanes.setdefault(("gw_test", one.buffer.epoch, Lane.NUMERIC), HeldLane())
+        for batch in await two.buffer.next_batches(Lane.NUMERIC, after=1, limit_batches=9, limit_bytes=1 << 20):
+            held.batches[batch.sequence] = batch.hash
+        await one.measure(2, first=10)
+        async with sending(one.uplink(broker)) as uplink:
+            await eventually(lambda: uplink.state.contested)
+        assert one.acked() == 0
+
+
+async def test_a_cloud_that_never_tells_its_hash_is_believed(broker, gateway, cloud):
+    cloud.tells_hash = False
+    for round_ in range(2):
+        async with sending(gateway.uplink(broker)):
+            await gateway.measure(5, first=5 * round_)
+            await eventually(lambda: whole(cloud, gateway))
 
 
 async def test_a_vanished_gateway_is_offline_by_its_will(broker, gateway, cloud):
