@@ -17,8 +17,7 @@ _EPOCH_1900_S = -2_208_988_800
 
 
 class TimeKind(Enum):
-    """Which clock of the device the octets come from (reference 20601 §1.2); the value is the prefix of the printed
-    form."""
+    """Which clock the octets come from (reference 20601 §1.2); the value is the prefix of the printed form."""
 
     ABSOLUTE = "abs"
     BASE_OFFSET = "bo"

@@ -74,13 +74,11 @@ class Reader:
         return self.take(self.remaining)
 
     def inside(self, octets: int) -> "Reader":
-        """A reader over the next `octets`, which this reader skips. What it leaves unread is its owner's `finish` to
-        notice."""
+        """A reader over the next `octets`, which this reader skips; whoever asks for it also calls its `finish`."""
         start = self._advance(octets)
         return Reader(self._data, at=start, end=start + octets, clause=self._clause)
 
     def finish(self) -> None:
-        """Raises unless everything was read: a length that does not match its content is a broken APDU (reference
-        §1)."""
+        """Raises unless everything was read: a length that does not match its content breaks the APDU (§1)."""
         if self._at != self._end:
             raise RemoteProtocolError(f"{self._end - self._at} octets are left over", at=self._at, clause=self._clause)

@@ -104,8 +104,7 @@ def decode_apdu(octets: bytes) -> Apdu:
 
 
 def decode_data(octets: bytes) -> DataApdu:
-    """The data APDU inside a PRST, its body undecoded. Raises `RemoteProtocolError` when not even its frame is
-    right."""
+    """The data APDU inside a PRST, its body undecoded. Raises `RemoteProtocolError` when its frame is broken."""
     reader = Reader(octets, clause="20601 §4 DataApdu")
     invoke_id, message = reader.u16(), MessageTag(reader.u16())
     body = reader.take(reader.u16())

@@ -1,5 +1,4 @@
-"""Whether a manager and an agent have a common language: the judgement of an AARQ, and both sides' association
-information.
+"""Whether a manager and an agent have a common language: an AARQ judged, and what both sides say about themselves.
 
 The order is the one of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
 comes after; it never rejects, it only has to be asked for.
@@ -78,8 +77,7 @@ def request(system_id: bytes, config_id: int) -> bytes:
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
-    """A manager's AARE, as octets. Without a common protocol it names none, without a common version it selects
-    none."""
+    """A manager's AARE, as octets. It names no protocol and selects no version where there is none in common."""
     accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
     if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
         return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))

@@ -1,5 +1,4 @@
-"""The agent's end of an association: what a simulated device does, and a second reader of every rule (reference 20601
-§9.2).
+"""The agent's end of an association: what a simulated device does, and a second reader of every rule (§9.2).
 
 It offers its configurations in order until the manager takes one, reports, and keeps one confirmed report under way
 at a time: the next one goes out after the answer. What was not answered is the device's to keep and to send again.
@@ -74,8 +73,7 @@ class AgentAssociation(Association):
         mds_attributes: MdsAttributes = tuple,
         settings: AgentSettings | None = None,
     ) -> None:
-        """`configurations` in the order in which they are offered, at least one. `mds_attributes` is asked at each
-        Get."""
+        """`configurations` in the order of the offers, at least one. `mds_attributes` is asked at each Get."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         self._settings = settings or AgentSettings()

@@ -41,8 +41,7 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAgreed:
-    """Both sides now mean the same objects. `octets` are the encoded ConfigObjectList, as a `ConfigurationStore`
-    keeps it.
+    """Both sides mean the same objects. `octets` are the encoded ConfigObjectList, as a store keeps it.
 
     `learned` is True when this device sent it now, False when it was known (standard, or remembered).
     """
@@ -78,8 +77,7 @@ class ReportReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReportsLost:
-    """`count` reports are missing by their numbers, after the one numbered `after_report_no` (None: before the
-    first)."""
+    """`count` reports are missing by their numbers, after number `after_report_no` (None: before the first)."""
 
     count: int
     after_report_no: int | None
@@ -87,8 +85,7 @@ class ReportsLost:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """The peer broke a rule and we carried on. The sentence holds no measured value; `octets` may, so they are never
-    logged.
+    """The peer broke a rule and we carried on. The sentence holds no value; `octets` may, so they are never logged.
 
     Each kind of deviation is told once an association, so that a device with a habit does not flood its own record.
     """

@@ -139,8 +139,7 @@ class Association(ABC):
         return octets
 
     def release(self, now_s: float) -> list[Event]:
-        """Asks the peer to end the association in order; `Released` follows when it agrees. Where none stands, nothing
-        happens."""
+        """Asks the peer to end the association in order; `Released` follows. Nothing happens where none stands."""
         self._now_s = now_s
         if self.state is not State.DISCONNECTED:
             self._step(Input.REQ_RELEASE)
@@ -154,8 +153,7 @@ class Association(ABC):
     # What a role adds.
 
     def _receive_known_layout(self) -> bool:
-        """Takes reports whose layout was compiled before straight from the stream. False: read the next APDU in
-        full."""
+        """Takes reports of layouts that were compiled before from the stream. False: read the next APDU in full."""
         return False
 
     @abstractmethod

@@ -59,8 +59,7 @@ _REFUSED_HEAD = bytes.fromhex("E700 000A 0008")
 
 
 class ManagerAssociation(Association):
-    """One link's manager end. Starts on an open link; after a release or an abort the link may carry a new
-    association."""
+    """One link's manager end, on an open link. After a release or an abort the link may carry a new association."""
 
     def __init__(
         self, *, system_id: bytes, configurations: ConfigurationStore, settings: ManagerSettings | None = None
@@ -107,8 +106,7 @@ class ManagerAssociation(Association):
             self._answer(event, _ACCEPTED_HEAD, owed, tail)
 
     def refused(self, event: Event) -> None:
-        """The event could not be stored: the confirmed reports in it get RORJ resource-limitation, the device keeps
-        them."""
+        """The event could not be stored: its confirmed reports get RORJ resource-limitation, the device keeps them."""
         owed = self._settled(event)
         if owed is not None:
             problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
@@ -150,8 +148,7 @@ class ManagerAssociation(Association):
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
 
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
-        """A configuration that this device sent before, or a standard one. A remembered one that does not read is
-        asked again."""
+        """What this device sent before, or a standard configuration. A remembered one that does not read is no more."""
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
             self._notes.tell("a configuration id is out of range", "20601 §3 ConfigId", b"")
             return None

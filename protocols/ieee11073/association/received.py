@@ -55,8 +55,7 @@ NOTHING_RECEIVED = Received()
 
 
 def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
-    """The input that an APDU is, before roles and requests are asked: RX_AARQ, RX_AARE and RX_RESPONSE_KNOWN are
-    general.
+    """The input that an APDU is, before roles and requests are asked (RX_AARQ, RX_AARE, RX_RESPONSE_KNOWN).
 
     Where no messages are due, a PRST is RX_PRST and not looked into. What breaks the rules is noted.
     """

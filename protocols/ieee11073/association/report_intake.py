@@ -104,8 +104,7 @@ class ReportIntake:
         self._last = None
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
-        """The events of the reports at the front of a run whose numbers follow each other, and how many reports those
-        are."""
+        """The events of the reports at the front of a run whose numbers follow each other, and how many they are."""
         events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]

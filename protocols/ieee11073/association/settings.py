@@ -1,5 +1,4 @@
-"""How patient and how lenient an association is. Defaults are the standard's where a source names one (reference
-20601 §9.3)."""
+"""How patient and lenient an association is; defaults are the standard's where a source names one (reference §9.3)."""
 
 from dataclasses import dataclass
 
@@ -21,8 +20,7 @@ class ManagerSettings:
     accept_standard_configurations: bool = True
     """False: take no configuration for granted, ask the agent for it unless this very device once sent it."""
     configurations_max: int = 8
-    """Configuration reports that one association may offer in vain. One known agent repeats a refused one without
-    end."""
+    """Configuration reports that one association may offer in vain. One known agent repeats them without end."""
     malformed_max: int = 32
     """APDUs that could not be read before the manager gives the association up."""
 

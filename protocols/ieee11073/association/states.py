@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 
 class State(Enum):
-    """Where an association stands. The value is the standard's state number, the part of a row number before the
-    dot."""
+    """Where an association stands. The value is the standard's state number, with which a row number begins."""
 
     DISCONNECTED = 1
     UNASSOCIATED = 2
@@ -26,8 +25,7 @@ class State(Enum):
 
 
 class Input(Enum):
-    """What can happen. RX: the peer sent it. REQ: our own side asks for it. The rest are verdicts on what was
-    received."""
+    """What can happen. RX: the peer sent it. REQ: our own side asks for it. The rest are verdicts on that."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()

@@ -1,5 +1,4 @@
-"""From a metric object to the `Channel` that its observations share: type, unit, components, and the scale of its
-samples.
+"""From a metric object to the `Channel` that its observations share: type, unit, components, scale of samples.
 
 What an object leaves out is left open, never guessed: no unit is None, no scale is slope 1 and offset 0. Where an
 object contradicts itself the channel is built as far as it makes sense and the contradiction is told (`Notes`). Knows
@@ -56,8 +55,7 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """What one value says about itself, beyond its object: Nu-Observed-Value and Enum-Observed-Value carry their own
-    id."""
+    """What one value says about itself, beyond its object: Nu- and Enum-Observed-Value carry their own id."""
 
     metric_id: int | None = None
     unit_code: int | None = None

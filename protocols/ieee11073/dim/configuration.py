@@ -78,8 +78,7 @@ def value_map(octets: bytes) -> ValueMap:
 
 
 def scanner_map(octets: bytes) -> tuple[tuple[int, ValueMap], ...]:
-    """A Scan-Handle-Attr-Val-Map: handle and map, in the order of a grouped observation. Raises
-    `RemoteProtocolError`."""
+    """A Scan-Handle-Attr-Val-Map: handles and maps in the order of a grouped observation. `RemoteProtocolError`."""
     return tuple(
         (entry.obj_handle, tuple((item.attribute_id, item.attribute_len) for item in entry.attr_val_map))
         for entry in decode_list(HandleAttrValMapEntry, octets)

@@ -72,8 +72,7 @@ class DeviceModel:
         return enum_partition(self.objects[handle].attributes)
 
     def values_of(self, handle: int, scanner_handle: int) -> ValueMap | None:
-        """How an observation of `handle` in fixed form lies: as the reporting scanner maps it, else as its own map
-        says."""
+        """How an observation of `handle` in fixed form lies: as the reporting scanner maps it, else its own map."""
         scanner = self.objects.get(scanner_handle)
         if scanner is not None and scanner.scans is not None:
             for scanned, values in scanner.scans:

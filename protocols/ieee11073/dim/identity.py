@@ -34,8 +34,7 @@ class MdsTimeInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProductionDetail:
-    """One line of the Production-Specification. `kind`: 1 serial, 2 part, 3 hardware, 4 software, 5 firmware, 6
-    protocol, 7 GMDN."""
+    """One production detail. `kind`: 1 serial, 2 part, 3 hardware, 4 software, 5 firmware, 6 protocol, 7 GMDN."""
 
     kind: int
     component_id: int
@@ -131,6 +130,5 @@ def _exactly(value: bytes, octets: int) -> bytes:
 
 
 def printable(octets: bytes) -> str:
-    """A printable string of the device without its padding; octets that are no text become the replacement
-    character."""
+    """A device's printable string without its padding; octets that are no text become replacement characters."""
     return octets.rstrip(b" \x00").decode("utf-8", errors="replace")

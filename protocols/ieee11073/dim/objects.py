@@ -1,5 +1,4 @@
-"""Declare the objects of a device: what an agent puts into its configuration, and how a standard configuration is
-written down.
+"""Declare the objects of a device: for the configuration of an agent, and to write standard configurations down.
 
 One function an object class, each giving the `ConfigObject` whose attributes stand in the order that devices use.
 Whether values come with a time stamp is said by `time_stamp`, since it becomes part of the Attribute-Value-Map.
@@ -19,8 +18,7 @@ from protocols.medfloat import float_raw
 from protocols.observation import SampleFormat
 
 SPOT_MEASUREMENT = 0xF040
-"""Metric-Spec-Small of a device that measures when asked to and stores: intermittent, stored, aperiodic,
-agent-initiated."""
+"""Metric-Spec-Small of spot measurements: intermittent, stored, aperiodic, agent-initiated."""
 STREAMING = 0x4040
 """Metric-Spec-Small of a continuous metric as standard oximeters have it: stored data, agent-initiated."""
 _COMPOUND_FIX = 3
@@ -120,8 +118,7 @@ def enumeration(
     time_stamp: Attribute | None = None,
     metric_spec: int = STREAMING,
 ) -> ConfigObject:
-    """An enumeration of codes or bits. A text has no fixed length: report it in variable form. `partition` is that of
-    the codes."""
+    """An enumeration of codes of `partition`, of bits, or of text (of no fixed length: report it in variable form)."""
     return _object(
         ObjectClass.ENUMERATION,
         handle,

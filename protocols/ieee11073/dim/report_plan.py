@@ -1,5 +1,4 @@
-"""Compile a scan report of one layout into a `ReportPlan`: read every octet once, decide what is constant and what is
-a value.
+"""Compile a scan report into a `ReportPlan` for its layout: read every octet once, tell what is constant from values.
 
 Fixed, variable and grouped form, single person, from the MDS or a scanner (reference 20601 §5). Whatever decides the
 meaning of an octet (lengths, counts, handles, attribute ids, units sent with a value) is constant of the layout, so a
@@ -218,8 +217,7 @@ class _Compiler:
         self._items.append((handle, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Without a map or an object the octets have no meaning: told with the octets, and the rest of the report is
-        kept."""
+        """Without a map or an object octets have no meaning: they are told, and the rest of the report is kept."""
         self._unknown_count += 1
         self._note(f"a report has observations of handle {handle}, but {why}", reader)
         self._layout.skip(reader)

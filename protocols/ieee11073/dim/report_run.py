@@ -21,11 +21,9 @@ from protocols.observation import Channel, Observation, Value
 INVOKE_ID = 1
 """Column of the invoke-id, two octets as sent. Column 0 is the constant octets before it."""
 REPORT_NO = 4
-"""Column of the scan-report-no, a number: after message, handle and their lengths (2), event-type and data-req-id
-(3)."""
+"""Column of the scan-report-no, a number. Column 2 holds message, length and handle, 3 event-type and data-req-id."""
 _PROBE = 4
-"""How many more reports than last time a run is tried with, times: a wrong guess costs little, a right one grows
-fast."""
+"""A run is tried with so many times the reports of the last one: wrong guesses cost little, right ones grow fast."""
 
 Columns = Sequence[Sequence[Any]]
 

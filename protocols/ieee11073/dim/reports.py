@@ -26,8 +26,7 @@ Measured = Value | bytes
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one object reports: the value, when the device measured it, and the Measurement-Status where its map has
-    one."""
+    """What one object reports: the value, when it was measured, and the Measurement-Status where there is one."""
 
     handle: int
     value: Measured
@@ -47,8 +46,7 @@ class ScanReport:
 def fixed_report(
     configuration: Configuration, readings: Sequence[Reading], *, scanner: int | None = None
 ) -> ScanReport:
-    """A report in fixed form. From a scanner, as a buffered report. Raises `LocalProtocolError` for an object without
-    a map."""
+    """A report in fixed form, buffered from a scanner. `LocalProtocolError` for an object without a map."""
     items = tuple(
         ObservationScanFixed(reading.handle, mapped_values(_map_of(configuration, reading.handle, scanner), reading))
         for reading in readings
@@ -80,8 +78,7 @@ def variable_report(
 
 
 def grouped_report(configuration: Configuration, scanner: int, groups: Sequence[Sequence[Reading]]) -> ScanReport:
-    """A buffered report in grouped form: each group has a reading for each object of the scanner's map, in any
-    order."""
+    """A buffered report in grouped form: each group has a reading of each object that the scanner maps."""
     scans = scanner_map(_attribute(configuration, scanner, Attribute.SCAN_HANDLE_ATTR_VAL_MAP))
     strings = []
     for group in groups:
@@ -94,8 +91,7 @@ def grouped_report(configuration: Configuration, scanner: int, groups: Sequence[
 
 
 def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
-    """An observation in fixed form. What the map wants and the reading lacks, and the reverse, is a
-    `LocalProtocolError`."""
+    """An observation in fixed form. `LocalProtocolError` where map and reading do not agree."""
     out = bytearray()
     stamps = 0
     for attribute, octets in mapped:

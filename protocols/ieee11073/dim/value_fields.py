@@ -28,8 +28,7 @@ class Field(NamedTuple):
 
 
 class TimeStamp(NamedTuple):
-    """A time stamp attribute. The lowest rank counts when a device sends several: a date names a moment, a counter
-    does not."""
+    """A time stamp attribute. Of several the lowest rank counts: a date names a moment, a counter does not."""
 
     kind: TimeKind
     octets: int
@@ -50,8 +49,7 @@ Convert = Callable[[Any], Value]
 
 @dataclass(frozen=True, slots=True)
 class ValueFields:
-    """The fields of one value. `oid`: it is a code, whose partition the object knows. `samples`: it is an array's
-    octets."""
+    """The fields of one value. `oid`: a code, whose partition the object knows. `samples`: an array's octets."""
 
     fields: tuple[Field, ...]
     convert: Convert | None = None
@@ -122,8 +120,7 @@ def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Simple-Sa-Observed-Value: an OCTET STRING. Whether it holds whole samples is checked against the channel
-    later."""
+    """Simple-Sa-Observed-Value: an OCTET STRING. The channel will say whether it holds whole samples."""
     return [ValueFields((_counted(reader, keep),), samples=True)]
 
 
@@ -184,8 +181,7 @@ VALUES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {
 
 
 class ItemFields:
-    """What one item of a report (one object at one time) has: values, their time and status, and attributes that
-    reshape."""
+    """What one item of a report (one object at one time) has: values, time, status, attributes that reshape."""
 
     __slots__ = ("_rank", "shaping", "status", "time", "time_kind", "values")
 
@@ -210,8 +206,7 @@ class ItemFields:
             self.values += VALUES[attribute](value, keep)
 
     def shape(self, attribute: int, value: Reader) -> bool:
-        """Takes an attribute that gives values their meaning; its octets stay constant of the layout. False: it is
-        none."""
+        """Takes an attribute that gives values their meaning; it stays constant of the layout. False: it is none."""
         if attribute not in SHAPING:
             return False
         self.shaping[attribute] = value.rest()

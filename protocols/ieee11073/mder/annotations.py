@@ -1,5 +1,4 @@
-"""The wire forms that a field's annotation can name: `U16`, `Octets8`, `SequenceOf[AvaType]` and so on (reference
-20601 §1).
+"""The wire forms that a field's annotation can name: `U16`, `Octets8`, `SequenceOf[AvaType]` (reference 20601 §1).
 
 An annotation is the Python type that a reader of the code sees plus one marker that the codec reads. BITS-n are
 numbers as sent; their ASN.1 bit 0 is the most significant bit, so constants are written as the standard's hexadecimal

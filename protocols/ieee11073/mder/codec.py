@@ -1,5 +1,4 @@
-"""The one MDER codec: a wire type is a frozen class whose fields stand in wire order, and nothing more is written per
-type.
+"""The one MDER codec: a wire type is a frozen class whose fields stand in wire order, and nothing else is written.
 
 `@sequence` reads the annotations once, at import, into a list of (name, element); decoding and encoding walk that
 list. Nested sequences, lists and open enumerations need no code of their own either. Decoding raises

@@ -1,5 +1,4 @@
-"""The confirmed standard configurations, object by object as their tables in the specialisations (reference 20601
-§10)."""
+"""The confirmed standard configurations, object by object as the specialisations have them (reference 20601 §10)."""
 
 from protocols.ieee11073.dim.attribute import PARTITION_DIMENSION, Attribute
 from protocols.ieee11073.dim.configuration import Configuration
