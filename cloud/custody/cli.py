@@ -1,4 +1,4 @@
-"""`argus-cloud custody`: is the chain from the vehicles whole, and what was set aside."""
+"""`argus-cloud custody`: is the chain from the vehicles whole, what was set aside, and can it be read by now."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.command import AsJson, Workplace, print_json, print_table, run
+from cloud.command import AsJson, Workplace, print_json, print_one, print_table, run
 from cloud.custody.audit import LaneReport
 from cloud.custody.check import CustodyCheck, QuarantineCount
+from cloud.devices import Devices
+from cloud.ingest.reprocess import Reprocessed, Reprocessing
 from cloud.tenancy import Tenancy
 
 custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is_help=True)
@@ -24,14 +26,9 @@ def check_command(
     """Verify every signature and link again from the kept envelopes; exits with 1 when a chain is not whole."""
 
     async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
-        if tenant is not None:
-            tenants = [tenant]
-        else:
-            known = await Tenancy(place.database, place.clock, place.ids).list_tenants()
-            tenants = [one.id for one in known]
         reports: list[LaneReport] = []
         aside: list[QuarantineCount] = []
-        for tenant_id in tenants:
+        for tenant_id in await _tenants(place, tenant):
             check = CustodyCheck(place.database, place.operator(tenant_id))
             reports.extend([report async for report in check.reports(gateway)])
             aside.extend(await check.quarantine(gateway))
@@ -44,6 +41,34 @@ def check_command(
         _print_for_people(reports, aside)
     if not all(report.intact for report in reports):
         raise typer.Exit(1)
+
+
+@custody.command("reprocess")
+def reprocess_command(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """After an upgrade: unpack the batches that were kept because they could not be read. Safe to repeat."""
+
+    async def work(place: Workplace) -> Reprocessed:
+        total = Reprocessed()
+        for tenant_id in await _tenants(place, tenant):
+            done = await Reprocessing(place.database, Devices(place.ids)).run(tenant_id)
+            total.unpacked += done.unpacked
+            total.observations += done.observations
+            total.still_unreadable += done.still_unreadable
+        return total
+
+    total = run(context, work)
+    sentence = f"{total.unpacked} batches unpacked, {total.observations} observations added, "
+    print_one(f"{sentence}{total.still_unreadable} batches still cannot be read.", asdict(total), as_json=as_json)
+
+
+async def _tenants(place: Workplace, only: str | None) -> list[str]:
+    if only is not None:
+        return [only]
+    return [one.id for one in await Tenancy(place.database, place.clock, place.ids).list_tenants()]
 
 
 def _shown(report: LaneReport) -> dict[str, Any]:

@@ -105,6 +105,19 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
     return Kept(first_time=True)
 
 
+async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes, reason: Reason) -> None:
+    """The reason is gone: what was set aside is where it belongs."""
+    rows = quarantined_batches.c
+    await tx.execute(
+        quarantined_batches.delete().where(
+            rows.tenant_id == tenant_id,
+            rows.gateway_id == gateway_id,
+            rows.octets_hash == octets_hash,
+            rows.reason == reason.value,
+        )
+    )
+
+
 async def _has_room(tx: Transaction, batch: SetAside) -> bool:
     """Two workers may both see the last free place; the limit is then passed by one, not by many."""
     rows = quarantined_batches.c

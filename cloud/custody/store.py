@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, bindparam, or_, select, update
+from sqlalchemy import BigInteger, bindparam, or_, select, tuple_, update
 
 from cloud.custody.links import ChainedBatch, LinkState
-from cloud.custody.tables import batches, gap_ranges
+from cloud.custody.tables import batches, gap_ranges, lanes
 from cloud.db import Prepared, Transaction
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.gaps import Gap
@@ -38,6 +38,20 @@ class ReceivedBatch:
     vehicle_id: str
     received_at_us: int
     traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableBatch:
+    """A batch that is kept without rows, with whose it was when it arrived."""
+
+    lane_id: int
+    sequence: int
+    gateway_id: str
+    organization_id: str
+    vehicle_id: str
+    hash: bytes
+    received_at_us: int
+    octets: bytes
 
 
 BATCH_COLUMNS = (
@@ -120,6 +134,16 @@ _LINK_GAP = Prepared(
     order=("of_lane_id", "of_sequence", "of_through", "new_link"),
 )
 
+_UNPACKED = Prepared(
+    update(batches)
+    .where(
+        batches.c.lane_id == bindparam("of_lane_id"),
+        batches.c.sequence == bindparam("of_sequence"),
+        batches.c.content == Content.UNREADABLE.value,
+    )
+    .values(content=Content.ROWS.value)
+)
+
 # A run of sequences is read as a range, scattered ones by name: two far apart must not read what lies between.
 _RANGE_SPARSITY_MAX = 4
 
@@ -168,6 +192,38 @@ class CustodyStore:
             await tx.driver.run_many(_LINK_BATCH, real)
         if gaps:
             await tx.driver.run_many(_LINK_GAP, gaps)
+
+    async def unreadable(
+        self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
+    ) -> Sequence[UnreadableBatch]:
+        """Batches whose payload could not be unpacked, in the order of lane and sequence, behind the place given."""
+        place = (batches.c.lane_id, batches.c.sequence)
+        statement = (
+            select(batches, lanes.c.gateway_id)
+            .join(lanes, lanes.c.lane_id == batches.c.lane_id)
+            .where(lanes.c.tenant_id == tenant_id, batches.c.content == Content.UNREADABLE.value)
+            .where(tuple_(*place) > after)
+            .order_by(*place)
+            .limit(limit)
+        )
+        return [
+            UnreadableBatch(
+                lane_id=row.lane_id,
+                sequence=row.sequence,
+                gateway_id=row.gateway_id,
+                organization_id=row.organization_id,
+                vehicle_id=row.vehicle_id,
+                hash=bytes(row.hash),
+                received_at_us=row.received_at_us,
+                octets=bytes(row.envelope),
+            )
+            for row in await tx.execute(statement)
+        ]
+
+    async def mark_unpacked(self, tx: Transaction, batch: UnreadableBatch) -> bool:
+        """Its rows are being written in this transaction; False when somebody else has done it."""
+        values = {"of_lane_id": batch.lane_id, "of_sequence": batch.sequence}
+        return await tx.driver.run(_UNPACKED, values) == 1
 
 
 def _held_batch(sequence: int, hash_: bytes, previous_hash: bytes, link: str) -> ChainedBatch:

@@ -23,6 +23,7 @@ from cloud.custody.store import Content, CustodyStore, ReceivedBatch
 from cloud.db import Transaction
 from cloud.devices import Devices
 from cloud.events import Outbox
+from cloud.fleet import RegisteredGateway
 from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
 from cloud.ingest.aside import Aside
@@ -48,6 +49,9 @@ from protocols.uplink.acks import Ack
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.gaps import Gap
 from protocols.uplink.observations import DeviceRef
+
+DeviceName = tuple[str, str, DeviceRef]
+"""Tenant, gateway, and how the device names itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class _GroupInHand:
         self._written = Written()
         self._aside = Aside(tx, writer.outbox, self._now_us)
         self._observations = ObservationWriter(tx, writer.numbers)
-        self._device_ids: dict[tuple[str, str, DeviceRef], str] = {}
+        self._device_ids: dict[DeviceName, str] = {}
         self._received: list[ReceivedBatch] = []
         self._gaps: list[tuple[ReceivedBatch, Gap]] = []
         self._events: list[tuple[object, ...]] = []
@@ -163,7 +167,7 @@ class _GroupInHand:
 
     async def _attach_devices(self, opened: Sequence[Opened]) -> None:
         """In one order in all workers; a device's row is written when it was seen anew."""
-        seen: dict[tuple[str, str, DeviceRef], tuple[Opened, int]] = {}
+        seen: dict[DeviceName, tuple[Opened, int]] = {}
         for one in opened:
             if isinstance(one.content, ObservationColumns):
                 # The vehicle's clock may be in the future; a backlog is in the past, and says when it was seen.
@@ -236,7 +240,10 @@ class _GroupInHand:
         match content:
             case ObservationColumns():
                 new = await self._observations.add(
-                    content, lane_id=lane_id, sequence=one.batch.sequence, carriers=self._carriers(one, content)
+                    content,
+                    lane_id=lane_id,
+                    sequence=one.batch.sequence,
+                    carriers=carriers_of(one.gateway, content, self._device_ids),
                 )
                 self._written.tally.observations += new
             case GatewayEvent():
@@ -267,20 +274,6 @@ class _GroupInHand:
         await self._aside.broken(one, sequence, hash_)
         await self._emit(one, event_types.CHAIN_BROKEN, {**_place(one), "sequence": sequence})
 
-    def _carriers(self, one: Opened, content: ObservationColumns) -> list[Carrier]:
-        gateway = one.gateway
-        return [
-            Carrier(
-                tenant_id=gateway.tenant_id,
-                organization_id=gateway.organization_id,
-                vehicle_id=gateway.vehicle_id,
-                device_id=self._device_ids[gateway.tenant_id, gateway.id, ref],
-                system_id=ref.system_id,
-                model=ref.model,
-            )
-            for ref in content.sources
-        ]
-
     async def _emit(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
         await self._writer.outbox.emit(
             self._tx,
@@ -292,6 +285,23 @@ class _GroupInHand:
             at_us=self._now_us,
             traceparent=one.traceparent,
         )
+
+
+def carriers_of(
+    gateway: RegisteredGateway, content: ObservationColumns, device_ids: Mapping[DeviceName, str]
+) -> list[Carrier]:
+    """Who carried what, in the order of the batch's sources."""
+    return [
+        Carrier(
+            tenant_id=gateway.tenant_id,
+            organization_id=gateway.organization_id,
+            vehicle_id=gateway.vehicle_id,
+            device_id=device_ids[gateway.tenant_id, gateway.id, ref],
+            system_id=ref.system_id,
+            model=ref.model,
+        )
+        for ref in content.sources
+    ]
 
 
 def _key(one: Opened) -> LaneKey:

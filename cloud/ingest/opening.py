@@ -91,7 +91,7 @@ def open_delivery(delivery: BatchDelivery, gateway: RegisteredGateway | None) ->
         hash=batch_hash(batch, payload_hash),
         payload_hash=payload_hash,
         signed_by=key_fingerprint(gateway.public_key),
-        content=_content(batch),
+        content=unpack(batch),
     )
 
 
@@ -100,7 +100,8 @@ def key_fingerprint(public_key: bytes) -> str:
     return hashlib.sha256(public_key).hexdigest()[:32]
 
 
-def _content(batch: Batch) -> Content:
+def unpack(batch: Batch) -> Content:
+    """What an authentic batch holds, as far as this version can read it."""
     try:
         match batch.kind:
             case BatchKind.OBSERVATIONS:

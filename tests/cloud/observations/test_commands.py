@@ -65,6 +65,11 @@ def test_an_export_can_be_narrowed_to_a_device_a_time_and_a_tenant(console: Cons
     assert "committed_at" in console.lines(*export, "--with-commit-time")[0]
 
 
+def test_reprocessing_says_what_it_did(console: Console):
+    assert "0 batches unpacked" in console.run("custody", "reprocess").stdout
+    assert console.lines("custody", "reprocess", "--json")[0]["still_unreadable"] == 0
+
+
 def test_a_time_without_an_offset_is_refused_with_a_sentence(console: Console):
     result = console.run("observations", "export", "--since", "2027-01-15T08:00:02")
     assert result.exit_code == 1

@@ -1,0 +1,72 @@
+"""A batch in a form that the cloud could not read is unpacked after the upgrade, as if it had been read at once."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from cloud.custody.tables import batches, quarantined_batches
+from cloud.db import Database
+from cloud.devices import Devices
+from cloud.fleet.tables import gateways
+from cloud.ingest.opening import UnreadablePayload
+from cloud.ingest.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
+from cloud.ingest.tables import gateway_events
+from cloud.observations.tables import observation_sources, observations
+from cloud.tenancy import Tenancy
+from protocols.uplink.envelope import BatchKind, Envelope
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+async def take_unread(cloud: CloudUnderTest, *envelopes: Envelope) -> None:
+    """Ingest these as a cloud does that is older than their form."""
+    for group in await cloud.ingest.open([cloud.handover.delivery(one) for one in envelopes]):
+        group.opened = [replace(one, content=UnreadablePayload("a form of tomorrow")) for one in group.opened]
+        await cloud.ingest.write(group, cloud.handover)
+
+
+async def reprocessed(cloud: CloudUnderTest) -> Reprocessed:
+    return await Reprocessing(cloud.database, Devices(cloud.ids)).run(TENANT)
+
+
+async def test_kept_batches_become_rows_once_and_leave_quarantine(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    unread = gateway.many(PAGE_BATCHES + 5)
+    await take_unread(cloud, *unread, gateway.send_event())
+    await cloud.take(gateway.send(50.0))
+    assert len(await cloud.rows(observations)) == 1
+    done = await reprocessed(cloud)
+    assert done == Reprocessed(unpacked=len(unread) + 1, observations=len(unread))
+    assert len(await cloud.rows(observations)) == len(unread) + 1
+    assert len(await cloud.rows(gateway_events)) == 1
+    assert {row.content for row in await cloud.rows(batches)} == {"rows"}
+    assert await cloud.rows(quarantined_batches) == []
+    assert await reprocessed(cloud) == Reprocessed()
+
+
+async def test_what_still_cannot_be_read_stays_where_it_is(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, b"\x09a form of the day after tomorrow"))
+    assert await reprocessed(cloud) == Reprocessed(still_unreadable=1)
+    assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["unreadable"]
+
+
+async def test_the_rows_belong_to_whom_the_gateway_belonged_when_the_batch_arrived(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await take_unread(cloud, gateway.send(97.0))
+    tenancy = Tenancy(cloud.database, cloud.clock, cloud.ids)
+    await tenancy.add_organization(OPERATOR, "Synthetic Neighbour", id="org_neighbour")
+    async with cloud.database.transaction() as tx:
+        await tx.execute(update(gateways).values(organization_id="org_neighbour"))
+    await reprocessed(cloud)
+    assert [row.organization_id for row in await cloud.rows(observation_sources)] == [ORGANIZATION]
