@@ -1,0 +1,30 @@
+"""A stream value behaves like the frozen value that its readers see: equal, hashable, slotted."""
+
+import pytest
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.observation import Channel, Observation
+from tests.builders.ieee11073_devices import SPO2, minute
+
+CHANNEL = Channel(handle=1, type=SPO2)
+
+
+def observation(value: float = 97.0) -> Observation:
+    return Observation(channel=CHANNEL, value=value, samples=None, status=0, device_time=minute(3), received_s=12.5)
+
+
+def test_values_are_equal_by_their_fields_and_hash_alike() -> None:
+    assert observation() == Observation(CHANNEL, 97.0, None, 0, minute(3), 12.5)
+    assert observation() != observation(98.0)
+    assert len({observation(), observation(), observation(98.0)}) == 2
+
+
+def test_values_of_another_class_are_never_equal() -> None:
+    time = DeviceTime(TimeKind.ABSOLUTE, minute(3).octets)
+    assert time == minute(3)
+    assert time != (TimeKind.ABSOLUTE, minute(3).octets)
+
+
+def test_a_value_holds_its_fields_and_nothing_else() -> None:
+    with pytest.raises(AttributeError):
+        observation().note = "x"  # type: ignore[attr-defined]  # what must not work
