@@ -172,7 +172,7 @@ class Gateway:
         return sources
 
     async def _serve(self, identity: Identity, stop: asyncio.Event) -> None:
-        await self._journal.write("gateway.started", None, epoch=self.buffer.epoch)
+        await self._journal.write("gateway.started", None, software=version("argus"), epoch=self.buffer.epoch)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("look", self._look),
             ("clock", self._persist_clock),
@@ -189,7 +189,6 @@ class Gateway:
             failing = group.create_task(self._store_failed())
             asked = group.create_task(_until(stop))
             self._notifier.ready()
-            log.info("gateway.started", gateway=self._settings.gateway.id, epoch=self.buffer.epoch)
             await asyncio.wait([asked, failing], return_when=asyncio.FIRST_COMPLETED)
             self._notifier.stopping()
             if not failing.done():

@@ -1,8 +1,9 @@
-"""Whether this gateway is well, said to systemd: READY when it serves, WATCHDOG while its parts answer, STOPPING at the end.
+"""Whether this gateway is well, said to systemd: READY when it serves, WATCHDOG while its parts answer, STOPPING at the
+end.
 
-The protocol is a datagram to the socket that `NOTIFY_SOCKET` names; the few lines here spare a dependency. The watchdog is fed
-only while the event loop turns *and* the store's writer answers: a process that runs but can no longer commit must be
-started again by systemd, because it acknowledges nothing and looks alive.
+The protocol is a datagram to the socket that `NOTIFY_SOCKET` names; the few lines here spare a dependency. The watchdog
+is fed only while the event loop turns *and* the store's writer answers: a process that runs but can no longer commit
+must be started again by systemd, because it acknowledges nothing and looks alive.
 """
 
 import os
@@ -12,7 +13,8 @@ from collections.abc import Mapping
 from gateway.transports.clock import Clock
 
 STORE_SILENT_S = 150.0
-"""The wall time is persisted every minute; two missed in a row and some patience for a slow disk mean that the writer hangs."""
+"""The wall time is persisted every minute; two missed in a row and some patience for a slow disk mean that the writer
+hangs."""
 
 
 class Notifier:

@@ -1,7 +1,7 @@
 """Log lines: JSON with a dotted past-tense event and fields, on standard error, for journald to keep.
 
-No patient data: call sites log names, counts and reasons, never values or octets, and a failure is logged with its frames but
-without their variables. What libraries say through `logging` joins the same stream.
+No patient data: call sites log names, counts and reasons, never values or octets, and a failure is logged with its
+frames but without their variables. What libraries say through `logging` joins the same stream.
 """
 
 import logging

@@ -96,17 +96,17 @@ class RecordedAgent:
             if isinstance(apdu, Rlre):
                 return True
             data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
+            configuration = data is not None and _is_configuration(data)
         except RemoteProtocolError:
+            # What cannot be read was no answer to anybody: it comes by itself, and this manager may judge it.
             return False
         if data is None:
             return False
         if data.message >= _FIRST_RESPONSE:
             self._responses.append((data.message, octets))
-            return True
-        if _is_configuration(data):
+        elif configuration:
             self._configurations.append(octets)
-            return True
-        return False
+        return data.message >= _FIRST_RESPONSE or configuration
 
     def _reaction(self, apdu: Apdu) -> list[bytes]:
         match apdu:

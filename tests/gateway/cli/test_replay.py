@@ -1,10 +1,14 @@
 """A wire capture through the manager: exactly what was measured, whether the configuration was known or had to be
 explained."""
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from gateway.cli.replay import Replay
 from gateway.transports.capture import read_capture
+from gateway.transports.recorded_agent import NoConfiguration
 from tests.harness.captures import WITH_TRUTH, capture_path, readings_of, truth_of
 
 
@@ -33,3 +37,34 @@ def test_samples_come_raw_with_their_scale():
     assert waves[0]["samples"][:4] == [0, 37, 74, 111]
     assert waves[0]["sample_period_s"] == 0.004
     assert (waves[0]["slope"] * 0xFFF) + waves[0]["offset"] == pytest.approx(5.0)
+
+
+def test_a_damaged_capture_replays_to_its_end_or_says_which_configuration_it_lacks():
+    dice = random.Random(20601)
+    captures = [read_capture(capture_path(name)) for name in (*WITH_TRUTH, "synth_ecg_rtsa")]
+    ended = 0
+    for _ in range(400):
+        capture = dice.choice(captures)
+        records = list(capture.records)
+        for _ in range(dice.choice((1, 2, 5))):
+            place = dice.randrange(len(records))
+            records[place] = replace(records[place], octets=damaged(records[place].octets, dice))
+        replay = Replay(replace(capture, records=tuple(records)), dice.random() < 0.5)
+        try:
+            ended += len(list(replay.observations())) >= 0
+        except NoConfiguration as missing:
+            assert "0x" in str(missing)
+    assert ended > 350
+
+
+def damaged(octets: bytes, dice: random.Random) -> bytes:
+    """One octet changed, the end cut off, something put in, or all of it replaced."""
+    place = dice.randrange(len(octets) + 1)
+    return dice.choice(
+        (
+            octets[:place] + dice.randbytes(1) + octets[place + 1 :],
+            octets[:place],
+            octets[:place] + dice.randbytes(4) + octets[place:],
+            dice.randbytes(40),
+        )
+    )
