@@ -17,7 +17,6 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -25,6 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.sync.broker import BrokerAddress
 from protocols.uplink.limits import MESSAGE_BYTES_MAX, PACKET_BYTES_MAX
 
 T = TypeVar("T")
@@ -51,29 +51,6 @@ class MqttTakenOver(MqttUnavailable):
 
 class MqttRefused(Exception):
     """The broker took the packet and refused what it asks for: its ACL, its quota. The message has its reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAddress:
-    """Where the broker is and how this side proves who it is. `tls` is None on loopback and in tests."""
-
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-    tls: ssl.SSLContext | None
-
-    def __repr__(self) -> str:
-        return f"BrokerAddress({self.host}:{self.port}, tls={self.tls is not None})"
-
-
-def broker_host(url: str) -> tuple[str, int, bool]:
-    """Host, port and whether TLS is wanted, of `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; ValueError otherwise."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-        raise ValueError("a broker's address is mqtt://HOST:PORT or mqtts://HOST:PORT")
-    secure = parts.scheme == "mqtts"
-    return parts.hostname, parts.port or (8883 if secure else 1883), secure
 
 
 @dataclass(frozen=True, slots=True)

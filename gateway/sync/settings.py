@@ -6,8 +6,9 @@ from pathlib import Path
 
 from gateway.security.identity import TlsFiles
 from gateway.sync.backoff import BackoffSettings
+from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.lane_window import WindowSettings
-from gateway.sync.mqtt import BrokerAddress, MqttUnavailable, broker_host
+from gateway.sync.mqtt import MqttUnavailable
 from gateway.sync.pacing import PacingSettings
 
 

@@ -12,8 +12,8 @@ errors are not caught: a store that cannot be read any more is not the uplink's 
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -24,6 +24,7 @@ from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
 from gateway.sync.outbox import CommitSignal, Outbox
 from gateway.sync.settings import UplinkSettings, broker_address
+from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
 from gateway.transports.clock import Clock
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
@@ -36,34 +37,6 @@ __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
 FAREWELL_S = 1.0
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneProgress:
-    """`agreed`: marks were exchanged on this connection. `through`: the cloud has everything up to it."""
-
-    agreed: bool
-    contested: bool
-    through: int
-    last: int
-    under_way_batches: int
-    backlog: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UplinkState:
-    """The uplink as status, doctor and crew page show it. `since_us` is when `connected` last changed, by the wall
-    clock."""
-
-    connected: bool
-    contested: bool
-    since_us: int
-    last_error: str | None
-    attempts: int
-    sent_batches: int
-    under_way_bytes: int
-    window_bytes: int
-    lanes: Mapping[Lane, LaneProgress]
 
 
 class Uplink:
@@ -115,17 +88,7 @@ class Uplink:
             sent_batches=self._sent_batches,
             under_way_bytes=self._flows.under_way_bytes,
             window_bytes=self._flows.pacing.window_bytes,
-            lanes={
-                lane: LaneProgress(
-                    agreed=window.agreed and self._connected,
-                    contested=window.contested,
-                    through=window.through,
-                    last=window.last,
-                    under_way_batches=window.under_way_batches,
-                    backlog=window.has_backlog,
-                )
-                for lane, window in windows.items()
-            },
+            lanes=lanes_progress(windows, connected=self._connected),
         )
 
     async def run(self) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.sync.mqtt import PUBACK_WINDOW_MAX, BrokerAddress, MqttSession
+from gateway.sync.broker import BrokerAddress
+from gateway.sync.mqtt import PUBACK_WINDOW_MAX, MqttSession
 from protocols.observation import Observation
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink import topics

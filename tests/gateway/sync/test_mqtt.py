@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from gateway.security.identity import TlsFiles
+from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.mqtt import (
     PUBACK_WINDOW_MAX,
-    BrokerAddress,
     MqttRefused,
     MqttSession,
     MqttTakenOver,
     MqttUnavailable,
     Received,
     Will,
-    broker_host,
 )
 from gateway.sync.settings import UplinkSettings, broker_address
 from protocols.uplink.limits import ENVELOPE_BYTES_MAX

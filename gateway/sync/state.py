@@ -1,0 +1,50 @@
+"""How the uplink is doing, as status, doctor and crew page show it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.sync.lane_window import LaneWindow
+from protocols.uplink.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneProgress:
+    """`agreed`: marks were exchanged on this connection. `through`: the cloud has everything up to it."""
+
+    agreed: bool
+    contested: bool
+    through: int
+    last: int
+    under_way_batches: int
+    backlog: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkState:
+    """The uplink as status, doctor and crew page show it. `since_us` is when `connected` last changed, by the wall
+    clock."""
+
+    connected: bool
+    contested: bool
+    since_us: int
+    last_error: str | None
+    attempts: int
+    sent_batches: int
+    under_way_bytes: int
+    window_bytes: int
+    lanes: Mapping[Lane, LaneProgress]
+
+
+def lanes_progress(windows: Mapping[Lane, LaneWindow], *, connected: bool) -> dict[Lane, LaneProgress]:
+    """Each lane's progress; without a connection nothing is agreed."""
+    return {
+        lane: LaneProgress(
+            agreed=window.agreed and connected,
+            contested=window.contested,
+            through=window.through,
+            last=window.last,
+            under_way_batches=window.under_way_batches,
+            backlog=window.has_backlog,
+        )
+        for lane, window in windows.items()
+    }
