@@ -93,7 +93,9 @@ def observations(
     device: Annotated[str | None, typer.Option(help="Only this device: its system id in hex.")] = None,
     since: Annotated[str | None, typer.Option(help="Received since: 2026-05-06T07:08:09Z, or 15m, 2h, 3d ago.")] = None,
     lane: Annotated[str | None, typer.Option(help="Only this lane: event, numeric or waveform.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many. Without it all of them as JSON, 500 as a table.")
+    ] = None,
 ) -> None:
     """What the store holds, oldest first."""
     with refusing():

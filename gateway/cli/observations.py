@@ -5,6 +5,7 @@ Reads through a connection that cannot write, so that a look at the record never
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,13 @@ from gateway.transports.clock import SystemClock
 from protocols.observation_record import ObservationRecord, to_json, utc_text
 from protocols.uplink.lanes import Lane
 
+TABLE_ROWS = 500
+"""What a person scrolls through; more is for a program."""
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
 def observations(
-    config: Path, *, as_json: bool, device: str | None, since: str | None, lane: str | None, limit: int
+    config: Path, *, as_json: bool, device: str | None, since: str | None, lane: str | None, limit: int | None
 ) -> None:
     """Prints them. Raises what `refusing` knows."""
     settings = load(config)
@@ -31,11 +34,14 @@ def observations(
     only = _lane(lane)
     identity = Identity.load(settings.identity_dir)
     outbox = Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key)
+    rows_max = limit or TABLE_ROWS
+    # One more than a table shows tells whether there is more; as JSON they stream, however many.
+    most = (limit or sys.maxsize) if as_json else rows_max + 1
     found = records(
-        outbox, asyncio.to_thread, lane=only, device=device and device.lower(), since_us=since_us, limit=limit
+        outbox, asyncio.to_thread, lane=only, device=device and device.lower(), since_us=since_us, limit=most
     )
     try:
-        asyncio.run(_print(found, as_json=as_json))
+        asyncio.run(_print(found, as_json=as_json, rows_max=rows_max))
     finally:
         outbox.close()
 
@@ -60,13 +66,16 @@ def _lane(text: str | None) -> Lane | None:
         raise Refusal(f"--lane {text} is no lane: write one of {', '.join(Lane)}") from None
 
 
-async def _print(found: AsyncIterator[ObservationRecord], *, as_json: bool) -> None:
+async def _print(found: AsyncIterator[ObservationRecord], *, as_json: bool, rows_max: int) -> None:
     if as_json:
         async for record in found:
             print_json(to_json(record))
         return
     rows = [_row(record) async for record in found]
-    print_table(f"{len(rows)} observations", ("observed", "device", "type", "value", "unit"), rows)
+    more = len(rows) > rows_max
+    shown = rows[:rows_max]
+    title = f"{len(shown)} observations{', and there are more: --limit, --since' if more else ''}"
+    print_table(title, ("observed", "device", "type", "value", "unit"), shown)
 
 
 def _row(record: ObservationRecord) -> tuple[str, ...]:
