@@ -8,8 +8,9 @@ EPOCH_STARTED = "gateway.epoch_started"
 """A gateway's store was created anew. `epoch`, `replaces` (null: its first)."""
 
 IDENTITY_CONTESTED = "gateway.identity_contested"
-"""Two boxes sign with one identity. `epoch`, and either `lane` and `sequence` of the rival batch or `instead_of`,
-the epoch that had begun since. Emitted once a lane, and once an epoch. The remedy is to provision one of them
+"""Two boxes sign with one identity. `epoch`, and either `lane` and `sequence` of the rival batch, or `instead_of`,
+the epoch that had begun since, or `seen_by` "gateway", which found another history than its own in our answer. Emitted
+once a lane, once an epoch, and once each time a gateway begins to say so. The remedy is to provision one of them
 anew; what either has measured is stored, quarantined or still in its own buffer."""
 
 CHAIN_BROKEN = "custody.chain_broken"

@@ -66,7 +66,7 @@ class Ingest:
         self._writer = writer
         self._settings = settings or IngestSettings()
         self._directory = GatewayDirectory()
-        self._statuses = StatusKeeper(clock)
+        self._statuses = StatusKeeper(clock, writer.outbox)
 
     async def run(self, source: BatchSource, answers: Answers) -> None:
         """Until cancelled. A group that is being written when that happens is finished and answered first."""

@@ -2,8 +2,8 @@
 
 A status is retained, so a cloud that comes back reads those of the whole fleet at once and answers each with what
 it holds: a cloud restored from yesterday's copy thereby asks for today again, without any gateway having to
-reconnect. A status is not signed. It moves no epoch and stores no batch; all it can do is ask, and the broker's
-ACL says who may.
+reconnect. A status is not signed. It moves no epoch and stores no batch; all it can do is ask and warn, and the
+broker's ACL says who may.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,16 @@ from cloud.custody.lanes import LaneKey, LaneStore
 from cloud.custody.marks import LaneMarks
 from cloud.custody.store import CustodyStore
 from cloud.db import Transaction
-from cloud.fleet import GatewayDirectory, GatewayStatus
+from cloud.events import Outbox
+from cloud.fleet import GatewayDirectory, GatewayStatus, RegisteredGateway
+from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
 from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.source import StatusDelivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
-from protocols.uplink.status import Status, decode_status
+from protocols.uplink.status import Status, StoreState, decode_status
 
 
 def open_status(delivery: StatusDelivery) -> Status | None:
@@ -35,8 +37,9 @@ def open_status(delivery: StatusDelivery) -> Status | None:
 class StatusKeeper:
     """Stores statuses and answers them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, outbox: Outbox) -> None:
         self._clock = clock
+        self._outbox = outbox
         self._directory = GatewayDirectory()
         self._lanes = LaneStore()
         self._custody = CustodyStore()
@@ -56,9 +59,25 @@ class StatusKeeper:
             boot_id=status.boot_id,
         )
         await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, heard)
+        before = gateway.status.store_state if gateway.status is not None else None
+        if status.store is StoreState.CONTESTED and before != StoreState.CONTESTED.value:
+            await self._tell_contested(tx, gateway, status)
         if not status.online:
             return ()
         return [await self._marks(tx, delivery, status.epoch, lane) for lane in Lane]
+
+    async def _tell_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
+        """A gateway saw in our answer that we hold another history under its name. It sends no batch of the contested
+        lane any more, so this is the only way in which the fleet's owner hears of it."""
+        await self._outbox.emit(
+            tx,
+            event_types.IDENTITY_CONTESTED,
+            tenant=gateway.tenant_id,
+            organization=gateway.organization_id,
+            key=gateway.id,
+            payload={"gateway_id": gateway.id, "epoch": status.epoch, "seen_by": "gateway"},
+            at_us=self._clock.now_us(),
+        )
 
     async def _marks(self, tx: Transaction, delivery: StatusDelivery, epoch: str, lane: Lane) -> Ack:
         row = await self._lanes.read_lane(tx, LaneKey(delivery.tenant_id, delivery.gateway_id, epoch, lane))

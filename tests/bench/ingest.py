@@ -15,6 +15,7 @@ import asyncio
 import atexit
 import itertools
 import shutil
+import socket
 import sqlite3
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -148,6 +149,7 @@ class _Bench:
                 password=password_of(GATEWAY),
                 protocol=aiomqtt.ProtocolVersion.V5,
                 max_inflight_messages=IN_FLIGHT,
+                socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             )
         )
         self._client.pending_calls_threshold = 10_000

@@ -10,7 +10,7 @@ from cloud.ingest.epochs import DRAIN_US
 from cloud.ingest.tables import gateway_epochs
 from cloud.observations.tables import observations
 from protocols.uplink.lanes import Lane
-from protocols.uplink.status import Status
+from protocols.uplink.status import Status, StoreState
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
 
@@ -25,8 +25,19 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
     return await CloudUnderTest(database).register(gateway)
 
 
-def status(*, epoch: str = "epoch-a", online: bool = True, gateway: str = "gw_test") -> Status:
-    return Status(gateway=gateway, epoch=epoch, online=online, at_us=NOW_US, boot_id="boot-1", software="1.0", marks={})
+def status(
+    *, epoch: str = "epoch-a", online: bool = True, gateway: str = "gw_test", store: StoreState = StoreState.OK
+) -> Status:
+    return Status(
+        gateway=gateway,
+        epoch=epoch,
+        online=online,
+        at_us=NOW_US,
+        boot_id="boot-1",
+        software="1.0",
+        marks={},
+        store=store,
+    )
 
 
 async def contested(cloud: CloudUnderTest) -> list[dict[str, object]]:
@@ -108,6 +119,13 @@ async def test_a_status_is_kept_and_answered_by_one_acknowledgement_a_lane(
     assert found is not None
     assert found.status is not None
     assert (found.status.online, found.status.software) == (True, "1.0")
+
+
+async def test_a_gateway_that_sees_another_history_under_its_name_is_told_of_once(cloud: CloudUnderTest):
+    for store in (StoreState.OK, StoreState.CONTESTED, StoreState.CONTESTED, StoreState.OK, StoreState.CONTESTED):
+        await cloud.take(cloud.handover.status_delivery(status(store=store)))
+    told = {"gateway_id": "gw_test", "epoch": "epoch-a", "seen_by": "gateway"}
+    assert await contested(cloud) == [told, told]
 
 
 async def test_a_status_that_comes_with_batches_is_answered_with_them(cloud: CloudUnderTest, gateway: GatewayInVehicle):
