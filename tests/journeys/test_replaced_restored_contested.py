@@ -83,7 +83,7 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
         # The clone answers to other devices over its own listener, with the identity and the history of the first.
         config, port = clone / "gateway.toml", free_port()
         text = (demo.state_dir / "gateway.toml").read_text().split("[[serial]]")[0]
-        moved = text.replace(str(demo.state_dir / "gateway"), str(clone / "gateway"))
+        moved = text.replace(f'"{demo.state_dir / "gateway"}"', f'"{clone / "gateway"}"')
         lines = [line for line in moved.splitlines() if not line.startswith("witness_file")]
         own = "\n".join(lines).replace(demo.facts["agent_tcp"], f"127.0.0.1:{port}")
         config.write_text(own.split("[crew]")[0] + own[own.index("[devices]") :])
