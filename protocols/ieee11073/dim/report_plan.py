@@ -65,11 +65,12 @@ def compile_plan(apdu: bytes, model: DeviceModel) -> ReportPlan:
 class _Layout:
     """The fields found so far; all octets between them are constant, except those that may be anything (`skipped`)."""
 
-    fields: list[Field] = field(default_factory=list)
+    fields: dict[Field, None] = field(default_factory=dict)
+    """A set in order: a hostile report has ten thousand, so nothing may search them."""
     skipped: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, found: Field) -> None:
-        self.fields.append(found)
+        self.fields[found] = None
 
     def skip(self, reader: Reader) -> None:
         """The rest of `reader` may be anything in reports of this layout."""
@@ -246,7 +247,8 @@ class _Compiler:
             return [value]
         self._note(f"the samples of handle {handle} end inside a sample", None)
         whole = Field(found.at, found.octets - cut, f"{found.octets - cut}s")
-        self._layout.fields[self._layout.fields.index(found)] = whole
+        del self._layout.fields[found]
+        self._layout.add(whole)
         self._layout.skipped.append((whole.at + whole.octets, cut))
         return [replace(value, fields=(whole,))]
 

@@ -26,6 +26,8 @@ _PROBE = 4
 """A run is tried with so many times the reports of the last one: wrong guesses cost little, right ones grow fast."""
 
 Columns = Sequence[Sequence[Any]]
+MadeTimes = list[tuple[int, list[DeviceTime]]]
+"""Columns whose time stamps were made, with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class ReportPlan:
     def observe(self, run: Run, received_s: float) -> list[Observation]:
         """The observations of a matched run: report after report, in each the order of the report."""
         columns, count = run.columns, run.reports
-        times: dict[int, list[DeviceTime]] = {}
+        times: MadeTimes = []
         made = [self._observations(plan, columns, times, received_s) for plan in self.observations]
         if len(made) == 1:
             return list(made[0])
@@ -131,7 +133,7 @@ class ReportPlan:
 
     @staticmethod
     def _observations(
-        plan: ObservationPlan, columns: Columns, times: dict[int, list[DeviceTime]], received_s: float
+        plan: ObservationPlan, columns: Columns, times: MadeTimes, received_s: float
     ) -> Iterable[Observation]:
         values: Iterable[Value | None] = repeat(None)
         samples: Iterable[bytes | None] = repeat(None)
@@ -156,10 +158,15 @@ class ReportPlan:
         )
 
 
-def _times(column: int, kind: TimeKind, columns: Columns, made: dict[int, list[DeviceTime]]) -> list[DeviceTime]:
-    """The time stamps of a column. Objects measured together carry equal stamps, so they share the values too."""
-    for other, times in made.items():
+def _times(column: int, kind: TimeKind, columns: Columns, made: MadeTimes) -> list[DeviceTime]:
+    """The time stamps of a column. Objects measured together carry equal stamps, so they share the values too.
+
+    Only the stamps of the object before are compared: to compare with all would let one report cost its square.
+    """
+    if made:
+        other, times = made[-1]
         if times[0].kind is kind and columns[other] == columns[column]:
             return times
-    times = made[column] = [DeviceTime(kind, octets) for octets in columns[column]]
+    times = [DeviceTime(kind, octets) for octets in columns[column]]
+    made.append((column, times))
     return times

@@ -1,5 +1,6 @@
 """Every form of scan report becomes the observations that it holds, and a device's habits are survived and noted."""
 
+import time
 from array import array
 
 import pytest
@@ -328,6 +329,30 @@ def test_metric_id_and_its_partition_name_the_value() -> None:
     )
     (found,) = Read(Configuration(0x4014, (renamed,)))(fixed("0001 0006 0001 0002 0062"))
     assert found.channel.type == Code(1024, 5000)
+
+
+@pytest.mark.parametrize(
+    ("item", "count"),
+    [
+        ("0001 0001 0006 0A4C 0002 0062", 5000),
+        ("0001 0002 0012 0A4C 0002 0062 0990 0008 20260301120000", 2600),
+        ("0001 0001 0007 0A48 0003 0001 55", 4600),
+        ("0007 0001 0006 0A4C 0002 0062", 5000),
+    ],
+    ids=["values", "values-each-with-its-time", "arrays-that-end-inside-a-sample", "unknown-objects"],
+)
+def test_the_largest_report_costs_in_proportion_to_its_length(item: str, count: int) -> None:
+    """A report of 64 KiB of the smallest items. The bound is far above what it takes and far below its square."""
+    one = bytes.fromhex(item)
+    stamped = len(one) == 23
+    items = b"".join(one + bytes([number % 100]) if stamped else one for number in range(count))
+    report = ScanReport(VARIABLE, count.to_bytes(2, "big") + len(items).to_bytes(2, "big") + items)
+    read = Read(ecg_configuration(samples=2))
+    begun_s = time.process_time()
+    read(report)
+    read(report)
+    assert time.process_time() - begun_s < 3.0
+    assert len(read.sentences) < 10
 
 
 @pytest.mark.parametrize(
