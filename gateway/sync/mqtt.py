@@ -117,7 +117,9 @@ class MqttSession:
         """Connect; MqttUnavailable when there is no broker, or it does not want us."""
         session = cls(address, client_id=client_id, will=will)
         try:
-            await asyncio.to_thread(session._connect)
+            connecting = asyncio.ensure_future(asyncio.to_thread(session._connect))
+            connecting.add_done_callback(session._close_if_given_up)
+            await asyncio.shield(connecting)
             session._watch()
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.wait((session._connected, session.ended), return_when=asyncio.FIRST_COMPLETED)
@@ -145,6 +147,13 @@ class MqttSession:
         self._client.connect(
             self._address.host, self._address.port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties
         )
+
+    def _close_if_given_up(self, connecting: "asyncio.Future[None]") -> None:
+        """A thread cannot be cancelled: what it opened after nobody wanted it any more is closed again."""
+        if not connecting.cancelled():
+            connecting.exception()
+        if self.ended.done():
+            self._drop("given up")
 
     def _watch(self) -> None:
         """From here on the loop moves the octets."""

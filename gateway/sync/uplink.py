@@ -140,6 +140,7 @@ class Uplink:
 
     async def _converse(self, session: MqttSession) -> None:
         commits = self._outbox.wait_for_commit()
+        # Not a TaskGroup: the first end is the reason for all, and should not come wrapped in a group of them.
         tasks = [
             asyncio.ensure_future(each)
             for each in (self._listen(session), self._send(session), self._tell(session), self._watch(commits))

@@ -182,6 +182,25 @@ async def test_something_else_that_listens_there_is_no_broker(monkeypatch):
             await MqttSession.open(silent, client_id="gw")
 
 
+async def test_giving_up_in_the_middle_of_connecting_leaves_nothing_open():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
+        opening = asyncio.create_task(MqttSession.open(silent, client_id="gw"))
+        accepted, _ = await asyncio.to_thread(listener.accept)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        with accepted:
+            accepted.settimeout(5)
+
+            def rest() -> bytes:
+                while octets := accepted.recv(1024):
+                    assert octets.startswith(b"\x10")  # CONNECT
+                return b"end"
+
+            assert await asyncio.to_thread(rest) == b"end"
+
+
 async def test_with_certificates_the_gateway_is_who_its_certificate_says(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
