@@ -17,9 +17,7 @@ from protocols.ieee11073.association import (
     MdsRead,
     Rejected,
     RejectReason,
-    Released,
     ReportReceived,
-    ReportsLost,
     State,
 )
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report
@@ -220,119 +218,6 @@ def test_two_objects_with_one_handle_are_no_configuration() -> None:
     twice = Configuration(0x4001, OXIMETER.objects + OXIMETER.objects)
     association.receive(config_report(twice), 1.0)
     assert association.to_send() == rorj(1, PROBLEM.BADLY_STRUCTURED_APDU)
-
-
-# Confirmed reports.
-
-
-def test_a_confirmed_report_is_answered_only_after_it_was_delivered() -> None:
-    association = operating_manager(OXIMETER)
-    (received,) = reports_of(association.receive(report(), 1.0))
-    assert association.to_send() == b""
-    association.delivered(received)
-    assert association.to_send() == report_answer(100)
-    association.delivered(received)
-    assert association.to_send() == b""
-
-
-def test_each_of_many_reports_of_one_read_is_answered() -> None:
-    association = operating_manager(OXIMETER)
-    reports_of(association.receive(report(0), 1.0))
-    (received,) = reports_of(association.receive(b"".join(report(number) for number in range(1, 4)), 1.0))
-    assert (received.reports, received.report_no, len(received.observations)) == (3, 3, 6)
-    association.delivered(received)
-    assert association.to_send() == b"".join(report_answer(100 + number) for number in range(1, 4))
-
-
-def test_a_report_that_cannot_be_stored_is_rejected_for_lack_of_resources() -> None:
-    association = operating_manager(OXIMETER)
-    (received,) = reports_of(association.receive(report(), 1.0))
-    association.refused(received)
-    assert association.to_send() == rorj(100, PROBLEM.RESOURCE_LIMITATION)
-    association.delivered(received)
-    assert association.to_send() == b""
-
-
-def test_an_unconfirmed_report_has_no_answer() -> None:
-    association = operating_manager(OXIMETER)
-    (received,) = reports_of(association.receive(report(confirmed=False), 1.0))
-    association.delivered(received)
-    association.refused(received)
-    assert association.to_send() == b""
-
-
-def test_a_release_waits_for_the_answers_that_are_owed() -> None:
-    association = operating_manager(OXIMETER)
-    told = association.receive(report() + rlrq() + aarq(0x0190), 1.0)
-    assert [type(event) for event in told] == [ReportReceived, Released, Associated, ConfigurationAgreed]
-    assert association.to_send() == b""
-    association.delivered(told[0])
-    assert association.to_send().startswith(report_answer(100) + rlre() + bytes.fromhex("E300"))
-
-
-def test_our_own_release_lets_the_answers_go_first() -> None:
-    association = operating_manager(OXIMETER)
-    (received,) = reports_of(association.receive(report(), 1.0))
-    association.release(1.0)
-    assert association.to_send() == b""
-    association.delivered(received)
-    assert association.to_send() == report_answer(100) + rlrq()
-    assert isinstance(association.receive(rlre(), 1.5)[0], Released)
-
-
-def test_answers_of_two_associations_in_one_read_keep_their_order_and_their_reports() -> None:
-    association = operating_manager(OXIMETER)
-    octets = report(invoke_id=1) + rlrq() + aarq(0x4001) + get_answer(1) + report(invoke_id=2)
-    first, second = reports_of(association.receive(octets, 1.0))
-    association.delivered(second)
-    assert association.to_send() == b""
-    association.delivered(first)
-    answered = association.to_send()
-    assert answered.startswith(report_answer(1) + rlre() + bytes.fromhex("E300 002C 0000"))
-    assert answered.endswith(report_answer(2))
-
-
-@pytest.mark.parametrize("end", [abrt(), b""], ids=["abort", "link-lost"])
-def test_nothing_is_answered_across_the_end_of_an_association(end: bytes) -> None:
-    association = operating_manager(OXIMETER)
-    (received,) = reports_of(association.receive(report(), 1.0))
-    ended = association.receive(end, 1.1)
-    assert isinstance(ended[-1], Aborted | LinkLost)
-    association.delivered(received)
-    assert association.to_send() == b""
-
-
-# Report numbers.
-
-
-def test_missing_report_numbers_are_told_as_lost() -> None:
-    association = operating_manager(OXIMETER)
-    told = association.receive(b"".join(report(number) for number in (0, 1, 5, 6)), 1.0)
-    assert [event for event in told if isinstance(event, ReportsLost)] == [ReportsLost(3, 1)]
-    assert sum(event.reports for event in reports_of(told)) == 4
-
-
-def test_reports_missing_before_the_first_are_told() -> None:
-    told = operating_manager(OXIMETER).receive(report(7), 1.0)
-    assert told[0] == ReportsLost(7, None)
-
-
-def test_report_numbers_wrap() -> None:
-    association = operating_manager(OXIMETER)
-    readings = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
-    numbers = [number % 65_536 for number in range(65_540)]
-    octets = b"".join(scan_report(readings, report_no=number, invoke_id=number) for number in numbers)
-    told = association.receive(octets[: 58 * 65_530], 1.0) + association.receive(octets[58 * 65_530 :], 2.0)
-    assert {type(event) for event in told} == {ReportReceived}
-    assert sum(event.reports for event in reports_of(told)) == 65_540
-    assert reports_of(told)[-1].report_no == 3
-
-
-def test_a_device_that_does_not_count_is_told_once() -> None:
-    association = operating_manager(OXIMETER)
-    told = association.receive(report(0, invoke_id=1) + report(0, invoke_id=2) + report(0, invoke_id=3), 1.0)
-    assert deviations_of(told) == ["a report has the number of the one before it"]
-    assert sum(event.reports for event in reports_of(told)) == 3
 
 
 # Get of the MDS.
