@@ -157,7 +157,10 @@ class Buffer:
             batches = found
             if damaged is None or batches:
                 break
-            await self._task(partial(damage.heal, lane=lane, sequence=damaged.sequence))
+            try:
+                await self._task(partial(damage.heal, lane=lane, sequence=damaged.sequence))
+            except StoreFull:
+                break  # not even the reserve has room for a gap record: the lane waits until there is some
         return batches
 
     def _next(self, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from gateway.buffer.errors import StoreFull
 from gateway.buffer.gaps import stand_in
 from gateway.buffer.rows import Misread, Row, batch_of, position_of, span_of
 from gateway.buffer.sealing import Unsealable
@@ -86,7 +87,10 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
         head.observations_total, head.bytes_total = like.observations_total, like.bytes_total
     store.refresh_first(head)
     log.error("buffer.block_damaged", lane=lane.value, first=sequence, through=through)
-    store.commit([store.event("store.block_damaged", lane=lane.value, first=sequence, through=through)])
+    try:
+        store.commit([store.event("store.block_damaged", lane=lane.value, first=sequence, through=through)])
+    except StoreFull:
+        log.warning("buffer.event_unstored", name="store.block_damaged")  # the gap record itself says so too
 
 
 def heal_ends(store: Store) -> None:

@@ -238,7 +238,14 @@ class Writer:
 
     def _do(self, task: Task) -> None:
         try:
-            outcome: Outcome = (task.done, task.work(self._store), None)
+            try:
+                outcome: Outcome = (task.done, task.work(self._store), None)
+            except StoreFull:
+                if self._store.state is not StoreState.OK:
+                    raise
+                # A task is small and keeps the record in order (a gap, a device, a fact): the reserve is for that too.
+                full_disk.enter(self._store)
+                outcome = (task.done, task.work(self._store), None)
         except (sqlite3.DatabaseError, OSError):
             self._tell([(task.done, None, BufferClosed("the store failed"))])
             raise

@@ -1,6 +1,7 @@
 """On a full disk the gateway lives on its reserve: events go in, losses are counted, and it finds its way back."""
 
 import os
+import sqlite3
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.buffer import Buffer, StoreFull
+from gateway.buffer.rows import position_of
 from protocols.provenance.hash_chain import Intact
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import decode_event
@@ -25,6 +27,14 @@ NOISE = noisy_numerics(4000)
 
 SLOW_TIDY = replace(QUICK, tidy_interval_s=3600.0)
 ON_DISK = replace(SLOW_TIDY, reserve_bytes=8 << 20)
+
+
+def harm(path: Path, lane: Lane, sequence: int) -> None:
+    """A bit rots."""
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE batches SET nonce = zeroblob(24) WHERE position = ?", (position_of(lane, sequence),))
+    connection.commit()
+    connection.close()
 
 
 async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
@@ -197,6 +207,21 @@ async def test_a_record_of_loss_is_closed_and_sent_after_a_minute_and_the_next_l
             await buffer.append([section(numerics(4))])
         assert await buffer.next_batches(Lane.NUMERIC, after=last, limit_batches=9, limit_bytes=9999) == [sent]
         assert [gap.observations for gap in await losses(buffer)] == [decode_gap(sent.payload).observations, 4]
+
+
+async def test_a_damaged_block_found_on_a_full_disk_does_not_stop_its_lane(tmp_path: Path) -> None:
+    settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
+    path = new_store(tmp_path)
+    async with opened(path, settings=settings) as buffer:
+        await buffer.append([section(numerics(5))])
+        while buffer.store_state is StoreState.OK:
+            with suppress(StoreFull):
+                await buffer.append([section(NOISE)])
+    harm(path, Lane.NUMERIC, 1)
+    async with opened(path, settings=replace(settings, file_bytes_max=path.stat().st_size)) as buffer:
+        batches = await whole_lane(buffer, Lane.NUMERIC)
+        assert decode_gap(batches[0].payload).why is GapReason.DAMAGED
+        await check_whole(buffer, Lane.NUMERIC)
 
 
 async def test_a_reserve_that_is_used_up_refuses_events_too_and_says_so(tmp_path: Path) -> None:
