@@ -91,7 +91,7 @@ def main(
     def wanted(name: str) -> bool:
         return not only or name == only or name.startswith(only + ".")
 
-    console = Console()
+    console = Console(width=150)
     figures: list[Figure] = []
     for bench in RATIOS:
         if wanted(bench.name):

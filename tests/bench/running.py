@@ -1,19 +1,22 @@
 """What only the running product shows: the way of an observation to the cloud in time, and what the gateway costs.
 
-The whole demo runs with all its devices and the network up. Latency is from the moment in which the gateway received a
-report (`received_at`, the gateway's wall clock) to the cloud's commit (its own wall clock: here the same
-machine's). The footprint is read from /proc: resident memory at its highest, processor time over the run.
+The whole demo runs with all its devices and the network up. Latency is from the time that the device wrote into a
+numeric reading (its clock is this machine's, cut to hundredths of a second) to the cloud's commit. The footprint
+is read from /proc: resident memory at its highest, processor time over the run.
 """
 
 import asyncio
 import os
+import sqlite3
 import statistics
 import tempfile
-from datetime import datetime
+import time
+from contextlib import closing
 from pathlib import Path
 
+from protocols.device_time import DeviceTime, TimeKind
 from tests.bench.frame import Figure
-from tests.harness.demo import RunningDemo, start_demo
+from tests.harness.demo import start_demo
 
 NAMES = ("latency.device_to_cloud", "footprint.gateway")
 SETTLE_S = 8.0
@@ -32,13 +35,13 @@ async def _measure() -> list[Figure]:
         try:
             await asyncio.sleep(SETTLE_S)
             began_s = _cpu_s(demo.pid("gateway"))
-            since = datetime.now().astimezone().isoformat()
+            since_us = time.time_ns() // 1000
             resident_mb = 0.0
             for _ in range(int(MEASURE_S)):
                 await asyncio.sleep(1.0)
                 resident_mb = max(resident_mb, _resident_mb(demo.pid("gateway")))
             cpu_percent = 100 * (_cpu_s(demo.pid("gateway")) - began_s) / MEASURE_S
-            latencies_ms = await _latencies_ms(demo, since)
+            latencies_ms = _latencies_ms(demo.state_dir / "cloud.sqlite", since_us)
         finally:
             await demo.stop()
     ordered = sorted(latencies_ms)
@@ -58,13 +61,17 @@ def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> F
     )
 
 
-async def _latencies_ms(demo: RunningDemo, since: str) -> list[float]:
-    rows = await demo.exported("--since", since, "--with-commit-time")
-    return [
-        (datetime.fromisoformat(row["committed_at"]) - datetime.fromisoformat(row["received_at"])).total_seconds()
-        * 1000
-        for row in rows
-    ]
+def _latencies_ms(database: Path, since_us: int) -> list[float]:
+    """From the device's own time in each numeric reading to the moment just before the cloud's commit."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(
+            "SELECT o.device_time, b.stored_at_us FROM observations o "
+            "JOIN batches b ON b.lane_id = o.lane_id AND b.sequence = o.sequence "
+            "WHERE o.number IS NOT NULL AND o.device_time IS NOT NULL AND o.received_at_us >= ?",
+            (since_us,),
+        ).fetchall()
+    measured = [(DeviceTime(TimeKind.ABSOLUTE, bytes(octets)[1:]).local_us(), stored_us) for octets, stored_us in rows]
+    return [(stored_us - local_us) / 1000 for local_us, stored_us in measured if local_us is not None]
 
 
 def _resident_mb(pid: int) -> float:
