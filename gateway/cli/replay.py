@@ -21,7 +21,7 @@ from gateway.sessions.roster import Roster
 from gateway.sessions.sections import DATES
 from gateway.transports.capture import Capture, Record, read_capture
 from gateway.transports.recorded_agent import RecordedAgent
-from protocols.ieee11073.association.events import Deviation, Event, MdsRead, ReportReceived
+from protocols.ieee11073.association.events import Associated, Deviation, Event, MdsRead, ReportReceived
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.specializations import standard_configuration
@@ -41,6 +41,12 @@ def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> No
         print_table(path.name, ("time", "device", "type", "value", "unit"), rows)
     for sentence in replay.deviations:
         typer.echo(f"the device deviates: {sentence}", err=True)
+    if not replay.associated:
+        typer.echo(
+            "no device associates in this capture, so nothing could be read: it began when the devices were connected "
+            "already; capture again and switch a device off and on meanwhile",
+            err=True,
+        )
 
 
 def _row(observation: dict[str, Json]) -> tuple[str, ...]:
@@ -73,11 +79,13 @@ class _Connection:
 
 @dataclass(slots=True)
 class Replay:
-    """One pass over a capture. `deviations` are what the manager noted about the agent, as sentences."""
+    """One pass over a capture. `deviations` are what the manager noted about the agent, as sentences; `associated` is
+    whether any device came as far as to be asked for values."""
 
     capture: Capture
     known_configurations: bool = True
     deviations: list[str] = field(default_factory=list)
+    associated: bool = False
     _sequences: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
 
     def observations(self) -> Iterator[dict[str, Json]]:
@@ -120,6 +128,8 @@ class Replay:
     def _handle(self, connection: _Connection, events: Sequence[Event], now_s: float) -> Iterator[dict[str, Json]]:
         for event in events:
             match event:
+                case Associated():
+                    self.associated = True
                 case ReportReceived():
                     device = connection.association.device
                     if device is not None:

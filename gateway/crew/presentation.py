@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway.crew.vitals import unit_as_read, vital_of
+from gateway.crew.vitals import state_as_read, unit_as_read, vital_of
 from gateway.live import LiveDevice, LiveSnapshot
 from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
@@ -101,6 +101,8 @@ def _text(channel: Channel, observation: Observation, decimals: int | None) -> s
         return _compound(channel, value, decimals)
     if isinstance(value, float | Special):
         return _scalar(value, decimals)
+    if isinstance(value, int):
+        return state_as_read(channel.type, value)
     return "" if value is None else str(value)
 
 

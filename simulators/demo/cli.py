@@ -15,6 +15,9 @@ from simulators.demo.configuration import Choices
 from simulators.demo.plan import PlanUnusable, load_or_mint
 from simulators.demo.readiness import DemoNotReady
 from simulators.demo.view import View
+from simulators.replay.wfdb import Record
+from simulators.replay.wfdb_header import RecordUnusable
+from simulators.scenarios import UnknownScenario, scenario_of
 
 PORT_OPTIONS = ("crew", "agent_tcp", "mqtt", "api")
 
@@ -50,11 +53,15 @@ def demo(
     )
     console = Console(stderr=headless)
     try:
+        # Asked here, before anything is set up: the devices' process would say it in a log.
+        scenario_of(scenario)
+        if replay is not None:
+            Record(replay).close()
         plan = load_or_mint(state, seed=seed, ports_given=ports)
         asyncio.run(
             _run(Demo(plan, wishes, lambda step: console.print(f"demo: {step}", markup=False)), console, headless)
         )
-    except* (CommandFailed, DemoNotReady, PlanUnusable) as group:
+    except* (CommandFailed, DemoNotReady, PlanUnusable, UnknownScenario, RecordUnusable) as group:
         for error in group.exceptions:
             typer.echo(f"argus-sim: {error}", err=True)
         sys.exit(1)

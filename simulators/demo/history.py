@@ -26,6 +26,10 @@ class Rates:
         self._totals[device] += added
         self._new[device] += added
 
+    def skip(self) -> None:
+        """What was counted so far is no rate: it came before anybody watched."""
+        self._new.clear()
+
     def tick(self, seconds: float) -> None:
         """What was counted since the last tick becomes one value, per second."""
         for device in self._totals:

@@ -8,9 +8,9 @@ gateway or known of the children; nothing is made up while the gateway does not 
 import asyncio
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -25,6 +25,10 @@ from simulators.demo.history import Rates
 DRAW_EVERY_S = 0.5
 FAULTS_SHOWN = 6
 SPARK_WIDTH = 24
+TICK_S = 1.0
+"""One mark of the sparkline: what reports once a second shall not flicker."""
+RATE_TICKS = 4
+"""The rate is the mean of so many: waveforms come four times a second, numbers once."""
 _SPARKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -36,8 +40,26 @@ def sparkline(values: list[float]) -> str:
     return "".join(_SPARKS[max(1, round(value / high * (len(_SPARKS) - 1)))] if value > 0 else "▁" for value in values)
 
 
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _from_here(path: Path) -> str:
+    """As a person would type it: relative where it lies below the folder that the demo was started in."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", expand=True, pad_edge=False, box=SIMPLE_HEAD)
+    # Without rules and as narrow as its content: the whole view fits a terminal of thirty lines.
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=None,
+        pad_edge=False,
+        padding=(0, 3, 0, 0),
+    )
 
 
 class View:
@@ -50,20 +72,24 @@ class View:
         self._faults: deque[str] = deque(maxlen=FAULTS_SHOWN)
         self._starts: dict[str, int] = {}
         self._online: bool | None = None
+        self._ticked_s = time.monotonic()
 
     async def run(self) -> None:
         with Live(console=self._console, refresh_per_second=4, screen=False) as live:
             while True:
                 status = await ask_gateway(self._demo.control_socket, "status")
-                self._note(status)
+                self.note(status)
                 live.update(self.draw(status))
                 await asyncio.sleep(DRAW_EVERY_S)
 
     def draw(self, status: dict[str, Any] | None) -> Group:
         return Group(
             self._heading(status),
+            "",
             self._device_table(status),
+            "",
             self._lane_table(status),
+            "",
             self._part_table(),
             self._fault_panel(),
         )
@@ -106,15 +132,16 @@ class View:
                 link,
                 Text(*state),
                 f"{self._rates.total(system_id):,}",
-                f"{recent[-1] if recent else 0:.0f}",
-                Text(sparkline(recent), "cyan"),
+                f"{_mean(recent[-RATE_TICKS:]):.0f}",
+                Text(sparkline(recent).rjust(SPARK_WIDTH), "cyan"),
             )
         return table
 
     def _lane_table(self, status: dict[str, Any] | None) -> Table:
-        table = _table("Lanes: buffered → sent → acknowledged")
+        uplink = (status or {}).get("uplink") or {"sent_batches": 0}
+        table = _table(f"Lanes, in batches ({uplink['sent_batches']:,} sent since the gateway started)")
         table.add_column("lane", no_wrap=True)
-        for column in ("last batch", "acknowledged", "waiting batches", "waiting observations"):
+        for column in ("buffered", "acknowledged", "waiting batches", "waiting observations"):
             table.add_column(column, justify="right", no_wrap=True)
         for name, lane in (status or {}).get("lanes", {}).items():
             waiting = lane["backlog_batches"]
@@ -135,14 +162,20 @@ class View:
         table.add_column("log", overflow="fold")
         for child in self._demo.children:
             pid = Text(str(child.pid)) if child.pid else Text("restarting", "yellow")
-            table.add_row(child.recipe.name, pid, str(child.starts), str(child.recipe.log_file))
+            table.add_row(child.recipe.name, pid, str(child.starts), _from_here(child.recipe.log_file))
         return table
 
     def _fault_panel(self) -> Panel:
         text = "\n".join(self._faults) if self._faults else "none so far"
         return Panel(text, title="Faults as they happen", title_align="left")
 
-    def _note(self, status: dict[str, Any] | None) -> None:
+    def _tick(self) -> None:
+        elapsed_s = time.monotonic() - self._ticked_s
+        if elapsed_s >= TICK_S:
+            self._ticked_s += elapsed_s
+            self._rates.tick(elapsed_s)
+
+    def note(self, status: dict[str, Any] | None) -> None:
         """Compares with what was before and writes down what changed."""
         now = time.strftime("%H:%M:%S")
         for child in self._demo.children:
@@ -154,7 +187,9 @@ class View:
         for session in status["sessions"]:
             if session["device"]:
                 self._rates.count(session["device"], session["connection"], session["observations"])
-        self._rates.tick(DRAW_EVERY_S)
+        if self._online is None:
+            self._rates.skip()
+        self._tick()
         online = bool(status.get("uplink") and status["uplink"]["connected"])
         if self._online is not None and online != self._online:
             self._faults.append(f"{now}  " + ("the cloud link is back" if online else "the cloud link is lost"))

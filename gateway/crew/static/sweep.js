@@ -3,6 +3,7 @@
 
 const WINDOW_S = 6;
 const DELAY_S = 0.7;
+const AHEAD_S = 4;
 
 export class Sweep {
   constructor(canvas) {
@@ -19,7 +20,8 @@ export class Sweep {
     if (!wave || !(wave.period_s > 0)) return;
     this.wave = wave;
     this.capacity = Math.max(2, Math.round(WINDOW_S / wave.period_s));
-    this.ring = new Float64Array(this.capacity).fill(NaN);
+    // Longer than what is shown: what has arrived and is not yet played must not overwrite the oldest of the trace.
+    this.ring = new Float64Array(this.capacity + Math.ceil(AHEAD_S / wave.period_s)).fill(NaN);
     this.written = 0;
     this.shown = 0;
     this.extend(samples.slice(-this.capacity));
@@ -28,7 +30,7 @@ export class Sweep {
   }
 
   extend(samples) {
-    for (const raw of samples) this.ring[this.written++ % this.capacity] = this.wave.slope * raw + this.wave.offset;
+    for (const raw of samples) this.ring[this.written++ % this.ring.length] = this.wave.slope * raw + this.wave.offset;
     if (samples.length) this.extendedAt = performance.now();
   }
 
@@ -53,10 +55,10 @@ export class Sweep {
     const paper = canvas.getContext("2d");
     paper.clearRect(0, 0, width, height);
     this.grid(paper, width, height, ratio);
-    const first = Math.max(0, end - this.capacity);
+    const first = Math.max(0, end - this.capacity, this.written - this.ring.length);
     let low = Infinity, high = -Infinity;
     for (let at = first; at < end; at++) {
-      const value = this.ring[at % this.capacity];
+      const value = this.ring[at % this.ring.length];
       if (value < low) low = value;
       if (value > high) high = value;
     }
@@ -68,7 +70,7 @@ export class Sweep {
     paper.beginPath();
     let pen = false;
     for (let at = first + gap; at < end; at++) {
-      const place = at % this.capacity, value = this.ring[place];
+      const place = at % this.capacity, value = this.ring[at % this.ring.length];
       if (place === 0 || Number.isNaN(value)) pen = false;
       if (Number.isNaN(value)) continue;
       const x = (place / this.capacity) * width, y = height * (0.5 - (value - middle) / span);

@@ -1,0 +1,110 @@
+"""`make docs-shots`: the pictures in `docs/shots`, taken from a running demo.
+
+Not a test: it overwrites files that are looked at by people. The demo runs inside this process, so that the terminal
+view can be drawn into a picture instead of onto a terminal, and in a folder of its own, so that no picture names a
+path of the machine that took it. What the view and the page show is real: simulated devices, real gateway and cloud.
+"""
+
+import asyncio
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, expect
+from rich.console import Console
+
+from simulators.demo.app import Demo, Wishes
+from simulators.demo.configuration import Choices
+from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.plan import load_or_mint
+from simulators.demo.view import DRAW_EVERY_S, View
+from tests.harness.browser import PHONE, TABLET, chromium
+
+SHOTS = Path(__file__).parents[2] / "docs" / "shots"
+SHOT_BYTES_MAX = 150_000
+VIEW_COLUMNS = 110
+WATCH_S = 26.0
+"""Long enough for a sparkline, a cuff's first value and a full sweep of the waveform."""
+SCENARIO = "deteriorating"
+
+
+@asynccontextmanager
+async def running_demo(state: Path) -> AsyncIterator[Demo]:
+    """The demo in this process, once all of it is ready."""
+    plan = load_or_mint(state, seed=42, ports_given={})
+    demo = Demo(
+        plan, Wishes(choices=Choices(), scenario=SCENARIO), lambda step: print(f"demo: {step}", file=sys.stderr)
+    )
+    ready = asyncio.Event()
+    running = asyncio.ensure_future(demo.run(lambda _: ready.set()))
+    waiting = asyncio.ensure_future(ready.wait())
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if running.done():
+            running.result()
+        yield demo
+    finally:
+        waiting.cancel()
+        demo.stop()
+        await running
+
+
+async def take_view(demo: Demo, to: Path) -> None:
+    """Watches for a while as the terminal view does, then draws it as SVG, whose text stays text."""
+    paper = Console(record=True, width=VIEW_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    view = View(demo, paper)
+    status = None
+    for _ in range(round(WATCH_S / DRAW_EVERY_S)):
+        status = await ask_gateway(demo.control_socket, "status")
+        view.note(status)
+        await asyncio.sleep(DRAW_EVERY_S)
+    paper.print(view.draw(status))
+    # Rich names a font on a stranger's server; a picture in our documents asks nobody.
+    to.write_text(re.sub(r"@font-face \{.*?\}", "", paper.export_svg(title="make demo"), flags=re.DOTALL))
+
+
+async def signed_in(browser: Browser, demo: Demo, viewport: dict[str, int]) -> Page:
+    page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # ViewportSize is a TypedDict of ours' shape
+    await page.goto(demo.plan.url("crew"))
+    await page.fill("#pin", demo.plan.file("gateway", "crew.pin").read_text().strip())
+    await page.press("#pin", "Enter")
+    await expect(page.locator("#link")).to_have_text("Live")
+    return page
+
+
+async def take_pages(demo: Demo) -> None:
+    """The sign-in on a phone, then the live page on a tablet and on a phone, with a full sweep of the waveform."""
+    async with chromium() as browser:
+        entry = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # as above
+        await entry.goto(demo.plan.url("crew"))
+        await entry.screenshot(path=SHOTS / "crew-sign-in.png")
+        pages = {
+            "crew-tablet.png": await signed_in(browser, demo, TABLET),
+            "crew-phone.png": await signed_in(browser, demo, PHONE),
+        }
+        await asyncio.sleep(WATCH_S)
+        for name, page in pages.items():
+            await page.screenshot(path=SHOTS / name)
+
+
+async def take_all() -> None:
+    """Every picture; `AssertionError` for one that is too heavy for a README."""
+    SHOTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
+        os.chdir(folder)
+        async with running_demo(Path("demo-state")) as demo:
+            await asyncio.gather(take_view(demo, SHOTS / "demo.svg"), take_pages(demo))
+        os.chdir(SHOTS)
+    for shot in sorted(SHOTS.iterdir()):
+        size = shot.stat().st_size
+        print(f"{shot.name:<20} {size:>8} octets")
+        assert size <= SHOT_BYTES_MAX, f"{shot.name} is heavier than {SHOT_BYTES_MAX} octets"
+
+
+if __name__ == "__main__":
+    asyncio.run(take_all())
