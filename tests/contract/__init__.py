@@ -1,0 +1,1 @@
+"""The contract, tested from outside: samples replayed, strangers' clients, isolation over every row, the bare socket."""
