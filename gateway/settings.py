@@ -77,7 +77,7 @@ class GatewaySection(_Section):
     id: Identifier
     """The name under which the cloud registered this gateway (`argus-cloud gateways add --id`)."""
     tenant: Identifier
-    """The tenant that owns the vehicle, as the cloud names it (`ten_…`)."""
+    """The tenant that owns the vehicle, as the cloud names it (`tnt_…`)."""
     vehicle: Identifier
     """The vehicle, as the cloud names it (`veh_…`)."""
     state_dir: FilePath
