@@ -3,10 +3,9 @@ arrays.
 
 A block of vital signs holds numbers alone, so that case is one column of doubles and one check. Otherwise each
 observation has an octet that says what it holds, and each kind follows as a column of its own. Floats in a block
-are finite: what is not a number is a `Special`, and says which of the four.
+are finite (`wire` holds both sides to that): what is not a number is a `Special`, and says which of the four.
 """
 
-import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
@@ -39,7 +38,7 @@ def write_values(writer: Writer, observations: Sequence[Observation]) -> None:
     kinds_met = set(map(type, values))
     if kinds_met == {float}:
         writer.u8(_ALL_FLOATS)
-        _write_floats(writer, cast(list[float], values))
+        writer.floats(array("d", cast(list[float], values)))
         return
     writer.u8(_MIXED)
     try:
@@ -48,7 +47,7 @@ def write_values(writer: Writer, observations: Sequence[Observation]) -> None:
         raise LocalProtocolError(f"a value of type {error.args[0].__name__}") from None
     writer.octets(kinds)
     _write_samples(writer, [observation for observation in observations if observation.value is None])
-    _write_floats(writer, [value for value in values if type(value) is float])
+    writer.floats(array("d", [value for value in values if type(value) is float]))
     _write_specials(writer, [value for value in values if isinstance(value, Special)])
     _write_bits(writer, [value for value in values if type(value) is int])
     for text in [value for value in values if isinstance(value, str)]:
@@ -62,7 +61,7 @@ def read_values(reader: Reader, channels: Sequence[Channel]) -> tuple[Sequence[V
     """The values and samples of as many observations as there are channels."""
     form = reader.u8()
     if form == _ALL_FLOATS:
-        return _read_floats(reader, len(channels)), [None] * len(channels)
+        return reader.floats(len(channels)), [None] * len(channels)
     if form == _MIXED:
         return _read_mixed(reader, channels)
     raise reader.wrong("no such form of the value column")
@@ -79,7 +78,7 @@ def _read_mixed(reader: Reader, channels: Sequence[Channel]) -> tuple[list[Value
     blocks = iter(_read_samples(reader, count_of(_SAMPLES)))
     columns: tuple[Iterator[Value | None], ...] = (
         iter([None] * count_of(_SAMPLES)),
-        iter(_read_floats(reader, count_of(_FLOAT))),
+        iter(reader.floats(count_of(_FLOAT))),
         iter(_read_specials(reader, count_of(_SPECIAL))),
         iter(reader.column("q", count_of(_BITS)).tolist()),
         iter([reader.text(TEXT_BYTES_MAX) for _ in range(count_of(_TEXT))]),
@@ -105,21 +104,6 @@ def _write_samples(writer: Writer, observations: Sequence[Observation]) -> None:
 
 def _read_samples(reader: Reader, count: int) -> list[bytes]:
     return [reader.octets(length) for length in reader.column("I", count)]
-
-
-def _write_floats(writer: Writer, floats: Sequence[float]) -> None:
-    column = array("d", floats)
-    # A sum is finite only if all its parts are, save when finite parts overflow it: then each is asked.
-    if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
-        raise LocalProtocolError("a float that is not finite: it is one of the four Specials")
-    writer.column(column)
-
-
-def _read_floats(reader: Reader, count: int) -> list[float]:
-    floats = reader.doubles(count).tolist()
-    if not math.isfinite(sum(floats)) and not all(map(math.isfinite, floats)):
-        raise reader.wrong("a float that is not finite")
-    return floats
 
 
 def _write_bits(writer: Writer, bits: Sequence[int]) -> None:
@@ -149,14 +133,14 @@ def _write_compounds(writer: Writer, compounds: Sequence[tuple[Scalar, ...]]) ->
         raise LocalProtocolError("a component that is neither a float nor a Special")
     writer.octets(bytes(map(len, compounds)))
     writer.octets(bytes([type(scalar) is Special for scalar in scalars]))
-    _write_floats(writer, [scalar for scalar in scalars if isinstance(scalar, float)])
+    writer.floats(array("d", [scalar for scalar in scalars if isinstance(scalar, float)]))
     _write_specials(writer, [scalar for scalar in scalars if isinstance(scalar, Special)])
 
 
 def _read_compounds(reader: Reader, count: int) -> list[tuple[Scalar, ...]]:
     lengths = reader.octets(count)
     special = reader.octets(sum(lengths))
-    floats = iter(_read_floats(reader, special.count(0)))
+    floats = iter(reader.floats(special.count(0)))
     specials = iter(_read_specials(reader, len(special) - special.count(0)))
     scalars: Iterator[Scalar] = iter([next(specials) if is_special else next(floats) for is_special in special])
     return [tuple([next(scalars) for _ in range(length)]) for length in lengths]

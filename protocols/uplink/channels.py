@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
+from protocols.errors import LocalProtocolError
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
 from protocols.uplink.wire import Reader, Writer
@@ -72,8 +73,11 @@ def channel_octets(channel: Channel) -> bytes:
     for supplemental in channel.supplemental_types:
         write_code(writer, supplemental)
     if channel.array is not None:
+        scale = (channel.array.period_s, channel.array.slope, channel.array.offset)
+        if not all(map(math.isfinite, scale)):
+            raise LocalProtocolError("a scale is not finite")
         writer.u8(ord(channel.array.format.value))
-        writer.octets(_ARRAY.pack(channel.array.period_s, channel.array.slope, channel.array.offset))
+        writer.octets(_ARRAY.pack(*scale))
     return writer.take()
 
 
@@ -99,9 +103,10 @@ def _read_array(reader: Reader) -> SampleArray:
         sample_format = SampleFormat(chr(letter))
     except ValueError:
         raise reader.wrong("no such sample format") from None
-    period_s, slope, offset = _ARRAY.unpack(reader.octets(_ARRAY.size))
-    if not (math.isfinite(period_s) and math.isfinite(slope) and math.isfinite(offset)):
+    scale: tuple[float, float, float] = _ARRAY.unpack(reader.octets(_ARRAY.size))
+    if not all(map(math.isfinite, scale)):
         raise reader.wrong("a scale is not finite")
+    period_s, slope, offset = scale
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
 
 

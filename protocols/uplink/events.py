@@ -4,6 +4,7 @@ The payload of a batch of kind `event`, one event each, in the lane that is sent
 dotted and past tense. No patient data belongs here: an event reaches logs and operators.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ def encode_event(event: GatewayEvent) -> bytes:
     for name, value in event.fields.items():
         if len(name) > NAME_LENGTH_MAX or (isinstance(value, str) and len(value) > FIELD_TEXT_LENGTH_MAX):
             raise LocalProtocolError("a field of an event is above its limit")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise LocalProtocolError("a field of an event is not finite")  # JSON would make it null without a word
     return write_message(
         {
             "name": event.name,

@@ -3,7 +3,7 @@
 Columnar, because the encoder sits in the commit that a device waits for: each field of all observations is one
 column that a list comprehension gathers and zlib's cheapest level then shrinks. Channels and the facts about
 devices are told once and meant by number. Device times, samples, texts and bits travel verbatim; a float travels as
-its eight octets.
+its eight octets and is finite.
 
 The form (version 1): version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
 channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's
@@ -29,6 +29,8 @@ from protocols.uplink.wire import Reader, Writer
 __all__ = ["DeviceObservations", "DeviceRef", "decode_block", "encode_block"]
 
 VERSION = 1
+RECEIVED_S_MAX = float(1 << 33)
+"""Some 270 years of monotonic time. Readers multiply it to whole microseconds, which must stay a number."""
 _CLAUSE = "uplink observation block v1"
 _LENGTH = struct.Struct("<I")
 _HEAD_BYTES = 1 + _LENGTH.size
@@ -55,8 +57,9 @@ class DeviceObservations:
 def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     """`sections` as one block, in their order.
 
-    LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), samples
-    on a channel without an array, more than `BLOCK_OBSERVATIONS_MAX` observations, a body above `BLOCK_BYTES_MAX`.
+    LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), a
+    reception beyond `RECEIVED_S_MAX`, samples on a channel without an array, more than `BLOCK_OBSERVATIONS_MAX`
+    observations, a body above `BLOCK_BYTES_MAX`. What it refuses, `decode_block` refuses too.
     """
     observations = list(chain.from_iterable([section.observations for section in sections]))
     if len(observations) > BLOCK_OBSERVATIONS_MAX:
@@ -65,7 +68,7 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     _write_runs(writer, sections)
     channels = [observation.channel for observation in observations]
     _write_channels(writer, channels)
-    writer.column(array("d", [observation.received_s for observation in observations]))
+    _write_received(writer, [observation.received_s for observation in observations])
     _write_status(writer, [observation.status for observation in observations])
     _write_times(writer, [observation.device_time for observation in observations])
     write_values(writer, observations)
@@ -84,7 +87,7 @@ def decode_block(data: bytes, *, limit_bytes: int = BLOCK_BYTES_MAX) -> list[Dev
     runs = _read_runs(reader)
     count = sum([length for _, length in runs])
     channels = _read_channels(reader, count)
-    received_s = reader.doubles(count).tolist()
+    received_s = _read_received(reader, count)
     status = _read_status(reader, count)
     times = _read_times(reader, count)
     values, samples = read_values(reader, channels)
@@ -216,6 +219,23 @@ def _read_channels(reader: Reader, count: int) -> list[Channel]:
 
 def _number_type(table_length: int) -> str:
     return "B" if table_length <= 256 else "H" if table_length <= 65_536 else "I"
+
+
+def _write_received(writer: Writer, received_s: list[float]) -> None:
+    writer.floats(array("d", received_s))
+    if not _within(received_s):
+        raise LocalProtocolError("a reception time is further from the start of its boot than any machine runs")
+
+
+def _read_received(reader: Reader, count: int) -> list[float]:
+    received_s = reader.floats(count)
+    if not _within(received_s):
+        raise reader.wrong("a reception time is further from the start of its boot than any machine runs")
+    return received_s
+
+
+def _within(received_s: list[float]) -> bool:
+    return not received_s or (min(received_s) >= -RECEIVED_S_MAX and max(received_s) <= RECEIVED_S_MAX)
 
 
 def _write_status(writer: Writer, status: list[int]) -> None:

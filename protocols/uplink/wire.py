@@ -6,6 +6,7 @@ values share their high octets, so zlib at its cheapest level finds runs where i
 the fields mean is the caller's business.
 """
 
+import math
 import struct
 import sys
 from array import array
@@ -71,6 +72,12 @@ class Writer:
             column = column[:]
             column.byteswap()
         self.planes(column.tobytes(), column.itemsize)
+
+    def floats(self, column: "array[float]") -> None:
+        """Finite doubles; anything else is LocalProtocolError."""
+        if not _all_finite(column):
+            raise LocalProtocolError("a float that is not finite")
+        self.column(column)
 
     def planes(self, octets: bytes, width: int) -> None:
         """Items of `width` octets each, byte plane by byte plane."""
@@ -149,13 +156,15 @@ class Reader:
             column.byteswap()
         return column
 
-    def doubles(self, count: int) -> "array[float]":
-        """`count` IEEE 754 doubles."""
+    def floats(self, count: int) -> list[float]:
+        """`count` finite IEEE 754 doubles, as `Writer.floats` takes them."""
         column = array("d")
         column.frombytes(self.planes(count, 8))
         if _BIG_ENDIAN_MACHINE:
             column.byteswap()
-        return column
+        if not _all_finite(column):
+            raise self.wrong("a float that is not finite")
+        return column.tolist()
 
     def planes(self, count: int, width: int) -> bytes:
         """`count` items of `width` octets each, put together from their byte planes."""
@@ -171,3 +180,8 @@ class Reader:
         """Nothing may follow."""
         if self.rest_bytes:
             raise self.wrong(f"{self.rest_bytes} octets follow the end")
+
+
+def _all_finite(column: "array[float]") -> bool:
+    """A sum is finite only if all its parts are, save when finite parts overflow it: then each is asked."""
+    return math.isfinite(sum(column)) or all(map(math.isfinite, column))

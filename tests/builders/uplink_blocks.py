@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Special
-from protocols.uplink.observations import DeviceObservations, DeviceRef
+from protocols.uplink.observations import RECEIVED_S_MAX, DeviceObservations, DeviceRef
 
 SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
 PULSE = Channel(handle=10, type=Code(2, 18458), unit=Code(4, 2720))
@@ -102,6 +102,7 @@ def flattened(sections: Sequence[DeviceObservations]) -> list[tuple[DeviceObserv
 
 _i64 = st.integers(-(2**63), 2**63 - 1)
 _finite = st.floats(allow_nan=False, allow_infinity=False)
+_received = st.floats(-RECEIVED_S_MAX, RECEIVED_S_MAX)
 _specials = st.sampled_from(Special)
 _codes = st.builds(Code, st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -130,10 +131,10 @@ _valued = st.builds(
     st.none(),
     st.integers(0, 0xFFFF),
     _device_times,
-    _finite,
+    _received,
 )
 _sampled = st.builds(
-    Observation, _channels(_arrays), st.none(), st.binary(max_size=64), st.integers(0, 0xFFFF), _device_times, _finite
+    Observation, _channels(_arrays), st.none(), st.binary(max_size=64), st.integers(0, 0xFFFF), _device_times, _received
 )
 any_sections: st.SearchStrategy[list[DeviceObservations]] = st.lists(
     st.builds(

@@ -1,10 +1,13 @@
 """An observation block gives back exactly what devices said."""
 
+import struct
+import zlib
+
 import pytest
 from hypothesis import given, settings
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.observation import Channel, Special
+from protocols.observation import Channel, SampleArray, SampleFormat, Special
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from protocols.uplink.observations import DeviceObservations, DeviceRef, decode_block, encode_block
 from tests.builders.uplink_blocks import (
@@ -91,6 +94,25 @@ def test_a_thousand_vitals_take_less_than_three_octets_each():
 def test_what_the_form_cannot_hold_is_our_own_bug(value: object):
     with pytest.raises(LocalProtocolError):
         encode_block([section(observation(value))])
+
+
+@pytest.mark.parametrize("received_s", [float("nan"), float("inf"), float("-inf"), 1e303, -1e303])
+def test_a_reception_time_that_is_none_is_refused_on_both_ways(received_s: float):
+    with pytest.raises(LocalProtocolError):
+        encode_block([section(observation(1.0, received_s=received_s))])
+    body = zlib.decompress(encode_block([section(observation(1.0, received_s=10.0))])[5:])
+    forged = body.replace(struct.pack("<d", 10.0), struct.pack("<d", received_s))
+    assert forged != body
+    with pytest.raises(RemoteProtocolError):
+        decode_block(b"\x01" + len(forged).to_bytes(4, "little") + zlib.compress(forged))
+
+
+@pytest.mark.parametrize("scale", [(float("nan"), 1.0, 0.0), (0.01, float("inf"), 0.0), (0.01, 1.0, float("-inf"))])
+def test_a_scale_that_is_not_finite_is_our_own_bug(scale: tuple[float, float, float]):
+    period_s, slope, offset = scale
+    array = SampleArray(format=SampleFormat.I16, period_s=period_s, slope=slope, offset=offset)
+    with pytest.raises(LocalProtocolError, match="scale"):
+        encode_block([section(waveform(b"\x00\x01", channel=Channel(handle=20, type=PLETH.type, array=array)))])
 
 
 def test_finite_floats_whose_sum_is_not_finite_are_taken():
