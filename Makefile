@@ -34,10 +34,11 @@ bench: setup
 
 # The full counts of the stories that `make test` tells with small ones.
 fuzz: setup
-	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-100000} $(BIN)/python $(PYTEST) -s tests/fuzz
+	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-100000} $(BIN)/python -m pytest -q -s tests/fuzz
 
 soak: setup
-	ARGUS_SOAK=1 $(BIN)/python -m pytest -q -s tests/soak
+	ARGUS_SOAK=1 ARGUS_BUFFER_KILLS=40 ARGUS_BUFFER_COURSES=60 $(BIN)/python -m pytest -q -s tests/soak \
+	  tests/gateway/buffer/test_power_cut.py tests/gateway/buffer/test_any_course.py
 
 # The numbers of the contract matrix that no test names yet.
 contract: setup
