@@ -21,6 +21,8 @@ from cloud.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, Stop
 from cloud.hosts import Host, HostServer
 from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
+from cloud.observability.metrics import Metrics, MetricsServer, Sampler
+from cloud.observability.samplers import broker_sampler, events_sampler
 from cloud.observability.service_manager import notify
 from cloud.roles import Role
 from cloud.settings import HOST_NAMES, HostsSection, MqttSection, Settings, SettingsUnusable, read_password
@@ -51,6 +53,7 @@ class Parts:
     server: HostServer | None
     ingest: RunningIngest | None
     relay: Relay | None
+    metrics: MetricsServer | None
 
 
 def build(
@@ -58,11 +61,14 @@ def build(
 ) -> Parts:
     """Wire the parts; nothing has started. Raises `SettingsUnusable` when a role lacks its section."""
     checks: list[Check] = [DatabaseCheck(database), StoppingCheck(stopping)]
+    metrics = Metrics()
+    samplers: list[tuple[str, Sampler]] = [("events", events_sampler(database, Outbox(ids)))]
     running = None
     if Role.INGEST in roles and settings.mqtt is not None:
         running = make_ingest(database, broker_address(settings.mqtt), clock, ids)
         source = running.source
         checks.append(BrokerCheck(lambda: source.connected))
+        samplers.append(("broker", broker_sampler(lambda: source.connected)))
     elif Role.INGEST in roles and len(roles) == 1:
         raise SettingsUnusable("([mqtt] is required to ingest.)")
     server = None
@@ -73,7 +79,8 @@ def build(
             )
         server = HostServer(host_table(settings.hosts, checks))
     relay = Relay(database, Outbox(ids), subscribers(), clock) if Role.WORKER in roles else None
-    return Parts(server, running, relay)
+    figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
+    return Parts(server, running, relay, figures)
 
 
 def subscribers() -> Sequence[Subscriber]:
@@ -111,14 +118,18 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
     database = await open_database(settings.database_url)
     try:
         parts = build(settings, roles, database, clock, UlidIds(clock), stopping)
-        if parts.server is not None:
-            await parts.server.start()
         try:
+            if parts.metrics is not None:
+                await parts.metrics.start()
+            if parts.server is not None:
+                await parts.server.start()
             await _run(parts, stopping)
             log.info("cloud.stopped")
         finally:
             if parts.server is not None:
                 await parts.server.stop()
+            if parts.metrics is not None:
+                await parts.metrics.stop()
     finally:
         await database.close()
 

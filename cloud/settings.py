@@ -151,6 +151,13 @@ class LogSection(_Section):
     """The least severe line that is written."""
 
 
+class MetricsSection(_Section):
+    """`[metrics]`: figures for Prometheus. Without this section none are offered."""
+
+    listen: Listen
+    """HOST:PORT of `GET /metrics`. Keep it on loopback or a network of your own: it tells of all tenants' business."""
+
+
 class Settings(_Section):
     """The whole file. Only `database_url` is required: commands at the console need no more."""
 
@@ -161,6 +168,7 @@ class Settings(_Section):
     mqtt: MqttSection | None = None
     hosts: HostsSection | None = None
     log: LogSection = LogSection()
+    metrics: MetricsSection | None = None
 
 
 def read_password(path: Path) -> str:

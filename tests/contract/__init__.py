@@ -1,1 +1,1 @@
-"""The contract, tested from outside: samples replayed, strangers' clients, isolation over every row, the bare socket."""
+"""The contract from outside: samples replayed, strangers' clients, isolation over every row, the bare socket."""

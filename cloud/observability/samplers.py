@@ -1,0 +1,28 @@
+"""Figures that are asked for when somebody scrapes, since they lie in the database or with another part."""
+
+from collections.abc import Callable
+
+from cloud.db import Database
+from cloud.events import Outbox
+from cloud.observability.metrics import BROKER_CONNECTED, EVENTS_PARKED, EVENTS_WAITING, Metrics, Sampler
+
+
+def events_sampler(database: Database, outbox: Outbox) -> Sampler:
+    """How many domain events wait, and how many were parked."""
+
+    async def sample(metrics: Metrics) -> None:
+        async with database.read() as tx:
+            waiting, parked = await outbox.backlog(tx)
+        metrics.set(EVENTS_WAITING, waiting)
+        metrics.set(EVENTS_PARKED, parked)
+
+    return sample
+
+
+def broker_sampler(connected: Callable[[], bool]) -> Sampler:
+    """Whether ingest has its connection."""
+
+    async def sample(metrics: Metrics) -> None:
+        metrics.set(BROKER_CONNECTED, connected())
+
+    return sample

@@ -1,0 +1,151 @@
+"""The contract's own samples, read from its text: each documented operation with its curl line and its answer.
+
+The text lies in the shared material, so whoever asks is skipped where that is absent. A sample binds as a shape: the
+keys that it shows must be among ours, with the same JSON types; its values only illustrate.
+"""
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.harness.shared import shared_path
+
+_METHODS = re.compile(r"(?:GET|POST|PUT|PATCH|DELETE)(?:/(?:GET|POST|PUT|PATCH|DELETE))*")
+_AUDIENCES = {
+    "Zewnętrzni integratorzy": "external-integrators",
+    "Administratorzy klienta": "customer-administrators",
+    "Partnerzy strategiczni": "strategic-partners",
+}
+_STABILITIES = {"Stabilne": "stable", "Zatwierdzone na żądanie": "on-request"}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """What the curl line sends. `body` is the text of `-d`, None when there is none."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None
+
+    @property
+    def target(self) -> str:
+        """Path and query, without the host."""
+        parts = urlsplit(self.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One documented operation. `answer_text` is the sample answer as printed."""
+
+    methods: tuple[str, ...]
+    path: str
+    title: str
+    host_url: str
+    auth: str
+    audience: str
+    stability: str
+    request: SampleRequest | None
+    answer_text: str
+
+    @property
+    def answer(self) -> Any:
+        """The sample answer as a JSON value."""
+        return json.loads(self.answer_text.replace("[...]", "[]"))
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """Every operation of the contract that has a method and a path. Skips the test where the text is absent."""
+    lines = shared_path("contract/seed.txt").read_text().splitlines()
+    starts = [
+        number
+        for number, line in enumerate(lines[:-1])
+        if _METHODS.fullmatch(line) and lines[number + 1].startswith("/")
+    ]
+    return tuple(_sample(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True))
+
+
+def sample(method: str, path: str) -> Sample:
+    """The one for this method and path, as the contract writes them."""
+    return next(one for one in samples() if method in one.methods and one.path == path)
+
+
+def _sample(lines: list[str]) -> Sample:
+    def after(label: str) -> str:
+        return lines[lines.index(label) + 1]
+
+    request_at, response_at = lines.index("Request"), lines.index("Response")
+    curl = "\n".join(lines[request_at + 1 : response_at]).strip()
+    return Sample(
+        methods=tuple(lines[0].split("/")),
+        path=lines[1],
+        title=lines[3],
+        host_url=after("Host"),
+        auth=after("Auth"),
+        audience=_AUDIENCES[after("Odbiorcy")],
+        stability=_STABILITIES[after("Stabilność")],
+        request=_request(curl) if curl.startswith("curl") else None,
+        answer_text=_first_value("\n".join(lines[response_at + 1 :]).strip()),
+    )
+
+
+def _request(curl: str) -> SampleRequest:
+    method, url, headers, body = None, "", {}, None
+    words = iter(shlex.split(curl.replace("\\\n", " "))[1:])
+    for word in words:
+        if word == "-X":
+            method = next(words)
+        elif word == "-H":
+            name, _, value = next(words).partition(": ")
+            headers[name] = value
+        elif word == "-d":
+            body = next(words)
+        else:
+            url = word
+    return SampleRequest(method or ("POST" if body else "GET"), url, headers, body)
+
+
+def _first_value(text: str) -> str:
+    """The JSON value that the text begins with (prose of the next chapter may follow it), else the whole text."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text.replace("[...]", "[]   "))
+    except json.JSONDecodeError:
+        return text
+    return text[:end]
+
+
+def shape_faults(shown: Any, ours: Any, at: str = "$") -> list[str]:
+    """Where `ours` lacks a key that the sample shows, or has another JSON type there."""
+    if isinstance(shown, dict):
+        if not isinstance(ours, dict):
+            return [f"{at}: an object is due"]
+        faults = []
+        for key, value in shown.items():
+            if key == "...":
+                continue
+            faults += shape_faults(value, ours[key], f"{at}.{key}") if key in ours else [f"{at}.{key}: is missing"]
+        return faults
+    if isinstance(shown, list):
+        if not isinstance(ours, list):
+            return [f"{at}: an array is due"]
+        if shown and not ours:
+            return [f"{at}: is empty, so nothing can be compared"]
+        return [fault for number, value in enumerate(ours) for fault in _against_any(shown, value, f"{at}[{number}]")]
+    if shown is None or ours is None:
+        return []
+    if isinstance(shown, bool) or isinstance(ours, bool):
+        return [] if type(shown) is type(ours) else [f"{at}: has another type"]
+    if isinstance(shown, int | float) and isinstance(ours, int | float):
+        return []
+    return [] if type(shown) is type(ours) else [f"{at}: has another type"]
+
+
+def _against_any(shown: list[Any], value: Any, at: str) -> list[str]:
+    """An element of ours must be shaped as the first element shown."""
+    return shape_faults(shown[0], value, at) if shown else []

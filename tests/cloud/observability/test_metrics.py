@@ -1,0 +1,99 @@
+"""Figures are declared in one table, tell nothing about people, and are offered at an address of their own."""
+
+import re
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from cloud.errors import DomainError
+from cloud.observability.metrics import (
+    EVENTS_WAITING,
+    FIGURES,
+    HTTP_IN_FLIGHT,
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    SCRAPE_FAILURES,
+    UNROUTED,
+    Kind,
+    Metrics,
+    MetricsListenerFailed,
+    MetricsServer,
+)
+from cloud.settings import Address
+
+
+async def waiting(metrics: Metrics) -> None:
+    metrics.set(EVENTS_WAITING, 7)
+
+
+async def unavailable(_metrics: Metrics) -> None:
+    raise DomainError
+
+
+@pytest.fixture
+async def offered() -> AsyncIterator[tuple[Metrics, str]]:
+    metrics = Metrics()
+    server = MetricsServer(metrics, Address("127.0.0.1", 0), [("events", waiting), ("database", unavailable)])
+    address = await server.start()
+    yield metrics, f"http://{address}"
+    await server.stop()
+
+
+async def scraped(url: str, accept: str = "text/plain") -> tuple[int, str, str]:
+    async with aiohttp.ClientSession() as client, client.get(url, headers={"Accept": accept}) as answer:
+        return answer.status, answer.headers["Content-Type"], await answer.text()
+
+
+async def test_a_scrape_shows_what_was_counted_and_what_is_asked_for(offered: tuple[Metrics, str]) -> None:
+    metrics, url = offered
+    metrics.request_began("api")
+    metrics.request_ended("api", "GET", "/api/v1/devices", 200, 0.004)
+    status, kind, text = await scraped(f"{url}/metrics")
+    assert status == 200
+    assert kind.startswith("text/plain")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["argus_events_waiting"].samples[0].value == 7
+    counted = families["argus_http_requests"].samples[0]
+    assert (counted.value, counted.labels["route"], counted.labels["status"]) == (1, "/api/v1/devices", "200")
+    assert metrics.value(HTTP_SECONDS, "api", "GET", "/api/v1/devices") == 1
+    assert metrics.value(HTTP_IN_FLIGHT, "api") == 0
+
+
+async def test_a_figure_that_cannot_be_asked_for_is_counted_and_hides_no_other(offered: tuple[Metrics, str]) -> None:
+    metrics, url = offered
+    status, _, text = await scraped(f"{url}/metrics", "application/openmetrics-text; version=1.0.0")
+    assert status == 200
+    assert text.endswith("# EOF\n")
+    assert metrics.value(SCRAPE_FAILURES, "database") == 1
+
+
+async def test_there_is_nothing_else_at_that_address(offered: tuple[Metrics, str]) -> None:
+    _, url = offered
+    for path in ("/", "/api/v1/devices", "/metrics/x"):
+        assert (await scraped(url + path))[0] == 404
+
+
+def test_what_no_route_answers_never_becomes_a_label() -> None:
+    metrics = Metrics()
+    for number in range(50):
+        metrics.request_began("api")
+        metrics.request_ended("api", f"WORD{number}", None, 405, 0.001)
+    assert metrics.value(HTTP_REQUESTS, "api", UNROUTED, UNROUTED, "405") == 50
+
+
+def test_names_carry_their_unit_and_no_label_names_a_person_or_a_thing_of_theirs() -> None:
+    for figure in FIGURES:
+        assert re.fullmatch(r"argus_[a-z_]+", figure.name)
+        assert (figure.kind is Kind.COUNTER) == figure.name.endswith("_total")
+        assert (figure.kind is Kind.HISTOGRAM) == figure.name.endswith("_seconds")
+        assert set(figure.labels) <= {"host", "method", "route", "status", "rate_class", "part"}
+        assert figure.meaning.endswith(".")
+
+
+async def test_an_address_that_is_taken_is_said_in_a_sentence(offered: tuple[Metrics, str]) -> None:
+    _, url = offered
+    port = int(url.rpartition(":")[2])
+    with pytest.raises(MetricsListenerFailed, match="cannot be listened on"):
+        await MetricsServer(Metrics(), Address("127.0.0.1", port)).start()
