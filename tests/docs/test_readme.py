@@ -1,0 +1,64 @@
+"""README promises commands; here each of its `sh` blocks runs beside one running demo, as a reader would type it."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness.demo import RunningDemo, start_demo
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCK_S = 60.0
+
+pytestmark = [pytest.mark.broker, pytest.mark.demo]
+
+
+def blocks() -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(block: str) -> list[str]:
+    return [line for line in block.splitlines() if line.strip()]
+
+
+async def typed(command: str, demo: RunningDemo, cwd: Path) -> tuple[int, str, str]:
+    """Exit code, output and errors of one line in a shell."""
+    facts = demo.facts
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "STATE": str(demo.state_dir),
+        "TENANT": facts["tenant_id"],
+        "AGENT_TCP": facts["agent_tcp"],
+    }
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", command,
+        cwd=cwd, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(BLOCK_S):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_every_command_that_readme_shows_works_beside_a_running_demo(tmp_path: Path):
+    assert len(blocks()) >= 3
+    demo = await start_demo(tmp_path / "demo")
+    here = tmp_path / "here"
+    here.mkdir()
+    try:
+        for command in [command for block in blocks() for command in commands(block)]:
+            code, out, err = await typed(command, demo, here)
+            assert code == 0, f"{command}\n{err}"
+            assert out.strip(), f"{command} printed nothing\n{err}"
+            assert "Traceback" not in err, command
+    finally:
+        await demo.stop()
