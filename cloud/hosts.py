@@ -8,15 +8,16 @@ for any unknown path.
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import orjson
 import structlog
 from aiohttp import web
 
 from cloud.errors import DomainError
-from cloud.http.problem import Handler, problem, problems
 from cloud.settings import Address
 
 log = structlog.get_logger()
@@ -25,6 +26,38 @@ log = structlog.get_logger()
 SHUTDOWN_S = 10.0
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, code: str, detail: str | None = None) -> web.Response:
+    """A problem document. `code` is stable and public; `detail` is a sentence for people."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code}
+    if detail:
+        document["detail"] = detail
+    return web.Response(status=status, body=orjson.dumps(document), content_type=MEDIA_TYPE)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error of what is inside with a problem document, and let none of its text out."""
+    try:
+        return await handler(request)
+    except DomainError as error:
+        return problem(error.status, error.code, error.sentence)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        refusal = problem(error.status, HTTPStatus(error.status).phrase.lower().replace(" ", "_"))
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            refusal.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+        return refusal
+    except Exception:
+        log.exception("request.crashed", method=request.method)
+        return problem(500, "internal_error", "Something went wrong on our side; it has been recorded.")
 
 
 class AddressTaken(DomainError):

@@ -1,0 +1,94 @@
+"""The rows of the audit trail. `record` is on the path of every write, so its statement is compiled once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, delete, insert, select
+
+from cloud.audit.model import AuditEntry, Outcome
+from cloud.audit.tables import audit_entries
+from cloud.clock import Clock
+from cloud.db import Prepared, Transaction
+from cloud.http.request import Caller
+from cloud.http.trace import TraceContext
+from cloud.tenancy import Viewer, visible
+
+_FIELDS = (
+    "tenant_id",
+    "organization_id",
+    "at_us",
+    "actor",
+    "client_id",
+    "action",
+    "object",
+    "outcome",
+    "trace_id",
+    "metadata",
+)
+_RECORD = Prepared(insert(audit_entries).values({name: bindparam(name) for name in _FIELDS}))
+
+ENTRIES_MAX = 1000
+
+
+class Audit:
+    """Adds and reads entries. Never called with a value of a patient: objects are ids."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def record(
+        self,
+        tx: Transaction,
+        caller: Caller | Viewer,
+        action: str,
+        object: str,
+        outcome: Outcome = Outcome.DONE,
+        trace: TraceContext | None = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """One entry, in the transaction of the change, so that there is never one without the other.
+
+        `action` is a dotted verb such as `device.enrol`; `object` the id that it was done to. A `Viewer` for `caller`
+        is the operator at the console.
+        """
+        if isinstance(caller, Caller):
+            viewer, actor, client_id = caller.viewer, caller.subject, caller.client_id
+        else:
+            viewer, actor, client_id = caller, "operator", None
+        await tx.driver.run(
+            _RECORD,
+            {
+                "tenant_id": viewer.tenant_id,
+                "organization_id": viewer.organization_id,
+                "at_us": self._clock.now_us(),
+                "actor": actor,
+                "client_id": client_id,
+                "action": action,
+                "object": object,
+                "outcome": outcome.value,
+                "trace_id": None if trace is None else trace.trace_id,
+                "metadata": "{}" if not metadata else orjson.dumps(metadata).decode(),
+            },
+        )
+
+    async def list(
+        self, tx: Transaction, viewer: Viewer, *, action: str | None = None, limit: int = ENTRIES_MAX
+    ) -> Sequence[AuditEntry]:
+        """The newest entries that the viewer may see, newest first."""
+        statement = select(audit_entries).where(*visible(audit_entries, viewer))
+        if action is not None:
+            statement = statement.where(audit_entries.c.action == action)
+        statement = statement.order_by(audit_entries.c.id.desc()).limit(min(limit, ENTRIES_MAX))
+        return [
+            _entry({str(name): value for name, value in row._mapping.items()}) for row in await tx.execute(statement)
+        ]
+
+    async def sweep(self, tx: Transaction, *, before_us: int) -> int:
+        """Remove what is older than its retention; how many that were."""
+        return (await tx.execute(delete(audit_entries).where(audit_entries.c.at_us < before_us))).rowcount
+
+
+def _entry(values: dict[str, Any]) -> AuditEntry:
+    return AuditEntry(**{**values, "outcome": Outcome(values["outcome"]), "metadata": orjson.loads(values["metadata"])})

@@ -1,0 +1,22 @@
+"""What the slices' `routes(parts)` are built from: the things that every handler or service may need."""
+
+from dataclasses import dataclass
+
+from cloud.audit import Audit
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.http.cursors import Cursors
+from cloud.http.host import Bases
+from cloud.ids import Ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Handed from the composition root to each slice's `routes`."""
+
+    database: Database
+    clock: Clock
+    ids: Ids
+    audit: Audit
+    cursors: Cursors
+    bases: Bases

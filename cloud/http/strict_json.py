@@ -1,0 +1,90 @@
+"""JSON without second meanings (A-003): what two readers could read differently is refused.
+
+An object at the top, UTF-8 without a byte order mark, no key twice, no NaN or infinity (also not as 1e999), no integer
+that a double cannot hold, no lone surrogate, no NUL (PostgreSQL has no text for it), no more than 64 levels.
+"""
+
+import json
+import re
+from typing import Any
+
+from cloud.http.errors import BodyMalformed
+
+DEPTH_MAX = 64
+INTEGER_MAX = 2**53 - 1
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Escapes that may stand for a NUL or half a surrogate pair; only then are the strings looked at one by one.
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BodyMalformed("(An object has the same key twice.)")
+    return found
+
+
+def _constant(_text: str) -> Any:
+    raise BodyMalformed("(NaN and Infinity are not JSON.)")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number - number != 0:  # an infinity: the text is finite but no double is that large
+        raise BodyMalformed("(A number is too large.)")
+    return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or not -INTEGER_MAX <= (number := int(text)) <= INTEGER_MAX:
+        raise BodyMalformed("(An integer is larger than 2^53-1.)")
+    return number
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float, parse_int=_integer, strict=True
+)
+
+
+def read_json(octets: bytes) -> dict[str, Any]:
+    """The object that the octets are. Raises `BodyMalformed`, which quotes nothing of them."""
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        raise BodyMalformed("(It is not UTF-8.)") from None
+    if octets.count(b"[") + octets.count(b"{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
+        raise BodyMalformed(f"(It is nested deeper than {DEPTH_MAX}.)")
+    try:
+        document = _decoder.decode(text)
+    except (json.JSONDecodeError, RecursionError):
+        raise BodyMalformed("(It is not JSON.)") from None
+    if not isinstance(document, dict):
+        raise BodyMalformed("(It must be a JSON object.)")
+    if _SUSPECT.search(octets) is not None:
+        _check_strings(document)
+    return document
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for letter in _STRING.sub("", text):
+        if letter in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in "]}":
+            depth -= 1
+    return deepest
+
+
+def _check_strings(value: Any) -> None:
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise BodyMalformed("(A text has a NUL or half a surrogate pair.)")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_strings(key)
+            _check_strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_strings(inner)

@@ -1,0 +1,38 @@
+"""What the HTTP mechanism remembers: idempotency keys for a day, and the spans of what it answered."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+
+from cloud.db import metadata
+from cloud.db.metadata import row_number
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Integer),  # null while the change is being made: never seen outside its transaction
+    Column("headers", Text),
+    Column("media_type", Text),
+    Column("body", LargeBinary),
+    Column("expires_at_us", BigInteger, nullable=False),
+    Index(None, "expires_at_us"),
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("id", row_number(), primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("span_id", Text, nullable=False),
+    Column("parent_span_id", Text),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("started_at_us", BigInteger, nullable=False),
+    Column("ended_at_us", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Index(None, "tenant_id", "trace_id"),
+    Index(None, "ended_at_us"),
+)

@@ -1,0 +1,49 @@
+"""Which trace a request belongs to (W3C Trace Context level 1; matrix C-012, C-147, A-007, A-008).
+
+A valid `traceparent` is continued, also with the sampled flag off; anything else begins a new trace and is never an
+error. `tracestate` is not read. Ids are random, not secret.
+"""
+
+import os
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+# Version 00 has exactly these fields; a later version may have more behind a hyphen. Lower case only, ff is forbidden.
+_TRACEPARENT = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?"
+)
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """Our server span: lower-case hex ids of 32 and 16 digits. `parent_span_id` is the caller's, None without one."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+
+    @property
+    def traceparent(self) -> str:
+        """What we hand on, with our span as the parent; always sampled, since we always record."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+
+CURRENT: ContextVar[TraceContext | None] = ContextVar("argus_trace", default=None)
+"""The trace of the request that is being handled, for log lines."""
+
+
+def begin_trace(traceparent: str | None = None) -> TraceContext:
+    """A span of our own: in the caller's trace when it names one correctly, else in a new one."""
+    if traceparent is not None:
+        found = _TRACEPARENT.fullmatch(traceparent)
+        if (
+            found is not None
+            and found["trace"] != _NO_TRACE
+            and found["parent"] != _NO_SPAN
+            and not (found["version"] == "00" and found["more"])
+        ):
+            return TraceContext(found["trace"], os.urandom(8).hex(), found["parent"])
+    drawn = os.urandom(24).hex()
+    return TraceContext(drawn[:32], drawn[32:])
