@@ -5,6 +5,10 @@ when they are durable to the screen and back to the association, which then answ
 operator must know into the event lane; configurations and names into the roster. A store that is full is answered as
 such (RORJ resource-limitation), never with silence or a false receipt.
 
+A cable carries one association after the other, of one device or of several, and is kept whatever happens on it: opened
+again it would have lost what was on its way. A device that associates and breaks off in a loop is slowed down, on its
+own link only.
+
 Does not decide when a link is opened again (the supervisor) or who may hold a system id (`claims`).
 """
 
@@ -38,6 +42,13 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 RELEASE_S = 3.0
 """How long a device may take to answer our release before its link is closed; the standard's TO_release."""
+
+QUICK_S = 1.0
+"""An association that follows the one before it so soon did not serve anybody."""
+_QUICK_FREE = 3
+"""So many in a row are a device that finds its way; from then on each waits longer than the one before."""
+_PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
+"""The longest pause is below the patience of stopping, and below a device's own time-outs."""
 
 _NAME_LENGTH_MAX = 100
 """A device may call itself what it likes; the record has 512 octets for a model."""
@@ -108,8 +119,12 @@ class AssociationSession:
         self.opened_s = around.clock.monotonic_s()
         self._around = around
         self._association = ManagerAssociation(
-            system_id=around.system_id, configurations=around.roster, settings=around.manager
+            system_id=around.system_id,
+            configurations=around.roster,
+            settings=replace(around.manager, resynchronise=link.is_line),
         )
+        self._associated_s = -QUICK_S
+        self._quick = 0
         self._last_octet_s = self.opened_s
         self._device: LiveDevice | None = None
         self.left = asyncio.Event()
@@ -138,7 +153,8 @@ class AssociationSession:
         self._around.taps.octets(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
-        """Until the link has ended. Raises what the store raises beyond StoreFull; the link is closed in any case."""
+        """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what
+        the store raises beyond StoreFull; the link is closed in any case."""
         try:
             await pump(self.link, self._association, self._deliver, self._around.clock, self, self._nudge)
         finally:
@@ -248,12 +264,14 @@ class AssociationSession:
 
     async def _associated(self, event: told.Associated, instant: Instant) -> None:
         around, system_id = self._around, event.system_id.hex()
+        await self._pace()
         if not await around.claims.claim(system_id, self):
-            # Deliberately after the AARE: only the association names the device. The ABRT tells it that nothing was
-            # kept.
+            # Deliberately after the AARE: only the association names the device. The ABRT, which leaves with the end of
+            # this delivery, tells it that nothing was kept.
             self._association.abort()
-            await self.link.send(self._association.to_send())
-            await self.link.close()
+            if not self.link.is_line:
+                await self.link.send(self._association.to_send())
+                await self.link.close()
             await around.journal.write("device.refused_duplicate_id", system_id, link=self.link.name)
             return
         known = around.roster.device(system_id)
@@ -275,6 +293,16 @@ class AssociationSession:
             configuration_known=event.configuration_known,
         )
 
+    async def _pace(self) -> None:
+        """Read no further for a moment when associations follow each other as nobody could use them."""
+        clock = self._around.clock
+        now_s, before_s = clock.monotonic_s(), self._associated_s
+        self._associated_s = now_s
+        self._quick = self._quick + 1 if now_s - before_s < QUICK_S + _PAUSE_S_MAX else 0
+        if self._quick > _QUICK_FREE:
+            pause_s = min(_PAUSE_S_MAX, _PAUSE_S_MIN * 2.0 ** min(self._quick - _QUICK_FREE - 1, 8))
+            await clock.sleep_until(now_s + pause_s)
+
     async def _identified(self, event: told.MdsRead, instant: Instant) -> None:
         if self._device is None:
             return
@@ -295,9 +323,9 @@ class AssociationSession:
 
     async def _remember(self, device: KnownDevice) -> None:
         """In memory at once; on a full disk only there, since a device must be served all the same."""
-        self._around.roster.met(device)
-        with suppress(StoreFull):
-            await self._around.store.remember_device(device.system_id, device.model)
+        if self._around.roster.met(device):
+            with suppress(StoreFull):
+                await self._around.store.remember_device(device.system_id, device.model)
 
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""

@@ -10,10 +10,13 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from protocols.ieee11073.association.configurations import RememberedConfigurations
+
 DEVICES_MAX = 256
 """Devices remembered in memory; a vehicle meets some dozens in its life. The least recently met is forgotten first."""
-CONFIGURATIONS_MAX = 8
-"""Configurations kept of one device: a device offers a few, and a new firmware a few more."""
+
+TOLD_EVERY_US = 60_000_000
+"""How far behind the durable "last seen" of a device may be."""
 
 
 @dataclass(slots=True)
@@ -27,12 +30,14 @@ class KnownDevice:
     last_seen_us: int | None = None
 
 
-class Roster:
-    """In memory, for one event loop. Is the core's `ConfigurationStore`."""
+class Roster(RememberedConfigurations):
+    """In memory, for one event loop. Is the core's `ConfigurationStore`; what it doubts stays in the file until the
+    device has explained itself anew, so a restart meanwhile only asks once more."""
 
     def __init__(self) -> None:
-        self._configurations: OrderedDict[bytes, OrderedDict[int, bytes]] = OrderedDict()
-        self._devices: OrderedDict[str, KnownDevice] = OrderedDict()
+        super().__init__()
+        self._met: OrderedDict[str, KnownDevice] = OrderedDict()
+        self._told: dict[str, tuple[str, int]] = {}
 
     def load(self, configurations: Iterable[tuple[bytes, int, bytes]], devices: Iterable[KnownDevice]) -> None:
         """What was durable when the gateway started."""
@@ -41,31 +46,24 @@ class Roster:
         for device in devices:
             self.met(device)
 
-    def find(self, system_id: bytes, config_id: int) -> bytes | None:
-        """The encoded ConfigObjectList that this device sent under this id, None if it never did."""
-        known = self._configurations.get(system_id)
-        return None if known is None else known.get(config_id)
-
-    def remember(self, system_id: bytes, config_id: int, octets: bytes) -> None:
-        known = self._configurations.setdefault(system_id, OrderedDict())
-        known[config_id] = octets
-        known.move_to_end(config_id)
-        self._configurations.move_to_end(system_id)
-        while len(known) > CONFIGURATIONS_MAX:
-            known.popitem(last=False)
-        while len(self._configurations) > DEVICES_MAX:
-            self._configurations.popitem(last=False)
-
-    def met(self, device: KnownDevice) -> None:
-        self._devices[device.system_id] = device
-        self._devices.move_to_end(device.system_id)
-        while len(self._devices) > DEVICES_MAX:
-            self._devices.popitem(last=False)
+    def met(self, device: KnownDevice) -> bool:
+        """Whether the store should be told: of a new device, of a new name, and of its presence once a minute. A device
+        that comes and goes all the time must not turn into as many writes to the disk."""
+        self._met[device.system_id] = device
+        self._met.move_to_end(device.system_id)
+        while len(self._met) > DEVICES_MAX:
+            self._told.pop(self._met.popitem(last=False)[0], None)
+        model, seen_us = self._told.get(device.system_id, (None, 0))
+        now_us = device.last_seen_us or 0
+        if device.model == model and abs(now_us - seen_us) < TOLD_EVERY_US:
+            return False
+        self._told[device.system_id] = (device.model, now_us)
+        return True
 
     def device(self, system_id: str) -> KnownDevice:
         """The device, new ones without a name."""
-        return self._devices.get(system_id) or KnownDevice(system_id)
+        return self._met.get(system_id) or KnownDevice(system_id)
 
     def devices(self) -> list[KnownDevice]:
         """Most recently met last."""
-        return list(self._devices.values())
+        return list(self._met.values())

@@ -32,6 +32,10 @@ class DescriptorLink:
         os.set_blocking(descriptor, False)
         self._start_reading()
 
+    @property
+    def is_line(self) -> bool:
+        return True
+
     async def receive(self) -> bytes:
         return await self._inbox.take()
 

@@ -34,6 +34,10 @@ class HdlcLink:
         return self._link.name
 
     @property
+    def is_line(self) -> bool:
+        return self._link.is_line
+
+    @property
     def errors(self) -> FrameErrors:
         """Frames dropped because the line damaged them."""
         return self._unframer.errors

@@ -25,6 +25,12 @@ class Link(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def is_line(self) -> bool:
+        """True: a cable that is there whoever speaks on it. Closing it tells the other end nothing, and opening it
+        again loses what was on its way, so it carries one association after the other. False: a connection that the
+        other end makes anew."""
+
     async def receive(self) -> bytes:
         """The next octets, at most RECEIVE_BYTES_MAX; b"" for ever when the link has ended, for whatever reason.
 

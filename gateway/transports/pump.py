@@ -66,8 +66,8 @@ async def pump(
 ) -> bool:
     """Return when the association or the link has ended and everything received before that was delivered.
 
-    True: only the association has ended, and the link may carry another one (a device on a serial line associates again
-    without closing anything). False: the link has ended.
+    True: only the association has ended, and the link still takes octets; an association that can go on with the next
+    one on the same link (the manager's) does so by itself and never ends so. False: the link has ended.
 
     What `deliver` raises is raised here, after the events were refused and the refusals sent.
     """

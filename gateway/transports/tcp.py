@@ -53,6 +53,10 @@ class TcpLink(asyncio.Protocol):
         """The peer sends no more; what came before may still be waiting."""
         return self._inbox.ended
 
+    @property
+    def is_line(self) -> bool:
+        return False
+
     async def receive(self) -> bytes:
         return await self._inbox.take()
 

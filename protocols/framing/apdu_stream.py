@@ -2,12 +2,15 @@
 
 20601 wants a channel that keeps messages whole; TCP, pseudo-terminals and raw serial lines do not, so the APDU's own
 header delimits. Any slicing of the stream gives the same APDUs. There is no way to find the next header after a wrong
-one: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. Serial lines with
-noise use `framing.hdlc` beneath instead.
+one: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. A line that cannot
+end because it is a cable goes on at the next association request (`seek_request`), the one APDU whose first octets are
+hardly anything else. Serial lines with noise use `framing.hdlc` beneath instead.
 
 `front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of cutting each out.
 Does not look inside an APDU.
 """
+
+import re
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 
@@ -16,6 +19,9 @@ APDU_OCTETS_MAX = 64512
 
 _HEADER_OCTETS = 4
 _TAGS = frozenset({0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7})
+_REQUEST = re.compile(rb"\xE2\x00[\x00-\x03].\x80\x00\x00\x00", re.DOTALL)
+"""How an AARQ begins: tag, a length below 1024 (it has some fifty octets), association version 1 (20601 §3)."""
+_REQUEST_OCTETS = 8
 
 
 class ApduTooLong(RemoteProtocolError):
@@ -25,18 +31,24 @@ class ApduTooLong(RemoteProtocolError):
 class ApduStream:
     """Collects octets and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
 
-    __slots__ = ("_at", "_broken", "_data", "_limit_bytes")
+    __slots__ = ("_at", "_broken", "_data", "_limit_bytes", "_seeking")
 
     def __init__(self, limit_bytes: int = APDU_OCTETS_MAX) -> None:
         self._limit_bytes = limit_bytes
         self._data = b""
         self._at = 0
         self._broken: RemoteProtocolError | None = None
+        self._seeking = False
 
     @property
     def waiting_bytes(self) -> int:
         """Octets received and not yet given out."""
         return len(self._data) - self._at
+
+    @property
+    def in_apdu(self) -> bool:
+        """Whether an APDU has begun and not ended."""
+        return self._at < len(self._data) and not self._seeking
 
     def append(self, data: bytes) -> None:
         """Adds received octets without cutting anything out."""
@@ -60,6 +72,8 @@ class ApduStream:
         """How many octets the APDU at the front has, header included, once its header is here."""
         if self._broken is not None:
             raise self._broken
+        if self._seeking and not self._found_request():
+            return None
         data, at = self._data, self._at
         waiting = len(data) - at
         if waiting and data[at] not in _TAGS:
@@ -90,6 +104,18 @@ class ApduStream:
         while (apdu := self.next_apdu()) is not None:
             apdus.append(apdu)
         return apdus
+
+    def seek_request(self) -> None:
+        """Passes over what is in front, and over everything behind it until an association request begins."""
+        self._at = min(self._at + 1, len(self._data))
+        self._broken, self._seeking = None, True
+
+    def _found_request(self) -> bool:
+        found = _REQUEST.search(self._data, self._at)
+        # The last octets may be the beginning of one that is still arriving.
+        self._at = found.start() if found else max(self._at, len(self._data) - _REQUEST_OCTETS + 1)
+        self._seeking = found is None
+        return found is not None
 
     def clear(self) -> None:
         """Forgets the unfinished APDU, when the conversation on this link is over."""

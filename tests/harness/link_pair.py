@@ -25,6 +25,10 @@ class SlicedLink:
     def name(self) -> str:
         return self._link.name
 
+    @property
+    def is_line(self) -> bool:
+        return self._link.is_line
+
     async def receive(self) -> bytes:
         if not self._held:
             self._held = await self._link.receive()

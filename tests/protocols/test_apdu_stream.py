@@ -52,3 +52,30 @@ def test_octets_can_be_read_in_place_and_skipped() -> None:
         stream.skip(2)
     stream.clear()
     assert stream.feed(APDUS[29]) == [APDUS[29]]
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 10_000])
+def test_a_stream_that_lost_its_headers_goes_on_at_the_next_request_in_any_slicing(step: int) -> None:
+    request = next(apdu for apdu in APDUS if apdu[:2] == b"\xe2\x00")
+    noise = b"\xff\xe2\x00\x00\xe7\x00\xe2\x00\x00\x32\x80"
+    octets = noise + request + APDUS[0]
+    stream = ApduStream()
+    found: list[bytes] = []
+    for at in range(0, len(octets), step):
+        try:
+            found += stream.feed(octets[at : at + step])
+        except RemoteProtocolError:
+            assert not found
+            stream.seek_request()
+            found += stream.feed(b"")
+    assert found == [request, APDUS[0]]
+    assert not stream.in_apdu
+
+
+def test_nothing_is_kept_while_a_request_is_sought_and_none_begins() -> None:
+    stream = ApduStream()
+    stream.seek_request()
+    for _ in range(100):
+        assert stream.feed(bytes(10_000)) == []
+        assert stream.waiting_bytes < 8
+        assert not stream.in_apdu

@@ -4,8 +4,9 @@ It owns the byte stream, the state, the timers and the outbox; a role adds the t
 apart, and what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing
 here waits, reads or writes: `receive` takes what a link read, `to_send` gives what it shall write.
 
-Any octets of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found has
-no way on: ABRT, and `closed`.
+Any octets of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found, or
+whose APDU begins and does not go on, has no way on: ABRT, and `closed`; on a line that cannot end, ABRT, and silence
+until the next association request (`resynchronise`).
 """
 
 from abc import ABC, abstractmethod
@@ -54,12 +55,19 @@ class Association(ABC):
     """Either role. Subclasses name the table and fill `_actions`."""
 
     def __init__(
-        self, table: tuple[Row, ...], settings: ManagerSettings | AgentSettings, *, malformed_max: int
+        self,
+        table: tuple[Row, ...],
+        settings: ManagerSettings | AgentSettings,
+        *,
+        malformed_max: int,
+        resynchronise: bool = False,
     ) -> None:
         self._rows = {(row.state, row.input): row for row in table}
         self._timeouts_s = {state: getattr(settings, name, None) for state, name in STATE_TIMEOUTS.items()}
         self._malformed_max = malformed_max
         self._apdu_bytes_max = settings.apdu_bytes_max
+        self._to_apdu_s = settings.to_apdu_s
+        self._resynchronise = resynchronise
         self._stream = ApduStream(settings.apdu_bytes_max)
         self._notes = Notes()
         self._events: list[Event] = []
@@ -72,6 +80,7 @@ class Association(ABC):
         self._malformed = 0
         self._now_s = 0.0
         self._state_deadline_s: float | None = None
+        self._apdu_deadline_s: float | None = None
         self._abort_reason = AbortReason.UNDEFINED
         self._why = ""
         self._actions: dict[Action, Callable[[Row, Received], None]] = {
@@ -95,6 +104,10 @@ class Association(ABC):
     @property
     def deadline_s(self) -> float | None:
         """When `expire` has to be called at the latest, on the clock of `now_s`; None: no time is running."""
+        due_s, apdu_s = self._state_or_request_deadline_s(), self._apdu_deadline_s
+        return due_s if apdu_s is None else apdu_s if due_s is None else min(due_s, apdu_s)
+
+    def _state_or_request_deadline_s(self) -> float | None:
         deadlines = [] if self._state_deadline_s is None else [self._state_deadline_s]
         if self.state is State.OPERATING:
             deadlines += [request.deadline_s for request in self._requests.values()]
@@ -110,22 +123,16 @@ class Association(ABC):
             self._step(Input.LINK_DOWN)
             return self._taken()
         self._stream.append(data)
-        try:
-            while self._stream.waiting_bytes and not self.closed:
-                if self._receive_known_layout():
-                    continue
-                apdu = self._stream.next_apdu()
-                if apdu is None:
-                    break
-                self._receive_apdu(apdu)
-        except RemoteProtocolError as error:  # only the framing raises here: every APDU's own errors are answered
-            self._lose_framing(error)
+        self._read_stream()
         return self._taken()
 
     def expire(self, now_s: float) -> list[Event]:
         """Lets time pass: what is overdue at `now_s` ends as the standard says."""
         self._now_s = now_s
-        deadline_s = self.deadline_s
+        if self._apdu_deadline_s is not None and self._apdu_deadline_s <= now_s:
+            self._lose_framing(RemoteProtocolError("an APDU began and did not go on", clause="20601 §11 APDU header"))
+            self._read_stream()
+        deadline_s = self._state_or_request_deadline_s()
         if deadline_s is not None and deadline_s <= now_s:
             self._step(Input.TIMEOUT)
         return self._taken()
@@ -212,6 +219,26 @@ class Association(ABC):
         if self._notes.waiting:
             self._events += [Deviation(*note) for note in self._notes.taken()]
 
+    def _read_stream(self) -> None:
+        """Every APDU that is whole by now; what is left of one has until the APDU deadline to go on."""
+        while not self.closed:
+            try:
+                self._read_apdus()
+                break
+            except RemoteProtocolError as error:  # only the framing raises: every APDU's own errors are answered
+                self._lose_framing(error)
+        unfinished = self._stream.in_apdu and not self.closed
+        self._apdu_deadline_s = self._now_s + self._to_apdu_s if unfinished else None
+
+    def _read_apdus(self) -> None:
+        while self._stream.waiting_bytes and not self.closed:
+            if self._receive_known_layout():
+                continue
+            apdu = self._stream.next_apdu()
+            if apdu is None:
+                break
+            self._receive_apdu(apdu)
+
     def _receive_apdu(self, octets: bytes) -> None:
         messages_are_due = self.state not in (State.UNASSOCIATED, State.ASSOCIATING)
         given, received = read_apdu(octets, self._notes, messages_are_due=messages_are_due)
@@ -233,13 +260,16 @@ class Association(ABC):
 
     def _lose_framing(self, error: RemoteProtocolError) -> None:
         reason = AbortReason.BUFFER_OVERFLOW if isinstance(error, ApduTooLong) else AbortReason.UNDEFINED
-        self.closed = True
+        self.closed = not self._resynchronise
         self._notes.tell(f"the stream of APDUs is lost: {error.reason}", error.clause, b"")
         if self.state is State.UNASSOCIATED:
             self._send(encode_apdu(Abrt(reason)))
         else:
             self._abort_now(reason, error.reason)
-        self._stream.clear()
+        if self._resynchronise:
+            self._stream.seek_request()
+        else:
+            self._stream.clear()
 
     def _abort_now(self, reason: AbortReason, why: str) -> None:
         if self.state is State.DISCONNECTED:

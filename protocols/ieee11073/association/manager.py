@@ -47,7 +47,7 @@ from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
 from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
 from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
-from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, NoObjectKnown
+from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, DoesNotFit, NoObjectKnown
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.specializations import standard_configuration
 
@@ -68,11 +68,18 @@ class ManagerAssociation(Association):
         if len(system_id) != SYSTEM_ID_OCTETS:
             raise LocalProtocolError("a system id has eight octets")
         self._settings = settings or ManagerSettings()
-        super().__init__(MANAGER, self._settings, malformed_max=self._settings.malformed_max)
+        super().__init__(
+            MANAGER,
+            self._settings,
+            malformed_max=self._settings.malformed_max,
+            resynchronise=self._settings.resynchronise,
+        )
         self._system_id = system_id
         self._configurations = configurations
         self._applicant: Applicant | None = None
         self._configuration: Configuration | None = None
+        self._remembered = False
+        """Whether what stands was explained by this device in an earlier association."""
         self._reject_result = AssociateResult.REJECTED_UNKNOWN
         self._offered = 0
         self._intake: ReportIntake | None = None
@@ -131,6 +138,7 @@ class ManagerAssociation(Association):
         super()._ended()
         self._intake = None
         self._applicant = None
+        self._remembered = False
         self._offered = 0
 
     # Association.
@@ -153,6 +161,7 @@ class ManagerAssociation(Association):
             self._notes.tell("a configuration id is out of range", "20601 §3 ConfigId", b"")
             return None
         remembered = self._configurations.find(system_id, config_id)
+        self._remembered = remembered is not None
         if remembered is not None:
             try:
                 return Configuration.decode(config_id, remembered)
@@ -236,6 +245,7 @@ class ManagerAssociation(Association):
         assert self._applicant is not None
         octets = configuration.octets
         if learned:
+            self._remembered = False
             self._configurations.remember(self._applicant.system_id, configuration.config_id, octets)
         self._intake = ReportIntake(configuration, self._notes, self._tickets)
         self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
@@ -279,7 +289,8 @@ class ManagerAssociation(Association):
         report: EventReportArgument = received.body
         if not self._intake.has(report.obj_handle):
             self._notes.tell("a report comes from an object that is not there", "20601 §9.4 rule 3", received.octets)
-            self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+            if not self._asks_anew():
+                self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
             return
         if report.event_type not in SCAN_REPORTS:
             self._notes.tell(
@@ -288,15 +299,35 @@ class ManagerAssociation(Association):
             self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
             return
         try:
-            events = self._intake.take_new(received.octets, self._now_s)
-        except NoObjectKnown:
-            self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
-            return
+            events = self._intake.take_new(received.octets, self._now_s, exact=self._remembered)
         except RemoteProtocolError as error:
-            self._notes.tell(f"a report cannot be read: {error.reason}", error.clause, received.octets)
-            self._refuse_unreadable(row, received)
+            self._not_taken(row, received, error)
             return
         self._tell_reports(events)
+
+    def _not_taken(self, row: Row, received: Received, error: RemoteProtocolError) -> None:
+        if self._asks_anew():
+            return
+        if isinstance(error, DoesNotFit):
+            self._take_report(row, received)  # a habit of the device: its reports are read as far as they go
+        elif isinstance(error, NoObjectKnown):
+            self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+        else:
+            self._notes.tell(f"a report cannot be read: {error.reason}", error.clause, received.octets)
+            self._refuse_unreadable(row, received)
+
+    def _asks_anew(self) -> bool:
+        """A report that a remembered configuration does not explain: the device may have changed it and kept its id,
+        which 20601 §9.1 forbids and firmware updates do. Then the association ends and the next one asks; the report
+        stays with the device until then. What a device explains in this association is not doubted."""
+        if not self._remembered or self._applicant is None or self._configuration is None:
+            return False
+        self._remembered = False
+        if not self._configurations.doubt(self._applicant.system_id, self._configuration.config_id):
+            return False
+        self._notes.tell("reports do not fit the configuration that the device once sent", "20601 §9.1", b"")
+        self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration anew")
+        return True
 
     def _tell_reports(self, events: list[Event]) -> None:
         assert self._intake is not None

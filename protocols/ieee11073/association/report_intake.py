@@ -76,9 +76,9 @@ class ReportIntake:
                 return count * plan.octets, events
         return 0, []
 
-    def take_new(self, apdu: bytes, now_s: float) -> list[Event]:
-        """Takes one report of an unknown layout. Raises `RemoteProtocolError` where it breaks its own structure."""
-        plan = compile_plan(apdu, self._model)
+    def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
+        """Takes one report of an unknown layout. Raises as `compile_plan` does, and then has taken nothing."""
+        plan = compile_plan(apdu, self._model, exact=exact)
         if self._model.version != self._version:
             self._forget_plans()
             self._version = self._model.version

@@ -17,6 +17,10 @@ class ManagerSettings:
     """From our Get to its answer."""
     apdu_bytes_max: int = APDU_OCTETS_MAX
     """Larger APDUs end the link: the protocol has none."""
+    to_apdu_s: float = 5.0
+    """How long a link may be silent in the middle of an APDU. Not the standard's: it knows no halves of an APDU."""
+    resynchronise: bool = False
+    """True on a line that stays whoever speaks: when the framing is lost, go on at the next association request."""
     accept_standard_configurations: bool = True
     """False: take no configuration for granted, ask the agent for it unless this very device once sent it."""
     configurations_max: int = 8
@@ -41,3 +45,5 @@ class AgentSettings:
     """From a confirmed event report to its answer (TOcer-mds)."""
     apdu_bytes_max: int = APDU_OCTETS_MAX
     """Larger APDUs end the link."""
+    to_apdu_s: float = 5.0
+    """As the manager's."""

@@ -53,12 +53,17 @@ class NoObjectKnown(RemoteProtocolError):
     """Every observation of a report is of an object that the configuration lacks: nothing of it can be taken."""
 
 
-def compile_plan(apdu: bytes, model: DeviceModel) -> ReportPlan:
+class DoesNotFit(RemoteProtocolError):
+    """A report departs from the configuration. It could be read in part, and perhaps wrongly."""
+
+
+def compile_plan(apdu: bytes, model: DeviceModel, *, exact: bool = False) -> ReportPlan:
     """The plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
 
-    Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` where nothing can be taken.
+    Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` where nothing can be taken,
+    and, where it has to be `exact`, `DoesNotFit` instead of a note on where it departs from the configuration.
     """
-    return _Compiler(apdu, model).plan()
+    return _Compiler(apdu, model, exact=exact).plan()
 
 
 @dataclass(slots=True)
@@ -80,8 +85,9 @@ class _Layout:
 
 
 class _Compiler:
-    def __init__(self, apdu: bytes, model: DeviceModel) -> None:
+    def __init__(self, apdu: bytes, model: DeviceModel, *, exact: bool) -> None:
         self._apdu = apdu
+        self._exact = exact
         self._model = model
         self._layout = _Layout()
         self._items: list[tuple[int, ItemFields]] = []
@@ -224,6 +230,8 @@ class _Compiler:
         self._layout.skip(reader)
 
     def _note(self, sentence: str, reader: Reader | None) -> None:
+        if self._exact:
+            raise DoesNotFit(sentence, clause="20601 §5 scan report")
         octets = b"" if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.tell(sentence, "20601 §5 scan report", octets)
 
@@ -301,4 +309,12 @@ def layout_key(octets: bytes) -> bytes:
 
 LAYOUT_KEY_OCTETS = 34
 
-__all__ = ["LAYOUT_KEY_OCTETS", "SCAN_REPORTS", "NoObjectKnown", "ReportForm", "compile_plan", "layout_key"]
+__all__ = [
+    "LAYOUT_KEY_OCTETS",
+    "SCAN_REPORTS",
+    "DoesNotFit",
+    "NoObjectKnown",
+    "ReportForm",
+    "compile_plan",
+    "layout_key",
+]

@@ -1,0 +1,76 @@
+"""A device that changes its configuration and keeps its id, as firmware updates do: it is asked again, once, and what
+it holds is not lost."""
+
+from protocols.ieee11073.association import Aborted, Associated, Deviation, ManagerAssociation, ReportReceived, State
+from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from tests.builders.ieee11073_apdus import aarq, abrt, config_report, get_answer, scan_report
+from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager
+
+EXTENDED = 0x4001
+BEFORE = Configuration(EXTENDED, OXIMETER.objects)
+AFTER = Configuration(EXTENDED, ecg_configuration(samples=6).objects)
+
+
+def after_report(number: int = 0) -> bytes:
+    return scan_report(fixed_report(AFTER, (Reading(1, bytes(12)),)), report_no=number, invoke_id=number)
+
+
+def was_asked(remembering: ManagerAssociation, invoke_id: int) -> bool:
+    """Whether the configuration had to be asked for; the MDS is answered in any case."""
+    events = remembering.receive(aarq(EXTENDED), 0.0)
+    known = next(event for event in events if isinstance(event, Associated)).configuration_known
+    if known:
+        remembering.receive(get_answer(invoke_id), 0.0)
+    remembering.to_send()
+    return not known
+
+
+def explain(agent: ManagerAssociation, configuration: Configuration, invoke_id: int) -> None:
+    agent.receive(config_report(configuration), 0.0)
+    agent.receive(get_answer(invoke_id), 0.0)
+    agent.to_send()
+
+
+def test_a_report_that_a_remembered_configuration_does_not_explain_ends_the_association_and_the_next_one_asks() -> None:
+    updated = manager(known=BEFORE)
+    assert not was_asked(updated, 0)
+    events = updated.receive(after_report(), 1.0)
+    assert [type(event) for event in events] == [Deviation, Aborted]
+    assert updated.to_send() == abrt()
+    assert was_asked(updated, 1)
+    explain(updated, AFTER, 1)
+    (event,) = updated.receive(after_report(), 3.0)
+    assert isinstance(event, ReportReceived)
+    assert event.observations[0].samples == bytes(12)
+    updated.receive(abrt(), 4.0)
+    assert not was_asked(updated, 2)
+    assert [type(event) for event in updated.receive(after_report(), 5.0)] == [ReportReceived]
+
+
+def test_a_report_of_an_object_that_is_new_is_doubt_too() -> None:
+    updated = manager(known=BEFORE)
+    was_asked(updated, 0)
+    updated.receive(scan_report(fixed_report(AFTER, (Reading(2, 80.0),))), 1.0)
+    assert updated.to_send() == abrt()
+    assert was_asked(updated, 1)
+
+
+def test_what_was_explained_in_this_association_is_not_doubted() -> None:
+    strange = manager()
+    assert was_asked(strange, 0)
+    explain(strange, BEFORE, 0)
+    assert any(isinstance(event, ReportReceived) for event in strange.receive(after_report(), 2.0))
+    assert strange.state is State.OPERATING
+
+
+def test_a_device_with_a_habit_is_asked_once_and_then_read_as_far_as_its_reports_go() -> None:
+    habitual = manager(known=BEFORE)
+    was_asked(habitual, 0)
+    habitual.receive(after_report(), 1.0)
+    assert was_asked(habitual, 1)
+    explain(habitual, BEFORE, 1)
+    habitual.receive(abrt(), 2.0)
+    assert not was_asked(habitual, 2)
+    events = habitual.receive(after_report(), 3.0)
+    assert [type(event) for event in events] == [Deviation, ReportReceived]
+    assert habitual.state is State.OPERATING

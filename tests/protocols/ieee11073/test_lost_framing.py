@@ -1,0 +1,100 @@
+"""What the manager does when a stream can no longer be cut into APDUs: a connection ends, a cable goes on at the next
+association request, and half an APDU is not waited for without end."""
+
+import pytest
+
+from protocols.ieee11073.association import (
+    Aborted,
+    Associated,
+    Deviation,
+    ManagerAssociation,
+    ManagerSettings,
+    ReportReceived,
+    State,
+)
+from protocols.ieee11073.dim import Reading, fixed_report
+from tests.builders.ieee11073_apdus import aarq, abrt, get_answer, scan_report
+from tests.builders.ieee11073_devices import OXIMETER, manager, minute, operating_manager
+
+LINE = ManagerSettings(resynchronise=True)
+NOISE = b"\x5a\xe2\x01\x00\xe7\xff\x80"
+
+
+def report(number: int = 0) -> bytes:
+    readings = (Reading(1, 97.0, minute(number)), Reading(10, 60.0, minute(number)))
+    return scan_report(fixed_report(OXIMETER, readings), report_no=number, invoke_id=number)
+
+
+def request() -> bytes:
+    return aarq(config_id=OXIMETER.config_id)
+
+
+def operating_line() -> ManagerAssociation:
+    line = operating_manager(OXIMETER, LINE)
+    line.to_send()
+    return line
+
+
+def test_a_connection_ends_where_its_framing_is_lost() -> None:
+    connection = operating_manager(OXIMETER)
+    events = connection.receive(NOISE + request(), 1.0)
+    assert connection.closed
+    assert any(isinstance(event, Aborted) for event in events)
+    assert not any(isinstance(event, Associated) for event in events)
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_a_line_goes_on_at_the_request_behind_the_noise(step: int) -> None:
+    line = operating_line()
+    octets = report() + NOISE + report(1)[3:] + request() + get_answer(1) + report()
+    events = [
+        event for at in range(0, len(octets), step) for event in line.receive(octets[at : at + step], 1.0 + at / 1000)
+    ]
+    kinds = [type(event) for event in events if isinstance(event, Aborted | Associated | ReportReceived)]
+    assert kinds == [ReportReceived, Aborted, Associated, ReportReceived]
+    assert line.state is State.OPERATING
+    assert not line.closed
+
+
+def test_noise_on_a_line_is_answered_once_and_then_passed_over() -> None:
+    line = operating_line()
+    events = [event for number in range(200) for event in line.receive(NOISE, number / 10)]
+    assert line.to_send() == abrt()
+    assert len([event for event in events if isinstance(event, Deviation)]) == 1
+    assert line.deadline_s is None
+
+
+def test_noise_that_looks_like_requests_is_read_to_its_end_and_answered_within_bounds() -> None:
+    line = manager(settings=LINE)
+    octets = (b"\xe2\x00\x00\x06\x80\x00\x00\x00\xff\xff" + b"\x00") * 5000
+    line.receive(octets, 0.0)
+    assert not line.closed
+    assert len(line.to_send()) <= 2 * len(octets)
+
+
+def test_half_an_apdu_ends_a_connection_when_it_does_not_go_on() -> None:
+    connection = operating_manager(OXIMETER)
+    connection.receive(report()[:20], 10.0)
+    assert connection.deadline_s == 15.0
+    assert connection.expire(14.9) == []
+    events = connection.expire(15.0)
+    assert connection.closed
+    assert [type(event) for event in events] == [Deviation, Aborted]
+    assert connection.to_send() == abrt()
+
+
+def test_an_apdu_that_comes_slowly_is_waited_for() -> None:
+    connection = operating_manager(OXIMETER)
+    octets = report()
+    events = [event for at, octet in enumerate(octets) for event in connection.receive(bytes([octet]), 4.0 * at)]
+    assert [type(event) for event in events] == [ReportReceived]
+    assert connection.deadline_s is None
+
+
+def test_the_next_device_on_a_line_is_heard_although_the_last_one_left_half_a_report() -> None:
+    line = operating_line()
+    line.receive(b"\xe7\x00\x01\x00" + bytes(20), 0.0)
+    assert not any(isinstance(event, Associated) for event in line.receive(request(), 3.0))
+    events = line.expire(8.0)
+    assert [type(event) for event in events if isinstance(event, Aborted | Associated)] == [Aborted, Associated]
+    assert line.state is State.OPERATING
