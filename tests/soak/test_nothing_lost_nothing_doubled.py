@@ -7,6 +7,7 @@ down (epoch, lane, sequence) after each commit. Afterwards each of these is in t
 
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import random
@@ -52,10 +53,11 @@ async def silence_broker(demo: RunningDemo) -> None:
     while loop.time() < until_s:
         pid = demo.pid("broker")
         if pid and pid != stopped:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # it may be killed at this very moment
+                os.kill(pid, signal.SIGSTOP)
             stopped = pid
         await asyncio.sleep(0.1)
-    if stopped:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(stopped, signal.SIGCONT)
 
 
