@@ -57,8 +57,9 @@ async def silence_broker(demo: RunningDemo) -> None:
                 os.kill(pid, signal.SIGSTOP)
             stopped = pid
         await asyncio.sleep(0.1)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(stopped, signal.SIGCONT)
+    if stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(stopped, signal.SIGCONT)
 
 
 def witnessed_reports(folder: Path) -> collections.Counter[tuple[str, int, str]]:
