@@ -1,0 +1,115 @@
+"""Strict clients that others wrote get tokens from a running cloud and verify them: Authlib, joserfc, openid-client, jose.
+
+Nothing here imports the cloud: what these libraries accept, an integrator's libraries accept.
+"""
+
+from typing import Any
+
+import httpx
+import pytest
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from tests.harness.node import run_script
+from tests.harness.running_cloud import RunningCloud
+
+SCOPE = "argus:devices:read argus:epcr:write"
+CLAIMS = ("sub", "exp", "iat", "nbf", "jti", "client_id", "scope", "tenant_id", "organization_id", "token_use")
+
+
+def client(cloud: RunningCloud, how: str, secret: str | None = None) -> OAuth2Client:
+    app = cloud.apps["north"]
+    return OAuth2Client(
+        client_id=app.client_id,
+        client_secret=secret or app.client_secret,
+        token_endpoint=f"{cloud.urls['auth']}/v1/oauth/token",
+        token_endpoint_auth_method=how,
+        scope=SCOPE,
+        trust_env=False,
+    )
+
+
+def key_set(cloud: RunningCloud, path: str = "/.well-known/jwks.json") -> KeySet:
+    answer = httpx.get(cloud.urls["auth"] + path, trust_env=False)
+    assert answer.status_code == 200
+    return KeySet.import_key_set(answer.json())
+
+
+def verified(cloud: RunningCloud, token: str, **expected: str) -> Any:
+    """Decoded and checked as RFC 9068 asks of a resource server."""
+    decoded = jwt.decode(token, key_set(cloud), algorithms=["RS256"])
+    registry = jwt.JWTClaimsRegistry(
+        leeway=0,
+        iss={"essential": True, "value": expected.get("iss", cloud.urls["auth"])},
+        aud={"essential": True, "value": expected.get("aud", cloud.urls["api"])},
+        **{claim: {"essential": True} for claim in CLAIMS},
+    )
+    registry.validate(decoded.claims)
+    return decoded
+
+
+@pytest.mark.contract("C-059", "C-061", "C-062", "C-063", "C-065", "C-066", "C-069", "C-070", "C-071")
+@pytest.mark.parametrize("how", ["client_secret_basic", "client_secret_post"])
+def test_authlib_gets_a_token_in_two_lines_and_joserfc_verifies_it(cloud: RunningCloud, how: str) -> None:
+    token = client(cloud, how).fetch_token()
+    decoded = verified(cloud, token["access_token"])
+    assert (token["token_type"], token["expires_in"], token["scope"].split()) == ("Bearer", 3600, SCOPE.split())
+    assert decoded.header["typ"] == "at+jwt"
+    assert decoded.header["kid"] in {key.kid for key in key_set(cloud)}
+    assert decoded.claims["tenant_id"] == "tnt_one"
+    assert decoded.claims["organization_id"] == "org_north"
+    assert decoded.claims["exp"] - decoded.claims["iat"] == 3600
+
+
+@pytest.mark.contract("C-067", "C-068", "C-072", "C-073")
+def test_both_addresses_of_the_key_set_give_the_same_octets(cloud: RunningCloud) -> None:
+    with cloud.client(host="auth") as auth:
+        first, second = auth.get("/.well-known/jwks.json"), auth.get("/v1/auth/jwks.json")
+    assert first.content == second.content
+    assert first.headers["ETag"] == second.headers["ETag"]
+    assert "max-age=300" in first.headers["Cache-Control"]
+    assert first.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_joserfc_refuses_our_token_for_another_audience_and_issuer(cloud: RunningCloud) -> None:
+    token = client(cloud, "client_secret_basic").fetch_token()["access_token"]
+    for expected in ({"aud": "https://elsewhere.example"}, {"iss": f"{cloud.urls['auth']}/"}):
+        with pytest.raises(JoseError):
+            verified(cloud, token, **expected)
+
+
+@pytest.mark.contract("C-060", "C-064")
+def test_what_is_refused_reads_as_an_oauth_error(cloud: RunningCloud) -> None:
+    with pytest.raises(OAuthError, match="invalid_client"):
+        client(cloud, "client_secret_basic", secret="wrong").fetch_token()
+    with pytest.raises(OAuthError, match="invalid_scope"):
+        client(cloud, "client_secret_post").fetch_token(scope="argus:platform:admin")
+    with pytest.raises(OAuthError, match="unsupported_grant_type"):
+        client(cloud, "client_secret_post").fetch_token(grant_type="password", username="a", password="b")
+
+
+@pytest.mark.contract("C-059", "C-062", "C-065", "C-066", "C-067", "C-071")
+def test_openid_client_gets_tokens_and_jose_verifies_them(cloud: RunningCloud) -> None:
+    app = cloud.apps["north"]
+    findings = run_script(
+        "client.mjs",
+        {
+            "auth_url": cloud.urls["auth"],
+            "api_url": cloud.urls["api"],
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "scope": SCOPE,
+        },
+    )
+    for how in ("basic", "post"):
+        found = findings[how]
+        assert (found["token_type"], found["expires_in"], found["scope"].split()) == ("bearer", 3600, SCOPE.split())
+        assert found["header"]["alg"] == "RS256"
+        assert found["payload"]["client_id"] == app.client_id
+        assert found["payload"]["jti"] == found["versioned"]
+        assert found["elsewhere"]["error"] == "ERR_JWT_CLAIM_VALIDATION_FAILED"
+    assert findings["wrong_secret"] == {"error": "invalid_client", "status": 401}
+    assert findings["unapproved_scope"] == {"error": "invalid_scope", "status": 400}

@@ -1,0 +1,66 @@
+"""JavaScript programs of the contract tests, run by node with the packages beside them (`tests/contract/node`).
+
+`.ci/setup` installs the packages. Where node or they are absent a test is skipped, in CI it fails: there every real part
+must be present.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "contract" / "node"
+# A cold start on a busy machine; the work itself takes a second.
+PATIENCE_S = 60.0
+
+
+def _require(program: str | Path | None, what: str) -> None:
+    if program is not None and Path(program).exists():
+        return
+    if os.environ.get("ARGUS_ALL_PARTS") == "1":
+        pytest.fail(f"a part that CI must have is absent: {what}")
+    pytest.skip(f"{what} is absent; run make setup")
+
+
+def run_script(name: str, facts: dict[str, Any]) -> Any:
+    """Run `tests/contract/node/{name}` with `facts` as JSON on standard input; the JSON that it prints."""
+    _require(shutil.which("node"), "node")
+    _require(FOLDER / "node_modules" / ".package-lock.json", "the packages of tests/contract/node")
+    done = subprocess.run(
+        ["node", str(FOLDER / name)],
+        input=json.dumps(facts),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        cwd=FOLDER,
+    )
+    assert done.returncode == 0, f"{name}: {done.stderr}"
+    return json.loads(done.stdout)
+
+
+def run_redocly(document: Path, *words: str) -> tuple[int, str]:
+    """`redocly lint` over a document, without telemetry and without a look for newer versions: exit code and report."""
+    _require(shutil.which("node"), "node")
+    program = FOLDER / "node_modules" / ".bin" / "redocly"
+    _require(program, "the packages of tests/contract/node")
+    done = subprocess.run(
+        [str(program), "lint", str(document), "--config", str(FOLDER / "redocly.yaml"), *words],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        cwd=FOLDER,
+        env={
+            **os.environ,
+            "REDOCLY_TELEMETRY": "off",
+            "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
+            "NO_COLOR": "1",
+            "CI": "true",
+        },
+    )
+    return done.returncode, done.stdout + done.stderr

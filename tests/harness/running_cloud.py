@@ -1,0 +1,213 @@
+"""A real `argus-cloud serve`: settings, database and people in a folder; started, asked, stopped, killed, started again.
+
+Everything is done as an operator does it: `migrate`, then commands of the console, then `serve`. Who lives there is
+fixed, so that every test can speak of the same people: two tenants, the first with two organisations, and one app for
+each view (`north`, `south`: organisations of the first tenant; `other`: the second tenant; `low`: as `north`, with the
+lowest clearance). The process writes its log to a file, which `log_text()` reads. It is synchronous, so that
+one cloud can serve a whole session of tests.
+"""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.harness.broker import free_port
+
+START_S_MAX = 30.0
+STOP_S_MAX = 30.0
+_POLL_S = 0.02
+_PROGRAM = str(Path(sys.executable).with_name("argus-cloud"))
+
+HOSTS = ("auth", "api", "sandbox", "docs")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An integration's credentials, and whose view it has."""
+
+    name: str
+    tenant_id: str
+    organization_id: str
+    client_id: str
+    client_secret: str
+
+
+@dataclass
+class RunningCloud:
+    """One cloud over one folder. `urls` are the public addresses of the four hosts."""
+
+    folder: Path
+    database_url: str
+    more_settings: str = ""
+    ports: dict[str, int] = field(default_factory=dict)
+    apps: dict[str, App] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "cloud.toml"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "cloud.log"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['metrics']}/metrics"
+
+    def write_settings(self) -> None:
+        """`cloud.toml`, each host on a port of its own."""
+        for name in (*HOSTS, "metrics"):
+            self.ports.setdefault(name, free_port())
+        hosts = "".join(
+            f'[hosts.{name}]\nlisten = "127.0.0.1:{self.ports[name]}"\npublic_url = "{self.urls[name]}"\n'
+            for name in HOSTS
+        )
+        metrics = f'[metrics]\nlisten = "127.0.0.1:{self.ports["metrics"]}"\n'
+        self.config.write_text(f'database_url = "{self.database_url}"\n{hosts}{metrics}{self.more_settings}')
+
+    def commands(self, *lines: Sequence[str]) -> list[Any]:
+        """Run commands of the console in one process; what each printed, as JSON."""
+        batch = self.folder / "commands"
+        batch.write_text("".join(f"{shlex.join(line)}\n" for line in lines))
+        return [json.loads(line) for line in self.console("batch", str(batch)).splitlines()]
+
+    def console(self, *words: str) -> str:
+        """Run one command of the console; what it printed."""
+        done = subprocess.run(
+            [_PROGRAM, "--config", str(self.config), *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"argus-cloud {shlex.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def start(self, *words: str) -> None:
+        """Start serving, and return when every host is ready."""
+        assert self.process is None or self.process.poll() is not None
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [_PROGRAM, "--config", str(self.config), "serve", *words],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        deadline_s = time.monotonic() + START_S_MAX
+        while not all(self._is_up(name) for name in HOSTS):
+            if self.process.poll() is not None or time.monotonic() > deadline_s:
+                raise AssertionError(f"the cloud did not start:\n{self.log_text()[-3000:]}")
+            time.sleep(_POLL_S)
+
+    def _is_up(self, host: str) -> bool:
+        try:
+            return httpx.get(f"{self.urls[host]}/health/live", trust_env=False, timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Its exit code once it has ended."""
+        assert self.process is not None
+        return self.process.wait(STOP_S_MAX)
+
+    def kill(self) -> None:
+        """SIGKILL: what a power cut does to a process."""
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def stop(self) -> None:
+        """SIGTERM and wait; kills what does not end."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.send(signal.SIGTERM)
+        try:
+            self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def log_text(self) -> str:
+        """Everything that the process wrote."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def token(self, app: str, scope: str | None = None) -> str:
+        """An access token as any client gets it."""
+        credentials = self.apps[app]
+        form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
+        answer = httpx.post(
+            f"{self.urls['auth']}/v1/oauth/token",
+            data=form,
+            auth=(credentials.client_id, credentials.client_secret),
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    def client(self, app: str | None = None, host: str = "api", scope: str | None = None) -> httpx.Client:
+        """A client of one host, with a token of the app when one is named."""
+        headers = {"Authorization": f"Bearer {self.token(app, scope)}"} if app else {}
+        return httpx.Client(base_url=self.urls[host], headers=headers, trust_env=False, timeout=30)
+
+
+# Name, tenant, organisation, clearance of each app.
+_APPS = (
+    ("north", "tnt_one", "org_north", "secret"),
+    ("south", "tnt_one", "org_south", "secret"),
+    ("other", "tnt_two", "org_other", "secret"),
+    ("low", "tnt_one", "org_north", "standard"),
+)
+
+
+def people() -> list[list[str]]:
+    """The commands that bring in tenants, organisations and vehicles."""
+    lines = []
+    for tenant, organizations in (("one", ("north", "south")), ("two", ("other",))):
+        lines.append(["tenants", "add", "--id", f"tnt_{tenant}", "--name", f"Rescue {tenant}", "--json"])
+        for name in organizations:
+            of_tenant = ["--tenant", f"tnt_{tenant}"]
+            lines.append(["organizations", "add", *of_tenant, "--id", f"org_{name}", "--name", name, "--json"])
+            vehicle = ["--organization", f"org_{name}", "--id", f"veh_{name}", "--name", f"Ambulance {name}"]
+            lines.append(["vehicles", "add", *of_tenant, *vehicle, "--json"])
+    # The vehicle that the contract's samples speak of.
+    lines.append(
+        ["vehicles", "add", "--tenant", "tnt_one", "--organization", "org_north", "--id", "AMB-42"]
+        + ["--name", "Ambulance 42", "--json"]
+    )
+    return lines
+
+
+@contextmanager
+def cloud_running(folder: Path, database_url: str | None = None, more_settings: str = "") -> Iterator[RunningCloud]:
+    """A migrated cloud with its people, serving; ended at the end. SQLite in the folder unless an address is given."""
+    cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings)
+    cloud.write_settings()
+    cloud.console("migrate")
+    made = cloud.commands(*people(), *(_app_command(*row) for row in _APPS))
+    for (name, tenant_id, organization_id, _), document in zip(_APPS, made[-len(_APPS) :], strict=True):
+        cloud.apps[name] = App(name, tenant_id, organization_id, document["client_id"], document["client_secret"])
+    cloud.start()
+    try:
+        yield cloud
+    finally:
+        cloud.stop()
+
+
+def _app_command(name: str, tenant_id: str, organization_id: str, clearance: str) -> list[str]:
+    return ["apps", "add", "--tenant", tenant_id, "--organization", organization_id, "--name", name, "--json"]
