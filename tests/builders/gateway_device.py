@@ -112,7 +112,13 @@ async def device(
     address: tuple[str, int], number: int = 1, *, own_configuration: bool = False
 ) -> AsyncIterator[Device]:
     """An associated device; its link is cut when the block ends."""
-    link = await connect_tcp(*address)
+    async with device_on(await connect_tcp(*address), number, own_configuration=own_configuration) as made:
+        yield made
+
+
+@asynccontextmanager
+async def device_on(link: Link, number: int = 1, *, own_configuration: bool = False) -> AsyncIterator[Device]:
+    """The same on any link, for instance its end of a cable."""
     made = Device(link, number, own_configuration=own_configuration)
     running = asyncio.create_task(made.run())
     try:

@@ -16,6 +16,7 @@ from gateway.sessions.supervisor import Served, Supervisor
 from gateway.sessions.time_sync import DeviceClocks, TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import SystemClock
+from gateway.transports.serial_port import Framing, SerialPort
 from gateway.transports.tcp import TcpListener
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.observation_record import ObservationRecord
@@ -50,8 +51,11 @@ async def sessions(
     store_settings: BufferSettings = QUICK,
     sessions_max: int = 8,
     store: ObservationStore | None = None,
+    serial: str | None = None,
+    framing: Framing = "raw",
 ) -> AsyncIterator[Sessions]:
-    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it."""
+    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it;
+    `serial` is the path of a port that is served beside the listener."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)
@@ -74,8 +78,11 @@ async def sessions(
         )
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()
+        sources = [Served(listener, sessions_max)]
+        if serial is not None:
+            sources.append(Served(SerialPort(serial, 115_200, framing)))
         supervisor = Supervisor(
-            [Served(listener, sessions_max)],
+            sources,
             lambda link, number: AssociationSession(link, number, around),
             clock,
             journal,

@@ -1,0 +1,119 @@
+"""A serial line between the gateway and one device after another: what happens on it never costs the octets that are
+already under way."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.transports.link import Link
+from gateway.transports.serial_port import SerialPort
+from protocols.ieee11073.association import AgentAssociation
+from protocols.ieee11073.specializations import standard_configuration
+from tests.builders.gateway_device import THERMOMETER, device, device_id, device_on
+from tests.builders.gateway_sessions import Sessions, sessions
+from tests.builders.ieee11073_apdus import abrt
+from tests.harness.eventually import eventually
+from tests.harness.pty_pair import pty_pair
+
+PAUSES_S = (0.1, 0.2)
+"""What the first associations wait that come too quickly behind four others."""
+
+
+@asynccontextmanager
+async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
+    """Sessions that serve one end of a cable, and the other end."""
+    async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
+        await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
+        other_end = await SerialPort(pair.right, 115_200, "raw").accept()
+        try:
+            yield gateway, other_end
+        finally:
+            await other_end.close()
+
+
+def request(number: int = 1) -> bytes:
+    """A thermometer's association request."""
+    standard = standard_configuration(THERMOMETER)
+    assert standard is not None
+    agent = AgentAssociation(system_id=device_id(number), configurations=[standard])
+    agent.associate(0.0)
+    return agent.to_send()
+
+
+async def heard_until(link: Link, ending: bytes) -> bytes:
+    heard = b""
+    while ending not in heard:
+        heard += await link.receive()
+    return heard
+
+
+async def test_a_request_that_follows_noise_in_one_breath_is_answered_on_the_same_link(tmp_path):
+    async with cable(tmp_path) as (gateway, line):
+        (session,) = gateway.supervisor.sessions
+        await line.send(request() + b"\xff\x00noise" + request())
+        heard = await heard_until(line, b"\xe6\x00")
+        if heard.count(b"\xe3\x00\x00\x2c") < 2:
+            heard += await heard_until(line, b"\xe3\x00\x00\x2c")
+
+        async def story() -> list[str]:
+            return [name for name in await gateway.event_names() if name != "device.identified"]
+
+        await eventually(lambda: _ends_with(story, "device.connected", 2))
+        assert await story() == ["device.connected", "device.deviation", "device.disconnected", "device.connected"]
+        assert gateway.supervisor.sessions == [session]
+        await line.send(abrt())
+
+
+async def _ends_with(story: Callable[[], Awaitable[list[str]]], name: str, count: int) -> bool:
+    told = await story()
+    return told[-1:] == [name] and told.count(name) == count
+
+
+async def test_two_devices_one_after_the_other_on_one_cable_keep_their_own_names(tmp_path):
+    async with cable(tmp_path) as (gateway, line):
+        (session,) = gateway.supervisor.sessions
+        # The first is unplugged without a word in the middle of a report, so that it is still associated for us.
+        await line.send(request(1))
+        await eventually(lambda: session.device is not None and session.device.ref.system_id == device_id(1).hex())
+        await line.send(request(2))  # the manager ends the first one's association by this, as the standard wants
+        await heard_until(line, abrt())
+        await eventually(lambda: session.device is None)
+        async with device_on(line, 2) as second:
+            assert await second.measure(37.5) == "answered"
+            await second.leave()
+            assert gateway.supervisor.sessions == [session]
+        assert [(row.device.system_id, row.value) for row in await gateway.stored()] == [(device_id(2).hex(), 37.5)]
+        shown = {each.device.ref.system_id: each.device.connected for each in gateway.around.live.snapshot()}
+        assert shown == {device_id(1).hex(): False, device_id(2).hex(): False}
+        known = [each.system_id for each in gateway.around.roster.devices()]
+        assert set(known) == {device_id(1).hex(), device_id(2).hex()}
+
+
+async def test_a_device_with_an_id_that_talks_elsewhere_is_turned_away_and_the_cable_stays(tmp_path):
+    async with cable(tmp_path) as (gateway, line), device(gateway.address, 1) as first:
+        on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
+        await first.measure(36.6)
+        await line.send(request(1))
+        await heard_until(line, abrt())
+        assert await first.measure(36.7) == "answered"
+        assert on_cable in gateway.supervisor.sessions
+        async with device_on(line, 2) as second:
+            assert await second.measure(37.5) == "answered"
+            await second.leave()
+
+
+async def test_a_device_that_associates_and_aborts_in_a_loop_is_slowed_down_and_the_others_are_served(tmp_path):
+    async with cable(tmp_path) as (gateway, line), device(gateway.address, 2) as thermometer:
+        clock = gateway.around.clock
+        began_s = clock.monotonic_s()
+        rounds = 4 + len(PAUSES_S)
+        for _ in range(rounds):
+            await line.send(request(1) + abrt())
+        assert await thermometer.measure(36.6) == "answered"
+
+        async def all_over() -> bool:
+            return [each.device for each in await gateway.events()].count(device_id(1).hex()) == 2 * rounds
+
+        await eventually(all_over)
+        assert clock.monotonic_s() - began_s > sum(PAUSES_S)
+        assert {each.link.is_line for each in gateway.supervisor.sessions} == {True, False}
