@@ -144,6 +144,14 @@ class HostsSection(_Section):
         return self
 
 
+class SecretsSection(_Section):
+    """`[secrets]`: what seals the signing keys in the database."""
+
+    master_key_file: FilePath | None = None
+    """File of 32 octets in base64, made by `argus-cloud init-secrets`; keep a copy elsewhere, for without it every
+    token and sealed value is lost. None: `master.key` beside a SQLite database; PostgreSQL needs it."""
+
+
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
@@ -167,6 +175,7 @@ class Settings(_Section):
     """Folder for results and other large objects. None: beside a SQLite database; PostgreSQL needs it."""
     mqtt: MqttSection | None = None
     hosts: HostsSection | None = None
+    secrets: SecretsSection = SecretsSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
 
@@ -188,7 +197,7 @@ def read_settings(path: Path) -> Settings:
     try:
         octets = path.read_bytes()[: FILE_OCTETS_MAX + 1]
     except OSError as error:
-        raise SettingsUnusable(f"({path} cannot be read: {error.strerror}.)") from None
+        raise SettingsUnusable(f"({path} cannot be read: {error.strerror}. Name it with --config.)") from None
     if len(octets) > FILE_OCTETS_MAX:
         raise SettingsUnusable(f"({path} is too large to be a settings file.)")
     try:

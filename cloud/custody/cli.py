@@ -10,6 +10,7 @@ from cloud.command import AsJson, Workplace, print_json, print_one, print_table,
 from cloud.custody.audit import LaneReport
 from cloud.custody.check import CustodyCheck, QuarantineCount
 from cloud.devices import Devices
+from cloud.fleet import Fleet, GatewayUnknown
 from cloud.ingest.reprocess import Reprocessed, Reprocessing
 from cloud.tenancy import Tenancy
 
@@ -28,10 +29,16 @@ def check_command(
     async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
         reports: list[LaneReport] = []
         aside: list[QuarantineCount] = []
+        fleet, known = Fleet(place.database, place.clock, place.ids), gateway is None
         for tenant_id in await _tenants(place, tenant):
             check = CustodyCheck(place.database, place.operator(tenant_id))
             reports.extend([report async for report in check.reports(gateway)])
             aside.extend(await check.quarantine(gateway))
+            if gateway is not None:
+                known |= any(one.id == gateway for one in await fleet.list(place.operator(tenant_id)))
+        # A mistyped name must not look like a chain that is whole.
+        if not known and not reports and not aside:
+            raise GatewayUnknown(f"({gateway})")
         return reports, aside
 
     reports, aside = run(context, work)

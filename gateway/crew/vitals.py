@@ -39,7 +39,7 @@ VITALS = (
     Vital("X_PRIVATE_06",                "Shock",        0, _CUFF_S),
     Vital("X_PRIVATE_05",                "Shocks",       0, _CUFF_S),
     Vital("X_PRIVATE_08",                "Pads",         0, 15.0),
-    Vital("X_PRIVATE_09",                "Impedance",    0, _CUFF_S),
+    Vital("X_PRIVATE_09",                "Impedance",    0, 15.0),
     Vital("X_PRIVATE_01",                "CPR rate",     0, 10.0),
     Vital("X_PRIVATE_02",                "CPR depth",    0, 10.0),
     Vital("X_PRIVATE_10",                "Pacer",        0, 15.0),

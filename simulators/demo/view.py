@@ -27,6 +27,7 @@ FAULTS_SHOWN = 6
 SPARK_WIDTH = 24
 TICK_S = 1.0
 """One mark of the sparkline: what reports once a second shall not flicker."""
+NOW_S = 3.0
 RATE_TICKS = 4
 """The rate is the mean of so many: waveforms come four times a second, numbers once."""
 _SPARKS = " ▁▂▃▄▅▆▇█"
@@ -42,6 +43,10 @@ def sparkline(values: list[float]) -> str:
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+def _ago(seconds: float) -> str:
+    return "now" if seconds < NOW_S else f"{seconds:.0f} s ago"
 
 
 def _from_here(path: Path) -> str:
@@ -117,7 +122,7 @@ class View:
         table = _table("Devices")
         for column in ("device", "link", "state"):
             table.add_column(column, no_wrap=True)
-        for column in ("observations", "per s"):
+        for column in ("last heard", "observations", "per s"):
             table.add_column(column, justify="right", no_wrap=True)
         table.add_column("last seconds", no_wrap=True, min_width=SPARK_WIDTH)
         sessions = {each["device"]: each for each in (status or {}).get("sessions", []) if each["device"]}
@@ -131,6 +136,7 @@ class View:
                 names.get(system_id, system_id),
                 link,
                 Text(*state),
+                "" if session is None else _ago(session["silent_s"]),
                 f"{self._rates.total(system_id):,}",
                 f"{_mean(recent[-RATE_TICKS:]):.0f}",
                 Text(sparkline(recent).rjust(SPARK_WIDTH), "cyan"),

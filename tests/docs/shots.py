@@ -9,6 +9,7 @@ import asyncio
 import io
 import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -30,6 +31,9 @@ SHOT_BYTES_MAX = 150_000
 VIEW_COLUMNS = 110
 WATCH_S = 26.0
 """Long enough for a sparkline, a cuff's first value and a full sweep of the waveform."""
+NOTICED_S = 60.0
+"""A silent broker is noticed after one and a half keep-alives."""
+STALE_S = 20.0
 SCENARIO = "deteriorating"
 
 
@@ -90,6 +94,22 @@ async def take_pages(demo: Demo) -> None:
         await asyncio.sleep(WATCH_S)
         for name, page in pages.items():
             await page.screenshot(path=SHOTS / name)
+        await take_silence(demo, pages["crew-tablet.png"])
+
+
+async def take_silence(demo: Demo, page: Page) -> None:
+    """The same page with no network and silent devices: both processes are frozen, as a dead radio and a pulled cable
+    would be."""
+    pids = {child.recipe.name: child.pid for child in demo.children}
+    os.kill(pids["broker"], signal.SIGSTOP)
+    try:
+        await expect(page.locator("#cloud")).to_contain_text("No network", timeout=NOTICED_S * 1000)
+        os.kill(pids["devices"], signal.SIGSTOP)
+        await asyncio.sleep(STALE_S)
+        await page.screenshot(path=SHOTS / "crew-old.png")
+    finally:
+        for name in ("broker", "devices"):
+            os.kill(pids[name], signal.SIGCONT)
 
 
 async def take_all() -> None:
