@@ -75,9 +75,10 @@ class Gateway:
         self.tcp: TcpListener | None = None
         self._gaps = 0
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then end in order. Raises `IdentityUnusable`, `BufferUnusable` (also when the
-        store fails later: then nothing may be acknowledged any more), `GatewayRuns`, `BleBackendUnusable`, OSError."""
+    async def run(self, stop: asyncio.Event, serving: Callable[[], None] = lambda: None) -> None:
+        """Serve until `stop` is set, then end in order; `serving` is called once everything is up. Raises
+        `IdentityUnusable`, `BufferUnusable` (also when the store fails later: then nothing may be acknowledged any
+        more), `GatewayRuns`, `BleBackendUnusable`, OSError."""
         settings = self._settings
         identity = Identity.load(settings.identity_dir)
         if identity.gateway != settings.gateway.id:
@@ -101,7 +102,7 @@ class Gateway:
             self._compose(identity)
             await self._listen()
             async with control.listening():
-                await self._serve(identity, stop)
+                await self._serve(identity, stop, serving)
         finally:
             await asyncio.shield(self._close())
 
@@ -171,7 +172,7 @@ class Gateway:
             sources.append(Served(self.tcp, settings.tcp.sessions_max))
         return sources
 
-    async def _serve(self, identity: Identity, stop: asyncio.Event) -> None:
+    async def _serve(self, identity: Identity, stop: asyncio.Event, serving: Callable[[], None]) -> None:
         await self._journal.write("gateway.started", None, software=version("argus"), epoch=self.buffer.epoch)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("look", self._look),
@@ -188,6 +189,7 @@ class Gateway:
             beside = [group.create_task(self._part(name, part)) for name, part in parts]
             failing = group.create_task(self._store_failed())
             asked = group.create_task(_until(stop))
+            serving()
             self._notifier.ready()
             await asyncio.wait([asked, failing], return_when=asyncio.FIRST_COMPLETED)
             self._notifier.stopping()

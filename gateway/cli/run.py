@@ -5,6 +5,7 @@ less cost. Refuses to start on settings, keys or a store that it cannot trust, w
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,15 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)
-    await Gateway(settings, notifier=Notifier()).run(stop)
+    await Gateway(settings, notifier=Notifier()).run(stop, serving=_settle)
+
+
+def _settle() -> None:
+    """What the start left in memory (modules, tables, settings: some hundred thousand objects) stays until the end. The
+    collector would walk all of it again and again, because each burst of observations looks like growth: full
+    collections cost decoding half of its speed (tests/bench/decode.py). So it is cleaned once and then left out."""
+    gc.collect()
+    gc.freeze()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
