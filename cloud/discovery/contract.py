@@ -28,8 +28,12 @@ class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML comes without typ
         return True
 
 
+# PyYAML breaks lines at these and then loses them, unless they are written as escapes.
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+
+
 def _text(dumper: _Plain, text: str) -> yaml.ScalarNode:
-    style = '"' if _NUMBER_OF_YAML_12.fullmatch(text) else None
+    style = '"' if _NUMBER_OF_YAML_12.fullmatch(text) or _LINE_ENDS.search(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -1,0 +1,104 @@
+"""Route rows for tests of what is derived from rows: an endpoint of each kind, with handlers that answer nothing."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cloud.discovery import DiscoveryHandlers, routes
+from cloud.http import (
+    CLIENT_AUTHENTICATED,
+    PUBLIC,
+    Answer,
+    BodyKind,
+    Host,
+    NoContent,
+    Paged,
+    RateClass,
+    Request,
+    Route,
+    Scopes,
+)
+
+PRODUCTION = {
+    Host.AUTH: "https://auth.knogin.com",
+    Host.API: "https://api.knogin.com",
+    Host.SANDBOX: "https://sandbox-api.knogin.com",
+    Host.DOCS: "https://knogin.com",
+}
+"""The contract's own addresses."""
+
+SCOPES = {"argus:devices:read": "List devices", "argus:devices:write": "Enrol devices"}
+
+
+class Gadget(BaseModel):
+    """A thing for tests."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    serial_number: Annotated[str, Field(max_length=64, description="As printed on it.")]
+    note: str | None = None
+
+
+class GadgetQuery(Paged):
+    """Filters of the listing."""
+
+    vehicle_id: Annotated[str | None, Field(max_length=64, description="Only this vehicle's.")] = None
+
+
+async def nothing(_request: Request) -> Answer:
+    return NoContent()
+
+
+def row(**facts: Any) -> Route:
+    """A row with `facts`; the rest says as little as a row may."""
+    given: dict[str, Any] = {
+        "method": "GET",
+        "path": "/api/v1/gadgets",
+        "handler": nothing,
+        "host": Host.API,
+        "scopes": Scopes.any_of("argus:devices:read", "argus:devices:write"),
+        "summary": "List gadgets",
+        "tag": "devices",
+    }
+    return Route(**(given | facts))
+
+
+LISTING = row(query=GadgetQuery, answer=list[Gadget], answers={200: "A page of gadgets."})
+MAKING = row(
+    method="POST",
+    idempotent=True,
+    scopes=Scopes.any_of("argus:devices:write"),
+    rate_class=RateClass.WRITE,
+    body=Gadget,
+    answer=Gadget,
+    answers={201: "Made.", 200: "It was there.", 409: "It was retired."},
+    request_example={"id": "gad_1", "serial_number": "SN-0001"},
+    answer_example={"id": "gad_1", "serial_number": "SN-0001"},
+    summary="Make a gadget",
+    deprecated_on=date(2026, 3, 1),
+    sunset_on=date(2027, 3, 1),
+)
+READING = row(path="/api/v1/gadgets/{gadgetId}", host=(Host.API, Host.SANDBOX), answer=Gadget, summary="Read one")
+TOKEN = row(
+    method="POST",
+    path="/v1/oauth/token",
+    host=Host.AUTH,
+    scopes=CLIENT_AUTHENTICATED,
+    body=Gadget,
+    body_kind=BodyKind.FORM,
+    oauth_errors=True,
+    answer=Gadget,
+    tag="oauth",
+    summary="Mint access tokens",
+)
+HIDDEN = (
+    row(method="POST", path="/v1/oauth/revoke", host=Host.AUTH, scopes=CLIENT_AUTHENTICATED, in_contract=False),
+    row(path="/health/live", host=tuple(Host), scopes=PUBLIC, in_contract=False),
+    row(path="/api/v1/platform/{rest*}", in_contract=False),
+)
+
+
+def rows() -> tuple[Route, ...]:
+    """All of them, with the well-knowns of discovery."""
+    return (LISTING, MAKING, READING, TOKEN, *HIDDEN, *routes(DiscoveryHandlers()))

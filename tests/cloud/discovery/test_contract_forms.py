@@ -1,0 +1,77 @@
+"""JSON and YAML say the same, to every reader of YAML; each has an entity tag of its own octets."""
+
+import re
+
+import orjson
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from cloud.discovery import make_contract, write_contract
+from tests.builders.contract_rows import PRODUCTION, SCOPES, rows
+
+# What one reader or another takes for something else than text.
+_TEMPTING = [
+    "no",
+    "on",
+    "null",
+    "~",
+    "1e3",
+    "1E+3",
+    "0o17",
+    "0x1f",
+    "12:30:45",
+    "2026-03-24",
+    "2026-03-24T10:00:00Z",
+    ".5",
+    "5.",
+    "=",
+    "<<",
+    "",
+    "- a",
+    "a: b",
+    "#",
+    "%",
+    "‹phi› – 98 %",
+    "two\nlines",
+]
+
+
+@pytest.mark.contract("C-254", "S-172")
+def test_json_and_yaml_are_deeply_equal() -> None:
+    contract = make_contract(rows(), PRODUCTION, SCOPES)
+    assert yaml.safe_load(contract.yaml) == orjson.loads(contract.json)
+
+
+@pytest.mark.contract("S-173")
+def test_yaml_has_plain_values_only_even_for_a_loader_that_makes_objects() -> None:
+    contract = make_contract(rows(), PRODUCTION, SCOPES)
+    text = contract.yaml.decode()
+    assert yaml.unsafe_load(text) == orjson.loads(contract.json)
+    assert re.search(r"(^|\s)[&*!][A-Za-z]", re.sub(r"'[^']*'|\"[^\"]*\"", "", text)) is None
+
+
+@pytest.mark.contract("C-252", "A-135")
+def test_each_form_has_a_strong_tag_that_follows_its_content() -> None:
+    first = make_contract(rows(), PRODUCTION, SCOPES)
+    again = make_contract(rows(), PRODUCTION, SCOPES)
+    other = make_contract(rows()[1:], PRODUCTION, SCOPES)
+    assert (first.json_etag, first.yaml_etag) == (again.json_etag, again.yaml_etag)
+    assert len({first.json_etag, first.yaml_etag, other.json_etag, other.yaml_etag}) == 4
+    assert all(re.fullmatch(r'"[0-9a-f]{32}"', tag) for tag in (first.json_etag, first.yaml_etag))
+
+
+@settings(max_examples=60, deadline=None)
+@given(some.dictionaries(some.text(), some.lists(some.text() | some.sampled_from(_TEMPTING) | some.none())))
+def test_any_text_survives_the_way_through_yaml(document: dict[str, list[str | None]]) -> None:
+    try:
+        contract = write_contract(document)
+    except TypeError:
+        return  # lone surrogates, which JSON cannot hold either
+    assert yaml.safe_load(contract.yaml) == orjson.loads(contract.json)
+
+
+@pytest.mark.parametrize("text", ["1e3", "1E+3", "0o17", "0x1f", "5.", ".5", "12"])
+def test_texts_that_newer_readers_take_for_numbers_are_in_quotes(text: str) -> None:
+    assert write_contract({"a": text}).yaml.decode().strip() in {f'a: "{text}"', f"a: '{text}'"}

@@ -1,0 +1,148 @@
+"""The OpenAPI document says of each row what the row says, and nothing of what is internal."""
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
+
+from cloud.discovery import RowsDisagree, contract_document
+from cloud.http import Host
+from tests.builders.contract_rows import MAKING, PRODUCTION, SCOPES, row, rows
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return contract_document(rows(), PRODUCTION, SCOPES)
+
+
+def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["paths"][path][method]
+    return found
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+@pytest.mark.contract("C-014", "C-255", "A-139")
+def test_it_names_itself_as_the_contract_does(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert (document["info"]["title"], document["info"]["version"]) == ("Argus External API", "2026.4.0")
+    assert document["servers"] == [{"url": "https://api.knogin.com"}]
+
+
+@pytest.mark.contract("C-008", "C-009", "C-010", "C-014")
+def test_each_operation_says_its_auth_mode_audience_stability_and_age(document: dict[str, Any]) -> None:
+    for item in document["paths"].values():
+        for method in item.keys() - {"servers", "parameters"}:
+            said = item[method]
+            assert said["x-auth"] in {"Public", "Bearer token", "OAuth auth code or client credentials"}
+            assert said["x-audience"] == "external-integrators"
+            assert said["x-stability"] == "stable"
+            assert said["x-added-in"] in {"v2026.2", "v2026.4"}
+
+
+@pytest.mark.contract("A-137")
+def test_paths_of_other_hosts_name_their_server(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    assert paths["/v1/oauth/token"]["servers"] == [{"url": "https://auth.knogin.com"}]
+    assert "servers" not in paths["/api/v1/gadgets"]
+    assert [server["url"] for server in paths["/api/v1/gadgets/{gadgetId}"]["servers"]] == [
+        "https://api.knogin.com",
+        "https://sandbox-api.knogin.com",
+    ]
+
+
+def test_any_one_of_a_rows_scopes_will_do(document: dict[str, Any]) -> None:
+    assert operation(document, "get", "/api/v1/gadgets")["security"] == [
+        {"oauth2": ["argus:devices:read"]},
+        {"oauth2": ["argus:devices:write"]},
+    ]
+    assert operation(document, "post", "/v1/oauth/token")["security"] == [{"clientBasic": []}, {}]
+    assert operation(document, "get", "/.well-known/openapi.json")["security"] == []
+
+
+def test_query_parameters_are_there_or_not_and_never_null(document: dict[str, Any]) -> None:
+    parameters = {one["name"]: one for one in operation(document, "get", "/api/v1/gadgets")["parameters"]}
+    assert set(parameters) == {"limit", "cursor", "vehicle_id"}
+    assert parameters["vehicle_id"]["schema"] == {"type": "string", "maxLength": 64}
+    assert not any(one["required"] for one in parameters.values())
+
+
+def test_answers_and_refusals_carry_what_the_row_makes_possible(document: dict[str, Any]) -> None:
+    responses = operation(document, "post", "/api/v1/gadgets")["responses"]
+    assert {"200", "201", "400", "401", "403", "409", "413", "415", "422", "429", "503", "default"} <= set(responses)
+    assert "Location" in responses["201"]["headers"]
+    assert responses["409"]["description"] == "It was retired."
+    assert "404" not in responses
+    oauth = operation(document, "post", "/v1/oauth/token")["responses"]
+    assert oauth["401"]["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
+
+
+@pytest.mark.contract("C-012")
+def test_every_answer_is_said_to_carry_the_trace_headers(document: dict[str, Any]) -> None:
+    for item in document["paths"].values():
+        for method in item.keys() - {"servers", "parameters"}:
+            for response in item[method]["responses"].values():
+                if "$ref" in response:
+                    response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+                assert {"X-Argus-Trace-ID", "X-Argus-Span-ID"} <= set(response["headers"])
+
+
+def test_an_idempotent_route_takes_the_key_and_a_conditional_one_the_etag(document: dict[str, Any]) -> None:
+    assert {"$ref": "#/components/parameters/Idempotency-Key"} in operation(document, "post", "/api/v1/gadgets")[
+        "parameters"
+    ]
+    well_known = operation(document, "get", "/.well-known/openapi.json")
+    assert {"$ref": "#/components/parameters/If-None-Match"} in well_known["parameters"]
+    assert "content" not in well_known["responses"]["304"]
+
+
+def test_deprecation_stands_in_the_operation(document: dict[str, Any]) -> None:
+    said = operation(document, "post", "/api/v1/gadgets")
+    assert (said["deprecated"], said["x-deprecated-on"], said["x-sunset-on"]) == (True, "2026-03-01", "2027-03-01")
+
+
+def test_samples_of_the_row_are_the_examples(document: dict[str, Any]) -> None:
+    said = operation(document, "post", "/api/v1/gadgets")
+    assert said["requestBody"]["content"]["application/json"]["example"] == MAKING.request_example
+    assert said["responses"]["201"]["content"]["application/json"]["example"] == MAKING.answer_example
+
+
+def test_operation_ids_are_unique_words(document: dict[str, Any]) -> None:
+    ids = [
+        item[method]["operationId"]
+        for item in document["paths"].values()
+        for method in item.keys() - {"servers", "parameters"}
+    ]
+    assert len(set(ids)) == len(ids)
+    assert all(one.isalnum() for one in ids)
+
+
+@pytest.mark.contract("C-005", "C-253")
+def test_what_is_internal_never_appears_even_if_its_row_forgets_to_say_so(document: dict[str, Any]) -> None:
+    assert not {"/v1/oauth/revoke", "/health/live", "/api/v1/platform/{rest*}"} & set(document["paths"])
+    forgetful = row(path="/internal/gadgets", in_contract=True)
+    assert "/internal/gadgets" not in contract_document((*rows(), forgetful), PRODUCTION, SCOPES)["paths"]
+
+
+def test_rows_that_cannot_be_described_together_stop_the_start() -> None:
+    with pytest.raises(RowsDisagree, match="two rows"):
+        contract_document((row(), row()), PRODUCTION, SCOPES)
+    with pytest.raises(RowsDisagree, match="different hosts"):
+        contract_document((row(), row(method="POST", host=(Host.API, Host.SANDBOX))), PRODUCTION, SCOPES)
+    with pytest.raises(RowsDisagree, match="catalogue does not have"):
+        contract_document((row(),), PRODUCTION, {})
+
+
+def test_two_models_of_one_name_would_show_our_modules_so_they_are_refused() -> None:
+    def model(number: type) -> type[BaseModel]:
+        return type("Twin", (BaseModel,), {"__annotations__": {"n": number}, "__module__": f"hidden_{number.__name__}"})
+
+    twins = (
+        row(path="/api/v1/a", answer=model(int), operation_id="a"),
+        row(path="/api/v1/b", answer=model(str), operation_id="b"),
+    )
+    with pytest.raises(ValueError, match="same name"):
+        contract_document(twins, PRODUCTION, SCOPES)
