@@ -1,6 +1,5 @@
 """`argus-cloud doctor`: look at everything that must be right, and say in sentences what is not and what to do."""
 
-import asyncio
 import shutil
 import stat
 from collections.abc import AsyncIterator
@@ -8,14 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import aiomqtt
-
 from cloud.app import broker_address
 from cloud.db import open_database
 from cloud.db.address import SqliteAddress, read_address
 from cloud.errors import DomainError
 from cloud.events import Outbox
+from cloud.hosts import is_loopback
 from cloud.ids import Ids
+from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
 from cloud.settings import MqttSection, Settings
 
 # Below this the database's log and a backup of it no longer fit beside a day of batches.
@@ -46,6 +45,7 @@ async def examine(settings: Settings, ids: Ids) -> list[Finding]:
     findings.extend(_files(settings))
     findings.append(await _broker(settings.mqtt))
     findings.extend(_hosts(settings))
+    findings.append(_metrics(settings))
     return findings
 
 
@@ -110,25 +110,22 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
     if mqtt is None:
         return Finding("broker", Level.WARNING, "No [mqtt] is set, so nothing comes from the vehicles.")
     try:
-        broker = broker_address(mqtt)
-        host, port, secure = broker.parts()
-        client = aiomqtt.Client(
-            host,
-            port,
-            username=broker.username,
-            password=broker.password,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            timeout=BROKER_S_MAX,
-            tls_params=aiomqtt.TLSParameters(ca_certs=broker.ca_file) if secure else None,
+        connection = await BrokerConnection.open(
+            broker_address(mqtt),
+            client_id="argus-doctor",
+            settings=IngestSettings(connect_s=BROKER_S_MAX),
+            heard=_nothing,
         )
-        async with asyncio.timeout(BROKER_S_MAX), client:
-            return Finding("broker", Level.OK, f"{host}:{port} lets us in.")
     except DomainError as error:
         return Finding("broker", Level.FAULT, error.sentence)
-    except aiomqtt.MqttCodeError as error:
-        return Finding("broker", Level.FAULT, f"The broker refuses us ({error}); check user name, password and ACL.")
-    except (aiomqtt.MqttError, TimeoutError, OSError) as error:
-        return Finding("broker", Level.FAULT, f"{mqtt.url} cannot be reached ({type(error).__name__}); is it running?")
+    except BrokerUnavailable as error:
+        return Finding("broker", Level.FAULT, f"{mqtt.url}: {error}; is it running? Do user name and password fit?")
+    await connection.close()
+    return Finding("broker", Level.OK, f"{mqtt.url} lets us in.")
+
+
+def _nothing(*_: object) -> None:
+    """The doctor subscribes to nothing, so nothing is heard."""
 
 
 def _hosts(settings: Settings) -> list[Finding]:
@@ -147,3 +144,13 @@ def _is_plain(public_url: str) -> bool:
     return public_url.startswith("http:") and not public_url.startswith(
         ("http://127.", "http://localhost", "http://[::1]")
     )
+
+
+def _metrics(settings: Settings) -> Finding:
+    if settings.metrics is None:
+        return Finding("metrics", Level.OK, "No [metrics] are set, so no figures are offered.")
+    listen = settings.metrics.listen
+    if not is_loopback(listen.host):
+        sentence = f"{listen} tells the figures of all tenants to whoever reaches it; keep it on a network of your own."
+        return Finding("metrics", Level.WARNING, sentence)
+    return Finding("metrics", Level.OK, f"Figures are offered at http://{listen}/metrics, to this machine alone.")

@@ -14,6 +14,7 @@ from cloud.db.errors import (
     DatabaseUnavailable,
     DatabaseUnusable,
     TransactionTooSlow,
+    ValueRefused,
 )
 from cloud.db.metadata import metadata
 from cloud.db.migrate import migrate
@@ -32,6 +33,7 @@ __all__ = [
     "Rows",
     "Transaction",
     "TransactionTooSlow",
+    "ValueRefused",
     "compiled",
     "insert",
     "metadata",

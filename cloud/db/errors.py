@@ -69,6 +69,13 @@ class TransactionTooSlow(DatabaseUnavailable):
     code = "transaction_too_slow"
 
 
+class ValueRefused(DomainError):
+    """A value cannot be stored in this database."""
+
+    code = "value_refused"
+    status = 422
+
+
 class ConstraintViolated(DomainError):
     """The change contradicts what is stored."""
 

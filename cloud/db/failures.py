@@ -1,4 +1,8 @@
-"""Turn what a driver raises into our own errors, without the row it happened to quote."""
+"""Turn what a driver raises into our own errors, without the row it happened to quote.
+
+Three kinds, because callers act on them: something about what is being written (`ConstraintViolated`, `ValueRefused`),
+something about the state of the database (`DatabaseUnavailable`), and mistakes of ours, which stay what they are.
+"""
 
 import re
 import sqlite3
@@ -6,18 +10,33 @@ import sqlite3
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from cloud.db.errors import CommitLost, ConstraintViolated, DatabaseAbsent, DatabaseRefused, DatabaseUnavailable
+from cloud.db.errors import (
+    CommitLost,
+    ConstraintViolated,
+    DatabaseAbsent,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    ValueRefused,
+)
 from cloud.errors import DomainError
 
 # "UNIQUE constraint failed: devices.id, devices.tenant_id" and "CHECK constraint failed: ck_name": names, never values.
 _SQLITE_CONSTRAINT = re.compile(r"constraint failed: (?P<names>[\w., ]+)")
-# PostgreSQL classes 08 (connection), 53 (resources), 57 (operator intervention), 40 (rollback: deadlock,
-# serialisation), 55 (lock).
-_POSTGRESQL_PASSING = ("08", "53", "57", "40", "55")
+# PostgreSQL classes 08 (connection), 28 (the account, at a new connection), 40 (rollback: deadlock, serialisation),
+# 53 (resources: a full disk), 55 (lock), 57 (operator intervention, a time limit), 58 (the system under it), XX
+# (damage); 25P03 and 25P04 are time limits, 25006 is a server that has become a standby.
+_POSTGRESQL_STATE = ("08", "28", "40", "53", "55", "57", "58", "XX", "25P03", "25P04")
+_POSTGRESQL_VALUE = ("22",)
+_SQLITE_VALUE = ("SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE")
+# SQLITE_ERROR is bad SQL, and SQLITE_READONLY without an ending a change inside a read: both ours.
+_SQLITE_OURS = ("SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_MISUSE")
 
 _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
-DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError)
+# What sqlite3 says to an integer beyond 64 bits, and any driver to a text that has no UTF-8.
+_VALUES = (OverflowError, UnicodeEncodeError)
+
+DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError, *_VALUES)
 """What an execution may raise besides our own errors and plain bugs."""
 
 
@@ -37,21 +56,26 @@ def translated(error: BaseException) -> DomainError | None:
     if isinstance(raw, sqlite3.IntegrityError):
         found = _SQLITE_CONSTRAINT.search(str(raw))
         return ConstraintViolated(found["names"] if found else "")
+    name = type(raw).__name__
+    # asyncpg refuses a value itself with an InterfaceError that is a ValueError too.
+    if isinstance(raw, _VALUES) or (isinstance(raw, asyncpg.InterfaceError) and isinstance(raw, ValueError)):
+        return ValueRefused(f"({name})")
     if isinstance(raw, asyncpg.PostgresError):
         state = raw.sqlstate or ""
-        return DatabaseUnavailable(f"({type(raw).__name__})") if state.startswith(_POSTGRESQL_PASSING) else None
-    if isinstance(raw, sqlite3.OperationalError | sqlite3.DatabaseError):
-        name = getattr(raw, "sqlite_errorname", "")
-        # SQLITE_ERROR is bad SQL and SQLITE_READONLY a change inside a read: both ours.
-        if name and not name.startswith(("SQLITE_ERROR", "SQLITE_READONLY")):
-            return DatabaseUnavailable(f"({name})")
-        return None
+        if state.startswith(_POSTGRESQL_VALUE):
+            return ValueRefused(f"({name})")
+        return DatabaseUnavailable(f"({name})") if state.startswith(_POSTGRESQL_STATE) else None
+    if isinstance(raw, sqlite3.DatabaseError):
+        code = getattr(raw, "sqlite_errorname", "")
+        if code in _SQLITE_VALUE:
+            return ValueRefused(f"({code})")
+        return DatabaseUnavailable(f"({code})") if code and code not in _SQLITE_OURS else None
     # asyncpg's InterfaceError is also what it says to a wrong argument; only the lost connection passes.
     # Its InternalClientError is how it stumbles when the server ends the connection between two statements.
     if isinstance(raw, OSError | asyncpg.InternalClientError) or (
         isinstance(raw, asyncpg.InterfaceError) and "closed" in str(raw)
     ):
-        return DatabaseUnavailable(f"({type(raw).__name__})")
+        return DatabaseUnavailable(f"({name})")
     return None
 
 

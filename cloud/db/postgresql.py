@@ -26,6 +26,8 @@ CONNECTIONS_OVERFLOW = 10
 CONNECTION_WAIT_S_MAX = 10.0
 TRANSACTION_S_MAX = 30.0
 CONNECT_S_MAX = 10.0
+# A server that does not answer a ROLLBACK at once is frozen or gone: closing the connection undoes as well.
+UNDO_S_MAX = 1.0
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
@@ -151,13 +153,13 @@ class PostgresqlDatabase:
         core, raw = await self._checked_out()
         try:
             try:
-                await _on(raw, begin)
+                await _begin(raw, begin)
             except DatabaseUnavailable:
                 # The server was restarted while the connection lay in the pool; then so were all the others there.
                 await core.close()
                 await self.engine.dispose()
                 core, raw = await self._checked_out()
-                await _on(raw, begin)
+                await _begin(raw, begin)
             yield core, raw
         finally:
             await asyncio.shield(core.close())
@@ -171,7 +173,8 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
-        async with self._begun("BEGIN") as tx:
+        # Said aloud, so that a server that has become a standby refuses here and not in the middle of somebody's rows.
+        async with self._begun("BEGIN READ WRITE") as tx:
             yield tx
 
     @asynccontextmanager
@@ -191,16 +194,20 @@ class PostgresqlDatabase:
         await self.engine.dispose()
 
 
-async def _on(raw: Any, statement: str) -> None:
-    with _our_errors():
+async def _begin(raw: Any, statement: str) -> None:
+    """Our own fixed text: whatever the server has against it is the server's state."""
+    try:
         await raw.execute(statement)
+    except DRIVER_ERRORS as error:
+        raise DatabaseUnavailable(f"({type(error).__name__})") from None
 
 
 async def _undo(raw: Any) -> None:
-    """Roll back; a connection that cannot is closed, which rolls back on the server."""
+    """Roll back; a connection that cannot do so at once is closed, which rolls back on the server."""
     try:
-        await raw.execute("ROLLBACK")
-    except DRIVER_ERRORS:
+        async with asyncio.timeout(UNDO_S_MAX):
+            await raw.execute("ROLLBACK")
+    except DRIVER_ERRORS:  # a TimeoutError is an OSError
         raw.terminate()
 
 

@@ -12,7 +12,7 @@ an error. What a member may do is in `sqlite.py`; this file decides about turns,
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -183,4 +183,5 @@ class SqliteWriter:
             raise commit_failure(error) from None
         finally:
             if raw.in_transaction:
-                raw.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # the commit's own failure is what the members are told
+                    raw.execute("ROLLBACK")

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from cloud.clock import Clock
-from cloud.db import Database, Transaction
+from cloud.db import Database, DatabaseUnavailable, Transaction
 from cloud.errors import DomainError
 from cloud.events.errors import LeaseLost
 from cloud.events.model import ClaimedEvent, DomainEvent
@@ -96,6 +96,8 @@ class Relay:
                 await self._outbox.done(tx, claimed, now_us=self._clock.now_us())
         except LeaseLost:
             log.warning("event.lease_lost", event_id=event.id, type=event.type)
+        except DatabaseUnavailable:
+            raise  # no fault of the event: its lease runs out, and somebody takes it up again
         except Exception as error:
             await self._put_back(claimed, type(error).__name__)
 

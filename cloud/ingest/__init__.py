@@ -1,6 +1,8 @@
 """Batches from the vehicles: verified, judged, stored in one transaction, acknowledged when that is durable."""
 
-from cloud.ingest.mqtt_source import BrokerAddress, MqttSource
+from cloud.ingest.broker import BrokerAddress
+from cloud.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+from cloud.ingest.mqtt_source import MqttSource
 from cloud.ingest.running import RunningIngest, make_ingest, run_ingest
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
@@ -11,6 +13,8 @@ __all__ = [
     "BatchDelivery",
     "BatchSource",
     "BrokerAddress",
+    "BrokerConnection",
+    "BrokerUnavailable",
     "Ingest",
     "IngestSettings",
     "MqttSource",

@@ -7,37 +7,28 @@ share, each worker gets everything and all but one find duplicates.
 A delivery's PUBACK is held back until it is accepted. Nothing depends on it for safety (a gateway sends again
 until it has our own acknowledgement, so a clean session and a lost message cost a repeat and no reading), but it
 makes the Receive Maximum a real bound: while the database is slow, the broker stops sending instead of filling our
-memory.
-
-Uses aiomqtt; the one thing it does not offer, holding back a PUBACK, is reached through the paho client inside it.
+memory. For the same reason what a lost connection had brought is let go when the next one stands: every
+connection may bring as much again, and the vehicles repeat it.
 """
 
 import asyncio
 import random
-import socket
-import ssl
 import uuid
-from dataclasses import dataclass, field
 from typing import NoReturn
-from urllib.parse import urlsplit
 
-import aiomqtt
 import structlog
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.client import MQTTMessage
 
 from cloud.clock import Clock
+from cloud.ingest.broker import BrokerAddress
+from cloud.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
 from cloud.ingest.settings import IngestSettings
-from cloud.ingest.source import BatchDelivery, Delivery, StatusDelivery
+from cloud.ingest.source import Accept, BatchDelivery, Delivery, StatusDelivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, encode_ack
-from protocols.uplink.limits import PACKET_BYTES_MAX
 
 log = structlog.get_logger()
-
-REFUSED = 0x80
-"""Reason codes from here on are refusals (MQTT 5 §2.4)."""
 
 RECONNECT_LEAST_S = 0.2
 RECONNECT_MOST_S = 10.0
@@ -46,39 +37,8 @@ UNACKNOWLEDGEABLE_MAX = 64
 counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAddress:
-    """Where the broker is, and as whom we go there. `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`."""
-
-    url: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
-
-    def parts(self) -> tuple[str, int, bool]:
-        """Host, port, and whether TLS is spoken; ValueError for another kind of address."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise ValueError("a broker's address is mqtt://HOST:PORT or mqtts://HOST:PORT")
-        secure = parts.scheme == "mqtts"
-        return parts.hostname, parts.port or (8883 if secure else 1883), secure
-
-
 class SubscriptionRefused(Exception):
     """The broker does not let ingest read the batches or statuses: look at its ACL."""
-
-
-class _Client(aiomqtt.Client):
-    """aiomqtt's client with PUBACKs that wait."""
-
-    def hold_back(self) -> None:
-        """From now on nothing is acknowledged by itself."""
-        self._client.manual_ack_set(True)
-
-    def puback(self, message: aiomqtt.Message) -> None:
-        """The broker may forget it; harmless when the connection has ended."""
-        if not self._disconnected.done():
-            self._client.ack(message.mid, message.qos)
 
 
 class MqttSource:
@@ -86,11 +46,11 @@ class MqttSource:
 
     def __init__(self, address: BrokerAddress, *, clock: Clock, settings: IngestSettings | None = None) -> None:
         self._address = address
-        self._host, self._port, self._secure = address.parts()
+        self._host, self._port, _ = address.parts()
         self._clock = clock
         self._settings = settings or IngestSettings()
         self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-        self._client: _Client | None = None
+        self._connection: BrokerConnection | None = None
         self.connected = False
         """Whether batches can arrive: connected and subscribed. What readiness asks."""
         self.last_error = "not connected yet"
@@ -107,14 +67,19 @@ class MqttSource:
             return None
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
-        client = self._client
-        if client is None or not self.connected:
+        connection = self._connection
+        if connection is None:
             return False
         try:
-            await client.publish(topics.ack(tenant_id, gateway_id), encode_ack(ack), qos=1)
-        except aiomqtt.MqttError:
+            async with asyncio.timeout(self._settings.answer_s):
+                taken = await connection.publish(topics.ack(tenant_id, gateway_id), encode_ack(ack))
+        except (BrokerUnavailable, TimeoutError):
             return False
-        return True
+        if not taken:
+            log.error(
+                "ingest.answer_refused", gateway=gateway_id
+            )  # the broker's ACL: no gateway would ever be answered
+        return taken
 
     async def run(self) -> NoReturn:
         """Connect, subscribe, receive; again after every loss, until cancelled."""
@@ -122,58 +87,55 @@ class MqttSource:
         while True:
             try:
                 await self._receive()
-            except (aiomqtt.MqttError, SubscriptionRefused, OSError) as error:
+            except (BrokerUnavailable, SubscriptionRefused) as error:
                 attempt = 0 if self.connected else attempt + 1
-                self.last_error = str(error) or type(error).__name__
-                log.warning("ingest.broker_lost", attempt=attempt, error=type(error).__name__)
+                self.last_error = str(error)
+                log.warning("ingest.broker_lost", attempt=attempt, why=self.last_error)
             finally:
                 self.connected = False
-                self._client = None
+                self._connection = None
             most_s = min(RECONNECT_MOST_S, RECONNECT_LEAST_S * 2 ** min(attempt, 16))
             await asyncio.sleep(random.uniform(most_s / 2, most_s))  # noqa: S311  spreads reconnects, protects nothing
 
-    async def _receive(self) -> None:
-        async with self._new_client() as client:
-            await self._subscribe(client)
-            self._client = client
+    async def _receive(self) -> NoReturn:
+        """One connection, from its beginning to its end."""
+        connection = await BrokerConnection.open(
+            self._address,
+            client_id=f"argus-ingest-{uuid.uuid4().hex[:12]}",
+            settings=self._settings,
+            heard=self._take,
+        )
+        try:
+            self._let_go_of_what_waits()
+            self._connection = connection
+            try:
+                async with asyncio.timeout(self._settings.connect_s):
+                    await self._subscribe(connection)
+            except TimeoutError:
+                raise BrokerUnavailable("the broker did not answer a subscription in time") from None
             self.connected = True
             log.info("ingest.broker_connected", host=self._host, port=self._port)
-            async for message in client.messages:
-                self._take(client, message)
+            await asyncio.wait((connection.ended,))
+            raise BrokerUnavailable(str(connection.ended.exception()))
+        finally:
+            await connection.close()
 
-    def _new_client(self) -> _Client:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates it not
-        properties.ReceiveMaximum = self._settings.receive_max
-        properties.MaximumPacketSize = PACKET_BYTES_MAX
-        properties.SessionExpiryInterval = 0
-        client = _Client(
-            self._host,
-            self._port,
-            username=self._address.username,
-            password=self._address.password,
-            identifier=f"argus-ingest-{uuid.uuid4().hex[:12]}",
-            protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=True,
-            keepalive=self._settings.keepalive_s,
-            timeout=self._settings.connect_s,
-            tls_context=ssl.create_default_context(cafile=self._address.ca_file) if self._secure else None,
-            # An acknowledgement is small and due now: waiting to fill a segment would add 40 ms to each.
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            max_queued_incoming_messages=self._settings.receive_max + UNACKNOWLEDGEABLE_MAX,
-            properties=properties,
-        )
-        client.pending_calls_threshold = 10_000  # answers of one group go out together; aiomqtt warns above ten
-        client.hold_back()
-        return client
-
-    async def _subscribe(self, client: _Client) -> None:
+    async def _subscribe(self, connection: BrokerConnection) -> None:
         shared = topics.shared(self._settings.shared_group, topics.UP_FILTER)
-        if not await _granted(client, shared) and not await _granted(client, topics.UP_FILTER):
+        if not await connection.subscribe(shared) and not await connection.subscribe(topics.UP_FILTER):
             raise SubscriptionRefused("the broker refuses the subscription to batches")
-        if not await _granted(client, topics.STATUS_FILTER):
+        if not await connection.subscribe(topics.STATUS_FILTER):
             raise SubscriptionRefused("the broker refuses the subscription to statuses")
 
-    def _take(self, client: _Client, message: aiomqtt.Message) -> None:
+    def _let_go_of_what_waits(self) -> None:
+        """Nothing of it was answered, so all of it comes again."""
+        count = 0
+        while self.next_now() is not None:
+            count += 1
+        if count:
+            log.info("ingest.deliveries_let_go", count=count)
+
+    def _take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
         if message.qos == 0 and self._arrived.qsize() >= self._settings.receive_max + UNACKNOWLEDGEABLE_MAX:
             self.left_out += 1
             if self.left_out.bit_count() == 1:  # the first, second, fourth …: told, but not once a message
@@ -181,40 +143,33 @@ class MqttSource:
             return
 
         async def accept() -> None:
-            client.puback(message)
+            connection.puback(message)
 
-        topic, now_us = str(message.topic), self._clock.now_us()
+        delivery = self._delivery(message, accept)
+        if delivery is None:
+            connection.puback(message)
+        else:
+            self._arrived.put_nowait(delivery)
+
+    def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
+        """None for what is nobody's: a name that is no identifier, a lane that does not exist."""
+        octets, now_us = bytes(message.payload), self._clock.now_us()
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            log.warning("ingest.topic_unknown", why="not UTF-8")
+            return None
         try:
             tenant, gateway, lane = topics.parse_up(topic)
         except RemoteProtocolError:
             pass
         else:
-            self._arrived.put_nowait(
-                BatchDelivery(
-                    tenant_id=tenant,
-                    gateway_id=gateway,
-                    lane=lane,
-                    octets=message.payload,
-                    received_at_us=now_us,
-                    accept=accept,
-                )
+            return BatchDelivery(
+                tenant_id=tenant, gateway_id=gateway, lane=lane, octets=octets, received_at_us=now_us, accept=accept
             )
-            return
         try:
             tenant, gateway = topics.parse_status(topic)
         except RemoteProtocolError as error:
-            # A name that is no identifier, or a lane that does not exist: nobody's batch.
             log.warning("ingest.topic_unknown", why=error.reason)
-            client.puback(message)
-            return
-        self._arrived.put_nowait(
-            StatusDelivery(
-                tenant_id=tenant, gateway_id=gateway, octets=message.payload, received_at_us=now_us, accept=accept
-            )
-        )
-
-
-async def _granted(client: _Client, topic_filter: str) -> bool:
-    """Subscribe at QoS 1; False when the broker refuses."""
-    codes = await client.subscribe(topic_filter, qos=1)
-    return all((code if isinstance(code, int) else code.value) < REFUSED for code in codes)
+            return None
+        return StatusDelivery(tenant_id=tenant, gateway_id=gateway, octets=octets, received_at_us=now_us, accept=accept)

@@ -8,8 +8,9 @@ from cloud.db import Database
 from cloud.devices import Devices
 from cloud.events import Outbox
 from cloud.ids import Ids
+from cloud.ingest.broker import BrokerAddress
 from cloud.ingest.group import GroupWriter
-from cloud.ingest.mqtt_source import BrokerAddress, MqttSource
+from cloud.ingest.mqtt_source import MqttSource
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
 from cloud.observations.store import Numbers

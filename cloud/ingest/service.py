@@ -4,9 +4,12 @@ Two loops and a handover of one: while a group is being written, the next is dec
 waits with what is beyond that. So the busier it is, the more batches share a commit, and an idle ingest answers at
 once.
 
-What cannot be written is tried alone, so a batch that a database refuses (a poisoned one) costs the others
-nothing: first the batch by itself, then its envelope without its rows, then a row in quarantine. While the
-database does not answer at all, the group is kept and tried again; nothing is accepted, so nothing is lost.
+What cannot be written is tried alone, so one batch costs the others nothing. Three causes, kept apart:
+- The database refuses what a batch holds (a constraint, a value): its envelope is kept without its rows.
+- The database is away, full, or too slow: the group is kept and tried again. Nothing is accepted or answered, so
+  nothing is lost.
+- A mistake of ours: the batches that meet it are neither stored nor answered. Their gateway keeps them and sends them
+  again, perhaps to a cloud that has been repaired; an error in the log says so. They are never taken for poison.
 
 Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the broker to the source.
 """
@@ -20,7 +23,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from cloud.clock import Clock
-from cloud.db import ConstraintViolated, Database, DatabaseUnavailable
+from cloud.db import ConstraintViolated, Database, DatabaseUnavailable, TransactionTooSlow, ValueRefused
+from cloud.db.errors import DatabaseUnusable
+from cloud.errors import DomainError
 from cloud.fleet import GatewayDirectory, RegisteredGateway
 from cloud.ingest.group import Answer, GroupWriter, Written
 from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
@@ -35,6 +40,12 @@ log = structlog.get_logger()
 RIVALRIES_MAX = 3
 """Attempts that may end in a broken constraint before the group itself is held to be wrong: each rival wins only
 once."""
+
+_AWAY = (DatabaseUnavailable, DatabaseUnusable)
+"""About the database and not about what is written; `DatabaseUnusable` while it runs is an account, a database or a
+table that somebody has taken away, and gives back."""
+_UNFIT = (ConstraintViolated, ValueRefused)
+"""About what is written."""
 
 
 @dataclass(slots=True)
@@ -102,7 +113,7 @@ class Ingest:
             groups[-1].deliveries.append(delivery)
             match delivery:
                 case BatchDelivery():
-                    _add_batch(groups[-1], open_delivery(delivery, gateways.get(_name(delivery))))
+                    _add_batch(groups[-1], delivery, gateways.get(_name(delivery)))
                 case StatusDelivery():
                     _add_status(groups[-1], delivery)
             await asyncio.sleep(0)  # decoding is work: whoever shares the loop has a turn between two batches
@@ -116,7 +127,7 @@ class Ingest:
             try:
                 async with self._database.read() as tx:
                     found = [await self._directory.find(tx, *name) for name in names]
-            except DatabaseUnavailable as error:
+            except _AWAY as error:
                 attempt = await self._wait(attempt, error)
             else:
                 return {(one.tenant_id, one.id): one for one in found if one is not None}
@@ -149,9 +160,11 @@ class Ingest:
         """The answers of a group, once everything in it is written somehow."""
         try:
             return await self._until_available(group)
-        except Exception as error:
-            # Not the database's state but something in the group: each by itself, and the bad one shows.
+        except (*_UNFIT, TransactionTooSlow) as error:
             log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
+        except Exception:
+            log.exception("ingest.group_failed", batches=len(group.opened))
+        # Not the database's state but something in the group: each by itself, and the bad one shows.
         answers: list[Answer] = []
         for alone in group.singly():
             answers.extend(await self._durable_alone(alone))
@@ -160,9 +173,11 @@ class Ingest:
     async def _durable_alone(self, alone: Group) -> list[Answer]:
         try:
             return await self._until_available(alone)
+        except _UNFIT as error:
+            reason = f"the database does not take it ({error.code})"
+            log.warning("ingest.batch_unstorable", code=error.code)
         except Exception as error:
-            reason = f"the database does not take it ({type(error).__name__})"
-            log.warning("ingest.batch_unstorable", error=type(error).__name__)
+            return _given_up(error)
         # Its rows are what a database may refuse; its envelope is octets and numbers that were checked.
         kept = Group(
             opened=[replace(one, content=UnreadablePayload(reason)) for one in alone.opened],
@@ -171,17 +186,18 @@ class Ingest:
         try:
             return await self._until_available(kept)
         except Exception as error:
-            # Neither stored nor answered: the gateway keeps it and says so, and an operator sees this line.
-            log.error("ingest.batch_given_up", error=type(error).__name__)
-            return []
+            return _given_up(error)
 
     async def _until_available(self, group: Group) -> list[Answer]:
-        """Write a group, however long the database takes to come back. Raises what is wrong with the group itself."""
+        """Write a group, however long the database takes to come back. Raises what is wrong with the group itself,
+        and `TransactionTooSlow` when less of it may be quick enough."""
         attempt = rivalries = 0
         while True:
             try:
                 return await self._write_once(group)
-            except DatabaseUnavailable as error:
+            except _AWAY as error:
+                if isinstance(error, TransactionTooSlow) and attempt and len(group.opened) > 1:
+                    raise
                 attempt = await self._wait(attempt, error)
             except ConstraintViolated:
                 # Two gateways read one device's memory, and the other worker was quicker: now its rows can be seen.
@@ -199,7 +215,7 @@ class Ingest:
         _log_written(written, group)
         return written.answers
 
-    async def _wait(self, attempt: int, error: DatabaseUnavailable) -> int:
+    async def _wait(self, attempt: int, error: DomainError) -> int:
         """Wait before the next attempt; its number. Full jitter: workers that failed together do not come back
         together."""
         most_s = min(self._settings.retry_most_s, self._settings.retry_least_s * 2 ** min(attempt, 16))
@@ -212,7 +228,20 @@ def _name(delivery: Delivery) -> tuple[str, str]:
     return delivery.tenant_id, delivery.gateway_id
 
 
-def _add_batch(group: Group, one: Opened | Refused) -> None:
+def _given_up(error: Exception) -> list[Answer]:
+    """Neither stored nor answered: the gateway keeps it and sends it again, and an operator sees this line."""
+    log.error("ingest.batch_given_up", error=type(error).__name__)
+    return []
+
+
+def _add_batch(group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None) -> None:
+    try:
+        one = open_delivery(delivery, gateway)
+    except Exception as error:
+        # A mistake of ours again: one message must not end the process that all the others need.
+        log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
+        _given_up(error)
+        return
     if isinstance(one, Opened):
         group.opened.append(one)
         group.observations += one.batch.count

@@ -34,7 +34,12 @@ class IngestSettings:
     """The name under which the workers of one cloud share the batches (MQTT 5 shared subscription)."""
 
     connect_s: float = 10.0
-    """How long connecting and subscribing may take."""
+    """How long connecting may take."""
 
-    keepalive_s: int = 30
-    """MQTT keep-alive: a silent broker is noticed after one and a half of it."""
+    answer_s: float = 10.0
+    """How long the broker may take to confirm an acknowledgement; after it the gateway has to ask again. A connection
+    that ends is not waited for."""
+
+    keepalive_s: int = 20
+    """MQTT keep-alive: the broker is asked for a sign of life after so much silence and given up after twice as
+    much."""

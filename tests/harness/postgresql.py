@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -56,13 +57,42 @@ SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
 
 
 class PostgresqlCluster:
-    """One running server."""
+    """One server; `start` it first. Its files are in `folder`, and so is its socket."""
 
-    def __init__(self, socket_folder: Path) -> None:
-        self.socket_folder = socket_folder
+    def __init__(self, folder: Path, bin_folder: Path) -> None:
+        self.socket_folder = folder
+        self._bin_folder = bin_folder
+        self._server: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._clean: list[str] = []
         self._uses: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Start, or start again, and return when it takes connections."""
+        log_file = self.socket_folder / "server.log"
+        command = _server_command(self._bin_folder / "postgres", self.socket_folder / "data", self.socket_folder)
+        with log_file.open("ab") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        _await_start(self, self._server, log_file)
+
+    def crash(self) -> None:
+        """SIGQUIT: no checkpoint, no goodbye; at its next start it recovers from its log, as after a power cut."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL when that takes too long."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.send_signal(how)
+        try:
+            server.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
     def url(self, database: str) -> str:
         """The address of a database on this server, as the settings have it."""
@@ -156,30 +186,20 @@ def postgresql_running() -> Iterator[PostgresqlCluster]:
     if bin_folder is None:
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="argus-pg-"))
-    server = None
+    cluster = PostgresqlCluster(folder, bin_folder)
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, ACCOUNT, ACCOUNT)
         data = folder / "data"
         initdb = ("-D", str(data), "-U", ACCOUNT, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         subprocess.run(_as_postgres(str(bin_folder / "initdb"), *initdb), check=True, capture_output=True, cwd="/")
-        with (folder / "server.log").open("wb") as log:
-            server = subprocess.Popen(
-                _server_command(bin_folder / "postgres", data, folder), stdout=log, stderr=log, cwd="/"
-            )
-        cluster = PostgresqlCluster(folder)
-        _await_start(cluster, server, folder / "server.log")
+        cluster.start()
         cluster.administer(f"CREATE DATABASE {TEMPLATE}")
         with ThreadPoolExecutor(max_workers=1) as executor:
             executor.submit(asyncio.run, migrate(cluster.url(TEMPLATE))).result()
         yield cluster
     finally:
-        if server is not None:
-            server.terminate()
-            try:
-                server.wait(STOP_S_MAX)
-            except subprocess.TimeoutExpired:
-                server.kill()
+        cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,70 +1,18 @@
 """`argus-cloud serve` as a process: it says where it listens, is ready, and stops in order when it is asked to."""
 
 import asyncio
-import json
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
 from cloud.db import migrate
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
 from tests.harness.broker import CLOUD_USER, broker_running
+from tests.harness.cloud_process import get, serving
 from tests.harness.eventually import eventually
-
-
-class Served:
-    """A running `argus-cloud serve`; its log lines as they come."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.lines: list[dict[str, Any]] = []
-
-    async def read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.lines.append(json.loads(line))
-
-    def events(self) -> list[str]:
-        return [line["event"] for line in self.lines]
-
-    def address(self, host: str) -> str:
-        return next(line["address"] for line in self.lines if line.get("host") == host)
-
-
-@asynccontextmanager
-async def serving(config: Path, *words: str, **environment: str) -> AsyncIterator[Served]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from cloud.cli import main; main()",
-        *("--config", str(config), "serve", *words),
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
-    )
-    served = Served(process)
-    reading = asyncio.create_task(served.read())
-    try:
-        await eventually(lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=20)
-        yield served
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        await reading
-
-
-async def get(url: str) -> tuple[int, Any]:
-    async with aiohttp.ClientSession() as client, client.get(url) as answer:
-        return answer.status, await answer.json(content_type=None)
 
 
 @pytest.fixture

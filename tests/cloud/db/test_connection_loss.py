@@ -1,5 +1,9 @@
 """A PostgreSQL that goes away is told as unavailable, nothing half done stays, and it is used again when it is back."""
 
+import os
+import signal
+import time
+
 import pytest
 from sqlalchemy import func, select, text
 
@@ -100,4 +104,30 @@ async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(postg
         async with database.transaction() as tx:
             assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
             await tx.execute(ADD)
+        await database.close()
+
+
+async def test_a_server_process_that_is_frozen_holds_nobody_beyond_the_limit(postgresql: PostgresqlCluster) -> None:
+    async def ask_the_frozen() -> None:
+        async with database.transaction() as tx:
+            pid = int((await tx.execute(text("SELECT pg_backend_pid()"))).scalar())
+            frozen.append(pid)
+            os.kill(pid, signal.SIGSTOP)
+            await tx.execute(ADD)
+
+    frozen: list[int] = []
+    with postgresql.database() as url:
+        database = await open_database(url)
+        assert isinstance(database, PostgresqlDatabase)
+        database.transaction_s_max = 0.3
+        began_s = time.monotonic()
+        try:
+            with pytest.raises(TransactionTooSlow):
+                await ask_the_frozen()
+            assert time.monotonic() - began_s < 3
+            async with database.transaction() as tx:
+                assert (await tx.execute(select(1))).scalar() == 1
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
         await database.close()

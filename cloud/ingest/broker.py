@@ -1,0 +1,27 @@
+"""Where the broker is, and as whom ingest goes there."""
+
+import ssl
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """`url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; `ca_file` None trusts the system's authorities."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+    def parts(self) -> tuple[str, int, bool]:
+        """Host, port, and whether TLS is spoken; ValueError for another kind of address."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+            raise ValueError("a broker's address is mqtt://HOST:PORT or mqtts://HOST:PORT")
+        secure = parts.scheme == "mqtts"
+        return parts.hostname, parts.port or (8883 if secure else 1883), secure
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How TLS is spoken, None for an address without it. Raises OSError when the authority cannot be read."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.parts()[2] else None

@@ -1,0 +1,71 @@
+"""Whose fault an error is: of what is written, of the state of the database, or ours. Callers act on it."""
+
+import sqlite3
+
+import asyncpg
+import pytest
+from sqlalchemy import insert
+
+from cloud.db import ConstraintViolated, Database, DatabaseUnavailable, ValueRefused
+from cloud.db.failures import translated
+from cloud.errors import DomainError
+from cloud.tenancy.tables import tenants
+
+
+def sqlite_error(name: str) -> sqlite3.Error:
+    error = sqlite3.OperationalError("synthetic row")
+    error.sqlite_errorname = name
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(sqlite_error(name) for name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_BUSY", "SQLITE_CANTOPEN")),
+        *(sqlite_error(name) for name in ("SQLITE_READONLY_DBMOVED", "SQLITE_CORRUPT", "SQLITE_NOMEM")),
+        asyncpg.DiskFullError("x"),
+        asyncpg.QueryCanceledError("statement timeout"),
+        asyncpg.SerializationError("x"),
+        asyncpg.DeadlockDetectedError("x"),
+        asyncpg.LockNotAvailableError("x"),
+        asyncpg.TooManyConnectionsError("x"),
+        asyncpg.AdminShutdownError("x"),
+        asyncpg.CannotConnectNowError("x"),
+        asyncpg.IdleInTransactionSessionTimeoutError("x"),
+        asyncpg.PostgresIOError("x"),
+        asyncpg.DataCorruptedError("x"),
+        asyncpg.ConnectionDoesNotExistError("x"),
+        ConnectionRefusedError(),
+        TimeoutError(),
+    ],
+    ids=lambda error: getattr(error, "sqlite_errorname", type(error).__name__),
+)
+def test_the_state_of_the_database_passes_and_is_nobodys_fault(error: Exception) -> None:
+    ours = translated(error)
+    assert isinstance(ours, DatabaseUnavailable)
+    assert "synthetic row" not in ours.sentence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [sqlite_error("SQLITE_ERROR"), sqlite_error("SQLITE_READONLY"), asyncpg.UndefinedTableError("x"), KeyError("x")],
+    ids=lambda error: getattr(error, "sqlite_errorname", type(error).__name__),
+)
+def test_a_mistake_of_ours_stays_what_it_is(error: Exception) -> None:
+    assert translated(error) is None
+
+
+async def failure(database: Database, **values: object) -> type[DomainError]:
+    with pytest.raises(DomainError) as caught:
+        async with database.transaction() as tx:
+            await tx.execute(insert(tenants), {"id": "tnt_1", "name": "x", "created_at_us": 1, **values})
+    assert "synthetic" not in caught.value.sentence
+    return type(caught.value)
+
+
+async def test_what_is_written_is_told_from_the_rest(database: Database) -> None:
+    assert await failure(database, name=None) is ConstraintViolated
+    assert await failure(database, created_at_us=1 << 70) is ValueRefused
+    assert await failure(database, name="synthetic \ud800") is ValueRefused
+    if database.dialect == "postgresql":
+        assert await failure(database, name="synthetic \x00") is ValueRefused

@@ -1,0 +1,162 @@
+"""A broker that dies, freezes, refuses or is not there: nobody waits longer than needed, and nothing is left open."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings, MqttSource
+from protocols.uplink import topics
+from protocols.uplink.acks import Ack
+from protocols.uplink.lanes import Lane
+from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, password_of, running
+from tests.harness.certificates import Authority
+from tests.harness.eventually import eventually
+
+pytestmark = pytest.mark.broker
+
+ACK = Ack(epoch="epoch-a", lane=Lane.NUMERIC, through_sequence=1, missing=(), conflict=False)
+SOON_S = 2.0
+"""Far below every time limit of ingest: what ends by one of those ends too late for these tests."""
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with broker_running(tmp_path / "broker") as started:
+        yield started
+
+
+def address_of(broker: Broker, user: str = CLOUD_USER) -> BrokerAddress:
+    return BrokerAddress(url=broker.url, username=user, password=password_of(user))
+
+
+@asynccontextmanager
+async def receiving(address: BrokerAddress, settings: IngestSettings | None = None) -> AsyncIterator[MqttSource]:
+    """A source that runs; at the end it is cancelled and must end soon, whatever state the broker is in."""
+    source = MqttSource(address, clock=SystemClock(), settings=settings)
+    task = asyncio.ensure_future(source.run())
+    try:
+        yield source
+    finally:
+        task.cancel()
+        began_s = time.monotonic()
+        await asyncio.wait([task])
+        assert time.monotonic() - began_s < SOON_S
+
+
+def sockets() -> int:
+    """How many sockets this process holds open."""
+    links = (os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number))
+    return sum(link.startswith("socket:") for link in links)
+
+
+def _is_open(number: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{number}")
+
+
+async def test_an_answer_under_way_ends_with_its_connection_and_the_next_one_is_sent(broker: Broker) -> None:
+    async with receiving(address_of(broker)) as source:
+        await eventually(lambda: source.connected)
+        broker.freeze()
+        under_way = asyncio.ensure_future(source.acknowledge(TENANT, GATEWAY, ACK))
+        await asyncio.sleep(0)
+        await broker.kill()
+        async with asyncio.timeout(SOON_S):
+            assert await under_way is False
+        await broker.start()
+        await eventually(lambda: source.connected, within_s=SOON_S)
+        assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
+
+
+async def test_a_broker_that_does_not_answer_costs_no_sockets_and_is_found_when_it_does(broker: Broker) -> None:
+    broker.freeze()
+    settings = IngestSettings(connect_s=0.1)
+    before = sockets()
+    async with receiving(address_of(broker), settings) as source:
+        for _ in range(3):
+            source.last_error = ""
+            await eventually(lambda: "did not answer in time" in source.last_error)
+        assert sockets() <= before + 1
+        broker.thaw()
+        await eventually(lambda: source.connected, within_s=SOON_S)
+    await eventually(lambda: sockets() == before)
+
+
+async def test_a_stop_waits_for_no_broker_that_is_frozen(broker: Broker) -> None:
+    async with receiving(address_of(broker)) as source:
+        await eventually(lambda: source.connected)
+        broker.freeze()
+    async with receiving(address_of(broker)) as source:
+        await asyncio.sleep(0)
+        assert not source.connected
+
+
+async def test_a_silent_broker_is_given_up_by_the_keep_alive(broker: Broker) -> None:
+    async with receiving(address_of(broker), IngestSettings(keepalive_s=1)) as source:
+        await eventually(lambda: source.connected)
+        broker.freeze()
+        await eventually(lambda: not source.connected, within_s=6)
+
+
+async def test_an_answer_that_the_brokers_acl_refuses_counts_as_unsent(tmp_path: Path) -> None:
+    acl = f"user {CLOUD_USER}\ntopic deny argus/v1/+/gw_walled/down/#\n"
+    async with running(Broker(tmp_path / "broker", extra_acl=acl)) as broker, receiving(address_of(broker)) as source:
+        await eventually(lambda: source.connected)
+        assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
+        assert await source.acknowledge(TENANT, "gw_walled", ACK) is False
+
+
+async def test_what_a_lost_connection_brought_does_not_pile_up(broker: Broker) -> None:
+    """While the database is away nothing is taken, and each new connection may bring as much again."""
+    settings = IngestSettings(receive_max=4)
+    async with receiving(address_of(broker), settings) as source:
+        for _ in range(3):
+            await eventually(lambda: source.connected)
+            gateway = await BrokerConnection.open(
+                address_of(broker, GATEWAY), client_id="vehicle", settings=settings, heard=lambda *_: None
+            )
+            for number in range(6):
+                assert await gateway.publish(topics.up(TENANT, GATEWAY, Lane.NUMERIC), b"%d" % number)
+            await gateway.close()
+            await eventually(lambda: source._arrived.qsize() == 4)
+            await broker.kill()
+            await eventually(lambda: not source.connected)
+            await broker.start()
+        await eventually(lambda: source.connected)
+        assert source.next_now() is None
+
+
+async def test_a_broker_whose_certificate_nobody_vouches_for_is_not_spoken_to(tmp_path: Path) -> None:
+    Authority(tmp_path / "certificates").issue("localhost", "broker")
+    stranger = Authority(tmp_path / "stranger")
+    async with running(Broker(tmp_path / "broker", certificates=tmp_path / "certificates")) as broker:
+        url = f"mqtts://127.0.0.1:{broker.port}"
+        for ca_file, why in ((stranger.folder / "ca.crt", "certificate"), (tmp_path / "none.crt", "TLS cannot be")):
+            with pytest.raises(BrokerUnavailable, match=why):
+                await opened(BrokerAddress(url=url, ca_file=str(ca_file)))
+
+
+async def test_connecting_to_an_address_that_answers_nothing_can_be_cancelled_at_once() -> None:
+    # A full queue of connections that nobody accepts: the kernel leaves further ones without an answer.
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        crowd = [socket.socket() for _ in range(4)]
+        for one in crowd:
+            one.setblocking(False)
+            one.connect_ex(silent.getsockname())
+        async with receiving(BrokerAddress(url=f"mqtt://127.0.0.1:{silent.getsockname()[1]}")) as source:
+            await asyncio.sleep(0)
+            assert not source.connected
+        for one in crowd:
+            one.close()
+
+
+async def opened(address: BrokerAddress) -> BrokerConnection:
+    return await BrokerConnection.open(address, client_id="test", settings=IngestSettings(), heard=lambda *_: None)

@@ -1,0 +1,145 @@
+"""A database that is full, away or slow, and mistakes of ours, are never taken for a fault of the batches."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cloud.custody.tables import batches, quarantined_batches
+from cloud.db import Database, Transaction, TransactionTooSlow, open_database
+from cloud.ingest import Ingest, IngestSettings
+from cloud.ingest.group import GroupWriter, Written
+from cloud.ingest.opening import Opened, Refused
+from cloud.observations.tables import observations
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.harness.buffer_small_disk import ballast, small_disk
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import PostgresqlCluster, postgresql_running
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
+    """Every batch with its rows, none set aside."""
+    assert [(row.sequence, row.content) for row in await cloud.rows(batches)] == [
+        (sequence, "rows") for sequence in range(1, count + 1)
+    ]
+    assert [row.sequence for row in await cloud.rows(observations)] == list(range(1, count + 1))
+    assert len(await cloud.rows(quarantined_batches)) == 0
+
+
+async def test_a_full_disk_is_waited_for_and_nothing_is_answered_or_set_aside(
+    migrated_sqlite: Path, tmp_path: Path, gateway: GatewayInVehicle
+):
+    with small_disk(tmp_path / "disk", megabytes=8) as disk:
+        shutil.copy(migrated_sqlite, disk / "cloud.db")
+        database = await open_database(f"sqlite:///{disk / 'cloud.db'}")
+        cloud = await CloudUnderTest(database).register(gateway)
+        await cloud.take(*gateway.many(2))
+        filler = ballast(disk)
+        taking = asyncio.ensure_future(cloud.take(*gateway.many(200)))
+        # It may find some room in the log it already has; then it is full, and stays so.
+        await asyncio.wait([taking], timeout=0.3)
+        assert not taking.done()
+        assert len(cloud.handover.accepted) == 2
+        filler.unlink()
+        async with asyncio.timeout(10):
+            acks = await taking
+        assert acks[-1].through_sequence == 202
+        await assert_stored_once(cloud, 202)
+        await database.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresqlCluster]:
+    """A server that this test may end; the session's must not be."""
+    with postgresql_running() as cluster:
+        yield cluster
+
+
+@pytest.mark.pg
+async def test_a_server_that_crashes_and_comes_back_again_and_again_costs_nothing(
+    own_server: PostgresqlCluster, gateway: GatewayInVehicle
+):
+    with own_server.database() as url:
+        database = await open_database(url)
+        cloud = await CloudUnderTest(database).register(gateway)
+
+        async def send() -> None:
+            for _ in range(60):
+                await cloud.take(*gateway.many(5))
+
+        sending = asyncio.ensure_future(send())
+        for crash in range(3):
+            await eventually(lambda crash=crash: len(cloud.handover.acks) >= 10 * (crash + 1), within_s=20)
+            await asyncio.to_thread(own_server.crash)
+            await asyncio.to_thread(own_server.start)
+        async with asyncio.timeout(30):
+            await sending
+        await assert_stored_once(cloud, 300)
+        assert cloud.handover.acks[-1][1].through_sequence == 300
+        await database.close()
+
+
+class Mistaken(GroupWriter):
+    """A writer with a mistake of ours in it, which shows at some sequences."""
+
+    wrong_at: frozenset[int] = frozenset()
+
+    async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+        written = await super().write(tx, opened, refused)
+        if any(one.batch.sequence in self.wrong_at for one in opened):
+            raise KeyError("a mistake of ours")
+        return written
+
+
+async def test_a_mistake_of_ours_costs_only_the_batches_that_meet_it_and_they_are_stored_once_it_is_repaired(
+    database: Database, gateway: GatewayInVehicle
+):
+    cloud = await CloudUnderTest(database).register(gateway)
+    mistaken = writer_of(cloud, Mistaken)
+    assert isinstance(mistaken, Mistaken)
+    mistaken.wrong_at = frozenset({2})
+    sent = gateway.many(3)
+    cloud.ingest = Ingest(database=database, writer=mistaken, clock=cloud.clock)
+    acks = await cloud.take(*sent)
+    assert (acks[-1].through_sequence, acks[-1].missing) == (1, ((2, 2),))
+    assert [row.sequence for row in await cloud.rows(batches)] == [1, 3]
+    assert len(await cloud.rows(quarantined_batches)) == 0
+    mistaken.wrong_at = frozenset()
+    (ack,) = await cloud.take(sent[1])
+    assert ack.through_sequence == 3
+    await assert_stored_once(cloud, 3)
+
+
+class SlowTogether(GroupWriter):
+    """A writer that takes too long over more than one batch."""
+
+    async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+        if len(opened) > 1:
+            raise TransactionTooSlow
+        return await super().write(tx, opened, refused)
+
+
+def writer_of(cloud: CloudUnderTest, kind: type[GroupWriter]) -> GroupWriter:
+    whole = cloud.writer()
+    return kind(devices=whole.devices, outbox=whole.outbox, numbers=whole.numbers, clock=cloud.clock)
+
+
+async def test_what_is_too_slow_together_is_written_one_by_one(database: Database, gateway: GatewayInVehicle):
+    cloud = await CloudUnderTest(database).register(gateway)
+    cloud.ingest = Ingest(
+        database=database,
+        writer=writer_of(cloud, SlowTogether),
+        clock=cloud.clock,
+        settings=IngestSettings(retry_least_s=0.001, retry_most_s=0.002),
+    )
+    acks = await cloud.take(*gateway.many(4))
+    assert acks[-1].through_sequence == 4
+    await assert_stored_once(cloud, 4)

@@ -1,0 +1,60 @@
+"""`argus-cloud serve` as a process of its own: its log lines as they come, its hosts' addresses, its end."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.harness.eventually import eventually
+
+
+class Served:
+    """A running `argus-cloud serve`; its log lines as they come."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[dict[str, Any]] = []
+
+    async def read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.lines.append(json.loads(line))
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def address(self, host: str) -> str:
+        return next(line["address"] for line in self.lines if line.get("host") == host)
+
+
+@asynccontextmanager
+async def serving(config: Path, *words: str, **environment: str) -> AsyncIterator[Served]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from cloud.cli import main; main()",
+        *("--config", str(config), "serve", *words),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+    served = Served(process)
+    reading = asyncio.create_task(served.read())
+    try:
+        await eventually(lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=20)
+        yield served
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await reading
+
+
+async def get(url: str) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as client, client.get(url) as answer:
+        return answer.status, await answer.json(content_type=None)
