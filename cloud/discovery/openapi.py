@@ -57,13 +57,14 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
             raise RowsDisagree(f"{row.name} has two rows")
         item[row.method.lower()] = _operation(row, schemas)
     used = {row.tag for row in shown}
-    return {
+    document = {
         "openapi": shared_parts.OPENAPI_VERSION,
         "info": {
             "title": shared_parts.TITLE,
             "version": shared_parts.CONTRACT_VERSION,
             "summary": "Devices, encounters, events and evidence of an ambulance service.",
             "description": shared_parts.DESCRIPTION,
+            "license": shared_parts.LICENSE,
             "x-contract": shared_parts.CONTRACT_LABEL,
         },
         "externalDocs": {"url": f"{bases[Host.DOCS]}/api/docs"},
@@ -76,16 +77,39 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
                 "Problem": shared_parts.PROBLEM_SCHEMA,
                 "OAuthError": shared_parts.OAUTH_ERROR_SCHEMA,
             },
-            "responses": {f"Refused{status}": _refusal(status, text) for status, text in _refusals()},
+            "responses": {f"Refused{status}": _refusal(status, text) for status, text in shared_parts.REFUSALS.items()},
             "headers": shared_parts.HEADERS,
             "parameters": shared_parts.PARAMETERS,
             "securitySchemes": _security_schemes(bases, scopes, shown),
         },
     }
+    return _without_unused(document)
 
 
-def _refusals() -> list[tuple[int, str]]:
-    return list(shared_parts.REFUSALS.items())
+def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
+    """Only the components that something refers to, directly or through another one."""
+    components: dict[str, dict[str, Any]] = document["components"]
+    used: set[tuple[str, str]] = set()
+    waiting: list[Any] = [document["paths"]]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting += found
+        elif isinstance(found, dict):
+            waiting += found.values()
+            reference = found.get("$ref")
+            if isinstance(reference, str) and reference.startswith("#/components/"):
+                _, _, kind, name = reference.split("/")
+                if (kind, name) not in used:
+                    used.add((kind, name))
+                    waiting.append(components[kind][name])
+    kept = {
+        kind: parts
+        if kind == "securitySchemes"
+        else {name: part for name, part in parts.items() if (kind, name) in used}
+        for kind, parts in components.items()
+    }
+    return {**document, "components": kept}
 
 
 def _path_item(row: Route, bases: Bases) -> dict[str, Any]:

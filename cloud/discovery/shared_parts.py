@@ -14,6 +14,8 @@ Every answer carries `X-Argus-Trace-ID` and `X-Argus-Span-ID`: name the first wh
 problem documents (RFC 9457) with a stable `code`; those of the token endpoint follow RFC 6749. What belongs to \
 another tenant or organisation is answered exactly as what does not exist."""
 
+LICENSE = {"name": "By integration agreement", "identifier": "LicenseRef-Argus-Integration"}
+
 TAGS: dict[str, str] = {
     "identity": "Register an integration, look at the scopes that it may ask for, and govern it.",
     "oauth": "Access tokens for machines and on behalf of people.",

@@ -36,7 +36,9 @@ def _limit(value: object) -> int:
 
 
 Limit = Annotated[
-    int, BeforeValidator(_limit, json_schema_input_type=int), Field(ge=1, description="Rows of a page, at most 200.")
+    int,
+    BeforeValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1)]),
+    Field(description="Rows of a page, at most 200."),
 ]
 """How many rows a page has; more than 200 is 200."""
 
