@@ -20,6 +20,7 @@ from gateway.buffer.errors import BufferUnusable, Diagnosis, StoreExists
 from gateway.buffer.migrations import VERSION, migrate
 from gateway.buffer.sealing import KEY_BYTES, key_check
 from gateway.buffer.statements import SCHEMA
+from gateway.durable import flush
 from protocols.uplink.topics import is_identifier
 
 APPLICATION_ID = 0x41524755
@@ -94,12 +95,12 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int) -> 
         finally:
             connection.close()
         building.chmod(0o600)
-        _flush(building)
+        flush(building)
         try:
             os.link(building, path)  # fails where a rename would overwrite
         except FileExistsError:
             raise StoreExists(f"{path.name} exists: a store is created once") from None
-        _flush(path.parent)
+        flush(path.parent)
     except (OSError, sqlite3.Error) as error:
         raise BufferUnusable(
             Diagnosis(
@@ -297,11 +298,3 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 def _name(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", None)
     return str(name) if name else type(error).__name__ if not isinstance(error, OSError) else str(error.strerror)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

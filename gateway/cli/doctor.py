@@ -6,6 +6,7 @@ Changes nothing; beside a running gateway it asks that one instead of opening it
 """
 
 import asyncio
+import ipaddress
 import os
 import shutil
 import socket
@@ -23,7 +24,7 @@ from gateway.control import ControlUnavailable, ask
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.time_sync import BUILD_US, kernel_says_synchronised
-from gateway.settings import MqttSection, Settings, load
+from gateway.settings import Address, MqttSection, Settings, load
 from gateway.transports.ble_backend import BleBackendUnusable, load_ble_backend
 from gateway.transports.clock import SystemClock
 
@@ -196,6 +197,8 @@ def _links(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding("well", "serial", f"{port.path} is there.")
+    if settings.tcp is not None:
+        yield from _listener(settings.tcp.listen)
     if settings.ble_backend is not None:
         try:
             load_ble_backend(settings.ble_backend)
@@ -203,6 +206,32 @@ def _links(settings: Settings) -> Iterator[Finding]:
             yield Finding("wrong", "bluetooth", error.diagnosis)
     if not settings.serial and settings.tcp is None and settings.ble_backend is None:
         yield Finding("wrong", "links", "No [[serial]], [tcp] or ble_backend: no device can connect; add one.")
+
+
+def _listener(listen: Address) -> Iterator[Finding]:
+    """Whoever reaches the listener can be a device; so who reaches it matters."""
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        yield Finding(
+            "wrong", "tcp", f"{listen.host} is no address of this machine ({why}): no device can connect; correct it."
+        )
+        return
+    if all(_only_the_vehicle(ipaddress.ip_address(each.partition("%")[0])) for each in found):
+        yield Finding("well", "tcp", f"{listen} is reached from this machine or a private network only.")
+    else:
+        yield Finding(
+            "unwise",
+            "tcp",
+            f"{listen} is reached from every network that this machine is in, and devices are not authenticated: "
+            "anybody there can send values as a patient's; listen on the address of the vehicle's own network.",
+        )
+
+
+def _only_the_vehicle(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # "Any address" counts as private to Python, since nobody can be reached at it.
+    return (address.is_loopback or address.is_private or address.is_link_local) and not address.is_unspecified
 
 
 def _broker(mqtt: MqttSection) -> Iterator[Finding]:

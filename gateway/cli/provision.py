@@ -14,6 +14,7 @@ from gateway.buffer import create_store
 from gateway.buffer.outbox import Outbox
 from gateway.cli.output import print_json
 from gateway.cli.refusal import Refusal
+from gateway.durable import make_folder
 from gateway.security.crew_pin import CrewPin
 from gateway.security.identity import Identity
 from gateway.sessions.time_sync import TrustedClock
@@ -54,7 +55,7 @@ def provision(config: Path, *, as_json: bool, new_store: bool) -> None:
 
 def provisioned(settings: Settings, *, new_store: bool = False) -> Provisioned:
     """Make what is missing and say what there is."""
-    settings.gateway.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(settings.gateway.state_dir)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
     epoch = _store(settings, identity, created)

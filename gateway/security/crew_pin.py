@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gateway.durable import flush
+
 DIGITS = 6
 FREE_GUESSES = 5
 """Wrong guesses of one client before it must wait: mistyping with gloves is normal."""
@@ -70,6 +72,7 @@ class CrewPin:
             file.write(pin + "\n")
             file.flush()
             os.fsync(file.fileno())
+        flush(path.parent)
         return cls(pin)
 
     @classmethod

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gateway.durable import flush
 from protocols.uplink.topics import is_identifier
 
 STORE_KEY_BYTES = 32
@@ -163,21 +164,13 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
                 file.write(octets)
                 file.flush()
                 os.fsync(descriptor)
-        _flush_folder(making)
+        flush(making)
         # Fails where a folder with something in it has the name by now: whoever was first stays.
         making.rename(directory)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
-    _flush_folder(directory.parent)
-
-
-def _flush_folder(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(directory.parent)
 
 
 def _credential(credentials: Path | None) -> bytes | None:

@@ -2,8 +2,8 @@
 
 An event is durable like an observation and reaches the cloud; it is the operator's only witness of what the crew saw as
 "the monitor was gone for a moment". A device that connects and breaks off ten times a second must not fill the reserve
-that events live on, so each (name, device) has a bound; what was left out is counted and told by the next one that is
-written.
+that events live on, so each (name, device) has a bound; what was left out is counted and told by the next one of its
+kind, or, when the storm is over, beside whatever is written next.
 
 Fields hold no measured value and no octets: events are read by operators.
 """
@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from gateway.transports.clock import Clock
-from protocols.uplink.events import GatewayEvent
+from protocols.uplink.events import EventField, GatewayEvent
 
 EVENTS_MAX = 12
 WINDOW_S = 60.0
@@ -55,6 +55,12 @@ class Journal:
             return
         if suppressed:
             fields["suppressed"] = suppressed
+        await self._append(name, device, fields)
+        if over := self._storm_that_is_over():
+            (kind, of_device), count = over
+            await self._append("events.suppressed", of_device, {"of": kind, "count": count})
+
+    async def _append(self, name: str, device: str | None, fields: dict[str, EventField]) -> None:
         fields = {key: value[:_TEXT_MAX] if isinstance(value, str) else value for key, value in fields.items()}
         log.info(name, device=device, **fields)
         event = GatewayEvent(
@@ -71,7 +77,9 @@ class Journal:
         rate = self._rates.setdefault((name, device), _Rate())
         self._rates.move_to_end((name, device))
         if len(self._rates) > _KINDS_MAX:
-            self._rates.popitem(last=False)
+            (kind, of_device), oldest = self._rates.popitem(last=False)
+            if oldest.suppressed:
+                log.warning("events.suppressed", of=kind, device=of_device, count=oldest.suppressed)
         rate.written_s = [at_s for at_s in rate.written_s if at_s > now_s - WINDOW_S]
         if len(rate.written_s) >= EVENTS_MAX:
             rate.suppressed += 1
@@ -79,3 +87,12 @@ class Journal:
         rate.written_s.append(now_s)
         suppressed, rate.suppressed = rate.suppressed, 0
         return suppressed
+
+    def _storm_that_is_over(self) -> tuple[tuple[str, str | None], int] | None:
+        """One kind of which nothing was written for a window and something left out; told once."""
+        settled_s = self._clock.monotonic_s() - WINDOW_S
+        for kind, rate in self._rates.items():
+            if rate.suppressed and rate.written_s[-1] <= settled_s:
+                count, rate.suppressed = rate.suppressed, 0
+                return kind, count
+        return None

@@ -58,8 +58,9 @@ class HdlcLink:
                     self._payloads.append(payload)
                 else:
                     self._no_apdu += 1
-            if self.frames_dropped > dropped_before:
-                log.warning("hdlc.frames_dropped", link=self.name, dropped=self.frames_dropped - dropped_before)
+            # Each doubling is told: a bad cable shows in a few lines and does not fill the log.
+            if self.frames_dropped.bit_length() > dropped_before.bit_length():
+                log.warning("hdlc.frames_dropped", link=self.name, dropped=self.frames_dropped)
         taken = [self._payloads.popleft()]
         bytes_taken = len(taken[0])
         while self._payloads and bytes_taken + len(self._payloads[0]) <= RECEIVE_BYTES_MAX:

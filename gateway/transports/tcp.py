@@ -177,7 +177,8 @@ class TcpListener:
         """Queue a new connection; False when too many wait already."""
         if self._closed or self._waiting.qsize() >= self._waiting_max:
             self.refused += 1
-            log.warning("tcp.connection_refused", address=self.name, waiting=self._waiting.qsize())
+            if self.refused.bit_count() == 1:  # each doubling: a stranger who knocks all day must not fill the log
+                log.warning("tcp.connection_refused", address=self.name, refused=self.refused)
             return False
         self._waiting.put_nowait(link)
         return True

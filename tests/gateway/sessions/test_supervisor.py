@@ -86,6 +86,22 @@ async def test_a_device_that_storms_writes_a_bounded_number_of_events_and_the_re
     assert store.events[-1].fields["suppressed"] == 100 - EVENTS_MAX
 
 
+async def test_what_a_storm_left_out_is_told_although_the_device_never_comes_back():
+    clock, store = MovedClock(), Remembered()
+    journal = Journal(store, clock)
+    for _ in range(20):
+        await journal.write("device.connected", "storm")
+    await clock.advance(WINDOW_S + 1)
+    for _ in range(2):
+        await journal.write("gateway.stopped")
+    assert [(each.name, each.device) for each in store.events[EVENTS_MAX:]] == [
+        ("gateway.stopped", None),
+        ("events.suppressed", "storm"),
+        ("gateway.stopped", None),
+    ]
+    assert store.events[EVENTS_MAX + 1].fields == {"of": "device.connected", "count": 20 - EVENTS_MAX}
+
+
 async def test_an_event_that_cannot_be_stored_stops_nobody():
     class Full:
         async def append_event(self, event: GatewayEvent) -> None:
