@@ -1,0 +1,25 @@
+"""A capture that began too late is told as such: without an association no octet of it can be understood."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from tests.harness.captures import capture_path
+
+
+def test_a_capture_without_an_association_says_what_to_do(tmp_path: Path):
+    lines = capture_path("known_oximeter_0190").read_text().splitlines(keepends=True)
+    late = tmp_path / "late.jsonl"
+    # The head of the file and, of the conversation, what came after the association and the questions about the device.
+    late.write_text("".join([lines[0], *lines[5:]]))
+    outcome = CliRunner().invoke(app, ["replay", str(late), "--json"])
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert "switch a device off and on" in outcome.stderr
+
+
+def test_a_whole_capture_is_no_late_one():
+    outcome = CliRunner().invoke(app, ["replay", str(capture_path("known_oximeter_0190")), "--json"])
+    assert outcome.exit_code == 0
+    assert outcome.stdout
+    assert "switch a device off and on" not in outcome.stderr
