@@ -14,7 +14,21 @@ from types import ModuleType
 
 import structlog
 
-from cloud import assignments, custody, devices, epcr, events, fleet, ingest, observations, tenancy
+from cloud import (
+    apps,
+    assignments,
+    custody,
+    devices,
+    epcr,
+    events,
+    fleet,
+    identity,
+    ingest,
+    observations,
+    standing,
+    tenancy,
+    tokens,
+)
 from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
 from cloud.events import Outbox, Relay, Subscriber
@@ -40,6 +54,10 @@ SLICES: tuple[ModuleType, ...] = (
     ingest,
     observations,
     custody,
+    standing,
+    apps,
+    identity,
+    tokens,
 )
 """Every capability of the cloud, each a folder. Importing them declares all tables on `cloud.db.metadata`."""
 

@@ -11,21 +11,24 @@ from typing import Annotated
 
 import typer
 
+from cloud.apps.cli import apps
 from cloud.assignments.cli import assignments
 from cloud.batch import run_batch
 from cloud.clock import SystemClock
-from cloud.command import AsJson, print_json, print_one, settings_of, told
+from cloud.command import AsJson, print_json, print_one, run, settings_of, told
 from cloud.custody.cli import custody
 from cloud.db import migrate
 from cloud.devices.cli import devices
 from cloud.epcr.cli import encounters
 from cloud.events.cli import events
 from cloud.fleet.cli import gateways
+from cloud.identity.cli import users
 from cloud.ids import UlidIds
 from cloud.observability.logs import configure_logs
 from cloud.observations.cli import observations
 from cloud.roles import Role
 from cloud.tenancy.cli import organizations, tenants, vehicles
+from cloud.tokens.cli import init_secrets, keys, make_first_master_key, tokens
 
 app = typer.Typer(name="argus-cloud", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, commands in (
@@ -39,8 +42,13 @@ for name, commands in (
     ("observations", observations),
     ("custody", custody),
     ("events", events),
+    ("apps", apps),
+    ("users", users),
+    ("keys", keys),
+    ("tokens", tokens),
 ):
     app.add_typer(commands, name=name)
+app.command("init-secrets")(init_secrets)
 
 
 @app.callback()
@@ -75,7 +83,10 @@ def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
         sentence = f"The database stands at {done.after} already."
     else:
         sentence = f"The database was brought from {done.before or 'nothing'} to {done.after}."
-    print_one(sentence, asdict(done), as_json=as_json)
+    made = run(context, make_first_master_key)
+    if made is not None:
+        sentence += f" The master key is in {made}: keep a copy elsewhere."
+    print_one(sentence, {**asdict(done), "master_key_file": made}, as_json=as_json)
 
 
 @app.command("doctor")

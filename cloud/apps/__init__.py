@@ -1,0 +1,27 @@
+"""Integration apps: OAuth clients, their secrets, what they may ask for."""
+
+from cloud.apps.errors import AppPublic, AppUnknown
+from cloud.apps.model import App, Governance, GrantType
+from cloud.apps.scopes import CATALOGUE, NAMES, PLATFORM_ADMIN, ScopeUnknown, effective, on_auth_host, read_scopes
+from cloud.apps.service import Apps, Registered, Rotated, Wanted
+from cloud.apps.store import AppStore
+
+__all__ = [
+    "CATALOGUE",
+    "NAMES",
+    "PLATFORM_ADMIN",
+    "App",
+    "AppPublic",
+    "AppStore",
+    "AppUnknown",
+    "Apps",
+    "Governance",
+    "GrantType",
+    "Registered",
+    "Rotated",
+    "ScopeUnknown",
+    "Wanted",
+    "effective",
+    "on_auth_host",
+    "read_scopes",
+]

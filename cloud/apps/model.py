@@ -1,0 +1,60 @@
+"""What an integration app is: who it acts for, what it may ask for, and what its tenant allows it."""
+
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from cloud.tenancy import SecrecyLevel
+
+
+class GrantType(StrEnum):
+    """The grants of the contract (C-059); the auth host refuses every other."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Governance:
+    """What the tenant's administrator allows this app (C-037)."""
+
+    allow_service_tokens: bool = False
+    """Turning it off also stops service tokens that exist (A-029)."""
+    enforce_pkce: bool = True
+
+    def document(self) -> dict[str, Any]:
+        """Every flag by its contract name."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> "Governance":
+        """From a stored document; a flag that it lacks has its default."""
+        return cls(**{one.name: document[one.name] for one in fields(cls) if one.name in document})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One app. `organization_id` None: it acts for the tenant as a whole. `clearance`: the most it may see."""
+
+    client_id: str
+    tenant_id: str
+    organization_id: str | None
+    name: str
+    grant_types: tuple[GrantType, ...]
+    redirect_uris: tuple[str, ...] = ()
+    requested_scopes: tuple[str, ...]
+    approved_scopes: tuple[str, ...]
+    governance: Governance = field(default_factory=Governance)
+    clearance: SecrecyLevel = SecrecyLevel.STANDARD
+    confidential: bool = True
+    created_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSecret:
+    """One secret that works. `expires_at_us` None: until it is rotated away."""
+
+    id: str
+    digest: bytes = field(repr=False)
+    created_at_us: int
+    expires_at_us: int | None

@@ -1,0 +1,188 @@
+"""Register apps, prove who a client is, rotate its secret, change what it may do, delete it.
+
+What ends tokens early (a scope less, a flag, the deletion) is recorded in the change log within the same transaction.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from cloud.apps.errors import AppPublic, AppUnknown, GraceTooLong, GrantTypeUnknown
+from cloud.apps.model import App, Governance, GrantType, LiveSecret
+from cloud.apps.scopes import PLATFORM_ADMIN, ScopeUnknown, in_order
+from cloud.apps.secrets import digest_of, matches, new_secret
+from cloud.apps.store import AppStore
+from cloud.clock import Clock
+from cloud.db import Database, Transaction
+from cloud.ids import Ids, checked_id
+from cloud.standing import ChangeKind, ChangeLog
+from cloud.tenancy import (
+    IdentifierTaken,
+    OrganizationUnknown,
+    SecrecyLevel,
+    TenancyStore,
+    TenantUnknown,
+    Viewer,
+    checked_name,
+)
+
+HOUR_US = 3_600_000_000
+GRACE_HOURS = 24
+GRACE_HOURS_MAX = 168
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What whoever registers an app asks for. `client_id` None: one is made."""
+
+    name: str
+    scopes: Collection[str]
+    grant_types: Sequence[str] = (GrantType.CLIENT_CREDENTIALS,)
+    organization_id: str | None = None
+    client_id: str | None = None
+    governance: Governance = field(default_factory=Governance)
+    clearance: SecrecyLevel = SecrecyLevel.STANDARD
+    confidential: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new app and, once only, its secret; None for a public client."""
+
+    app: App
+    secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The new secret, once only, and until when the previous one works; None when it stopped at once."""
+
+    secret: str = field(repr=False)
+    previous_expires_at_us: int | None
+
+
+class Apps:
+    """The use cases."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._store = AppStore()
+        self._changes = ChangeLog()
+        self._tenancy = TenancyStore()
+
+    async def register(self, viewer: Viewer, wanted: Wanted, *, by_operator: bool = False) -> Registered:
+        """Add an app whose requested scopes are approved. Only an operator may approve `argus:platform:admin` (A-022).
+
+        Raises `ScopeUnknown`, `GrantTypeUnknown`, `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken` and the
+        malformed kinds.
+        """
+        scopes = in_order(wanted.scopes)
+        if PLATFORM_ADMIN in scopes and not by_operator:
+            raise ScopeUnknown
+        now_us = self._clock.now_us()
+        app = App(
+            client_id=self._ids.new("app") if wanted.client_id is None else checked_id(wanted.client_id),
+            tenant_id=viewer.tenant_id,
+            organization_id=wanted.organization_id,
+            name=checked_name(wanted.name),
+            grant_types=_grant_types(wanted.grant_types),
+            requested_scopes=scopes,
+            approved_scopes=scopes,
+            governance=wanted.governance,
+            clearance=wanted.clearance,
+            confidential=wanted.confidential,
+            created_at_us=now_us,
+        )
+        secret = new_secret() if app.confidential else None
+        async with self._database.transaction() as tx:
+            if not await self._tenancy.has_tenant(tx, viewer.tenant_id):
+                raise TenantUnknown
+            organization = app.organization_id
+            if organization is not None and await self._tenancy.find_organization(tx, viewer, organization) is None:
+                raise OrganizationUnknown
+            if not await self._store.add(tx, app):
+                raise IdentifierTaken(f"(app {app.client_id})")
+            if secret is not None:
+                await self._store.add_secret(tx, app.client_id, self._kept(app.client_id, secret, now_us))
+            # A verifier may have looked for this app before it was there.
+            await self._changes.record(tx, ChangeKind.APP, app.client_id, now_us)
+        return Registered(app, secret)
+
+    async def list(self, viewer: Viewer) -> Sequence[App]:
+        async with self._database.read() as tx:
+            return await self._store.list(tx, viewer)
+
+    async def authenticate(self, client_id: str, secret: str) -> App | None:
+        """The app when the secret is one of its live ones.
+
+        The same two reads and the same comparisons happen for a client that does not exist (S-024).
+        """
+        async with self._database.read() as tx:
+            app = await self._store.find(tx, client_id)
+            live = await self._store.live_secrets(tx, client_id, self._clock.now_us())
+        proved = matches(client_id, secret, [one.digest for one in live])
+        return app if proved else None
+
+    async def find(self, client_id: str) -> App | None:
+        """The app that calls itself so, unproved."""
+        async with self._database.read() as tx:
+            return await self._store.find(tx, client_id)
+
+    async def rotate_secret(self, viewer: Viewer, client_id: str, *, grace_hours: int = GRACE_HOURS) -> Rotated:
+        """A new secret; the newest previous one goes on for `grace_hours`, older ones end now (A-031).
+
+        Raises `AppUnknown`, `AppPublic`, `GraceTooLong`.
+        """
+        if not 0 <= grace_hours <= GRACE_HOURS_MAX:
+            raise GraceTooLong
+        now_us = self._clock.now_us()
+        secret, ends_us = new_secret(), now_us + grace_hours * HOUR_US
+        async with self._database.transaction() as tx:
+            app = await self._locked(tx, viewer, client_id)
+            if not app.confidential:
+                raise AppPublic
+            live = await self._store.live_secrets(tx, client_id, now_us)
+            kept = [one.id for one in live[:1]] if grace_hours else []
+            await self._store.keep_secrets(tx, client_id, kept, ends_us)
+            await self._store.add_secret(tx, client_id, self._kept(client_id, secret, now_us))
+        return Rotated(secret, ends_us if kept else None)
+
+    async def approve(self, viewer: Viewer, client_id: str, scopes: Collection[str]) -> App:
+        """Set what the app may have; tokens that hold more lose it everywhere. Raises `AppUnknown`, `ScopeUnknown`."""
+        approved = in_order(scopes)
+        return await self._change(viewer, client_id, lambda app: replace(app, approved_scopes=approved))
+
+    async def govern(self, viewer: Viewer, client_id: str, governance: Governance) -> App:
+        """Set the governance flags. Raises `AppUnknown`."""
+        return await self._change(viewer, client_id, lambda app: replace(app, governance=governance))
+
+    async def remove(self, viewer: Viewer, client_id: str) -> None:
+        """Delete the app; its tokens end everywhere. Raises `AppUnknown`."""
+        now_us = self._clock.now_us()
+        async with self._database.transaction() as tx:
+            await self._locked(tx, viewer, client_id)
+            await self._store.remove(tx, viewer, client_id, now_us)
+            await self._changes.record(tx, ChangeKind.APP, client_id, now_us)
+
+    async def _change(self, viewer: Viewer, client_id: str, changed: Callable[[App], App]) -> App:
+        async with self._database.transaction() as tx:
+            app = changed(await self._locked(tx, viewer, client_id))
+            await self._store.replace(tx, viewer, app)
+            await self._changes.record(tx, ChangeKind.APP, client_id, self._clock.now_us())
+        return app
+
+    async def _locked(self, tx: Transaction, viewer: Viewer, client_id: str) -> App:
+        app = await self._store.find_for(tx, viewer, client_id, lock=True)
+        if app is None:
+            raise AppUnknown
+        return app
+
+    def _kept(self, client_id: str, secret: str, now_us: int) -> LiveSecret:
+        return LiveSecret(self._ids.new("sec"), digest_of(client_id, secret), now_us, None)
+
+
+def _grant_types(names: Sequence[str]) -> tuple[GrantType, ...]:
+    if not names or not set(names) <= set(GrantType):
+        raise GrantTypeUnknown
+    return tuple(grant for grant in GrantType if grant in names)

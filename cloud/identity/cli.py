@@ -1,0 +1,105 @@
+"""`argus-cloud users`: the people of a tenant. Passwords are read from a file or made, never typed as an argument."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from cloud.apps.cli import clearance_of
+from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.identity.model import Role, User
+from cloud.identity.passwords import Passwords, new_password
+from cloud.identity.service import Users
+from cloud.moments import write_moment
+from cloud.settings import read_password
+
+users = typer.Typer(help="People of a tenant.", no_args_is_help=True)
+
+Result = TypeVar("Result")
+Username = Annotated[str, typer.Argument(help="As they sign in.")]
+
+
+def _run(context: typer.Context, work: Callable[[Workplace, Users], Awaitable[Result]]) -> Result:
+    async def at_work(place: Workplace) -> Result:
+        passwords = Passwords()
+        try:
+            return await work(place, Users(place.database, place.clock, place.ids, passwords))
+        finally:
+            passwords.close()
+
+    return run(context, at_work)
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "username": user.username,
+        "tenant_id": user.tenant_id,
+        "organization_id": user.organization_id,
+        "roles": list(user.roles),
+        "secrecy_level": user.clearance.word,
+        "created_at": write_moment(user.created_at_us),
+        "disabled_at": write_moment(user.disabled_at_us),
+    }
+
+
+@users.command("add")
+def add_user(
+    context: typer.Context,
+    username: Annotated[str, typer.Option("--username", help="As they will sign in, for instance an address.")],
+    tenant: TenantOption,
+    role: Annotated[list[str], typer.Option("--role", help=", ".join(Role) + "; repeat it for both.")],
+    organization: Annotated[
+        str | None, typer.Option("--organization", help="Their organisation, org_…. Without: the whole tenant.")
+    ] = None,
+    level: Annotated[str, typer.Option("--secrecy-level", help="The most that they may see.")] = "standard",
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="File whose first line it is; without it one is made.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a user; prints the password if it was made here."""
+
+    async def work(place: Workplace, service: Users) -> tuple[User, str | None]:
+        made = new_password() if password_file is None else None
+        user = await service.add(
+            place.operator(tenant),
+            username,
+            made or read_password(password_file or Path()),
+            roles=role,
+            organization_id=organization,
+            clearance=clearance_of(level),
+        )
+        return user, made
+
+    user, made = _run(context, work)
+    said = f"User {user.username} added as {user.id}."
+    if made is not None:
+        said += f" The password, which is shown only now: {made}"
+    document = {**_shown(user), **({} if made is None else {"password": made})}
+    print_one(said, document, as_json=as_json)
+
+
+@users.command("list")
+def list_users(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """The users of a tenant."""
+    found = _run(context, lambda place, service: service.list(place.operator(tenant)))
+    rows = map(_shown, found)
+    print_rows(
+        "Users", rows if as_json else ({**row, "roles": " ".join(row["roles"])} for row in rows), as_json=as_json
+    )
+
+
+@users.command("disable")
+def disable(context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """No sign-in any more; tokens that act for them stop within a minute."""
+    changed = _run(context, lambda place, service: service.set_disabled(place.operator(tenant), username, True))
+    print_one(f"User {changed.username} disabled.", _shown(changed), as_json=as_json)
+
+
+@users.command("enable")
+def enable(context: typer.Context, username: Username, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """Let a disabled user act again."""
+    changed = _run(context, lambda place, service: service.set_disabled(place.operator(tenant), username, False))
+    print_one(f"User {changed.username} enabled.", _shown(changed), as_json=as_json)

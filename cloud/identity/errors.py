@@ -1,0 +1,38 @@
+"""What can be refused about users."""
+
+from cloud.errors import DomainError
+
+
+class UserUnknown(DomainError):
+    """There is no such user."""
+
+    code = "user_unknown"
+    status = 404
+
+
+class UsernameMalformed(DomainError):
+    """A user name has 1 to 254 characters without spaces, for instance an e-mail address."""
+
+    code = "username_malformed"
+    status = 422
+
+
+class PasswordUnfit(DomainError):
+    """A password has 12 to 256 characters."""
+
+    code = "password_unfit"
+    status = 422
+
+
+class RoleUnknown(DomainError):
+    """A role is administrator or member, and a user has at least one."""
+
+    code = "role_unknown"
+    status = 422
+
+
+class SignInBusy(DomainError):
+    """Too many people sign in at this moment; try again in a few seconds."""
+
+    code = "sign_in_busy"
+    status = 503

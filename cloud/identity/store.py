@@ -1,0 +1,78 @@
+"""The rows of users. `standing` and `by_username` are asked before anybody is known, so they take no `Viewer`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from cloud.db import Prepared, Transaction, insert
+from cloud.identity.model import Role, User
+from cloud.identity.tables import users
+from cloud.tenancy import SecrecyLevel, Viewer, visible
+
+_COLUMNS = (
+    users.c.id,
+    users.c.tenant_id,
+    users.c.organization_id,
+    users.c.username,
+    users.c.roles,
+    users.c.secrecy_level,
+    users.c.created_at_us,
+    users.c.disabled_at_us,
+)
+_FIND = Prepared(select(*_COLUMNS).where(users.c.id == bindparam("user")))
+
+
+class UserStore:
+    """Every statement about the table."""
+
+    async def standing(self, tx: Transaction, user_id: str) -> User | None:
+        """The user behind a token, also a disabled one."""
+        rows = await tx.driver.rows(_FIND, {"user": user_id})
+        return _user(rows[0]) if rows else None
+
+    async def by_username(self, tx: Transaction, username: str) -> tuple[User, str] | None:
+        """The user of that name and their password's hash."""
+        row = (await tx.execute(select(*_COLUMNS, users.c.password_hash).where(users.c.username == username))).first()
+        return None if row is None else (_user(row[:-1]), str(row[-1]))
+
+    async def find(self, tx: Transaction, viewer: Viewer, username: str) -> User | None:
+        statement = select(*_COLUMNS).where(*visible(users, viewer), users.c.username == username)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else _user(row)
+
+    async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[User]:
+        statement = select(*_COLUMNS).where(*visible(users, viewer)).order_by(users.c.id)
+        return [_user(row) for row in await tx.execute(statement)]
+
+    async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
+        """False when the name is taken, by whichever tenant."""
+        statement = insert(users).values(
+            id=user.id,
+            tenant_id=user.tenant_id,
+            organization_id=user.organization_id,
+            username=user.username,
+            password_hash=password_hash,
+            roles=" ".join(user.roles),
+            secrecy_level=int(user.clearance),
+            created_at_us=user.created_at_us,
+        )
+        return (await tx.execute(statement.on_conflict_do_nothing().returning(users.c.id))).first() is not None
+
+    async def set_disabled(self, tx: Transaction, viewer: Viewer, user_id: str, at_us: int | None) -> None:
+        statement = update(users).where(*visible(users, viewer), users.c.id == user_id)
+        await tx.execute(statement.values(disabled_at_us=at_us))
+
+
+def _user(row: Sequence[Any]) -> User:
+    id, tenant_id, organization_id, username, roles, level, created_at_us, disabled_at_us = row
+    return User(
+        id=id,
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        username=username,
+        roles=tuple(Role(role) for role in roles.split()),
+        clearance=SecrecyLevel(level),
+        created_at_us=created_at_us,
+        disabled_at_us=disabled_at_us,
+    )

@@ -1,0 +1,161 @@
+"""`argus-cloud init-secrets|keys|tokens`: the master key, the signing keys, and the first token of an installation."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cloud.apps import AppStore, AppUnknown
+from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run, settings_of, told
+from cloud.identity import UserStore, UserUnknown
+from cloud.identity.service import folded
+from cloud.ids import checked_id
+from cloud.master_key import MasterKey
+from cloud.moments import write_moment
+from cloud.settings import Settings, SettingsUnusable
+from cloud.tokens.claims import SERVICE_TTL_S
+from cloud.tokens.keys import SigningKeys
+from cloud.tokens.minting import Mint, Minted
+from cloud.tokens.place import load_master_key, master_key_path, names_of
+from cloud.tokens.revocation import Revocation
+from cloud.tokens.signing_key import SECOND_US, SigningKey
+from cloud.tokens.standing import Standing
+from cloud.tokens.store import KeyStore
+
+keys = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
+tokens = typer.Typer(help="Access tokens for automation.", no_args_is_help=True)
+
+
+def init_secrets(context: typer.Context, as_json: AsJson = False) -> None:
+    """Create the master key file; refused when there is one. Keep a copy of it where the database's backups are not."""
+    settings = settings_of(context)
+    path = told(lambda: master_key_path(settings))
+    told(lambda: MasterKey.create(path))
+    print_one(f"{path} created. Keep a copy elsewhere.", {"master_key_file": str(path)}, as_json=as_json)
+
+
+async def make_first_master_key(place: Workplace) -> str | None:
+    """What `migrate` does for a new installation: the path of the file that was made, None when none was due.
+
+    None too where sealed keys exist already: their file is missing, and a new one would hide that.
+    """
+    try:
+        path = master_key_path(place.settings)
+    except SettingsUnusable:
+        return None
+    if path.exists():
+        return None
+    async with place.database.read() as tx:
+        if await KeyStore().any(tx):
+            return None
+    MasterKey.create(path)
+    return str(path)
+
+
+def _signing_keys(place: Workplace) -> SigningKeys:
+    return SigningKeys(place.database, place.clock, load_master_key(place.settings))
+
+
+def _shown(key: SigningKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "state": key.state,
+        "published_at": write_moment(key.published_at_us),
+        "signs_from": write_moment(key.signs_from_us),
+        "retired_at": write_moment(key.retired_at_us),
+        "published_until": write_moment(key.published_until_us),
+    }
+
+
+@keys.command("list")
+def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every signing key there ever was."""
+
+    async def work(place: Workplace) -> list[dict[str, Any]]:
+        async with place.database.read() as tx:
+            return [_shown(key) for key in await KeyStore().list(tx)]
+
+    print_rows("Signing keys", run(context, work), as_json=as_json)
+
+
+@keys.command("rotate")
+def rotate(
+    context: typer.Context,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Also when verifiers may not have seen the next key yet.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The next key begins to sign; the current one stays published until its last token has expired."""
+
+    async def work(place: Workplace) -> SigningKey:
+        return await _signing_keys(place).rotate(at_once=at_once)
+
+    current = run(context, work)
+    print_one(f"{current.kid} signs from now on.", _shown(current), as_json=as_json)
+
+
+@keys.command("withdraw")
+def withdraw(
+    context: typer.Context, kid: Annotated[str, typer.Argument(help="The key.")], as_json: AsJson = False
+) -> None:
+    """A key that somebody else may have: every token that it signed ends within a minute."""
+
+    async def work(place: Workplace) -> None:
+        await _signing_keys(place).withdraw(kid)
+
+    run(context, work)
+    print_one(f"{kid} and all tokens that it signed are refused from now on.", {"kid": kid}, as_json=as_json)
+
+
+@tokens.command("mint")
+def mint(
+    context: typer.Context,
+    tenant: TenantOption,
+    app: Annotated[str, typer.Option("--app", help="The app's client id; it must allow service tokens.")],
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="Without this, all that it has.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Act for this person, by user name.")] = None,
+    ttl_s: Annotated[int, typer.Option("--ttl-seconds", help="How long it lives, at most 90 days.")] = SERVICE_TTL_S,
+    as_json: AsJson = False,
+) -> None:
+    """Mint a service token for an app; prints it."""
+
+    async def work(place: Workplace) -> Minted:
+        viewer = place.operator(tenant)
+        async with place.database.read() as tx:
+            known = await AppStore().find_for(tx, viewer, app)
+            person = None if user is None else await UserStore().find(tx, viewer, folded(user))
+        if known is None:
+            raise AppUnknown
+        if user is not None and (person is None or person.disabled_at_us is not None):
+            raise UserUnknown
+        return await (await _mint(place)).service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s)
+
+    minted = run(context, work)
+    expires = write_moment(minted.claims.expires_at_s * SECOND_US)
+    document = {
+        "token": minted.token,
+        "expires_at": expires,
+        "jti": minted.claims.jti,
+        "scope": " ".join(minted.claims.scopes),
+    }
+    print_one(minted.token, document, as_json=as_json)
+
+
+async def _mint(place: Workplace) -> Mint:
+    settings: Settings = place.settings
+    master = load_master_key(settings)
+    await SigningKeys(place.database, place.clock, master).ensure()
+    standing = Standing(place.database, place.clock)
+    return Mint(place.database, place.clock, place.ids, standing, master, names_of(settings))
+
+
+@tokens.command("revoke")
+def revoke(
+    context: typer.Context,
+    jti: Annotated[str, typer.Argument(help="The token's jti, tok_….")],
+    as_json: AsJson = False,
+) -> None:
+    """End a token; every process refuses it within a minute."""
+    revoked = run(context, lambda place: Revocation(place.database, place.clock).revoke(checked_id(jti), ""))
+    said = f"{jti} is revoked." if revoked else f"{jti} was revoked before."
+    print_one(said, {"jti": jti, "revoked": revoked}, as_json=as_json)

@@ -1,0 +1,101 @@
+"""The life of the signing keys: make the first ones, rotate, withdraw.
+
+There is always a next key waiting in the published set, so that a rotation can happen at once and no verifier that
+cached the set is surprised. Rotation by age is an operator's timer: `argus-cloud keys rotate`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cloud.clock import Clock
+from cloud.db import ConstraintViolated, Database, Transaction
+from cloud.master_key import MasterKey
+from cloud.moments import write_moment
+from cloud.standing import ChangeKind, ChangeLog
+from cloud.tokens.errors import KeyTooFresh, KeyUnknown
+from cloud.tokens.signing_key import PUBLISHED_LEAST_US, KeyState, SigningKey, generate
+from cloud.tokens.store import KeyStore
+
+
+class SigningKeys:
+    """The use cases."""
+
+    def __init__(self, database: Database, clock: Clock, master: MasterKey) -> None:
+        self._database = database
+        self._clock = clock
+        self._master = master
+        self._store = KeyStore()
+        self._changes = ChangeLog()
+
+    async def list(self) -> Sequence[SigningKey]:
+        """Every key there ever was, oldest first."""
+        async with self._database.read() as tx:
+            return await self._store.list(tx)
+
+    async def ensure(self) -> None:
+        """Make a current and a next key where there are none; several processes may do so at once."""
+        async with self._database.read() as tx:
+            if await self._store.any(tx):
+                return
+        now_us = self._clock.now_us()
+        first, second = [await self._generated(number, now_us) for number in (1, 2)]
+        try:
+            async with self._database.transaction() as tx:
+                # Nobody has cached a key set yet: the very first key may sign at once.
+                await self._store.add(tx, replace(first, signs_from_us=now_us))
+                await self._store.add(tx, second)
+                await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
+        except ConstraintViolated:
+            return  # another process was quicker
+
+    async def rotate(self, *, at_once: bool = False) -> SigningKey:
+        """The next key becomes current, the current one retires, a new next one is published; the new current key.
+
+        `at_once`: also when the next key is too fresh for caches, as when the current one was stolen.
+        Raises `KeyTooFresh`.
+        """
+        await self.ensure()
+        async with self._database.read() as tx:
+            number = (await self._store.list(tx))[-1].number + 1
+        now_us = self._clock.now_us()
+        fresh = await self._generated(number, now_us)
+        async with self._database.transaction() as tx:
+            keys = await self._store.list(tx, lock=True)
+            (successor,) = [key for key in keys if key.state is KeyState.NEXT]
+            usable_us = successor.published_at_us + PUBLISHED_LEAST_US
+            if now_us < usable_us and not at_once:
+                raise KeyTooFresh(f"(It can be used from {write_moment(usable_us)}.)")
+            for key in keys:
+                if key.state is KeyState.CURRENT:
+                    await self._store.move(tx, replace(key, retired_at_us=now_us))
+            current = replace(successor, signs_from_us=now_us)
+            await self._store.move(tx, current)
+            await self._add(tx, fresh)
+            await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
+        return current
+
+    async def withdraw(self, kid: str) -> None:
+        """End a key that is no longer ours alone: every token that it signed ends with it.
+
+        The current key is replaced at once by the next one. Raises `KeyUnknown`.
+        """
+        found = {key.kid: key for key in await self.list()}.get(kid)
+        if found is None or found.state is KeyState.WITHDRAWN:
+            raise KeyUnknown
+        if found.state is not KeyState.RETIRED:
+            # A withdrawn next key must have passed through rotation, or there would be none to rotate to.
+            await self.rotate(at_once=True)
+            if found.state is KeyState.NEXT:
+                await self.rotate(at_once=True)
+        now_us = self._clock.now_us()
+        async with self._database.transaction() as tx:
+            (key,) = [key for key in await self._store.list(tx, lock=True) if key.kid == kid]
+            await self._store.move(tx, replace(key, withdrawn_at_us=now_us))
+            await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
+
+    async def _add(self, tx: Transaction, key: SigningKey) -> None:
+        await self._store.add(tx, key)
+
+    async def _generated(self, number: int, now_us: int) -> SigningKey:
+        return await asyncio.to_thread(generate, number, self._master, now_us)

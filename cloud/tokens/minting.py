@@ -1,0 +1,149 @@
+"""Mint access and service tokens for apps (RFC 9068), signed with the current key.
+
+Before a token outlives what its key is known to cover, the key's term is extended in the database, by an hour more
+than needed: so one write an hour keeps the promise that a key stays published until its last token has expired, and
+minting costs the RSA operation alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from cloud.apps import App, ScopeUnknown, effective, on_auth_host
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.identity import User
+from cloud.ids import Ids
+from cloud.master_key import MasterKey
+from cloud.tenancy import SecrecyLevel
+from cloud.tokens.claims import (
+    ACCESS_TTL_S,
+    SERVICE_TTL_S,
+    SERVICE_TTL_S_MAX,
+    Claims,
+    Names,
+    TokenUse,
+)
+from cloud.tokens.compact import signed_by
+from cloud.tokens.errors import KeysAbsent, LifetimeRefused, ServiceTokensDisabled
+from cloud.tokens.signing_key import SECOND_US, SigningKey
+from cloud.tokens.standing import Standing
+from cloud.tokens.store import KeyStore
+
+COVER_GRAIN_US = 3600 * SECOND_US
+SERVICE_TTL_S_LEAST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token, and what it says."""
+
+    token: str = field(repr=False)
+    claims: Claims
+
+
+class Mint:
+    """One for each process."""
+
+    def __init__(
+        self, database: Database, clock: Clock, ids: Ids, standing: Standing, master: MasterKey, names: Names
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._standing = standing
+        self._master = master
+        self._names = names
+        self._store = KeyStore()
+        self._opened: tuple[str, RSAPrivateKey] | None = None
+        self._covers: tuple[str, int] = ("", 0)
+
+    async def access_token(self, app: App, scopes: Sequence[str] = ()) -> Minted:
+        """A token of one hour in which the app acts for itself. No scopes: all that it has.
+
+        Raises `ScopeUnknown` for a scope that was not approved (never fewer than asked for), `KeysAbsent`.
+        """
+        return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
+
+    async def service_token(
+        self, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int = SERVICE_TTL_S
+    ) -> Minted:
+        """A token for automation; with a `user`, it acts for that person within what both may do.
+
+        Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`.
+        """
+        if not app.governance.allow_service_tokens:
+            raise ServiceTokensDisabled
+        if not SERVICE_TTL_S_LEAST <= ttl_s <= SERVICE_TTL_S_MAX:
+            raise LifetimeRefused
+        return await self._minted(self._claims(app, user, scopes, TokenUse.SERVICE, ttl_s))
+
+    def _claims(self, app: App, user: User | None, scopes: Sequence[str], use: TokenUse, ttl_s: int) -> Claims:
+        approved = effective(app.approved_scopes)
+        if user is not None:
+            approved &= user.scopes
+        granted = tuple(scopes) or tuple(name for name in app.approved_scopes if name in approved)
+        if not granted or not approved.issuperset(granted):
+            raise ScopeUnknown
+        now_s = self._clock.now_us() // SECOND_US
+        audience = {self._names.api}
+        if on_auth_host(granted):
+            audience.add(self._names.issuer)
+        return Claims(
+            subject=app.client_id if user is None else user.id,
+            audience=frozenset(audience),
+            client_id=app.client_id,
+            scopes=granted,
+            tenant_id=app.tenant_id,
+            organization_id=app.organization_id if user is None else _narrower(app.organization_id, user),
+            clearance=app.clearance if user is None else SecrecyLevel(min(app.clearance, user.clearance)),
+            use=use,
+            jti=self._ids.new("tok"),
+            issued_at_s=now_s,
+            expires_at_s=now_s + ttl_s,
+            auth_time_s=None if user is None else now_s,
+        )
+
+    async def _minted(self, claims: Claims) -> Minted:
+        kid, private = await self._signer(claims.expires_at_s * SECOND_US)
+        payload = orjson.dumps(claims.document(self._names))
+        return Minted(signed_by(private, kid, payload), claims)
+
+    async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
+        """The current key, published for long enough."""
+        if self._clock.monotonic_s() >= self._standing.due_s:
+            await self._standing.refresh()
+        for _ in range(2):
+            key = self._standing.current_key
+            if key is None:
+                raise KeysAbsent
+            if self._covers[0] != key.kid:
+                self._covers = (key.kid, key.covers_until_us)
+            if expires_us <= self._covers[1] or await self._cover(key, expires_us + COVER_GRAIN_US):
+                return key.kid, self._private(key)
+            await self._standing.refresh()  # it was rotated away in this moment
+        raise KeysAbsent
+
+    async def _cover(self, key: SigningKey, until_us: int) -> bool:
+        async with self._database.transaction() as tx:
+            signs = await self._store.cover(tx, key.kid, until_us)
+        if signs:
+            self._covers = (key.kid, until_us)
+        return signs
+
+    def _private(self, key: SigningKey) -> RSAPrivateKey:
+        if self._opened is None or self._opened[0] != key.kid:
+            self._opened = (key.kid, key.private(self._master))
+        return self._opened[1]
+
+
+def _narrower(organization_id: str | None, user: User) -> str | None:
+    """The organisation in which an app acts for somebody: the one that either of them is bound to.
+
+    Raises `ScopeUnknown` when they are bound to different ones: nothing of the one is the other's to grant.
+    """
+    if organization_id is not None and user.organization_id not in (None, organization_id):
+        raise ScopeUnknown
+    return organization_id or user.organization_id

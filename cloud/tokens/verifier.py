@@ -1,0 +1,144 @@
+"""Whose a bearer token is, and whether it is good here and now: `TokenVerifier` of the HTTP pipeline.
+
+A token is looked at in this order: length, signature, claims, time, key's life, environment, audience, then what can
+end it early (its own revocation, its app, its user). Every refusal is the same `InvalidToken`: why is nobody's business
+but the holder's, who can read the token. A verdict is kept under the token's SHA-256, never under the token, and holds
+until the token expires or something changed; then only the cheap part is judged again.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from cloud.apps import effective
+from cloud.clock import Clock
+from cloud.http.errors import InvalidToken, WrongEnvironment
+from cloud.http.host import Bases, Host
+from cloud.http.request import Caller
+from cloud.tenancy import Viewer
+from cloud.tokens.claims import Claims, ClaimsRefused, Names, TokenUse, read
+from cloud.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, Verifying, verified
+from cloud.tokens.signing_key import SECOND_US, SKEW_US
+from cloud.tokens.standing import Standing
+
+VERDICTS_MAX = 10_000
+"""Tokens in use at the same time for which no arithmetic is needed; some 1 kB each."""
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What was found about one token. `caller` None: refused when `generation` was judged."""
+
+    claims: Claims
+    kid: str
+    ends_us: int
+    generation: int
+    caller: Caller | None
+
+
+class Verifier:
+    """One for each process."""
+
+    def __init__(self, standing: Standing, clock: Clock, bases: Bases) -> None:
+        self._standing = standing
+        self._clock = clock
+        self._bases = dict(bases)
+        self._names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
+        self._verdicts: dict[bytes, _Verdict] = {}
+
+    async def verify(self, bearer: str, host: Host) -> Caller:
+        """The caller. Raises `InvalidToken`, `WrongEnvironment`, `StandingUnknown`, `DatabaseUnavailable`."""
+        if len(bearer) > TOKEN_LENGTH_MAX:
+            raise InvalidToken
+        standing = self._standing
+        if self._clock.monotonic_s() >= standing.due_s:
+            await standing.refresh()
+        try:
+            token = bearer.encode("ascii")
+        except UnicodeEncodeError:
+            raise InvalidToken from None
+        digest = hashlib.sha256(token).digest()
+        now_us = self._clock.now_us()
+        verdict = self._verdicts.get(digest)
+        if verdict is None:
+            verdict = self._first_sight(token, now_us)
+            self._keep(digest, verdict)
+        if verdict.generation != standing.generation:
+            await self._judge(verdict, now_us)
+        caller = verdict.caller
+        if caller is None or now_us >= verdict.ends_us:
+            raise InvalidToken
+        if (verdict.claims.use is TokenUse.SANDBOX) != (host is Host.SANDBOX):
+            raise WrongEnvironment
+        if host is not Host.SANDBOX and self._bases[host] not in verdict.claims.audience:
+            raise InvalidToken
+        return caller
+
+    async def claims(self, bearer: str) -> Claims | None:
+        """What a token of ours says, whatever host it is for; None when it is not, or no longer, a valid one."""
+        try:
+            token = bearer.encode("ascii")
+            if len(token) > TOKEN_LENGTH_MAX:
+                return None
+            if self._clock.monotonic_s() >= self._standing.due_s:
+                await self._standing.refresh()
+            now_us = self._clock.now_us()
+            verdict = self._first_sight(token, now_us)
+        except (InvalidToken, UnicodeEncodeError):
+            return None
+        return verdict.claims if now_us < verdict.ends_us else None
+
+    def _first_sight(self, token: bytes, now_us: int) -> _Verdict:
+        """Everything that depends on the token alone. Raises `InvalidToken`."""
+        try:
+            payload, key = verified(token, self._standing.verifying)
+            claims = read(payload, self._names)
+        except (SignatureRefused, ClaimsRefused):
+            raise InvalidToken from None
+        if claims.issued_at_s * SECOND_US > now_us + SKEW_US:
+            raise InvalidToken
+        return _Verdict(claims, key.kid, claims.expires_at_s * SECOND_US, -1, None)
+
+    async def _judge(self, verdict: _Verdict, now_us: int) -> None:
+        """Everything that may have changed since the token was minted."""
+        generation = self._standing.generation  # before anything is awaited: a change meanwhile is judged next time
+        key = self._standing.by_kid.get(verdict.kid)
+        good = key is not None and _signed_in_time(key, verdict.claims.issued_at_s * SECOND_US, now_us)
+        verdict.caller = await self._caller(verdict.claims) if good else None
+        verdict.generation = generation
+
+    async def _caller(self, claims: Claims) -> Caller | None:
+        standing = self._standing
+        if await standing.is_revoked(claims.jti):
+            return None
+        app = await standing.app(claims.client_id)
+        if app is None or app.tenant_id != claims.tenant_id:
+            return None
+        if claims.use is TokenUse.SERVICE and not app.service_tokens:
+            return None
+        scopes = effective(claims.scopes) & app.scopes
+        if claims.user_id is not None:
+            user = await standing.user(claims.user_id)
+            if user is None or user.tenant_id != claims.tenant_id or not user.enabled:
+                return None
+            scopes &= user.scopes
+        return Caller(
+            subject=claims.subject,
+            client_id=claims.client_id,
+            token_use=claims.use.value,
+            scopes=scopes,
+            viewer=Viewer(claims.tenant_id, claims.organization_id, claims.clearance),
+            jti=claims.jti,
+            expires_at_us=claims.expires_at_s * SECOND_US,
+        )
+
+    def _keep(self, digest: bytes, verdict: _Verdict) -> None:
+        if len(self._verdicts) >= VERDICTS_MAX:
+            del self._verdicts[next(iter(self._verdicts))]
+        self._verdicts[digest] = verdict
+
+
+def _signed_in_time(key: Verifying, issued_us: int, now_us: int) -> bool:
+    """Whether the key was still signing when the token says it was signed, and may still be trusted."""
+    if key.published_until_us is not None and now_us >= key.published_until_us:
+        return False
+    return key.retired_at_us is None or issued_us <= key.retired_at_us + SKEW_US
