@@ -132,6 +132,13 @@ class Identity:
         if base64.b64encode(signing_key.public_key().public_bytes_raw()).decode() != about.get("public_key"):
             _damaged(directory / SIGNING_KEY_FILE, "is not the key that this identity was made with")
         given = _credential(credentials)
+        if given is None and not (directory / STORE_KEY_FILE).exists():
+            raise IdentityUnusable(
+                f"{directory / STORE_KEY_FILE} is missing, and systemd gave no credential {STORE_KEY_CREDENTIAL}. "
+                "Without the key the store cannot be opened; it was left alone. Where the key is a credential, run "
+                f"this command by systemd-run with --property=LoadCredentialEncrypted={STORE_KEY_CREDENTIAL}:FILE; "
+                "else restore the key from a backup."
+            )
         store_key = given if given is not None else _private(directory / STORE_KEY_FILE)
         source = "the credential argus-store-key" if given is not None else str(directory / STORE_KEY_FILE)
         if len(store_key) != STORE_KEY_BYTES or _fingerprint(store_key) != about.get("store_key_fingerprint"):

@@ -175,6 +175,13 @@ def test_systemd_tells_where_the_credential_is(tmp_path: Path, folder: Path, mon
     assert Identity.create(folder, "gw_test").store_key_protected
 
 
+def test_a_command_without_the_credential_says_how_to_give_it(tmp_path: Path, folder: Path):
+    Identity.create(folder, "gw_1")
+    (folder / STORE_KEY_FILE).unlink()
+    with pytest.raises(IdentityUnusable, match="systemd-run with --property=LoadCredentialEncrypted=argus-store-key"):
+        Identity.load(folder)
+
+
 def test_without_a_credential_the_key_is_not_protected(folder: Path):
     assert not Identity.create(folder, "gw_test").store_key_protected
 
