@@ -42,7 +42,8 @@ class HeldEnvelope:
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
     """What the walk along one lane found. `through`: every sequence up to it is there or stood in for. `stood_in`
-    counts those of which only a gap record is left."""
+    counts those of which only a gap record is left. `observations` counts the rows that were compared, None when that
+    was not asked for."""
 
     tenant_id: str
     gateway_id: str
@@ -52,6 +53,7 @@ class LaneReport:
     gaps: int = 0
     through: int = 0
     stood_in: int = 0
+    observations: int | None = None
     findings: list[Finding] = field(default_factory=list)
     findings_untold: int = 0
 

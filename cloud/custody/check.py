@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from cloud.custody.audit import HeldEnvelope, LaneAudit, LaneReport
+from cloud.custody.row_audit import RowAudit
 from cloud.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 from cloud.db import Database
 from cloud.fleet import GatewayDirectory
@@ -33,7 +34,9 @@ class QuarantineCount:
 class CustodyCheck:
     """Looks for one viewer."""
 
-    def __init__(self, database: Database, viewer: Viewer) -> None:
+    def __init__(self, database: Database, viewer: Viewer, *, with_rows: bool = False) -> None:
+        """`with_rows`: the rows made from the envelopes are compared with them too."""
+        self._with_rows = with_rows
         self._database = database
         self._viewer = viewer
         self._directory = GatewayDirectory()
@@ -52,8 +55,13 @@ class CustodyCheck:
                 continue  # of an organisation that this viewer does not see
             report = LaneReport(tenant_id=row.tenant_id, gateway_id=row.gateway_id, epoch=row.epoch, lane=row.lane)
             audit = LaneAudit(report, gateway.public_key, genesis(row.gateway_id, row.epoch, row.lane))
+            rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
             async for segment in self._segments(row.lane_id):
                 audit.segment(segment)
+                if rows_audit is not None:
+                    await rows_audit.segment(segment)
+            if rows_audit is not None:
+                await rows_audit.end()
             if report.through < row.through_sequence:
                 report.find("acknowledged, but not there", report.through + 1, row.through_sequence)
             yield report

@@ -22,6 +22,9 @@ def check_command(
     context: typer.Context,
     gateway: Annotated[str | None, typer.Option("--gateway", help="Only this gateway's lanes, gw_….")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Compare every stored observation with its envelope too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify every signature and link again from the kept envelopes; exits with 1 when a chain is not whole."""
@@ -31,7 +34,7 @@ def check_command(
         aside: list[QuarantineCount] = []
         fleet, known = Fleet(place.database, place.clock, place.ids), gateway is None
         for tenant_id in await _tenants(place, tenant):
-            check = CustodyCheck(place.database, place.operator(tenant_id))
+            check = CustodyCheck(place.database, place.operator(tenant_id), with_rows=rows)
             reports.extend([report async for report in check.reports(gateway)])
             aside.extend(await check.quarantine(gateway))
             if gateway is not None:
@@ -91,6 +94,7 @@ def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineC
             "batches": report.batches,
             "through": report.through,
             "stood in for": report.stood_in,
+            **({} if report.observations is None else {"observations compared": report.observations}),
             "verdict": "whole" if report.intact else f"{len(report.findings) + report.findings_untold} findings",
         }
         for report in reports

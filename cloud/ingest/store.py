@@ -87,8 +87,12 @@ def event_row(
     event: GatewayEvent, *, lane_id: int, sequence: int, key: LaneKey, organization_id: str, vehicle_id: str
 ) -> tuple[object, ...]:
     """A row of `gateway_events` in the order of `EVENT_COLUMNS`."""
-    told = (event.name, event.at_us, event.boot_id, event.device, orjson.dumps(dict(event.fields)).decode())
-    return (lane_id, sequence, key.tenant_id, organization_id, vehicle_id, key.gateway_id, *told)
+    return (lane_id, sequence, key.tenant_id, organization_id, vehicle_id, key.gateway_id, *told_of(event))
+
+
+def told_of(event: GatewayEvent) -> tuple[object, ...]:
+    """What of the row is the event's own: the last five of `EVENT_COLUMNS`."""
+    return (event.name, event.at_us, event.boot_id, event.device, orjson.dumps(dict(event.fields)).decode())
 
 
 async def append_events(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:

@@ -8,7 +8,7 @@ another channel.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,16 +156,7 @@ class ObservationWriter:
     async def _repeated(self, keys: dict[int, bytes], lane_id: int, sequence: int, tenant_id: str) -> set[int]:
         """The positions whose measurement is stored already, or stands earlier in this transaction. A rival worker that
         stores the same memory at this moment makes the append fail, and the group is tried again."""
-        wanted = sorted(set(keys.values()))
-        held: set[bytes] = set()
-        for begin in range(0, len(wanted), _KEYS_AT_ONCE):
-            some = wanted[begin : begin + _KEYS_AT_ONCE]
-            found = await self._tx.execute(
-                select(stored_measurements.c.content_key).where(
-                    stored_measurements.c.tenant_id == tenant_id, stored_measurements.c.content_key.in_(some)
-                )
-            )
-            held.update(bytes(row.content_key) for row in found)
+        held = await keys_held(self._tx, tenant_id, keys.values())
         repeated = set()
         for position, key in keys.items():
             if key in held or (tenant_id, key) in self._content_seen:
@@ -174,6 +165,21 @@ class ObservationWriter:
                 self._content_seen.add((tenant_id, key))
                 self._content_rows.append((tenant_id, key, lane_id, sequence, position))
         return repeated
+
+
+async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:
+    """Which of these content keys belong to a measurement that is stored."""
+    wanted = sorted(set(keys))
+    held: set[bytes] = set()
+    for begin in range(0, len(wanted), _KEYS_AT_ONCE):
+        some = wanted[begin : begin + _KEYS_AT_ONCE]
+        found = await tx.execute(
+            select(stored_measurements.c.content_key).where(
+                stored_measurements.c.tenant_id == tenant_id, stored_measurements.c.content_key.in_(some)
+            )
+        )
+        held.update(bytes(row.content_key) for row in found)
+    return held
 
 
 def channel_columns(channel: Channel) -> dict[str, Any]:

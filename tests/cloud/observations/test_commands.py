@@ -87,8 +87,11 @@ def test_a_whole_chain_is_said_to_be_whole(console: Console):
         ("event", 1, True),
         ("numeric", 2, True),
     ]
-    assert console.lines("custody", "check", "--gateway", "gw_other", "--json") == [{"lanes": [], "quarantine": []}]
+    nobodys = console.run("custody", "check", "--gateway", "gw_other", "--json")
+    assert (nobodys.exit_code, nobodys.stdout) == (1, "")
     assert "whole" in console.run("custody", "check").stdout
+    (compared,) = console.lines("custody", "check", "--rows", "--json")
+    assert [(lane["observations"], lane["intact"]) for lane in compared["lanes"]] == [(0, True), (3, True)]
 
 
 async def test_a_chain_that_is_not_whole_exits_with_one_and_says_where(console: Console, database_url: str):

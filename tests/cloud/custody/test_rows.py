@@ -1,0 +1,117 @@
+"""The rows that people read are compared with the envelopes that the vehicle signed, column by column."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from cloud.custody.audit import LaneReport
+from cloud.custody.check import CustodyCheck
+from cloud.db import Database
+from cloud.ingest.tables import gateway_events
+from cloud.observations.tables import observation_channels, observations
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import PLETH, GatewayInVehicle, readings, section
+from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind, one
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    """Three batches of numbers and an event."""
+    cloud = await CloudUnderTest(database).register(gateway)
+    await cloud.take(gateway.send(97.0, 96.0), gateway.send(95.0), gateway.send(94.0), gateway.send_event())
+    return cloud
+
+
+async def checked(cloud: CloudUnderTest) -> dict[str, LaneReport]:
+    check = CustodyCheck(cloud.database, OPERATOR, with_rows=True)
+    return {report.lane: report async for report in check.reports()}
+
+
+async def found(cloud: CloudUnderTest, lane: str = "numeric") -> list[tuple[str, int]]:
+    return [(finding.what, finding.first) for finding in (await checked(cloud))[lane].findings]
+
+
+async def tamper(cloud: CloudUnderTest, statement: Any) -> None:
+    async with cloud.database.transaction() as tx:
+        await tx.execute(statement)
+
+
+async def test_every_kind_of_value_equals_its_envelope(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    memory = section([one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME)], device=CUFF, stored=True)
+    waves = section([one(PLETH, None, samples=bytes(range(20)))])
+    await cloud.take(
+        gateway.send_sections(every_kind()),
+        *(gateway.send_sections([memory, section(readings(1.0))]) for _ in range(2)),
+        gateway.send_sections([waves], lane=Lane.WAVEFORM),
+        gateway.send_raw(BatchKind.OBSERVATIONS, b"of tomorrow"),
+    )
+    reports = await checked(cloud)
+    assert {lane: report.findings for lane, report in reports.items()} == {"numeric": [], "event": [], "waveform": []}
+    stored = await cloud.rows(observations)
+    assert sum(report.observations or 0 for report in reports.values()) == len(stored)
+
+
+async def test_without_being_asked_rows_are_not_compared(cloud: CloudUnderTest):
+    await tamper(cloud, update(observations).values(number=1.0))
+    reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    assert all(report.intact and report.observations is None for report in reports)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": 41.0},
+        {"number": None, "value": "3"},
+        {"observed_at_us": 1},
+        {"received_at_us": 1},
+        {"uncertainty_us": 0},
+        {"status": 1},
+        {"stored": True},
+        {"device_time": b"a" + bytes(8)},
+        {"samples": b"\x00\x01"},
+        {"channel_id": 999},
+        {"source_id": 999},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_a_column_that_was_changed_is_found(cloud: CloudUnderTest, change: dict[str, Any]):
+    at = (observations.c.sequence == 1, observations.c.position == 1)
+    await tamper(cloud, update(observations).where(*at).values(**change))
+    assert await found(cloud) == [("1 rows are not what its envelope says", 1)]
+
+
+async def test_a_metric_object_that_was_changed_is_found_in_every_batch_that_has_it(cloud: CloudUnderTest):
+    await tamper(cloud, update(observation_channels).values(type_code=1))
+    assert await found(cloud) == [
+        ("2 rows are not what its envelope says", 1),
+        ("1 rows are not what its envelope says", 2),
+        ("1 rows are not what its envelope says", 3),
+    ]
+
+
+async def test_a_row_that_was_removed_or_added_is_found(cloud: CloudUnderTest):
+    (model,) = [row for row in await cloud.rows(observations) if row.sequence == 3]
+    copy = dict(model._mapping)
+    await tamper(cloud, delete(observations).where(observations.c.sequence == 2))
+    await tamper(cloud, insert(observations).values({**copy, "position": 1}))
+    await tamper(cloud, insert(observations).values({**copy, "sequence": 9}))
+    assert await found(cloud) == [
+        ("1 rows are missing", 2),
+        ("1 rows are not in its envelope", 3),
+        ("there are rows and no batch that they came from", 9),
+    ]
+
+
+async def test_an_event_that_was_changed_or_removed_is_found(cloud: CloudUnderTest):
+    await tamper(cloud, update(gateway_events).values(fields="{}"))
+    assert await found(cloud, "event") == [("its event is not what its envelope says", 1)]
+    await tamper(cloud, delete(gateway_events))
+    assert await found(cloud, "event") == [("its event is missing", 1)]
