@@ -82,16 +82,21 @@ class MasterKey:
     def create(cls, path: Path) -> "MasterKey":
         """Write a fresh key to a new file of ours alone. Raises `MasterKeyTaken`, `MasterKeyUnfit`."""
         octets = secrets.token_bytes(KEY_OCTETS)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(base64.b64encode(octets) + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.link(fresh, path)  # whole or not at all, and never over another
+            finally:
+                fresh.unlink()
         except FileExistsError:
             raise MasterKeyTaken(f"({path})") from None
         except OSError as error:
             raise MasterKeyUnfit(f"({path} cannot be written: {error.strerror}.)") from None
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(octets) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         return cls(octets)
 
     def derive(self, purpose: str) -> bytes:

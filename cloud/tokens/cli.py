@@ -15,7 +15,7 @@ from cloud.settings import Settings, SettingsUnusable
 from cloud.tokens.claims import SERVICE_TTL_S
 from cloud.tokens.keys import SigningKeys
 from cloud.tokens.minting import Mint, Minted
-from cloud.tokens.place import load_master_key, master_key_path, names_of
+from cloud.tokens.place import first_master_key, load_master_key, master_key_path, names_of
 from cloud.tokens.revocation import Revocation
 from cloud.tokens.signing_key import SECOND_US, SigningKey
 from cloud.tokens.standing import Standing
@@ -34,21 +34,11 @@ def init_secrets(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 async def make_first_master_key(place: Workplace) -> str | None:
-    """What `migrate` does for a new installation: the path of the file that was made, None when none was due.
-
-    None too where sealed keys exist already: their file is missing, and a new one would hide that.
-    """
+    """What `migrate` does beside the tables: the path of the file that was made, None when none was due or is set."""
     try:
-        path = master_key_path(place.settings)
+        return await first_master_key(place.settings, place.database)
     except SettingsUnusable:
         return None
-    if path.exists():
-        return None
-    async with place.database.read() as tx:
-        if await KeyStore().any(tx):
-            return None
-    MasterKey.create(path)
-    return str(path)
 
 
 def _signing_keys(place: Workplace) -> SigningKeys:

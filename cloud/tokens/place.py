@@ -1,12 +1,15 @@
 """What a command needs to make tokens and keys: the master key of the settings, and who issues for whom."""
 
+from contextlib import suppress
 from pathlib import Path
 
+from cloud.db import Database
 from cloud.db.address import SqliteAddress, read_address
 from cloud.http.host import Host
-from cloud.master_key import MasterKey
+from cloud.master_key import MasterKey, MasterKeyTaken
 from cloud.settings import Settings, SettingsUnusable
 from cloud.tokens.claims import Names
+from cloud.tokens.store import KeyStore
 
 KEY_FILE = "master.key"
 
@@ -24,6 +27,23 @@ def master_key_path(settings: Settings) -> Path:
 def load_master_key(settings: Settings) -> MasterKey:
     """Raises `SettingsUnusable`, `MasterKeyAbsent`, `MasterKeyUnfit`."""
     return MasterKey.load(master_key_path(settings))
+
+
+async def first_master_key(settings: Settings, database: Database) -> str | None:
+    """Make the master key of a new installation; its path, None when there is one or none may be made.
+
+    None may be made where sealed keys exist already: their file is missing, and a new one would only hide that.
+    Raises `SettingsUnusable`, `MasterKeyUnfit`.
+    """
+    path = master_key_path(settings)
+    if path.exists():
+        return None
+    async with database.read() as tx:
+        if await KeyStore().any(tx):
+            return None
+    with suppress(MasterKeyTaken):  # another process was quicker
+        MasterKey.create(path)
+    return str(path)
 
 
 def names_of(settings: Settings) -> Names:

@@ -1,0 +1,56 @@
+"""What the token endpoint and the revocation endpoint do once the form has been read.
+
+Two grants exist for the public (C-059, C-060): `client_credentials` here, and `authorization_code`, which needs the
+sign-in pages that the auth host gets later and is refused until then like any grant that we do not know.
+"""
+
+import structlog
+
+from cloud.apps import App, Apps, GrantType, ScopeUnknown, read_scopes
+from cloud.http.errors import OAuthError
+from cloud.oauth.client_authentication import Credentials, authenticated
+from cloud.tokens import Mint, Minted, Revocation, Verifier
+from cloud.tokens.signing_key import SECOND_US
+
+log = structlog.get_logger()
+
+
+class TokenEndpoint:
+    """The use cases."""
+
+    def __init__(self, apps: Apps, mint: Mint, verifier: Verifier, revocation: Revocation) -> None:
+        self._apps = apps
+        self._mint = mint
+        self._verifier = verifier
+        self._revocation = revocation
+
+    async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
+        """An access token in which an app acts for itself. Raises `OAuthError`."""
+        app = await authenticated(self._apps, credentials)
+        if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
+            raise _refused(app, "unauthorized_client", "This app was not registered for client_credentials.")
+        try:
+            minted = await self._mint.access_token(app, () if scope is None else read_scopes(scope))
+        except ScopeUnknown:
+            raise _refused(app, "invalid_scope", "A scope is unknown or was not approved for this app.") from None
+        log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti)
+        return minted
+
+    async def revoke(self, credentials: Credentials, token: str) -> None:
+        """End a token of this client. One that is not valid any more needs no ending (RFC 7009 §2.2).
+
+        Raises `OAuthError`, also for a token of another client: its holder can read whose it is, so this tells nothing.
+        """
+        app = await authenticated(self._apps, credentials)
+        claims = await self._verifier.claims(token)
+        if claims is None:
+            return
+        if claims.client_id != app.client_id:
+            raise _refused(app, "invalid_request", "This token was issued to another client.")
+        if await self._revocation.revoke(claims.jti, app.client_id, claims.expires_at_s * SECOND_US):
+            log.info("token.revoked", client=app.client_id, tenant=app.tenant_id, jti=claims.jti)
+
+
+def _refused(app: App, error: str, description: str) -> OAuthError:
+    log.info("token.refused", client=app.client_id, tenant=app.tenant_id, error=error)
+    return OAuthError(error, description)
