@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.harness.eventually import eventually
+
 READY_S = 60.0
 STOP_S = 90.0
 QUESTION_S = 120.0
@@ -41,11 +43,21 @@ class RunningDemo:
     def pid(self, part: str) -> int:
         return int(self.facts["pids"][part])
 
-    def kill(self, part: str) -> None:
-        """SIGKILL, as a power cut would: no chance to put anything in order."""
-        pid = self.pid(part)
-        if pid:
-            os.kill(pid, signal.SIGKILL)
+    async def kill(self, part: str, within_s: float = 10.0) -> None:
+        """SIGKILL, as a power cut would: no chance to put anything in order. A part that is just being started again
+        is waited for, so that each kill meets a living process."""
+
+        def struck() -> bool:
+            pid = self.pid(part)
+            if pid == 0:  # to the system that would mean ourselves and our whole group
+                return False
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return False
+            return True
+
+        await eventually(struck, within_s=within_s, what=f"a living {part} to kill")
 
     async def ended(self, within_s: float = STOP_S) -> int:
         """Waits until it ends by itself (it was started with `--for`)."""

@@ -42,7 +42,7 @@ async def inflict(demo: RunningDemo, plan: list[tuple[float, str]]) -> None:
             if what == "unreachable":
                 tasks.create_task(silence_broker(demo))
             else:
-                demo.kill(what)
+                await demo.kill(what)
 
 
 async def silence_broker(demo: RunningDemo) -> None:
