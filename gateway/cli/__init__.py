@@ -23,7 +23,8 @@ app = typer.Typer(
 )
 
 DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
-Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True)]
+# readable=False here and below: that a file cannot be read is told by whoever reads it, in our words.
+Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True, readable=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -106,7 +107,9 @@ def observations(
 
 @app.command()
 def capture(
-    output: Annotated[Path, typer.Argument(help="The file to write; it must not exist. It will hold patient data.")],
+    output: Annotated[
+        Path, typer.Argument(help="The file to write; it must not exist. It will hold patient data.", readable=False)
+    ],
     config: Config = DEFAULT_CONFIG,
     link: Annotated[str | None, typer.Option(help="Only this link, by its name in `status`.")] = None,
     seconds: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds.")] = None,
@@ -121,7 +124,7 @@ def capture(
 
 @app.command()
 def replay(
-    path: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A wire capture as JSON lines.")],
+    path: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A wire capture as JSON lines.", readable=False)],
     as_json: AsJson = False,
     known_configs: Annotated[
         KnownConfigs, typer.Option(help="standard: as the product does it. none: every device explains itself.")

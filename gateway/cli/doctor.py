@@ -58,15 +58,8 @@ def doctor(config: Path, *, as_json: bool) -> bool:
 def _findings(settings: Settings) -> Iterator[Finding]:
     status = asyncio.run(_asked(settings))
     yield from _state_dir(settings)
-    identity = None
-    try:
-        identity = Identity.load(settings.identity_dir)
-    except IdentityUnusable as error:
-        yield Finding("wrong", "keys", str(error))
-    if identity is not None:
-        yield from _keys(identity)
-        yield from _store(settings, identity, status)
-    yield from _disk(settings)
+    if os.access(settings.gateway.state_dir, os.R_OK | os.X_OK):
+        yield from _state(settings, status)
     yield from _clock()
     yield from _links(settings)
     if settings.mqtt is None:
@@ -80,6 +73,17 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _crew(settings)
 
 
+def _state(settings: Settings, status: dict[str, Any] | None) -> Iterator[Finding]:
+    try:
+        identity = Identity.load(settings.identity_dir)
+    except IdentityUnusable as error:
+        yield Finding("wrong", "keys", str(error))
+    else:
+        yield from _keys(identity)
+        yield from _store(settings, identity, status)
+    yield from _disk(settings)
+
+
 async def _asked(settings: Settings) -> dict[str, Any] | None:
     try:
         return await ask(settings.control_path, "status")
@@ -91,6 +95,13 @@ def _state_dir(settings: Settings) -> Iterator[Finding]:
     folder = settings.gateway.state_dir
     if not folder.is_dir():
         yield Finding("wrong", "state", f"{folder} does not exist: nothing can be kept; run argus-gateway provision.")
+    elif not os.access(folder, os.R_OK | os.X_OK):
+        yield Finding(
+            "wrong",
+            "state",
+            f"{folder} may not be entered by this user: its keys and its store were not looked at; "
+            "run this as the gateway's user, or correct the folder's owner.",
+        )
     elif not os.access(folder, os.W_OK):
         yield Finding(
             "wrong", "state", f"{folder} is not writable for this user: nothing can be kept; correct its owner."

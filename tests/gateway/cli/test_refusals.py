@@ -1,0 +1,156 @@
+"""What an operator meets on a bad day: missing rights, missing files, a disk that cannot be written, a gateway that
+runs already. Always one sentence and an exit code, never a traceback."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.buffer.database import StoreLock
+from gateway.cli.provision import provisioned
+from gateway.settings import load
+from tests.builders.gateway_device import device
+from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, vehicle
+
+COMMANDS = ("provision", "run", "status", "devices", "observations", "doctor")
+
+
+async def with_rights_that_count(*arguments: str | Path) -> Finished:
+    """A command as a user whom the file system can refuse something: root loses the capability to overlook modes."""
+    dropped = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if dropped and shutil.which("setpriv") is None:
+        pytest.skip("root can be refused nothing without setpriv")
+    process = await asyncio.create_subprocess_exec(
+        *dropped,
+        PROGRAM,
+        *map(str, arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Finished(process.returncode, out.decode(), err.decode())
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    """`path` with this mode inside the block."""
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+def assert_one_sentence(finished: Finished, *words: str) -> None:
+    assert finished.code == 1, finished
+    assert "Traceback" not in finished.err + finished.out
+    told = finished.err.strip().splitlines()
+    assert len(told) == 1, finished.err
+    assert told[0].startswith("argus-gateway: ")
+    for word in words:
+        assert word in told[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_who_may_not_read_the_state_is_told_so(tmp_path: Path, command: str):
+    made = Vehicle(tmp_path)
+    provisioned(load(made.config))
+    with mode(made.state_dir, 0):
+        finished = await with_rights_that_count(command, "--config", made.config)
+    if command == "doctor":
+        assert finished.code == 1
+        assert "Traceback" not in finished.err
+        assert "may not be entered" in " ".join(finished.out.split())
+    else:
+        assert_one_sentence(finished, str(made.state_dir))
+
+
+async def test_who_may_not_read_the_settings_is_told_so(tmp_path: Path):
+    made = Vehicle(tmp_path)
+    with mode(made.config, 0):
+        for command in ("provision", "doctor"):
+            finished = await with_rights_that_count(command, "--config", made.config)
+            assert_one_sentence(finished, "cannot be read", "gateway's user")
+
+
+async def test_provisioning_where_nothing_may_be_made_says_so(tmp_path: Path):
+    made = Vehicle(tmp_path)
+    with mode(tmp_path, 0o555):
+        assert_one_sentence(await with_rights_that_count("provision", "--config", made.config), "Permission denied")
+    assert not made.state_dir.exists()
+
+
+@pytest.mark.parametrize("command", ["run", "status", "observations"])
+async def test_a_gateway_that_was_never_provisioned_says_what_to_do(tmp_path: Path, command: str):
+    made = Vehicle(tmp_path)
+    assert_one_sentence(await made.command(command), "provision")
+    assert not made.state_dir.exists()
+
+
+async def test_a_doctor_is_called_for_exactly_such_a_gateway(tmp_path: Path):
+    finished = await Vehicle(tmp_path).command("doctor")
+    assert finished.code == 1
+    assert "run argus-gateway provision" in " ".join(finished.out.split())
+
+
+async def test_beside_a_running_gateway_every_question_is_answered_and_only_a_second_one_refused(tmp_path: Path):
+    async with vehicle(tmp_path) as gateway, device(gateway.address) as thermometer:
+        await thermometer.measure(36.6)
+        before = await gateway.provision()
+        assert before["created"] == []
+        for command in ("status", "devices", "observations", "doctor"):
+            finished = await gateway.command(command)
+            assert finished.code == 0, finished
+        assert_one_sentence(await gateway.command("run"), "Another process has the store")
+        assert await thermometer.measure(36.7) == "answered"
+
+
+async def test_a_store_that_is_locked_by_a_gateway_that_does_not_answer_is_said(tmp_path: Path):
+    made = Vehicle(tmp_path)
+    provisioned(load(made.config))
+    held = StoreLock(made.state_dir / "buffer.sqlite")
+    try:
+        for command in ("run", "status"):
+            assert_one_sentence(await made.command(command), "Another process has the store")
+        assert (await made.command("observations", "--json")).code == 0
+    finally:
+        held.release()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """`folder` as a disk that the kernel took away from writers after an error."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("a read-only disk needs root and mount")
+    try:
+        subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"nothing can be mounted here: {error.stderr!r}")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True, capture_output=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True, capture_output=True)
+
+
+async def test_a_read_only_disk_is_one_sentence_and_leaves_the_record_readable(tmp_path: Path):
+    async with vehicle(tmp_path) as gateway:
+        async with device(gateway.address) as thermometer:
+            await thermometer.measure(36.6)
+        await gateway.stop()
+        with read_only(gateway.state_dir):
+            assert_one_sentence(await gateway.command("run"), "Read-only file system")
+            for command in ("status", "devices", "observations"):
+                finished = await gateway.command(command)
+                assert "Traceback" not in finished.err
+                assert finished.code == 0 or len(finished.err.strip().splitlines()) == 1, finished
+            doctor = await gateway.command("doctor")
+            assert doctor.code == 1
+            assert "not writable" in " ".join(doctor.out.split())
