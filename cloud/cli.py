@@ -20,6 +20,7 @@ from cloud.custody.cli import custody
 from cloud.db import migrate
 from cloud.devices.cli import devices
 from cloud.epcr.cli import encounters
+from cloud.epcr.crew_cli import crew
 from cloud.events.cli import events
 from cloud.fleet.cli import gateways
 from cloud.identity.cli import users
@@ -37,6 +38,7 @@ for name, commands in (
     ("vehicles", vehicles),
     ("gateways", gateways),
     ("devices", devices),
+    ("crew", crew),
     ("encounters", encounters),
     ("assignments", assignments),
     ("observations", observations),

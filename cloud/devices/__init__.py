@@ -1,6 +1,12 @@
 """Medical devices of an organisation: enrolled, or merely seen on a vehicle."""
 
-from cloud.devices.errors import DeviceClassUnknown, DeviceUnknown, SystemIdTaken
+from cloud.devices.errors import (
+    DeviceClassUnknown,
+    DeviceNotActive,
+    DeviceUnknown,
+    DeviceVehicleUnknown,
+    SystemIdTaken,
+)
 from cloud.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
 from cloud.devices.service import Enrolment
 from cloud.devices.store import Devices
@@ -9,8 +15,10 @@ __all__ = [
     "Device",
     "DeviceClass",
     "DeviceClassUnknown",
+    "DeviceNotActive",
     "DeviceStatus",
     "DeviceUnknown",
+    "DeviceVehicleUnknown",
     "Devices",
     "Enrolled",
     "Enrolment",

@@ -32,6 +32,7 @@ def _shown(device: Device) -> dict[str, Any]:
         "model": device.model,
         "status": device.status,
         "last_seen_at": write_moment(device.last_seen_us),
+        "battery_percent": device.battery_percent,
     }
 
 
@@ -65,6 +66,18 @@ def enrol(
     said = "enrolled" if outcome.created else "enrolled; it was known before"
     document = {**_shown(outcome.device), "created": outcome.created, "absorbed": outcome.absorbed}
     print_one(f"Device {outcome.device.id} {said}.", document, as_json=as_json)
+
+
+@devices.command("retire")
+def retire(
+    context: typer.Context,
+    tenant: TenantOption,
+    device: Annotated[str, typer.Option("--device", help="The device's id, dev_….")],
+    as_json: AsJson = False,
+) -> None:
+    """Take a device out of use; what it measured stays. Enrolling it again takes this back."""
+    retired = run(context, lambda place: _service(place).retire(place.operator(tenant), device))
+    print_one(f"Device {retired.id} retired.", _shown(retired), as_json=as_json)
 
 
 @devices.command("list")

@@ -1,6 +1,7 @@
 """What can be refused about devices."""
 
 from cloud.errors import DomainError
+from cloud.tenancy import VehicleUnknown
 
 
 class DeviceUnknown(DomainError):
@@ -22,6 +23,19 @@ class SystemIdTaken(DomainError):
 
     code = "system_id_taken"
     status = 409
+
+
+class DeviceNotActive(DomainError):
+    """This device was retired; enrol it again before it measures."""
+
+    code = "device_not_active"
+    status = 409
+
+
+class DeviceVehicleUnknown(VehicleUnknown):
+    """vehicle_id names no vehicle of this organisation."""
+
+    status = 422  # it stands in the body: the address itself exists
 
 
 class DeviceTextMalformed(DomainError):

@@ -33,7 +33,8 @@ class Device:
     """One device of one organisation.
 
     `system_id` is None until a gateway saw it or somebody told it; `serial_number` and what follows it are None until
-    it is enrolled. `vehicle_id` and `gateway_id` follow where it was seen last.
+    it is enrolled. `vehicle_id` and `gateway_id` follow where it was seen last. `battery_percent` is what it said at
+    `battery_at_us`; None until it did.
     """
 
     tenant_id: str
@@ -52,6 +53,8 @@ class Device:
     created_at_us: int
     enrolled_at_us: int | None
     last_seen_us: int | None
+    battery_percent: int | None = None
+    battery_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

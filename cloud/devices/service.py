@@ -3,24 +3,37 @@
 A device may be known before anybody enrols it, since vehicles report what they see (D16). Enrolling it then attaches
 what was already measured: the row that was seen becomes the enrolled one, or, where the serial number was enrolled
 before its system id was known, is merged into it. No observation is rewritten.
+
+`…_in` is the use case within a transaction that the caller has opened, so that HTTP can put its audit entry and the
+answer that it keeps for a retry into the same one.
 """
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from cloud.clock import Clock
 from cloud.db import ConstraintViolated, Database, Transaction
-from cloud.devices.errors import DeviceClassUnknown, DeviceTextMalformed, SystemIdTaken
-from cloud.devices.event_types import DEVICE_ENROLLED
+from cloud.devices.errors import (
+    DeviceClassUnknown,
+    DeviceTextMalformed,
+    DeviceUnknown,
+    DeviceVehicleUnknown,
+    SystemIdTaken,
+)
+from cloud.devices.event_types import DEVICE_ENROLLED, DEVICE_RETIRED
 from cloud.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
 from cloud.devices.store import Devices
 from cloud.events import Outbox
 from cloud.ids import Ids
-from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, VehicleUnknown, Viewer
+from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
 
 TEXT_LENGTH_MAX = 128
 # A vehicle may report the device in the very moment in which it is enrolled; whoever comes second looks again.
 TRIES = 3
+
+_HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
 
 class Enrolment:
@@ -45,9 +58,35 @@ class Enrolment:
         system_id: str | None = None,
         vehicle_id: str | None = None,
     ) -> Enrolled:
+        """Enrol or re-enrol, as `enrol_in`."""
+        async with self._database.transaction() as tx:
+            return await self.enrol_in(
+                tx,
+                viewer,
+                organization_id=organization_id,
+                serial_number=serial_number,
+                device_class=device_class,
+                manufacturer=manufacturer,
+                system_id=system_id,
+                vehicle_id=vehicle_id,
+            )
+
+    async def enrol_in(
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        organization_id: str,
+        serial_number: str,
+        device_class: str,
+        manufacturer: str,
+        system_id: str | None = None,
+        vehicle_id: str | None = None,
+    ) -> Enrolled:
         """Enrol or re-enrol; the same serial number in the same organisation is the same device (A-104).
 
-        Raises `OrganizationUnknown`, `VehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`, `DeviceTextMalformed`.
+        Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
+        `DeviceTextMalformed`.
         """
         wanted = Device(
             tenant_id=viewer.tenant_id,
@@ -55,7 +94,7 @@ class Enrolment:
             organization_id=organization_id,
             vehicle_id=vehicle_id,
             gateway_id=None,
-            system_id=None if system_id is None else checked_text(system_id),
+            system_id=None if system_id is None else _system_id(system_id),
             serial_number=checked_text(serial_number),
             device_class=_device_class(device_class),
             manufacturer=checked_text(manufacturer),
@@ -67,32 +106,30 @@ class Enrolment:
             enrolled_at_us=self._clock.now_us(),
             last_seen_us=None,
         )
-        for _ in range(TRIES - 1):
-            try:
-                return await self._enrol_once(viewer, wanted)
-            except ConstraintViolated:
-                continue
-        return await self._enrol_once(viewer, wanted)
-
-    async def _enrol_once(self, viewer: Viewer, wanted: Device) -> Enrolled:
-        async with self._database.transaction() as tx:
-            if await self._tenancy.find_organization(tx, viewer, wanted.organization_id) is None:
-                raise OrganizationUnknown
-            if wanted.vehicle_id is not None:
-                vehicle = await self._tenancy.find_vehicle(tx, viewer, wanted.vehicle_id)
-                if vehicle is None or vehicle.organization_id != wanted.organization_id:
-                    raise VehicleUnknown
-            outcome = await self._decide(tx, viewer, wanted)
-            await self._outbox.emit(
-                tx,
-                DEVICE_ENROLLED,
-                tenant=wanted.tenant_id,
-                organization=wanted.organization_id,
-                key=outcome.device.id,
-                payload={"device_id": outcome.device.id, "created": outcome.created, "absorbed": outcome.absorbed},
-                at_us=self._clock.now_us(),
-            )
+        if await self._tenancy.find_organization(tx, viewer, wanted.organization_id) is None:
+            raise OrganizationUnknown
+        if wanted.vehicle_id is not None:
+            vehicle = await self._tenancy.find_vehicle(tx, viewer, wanted.vehicle_id)
+            if vehicle is None or vehicle.organization_id != wanted.organization_id:
+                raise DeviceVehicleUnknown
+        outcome = await self._settled(tx, viewer, wanted)
+        await self._outbox.emit(
+            tx,
+            DEVICE_ENROLLED,
+            tenant=wanted.tenant_id,
+            organization=wanted.organization_id,
+            key=outcome.device.id,
+            payload={"device_id": outcome.device.id, "created": outcome.created, "absorbed": outcome.absorbed},
+            at_us=self._clock.now_us(),
+        )
         return outcome
+
+    async def _settled(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
+        for _ in range(TRIES - 1):
+            with suppress(ConstraintViolated):
+                async with tx.savepoint():
+                    return await self._decide(tx, viewer, wanted)
+        return await self._decide(tx, viewer, wanted)
 
     async def _decide(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
         assert wanted.serial_number is not None
@@ -101,7 +138,11 @@ class Enrolment:
         if wanted.system_id is not None:
             seen = await self._devices.by_system_id(tx, viewer, wanted.organization_id, wanted.system_id)
         if seen is not None and seen.status is not DeviceStatus.UNENROLLED and seen != enrolled:
-            raise SystemIdTaken
+            if seen.status is not DeviceStatus.RETIRED:
+                raise SystemIdTaken
+            # The board went into another housing: what it measures from now on is the new device's.
+            await self._devices.replace(tx, viewer, replace(seen, system_id=None))
+            seen = None
         if enrolled is None and seen is None:
             await self._devices.add(tx, wanted)
             return Enrolled(wanted, created=True)
@@ -122,15 +163,47 @@ class Enrolment:
             model=enrolled.model or seen.model,
             vehicle_id=enrolled.vehicle_id or seen.vehicle_id,
             gateway_id=seen.gateway_id,
-            last_seen_us=seen.last_seen_us,
+            last_seen_us=max(enrolled.last_seen_us or 0, seen.last_seen_us or 0) or None,
         )
         await self._devices.replace(tx, viewer, device)
         return Enrolled(device, created=False, absorbed=seen.id)
 
-    async def list(self, viewer: Viewer, *, vehicle_id: str | None = None, hidden: bool = False) -> Sequence[Device]:
-        """Devices of the viewer; `hidden`: with those that partners do not see."""
+    async def retire(self, viewer: Viewer, device_id: str) -> Device:
+        """The device measures no more; what it measured stays. Enrolling it again takes this back.
+
+        Raises `DeviceUnknown`. Retiring twice changes nothing.
+        """
+        async with self._database.transaction() as tx:
+            device = await self._devices.find(tx, viewer, device_id, lock=True)
+            if device is None:
+                raise DeviceUnknown
+            if device.status is DeviceStatus.RETIRED:
+                return device
+            retired = replace(device, status=DeviceStatus.RETIRED)
+            await self._devices.replace(tx, viewer, retired)
+            await self._outbox.emit(
+                tx,
+                DEVICE_RETIRED,
+                tenant=device.tenant_id,
+                organization=device.organization_id,
+                key=device.id,
+                payload={"device_id": device.id},
+                at_us=self._clock.now_us(),
+            )
+        return retired
+
+    async def list(
+        self,
+        viewer: Viewer,
+        *,
+        vehicle_id: str | None = None,
+        hidden: bool = False,
+        after: str | None = None,
+        count: int | None = None,
+    ) -> Sequence[Device]:
+        """Devices of the viewer in the order of their ids; `hidden`: with those that partners do not see."""
         async with self._database.read() as tx:
-            return await self._devices.list(tx, viewer, vehicle_id=vehicle_id, hidden=hidden)
+            return await self._devices.list(tx, viewer, vehicle_id=vehicle_id, hidden=hidden, after=after, count=count)
 
 
 def _enrolled(known: Device, wanted: Device) -> Device:
@@ -152,6 +225,12 @@ def _device_class(text: str) -> DeviceClass:
         return DeviceClass(text)
     except ValueError:
         raise DeviceClassUnknown from None
+
+
+def _system_id(text: str) -> str:
+    """As gateways write it: hex in lower case; anything else as it stands."""
+    checked = checked_text(text)
+    return checked.lower() if _HEX.fullmatch(checked) else checked
 
 
 def checked_text(text: str) -> str:

@@ -59,6 +59,27 @@ _SEEN = Prepared(
 )
 
 
+# For what an application reports: it does not know where the device is, so only the time moves.
+_HEARD = Prepared(
+    update(devices)
+    .where(
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.id == bindparam("device"),
+        or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < bindparam("seen")),
+    )
+    .values(last_seen_us=bindparam("seen"))
+)
+_BATTERY = Prepared(
+    update(devices)
+    .where(
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.id == bindparam("device"),
+        or_(devices.c.battery_at_us.is_(None), devices.c.battery_at_us <= bindparam("said")),
+    )
+    .values(battery_percent=bindparam("percent"), battery_at_us=bindparam("said"))
+)
+
+
 class Devices:
     """Every statement about the table."""
 
@@ -82,6 +103,15 @@ class Devices:
             await tx.driver.run(_SEEN, seen)
         return str(device_id)
 
+    async def heard(self, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
+        """The device measured at `seen_us`; never moves back. The caller has looked the device up."""
+        await tx.driver.run(_HEARD, {"tenant": tenant_id, "device": device_id, "seen": seen_us})
+
+    async def battery(self, tx: Transaction, tenant_id: str, device_id: str, *, percent: int, said_us: int) -> None:
+        """The device said how full its battery was at `said_us`; what is newer stays."""
+        values = {"tenant": tenant_id, "device": device_id, "percent": percent, "said": said_us}
+        await tx.driver.run(_BATTERY, values)
+
     async def find(
         self, tx: Transaction, viewer: Viewer, device_id: str, *, hidden: bool = False, lock: bool = False
     ) -> Device | None:
@@ -93,11 +123,21 @@ class Devices:
         return None if row is None else _device(row._mapping)
 
     async def list(
-        self, tx: Transaction, viewer: Viewer, *, vehicle_id: str | None = None, hidden: bool = False
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        vehicle_id: str | None = None,
+        hidden: bool = False,
+        after: str | None = None,
+        count: int | None = None,
     ) -> Sequence[Device]:
-        statement = _shown(viewer, hidden).order_by(devices.c.id)
+        """In the order of their ids. `after`: those that follow this id; `count`: at most so many."""
+        statement = _shown(viewer, hidden).order_by(devices.c.id).limit(count)
         if vehicle_id is not None:
             statement = statement.where(devices.c.vehicle_id == vehicle_id)
+        if after is not None:
+            statement = statement.where(devices.c.id > after)
         return [_device(row._mapping) for row in await tx.execute(statement)]
 
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
@@ -162,6 +202,8 @@ def _values(device: Device) -> dict[str, Any]:
         "created_at_us": device.created_at_us,
         "enrolled_at_us": device.enrolled_at_us,
         "last_seen_us": device.last_seen_us,
+        "battery_percent": device.battery_percent,
+        "battery_at_us": device.battery_at_us,
     }
 
 

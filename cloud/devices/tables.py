@@ -38,6 +38,8 @@ devices = Table(
     Column("created_at_us", BigInteger, nullable=False),
     Column("enrolled_at_us", BigInteger),
     Column("last_seen_us", BigInteger),
+    Column("battery_percent", SmallInteger),  # with the next: None until the device said
+    Column("battery_at_us", BigInteger),
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),

@@ -1,6 +1,7 @@
 """What can be refused about encounters."""
 
 from cloud.errors import DomainError
+from cloud.tenancy import VehicleUnknown
 
 
 class EncounterUnknown(DomainError):
@@ -8,6 +9,26 @@ class EncounterUnknown(DomainError):
 
     code = "encounter_unknown"
     status = 404
+
+
+class EncounterVehicleUnknown(VehicleUnknown):
+    """vehicle_id names no vehicle of this organisation."""
+
+    status = 422  # it stands in the body: the address itself exists
+
+
+class CrewMemberUnknown(DomainError):
+    """crew_ids names somebody who is not in this organisation's crew register."""
+
+    code = "crew_member_unknown"
+    status = 422
+
+
+class CadIncidentMalformed(DomainError):
+    """cad_incident_id has 1 to 128 printable characters."""
+
+    code = "cad_incident_malformed"
+    status = 422
 
 
 class EncounterTaken(DomainError):

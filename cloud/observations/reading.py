@@ -5,12 +5,14 @@ that continue exactly where the last one ended, so a year of a device needs no m
 is a read of its own: rows never change, and what arrives meanwhile at an earlier time is in the next reading.
 
 A device that was carried by several vehicles, or merged with what had been seen before its enrolment, has several
-sources; they are merged in time. Whose value it was follows from the assignments as they stand (D16).
+sources; they are merged in time. Whose value it was follows from the assignments as they stand (D16), unless an
+application named the encounter when it posted.
 """
 
 import heapq
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -22,8 +24,9 @@ from cloud.db import Database, Transaction
 from cloud.devices import Devices
 from cloud.devices.store import SHOWN
 from cloud.devices.tables import devices
+from cloud.observations.posted import public_id
 from cloud.observations.rows import time_of
-from cloud.observations.tables import observation_channels, observation_sources, observations
+from cloud.observations.tables import API_LANE_ID, observation_channels, observation_sources, observations
 from cloud.observations.values import value_of
 from cloud.tenancy import Viewer, visible
 from protocols.ieee11073.nomenclature.code import Code
@@ -38,15 +41,29 @@ PAGE_ROWS = 2_000
 Place = tuple[int, int, int, int]
 """Where a row stands within its source: observed_at_us, sequence, position, lane_id."""
 
+_OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
+"""What stands for a lane where no gateway took part."""
+
 _BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadObservation:
-    """A record and when the cloud had stored it (µs, its own clock)."""
+    """A record and when the cloud had stored it (µs, its own clock). `posted`: what only an application's has."""
 
     record: ObservationRecord
     stored_at_us: int
+    posted: "Posting | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What an application posted: the public id, the device as partners know it, code and unit in its own words."""
+
+    id: str
+    device_id: str
+    mdc_code: str
+    unit_code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,8 @@ class ObservationReader:
         self._assignments = Assignments(devices)
         self._hidden = hidden
         self._channels: dict[int, Channel] = {}
-        self._lanes: dict[int, Any] = {}
+        self._words: dict[int, tuple[str, str]] = {}
+        self._lanes: dict[int, Any] = {API_LANE_ID: _OF_APPLICATIONS}
 
     async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
         """All observations, or those of a device (the cloud's id, or how the device names itself), observed at
@@ -127,9 +145,9 @@ class ObservationReader:
                 await self._learn(tx, source, page)
             for row in page:
                 after = (row.observed_at_us, row.sequence, row.position, row.lane_id)
-                encounter_id = timeline.encounter_at(row.observed_at_us)
+                encounter_id = row.encounter_id or timeline.encounter_at(row.observed_at_us)
                 record = self._record(row, source, encounter_id)
-                yield after, ReadObservation(record, row.stored_at_us)
+                yield after, ReadObservation(record, row.stored_at_us, self._posting(row, source))
             if len(page) < PAGE_ROWS:
                 return
 
@@ -137,11 +155,19 @@ class ObservationReader:
         """The channels and lanes that this page speaks of."""
         if any(row.channel_id not in self._channels for row in page):
             of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
-            self._channels.update({row.channel_id: _channel(row) for row in await tx.execute(of_source)})
+            found = await tx.execute(of_source)
+            self._channels.update({row.channel_id: _channel(row) for row in found})
+            self._words.update({row.channel_id: (row.mdc_code, row.unit_ucum) for row in found if row.mdc_code})
         unknown = {row.lane_id for row in page} - self._lanes.keys()
         if unknown:
             named = select(custody.lanes).where(custody.lanes.c.lane_id.in_(sorted(unknown)))
             self._lanes.update({row.lane_id: row for row in await tx.execute(named)})
+
+    def _posting(self, row: Any, source: Source) -> Posting | None:
+        if row.lane_id != API_LANE_ID:
+            return None
+        mdc_code, unit_code = self._words[row.channel_id]
+        return Posting(public_id(row.sequence), source.owner_id, mdc_code, unit_code)
 
     def _record(self, row: Any, source: Source, encounter_id: str | None) -> ObservationRecord:
         channel, lane = self._channels[row.channel_id], self._lanes[row.lane_id]

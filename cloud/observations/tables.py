@@ -29,10 +29,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from cloud.db import metadata
 from cloud.db.metadata import row_number
+
+API_LANE_ID = 0
+"""Stands in `lane_id` for "posted by an application". The database counts real lanes from 1."""
 
 observation_sources = Table(
     "observation_sources",
@@ -69,6 +73,9 @@ observation_channels = Table(
     Column("sample_period_s", Double),
     Column("slope", Double),
     Column("array_offset", Double),
+    # As an application posted them, None for a vehicle's. The type is 0:0 where the nomenclature has no number.
+    Column("mdc_code", Text),
+    Column("unit_ucum", Text),
     UniqueConstraint("fingerprint"),
     # "The heart rate of this device": type first, then the few channels that have it.
     Index(None, "source_id", "type_partition", "type_code"),
@@ -92,10 +99,19 @@ observations = Table(
     Column("status", Integer, nullable=False),  # Measurement-Status bits as sent
     Column("device_time", LargeBinary),  # one octet for the kind of clock, then the octets as sent
     Column("stored", Boolean, nullable=False),  # measured earlier and read from the device's memory
+    # The encounter that an application named when it posted; it goes before the assignment. None: the assignment says.
+    Column("encounter_id", Text),
     # Readers walk one device in time; the rest makes the order total, so a page continues exactly where the last ended.
     # No foreign keys to sources and channels: both are written in the same transaction, and two look-ups a row would
     # cost a fifth of the ingest rate.
     Index("ix_observations_source_time", "source_id", "observed_at_us", "sequence", "position", "lane_id"),
+    Index(
+        "ix_observations_encounter",
+        "encounter_id",
+        "observed_at_us",
+        sqlite_where=text("encounter_id IS NOT NULL"),
+        postgresql_where=text("encounter_id IS NOT NULL"),
+    ),
 )
 
 stored_measurements = Table(

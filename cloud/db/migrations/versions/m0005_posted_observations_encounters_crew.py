@@ -1,0 +1,81 @@
+"""What applications add: observations of their own, encounters from a dispatch system, the crew, a device's battery."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+FROM_CAD = "cad_incident_id IS NOT NULL"
+NAMED = "encounter_id IS NOT NULL"
+
+
+def upgrade() -> None:
+    """Columns beside the old ones, then the crew's two tables."""
+    op.add_column("devices", sa.Column("battery_percent", sa.SmallInteger()))
+    op.add_column("devices", sa.Column("battery_at_us", sa.BigInteger()))
+    op.add_column("observation_channels", sa.Column("mdc_code", sa.Text()))
+    op.add_column("observation_channels", sa.Column("unit_ucum", sa.Text()))
+    op.add_column("observations", sa.Column("encounter_id", sa.Text()))
+    op.create_index(
+        "ix_observations_encounter",
+        "observations",
+        ["encounter_id", "observed_at_us"],
+        unique=False,
+        sqlite_where=sa.text(NAMED),
+        postgresql_where=sa.text(NAMED),
+    )
+    op.add_column("encounters", sa.Column("cad_incident_id", sa.Text()))
+    op.create_index(
+        "uq_encounters_cad",
+        "encounters",
+        ["tenant_id", "organization_id", "cad_incident_id", sa.text("coalesce(vehicle_id, '')")],
+        unique=True,
+        sqlite_where=sa.text(FROM_CAD),
+        postgresql_where=sa.text(FROM_CAD),
+    )
+    op.create_table(
+        "crew_members",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("created_at_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "organization_id"],
+            ["organizations.tenant_id", "organizations.id"],
+            name=op.f("fk_crew_members_tenant_id_organization_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_crew_members")),
+    )
+    op.create_index(
+        op.f("ix_crew_members_tenant_id_organization_id"),
+        "crew_members",
+        ["tenant_id", "organization_id"],
+        unique=False,
+    )
+    op.create_table(
+        "encounter_crew",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("encounter_id", sa.Text(), nullable=False),
+        sa.Column("crew_member_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "encounter_id"],
+            ["encounters.tenant_id", "encounters.id"],
+            name=op.f("fk_encounter_crew_tenant_id_encounter_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "crew_member_id"],
+            ["crew_members.tenant_id", "crew_members.id"],
+            name=op.f("fk_encounter_crew_tenant_id_crew_member_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "encounter_id", "crew_member_id", name=op.f("pk_encounter_crew")),
+    )
+    op.create_index(
+        op.f("ix_encounter_crew_tenant_id_crew_member_id"),
+        "encounter_crew",
+        ["tenant_id", "crew_member_id"],
+        unique=False,
+    )

@@ -1,0 +1,40 @@
+"""Enrolled devices as applications know them, for tests of the API's slices."""
+
+from typing import Any
+
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.devices import Device, Devices, Enrolment
+from cloud.ids import UlidIds
+from cloud.observations.export import export_observations
+from cloud.tenancy import Viewer
+from tests.builders.cloud_people import Household
+
+
+async def enrolled(
+    database: Database,
+    clock: Clock,
+    home: Household,
+    device_class: str = "oximeter",
+    *,
+    serial_number: str = "SN-0001",
+    vehicle_id: str | None = None,
+    system_id: str | None = None,
+) -> Device:
+    """A device of the household's organisation."""
+    outcome = await Enrolment(database, clock, UlidIds(clock)).enrol(
+        home.viewer,
+        organization_id=home.organization.id,
+        serial_number=serial_number,
+        device_class=device_class,
+        manufacturer="Synthetic Medical",
+        vehicle_id=vehicle_id,
+        system_id=system_id,
+    )
+    return outcome.device
+
+
+async def exported(database: Database, clock: Clock, viewer: Viewer) -> list[dict[str, Any]]:
+    """All observations that the viewer sees, as `argus-cloud observations export --json` prints them."""
+    devices = Devices(UlidIds(clock))
+    return [document async for document in export_observations(database, viewer, devices)]

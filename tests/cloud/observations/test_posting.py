@@ -1,0 +1,240 @@
+"""An application posts one observation: what is taken, what is flagged, what is refused, and how it reads beside a
+vehicle's."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from cloud.assignments import AssignmentDesk
+from cloud.db import Database
+from cloud.devices import DeviceNotActive, Devices, DeviceUnknown, Enrolment
+from cloud.errors import DomainError
+from cloud.ids import UlidIds
+from cloud.observations.counting import count_observations
+from cloud.observations.errors import (
+    DeviceClassMismatch,
+    EncounterNotLinkable,
+    MdcCodeMalformed,
+    MdcCodeNotMeasured,
+    ObservedAtOutOfRange,
+    UnitCodeMalformed,
+    UnitCodeMismatch,
+    ValueNotFinite,
+)
+from cloud.observations.posted import PostedObservation, new_sequence, public_id
+from cloud.observations.posting import FUTURE_US_MAX, PAST_US_MAX, ObservationDesk
+from cloud.tenancy import Viewer
+from protocols.uplink.observations import DeviceRef
+from tests.builders.api_devices import enrolled, exported
+from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, household
+
+IDS = UlidIds(HandClock())
+SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
+
+
+class Station:
+    """A household with an oximeter, and the desk that takes its observations."""
+
+    def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
+        self.database, self.clock, self.home, self.device_id = database, clock, home, device_id
+        self.desk = ObservationDesk(database, clock, IDS)
+
+    async def post(
+        self, *, viewer: Viewer | None = None, device_id: str | None = None, **body: Any
+    ) -> PostedObservation:
+        return await self.desk.post(viewer or self.home.viewer, device_id or self.device_id, **{**SPO2, **body})
+
+
+async def station(database: Database, device_class: str = "oximeter") -> Station:
+    clock = HandClock()
+    home = await household(database, clock)
+    device = await enrolled(database, clock, home, device_class, vehicle_id=home.vehicle.id)
+    return Station(database, clock, home, device.id)
+
+
+@pytest.mark.contract("C-124", "C-126", "C-128")
+async def test_a_posted_observation_is_stored_beside_those_of_vehicles_and_says_where_it_came_from(
+    database: Database,
+) -> None:
+    here = await station(database)
+    posted = await here.post()
+    assert posted.id.startswith("obs_")
+    assert posted.measured.flags == ()
+    (document,) = await exported(database, here.clock, here.home.viewer)
+    assert document["origin"] == "api"
+    assert (document["id"], document["device_id"]) == (posted.id, here.device_id)
+    assert (document["gateway"], document["epoch"], document["sequence"]) == (None, None, None)
+    assert (document["type"], document["value"], document["unit"]) == (SPO2["mdc_code"], 98.0, "MDC_DIM_PERCENT")
+    assert document["observed_at"] == "2026-03-24T12:00:00.000000Z"
+
+
+async def test_many_posts_at_once_are_all_there_each_under_its_own_id(database: Database) -> None:
+    here = await station(database)
+    posted = await asyncio.gather(*(here.post(value=float(90 + number % 10)) for number in range(50)))
+    documents = await exported(database, here.clock, here.home.viewer)
+    assert len({one.id for one in posted}) == 50
+    assert {one["id"] for one in documents} == {one.id for one in posted}
+
+
+@pytest.mark.contract("A-105")
+async def test_a_code_that_we_do_not_know_is_taken_and_flagged(database: Database) -> None:
+    here = await station(database)
+    posted = await here.post(mdc_code="MDC_SYNTHETIC_THING", unit_code="{thing}/min")
+    private = await here.post(mdc_code="X_PRIVATE_ACME_GLOW", unit_code="lx")
+    assert [*posted.measured.flags, *private.measured.flags] == ["mdc_code_unknown", "mdc_code_unknown"]
+    types = [document["type"] for document in await exported(database, here.clock, here.home.viewer)]
+    assert sorted(types) == ["MDC_SYNTHETIC_THING", "X_PRIVATE_ACME_GLOW"]
+
+
+async def test_a_known_code_outside_the_class_table_is_taken_and_flagged(database: Database) -> None:
+    here = await station(database)
+    posted = await here.post(mdc_code="MDC_MASS_BODY_ACTUAL", value=71.5, unit_code="kg")
+    assert posted.measured.flags == ("device_class_unchecked",)
+
+
+@pytest.mark.contract("A-105", "S-156")
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        ({"mdc_code": "SpO2"}, MdcCodeMalformed),
+        ({"mdc_code": "mdc_puls_oxim_sat_o2"}, MdcCodeMalformed),
+        ({"mdc_code": "2:19384"}, MdcCodeMalformed),
+        ({"mdc_code": "MDC_" + "A" * 200}, MdcCodeMalformed),
+        ({"mdc_code": "MDC_DIM_PERCENT"}, MdcCodeNotMeasured),
+        ({"unit_code": "furlong"}, UnitCodeMalformed),
+        ({"unit_code": "mm[Hg]"}, UnitCodeMismatch),
+        ({"mdc_code": "MDC_PRESS_BLD_NONINV_SYS", "unit_code": "mm[Hg]"}, DeviceClassMismatch),
+        ({"value": float("nan")}, ValueNotFinite),
+        ({"value": float("inf")}, ValueNotFinite),
+        ({"observed_at_us": NOON_US - PAST_US_MAX - 1}, ObservedAtOutOfRange),
+        ({"observed_at_us": NOON_US + FUTURE_US_MAX + 1}, ObservedAtOutOfRange),
+        ({"encounter_id": "enc_absent"}, EncounterNotLinkable),
+    ],
+)
+async def test_what_cannot_be_right_is_refused_and_leaves_nothing(
+    database: Database, body: dict[str, Any], refusal: type[DomainError]
+) -> None:
+    here = await station(database)
+    await here.post()
+    for _ in range(2):  # the device is new to the process, then remembered
+        with pytest.raises(refusal):
+            await here.post(**body)
+    assert len(await exported(database, here.clock, here.home.viewer)) == 1
+
+
+async def test_units_of_the_same_quantity_are_taken(database: Database) -> None:
+    here = await station(database, "thermometer")
+    posted = await here.post(mdc_code="MDC_TEMP_BODY", value=98.6, unit_code="[degF]")
+    (document,) = await exported(database, here.clock, here.home.viewer)
+    assert (document["value"], document["unit_code"]) == (98.6, "[degF]")
+    assert posted.measured.unit is not None
+
+
+@pytest.mark.contract("A-106")
+async def test_a_reading_of_up_to_thirty_days_ago_keeps_its_time(database: Database) -> None:
+    here = await station(database)
+    await here.post(observed_at_us=NOON_US - PAST_US_MAX)
+    await here.post(observed_at_us=NOON_US + FUTURE_US_MAX)
+    times = [document["observed_at"] for document in await exported(database, here.clock, here.home.viewer)]
+    assert times == ["2026-02-22T12:00:00.000000Z", "2026-03-24T12:05:00.000000Z"]
+
+
+@pytest.mark.contract("A-106", "S-156")
+async def test_a_retired_device_measures_no_more_until_it_is_enrolled_again(database: Database) -> None:
+    here = await station(database)
+    await here.post()
+    await Enrolment(database, here.clock, IDS).retire(here.home.operator, here.device_id)
+    with pytest.raises(DeviceNotActive):
+        await here.post()
+    await enrolled(database, here.clock, here.home)
+    assert (await here.post()).device_id == here.device_id
+
+
+@pytest.mark.contract("S-060", "S-066", "S-156", "A-013")
+async def test_a_device_of_somebody_else_is_as_absent_as_one_that_never_was(database: Database) -> None:
+    here = await station(database)
+    south = await household(database, here.clock, name="south")
+    await here.post()
+    strangers = [south.viewer, Viewer(here.home.tenant.id, "org_other"), Viewer(here.home.tenant.id, "org_north", -1)]
+    for stranger in strangers:  # the last one has a clearance below everything
+        with pytest.raises(DeviceUnknown):
+            await here.post(viewer=stranger)
+    with pytest.raises(DeviceUnknown):
+        await here.post(device_id="dev_absent")
+    assert len(await exported(database, here.clock, here.home.viewer)) == 1
+
+
+async def test_a_device_that_nobody_enrolled_is_absent_for_applications(database: Database) -> None:
+    here = await station(database)
+    async with database.transaction() as tx:
+        seen = await Devices(IDS).attach(tx, here.home.gateway, DeviceRef("aabb", "Pulse 1"), NOON_US)
+    with pytest.raises(DeviceUnknown):
+        await here.post(device_id=seen)
+
+
+@pytest.mark.contract("C-127", "A-021", "A-106")
+async def test_an_observation_may_name_its_encounter_which_goes_before_the_assignment(database: Database) -> None:
+    here = await station(database)
+    await here.post(encounter_id="enc_north")
+    await here.post(encounter_id="enc_north")
+    await here.post()
+    named = [document["encounter_id"] for document in await exported(database, here.clock, here.home.viewer)]
+    assert named == ["enc_north", "enc_north", None]
+
+
+@pytest.mark.contract("A-106", "S-156")
+async def test_an_encounter_of_another_organisation_cannot_be_linked(database: Database) -> None:
+    here = await station(database)
+    await household(database, here.clock, name="south")
+    await here.post()
+    with pytest.raises(EncounterNotLinkable):
+        await here.post(encounter_id="enc_south")
+
+
+async def test_what_is_posted_while_the_device_is_assigned_belongs_to_that_encounter_and_is_counted(
+    database: Database,
+) -> None:
+    here = await station(database)
+    desk = AssignmentDesk(database, here.clock, IDS)
+    until = {"from_us": NOON_US - MINUTE_US, "until_us": NOON_US + MINUTE_US}
+    await desk.assign(here.home.viewer, device_id=here.device_id, encounter_id="enc_north", by="usr_1", **until)
+    await here.post()
+    await here.post(encounter_id="enc_north", observed_at_us=NOON_US + 2 * MINUTE_US)
+    await here.post(observed_at_us=NOON_US + 3 * MINUTE_US)
+    async with database.read() as tx:
+        assert await count_observations(tx, here.home.viewer, "enc_north") == 2
+        assert await count_observations(tx, Viewer("tnt_south", "org_south"), "enc_north") == 0
+
+
+async def test_the_device_was_last_seen_when_it_measured_and_tells_its_battery(database: Database) -> None:
+    here = await station(database)
+    devices = Enrolment(database, here.clock, IDS)
+    await here.post(observed_at_us=NOON_US - MINUTE_US)
+    (device,) = await devices.list(here.home.viewer)
+    assert (device.last_seen_us, device.battery_percent) == (NOON_US - MINUTE_US, None)
+    await here.post(mdc_code="MDC_ATTR_VAL_BATT_CHARGE", value=81.0, unit_code="%")
+    await here.post(
+        mdc_code="MDC_ATTR_VAL_BATT_CHARGE", value=99.0, unit_code="%", observed_at_us=NOON_US - 5 * MINUTE_US
+    )
+    (device,) = await devices.list(here.home.viewer)
+    assert (device.last_seen_us, device.battery_percent) == (NOON_US, 81)
+
+
+async def test_what_the_process_remembers_of_a_device_never_goes_before_the_database(database: Database) -> None:
+    here = await station(database)
+    await here.post()
+    await enrolled(database, here.clock, here.home, "thermometer")
+    await here.post(mdc_code="MDC_TEMP_BODY", value=36.6, unit_code="Cel")
+    with pytest.raises(DeviceClassMismatch):
+        await here.post()
+
+
+def test_ids_of_observations_grow_with_time_and_the_same_seed_gives_the_same() -> None:
+    clock = HandClock()
+    first = new_sequence(UlidIds(clock))
+    clock.advance(us=1000)
+    later = new_sequence(UlidIds(clock))
+    assert first < later < 1 << 63
+    assert public_id(first) < public_id(later)
+    assert len(public_id(later)) == 17
