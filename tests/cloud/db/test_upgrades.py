@@ -4,21 +4,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from cloud.assignments import Assignments
-from cloud.db import migrate, open_database
+from cloud.custody.check import CustodyCheck
+from cloud.db import Database, migrate, open_database
 from cloud.db.revisions import known_revisions
 from cloud.db.sqlite import SqliteDatabase
 from cloud.devices import Devices, Enrolment
 from cloud.events import Outbox
 from cloud.fleet import Fleet
 from cloud.ids import UlidIds
+from cloud.observations.export import export_observations
 from cloud.tenancy import Viewer
 from tests.builders.cloud_people import NOON_US, HandClock
 from tests.cloud.db.test_migrations import run_sql
 
-OLD = Path(__file__).parents[2] / "databases" / "cloud_0001.json"
+DATABASES = Path(__file__).parents[2] / "databases"
 CLOCK = HandClock()
 IDS = UlidIds(CLOCK)
 
@@ -28,7 +31,9 @@ def literal(value: Any, *, sqlite: bool) -> str:
         return f"x'{value['hex']}'" if sqlite else f"'\\x{value['hex']}'"
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int) else f"'{value}'"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + value.replace("'", "''") + "'"
 
 
 def inserts(path: Path, *, sqlite: bool) -> list[str]:
@@ -42,17 +47,22 @@ def inserts(path: Path, *, sqlite: bool) -> list[str]:
     return statements
 
 
-async def test_rows_of_the_first_revision_live_through_every_migration(empty_database_url: str) -> None:
-    first, *later = known_revisions()
-    await migrate(empty_database_url, revision=first)
+async def upgraded(url: str, revision: str) -> Database:
+    """A database in which the rows of `revision` have lived through every migration since, one after the other."""
+    await migrate(url, revision=revision)
+    old = DATABASES / f"cloud_{revision}.json"
     # text() reads a colon as a parameter; the rows have some in their JSON.
-    rows = [row.replace(":", "\\:") for row in inserts(OLD, sqlite=False)]
-    if empty_database_url.startswith("sqlite"):
-        rows = inserts(OLD, sqlite=True)
-    await run_sql(empty_database_url, *rows)
-    for revision in later:
-        assert (await migrate(empty_database_url, revision=revision)).after == revision
-    database = await open_database(empty_database_url)
+    rows = [row.replace(":", "\\:") for row in inserts(old, sqlite=False)]
+    if url.startswith("sqlite"):
+        rows = inserts(old, sqlite=True)
+    await run_sql(url, *rows)
+    for later in known_revisions()[known_revisions().index(revision) + 1 :]:
+        assert (await migrate(url, revision=later)).after == later
+    return await open_database(url)
+
+
+async def test_rows_of_the_first_revision_live_through_every_migration(empty_database_url: str) -> None:
+    database = await upgraded(empty_database_url, "0001")
     operator = Viewer.operator("tnt_old")
     (gateway,) = await Fleet(database, CLOCK, IDS).list(operator)
     assert (gateway.public_key, gateway.status and gateway.status.epoch) == (b"\x07" * 32, "epoch-old")
@@ -65,12 +75,29 @@ async def test_rows_of_the_first_revision_live_through_every_migration(empty_dat
     await database.close()
 
 
-async def test_an_upgraded_sqlite_file_has_no_dangling_reference(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'cloud.db'}"
-    await migrate(url, revision=known_revisions()[0])
-    await run_sql(url, *inserts(OLD, sqlite=True))
-    await migrate(url)
-    database = await open_database(url)
+async def test_observations_and_custody_of_the_second_revision_live_through_every_migration(
+    empty_database_url: str,
+) -> None:
+    database = await upgraded(empty_database_url, "0002")
+    operator = Viewer.operator("ten_test")
+    reports = [report async for report in CustodyCheck(database, operator, with_rows=True).reports()]
+    assert {(report.epoch, report.lane): (report.through, report.findings) for report in reports} == {
+        ("epoch-a", "numeric"): (8, []),
+        ("epoch-a", "event"): (1, []),
+        ("epoch-a", "epcr"): (1, []),
+        ("epoch-b", "numeric"): (1, []),
+    }
+    aside = {count.reason: count.kept for count in await CustodyCheck(database, operator).quarantine()}
+    assert aside == {"conflict": 1, "forged": 1, "unreadable": 1}
+    written = json.loads((DATABASES / "cloud_0002.json").read_text())["observations"]
+    records = [record async for record in export_observations(database, operator, Devices(IDS), hidden=True)]
+    assert len(records) == len(written) == sum(report.observations or 0 for report in reports)
+    await database.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+async def test_an_upgraded_sqlite_file_has_no_dangling_reference(tmp_path: Path, revision: str) -> None:
+    database = await upgraded(f"sqlite:///{tmp_path / 'cloud.db'}", revision)
     assert isinstance(database, SqliteDatabase)
     async with database.read() as tx:
         assert len(await tx.execute(text("PRAGMA foreign_key_check"))) == 0

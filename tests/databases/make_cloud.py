@@ -1,0 +1,70 @@
+"""Writes `cloud_<revision>.json` with the code at hand: `python -m tests.databases.make_cloud`.
+
+Run once for each revision that is released, at that revision; the file is then never made again, because only rows
+that the old program wrote prove that the new one reads them. JSON and not a database file: the same rows go into both
+databases. `cloud_0001.json` was written by hand, before anything could be ingested.
+"""
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from cloud.db import metadata, migrate, open_database
+from cloud.db.revisions import known_revisions
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, section
+from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind, one
+
+
+async def live(cloud: CloudUnderTest) -> None:
+    """A gateway's whole life: every kind of value, a device's memory read twice, an event, a gap over a hole that a
+    late batch fills in part, what nobody could read, a forgery, a rival, a replacement and a status."""
+    gateway, copy = GatewayInVehicle(), GatewayInVehicle()
+    await cloud.register(gateway)
+    memory = section([one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME)], device=CUFF, stored=True)
+    first = gateway.send_sections(every_kind())
+    await cloud.take(first, *(gateway.send_sections([memory]) for _ in range(2)), gateway.send_event())
+    lost = gateway.many(4)
+    await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, b"of tomorrow"), gateway.gap(lost), lost[1])
+    await cloud.take(gateway.send_raw(BatchKind.EPCR, b"a draft of tomorrow", lane=Lane.EPCR))
+    await cloud.take(GatewayInVehicle(key_seed=2).send(), copy.send(41.0))
+    await cloud.take(GatewayInVehicle(epoch="epoch-b").send(96.0))
+    status = Status(
+        gateway="gw_test", epoch="epoch-b", online=True, at_us=NOW_US, boot_id="boot-1", software="0.1.0", marks={}
+    )
+    await cloud.take(cloud.handover.status_delivery(status))
+
+
+def _plain(value: Any) -> Any:
+    return {"hex": value.hex()} if isinstance(value, bytes) else value
+
+
+async def dump(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Every row of a database in which that life was lived; no key for a column without a value."""
+    url = f"sqlite:///{folder / 'cloud.db'}"
+    await migrate(url)
+    database = await open_database(url)
+    await live(CloudUnderTest(database))
+    tables = {}
+    async with database.read() as tx:
+        for table in metadata.sorted_tables:
+            rows = await tx.execute(select(table).order_by(*table.primary_key.columns))
+            tables[table.name] = [
+                {name: _plain(value) for name, value in row._mapping.items() if value is not None} for row in rows
+            ]
+    await database.close()
+    return {name: rows for name, rows in tables.items() if rows}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        found = asyncio.run(dump(Path(temporary)))
+    target = Path(__file__).with_name(f"cloud_{known_revisions()[-1]}.json")
+    target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
