@@ -11,7 +11,7 @@ from cloud.identity.service import folded
 from cloud.ids import checked_id
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
-from cloud.settings import Settings, SettingsUnusable
+from cloud.settings import SettingsUnusable
 from cloud.tokens.claims import SERVICE_TTL_S
 from cloud.tokens.keys import SigningKeys
 from cloud.tokens.minting import Mint, Minted
@@ -42,7 +42,7 @@ async def make_first_master_key(place: Workplace) -> str | None:
 
 
 def _signing_keys(place: Workplace) -> SigningKeys:
-    return SigningKeys(place.database, place.clock, load_master_key(place.settings))
+    return SigningKeys(place.database, place.clock, lambda: load_master_key(place.settings))
 
 
 def _shown(key: SigningKey) -> dict[str, Any]:
@@ -132,11 +132,13 @@ def mint(
 
 
 async def _mint(place: Workplace) -> Mint:
-    settings: Settings = place.settings
-    master = load_master_key(settings)
-    await SigningKeys(place.database, place.clock, master).ensure()
+    await _signing_keys(place).ensure()
     standing = Standing(place.database, place.clock)
-    return Mint(place.database, place.clock, place.ids, standing, master, names_of(settings))
+
+    def master() -> MasterKey:
+        return load_master_key(place.settings)
+
+    return Mint(place.database, place.clock, place.ids, standing, master, names_of(place.settings))
 
 
 @tokens.command("revoke")

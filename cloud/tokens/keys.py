@@ -5,11 +5,11 @@ cached the set is surprised. Rotation by age is an operator's timer: `argus-clou
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cloud.clock import Clock
-from cloud.db import ConstraintViolated, Database, Transaction
+from cloud.db import ConstraintViolated, Database
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
 from cloud.standing import ChangeKind, ChangeLog
@@ -17,14 +17,20 @@ from cloud.tokens.errors import KeyTooFresh, KeyUnknown
 from cloud.tokens.signing_key import PUBLISHED_LEAST_US, KeyState, SigningKey, generate
 from cloud.tokens.store import KeyStore
 
+Make = Callable[[int, MasterKey, int], SigningKey]
+"""Makes the key of a number at a moment."""
+
 
 class SigningKeys:
-    """The use cases."""
+    """The use cases. `master` is asked when a key is to be made, and only then."""
 
-    def __init__(self, database: Database, clock: Clock, master: MasterKey) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, master: Callable[[], MasterKey], make: Make = generate
+    ) -> None:
         self._database = database
         self._clock = clock
         self._master = master
+        self._make = make
         self._store = KeyStore()
         self._changes = ChangeLog()
 
@@ -71,7 +77,7 @@ class SigningKeys:
                     await self._store.move(tx, replace(key, retired_at_us=now_us))
             current = replace(successor, signs_from_us=now_us)
             await self._store.move(tx, current)
-            await self._add(tx, fresh)
+            await self._store.add(tx, fresh)
             await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
         return current
 
@@ -94,8 +100,5 @@ class SigningKeys:
             await self._store.move(tx, replace(key, withdrawn_at_us=now_us))
             await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
 
-    async def _add(self, tx: Transaction, key: SigningKey) -> None:
-        await self._store.add(tx, key)
-
     async def _generated(self, number: int, now_us: int) -> SigningKey:
-        return await asyncio.to_thread(generate, number, self._master, now_us)
+        return await asyncio.to_thread(self._make, number, self._master(), now_us)

@@ -5,7 +5,7 @@ than needed: so one write an hour keeps the promise that a key stays published u
 minting costs the RSA operation alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -45,10 +45,16 @@ class Minted:
 
 
 class Mint:
-    """One for each process."""
+    """One for each process. `master` is asked once for each signing key, when it signs its first token here."""
 
     def __init__(
-        self, database: Database, clock: Clock, ids: Ids, standing: Standing, master: MasterKey, names: Names
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        standing: Standing,
+        master: Callable[[], MasterKey],
+        names: Names,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -135,7 +141,7 @@ class Mint:
 
     def _private(self, key: SigningKey) -> RSAPrivateKey:
         if self._opened is None or self._opened[0] != key.kid:
-            self._opened = (key.kid, key.private(self._master))
+            self._opened = (key.kid, key.private(self._master()))
         return self._opened[1]
 
 
