@@ -51,6 +51,7 @@ class Device:
         self._association = AgentAssociation(system_id=device_id(number), configurations=[self.configuration])
         self._nudge = Nudge()
         self._taken = 0
+        self.running: asyncio.Task[None] | None = None
 
     @property
     def operating(self) -> bool:
@@ -76,10 +77,8 @@ class Device:
         """Report one temperature; "answered", "refused", "aborted" or, unconfirmed, "sent". Each measurement has its
         own second."""
         self._taken += 1
-        at = NOON + timedelta(seconds=self._taken if second is None else second)
-        report = fixed_report(self.configuration, [Reading(1, celsius, absolute_time(at))])
         before = len(self.heard)
-        self._association.report(report, confirmed=confirmed, now_s=self._clock.monotonic_s())
+        self._report(celsius, self._taken if second is None else second, confirmed=confirmed)
         self._nudge()
         if not confirmed:
             return "sent"
@@ -96,6 +95,19 @@ class Device:
             return None
 
         return await eventually(verdict, what="the answer to a confirmed report")
+
+    async def report_unheard(self, celsius: float, *, second: int) -> None:
+        """Send a confirmed report and hear nothing any more: its answer never arrives here."""
+        assert self.running is not None
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+        self._report(celsius, second, confirmed=True)
+        await self.link.send(self._association.to_send())
+
+    def _report(self, celsius: float, second: int, *, confirmed: bool) -> None:
+        time = absolute_time(NOON + timedelta(seconds=second))
+        report = fixed_report(self.configuration, [Reading(1, celsius, time)])
+        self._association.report(report, confirmed=confirmed, now_s=self._clock.monotonic_s())
 
     async def leave(self) -> None:
         self._association.release(self._clock.monotonic_s())
@@ -120,7 +132,7 @@ async def device(
 async def device_on(link: Link, number: int = 1, *, own_configuration: bool = False) -> AsyncIterator[Device]:
     """The same on any link, for instance its end of a cable."""
     made = Device(link, number, own_configuration=own_configuration)
-    running = asyncio.create_task(made.run())
+    running = made.running = asyncio.create_task(made.run())
     try:
         await made.associate()
         yield made

@@ -1,0 +1,130 @@
+"""A confirmed report between its commit and its answer, and one that could not be committed: whatever becomes of the
+gateway in that moment, the report is in the cloud once.
+
+The gateway is the real process, the broker the real one, and the cloud's ingest runs here over a real database.
+"""
+
+import asyncio
+import base64
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.db import open_database
+from cloud.devices import Devices
+from cloud.ingest import BrokerAddress, make_ingest
+from cloud.observations.export import export_observations
+from tests.builders.gateway_device import device
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.harness.broker import CLOUD_USER, GATEWAY, broker_running, password_of
+from tests.harness.buffer_small_disk import ballast, small_disk
+from tests.harness.databases import migrated_sqlite
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Vehicle, vehicle
+
+__all__ = ["migrated_sqlite"]
+
+pytestmark = pytest.mark.broker
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A vehicle under way, and the cloud that hears it."""
+
+    gateway: Vehicle
+    cloud: CloudUnderTest
+
+    async def in_the_cloud(self) -> list[tuple[float, str]]:
+        """Value and device time of all that has arrived, once everything is acknowledged."""
+        await eventually(self._acknowledged, within_s=20)
+        found = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), hidden=True)
+        return [(row["value"], row["device_time"]) async for row in found]
+
+    async def _acknowledged(self) -> bool:
+        lanes: dict[str, Any] = (await self.gateway.status())["lanes"]
+        return all(lane["acked"] == lane["last"] for lane in lanes.values())
+
+    def commits(self) -> int:
+        """Numeric batches that the gateway's witness names."""
+        return sum(" numeric " in line for line in self.gateway.witness.read_text().splitlines())
+
+
+@asynccontextmanager
+async def journey(folder: Path, template: Path) -> AsyncIterator[Journey]:
+    database = await open_database(f"sqlite:///{shutil.copy(template, folder / 'cloud.db')}")
+    try:
+        async with (
+            broker_running(folder / "broker") as broker,
+            vehicle(folder, broker, started=False) as gateway,
+        ):
+            cloud = await CloudUnderTest(database).register()
+            await cloud.register_key(GATEWAY, base64.b64decode((await gateway.provision())["public_key"]))
+            address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
+            ingest = asyncio.create_task(make_ingest(database, address, SystemClock(), cloud.ids).run())
+            try:
+                await gateway.start()
+                yield Journey(gateway, cloud)
+            finally:
+                ingest.cancel()
+                await asyncio.wait([ingest])
+    finally:
+        await database.close()
+
+
+async def test_a_report_that_was_committed_and_never_answered_is_there_once_after_the_device_repeats_it(
+    tmp_path: Path, migrated_sqlite: Path
+):
+    async with journey(tmp_path, migrated_sqlite) as under_way:
+        gateway = under_way.gateway
+        async with device(gateway.address) as thermometer:
+            assert await thermometer.measure(36.6, second=1) == "answered"
+            before = under_way.commits()
+            await thermometer.report_unheard(38.7, second=2)
+            await eventually(lambda: under_way.commits() > before, what="the witness names the commit")
+            await gateway.kill()
+        await gateway.start()
+        async with device(gateway.address) as again:
+            assert await again.measure(38.7, second=2) == "answered"
+            assert await again.measure(36.8, second=3) == "answered"
+        kept = (await gateway.command("observations", "--json")).json_lines()
+        assert [row["value"] for row in kept] == [36.6, 38.7, 38.7, 36.8]
+        assert sorted(await under_way.in_the_cloud()) == [
+            (36.6, "2026-05-06T12:00:01.000"),
+            (36.8, "2026-05-06T12:00:03.000"),
+            (38.7, "2026-05-06T12:00:02.000"),
+        ]
+
+
+async def test_a_report_that_could_not_be_committed_stays_with_the_device_and_is_there_once_when_there_is_room(
+    tmp_path: Path, migrated_sqlite: Path
+):
+    with small_disk(tmp_path / "state", megabytes=24):
+        async with journey(tmp_path, migrated_sqlite) as under_way:
+            gateway = under_way.gateway
+            async with device(gateway.address) as thermometer:
+                assert await thermometer.measure(36.6, second=1) == "answered"
+                filling = ballast(gateway.state_dir)
+
+                async def refused() -> bool:
+                    # What is left between the pages of the file takes some more readings.
+                    return await thermometer.measure(36.6) == "refused"
+
+                await eventually(refused, within_s=20)
+                assert (await gateway.status())["store"]["state"] == "reserve"
+                assert await thermometer.measure(38.7, second=3600) == "refused"
+                assert thermometer.operating
+                filling.unlink()
+
+                async def answered() -> bool:
+                    return await thermometer.measure(38.7, second=3600) == "answered"
+
+                await eventually(answered, within_s=20)
+            arrived = await under_way.in_the_cloud()
+            assert arrived.count((38.7, "2026-05-06T13:00:00.000")) == 1
+            assert len(arrived) == len(set(arrived))
