@@ -30,7 +30,7 @@ def routes(handlers: DiscoveryHandlers) -> tuple[Route, ...]:
             operation_id="getOpenApiJson",
             summary="Fetch the OpenAPI well-known descriptor (JSON)",
             description="This document. The YAML form has the same content. What is internal is never in it.",
-            tag="discovery",
+            tag="Discovery",
             answer_example=_EXAMPLE,
         ),
         Route(
@@ -47,7 +47,7 @@ def routes(handlers: DiscoveryHandlers) -> tuple[Route, ...]:
             operation_id="getOpenApiYaml",
             summary="Fetch the OpenAPI well-known descriptor (YAML)",
             description="The same content as the JSON form.",
-            tag="discovery",
+            tag="Discovery",
             answer_example=_EXAMPLE,
         ),
     )

@@ -17,18 +17,17 @@ another tenant or organisation is answered exactly as what does not exist."""
 LICENSE = {"name": "By integration agreement", "identifier": "LicenseRef-Argus-Integration"}
 
 TAGS: dict[str, str] = {
-    "identity": "Register an integration, look at the scopes that it may ask for, and govern it.",
-    "oauth": "Access tokens for machines and on behalf of people.",
-    "keys": "The public keys that verify our tokens.",
-    "webhooks": "Subscriptions to events, and what became of each delivery.",
-    "graphql": "The shared GraphQL transport; operations are agreed with each partner.",
-    "epcr": "Electronic patient care records: encounters as partners see them.",
-    "devices": "IEEE 11073 medical devices and what they measure.",
-    "observability": "Traces of your own requests.",
-    "jobs": "Work that takes longer than a request.",
-    "sandbox": "The same surface over made-up data.",
-    "provenance": "Signed transcripts of what happened to a piece of evidence.",
-    "discovery": "Documents about this interface, for machines.",
+    "Authentication": "Access tokens for machines and on behalf of people, and the public keys that verify them.",
+    "Apps": "Register an integration, look at the scopes that it may ask for, and govern it.",
+    "Webhooks": "Subscriptions to events, and what became of each delivery.",
+    "GraphQL": "The shared GraphQL transport; operations are agreed with each partner.",
+    "Encounters": "Electronic patient care records: encounters as partners see them.",
+    "Devices": "IEEE 11073 medical devices and what they measure.",
+    "Observability": "Traces of your own requests.",
+    "Jobs": "Work that takes longer than a request.",
+    "Sandbox": "The same surface over made-up data.",
+    "Provenance": "Signed transcripts of what happened to a piece of evidence.",
+    "Discovery": "Documents about this interface, for machines.",
 }
 """Chapters of the document. A row's `tag` is one of these."""
 

@@ -17,7 +17,7 @@ def routes(handlers: DocsHandlers) -> tuple[Route, ...]:
             rate_class=RateClass.PUBLIC,
             answers={200: "The page, as HTML or JSON.", 304: "It has not changed."},
             summary=summary,
-            tag="discovery",
+            tag="Discovery",
             in_contract=False,
         )
 

@@ -59,7 +59,7 @@ def row(**facts: Any) -> Route:
         "host": Host.API,
         "scopes": Scopes.any_of("argus:devices:read", "argus:devices:write"),
         "summary": "List gadgets",
-        "tag": "devices",
+        "tag": "Devices",
     }
     return Route(**(given | facts))
 
@@ -89,7 +89,7 @@ TOKEN = row(
     body_kind=BodyKind.FORM,
     oauth_errors=True,
     answer=Gadget,
-    tag="oauth",
+    tag="Authentication",
     summary="Mint access tokens",
 )
 HIDDEN = (

@@ -20,7 +20,7 @@ _AUDIENCES = {
     "Administratorzy klienta": "customer-administrators",
     "Partnerzy strategiczni": "strategic-partners",
 }
-_STABILITIES = {"Stabilne": "stable", "Zatwierdzone na żądanie": "on-request"}
+_STABILITIES = {"Stabilne": "stable", "Zatwierdzone na żądanie": "approved-on-request"}
 
 
 @dataclass(frozen=True, slots=True)

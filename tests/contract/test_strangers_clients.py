@@ -1,4 +1,4 @@
-"""Strict clients that others wrote get tokens from a running cloud and verify them: Authlib, joserfc, openid-client, jose.
+"""Strict clients that others wrote get tokens and verify them: Authlib and joserfc, openid-client and jose.
 
 Nothing here imports the cloud: what these libraries accept, an integrator's libraries accept.
 """

@@ -26,3 +26,14 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], *, within_s: flo
             description = what or getattr(condition, "__qualname__", repr(condition))
             raise AssertionError(f"still not so after {within_s} s: {description} (last value {value!r})")
         await asyncio.sleep(_POLL_S)
+
+
+def until(condition: Callable[[], T], *, within_s: float = 5.0, what: str = "") -> T:
+    """As `eventually`, for tests without a loop: they talk to a process that runs by itself."""
+    deadline_s = time.monotonic() + within_s
+    while not (value := condition()):
+        if time.monotonic() >= deadline_s:
+            description = what or getattr(condition, "__qualname__", repr(condition))
+            raise AssertionError(f"still not so after {within_s} s: {description} (last value {value!r})")
+        time.sleep(_POLL_S)
+    return value

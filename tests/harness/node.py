@@ -1,7 +1,7 @@
 """JavaScript programs of the contract tests, run by node with the packages beside them (`tests/contract/node`).
 
-`.ci/setup` installs the packages. Where node or they are absent a test is skipped, in CI it fails: there every real part
-must be present.
+`.ci/setup` installs the packages. Where node or they are absent a test is skipped, in CI it fails: there every real
+part must be present.
 """
 
 import json

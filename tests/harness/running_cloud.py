@@ -1,4 +1,4 @@
-"""A real `argus-cloud serve`: settings, database and people in a folder; started, asked, stopped, killed, started again.
+"""A real `argus-cloud serve`: settings, database and people in a folder; started, asked, stopped, killed.
 
 Everything is done as an operator does it: `migrate`, then commands of the console, then `serve`. Who lives there is
 fixed, so that every test can speak of the same people: two tenants, the first with two organisations, and one app for
@@ -78,8 +78,10 @@ class RunningCloud:
             f'[hosts.{name}]\nlisten = "127.0.0.1:{self.ports[name]}"\npublic_url = "{self.urls[name]}"\n'
             for name in HOSTS
         )
+        # Every test comes from one address, and some come to be refused.
+        limits = "[http]\npublic_per_minute = 100000\ntokens_per_minute = 100000\nfailures_per_minute = 100000\n"
         metrics = f'[metrics]\nlisten = "127.0.0.1:{self.ports["metrics"]}"\n'
-        self.config.write_text(f'database_url = "{self.database_url}"\n{hosts}{metrics}{self.more_settings}')
+        self.config.write_text(f'database_url = "{self.database_url}"\n{hosts}{limits}{metrics}{self.more_settings}')
 
     def commands(self, *lines: Sequence[str]) -> list[Any]:
         """Run commands of the console in one process; what each printed, as JSON."""
@@ -186,10 +188,8 @@ def people() -> list[list[str]]:
             vehicle = ["--organization", f"org_{name}", "--id", f"veh_{name}", "--name", f"Ambulance {name}"]
             lines.append(["vehicles", "add", *of_tenant, *vehicle, "--json"])
     # The vehicle that the contract's samples speak of.
-    lines.append(
-        ["vehicles", "add", "--tenant", "tnt_one", "--organization", "org_north", "--id", "AMB-42"]
-        + ["--name", "Ambulance 42", "--json"]
-    )
+    of_north = ["--tenant", "tnt_one", "--organization", "org_north"]
+    lines.append(["vehicles", "add", *of_north, "--id", "AMB-42", "--name", "Ambulance 42", "--json"])
     return lines
 
 
@@ -210,4 +210,5 @@ def cloud_running(folder: Path, database_url: str | None = None, more_settings: 
 
 
 def _app_command(name: str, tenant_id: str, organization_id: str, clearance: str) -> list[str]:
-    return ["apps", "add", "--tenant", tenant_id, "--organization", organization_id, "--name", name, "--json"]
+    whose = ["--tenant", tenant_id, "--organization", organization_id, "--secrecy-level", clearance]
+    return ["apps", "add", *whose, "--id", f"app_{name}", "--name", name, "--scope", "all", "--json"]

@@ -1,0 +1,14 @@
+"""One real cloud for all contract tests of a worker: SQLite, two tenants, four apps."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.running_cloud import RunningCloud, cloud_running
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """A cloud that serves. Tests share it: they add what they need under names of their own and remove nothing."""
+    with cloud_running(tmp_path_factory.mktemp("cloud")) as running:
+        yield running

@@ -1,0 +1,171 @@
+"""Each curl line of the contract, sent as it stands to a running cloud: what its answer shows, ours has too.
+
+Only hosts, tokens and identifiers are replaced by real ones. Which samples are replayed follows from what the served
+OpenAPI document has, so an operation that is added later is replayed at once.
+"""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.builders.contract_samples import Sample, SampleRequest, samples, shape_faults
+from tests.harness.running_cloud import RunningCloud
+
+FIRST_SURFACE = {
+    ("POST", "/v1/oauth/token"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/v1/auth/jwks.json"),
+    ("GET", "/api/v1/epcr/encounters/{encounterId}"),
+    ("POST", "/api/v1/epcr/encounters"),
+    ("GET", "/api/v1/devices"),
+    ("POST", "/api/v1/devices/enrol"),
+    ("POST", "/api/v1/devices/{deviceId}/observations"),
+    ("GET", "/.well-known/openapi.json"),
+    ("GET", "/.well-known/openapi.yaml"),
+}
+"""What must be there at the least."""
+
+NOT_YET = {("GET", "/.well-known/openapi.json"): "its sample shows /v1/jobs, which comes with the jobs"}
+"""Whose sample shows what a later slice brings."""
+
+
+@pytest.fixture(scope="module")
+def document(cloud: RunningCloud) -> dict[str, Any]:
+    with cloud.client() as client:
+        found: dict[str, Any] = client.get("/.well-known/openapi.json").json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def replaced(cloud: RunningCloud) -> dict[str, str]:
+    """What stands in the samples, and the real thing."""
+    app = cloud.apps["north"]
+    with cloud.client("north") as client:
+        device = client.post(
+            "/api/v1/devices/enrol",
+            json={
+                "serial_number": "SN-0001",
+                "device_class": "defib",
+                "manufacturer": "ACME",
+                "vehicle_id": "AMB-42",
+            },
+        )
+        encounter = client.post(
+            "/api/v1/epcr/encounters", json={"care_model": "prehospital_emergency", "vehicle_id": "AMB-42"}
+        )
+    assert device.is_success, device.text
+    assert encounter.is_success, encounter.text
+    token = cloud.token("north")
+    return {
+        "app_123": app.client_id,
+        "<client-secret>": app.client_secret,
+        "<access-token>": token,
+        "$TOKEN": token,
+        "<tenant-id>": app.tenant_id,
+        "dev_1": device.json()["id"],
+        "enc_123": encounter.json()["id"],
+    }
+
+
+def documented(document: dict[str, Any]) -> list[Sample]:
+    """The samples whose operations the served document has."""
+    return [
+        one for one in samples() if one.request and one.request.method.lower() in document["paths"].get(one.path, ())
+    ]
+
+
+def send(cloud: RunningCloud, sample_request: SampleRequest, host_url: str, replaced: dict[str, str]) -> httpx.Response:
+    def real(text: str) -> str:
+        for shown, ours in replaced.items():
+            text = text.replace(shown, ours)
+        return text
+
+    host = {"https://auth.knogin.com": "auth", "https://api.knogin.com": "api"}.get(host_url, "sandbox")
+    return httpx.request(
+        sample_request.method,
+        cloud.urls[host] + real(sample_request.target),
+        headers={name: real(value) for name, value in sample_request.headers.items()},
+        content=None if sample_request.body is None else real(sample_request.body).encode(),
+        trust_env=False,
+        timeout=30,
+    )
+
+
+@pytest.mark.contract(
+    "C-001", "C-011", "C-061", "C-062", "C-070", "C-104", "C-105", "C-113", "C-114", "C-117", "C-119", "C-122", "C-123"
+)
+@pytest.mark.contract("C-125", "C-128")
+def test_every_documented_sample_is_answered_with_at_least_what_it_shows(
+    cloud: RunningCloud, document: dict[str, Any], replaced: dict[str, str]
+) -> None:
+    faults: dict[str, list[str]] = {}
+    for sample in documented(document):
+        assert sample.request is not None
+        answer = send(cloud, sample.request, sample.host_url, replaced)
+        found = [] if answer.is_success else [f"answered {answer.status_code}: {answer.text[:300]}"]
+        if answer.is_success and (sample.request.method, sample.path) not in NOT_YET:
+            found += _compared(sample, answer)
+        if found:
+            faults[f"{sample.request.method} {sample.path}"] = found
+    assert faults == {}
+
+
+def _compared(sample: Sample, answer: httpx.Response) -> list[str]:
+    kind = answer.headers["Content-Type"].partition(";")[0]
+    if kind == "application/yaml":
+        return (
+            [] if answer.text.startswith("openapi: 3.1.0\ninfo:\n  title: Argus External API\n") else ["another head"]
+        )
+    if kind != "application/json":
+        return [f"has the media type {kind}"]
+    return shape_faults(sample.answer, answer.json())
+
+
+@pytest.mark.contract("C-007", "C-255")
+def test_the_first_surface_is_documented_and_nothing_that_the_contract_does_not_have(document: dict[str, Any]) -> None:
+    contract = {(method, one.path) for one in samples() for method in one.methods}
+    ours = {
+        (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method in item.keys() - {"servers", "parameters"}
+    }
+    assert ours >= FIRST_SURFACE
+    assert ours <= contract
+
+
+@pytest.mark.contract("C-008", "C-009", "C-010", "A-137")
+def test_host_auth_audience_and_stability_are_those_of_the_contract(
+    cloud: RunningCloud, document: dict[str, Any]
+) -> None:
+    names = {url: host for host, url in cloud.urls.items()}
+    words = {
+        "https://auth.knogin.com": "auth",
+        "https://api.knogin.com": "api",
+        "https://sandbox-api.knogin.com": "sandbox",
+    }
+    for sample in documented(document):
+        item = document["paths"][sample.path]
+        servers = item.get("servers", document["servers"])
+        assert words[sample.host_url] == names[servers[0]["url"]], sample.path
+        for method in sample.methods:
+            said = item.get(method.lower())
+            if said is not None:
+                shown = (said["x-auth"], said["x-audience"], said["x-stability"])
+                assert shown == (sample.auth, sample.audience, sample.stability), sample.path
+
+
+@pytest.mark.contract("C-010")
+def test_the_examples_of_the_document_are_the_samples(document: dict[str, Any]) -> None:
+    for sample in documented(document):
+        assert sample.request is not None
+        said = document["paths"][sample.path][sample.request.method.lower()]
+        if sample.request.body and sample.request.body.startswith("{"):
+            example = said["requestBody"]["content"]["application/json"]["example"]
+            assert example == json.loads(sample.request.body), sample.path
+        if sample.answer_text.startswith(("{", "[")):
+            answers = [one for status, one in said["responses"].items() if status.startswith("2") and "content" in one]
+            examples = [media.get("example") for one in answers for media in one["content"].values()]
+            assert all(shape_faults(sample.answer, example) == [] for example in examples), sample.path
+            assert examples, sample.path
