@@ -17,11 +17,13 @@ import structlog
 from cloud import (
     apps,
     assignments,
+    audit,
     custody,
     devices,
     epcr,
     events,
     fleet,
+    http,
     identity,
     ingest,
     observations,
@@ -32,15 +34,15 @@ from cloud import (
 from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
 from cloud.events import Outbox, Relay, Subscriber
-from cloud.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, StoppingCheck
-from cloud.hosts import Host, HostServer
+from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
 from cloud.observability.samplers import broker_sampler, events_sampler
 from cloud.observability.service_manager import notify
 from cloud.roles import Role
-from cloud.settings import HOST_NAMES, HostsSection, MqttSection, Settings, SettingsUnusable, read_password
+from cloud.settings import MqttSection, Settings, SettingsUnusable, read_password
+from cloud.surface import Surface, make_surface
 
 log = structlog.get_logger()
 
@@ -58,6 +60,8 @@ SLICES: tuple[ModuleType, ...] = (
     apps,
     identity,
     tokens,
+    audit,
+    http,
 )
 """Every capability of the cloud, each a folder. Importing them declares all tables on `cloud.db.metadata`."""
 
@@ -69,7 +73,7 @@ STOP_S_MAX = 20.0
 class Parts:
     """What the roles of this process need. None: the role is not played here."""
 
-    server: HostServer | None
+    surface: Surface | None
     ingest: RunningIngest | None
     relay: Relay | None
     metrics: MetricsServer | None
@@ -90,31 +94,21 @@ def build(
         samplers.append(("broker", broker_sampler(lambda: source.connected)))
     elif Role.INGEST in roles and len(roles) == 1:
         raise SettingsUnusable("([mqtt] is required to ingest.)")
-    server = None
+    surface = None
     if Role.API in roles:
         if settings.hosts is None:
             raise SettingsUnusable(
                 "([hosts.auth], [hosts.api], [hosts.sandbox] and [hosts.docs] are required to serve.)"
             )
-        server = HostServer(host_table(settings.hosts, checks))
+        surface = make_surface(settings, database, clock, ids, checks, metrics)
     relay = Relay(database, Outbox(ids), subscribers(), clock) if Role.WORKER in roles else None
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
-    return Parts(server, running, relay, figures)
+    return Parts(surface, running, relay, figures)
 
 
 def subscribers() -> Sequence[Subscriber]:
     """Who wants to know of domain events. Webhooks and jobs will."""
     return ()
-
-
-def host_table(hosts: HostsSection, checks: Sequence[Check]) -> list[Host]:
-    """The four hosts with their routes."""
-    health = HealthHandlers(checks)
-    table = []
-    for name in HOST_NAMES:
-        section = getattr(hosts, name)
-        table.append(Host(name, section.listen, section.public_url, health.routes()))
-    return table
 
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
@@ -140,13 +134,14 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
         try:
             if parts.metrics is not None:
                 await parts.metrics.start()
-            if parts.server is not None:
-                await parts.server.start()
+            if parts.surface is not None:
+                await parts.surface.standing.refresh()
+                await parts.surface.server.start()
             await _run(parts, stopping)
             log.info("cloud.stopped")
         finally:
-            if parts.server is not None:
-                await parts.server.stop()
+            if parts.surface is not None:
+                await parts.surface.server.stop()
             if parts.metrics is not None:
                 await parts.metrics.stop()
     finally:
@@ -159,6 +154,9 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
         running: list[asyncio.Task[None]] = []
         if parts.relay is not None:
             running.append(tasks.create_task(parts.relay.run(stopping), name="relay"))
+        finishing = asyncio.Event()  # set when the last request was answered
+        if parts.surface is not None:
+            running.append(tasks.create_task(parts.surface.spans.run(finishing), name="spans"))
         ingesting = None
         if parts.ingest is not None:
             ingesting = tasks.create_task(parts.ingest.run(), name="ingest")
@@ -173,8 +171,9 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
         await stopping.wait()
         log.info("cloud.stop_requested")
         notify("STOPPING=1")
-        if parts.server is not None:
-            await parts.server.stop()
+        if parts.surface is not None:
+            await parts.surface.server.stop()
+        finishing.set()
         if ingesting is not None:
             ingesting.cancel()  # it finishes and answers the group that it is writing
         if running:

@@ -12,7 +12,7 @@ from cloud.db import open_database
 from cloud.db.address import SqliteAddress, read_address
 from cloud.errors import DomainError
 from cloud.events import Outbox
-from cloud.hosts import is_loopback
+from cloud.http.site import is_loopback
 from cloud.ids import Ids
 from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
 from cloud.settings import MqttSection, Settings

@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-import orjson
-from aiohttp import web
-
 from cloud.db import Database
 from cloud.db.revisions import check_current
 from cloud.errors import DomainError
+from cloud.http import EVERY_HOST, PUBLIC, Answer, Audience, Json, RateClass, Request, Route
 
 # A part that does not answer within this time is not ready; balancers themselves wait only a few seconds.
 CHECK_S_MAX = 2.0
@@ -94,21 +92,39 @@ class HealthHandlers:
         self._checks = checks
         self._patience_s = patience_s
 
-    async def live(self, _request: web.Request) -> web.Response:
-        return _answer(200, {"status": "alive"})
+    async def live(self, _request: Request) -> Answer:
+        return Json({"status": "alive"})
 
-    async def ready(self, _request: web.Request) -> web.Response:
+    async def ready(self, _request: Request) -> Answer:
+        status, document = await self.readiness()
+        return Json(document, status=status, headers={"Retry-After": "5"} if status == 503 else {})
+
+    async def readiness(self) -> tuple[int, Mapping[str, object]]:
+        """Status and document of `/health/ready`."""
         reasons = await reasons_against(self._checks, self._patience_s)
         parts = {check.part: reasons.get(check.part, "ok") for check in self._checks}
-        return _answer(503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts})
+        return 503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts}
 
-    def routes(self) -> tuple[web.RouteDef, ...]:
-        return (
-            web.get("/health/live", self.live),
-            web.get("/health/ready", self.ready),
+
+def routes(handlers: HealthHandlers) -> tuple[Route, ...]:
+    """On every host, for supervisors and load balancers; no part of the public contract."""
+    rows = (
+        ("/health/live", handlers.live, "The process turns", {200: "It does."}),
+        ("/health/ready", handlers.ready, "Every part works", {200: "They do.", 503: "One does not; it is named."}),
+    )
+    return tuple(
+        Route(
+            method="GET",
+            path=path,
+            handler=handler,
+            host=EVERY_HOST,
+            scopes=PUBLIC,
+            rate_class=RateClass.HEALTH,
+            answers=answers,
+            summary=summary,
+            tag="health",
+            audience=Audience.OPERATORS,
+            in_contract=False,
         )
-
-
-def _answer(status: int, document: Mapping[str, object]) -> web.Response:
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)
+        for path, handler, summary, answers in rows
+    )

@@ -1,63 +1,26 @@
-"""The host table (D8): auth, api, sandbox and docs, each with its own routes, on one address or on four.
+"""The listeners of the four hosts (D8): each on an address of its own (development) or sharing one (production).
 
-A host that has an address for itself (development) answers to any loopback name and to its own; hosts that share an
-address (production) are chosen by the request's Host. Any other name gets 421: it was meant for somebody else, and
-answering would let a stranger's DNS name speak for us. A route exists on its own host only; the others answer 404 as
-for any unknown path.
+Which host a request is for, and 421 for a name that is nobody's, is decided by the gate of its address (`http/site`).
+Stopping cuts no request: first every answer says that it is the last one, then the doors close, then what is in hand
+is finished.
 """
 
 import asyncio
-import ipaddress
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping, Sequence
 
-import orjson
 import structlog
 from aiohttp import web
 
 from cloud.errors import DomainError
+from cloud.http.pipeline import Pipeline
+from cloud.http.server import SHUTDOWN_S, EdgeServer, connections_allowed
+from cloud.http.site import Gate, Site
 from cloud.settings import Address
 
 log = structlog.get_logger()
 
-# Requests in flight have this long to end when the process stops.
-SHUTDOWN_S = 10.0
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-MEDIA_TYPE = "application/problem+json"
-
-
-def problem(status: int, code: str, detail: str | None = None) -> web.Response:
-    """A problem document. `code` is stable and public; `detail` is a sentence for people."""
-    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code}
-    if detail:
-        document["detail"] = detail
-    return web.Response(status=status, body=orjson.dumps(document), content_type=MEDIA_TYPE)
-
-
-@web.middleware
-async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error of what is inside with a problem document, and let none of its text out."""
-    try:
-        return await handler(request)
-    except DomainError as error:
-        return problem(error.status, error.code, error.sentence)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        refusal = problem(error.status, HTTPStatus(error.status).phrase.lower().replace(" ", "_"))
-        if isinstance(error, web.HTTPMethodNotAllowed):
-            refusal.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
-        return refusal
-    except Exception:
-        log.exception("request.crashed", method=request.method)
-        return problem(500, "internal_error", "Something went wrong on our side; it has been recorded.")
+# Connections that the system completes before we have looked at them; a burst of clients must not be refused.
+BACKLOG = 1024
 
 
 class AddressTaken(DomainError):
@@ -66,114 +29,53 @@ class AddressTaken(DomainError):
     code = "address_taken"
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """One host of the contract. `name` is our word for it; `public_url` is what clients call it."""
-
-    name: str
-    listen: Address
-    public_url: str
-    routes: Sequence[web.AbstractRouteDef]
-
-    @property
-    def authorities(self) -> tuple[str, ...]:
-        """The Host headers that mean this host: as in its public address, and with the port spelt out."""
-        parts = urlsplit(self.public_url)
-        name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-        default = _DEFAULT_PORTS[parts.scheme]
-        port = parts.port or default
-        return (f"{name}:{port}", name) if port == default else (f"{name}:{port}",)
-
-    def application(self) -> web.Application:
-        """The host's own routes and nothing else."""
-        application = web.Application()
-        application.add_routes(self.routes)
-        return application
-
-
-def is_loopback(authority: str) -> bool:
-    """Whether a Host header names this very machine: localhost, 127.0.0.0/8 or ::1, with any port or none."""
-    try:
-        name = urlsplit(f"//{authority}").hostname if authority.isascii() else None
-    except ValueError:  # a bracket without its other
-        return False
-    if name is None:
-        return False
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-class _Gate:
-    """Turns away what is meant for nobody here. `alone`: the address has one host, so loopback names mean it."""
-
-    def __init__(self, hosts: Sequence[Host]) -> None:
-        self._known = {authority for host in hosts for authority in host.authorities}
-        self._alone = len(hosts) == 1
-
-    def admits(self, authority: str) -> bool:
-        """Whether a request with this Host header is for one of the hosts behind this gate."""
-        return authority.lower() in self._known or (self._alone and is_loopback(authority))
-
-    @web.middleware
-    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self.admits(request.headers.get("Host", "")):
-            return await handler(request)
-        return problem(421, "misdirected_request", "This server has no host of that name.")
-
-
-def gate_application(hosts: Sequence[Host]) -> web.Application:
-    """The application of one listening address."""
-    gate = web.Application(middlewares=[problems, _Gate(hosts).middleware])
-    if len(hosts) == 1:
-        gate.add_domain("*", hosts[0].application())
-        return gate
-    for host in hosts:
-        for authority in host.authorities:
-            gate.add_domain(authority, host.application())
-    return gate
-
-
 class HostServer:
-    """Listens for all hosts."""
+    """Listens for all hosts. `make_pipeline` is called once for each listening address."""
 
-    def __init__(self, hosts: Sequence[Host]) -> None:
+    def __init__(self, hosts: Sequence[tuple[Site, Address]], make_pipeline: Callable[[Gate], Pipeline]) -> None:
         self._hosts = hosts
-        self._runners: list[web.AppRunner] = []
+        self._make_pipeline = make_pipeline
+        self._runners: list[web.ServerRunner] = []
+        self._servers: list[EdgeServer] = []
         self.addresses: dict[str, Address] = {}
 
     async def start(self) -> Mapping[str, Address]:
         """Listen; where each host now is (a port of 0 has become a real one). Raises `AddressTaken`."""
-        by_address: dict[Address, list[Host]] = {}
-        for host in self._hosts:
+        by_address: dict[Address, list[tuple[Site, Address]]] = {}
+        for site, listen in self._hosts:
             # A port of 0 is a different one for each host.
-            key = host.listen if host.listen.port else Address(f"{host.listen.host}#{host.name}", 0)
-            by_address.setdefault(key, []).append(host)
+            key = listen if listen.port else Address(f"{listen.host}#{site.host}", 0)
+            by_address.setdefault(key, []).append((site, listen))
+        share = connections_allowed() // max(1, len(by_address))
         for hosts in by_address.values():
-            await self._listen(hosts)
+            await self._listen([site for site, _ in hosts], hosts[0][1], share)
         return self.addresses
 
-    async def _listen(self, hosts: Sequence[Host]) -> None:
-        listen = hosts[0].listen
-        runner = web.AppRunner(
-            gate_application(hosts), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S
-        )
+    async def _listen(self, sites: Sequence[Site], listen: Address, connections_max: int) -> None:
+        server = EdgeServer(self._make_pipeline(Gate(sites)), connections_max=connections_max)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         self._runners.append(runner)
+        self._servers.append(server)
         try:
-            await web.TCPSite(runner, listen.host, listen.port).start()
+            await web.TCPSite(runner, listen.host, listen.port, backlog=BACKLOG).start()
         except OSError as error:
-            await self.stop()
+            await self._close()
             raise AddressTaken(f"({listen}: {error.strerror})") from None
+        server.look_after()
         port = int(runner.addresses[0][1])
-        for host in hosts:
-            self.addresses[host.name] = Address(listen.host, port)
-            log.info("host.listening", host=host.name, address=str(self.addresses[host.name]))
+        for site in sites:
+            self.addresses[site.host.value] = Address(listen.host, port)
+            log.info("host.listening", host=site.host.value, address=str(self.addresses[site.host.value]))
 
     async def stop(self) -> None:
-        """Accept nothing new; let requests in flight end."""
+        """Let in what is on its way, then accept nothing new, then let requests in flight end."""
+        await asyncio.gather(*(server.drain() for server in self._servers))
+        await self._close()
+
+    async def _close(self) -> None:
         runners, self._runners = self._runners, []
+        servers, self._servers = self._servers, []
         await asyncio.gather(*(runner.cleanup() for runner in runners))
+        for server in servers:
+            server.close()

@@ -5,6 +5,7 @@ Secrets are not in the file but in files that it names, and relative paths are r
 can be moved whole.
 """
 
+import ipaddress
 import re
 import tomllib
 from pathlib import Path
@@ -144,6 +145,35 @@ class HostsSection(_Section):
         return self
 
 
+def _network(value: object) -> str:
+    try:
+        return str(ipaddress.ip_network(value)) if isinstance(value, str) else _not_a_network()
+    except ValueError:
+        return _not_a_network()
+
+
+def _not_a_network() -> str:
+    raise ValueError('write an address or a network in quotes, for instance "10.0.0.0/8" or "::1"')
+
+
+class HttpSection(_Section):
+    """`[http]`: limits of the four hosts. Requests with a token count for each tenant and client, others for each
+    address (IPv6: each /64)."""
+
+    requests_per_minute: int = Field(default=6_000, ge=1)
+    """Reading requests of one client."""
+    writes_per_minute: int = Field(default=6_000, ge=1)
+    """Changing requests of one client."""
+    public_per_minute: int = Field(default=1_200, ge=1)
+    """Requests without a token from one address."""
+    tokens_per_minute: int = Field(default=300, ge=1)
+    """Token requests from one address."""
+    failures_per_minute: int = Field(default=30, ge=1)
+    """Wrong tokens and secrets from one address, before it has to wait."""
+    trusted_proxies: tuple[Annotated[str, BeforeValidator(_network)], ...] = Field(default=(), strict=False)
+    """Reverse proxies whose `X-Forwarded-For` says who the client is. Without them it is the peer of the connection."""
+
+
 class SecretsSection(_Section):
     """`[secrets]`: what seals the signing keys in the database."""
 
@@ -175,6 +205,7 @@ class Settings(_Section):
     """Folder for results and other large objects. None: beside a SQLite database; PostgreSQL needs it."""
     mqtt: MqttSection | None = None
     hosts: HostsSection | None = None
+    http: HttpSection = HttpSection()
     secrets: SecretsSection = SecretsSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None

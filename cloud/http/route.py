@@ -60,6 +60,7 @@ class RateClass(StrEnum):
     STANDARD = "standard"
     WRITE = "write"
     TOKEN = "token"  # noqa: S105  a word, not a secret
+    HEALTH = "health"  # a balancer's probes must not run into the limit of its address
 
 
 class Audience(StrEnum):

@@ -1,54 +1,55 @@
 """Each route answers on its own host only, and a name that is not ours is turned away (D8, A-010)."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 
+from cloud import health
 from cloud.health import HealthHandlers
-from cloud.hosts import AddressTaken, Host, HostServer, is_loopback
-from cloud.settings import Address
+from cloud.hosts import AddressTaken
+from cloud.http import Answer, Host, Request, Route, Text
+from cloud.http.site import is_loopback
+from tests.builders.http_surface import route, surface
+
+Ask = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
-def says(text: str) -> Callable[[web.Request], object]:
-    async def handler(_request: web.Request) -> web.Response:
-        return web.Response(text=text)
+def says(text: str) -> Callable[[Request], Awaitable[Answer]]:
+    async def handler(_request: Request) -> Answer:
+        return Text(text)
 
     return handler
 
 
-def host(name: str, listen: str = "127.0.0.1", port: int = 0, *, crash: bool = False) -> Host:
-    """A host with `/{name}` and the health routes."""
+async def crashing(_request: Request) -> Answer:
+    raise RuntimeError("synthetic-secret")
 
-    async def crashing(_request: web.Request) -> web.Response:
-        raise RuntimeError("synthetic-secret")
 
-    routes: Sequence[web.RouteDef] = (web.get(f"/{name}", says(name)), *HealthHandlers(()).routes())
-    if crash:
-        routes = (*routes, web.get("/crash", crashing))
-    return Host(name, Address(listen, port), f"https://{name}.example.org", routes)
+ROUTES: tuple[Route, ...] = (
+    *(route(f"/{host.value}", says(host.value), host=host) for host in Host),
+    route("/crash", crashing),
+    *health.routes(HealthHandlers(())),
+)
 
 
 @asynccontextmanager
-async def listening(hosts: Sequence[Host]) -> AsyncIterator[Callable[[str, str, str], object]]:
-    """Asks: (host whose address to use, Host header, path) → (status, body)."""
-    server = HostServer(hosts)
-    await server.start()
-    async with aiohttp.ClientSession() as client:
+async def asking(*, port: int = 0) -> AsyncIterator[Ask]:
+    """Asks: (host whose address to use, Host header, path) → (status, body, media type)."""
+    async with surface(*ROUTES, port=port) as served, aiohttp.ClientSession() as client:
 
         async def ask(at: str, header: str, path: str, method: str = "GET") -> tuple[int, str, str]:
-            url = f"http://{server.addresses[at]}{path}"
+            url = served.url(path, Host(at))
             async with client.request(method, url, headers={"Host": header}) as answer:
                 return answer.status, await answer.text(), answer.headers.get("Content-Type", "")
 
         yield ask
-    await server.stop()
 
 
+@pytest.mark.contract("A-010", "C-001", "C-004")
 async def test_in_development_each_host_has_a_port_and_any_loopback_name_reaches_it() -> None:
-    async with listening([host("auth"), host("api")]) as ask:
+    async with asking() as ask:
         for name in ("localhost", "localhost:9", "127.0.0.1", "127.8.8.8:1", "[::1]:8080", "api.example.org"):
             assert (await ask("api", name, "/api"))[:2] == (200, "api")
         assert (await ask("api", "localhost", "/auth"))[0] == 404
@@ -63,18 +64,19 @@ async def test_in_development_each_host_has_a_port_and_any_loopback_name_reaches
             assert (await ask("api", name, "/api"))[0] == 421, name
 
 
+@pytest.mark.contract("A-010", "S-073")
 async def test_in_production_hosts_share_a_port_and_are_chosen_by_name(unused_tcp_port: int) -> None:
-    async with listening([host("auth", port=unused_tcp_port), host("api", port=unused_tcp_port)]) as ask:
+    async with asking(port=unused_tcp_port) as ask:
         for name in ("api.example.org", "API.example.org", "api.example.org:443"):
             assert (await ask("auth", name, "/api"))[:2] == (200, "api")
         assert (await ask("auth", "api.example.org", "/auth"))[0] == 404
         assert (await ask("auth", "auth.example.org", "/auth"))[:2] == (200, "auth")
-        for name in ("localhost", "127.0.0.1", "example.org", "docs.example.org", "api.example.org:8443"):
+        for name in ("localhost", "127.0.0.1", "example.org", "www.example.org", "api.example.org:8443"):
             assert (await ask("auth", name, "/api"))[0] == 421, name
 
 
 async def test_refusals_are_problem_documents_and_never_tell_what_crashed() -> None:
-    async with listening([host("api", crash=True)]) as ask:
+    async with asking() as ask:
         for path, method, status, code in (
             ("/nothing", "GET", 404, "not_found"),
             ("/api", "DELETE", 405, "method_not_allowed"),
@@ -87,15 +89,16 @@ async def test_refusals_are_problem_documents_and_never_tell_what_crashed() -> N
 
 
 async def test_health_answers_on_every_host() -> None:
-    async with listening([host("auth"), host("api"), host("sandbox"), host("docs")]) as ask:
+    async with asking() as ask:
         for name in ("auth", "api", "sandbox", "docs"):
             assert (await ask(name, "localhost", "/health/live"))[:2] == (200, '{"status":"alive"}')
 
 
 async def test_an_address_that_is_taken_is_told_in_a_sentence(unused_tcp_port: int) -> None:
-    async with listening([host("api", port=unused_tcp_port)]):
+    async with surface(port=unused_tcp_port, hosts=(Host.API,)):
         with pytest.raises(AddressTaken, match=str(unused_tcp_port)):
-            await HostServer([host("docs"), host("auth", port=unused_tcp_port)]).start()
+            async with surface(port=unused_tcp_port, hosts=(Host.DOCS,)):
+                pass
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""Who comes in: the limits of an address, the token, its tenant and environment, the limits of a client, its scopes.
+
+The order and its reasons are in `pipeline.py`; this file has the checks.
+"""
+
+import ipaddress
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol
+
+from cloud.http.arrival import Arrival
+from cloud.http.errors import (
+    HeaderMalformed,
+    InsufficientScope,
+    InvalidToken,
+    OrganizationRequired,
+    TenantMismatch,
+    TokenMissing,
+    TooManyRequests,
+)
+from cloud.http.rates import Draw, Policy, RateLimiter, address_class
+from cloud.http.request import Caller
+from cloud.http.route import RateClass
+from cloud.http.site import Endpoint
+from cloud.http.verifier import TokenVerifier
+
+# A token of ours is about one kilobyte; anything much longer is refused before it is looked at (S-053).
+TOKEN_OCTETS_MAX = 4096
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """Requests a minute. With a token they count for each tenant and client, without one for each address class."""
+
+    standard: int = 6_000
+    write: int = 6_000
+    public: int = 1_200
+    token: int = 300
+    health: int = 6_000
+    failures: int = 30
+    """Wrong tokens and wrong client secrets from one address class, before it has to wait."""
+
+    def policies(self) -> Mapping[RateClass, Policy]:
+        return {
+            RateClass.STANDARD: Policy("standard", self.standard),
+            RateClass.WRITE: Policy("write", self.write),
+            RateClass.PUBLIC: Policy("public", self.public),
+            RateClass.TOKEN: Policy("token", self.token),
+            RateClass.HEALTH: Policy("health", self.health),
+        }
+
+
+class Progress(Protocol):
+    """What admission writes down about a request."""
+
+    caller: Caller | None
+    limits: Mapping[str, str] | None
+
+
+class Admission:
+    """The checks before a handler. `proxies`: networks whose X-Forwarded-For is believed; none by default."""
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        limiter: RateLimiter,
+        *,
+        types_at: str,
+        quotas: Quotas | None = None,
+        proxies: Sequence[Network] = (),
+    ) -> None:
+        quotas = quotas or Quotas()
+        self.types_at = types_at
+        self._verifier = verifier
+        self._limiter = limiter
+        self._proxies = proxies
+        self._policies = quotas.policies()
+        self._failures = Policy("failures", quotas.failures)
+
+    async def admit(self, arrival: Arrival, endpoint: Endpoint, progress: Progress) -> None:
+        """Fills in the caller and what the limits have left, or raises why it may not come in."""
+        if not endpoint.needs_token:
+            if endpoint.authenticates_client:
+                self._check_failures(arrival)
+            self._draw(progress, self._policies[endpoint.route.rate_class], address_class(self.address_of(arrival)))
+            return
+        self._check_failures(arrival)
+        caller = progress.caller = await self._caller(arrival, endpoint)
+        viewer = caller.viewer
+        self._draw(progress, self._policies[endpoint.route.rate_class], (viewer.tenant_id, caller.client_id))
+        route = endpoint.route
+        if route.scopes.names and caller.scopes.isdisjoint(route.scopes.names):
+            challenge = f'Bearer realm="argus", error="insufficient_scope", scope="{endpoint.scope}"'
+            raise InsufficientScope(headers={"WWW-Authenticate": challenge})
+        if route.needs_organization and viewer.organization_id is None:
+            raise OrganizationRequired
+
+    def stranger(self, arrival: Arrival, progress: Progress) -> None:
+        """A request that no row answers: it costs its address."""
+        self._draw(progress, self._policies[RateClass.PUBLIC], address_class(self.address_of(arrival)))
+        progress.limits = None  # only a refusal says so: on a 404 the fields would suggest that there was something
+
+    def failed(self, arrival: Arrival) -> None:
+        """A wrong token or secret came from this address."""
+        self._limiter.draw(self._failures, address_class(self.address_of(arrival)))
+
+    def address_of(self, arrival: Arrival) -> str:
+        """The client's address: the peer's, or what a trusted proxy says of it."""
+        peer = arrival.protocol.peername
+        address = str(peer[0]) if isinstance(peer, tuple) and peer else "-"
+        if not self._proxies:
+            return address
+        hops = ", ".join(arrival.headers.getall("X-Forwarded-For", ())).split(",")
+        while self._trusted(address) and hops:
+            address = hops.pop().strip() or address
+        return address
+
+    def _trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._proxies)
+
+    def _check_failures(self, arrival: Arrival) -> None:
+        draw = self._limiter.look(self._failures, address_class(self.address_of(arrival)))
+        if not draw.allowed:
+            raise TooManyRequests("(Too many attempts failed.)", headers={"Retry-After": str(draw.retry_after_s)})
+
+    def _draw(self, progress: Progress, policy: Policy, key: Hashable) -> None:
+        draw: Draw = self._limiter.draw(policy, key)
+        progress.limits = draw.fields()
+        if not draw.allowed:
+            raise TooManyRequests(headers=draw.fields())
+
+    async def _caller(self, arrival: Arrival, endpoint: Endpoint) -> Caller:
+        headers = arrival.headers
+        given = headers.getall("Authorization", ())
+        if len(given) > 1:
+            raise HeaderMalformed("(Authorization is given twice.)")
+        scheme, _, token = given[0].partition(" ") if given else ("", "", "")
+        if scheme.lower() != "bearer":
+            self.failed(arrival)
+            raise TokenMissing(headers={"WWW-Authenticate": 'Bearer realm="argus"'})
+        try:
+            if len(token) > TOKEN_OCTETS_MAX:
+                raise InvalidToken
+            caller = await self._verifier.verify(token, endpoint.site.host)
+        except InvalidToken as error:
+            self.failed(arrival)
+            challenge = 'Bearer realm="argus", error="invalid_token"'
+            raise InvalidToken(error.detail, headers={"WWW-Authenticate": challenge}) from None
+        tenant = headers.get("X-Tenant-ID")
+        if tenant is not None and tenant != caller.viewer.tenant_id:
+            raise TenantMismatch
+        return caller

@@ -1,0 +1,98 @@
+"""A request as the connection hands it over, and the reading of its body within limits of size and time.
+
+Our own small class instead of aiohttp's request: it is made for every request, it needs none of the parsing that the
+other does, and it cannot fail on a target that is no URL.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from multidict import CIMultiDictProxy
+
+from cloud.http.errors import BodyTooLarge, ExpectationFailed, HeaderMalformed, RequestTooSlow
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+
+    from cloud.http.connection import Connection
+
+BODY_OCTETS_MAX = 1024 * 1024
+BODY_S_MAX = 30.0
+"""A body that is not whole after this time is given up, however fast its head was."""
+
+
+class Arrival:
+    """One request: its line, its headers, and a body that may still be on its way."""
+
+    __slots__ = ("_task", "close", "headers", "method", "payload", "protocol", "target", "version_1_1", "writer")
+
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: "Connection",
+        writer: "AbstractStreamWriter",
+        task: "asyncio.Task[None] | None",
+    ) -> None:
+        self.method: str = message.method
+        self.target: str = message.path
+        self.headers: CIMultiDictProxy[str] = message.headers
+        self.version_1_1 = message.version >= (1, 1)
+        # HTTP/1.0 connections end with their answer: what still speaks it asks seldom.
+        self.close: bool = message.should_close or not self.version_1_1
+        self.payload = payload
+        self.protocol = protocol
+        self.writer = writer
+        self._task = task
+
+    def _cancel(self, exc: BaseException) -> None:
+        """Called by the connection when it is lost: whoever waits for the body learns of it."""
+        self.payload.set_exception(exc)
+
+    def _finish(self) -> None:
+        """Called by the connection when the answer is ready; we keep nothing."""
+
+    async def body(self, octets_max: int = BODY_OCTETS_MAX) -> bytes:
+        """The whole body. Raises `BodyTooLarge`, `RequestTooSlow`, `ExpectationFailed`, `HeaderMalformed`."""
+        length = self.headers.get("Content-Length")
+        if length is not None and int(length) > octets_max:
+            raise BodyTooLarge(f"(At most {octets_max} octets.)")
+        payload = self.payload
+        if payload.is_eof():  # the usual case: head and body came together
+            body = payload.read_nowait(-1)
+        else:
+            self._continue()
+            try:
+                async with asyncio.timeout(BODY_S_MAX):
+                    body = await self._gathered(octets_max)
+            except TimeoutError:
+                raise RequestTooSlow from None
+            except ValueError:
+                raise HeaderMalformed("(The transfer coding of the body is broken.)") from None
+        if len(body) > octets_max:
+            raise BodyTooLarge(f"(At most {octets_max} octets.)")
+        return body
+
+    async def _gathered(self, octets_max: int) -> bytes:
+        parts: list[bytes] = []
+        octets = 0
+        while not self.payload.at_eof():
+            part = await self.payload.readany()
+            octets += len(part)
+            if octets > octets_max:
+                raise BodyTooLarge(f"(At most {octets_max} octets.)")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _continue(self) -> None:
+        """Tell a client that waits for it that its body is wanted (RFC 9110 §10.1.1)."""
+        expected = self.headers.get("Expect")
+        if expected is None or not self.version_1_1:
+            return
+        if expected.lower() != "100-continue":
+            raise ExpectationFailed
+        transport = self.protocol.transport
+        if transport is not None:
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -1,0 +1,111 @@
+"""The listener: makes connections, looks after them once a second, and ends them without cutting a request.
+
+The number of connections is bounded. At the bound, the one that has waited longest for its next request makes room, so
+a thousand idle clients cannot keep a working one out (S-193); when none is idle, the newcomer is told to come back.
+"""
+
+import asyncio
+import resource
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+from aiohttp.web_server import Server
+
+from cloud.http.arrival import BODY_S_MAX, Arrival
+from cloud.http.connection import Connection
+from cloud.http.errors import Overloaded
+from cloud.http.pipeline import HANDLER_S_MAX, Pipeline
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+    from aiohttp.streams import StreamReader
+    from aiohttp.web_protocol import RequestHandler, _RequestFactory, _RequestHandler
+
+CONNECTIONS_MAX = 4096
+# Files of the process that are not connections: databases, logs, the broker.
+OTHER_FILES = 256
+LOOK_EVERY_S = 1.0
+# Reading the body and the handler have their own limits; what is left is a client that does not read its answer.
+EXCHANGE_S_MAX = BODY_S_MAX + HANDLER_S_MAX + 30.0
+DRAIN_S = 0.5
+"""After a stop was asked for, requests that are on their way still find an open door for this long."""
+SHUTDOWN_S = 10.0
+"""Requests in flight have this long to end when the process stops."""
+
+
+class EdgeServer(Server):
+    """aiohttp's low-level server with our connections and our pipeline as its one handler."""
+
+    def __init__(self, pipeline: Pipeline, *, connections_max: int = CONNECTIONS_MAX) -> None:
+        super().__init__(cast("_RequestHandler", self._serve), request_factory=cast("_RequestFactory", self._arrived))
+        self.pipeline = pipeline
+        self._connections_max = connections_max
+        self._busy: dict[Connection, float] = {}  # since when a request of it is being answered
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop)
+
+    def connection_made(self, handler: "RequestHandler", transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._connections_max:
+            self._make_room(cast(Connection, handler))
+
+    def _make_room(self, newcomer: Connection) -> None:
+        idle = next((one for one in self._connections if cast(Connection, one).idle and one is not newcomer), None)
+        if idle is None:
+            self._loop.call_soon(newcomer.refuse, Overloaded())
+            return
+        # Connections are in order of arrival, and one that is closing must not be chosen twice.
+        del self._connections[idle]
+        idle.force_close()
+
+    def _arrived(
+        self,
+        message: "RawRequestMessage",
+        payload: "StreamReader",
+        protocol: "RequestHandler",
+        writer: "AbstractStreamWriter",
+        task: "asyncio.Task[None]",
+    ) -> Arrival:
+        return Arrival(message, payload, cast(Connection, protocol), writer, task)
+
+    async def _serve(self, arrival: Arrival) -> web.StreamResponse:
+        self._busy[arrival.protocol] = self._loop.time()
+        return await self.pipeline.serve(arrival)
+
+    def look_after(self) -> None:
+        """End heads that do not come and answers that are not read; once a second from now until `close`."""
+        now_s = self._loop.time()
+        for connection in self.connections:
+            cast(Connection, connection).expire(now_s)
+        for busy, since_s in list(self._busy.items()):
+            if busy.transport is None or busy.idle:
+                del self._busy[busy]
+            elif now_s - since_s > EXCHANGE_S_MAX:
+                busy.transport.abort()
+        self._next_look = self._loop.call_later(LOOK_EVERY_S, self.look_after)
+
+    def close(self) -> None:
+        """No more looks."""
+        if self._next_look is not None:
+            self._next_look.cancel()
+
+    async def drain(self) -> None:
+        """Let what is on its way in, and tell each client that this is its last answer here."""
+        self.pipeline.draining = True
+        if self._connections:
+            await asyncio.sleep(DRAIN_S)
+
+
+def connections_allowed() -> int:
+    """How many connections the process may have open; raises its limit of open files as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + OTHER_FILES
+    if soft < wanted:
+        with suppress(ValueError, OSError):
+            soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(64, min(CONNECTIONS_MAX, soft - OTHER_FILES))

@@ -1,0 +1,146 @@
+"""The HTTP surface put together: the rows of all slices, the hosts that they live on, and what every request passes.
+
+Each slice says in its `routes.py` what it answers; here they are collected, and nowhere else. The documents about the
+interface are made from the same rows, so they come last.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+
+from cloud import discovery, docs, health, tokens
+from cloud.apps import CATALOGUE
+from cloud.audit import Audit
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.health import Check, HealthHandlers
+from cloud.hosts import HostServer
+from cloud.http import Bases, Cursors, Host, Route, TokenVerifier
+from cloud.http.admission import Admission, Quotas
+from cloud.http.parts import Parts
+from cloud.http.pipeline import Observer, Pipeline
+from cloud.http.rates import BucketLimiter, RateLimiter
+from cloud.http.site import Gate, Site
+from cloud.http.spans import Spans
+from cloud.ids import Ids
+from cloud.master_key import MasterKeyAbsent
+from cloud.settings import Address, HttpSection, Settings, SettingsUnusable
+from cloud.tokens import KeySetHandlers, Standing, Verifier
+from cloud.tokens.place import bases_of, load_master_key
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What listens and what is written about it. `spans` has a loop of its own that must run."""
+
+    rows: tuple[Route, ...]
+    server: HostServer
+    spans: Spans
+    standing: Standing
+
+
+def parts_of(settings: Settings, database: Database, clock: Clock, ids: Ids) -> Parts:
+    """What the slices' routes are built from. Raises `SettingsUnusable`."""
+    return Parts(
+        database=database,
+        clock=clock,
+        ids=ids,
+        audit=Audit(clock),
+        cursors=Cursors(_cursor_secret(settings)),
+        bases=bases_of(settings),
+    )
+
+
+def collect_rows(parts: Parts, standing: Standing, checks: Sequence[Check]) -> tuple[Route, ...]:
+    """Every row of every host. Raises `RowsDisagree` when the documents cannot be made from them."""
+    documents = discovery.DiscoveryHandlers()
+    rows = (
+        *health.routes(HealthHandlers(checks)),
+        *tokens.routes(KeySetHandlers(standing, parts.clock)),
+        *discovery.routes(documents),
+        *docs.routes(docs.DocsHandlers(parts.bases)),
+    )
+    documents.publish(rows, parts.bases, {scope.name: scope.description for scope in CATALOGUE})
+    return rows
+
+
+def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
+    """The rows alone, for a look at them. Raises `SettingsUnusable`."""
+    # Making a row touches no database; serving it would.
+    nowhere = cast(Database, None)
+    return collect_rows(parts_of(settings, nowhere, clock, ids), Standing(nowhere, clock), ())
+
+
+def make_surface(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    checks: Sequence[Check],
+    observer: Observer | None = None,
+) -> Surface:
+    """Wire it; nothing listens yet. Raises `SettingsUnusable`."""
+    parts = parts_of(settings, database, clock, ids)
+    standing = Standing(database, clock)
+    rows = collect_rows(parts, standing, checks)
+    spans = Spans(database, clock)
+    make_pipeline = pipelines(
+        settings.http, parts.bases, clock, Verifier(standing, clock, parts.bases), spans, observer
+    )
+    sites = [(Site(host, rows, parts.bases), listen_of(settings, host)) for host in Host]
+    return Surface(rows, HostServer(sites, make_pipeline), spans, standing)
+
+
+class pipelines:  # noqa: N801  read as a word: it makes one for each listening address
+    """Pipelines that share one verifier and one count of requests."""
+
+    def __init__(
+        self,
+        section: HttpSection,
+        bases: Bases,
+        clock: Clock,
+        verifier: TokenVerifier,
+        spans: Spans | None,
+        observer: Observer | None = None,
+        limiter: RateLimiter | None = None,
+    ) -> None:
+        self._admission = Admission(
+            verifier,
+            limiter or BucketLimiter(clock),
+            types_at=bases[Host.API],
+            quotas=Quotas(
+                standard=section.requests_per_minute,
+                write=section.writes_per_minute,
+                public=section.public_per_minute,
+                token=section.tokens_per_minute,
+                failures=section.failures_per_minute,
+            ),
+            proxies=[ipaddress.ip_network(text) for text in section.trusted_proxies],
+        )
+        self._clock, self._spans, self._observer = clock, spans, observer
+
+    def __call__(self, gate: Gate) -> Pipeline:
+        return Pipeline(gate, self._admission, self._clock, self._spans, self._observer)
+
+
+def listen_of(settings: Settings, host: Host) -> Address:
+    """Where a host listens."""
+    section = getattr(settings.hosts, host.value)
+    listen = section.listen
+    assert isinstance(listen, Address)
+    return listen
+
+
+def _cursor_secret(settings: Settings) -> bytes:
+    try:
+        return load_master_key(settings).derive("cursors")
+    except (MasterKeyAbsent, SettingsUnusable):
+        # Good for one process and until it ends; clients then begin their listing anew.
+        log.warning("cursors.secret_not_kept")
+        return secrets.token_bytes(32)

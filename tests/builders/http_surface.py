@@ -1,0 +1,119 @@
+"""A running surface for tests: rows of the test's own, real listeners, callers by the words of their tokens."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloud.clock import Clock, SystemClock
+from cloud.hosts import HostServer
+from cloud.http import PUBLIC, Answer, Caller, Host, InvalidToken, Json, Request, Route, WrongEnvironment
+from cloud.http.pipeline import Observer
+from cloud.http.rates import RateLimiter
+from cloud.http.site import Site
+from cloud.http.spans import Spans
+from cloud.settings import Address, HttpSection
+from cloud.surface import pipelines
+from cloud.tenancy import SecrecyLevel, Viewer
+
+BASES = {host: f"https://{host.value}.example.org" for host in Host}
+
+
+def caller(
+    *,
+    tenant: str = "tnt_north",
+    organization: str | None = "org_north",
+    client: str = "app_north",
+    scopes: Sequence[str] = ("read",),
+    use: str = "access",
+) -> Caller:
+    """Somebody with a token."""
+    return Caller(
+        subject=client,
+        client_id=client,
+        token_use=use,
+        scopes=frozenset(scopes),
+        viewer=Viewer(tenant, organization, SecrecyLevel.STANDARD),
+        jti=f"jti-{tenant}-{client}",
+        expires_at_us=2_000_000_000_000_000,
+    )
+
+
+@dataclass
+class KnownTokens:
+    """A verifier that knows the tokens it was given; `asked` counts how often it had to look."""
+
+    callers: dict[str, Caller] = field(default_factory=lambda: {"good": caller()})
+    asked: int = 0
+
+    async def verify(self, bearer: str, host: Host) -> Caller:
+        self.asked += 1
+        found = self.callers.get(bearer)
+        if found is None:
+            raise InvalidToken
+        if (found.token_use == "sandbox") != (host is Host.SANDBOX):
+            raise WrongEnvironment
+        return found
+
+
+def route(
+    path: str = "/thing",
+    handler: Callable[[Request], Awaitable[Answer]] | None = None,
+    *,
+    method: str = "GET",
+    host: Host | tuple[Host, ...] = Host.API,
+    **more: Any,
+) -> Route:
+    """A row; without a handler it answers `{"ok": true}`."""
+
+    async def ok(_request: Request) -> Answer:
+        return Json({"ok": True})
+
+    more.setdefault("scopes", PUBLIC)
+    return Route(method=method, path=path, handler=handler or ok, host=host, **more)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Where it listens."""
+
+    server: HostServer
+
+    def at(self, host: Host = Host.API) -> tuple[str, int]:
+        address = self.server.addresses[host.value]
+        return address.host, address.port
+
+    def url(self, path: str, host: Host = Host.API) -> str:
+        return f"http://{self.server.addresses[host.value]}{path}"
+
+
+@asynccontextmanager
+async def surface(
+    *routes: Route,
+    tokens: KnownTokens | None = None,
+    limits: HttpSection | None = None,
+    clock: Clock | None = None,
+    spans: Spans | None = None,
+    observer: Observer | None = None,
+    limiter: RateLimiter | None = None,
+    hosts: Sequence[Host] = tuple(Host),
+    bases: dict[Host, str] | None = None,
+    port: int = 0,
+) -> AsyncIterator[Surface]:
+    """Serve rows on real sockets; with a `port` all hosts share it."""
+    bases = {**BASES, **(bases or {})}
+    make = pipelines(
+        limits or HttpSection(), bases, clock or SystemClock(), tokens or KnownTokens(), spans, observer, limiter
+    )
+    server = HostServer(
+        [(Site(host, routes, bases), Address("127.0.0.1", port)) for host in hosts],
+        make,
+    )
+    await server.start()
+    try:
+        yield Surface(server)
+    finally:
+        await server.stop()
+
+
+__all__ = ["BASES", "KnownTokens", "Surface", "caller", "route", "surface"]
