@@ -103,11 +103,10 @@ def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
                 if (kind, name) not in used:
                     used.add((kind, name))
                     waiting.append(components[kind][name])
+    operations = [part for item in document["paths"].values() for part in item.values() if isinstance(part, dict)]
+    used |= {("securitySchemes", name) for one in operations for way in one["security"] for name in way}
     kept = {
-        kind: parts
-        if kind == "securitySchemes"
-        else {name: part for name, part in parts.items() if (kind, name) in used}
-        for kind, parts in components.items()
+        kind: {name: part for name, part in parts.items() if (kind, name) in used} for kind, parts in components.items()
     }
     return {**document, "components": kept}
 
