@@ -5,6 +5,10 @@ that costs least. A port that is absent is waited for with growing pauses, and s
 last, or a broken adapter would keep the loop busy. The port is held exclusively: two readers would each get half of
 every APDU.
 
+What a port received before it was opened is read like everything else: a device that was quicker than we has asked for
+its association already, and would wait seconds for the answer to its next try. An association on a line finds the
+request behind whatever else may lie there.
+
 A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it.
 """
 
@@ -33,6 +37,13 @@ STEADY_S = 5.0
 """A link that lasted this long was a real one: the next pause starts from the beginning."""
 
 _CONTROL_CHARACTERS = 6  # where tcgetattr keeps them
+
+
+class _Port(serial.Serial):
+    """Opens without throwing away what has been received."""
+
+    def _reset_input_buffer(self) -> None:
+        """pyserial calls this at the end of opening and has no other way to leave it out."""
 
 
 class SerialPort:
@@ -80,8 +91,7 @@ class SerialPort:
         self._closing.set()
 
     def _open(self) -> DescriptorLink:
-        # Opening throws away what the port received before: half an APDU is of no use to a new association.
-        port = serial.Serial(self._path, self._baud, timeout=0, write_timeout=0, exclusive=True)
+        port = _Port(self._path, self._baud, timeout=0, write_timeout=0, exclusive=True)
         try:
             descriptor = port.fileno()
             settings = termios.tcgetattr(descriptor)

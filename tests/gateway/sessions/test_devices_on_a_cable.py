@@ -1,6 +1,10 @@
 """A serial line between the gateway and one device after another: what happens on it never costs the octets that are
 already under way."""
 
+import fcntl
+import os
+import struct
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -67,6 +71,29 @@ async def test_a_request_that_follows_noise_in_one_breath_is_answered_on_the_sam
 async def _ends_with(story: Callable[[], Awaitable[list[str]]], name: str, count: int) -> bool:
     told = await story()
     return told[-1:] == [name] and told.count(name) == count
+
+
+async def test_a_device_that_asked_before_the_gateway_opened_the_port_is_answered_at_once(tmp_path):
+    async with pty_pair() as pair:
+        line = await SerialPort(pair.right, 115_200, "raw").accept()
+        await line.send(b"\xe7\x00the end of something" + request())
+        await eventually(lambda: _waiting_bytes(pair.left) > len(request()))
+        async with sessions(tmp_path, serial=pair.left) as gateway:
+            await heard_until(line, b"\xe3\x00\x00\x2c")
+            (session,) = gateway.supervisor.sessions
+            await eventually(lambda: session.device is not None)
+            await line.send(abrt())
+        await line.close()
+
+
+def _waiting_bytes(port: str) -> int:
+    """What a terminal has received and nobody has read."""
+    descriptor = os.open(port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
+        return int(count)
+    finally:
+        os.close(descriptor)
 
 
 async def test_two_devices_one_after_the_other_on_one_cable_keep_their_own_names(tmp_path):
