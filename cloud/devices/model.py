@@ -61,9 +61,11 @@ class Device:
 class Enrolled:
     """The outcome of an enrolment. `created`: no such device was known; False for a re-enrolment or an attachment.
 
-    `absorbed` is the device that had been seen unenrolled and is now part of this one.
+    `absorbed` is the device that had been seen unenrolled and is now part of this one. `again` is True when a device
+    of this serial number had been enrolled before: what had only been seen on a vehicle was nobody's yet.
     """
 
     device: Device
     created: bool
     absorbed: str | None = None
+    again: bool = False

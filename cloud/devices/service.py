@@ -151,7 +151,7 @@ class Enrolment:
             assert known is not None
             device = _enrolled(known, wanted)
             await self._devices.replace(tx, viewer, device)
-            return Enrolled(device, created=False)
+            return Enrolled(device, created=False, again=enrolled is not None)
         return await self._merge(tx, viewer, seen, _enrolled(enrolled, wanted))
 
     async def _merge(self, tx: Transaction, viewer: Viewer, seen: Device, enrolled: Device) -> Enrolled:
@@ -166,7 +166,7 @@ class Enrolment:
             last_seen_us=max(enrolled.last_seen_us or 0, seen.last_seen_us or 0) or None,
         )
         await self._devices.replace(tx, viewer, device)
-        return Enrolled(device, created=False, absorbed=seen.id)
+        return Enrolled(device, created=False, absorbed=seen.id, again=True)
 
     async def retire(self, viewer: Viewer, device_id: str) -> Device:
         """The device measures no more; what it measured stays. Enrolling it again takes this back.
