@@ -135,7 +135,7 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
             if parts.metrics is not None:
                 await parts.metrics.start()
             if parts.surface is not None:
-                await parts.surface.standing.refresh()
+                await parts.surface.tokens.start()
                 await parts.surface.server.start()
             await _run(parts, stopping)
             log.info("cloud.stopped")

@@ -15,7 +15,7 @@ from cloud.apps.cli import apps
 from cloud.assignments.cli import assignments
 from cloud.batch import run_batch
 from cloud.clock import SystemClock
-from cloud.command import AsJson, print_json, print_one, run, settings_of, told
+from cloud.command import AsJson, print_json, print_one, print_rows, run, settings_of, told
 from cloud.custody.cli import custody
 from cloud.db import migrate
 from cloud.devices.cli import devices
@@ -105,6 +105,18 @@ def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
             typer.echo(f"{finding.level:>8}  {finding.part}: {finding.sentence}")
     if any(finding.level is Level.FAULT for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command("routes")
+def routes_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """List what the four hosts answer: host, method, path, scopes, limits."""
+    from cloud.http.listing import listed  # as in `serve`
+    from cloud.surface import rows_of
+
+    settings = settings_of(context)
+    clock = SystemClock()
+    rows = told(lambda: rows_of(settings, clock, UlidIds(clock)))
+    print_rows("Routes", [listed(row, host) for row in rows for host in row.hosts], as_json=as_json)
 
 
 @app.command("batch")

@@ -12,11 +12,13 @@ from typing import cast
 
 import structlog
 
-from cloud import discovery, docs, health, tokens
+from cloud import discovery, docs, health
 from cloud.apps import CATALOGUE
 from cloud.audit import Audit
 from cloud.clock import Clock
 from cloud.db import Database
+from cloud.devices import routes as devices_routes
+from cloud.epcr import routes as epcr_routes
 from cloud.health import Check, HealthHandlers
 from cloud.hosts import HostServer
 from cloud.http import Bases, Cursors, Host, Route, TokenVerifier
@@ -28,8 +30,10 @@ from cloud.http.site import Gate, Site
 from cloud.http.spans import Spans
 from cloud.ids import Ids
 from cloud.master_key import MasterKeyAbsent
+from cloud.oauth.surface import TokenSurface, token_surface
+from cloud.observations import routes as observations_routes
+from cloud.observations.counting import count_observations
 from cloud.settings import Address, HttpSection, Settings, SettingsUnusable
-from cloud.tokens import KeySetHandlers, Standing, Verifier
 from cloud.tokens.place import bases_of, load_master_key
 
 log = structlog.get_logger()
@@ -37,32 +41,36 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Surface:
-    """What listens and what is written about it. `spans` has a loop of its own that must run."""
+    """What listens and what is written about it. `spans` has a loop of its own that must run; `tokens` must be started
+    before the server is."""
 
     rows: tuple[Route, ...]
     server: HostServer
     spans: Spans
-    standing: Standing
+    tokens: TokenSurface
 
 
-def parts_of(settings: Settings, database: Database, clock: Clock, ids: Ids) -> Parts:
-    """What the slices' routes are built from. Raises `SettingsUnusable`."""
+def parts_of(settings: Settings, database: Database, clock: Clock, ids: Ids, secret: bytes) -> Parts:
+    """What the slices' routes are built from; `secret` seals cursors. Raises `SettingsUnusable`."""
     return Parts(
         database=database,
         clock=clock,
         ids=ids,
         audit=Audit(clock),
-        cursors=Cursors(_cursor_secret(settings)),
+        cursors=Cursors(secret),
         bases=bases_of(settings),
     )
 
 
-def collect_rows(parts: Parts, standing: Standing, checks: Sequence[Check]) -> tuple[Route, ...]:
+def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check]) -> tuple[Route, ...]:
     """Every row of every host. Raises `RowsDisagree` when the documents cannot be made from them."""
     documents = discovery.DiscoveryHandlers()
     rows = (
         *health.routes(HealthHandlers(checks)),
-        *tokens.routes(KeySetHandlers(standing, parts.clock)),
+        *tokens.routes,
+        *devices_routes.routes(parts),
+        *observations_routes.routes(parts),
+        *epcr_routes.routes(parts, count_observations),
         *discovery.routes(documents),
         *docs.routes(docs.DocsHandlers(parts.bases)),
     )
@@ -74,7 +82,8 @@ def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
     """The rows alone, for a look at them. Raises `SettingsUnusable`."""
     # Making a row touches no database; serving it would.
     nowhere = cast(Database, None)
-    return collect_rows(parts_of(settings, nowhere, clock, ids), Standing(nowhere, clock), ())
+    parts = parts_of(settings, nowhere, clock, ids, bytes(32))
+    return collect_rows(parts, _tokens_of(settings, parts), ())
 
 
 def make_surface(
@@ -86,15 +95,17 @@ def make_surface(
     observer: Observer | None = None,
 ) -> Surface:
     """Wire it; nothing listens yet. Raises `SettingsUnusable`."""
-    parts = parts_of(settings, database, clock, ids)
-    standing = Standing(database, clock)
-    rows = collect_rows(parts, standing, checks)
+    parts = parts_of(settings, database, clock, ids, _cursor_secret(settings))
+    tokens = _tokens_of(settings, parts)
+    rows = collect_rows(parts, tokens, checks)
     spans = Spans(database, clock)
-    make_pipeline = pipelines(
-        settings.http, parts.bases, clock, Verifier(standing, clock, parts.bases), spans, observer
-    )
+    make_pipeline = pipelines(settings.http, parts.bases, clock, tokens.verifier, spans, observer)
     sites = [(Site(host, rows, parts.bases), listen_of(settings, host)) for host in Host]
-    return Surface(rows, HostServer(sites, make_pipeline), spans, standing)
+    return Surface(rows, HostServer(sites, make_pipeline), spans, tokens)
+
+
+def _tokens_of(settings: Settings, parts: Parts) -> TokenSurface:
+    return token_surface(parts.database, parts.clock, parts.ids, parts.bases, lambda: load_master_key(settings))
 
 
 class pipelines:  # noqa: N801  read as a word: it makes one for each listening address

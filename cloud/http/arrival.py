@@ -26,7 +26,18 @@ BODY_S_MAX = 30.0
 class Arrival:
     """One request: its line, its headers, and a body that may still be on its way."""
 
-    __slots__ = ("_task", "close", "headers", "method", "payload", "protocol", "target", "version_1_1", "writer")
+    __slots__ = (
+        "_task",
+        "close",
+        "headers",
+        "method",
+        "payload",
+        "protocol",
+        "target",
+        "version_1_1",
+        "versionless",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -40,6 +51,8 @@ class Arrival:
         self.target: str = message.path
         self.headers: CIMultiDictProxy[str] = message.headers
         self.version_1_1 = message.version >= (1, 1)
+        # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our answers.
+        self.versionless = message.version < (1, 0)
         # HTTP/1.0 connections end with their answer: what still speaks it asks seldom.
         self.close: bool = message.should_close or not self.version_1_1
         self.payload = payload

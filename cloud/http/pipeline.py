@@ -24,7 +24,15 @@ from cloud.http.answer import Answer
 from cloud.http.arrival import BODY_OCTETS_MAX, Arrival
 from cloud.http.conditional import conditional
 from cloud.http.contents import read_body
-from cloud.http.errors import HeaderMalformed, MethodNotAllowed, Misdirected, NotFound, Sunset, TookTooLong
+from cloud.http.errors import (
+    HeaderMalformed,
+    MethodNotAllowed,
+    Misdirected,
+    NotFound,
+    Sunset,
+    TookTooLong,
+    Unreadable,
+)
 from cloud.http.idempotency import Once, fingerprint, read_key
 from cloud.http.problem import oauth_error, problem, told
 from cloud.http.query import read_query
@@ -125,6 +133,8 @@ class Pipeline:
 
     async def _answer(self, arrival: Arrival, progress: _Progress, path: str, query: str) -> Answer:
         site = progress.site
+        if arrival.versionless:
+            raise Unreadable
         if site is None:
             raise Misdirected
         found = site.table.find(path)
