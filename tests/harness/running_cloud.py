@@ -187,9 +187,10 @@ def people() -> list[list[str]]:
             lines.append(["organizations", "add", *of_tenant, "--id", f"org_{name}", "--name", name, "--json"])
             vehicle = ["--organization", f"org_{name}", "--id", f"veh_{name}", "--name", f"Ambulance {name}"]
             lines.append(["vehicles", "add", *of_tenant, *vehicle, "--json"])
-    # The vehicle that the contract's samples speak of.
+    # The vehicle and the crew member that the contract's samples speak of.
     of_north = ["--tenant", "tnt_one", "--organization", "org_north"]
     lines.append(["vehicles", "add", *of_north, "--id", "AMB-42", "--name", "Ambulance 42", "--json"])
+    lines.append(["crew", "add", *of_north, "--id", "usr_1", "--role", "paramedic", "--json"])
     return lines
 
 
