@@ -1,0 +1,251 @@
+"""What belongs to somebody else is answered exactly as what does not exist, on every row that there is (C, A-006).
+
+The walker goes through the rows themselves, so a row that is added later is walked at once: one with a path parameter
+that nobody here can make an object for fails until `MAKERS` has a line for it. Two tenants, two organisations of one
+tenant, and two clearances look at what one of them owns.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.http import Access, Host, Route
+from cloud.ids import UlidIds
+from cloud.settings import read_settings
+from cloud.surface import rows_of
+from tests.harness.running_cloud import RunningCloud
+
+ABSENT = "01HFXYAAAAAAAAAAAAAAAAAAAA"
+"""Shaped like an identifier, and nobody's."""
+
+VARYING = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "content-length"}
+"""Headers that differ between any two answers. The length follows the address that the document repeats."""
+
+
+def enrolled(cloud: RunningCloud, app: str) -> str:
+    serial_number = f"SN-WALK-{app}"
+    with cloud.client(app) as client:
+        answer = client.post(
+            "/api/v1/devices/enrol",
+            json={"serial_number": serial_number, "device_class": "oximeter", "manufacturer": "Synthetic"},
+        )
+    assert answer.is_success, answer.text
+    return str(answer.json()["id"])
+
+
+def begun(cloud: RunningCloud, app: str) -> str:
+    with cloud.client(app) as client:
+        answer = client.post("/api/v1/epcr/encounters", json={"care_model": "prehospital_emergency"})
+    assert answer.is_success, answer.text
+    return str(answer.json()["id"])
+
+
+def traced(cloud: RunningCloud, app: str) -> str:
+    with cloud.client(app) as client:
+        return str(client.get("/api/v1/devices").headers["X-Argus-Trace-ID"])
+
+
+MAKERS: dict[str, Callable[[RunningCloud, str], str]] = {
+    "deviceId": enrolled,
+    "encounterId": begun,
+    "trace_id": traced,
+}
+"""Path parameter → makes an object of an app's and returns its identifier."""
+
+
+@pytest.fixture(scope="module")
+def rows(cloud: RunningCloud) -> tuple[Route, ...]:
+    clock = SystemClock()
+    return rows_of(read_settings(cloud.config), clock, UlidIds(clock))
+
+
+@pytest.fixture(scope="module")
+def owned(cloud: RunningCloud, rows: tuple[Route, ...]) -> dict[str, str]:
+    """One object of `north` for each path parameter of the rows that need a token."""
+    names = {name for row in rows if row.scopes.access is Access.TOKEN for name in parameters(row)}
+    assert names <= MAKERS.keys(), f"MAKERS has nothing for {sorted(names - MAKERS.keys())}"
+    return {name: MAKERS[name](cloud, "north") for name in sorted(names)}
+
+
+def parameters(row: Route) -> list[str]:
+    return [name for name in re.findall(r"\{(\w+)\*?\}", row.path) if not row.path.endswith("*}")]
+
+
+def walked(rows: tuple[Route, ...]) -> Iterator[Route]:
+    """Rows that name somebody's object."""
+    return (row for row in rows if row.scopes.access is Access.TOKEN and parameters(row))
+
+
+def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> httpx.Response:
+    """The row's request, with its own sample as the body."""
+    target = re.sub(r"\{(\w+)\}", lambda found: objects[found[1]], row.path)
+    host = "api" if Host.API in row.hosts else row.hosts[0].value
+    with cloud.client(app, host) as client:
+        return client.request(row.method, target, json=row.request_example if row.body is not None else None)
+
+
+def shown(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Status, headers and document without what differs between any two answers."""
+    headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
+    document = answer.json()
+    return answer.status_code, headers, {key: document[key] for key in document.keys() - {"trace_id", "instance"}}
+
+
+def strangers(row: Route) -> tuple[str, ...]:
+    """Whose tokens must find nothing: the other tenant's, and the other organisation's where organisations count."""
+    return ("other", "south") if row.needs_organization else ("other",)
+
+
+@pytest.mark.contract("C-013", "S-060", "S-061", "S-066", "A-006", "A-013", "A-015")
+def test_on_every_row_what_is_foreign_is_answered_as_what_is_absent(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    faults = []
+    for row in walked(rows):
+        for app in strangers(row):
+            for name in parameters(row):
+                foreign = shown(ask(cloud, row, app, owned))
+                absent = shown(ask(cloud, row, app, owned | {name: ABSENT}))
+                misshapen = shown(ask(cloud, row, app, owned | {name: "a.b~c"}))
+                if foreign != absent or misshapen[::2] != absent[::2] or foreign[0] != 404:
+                    faults.append(f"{row.name} as {app}: {foreign}, absent {absent}, misshapen {misshapen}")
+    assert faults == []
+
+
+@pytest.mark.contract("S-060")
+def test_the_owner_finds_them_so_the_walk_means_something(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    for row in walked(rows):
+        answer = ask(cloud, row, "north", owned)
+        assert answer.is_success, f"{row.name}: {answer.status_code} {answer.text}"
+
+
+@pytest.mark.contract("S-061")
+def test_what_strangers_send_changes_nothing(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    def everything() -> list[str]:
+        readable = [row for row in rows if row.method == "GET" and row.scopes.access is Access.TOKEN]
+        told = [ask(cloud, row, "north", owned).text for row in readable if set(parameters(row)) <= owned.keys()]
+        return [*told, cloud.console("observations", "export", "--tenant", "tnt_one", "--json")]
+
+    before = everything()
+    assert len(before) > 1
+    for row in walked(rows):
+        if row.method != "GET":
+            for app in strangers(row):
+                assert ask(cloud, row, app, owned).status_code == 404
+    assert everything() == before
+
+
+@pytest.mark.contract("C-013", "C-115", "S-062")
+def test_no_listing_shows_what_is_foreign(cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]) -> None:
+    listings = [
+        row for row in rows if row.method == "GET" and row.scopes.access is Access.TOKEN and not parameters(row)
+    ]
+    assert listings
+    for row in listings:
+        for app in strangers(row):
+            text = ask(cloud, row, app, owned).text
+            assert not [identifier for identifier in owned.values() if identifier in text], f"{row.name} as {app}"
+    assert owned["deviceId"] in next(ask(cloud, row, "north", owned).text for row in listings if "devices" in row.path)
+
+
+@pytest.mark.contract("S-063")
+def test_a_cursor_is_good_for_its_own_listing_only(cloud: RunningCloud) -> None:
+    with cloud.client("north") as north, cloud.client("other") as other, cloud.client("south") as south:
+        for number in range(3):
+            north.post(
+                "/api/v1/devices/enrol",
+                json={"serial_number": f"SN-PAGE-{number}", "device_class": "bp", "manufacturer": "Synthetic"},
+            ).raise_for_status()
+        page = north.get("/api/v1/devices", params={"limit": 1})
+        following = page.links["next"]["url"]
+        cursor = httpx.URL(following).params["cursor"]
+        assert north.get(following).status_code == 200
+        for client, filters in (
+            (other, {}),
+            (south, {}),
+            (north, {"vehicle_id": "AMB-42"}),
+        ):
+            refused = client.get("/api/v1/devices", params={"cursor": cursor, "limit": 1, **filters})
+            assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
+        damaged = cursor[:-2] + ("AA" if not cursor.endswith("AA") else "BB")
+        assert north.get("/api/v1/devices", params={"cursor": damaged}).status_code == 400
+
+
+@pytest.mark.contract("S-060", "S-156")
+def test_a_foreign_encounter_named_in_a_body_is_as_absent_as_an_absent_one(
+    cloud: RunningCloud, owned: dict[str, str]
+) -> None:
+    for app in ("other", "south"):
+        device_id = enrolled(cloud, app)
+        with cloud.client(app) as client:
+
+            def refused(encounter_id: str, device_id: str = device_id, client: httpx.Client = client) -> Any:
+                answer = client.post(
+                    f"/api/v1/devices/{device_id}/observations",
+                    json={
+                        "mdc_code": "MDC_PULS_OXIM_SAT_O2",
+                        "value": 98.0,
+                        "unit_code": "%",
+                        "encounter_id": encounter_id,
+                    },
+                )
+                return answer.status_code, {**answer.json(), "trace_id": ""}
+
+            foreign, absent = refused(owned["encounterId"]), refused(ABSENT)
+        assert foreign == absent
+        assert foreign[0] in (404, 422)
+
+
+@pytest.mark.contract("C-008", "A-005")
+def test_every_row_that_needs_a_token_asks_for_it_before_anything_else(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    for row in rows:
+        if row.scopes.access is not Access.TOKEN:
+            continue
+        host = "api" if Host.API in row.hosts else row.hosts[0].value
+        target = re.sub(r"\{(\w+)\*?\}", ABSENT, row.path)
+        answer = httpx.request(row.method, cloud.urls[host] + target, content=b"{nonsense", trust_env=False)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), row.name
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
+        assert "error" not in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.contract("C-112", "C-121", "A-005", "A-020")
+def test_every_row_asks_for_its_scope_before_it_looks_at_anything(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    token = cloud.token("north", "argus:acqi:read")
+    for row in rows:
+        if row.scopes.access is not Access.TOKEN or not row.scopes.names or "argus:acqi:read" in row.scopes.names:
+            continue
+        host = "api" if Host.API in row.hosts else row.hosts[0].value
+        for objects in (owned, dict.fromkeys(owned, ABSENT)):
+            target = re.sub(r"\{(\w+)\*?\}", lambda found, ids=objects: ids[found[1]], row.path)
+            answer = httpx.request(
+                row.method,
+                cloud.urls[host] + target,
+                headers={"Authorization": f"Bearer {token}"},
+                content=b"{nonsense",
+                trust_env=False,
+            )
+            assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope"), row.name
+            assert f'scope="{" ".join(sorted(row.scopes.names))}"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.contract("S-064")
+def test_naming_another_tenant_than_the_tokens_is_refused(cloud: RunningCloud) -> None:
+    with cloud.client("north") as client:
+        assert client.get("/api/v1/devices", headers={"X-Tenant-ID": "tnt_one"}).status_code == 200
+        refused = client.get("/api/v1/devices", headers={"X-Tenant-ID": "tnt_two"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "tenant_mismatch")
+    assert "tnt_two" not in json.dumps(refused.json())
