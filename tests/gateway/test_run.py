@@ -123,12 +123,24 @@ async def test_a_broker_that_is_not_there_is_no_reason_not_to_serve(tmp_path):
         assert uplink["last_error"]
 
 
-async def test_logs_are_json_lines_without_what_was_measured(tmp_path):
-    async with vehicle(tmp_path) as gateway:
+async def test_logs_are_json_lines_without_what_was_measured_or_sent(tmp_path):
+    mark = b"\xde\xad\xfa\xce patient Synthetic"
+    async with vehicle(tmp_path, started=False) as gateway:
+        gateway.config.write_text(gateway.config.read_text() + '[log]\nlevel = "debug"\n')
+        await gateway.start()
         async with device(gateway.address) as thermometer:
             await thermometer.measure(38.7)
+            # A report that cannot be read, and then octets that are no APDU: both are deviations that keep the octets.
+            body = b"\x00\x09\x01\x01" + len(mark).to_bytes(2, "big") + mark
+            prst = len(body).to_bytes(2, "big") + body
+            await thermometer.link.send(b"\xe7\x00" + len(prst).to_bytes(2, "big") + prst)
+            await eventually(lambda: "device.deviation" in gateway.log.read_text())
+            await thermometer.link.send(mark)
+            await eventually(lambda: "device.disconnected" in gateway.log.read_text())
         await gateway.stop()
-        lines = gateway.log.read_text().splitlines()
-        assert lines
-        assert all(line.startswith("{") for line in lines)
-        assert "38.7" not in "\n".join(lines)
+        secrets = (gateway.state_dir / "identity" / "store.key").read_bytes()
+        text = gateway.log.read_text()
+        assert text
+        assert all(line.startswith("{") for line in text.splitlines())
+        told = (mark.hex(), mark.hex(" "), repr(mark), "Synthetic", "deadface", "38.7", secrets.hex())
+        assert [word for word in told if word in text] == []

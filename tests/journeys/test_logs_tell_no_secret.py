@@ -1,0 +1,71 @@
+"""What every process of a whole run writes into its log: no measured value, no time that a patient was measured at, no
+password, key, token or PIN.
+
+Small whole numbers (a saturation of 98) cannot be told from counts by searching, so the fields are looked at as well.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.demo import RunningDemo, start_demo
+
+pytestmark = [pytest.mark.broker, pytest.mark.demo]
+
+SECONDS = 8.0
+SECRET_FACTS = ("crew_pin", "admin_token", "client_secret", "password")
+SECRET_FILES = ("gateway-mqtt-password", "cloud-mqtt-password", "master.key", "gateway/identity/signing.key")
+VALUE_FIELDS = {"value", "values", "sample", "samples", "octets", "hex", "data", "payload", "device_time", "pin", "key"}
+_DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
+
+
+def secrets_of(demo: RunningDemo) -> Iterator[str]:
+    """Every secret that the run was made with, in the forms in which one might be printed."""
+    facts = demo.facts
+    yield from (facts[name] for name in SECRET_FACTS if facts[name])
+    for name in SECRET_FILES:
+        lines = (demo.state_dir / name).read_text().splitlines()
+        yield from (line for line in lines if line and not line.startswith("-----"))
+    store_key = (demo.state_dir / "gateway" / "identity" / "store.key").read_bytes()
+    yield from (store_key.hex(), base64.b64encode(store_key).decode(), repr(store_key)[2:-1])
+
+
+def without_its_time(line: str) -> tuple[str, set[str]]:
+    """A line as text without its time stamp, and the names of its fields."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return re.sub(r"^\S+ \S+ ", "", line), set(re.findall(r"(\w+)=", line))
+    fields.pop("timestamp", None)
+    return json.dumps(fields), set(fields)
+
+
+async def test_no_log_of_a_whole_run_tells_a_value_or_a_secret(tmp_path: Path):
+    demo = await start_demo(tmp_path / "demo", "--for", str(SECONDS))
+    try:
+        assert await demo.ended(SECONDS + 90) == 0, demo.tail()
+        rows = await demo.exported()
+    finally:
+        await demo.stop()
+    logs = [demo.log_file, *(demo.state_dir / "log").glob("*.log")]
+    assert {log.name for log in logs} >= {"gateway.log", "cloud.log", "devices.log"}
+    lines = [without_its_time(line) for log in logs for line in log.read_text(errors="replace").splitlines()]
+    text = "\n".join(line for line, _ in lines)
+    assert "device.connected" in text
+
+    fields = {field for _, names in lines for field in names}
+    assert fields & VALUE_FIELDS == set()
+    secrets = list(secrets_of(demo))
+    assert len(secrets) >= 8
+    assert [secret[:4] + "…" for secret in secrets if secret in text] == []
+    times = {row["device_time"] for row in rows if row["device_time"]} | {row["observed_at"] for row in rows}
+    assert [time for time in times if time in text] == []
+    values = {str(row["value"]) for row in rows if isinstance(row["value"], float) and not row["value"].is_integer()}
+    assert len(values) > 3
+    assert values & set(_DECIMAL.findall(text)) == set()
+    assert [row["type"] for row in rows if row["samples"] and ", ".join(map(str, row["samples"][:4])) in text] == []
