@@ -1,7 +1,9 @@
 """Log lines: JSON with a dotted past-tense event and fields, on standard error, for journald to keep.
 
-No patient data: call sites log names, counts and reasons, never values or octets, and a failure is logged with its
-frames but without their variables. What libraries say through `logging` joins the same stream.
+No patient data: call sites log names, counts and reasons, never values or octets. A failure that nobody foresaw is
+logged by its kind and its frames, without their variables and without its message: what could not be converted, found
+or stored is what the message quotes. What libraries say through `logging` joins the same stream, by its first line, for
+asyncio's further lines are the task with its exception.
 """
 
 import logging
@@ -12,6 +14,8 @@ import orjson
 import structlog
 
 _LIBRARY_LEVEL = logging.WARNING
+_TOLD = ("exc_type", "is_cause", "frames")
+"""What is told of an exception."""
 
 
 def configure(level: str) -> None:
@@ -21,7 +25,7 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.ExceptionRenderer(_frames_of),
             structlog.processors.JSONRenderer(serializer=_serialized),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -29,6 +33,14 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forwarder()], level=_LIBRARY_LEVEL, force=True)
+
+
+_transformed = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
+def _frames_of(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
+    """The chain of exceptions, each by its kind and where it passed."""
+    return [{name: told for name, told in each.items() if name in _TOLD} for each in _transformed(exc_info)]
 
 
 def _serialized(event: dict[str, Any], **_: object) -> bytes:
@@ -39,5 +51,7 @@ class _Forwarder(logging.Handler):
     """Gives a library's record to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = structlog.get_logger()
-        log.log(record.levelno, "library.spoke", logger=record.name, message=record.getMessage())
+        message = record.getMessage().partition("\n")[0]
+        structlog.get_logger().log(
+            record.levelno, "library.spoke", logger=record.name, message=message, exc_info=record.exc_info
+        )

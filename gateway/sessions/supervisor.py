@@ -78,7 +78,9 @@ async def keep_running(
             wait_s = backoff.failed(now_s - began_s)
             # What the system refuses (an address that is taken) is told by its reason; anything else is a bug, told by
             # its trace.
-            log.error("part.failed", part=name, wait_s=wait_s, why=str(error), exc_info=not isinstance(error, OSError))
+            refused = isinstance(error, OSError)
+            why = str(error) if refused else type(error).__name__
+            log.error("part.failed", part=name, wait_s=wait_s, why=why, exc_info=not refused)
             await journal.write("part.failed", None, part=name, error=type(error).__name__)
             await clock.sleep_until(now_s + wait_s)
         else:
