@@ -21,7 +21,7 @@ TAGS: dict[str, str] = {
     "Apps": "Register an integration, look at the scopes that it may ask for, and govern it.",
     "Webhooks": "Subscriptions to events, and what became of each delivery.",
     "GraphQL": "The shared GraphQL transport; operations are agreed with each partner.",
-    "Encounters": "Electronic patient care records: encounters as partners see them.",
+    "ePCR": "Electronic patient care records: encounters as partners see them.",
     "Devices": "IEEE 11073 medical devices and what they measure.",
     "Observability": "Traces of your own requests.",
     "Jobs": "Work that takes longer than a request.",

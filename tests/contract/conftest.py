@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.postgresql import postgresql
 from tests.harness.running_cloud import RunningCloud, cloud_running
+
+__all__ = ["cloud", "postgresql"]
 
 
 @pytest.fixture(scope="session")

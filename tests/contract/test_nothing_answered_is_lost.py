@@ -125,7 +125,7 @@ def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
 
 def test_every_answered_observation_survives_sigkill_on_sqlite(tmp_path: Path) -> None:
     with of_its_own(tmp_path) as cloud:
-        killed_and_asked_again(cloud, kills=3)
+        killed_and_asked_again(cloud, kills=2)
 
 
 @pytest.mark.pg

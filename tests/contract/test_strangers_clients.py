@@ -111,5 +111,5 @@ def test_openid_client_gets_tokens_and_jose_verifies_them(cloud: RunningCloud) -
         assert found["payload"]["client_id"] == app.client_id
         assert found["payload"]["jti"] == found["versioned"]
         assert found["elsewhere"]["error"] == "ERR_JWT_CLAIM_VALIDATION_FAILED"
-    assert findings["wrong_secret"] == {"error": "invalid_client", "status": 401}
+    assert findings["wrong_secret"] == {"error": "OAUTH_WWW_AUTHENTICATE_CHALLENGE", "status": 401}
     assert findings["unapproved_scope"] == {"error": "invalid_scope", "status": 400}

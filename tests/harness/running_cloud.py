@@ -50,6 +50,8 @@ class RunningCloud:
     folder: Path
     database_url: str
     more_settings: str = ""
+    more_limits: str = ""
+    """Lines of `[http]`."""
     ports: dict[str, int] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
@@ -80,8 +82,12 @@ class RunningCloud:
         )
         # Every test comes from one address, and some come to be refused.
         limits = "[http]\npublic_per_minute = 100000\ntokens_per_minute = 100000\nfailures_per_minute = 100000\n"
+        limits += self.more_limits
+        secrets = '[secrets]\nmaster_key_file = "master.key"\n'
         metrics = f'[metrics]\nlisten = "127.0.0.1:{self.ports["metrics"]}"\n'
-        self.config.write_text(f'database_url = "{self.database_url}"\n{hosts}{limits}{metrics}{self.more_settings}')
+        self.config.write_text(
+            f'database_url = "{self.database_url}"\n{hosts}{limits}{secrets}{metrics}{self.more_settings}'
+        )
 
     def commands(self, *lines: Sequence[str]) -> list[Any]:
         """Run commands of the console in one process; what each printed, as JSON."""
@@ -195,9 +201,11 @@ def people() -> list[list[str]]:
 
 
 @contextmanager
-def cloud_running(folder: Path, database_url: str | None = None, more_settings: str = "") -> Iterator[RunningCloud]:
+def cloud_running(
+    folder: Path, database_url: str | None = None, more_settings: str = "", more_limits: str = ""
+) -> Iterator[RunningCloud]:
     """A migrated cloud with its people, serving; ended at the end. SQLite in the folder unless an address is given."""
-    cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings)
+    cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings, more_limits)
     cloud.write_settings()
     cloud.console("migrate")
     made = cloud.commands(*people(), *(_app_command(*row) for row in _APPS))

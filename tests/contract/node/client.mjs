@@ -54,6 +54,7 @@ for (const [name, authentication] of [
     elsewhere: await refused(() => verified(answer.access_token, "https://elsewhere.example", "/v1/auth/jwks.json")),
   };
 }
+// A 401 always carries a challenge (RFC 9110 §15.5.2), and that is what this client then reports.
 findings.wrong_secret = await refused(() =>
   openid.clientCredentialsGrant(configured(openid.ClientSecretBasic("wrong")), { scope: facts.scope }),
 );
