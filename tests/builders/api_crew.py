@@ -1,0 +1,15 @@
+"""Crew members of a household's organisation, obviously synthetic: an id and a role."""
+
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.epcr import CrewMember, CrewRegister, CrewRole
+from cloud.ids import UlidIds
+from cloud.tenancy import Viewer
+
+
+async def crew_member(
+    database: Database, clock: Clock, id: str = "usr_1", *, tenant: str = "tnt_north", organization: str = "org_north"
+) -> CrewMember:
+    """Somebody who may be named in `crew_ids`."""
+    register = CrewRegister(database, clock, UlidIds(clock))
+    return await register.add(Viewer.operator(tenant), organization_id=organization, role=CrewRole.PARAMEDIC, id=id)

@@ -1,0 +1,194 @@
+"""What an integrator can do with devices over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cloud.audit import Audit
+from cloud.db import Database
+from cloud.devices import Devices, Enrolment
+from cloud.ids import UlidIds
+from protocols.uplink.observations import DeviceRef
+from tests.builders.api_surface import Api, api
+from tests.builders.cloud_people import NOON_US
+from tests.builders.contract_samples import sample, shape_faults
+
+ENROL = "/api/v1/devices/enrol"
+LIST = "/api/v1/devices"
+
+
+@pytest.fixture
+async def here(database: Database) -> AsyncIterator[Api]:
+    async with api(database) as served:
+        yield served
+
+
+@pytest.mark.contract("C-120", "C-122", "C-123", "A-104")
+async def test_a_device_is_enrolled_once_and_then_enrolled_again_under_the_same_id(here: Api) -> None:
+    body = {"serial_number": "SN-0001", "device_class": "defib", "manufacturer": "ACME"}
+    first, again = await here.post(ENROL, body), await here.post(ENROL, body)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert first.json() | {"id": "dev_1"} == {
+        "id": "dev_1",
+        "serial_number": "SN-0001",
+        "device_class": "defib",
+        "status": "active",
+        "manufacturer": "ACME",
+        "system_id": None,
+        "vehicle_id": None,
+        "last_seen_at": None,
+        "battery_percent": None,
+    }
+
+
+@pytest.mark.contract("C-115", "C-117", "C-119", "C-123")
+async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: Api) -> None:
+    enrol, listing = sample("POST", ENROL), sample("GET", LIST)
+    assert enrol.request is not None
+    assert enrol.request.body is not None
+    made = await here.ask("POST", enrol.request.target, enrol.request.body.encode())
+    assert shape_faults(enrol.answer, made.json()) == []
+    assert shape_faults(listing.answer, (await here.get(LIST)).json()) == []
+    assert listing.request is not None
+    assert (await here.get(listing.request.target)).json() == []
+
+
+@pytest.mark.contract("C-120", "S-157")
+async def test_a_storm_of_twenty_enrolments_makes_one_device(here: Api) -> None:
+    made = await asyncio.gather(*(here.enrol() for _ in range(20)))
+    assert len({one["id"] for one in made}) == 1
+    assert len((await here.get(LIST)).json()) == 1
+
+
+@pytest.mark.contract("C-118")
+@pytest.mark.parametrize(
+    "device_class", ["defib", "ecg", "oximeter", "bp", "glucose", "etco2", "thermometer", "multiparameter"]
+)
+async def test_each_class_of_the_contract_can_be_enrolled(here: Api, device_class: str) -> None:
+    assert (await here.enrol(device_class=device_class))["device_class"] == device_class
+
+
+@pytest.mark.contract("C-118", "C-122")
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"device_class": "toaster"}, 400),
+        ({"serial_number": ""}, 400),
+        ({"serial_number": 7}, 400),
+        ({"manufacturer": None}, 400),
+        ({"organization_id": "org_south"}, 400),
+        ({"serial_number": "   "}, 422),
+        ({"serial_number": "a\u200bb"}, 422),
+        ({"vehicle_id": "veh_south"}, 422),
+        ({"vehicle_id": "veh_absent"}, 422),
+    ],
+)
+async def test_an_enrolment_that_cannot_be_meant_is_refused(here: Api, change: dict[str, Any], status: int) -> None:
+    body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME", **change}
+    answer = await here.post(ENROL, body)
+    assert answer.status_code == status
+    assert (await here.get(LIST)).json() == []
+
+
+@pytest.mark.contract("C-121", "A-020", "A-024", "A-013")
+@pytest.mark.parametrize(
+    ("who", "listed", "enrolled"),
+    [("north", 200, 201), ("reader", 200, 403), ("stranger", 403, 403), ("nowhere", 403, 403), ("unknown", 401, 401)],
+)
+async def test_scopes_and_an_organisation_are_needed(here: Api, who: str, listed: int, enrolled: int) -> None:
+    body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME"}
+    assert (await here.get(LIST, who=who)).status_code == listed
+    assert (await here.post(ENROL, body, who=who)).status_code == enrolled
+
+
+@pytest.mark.contract("C-116")
+async def test_devices_of_one_vehicle_can_be_asked_for(here: Api) -> None:
+    carried = await here.enrol("SN-1", vehicle_id="veh_north")
+    await here.enrol("SN-2")
+    assert [one["id"] for one in (await here.get(f"{LIST}?vehicle_id=veh_north")).json()] == [carried["id"]]
+    assert (await here.get(f"{LIST}?vehicle_id=veh_south")).json() == []
+
+
+@pytest.mark.contract("A-103", "S-063")
+async def test_pages_are_linked_and_lead_through_all_devices_exactly_once(here: Api) -> None:
+    made = [(await here.enrol(f"SN-{number}", vehicle_id="veh_north"))["id"] for number in range(5)]
+    path: str | None = f"{LIST}?limit=2&vehicle_id=veh_north"
+    seen: list[str] = []
+    pages = 0
+    while path is not None:
+        answer = await here.get(path)
+        seen += [one["id"] for one in answer.json()]
+        pages += 1
+        link = answer.links.get("next")
+        path = None if link is None else link["url"].removeprefix("https://api.example.org")
+    assert (sorted(seen), pages) == (sorted(made), 3)
+
+
+@pytest.mark.contract("S-063", "S-062")
+async def test_a_cursor_works_for_its_owner_and_its_filters_only(here: Api) -> None:
+    for number in range(3):
+        await here.enrol(f"SN-{number}")
+    link = (await here.get(f"{LIST}?limit=1")).links["next"]["url"]
+    cursor = parse_qs(urlsplit(link).query)["cursor"][0]
+    refused = [
+        await here.get(f"{LIST}?cursor={cursor}", who="south"),
+        await here.get(f"{LIST}?cursor={cursor}", who="elsewhere"),
+        await here.get(f"{LIST}?cursor={cursor}&vehicle_id=veh_north"),
+        await here.get(f"{LIST}?cursor=abc"),
+    ]
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [(400, "invalid_cursor")] * 4
+    assert (await here.get(f"{LIST}?cursor={cursor}&limit=9")).status_code == 200
+
+
+@pytest.mark.contract("S-062", "S-066", "C-013")
+async def test_nobody_sees_the_devices_of_another_organisation_or_tenant(here: Api) -> None:
+    await here.enrol()
+    assert (await here.get(LIST, who="elsewhere")).json() == []
+    assert (await here.get(LIST, who="south")).json() == []
+
+
+@pytest.mark.contract("C-115")
+async def test_what_a_vehicle_saw_is_shown_when_it_is_enrolled_with_when_it_was_seen(here: Api) -> None:
+    devices = Devices(UlidIds(here.clock))
+    async with here.database.transaction() as tx:
+        seen = await devices.attach(tx, here.home.gateway, DeviceRef("1122334455667788", "Pulse 1"), NOON_US)
+        await devices.battery(tx, here.home.tenant.id, seen, percent=64, said_us=NOON_US)
+    assert (await here.get(LIST)).json() == []
+    body = {
+        "serial_number": "SN-1",
+        "device_class": "oximeter",
+        "manufacturer": "ACME",
+        "system_id": "1122334455667788".upper(),
+    }
+    answer = await here.post(ENROL, body)
+    shown = answer.json()
+    assert (answer.status_code, shown["id"], shown["vehicle_id"]) == (201, seen, "veh_north")
+    assert (shown["last_seen_at"], shown["battery_percent"]) == ("2026-03-24T12:00:00.000000Z", 64)
+    assert (await here.post(ENROL, {**body, "serial_number": "SN-2"})).json()["code"] == "system_id_taken"
+
+
+async def test_a_retired_device_is_shown_as_retired_and_gives_its_system_id_away(here: Api) -> None:
+    old = await here.enrol("SN-1", system_id="aabb")
+    await Enrolment(here.database, here.clock, UlidIds(here.clock)).retire(here.home.operator, old["id"])
+    new = await here.enrol("SN-2", system_id="aabb")
+    shown = {one["id"]: (one["status"], one["system_id"]) for one in (await here.get(LIST)).json()}
+    assert shown == {old["id"]: ("retired", None), new["id"]: ("active", "aabb")}
+
+
+@pytest.mark.contract("C-017")
+async def test_an_enrolment_leaves_an_audit_entry_with_the_trace(here: Api) -> None:
+    answer = await here.post(ENROL, {"serial_number": "SN-1", "device_class": "ecg", "manufacturer": "ACME"})
+    async with here.database.read() as tx:
+        (entry,) = await Audit(here.clock).list(tx, here.home.viewer)
+    assert (entry.action, entry.object, entry.actor) == ("device.enrol", answer.json()["id"], "app_north")
+    assert entry.trace_id == answer.headers["X-Argus-Trace-ID"]
+
+
+async def test_an_unchanged_listing_is_answered_with_304(here: Api) -> None:
+    await here.enrol()
+    tag = (await here.get(LIST)).headers["ETag"]
+    assert (await here.get(LIST, If_None_Match=tag)).status_code == 304

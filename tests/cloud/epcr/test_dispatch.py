@@ -1,0 +1,189 @@
+"""A dispatch system begins encounters, and partners read what they may know of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from cloud.audit import Audit
+from cloud.db import Database
+from cloud.events import Outbox
+from cloud.ids import UlidIds
+from tests.builders.api_crew import crew_member
+from tests.builders.api_surface import Api, alike, api
+from tests.builders.contract_samples import sample, shape_faults
+
+BEGIN = "/api/v1/epcr/encounters"
+READ = "/api/v1/epcr/encounters/{encounterId}"
+MISSION = {
+    "care_model": "prehospital_emergency",
+    "vehicle_id": "veh_north",
+    "crew_ids": ["usr_1"],
+    "cad_incident_id": "cad_999",
+}
+
+
+@pytest.fixture
+async def here(database: Database) -> AsyncIterator[Api]:
+    async with api(database) as served:
+        await crew_member(database, served.clock)
+        yield served
+
+
+async def ids_of_encounters(here: Api) -> list[str]:
+    """Of those that a dispatch began."""
+    async with here.database.read() as tx:
+        told = await Outbox(UlidIds(here.clock)).list(tx, here.home.operator, count=100)
+    return [event.key for event in told if event.type == "epcr.encounter.created" and event.payload["from_cad"]]
+
+
+@pytest.mark.contract("C-111", "C-113", "C-114", "A-102", "A-010")
+async def test_an_encounter_is_begun_and_can_be_read_where_location_says(here: Api) -> None:
+    answer = await here.post(BEGIN, MISSION)
+    assert answer.status_code == 201
+    assert answer.json()["status"] == "in_progress"
+    assert answer.headers["Location"] == f"https://api.example.org{BEGIN}/{answer.json()['id']}"
+    read = await here.get(answer.headers["Location"].removeprefix("https://api.example.org"), who="reader")
+    assert read.json() == {
+        "id": answer.json()["id"],
+        "organization_id": "org_north",
+        "care_model": "prehospital_emergency",
+        "status": "in_progress",
+        "vehicle_id": "veh_north",
+        "crew_count": 1,
+        "observation_count": 0,
+        "created_at": "2026-03-24T12:00:00.000000Z",
+    }
+
+
+@pytest.mark.contract("C-103", "C-104", "C-105", "C-113", "C-114")
+async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: Api) -> None:
+    begin, read = sample("POST", BEGIN), sample("GET", READ)
+    assert begin.request is not None
+    assert begin.request.body is not None
+    body = begin.request.body.replace("AMB-42", "veh_north").encode()
+    made = await here.ask("POST", begin.request.target, body)
+    assert made.status_code == 201
+    assert shape_faults(begin.answer, made.json()) == []
+    summary = await here.get(READ.replace("{encounterId}", made.json()["id"]))
+    assert shape_faults(read.answer, summary.json()) == []
+
+
+@pytest.mark.contract("A-102")
+async def test_the_same_incident_and_vehicle_is_one_encounter_however_often_it_is_sent(here: Api) -> None:
+    first = await here.post(BEGIN, MISSION)
+    again = await asyncio.gather(*(here.post(BEGIN, {**MISSION, "crew_ids": []}) for _ in range(10)))
+    assert [one.status_code for one in again] == [200] * 10
+    assert {one.json()["id"] for one in again} == {first.json()["id"]}
+    assert all("Location" not in one.headers for one in again)
+    other = await here.post(BEGIN, {**MISSION, "cad_incident_id": "cad_1000"})
+    unmanned = [await here.post(BEGIN, {"care_model": "event_medical", "cad_incident_id": "cad_999"}) for _ in range(2)]
+    assert [one.status_code for one in (other, *unmanned)] == [201, 201, 200]
+    assert len(await ids_of_encounters(here)) == 3
+
+
+@pytest.mark.contract("A-102")
+async def test_ten_servers_that_send_one_incident_at_once_get_one_encounter(here: Api) -> None:
+    sent = await asyncio.gather(*(here.post(BEGIN, MISSION) for _ in range(10)))
+    assert sorted(one.status_code for one in sent) == [200] * 9 + [201]
+    assert len({one.json()["id"] for one in sent}) == 1
+
+
+async def test_two_organisations_may_use_the_same_incident_number(here: Api) -> None:
+    body = {"care_model": "prehospital_emergency", "cad_incident_id": "cad_999"}
+    north, south = await here.post(BEGIN, body), await here.post(BEGIN, body, who="south")
+    assert (north.status_code, south.status_code) == (201, 201)
+    assert north.json()["id"] != south.json()["id"]
+
+
+@pytest.mark.contract("A-101", "C-105")
+@pytest.mark.parametrize(
+    "care_model", ["prehospital_emergency", "interfacility_transfer", "community_paramedicine", "event_medical"]
+)
+async def test_each_care_model_can_be_begun(here: Api, care_model: str) -> None:
+    assert (await here.post(BEGIN, {"care_model": care_model})).status_code == 201
+
+
+@pytest.mark.contract("S-155", "A-102", "A-003")
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"organization_id": "org_south"}, 400, "invalid_body"),
+        ({"care_model": "house_call"}, 400, "invalid_body"),
+        ({"crew_ids": "usr_1"}, 400, "invalid_body"),
+        ({"crew_ids": [f"usr_{number}" for number in range(33)]}, 400, "invalid_body"),
+        ({"crew_ids": ["usr_1", "usr_absent"]}, 422, "crew_member_unknown"),
+        ({"vehicle_id": "veh_south"}, 422, "vehicle_unknown"),
+        ({"vehicle_id": "veh_absent"}, 422, "vehicle_unknown"),
+        ({"cad_incident_id": "  "}, 422, "cad_incident_malformed"),
+    ],
+)
+async def test_a_mission_that_cannot_be_meant_is_refused_and_begins_nothing(
+    here: Api, change: dict[str, Any], status: int, code: str
+) -> None:
+    answer = await here.post(BEGIN, {**MISSION, **change})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert await ids_of_encounters(here) == []
+
+
+async def test_the_crew_of_another_organisation_is_unknown_here(here: Api) -> None:
+    await crew_member(here.database, here.clock, "usr_2", tenant="tnt_south", organization="org_south")
+    answer = await here.post(BEGIN, {**MISSION, "crew_ids": ["usr_2"]})
+    assert (answer.status_code, answer.json()["code"]) == (422, "crew_member_unknown")
+
+
+@pytest.mark.contract("C-112", "A-020", "A-013", "A-024")
+@pytest.mark.parametrize(
+    ("who", "begun", "read"),
+    [("north", 201, 200), ("reader", 403, 200), ("stranger", 403, 403), ("nowhere", 403, 403), ("unknown", 401, 401)],
+)
+async def test_scopes_and_an_organisation_are_needed(here: Api, who: str, begun: int, read: int) -> None:
+    assert (await here.post(BEGIN, {"care_model": "event_medical"}, who=who)).status_code == begun
+    assert (await here.get(READ.replace("{encounterId}", "enc_north"), who=who)).status_code == read
+
+
+@pytest.mark.contract("S-060", "A-006", "A-013", "A-015", "C-013")
+async def test_a_foreign_encounter_is_refused_exactly_like_an_absent_one(here: Api) -> None:
+    absent = await here.get(READ.replace("{encounterId}", "enc_absent"))
+    assert absent.status_code == 404
+    for who in ("south", "elsewhere"):
+        assert alike(await here.get(READ.replace("{encounterId}", "enc_north"), who=who), absent)
+    assert alike(await here.get(READ.replace("{encounterId}", "enc.north")), absent)
+
+
+@pytest.mark.contract("C-106", "A-098", "S-150")
+async def test_a_summary_has_the_named_fields_and_no_others(here: Api) -> None:
+    made = await here.post(BEGIN, MISSION)
+    summary = await here.get(READ.replace("{encounterId}", made.json()["id"]))
+    named = {"id", "organization_id", "care_model", "status"}
+    added = {"vehicle_id", "crew_count", "observation_count", "created_at"}
+    assert set(summary.json()) == named | added
+    assert "usr_1" not in summary.text
+    assert "cad_999" not in summary.text
+
+
+async def test_a_summary_counts_what_was_posted_to_the_encounter(here: Api) -> None:
+    device = await here.enrol()
+    body = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 97.0, "unit_code": "%", "encounter_id": "enc_north"}
+    for _ in range(3):
+        assert (await here.post(f"/api/v1/devices/{device['id']}/observations", body)).status_code == 201
+    assert (await here.get(READ.replace("{encounterId}", "enc_north"))).json()["observation_count"] == 3
+
+
+@pytest.mark.contract("A-102")
+async def test_a_repeated_request_with_a_key_begins_one_encounter(here: Api) -> None:
+    body = {"care_model": "event_medical"}
+    first, again = [await here.post(BEGIN, body, Idempotency_Key='"k-1"') for _ in range(2)]
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert (await here.post(BEGIN, body)).json()["id"] != first.json()["id"]
+
+
+@pytest.mark.contract("C-017")
+async def test_beginning_leaves_an_audit_entry_with_the_trace(here: Api) -> None:
+    answer = await here.post(BEGIN, MISSION)
+    async with here.database.read() as tx:
+        (entry,) = await Audit(here.clock).list(tx, here.home.viewer)
+    assert (entry.action, entry.object) == ("encounter.begin", answer.json()["id"])
+    assert entry.trace_id == answer.headers["X-Argus-Trace-ID"]
