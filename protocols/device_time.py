@@ -25,6 +25,10 @@ class TimeKind(Enum):
     HIGH_RESOLUTION = "hires"
 
 
+_COUNT_US_MAX = 1 << 61
+"""Seventy thousand years since power-on: beyond it octets are no time, and sums of times would not fit 64 bits."""
+
+
 @stream_value
 class DeviceTime:
     """`octets` as sent: 8 for absolute, base-offset and high-resolution time, 4 for relative time (LSB 125 µs)."""
@@ -45,9 +49,10 @@ class DeviceTime:
                 seconds = int.from_bytes(self.octets[:4], "big") + _EPOCH_1900_S
                 return seconds * 1_000_000 + int.from_bytes(self.octets[4:6], "big") * 1_000_000 // 65_536
             case TimeKind.RELATIVE:
-                return None if self.octets == b"\xff\xff\xff\xff" else int.from_bytes(self.octets, "big") * 125
+                return None if self.octets == b"\xff\xff\xff\xff" else int.from_bytes(self.octets[:4], "big") * 125
             case TimeKind.HIGH_RESOLUTION:
-                return int.from_bytes(self.octets, "big")
+                count_us = int.from_bytes(self.octets, "big")
+                return count_us if count_us <= _COUNT_US_MAX else None
 
     def text(self) -> str:
         """As a person writes it: an ISO date without a zone for ABSOLUTE, with the device's offset for BASE_OFFSET,

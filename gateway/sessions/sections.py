@@ -36,11 +36,12 @@ def sections_of(
         if kind is not None:
             local_us = _sent_local_us(observations)
             clock = clocks.clock(device.system_id, kind)
+            fits = True
             if local_us is not None:
-                clock.observe(local_us, received_us, live=not report.confirmed)
+                fits = clock.observe(local_us, received_us, live=not report.confirmed)
                 uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
             relation = clock.relation()
-            if relation.offset_us is not None:
+            if fits and relation.offset_us is not None:
                 offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
         yield DeviceObservations(
             device=device,

@@ -7,7 +7,7 @@ protocols do it. It is kept against the monotonic clock, so that learning the wa
 every device. A device may be set or restart, and a meter may hand over last week's memory: both look like a different
 offset. A live clock keeps step with ours, a memory does not. So a new offset is believed only when several reports over
 a second or more agree on it, and a device's own answer to "what time is it" is believed at once. Until then the
-relation is unknown.
+relation is unknown for what can come from no memory: a live report, and a time that is still to come.
 
 **Our clock.** An ambulance's computer may have no battery behind its clock and wake in 1970; then TLS would refuse the
 broker as "not yet valid" and time would never arrive. So until the kernel says that something disciplines the clock,
@@ -75,8 +75,12 @@ class DeviceClock:
         """The device said what its clock shows now (MDS Get): believed at once."""
         self._begin([received_us - local_us])
 
-    def observe(self, local_us: int, received_us: int, *, live: bool) -> None:
-        """A measurement's time and its reception. `live`: it cannot come from a memory (an unconfirmed report)."""
+    def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
+        """A measurement's time and its reception. `live`: it cannot come from a memory (an unconfirmed report).
+
+        False: by the relation as it is believed now this measurement would not have been taken yet, or long ago
+        although it is live; so its own relation is not known.
+        """
         difference = received_us - local_us
         if self._differences and abs(difference - min(self._differences)) < _AGREE_US:
             self._candidates.clear()
@@ -85,6 +89,8 @@ class DeviceClock:
             self._begin([difference])
         else:
             self._consider(local_us, difference)
+        ahead_us = (min(self._differences) if self._differences else difference) - difference
+        return ahead_us < _AGREE_US and not (live and ahead_us <= -_AGREE_US)
 
     def relation(self) -> ClockRelation:
         if not self._differences:

@@ -9,7 +9,7 @@ from protocols.device_time import DeviceTime, TimeKind, absolute_time
 from protocols.ieee11073.association.events import ReportReceived
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat
-from protocols.uplink.observations import DeviceRef
+from protocols.uplink.observations import DeviceRef, decode_block, encode_block
 
 NOON = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
 NOON_US = int(NOON.timestamp()) * 1_000_000
@@ -102,3 +102,27 @@ def test_learning_the_wall_time_moves_no_device():
 
 def test_an_empty_report_makes_nothing():
     assert sections(report()) == []
+
+
+def test_a_report_that_does_not_fit_the_clock_is_placed_by_its_reception():
+    clocks = DeviceClocks()
+    for second in range(5):
+        sections(report(spo2(97.0, absolute_time(NOON + timedelta(seconds=second)))), clocks=clocks)
+    (jumped,) = sections(report(spo2(97.0, absolute_time(NOON + timedelta(hours=3)))), clocks=clocks)
+    assert jumped.device_offset_us is None
+    assert jumped.uncertainty_us >= 3 * 3_600_000_000 - 10_000_000
+
+
+def test_no_time_that_a_device_can_send_is_too_large_for_the_record():
+    for octets in (bytes(8), b"\xff" * 8, b"\x7f" + b"\xff" * 7):
+        for kind in TimeKind:
+            for clocks in (DeviceClocks(), known_clocks(kind)):
+                made = sections(report(spo2(97.0, DeviceTime(kind, octets))), clocks=clocks)
+                (back,) = decode_block(encode_block(made))
+                assert back.observations == list(made[0].observations)
+
+
+def known_clocks(kind: TimeKind) -> DeviceClocks:
+    clocks = DeviceClocks()
+    clocks.clock(DEVICE.system_id, kind).asked(0, 0)
+    return clocks

@@ -60,6 +60,31 @@ def test_a_device_whose_clock_is_set_is_believed_after_a_few_reports():
     assert clock.relation().offset_us == -HOUR
 
 
+def test_a_clock_that_jumps_for_hours_back_and_forth_is_followed_and_never_taken_for_exact_in_between():
+    clock = DeviceClock()
+    clock.asked(0, 0)
+    now_s = 0
+    for offset_us in (3 * HOUR, -2 * HOUR, 3 * HOUR, 0):
+        fitted = []
+        for _ in range(6):
+            now_s += 1
+            fitted.append(clock.observe(now_s * SECOND + offset_us, now_s * SECOND, live=True))
+        assert fitted[0] is False
+        assert fitted[-3:] == [True] * 3
+        assert clock.relation().offset_us == -offset_us
+    for jump_us in (HOUR, -HOUR) * 20:
+        assert not clock.observe(now_s * SECOND + jump_us, now_s * SECOND, live=True)
+    assert clock.relation().offset_us == 0
+
+
+def test_a_time_that_is_still_to_come_is_no_memory_and_one_long_ago_may_be():
+    clock = DeviceClock()
+    clock.asked(0, 0)
+    assert not clock.observe(3 * HOUR, 60 * SECOND, live=False)
+    assert clock.observe(-3 * HOUR, 61 * SECOND, live=False)
+    assert not clock.observe(-3 * HOUR, 62 * SECOND, live=True)
+
+
 def test_one_impossible_date_in_the_future_changes_nothing():
     clock = DeviceClock()
     for second in range(20):
