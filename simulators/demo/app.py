@@ -8,9 +8,10 @@ which all of it works.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simulators.demo import broker, configuration, demo_file
 from simulators.demo.bootstrap import set_up
@@ -41,7 +42,11 @@ class Wishes:
 class Demo:
     """One demo from its start to its end. `said` hears each step, for a person."""
 
-    def __init__(self, plan: Plan, wishes: Wishes, said: Callable[[str], None]) -> None:
+    def __init__(
+        self, plan: Plan, wishes: Wishes, said: Callable[[str], None], *, inherited: tuple[int, ...] = ()
+    ) -> None:
+        """`inherited`: descriptors that every part holds too (`occupancy`)."""
+        self._inherited = inherited
         self.plan = plan
         self.wishes = wishes
         self.broker_kind = ""
@@ -65,39 +70,57 @@ class Demo:
 
     async def run(self, watched: Callable[["Demo"], None] = lambda demo: None) -> None:
         """Runs it. `watched` is called once all is ready. Raises `DemoNotReady`, `CommandFailed`, `PlanUnusable`."""
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                if await self._unless_stopped(self._come_up(tasks)):
+                    watched(self)
+                    await self._until_the_end()
+            finally:
+                await self._children.stop()
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do it; False when the end was asked for before it was done."""
+        working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+            return working.done()
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.wait((working, stopped))
+
+    async def _come_up(self, tasks: asyncio.TaskGroup) -> None:
+        """Set up what is not yet there, and start the parts, each when the one before it is ready."""
         plan, choices = self.plan, self.wishes.choices
         for folder in ("log", "ports", "witness", "gateway"):
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
         plan.file(demo_file.DEMO_FILE).unlink(missing_ok=True)
         gateway_config = configuration.write_gateway_settings(plan, choices)
         cloud_config = configuration.write_cloud_settings(plan, choices)
-        chosen = broker.prepare(plan)
+        chosen = broker.prepare(plan, choices.broker)
         self.broker_kind = chosen.kind
-        self._said(f"broker: {chosen.kind}" + ("" if chosen.kind == "mosquitto" else " (mosquitto is not installed)"))
+        self._said(f"broker: {chosen.kind}" + (f" ({chosen.why})" if chosen.why else ""))
         self._said("setting up tenants, vehicle, gateway and devices")
         await set_up(plan, gateway_config, cloud_config, tuple(device.enrolment for device in DEMO_DEVICES))
-        async with asyncio.TaskGroup() as tasks:
-            try:
-                self._start("broker", chosen.argv, tasks)
-                await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)
-                self._start("cloud", (program("argus-cloud"), "--config", str(cloud_config), "serve"), tasks)
-                await eventually("the cloud", lambda: answers_http(plan.url("api") + "/health/ready"), READY_S)
-                self._start("gateway", (program("argus-gateway"), "run", "--config", str(gateway_config)), tasks)
-                await eventually("the gateway", self._gateway_answers, READY_S)
-                if self.wishes.with_devices:
-                    self._devices = self._start("devices", self._devices_argv(), tasks)
-                    await eventually("the devices", self._data_flows, READY_S)
-                self.ready = True
-                self._pids_changed()
-                self._said("everything is ready")
-                watched(self)
-                await self._until_the_end()
-            finally:
-                await self._children.stop()
+        self._children.watch_logs(tasks)
+        self._start("broker", chosen.argv, tasks)
+        await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)
+        self._start("cloud", (program("argus-cloud"), "--config", str(cloud_config), "serve"), tasks)
+        await eventually("the cloud", lambda: answers_http(plan.url("api") + "/health/ready"), READY_S)
+        self._start("gateway", (program("argus-gateway"), "run", "--config", str(gateway_config)), tasks)
+        await eventually("the gateway", self._gateway_answers, READY_S)
+        if self.wishes.with_devices:
+            self._devices = self._start("devices", self._devices_argv(), tasks)
+            await eventually("the devices", self._data_flows, READY_S)
+        self.ready = True
+        self._pids_changed()
+        self._said("everything is ready")
 
     def _start(self, name: str, argv: tuple[str, ...], tasks: asyncio.TaskGroup) -> Child:
         self._said(f"starting the {name}")
-        return self._children.add(Recipe(name, argv, self.plan.file("log", f"{name}.log")), tasks)
+        return self._children.add(Recipe(name, argv, self.plan.file("log", f"{name}.log"), self._inherited), tasks)
 
     def _devices_argv(self) -> tuple[str, ...]:
         replay = () if self.wishes.replay is None else ("--replay", str(self.wishes.replay))
@@ -143,5 +166,6 @@ class Demo:
             pids={name: self._children.pid(name) for name in ("gateway", "cloud", "broker", "devices")},
             allow_callback=self.wishes.choices.allow_callback,
             database_url=configuration.database_url(self.plan, self.wishes.choices),
+            broker=self.broker_kind,
         )
         demo_file.write(self.plan.file(demo_file.DEMO_FILE), self.plan, facts)

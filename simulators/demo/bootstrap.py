@@ -1,8 +1,8 @@
 """Sets up what a demo runs on, the way an operator sets up a fleet: provision the gateway, register it, enrol its
 devices.
 
-Done once; a second start of the same state finds everything and only migrates. How far an interrupted set-up came is
-not guessed: it is marked when it is complete, and a state without the mark is refused with the advice to remove it.
+Done once; a second start of the same state finds everything and only migrates. It is marked when it begins and when it
+is complete: `plan` begins anew what was interrupted in between.
 """
 
 import json
@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.demo.commands import ask, program
-from simulators.demo.plan import Plan, PlanUnusable, Tenancy
-
-_DONE = "set-up-complete"
-_BEGUN = "set-up-begun"
+from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, Tenancy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +25,12 @@ class Enrolment:
 
 
 async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: tuple[Enrolment, ...]) -> None:
-    """Everything that must be there before the parts start. Raises `CommandFailed`, `PlanUnusable`."""
+    """Everything that must be there before the parts start. Raises `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     await ask(*cloud, "migrate")
-    if plan.file(_DONE).exists():
+    if plan.file(SET_UP_DONE).exists():
         return
-    if plan.file(_BEGUN).exists():
-        raise PlanUnusable(f"the set-up of {plan.state_dir} was interrupted; remove the folder and start again")
-    plan.file(_BEGUN).touch()
+    plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
         await ask(program("argus-gateway"), "provision", "--config", str(gateway_config), "--json")
     )
@@ -53,7 +48,7 @@ async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: 
     whose = f"--tenant {first.tenant_id} --encounter {plan.encounter_id}"
     assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
     await _batch(cloud, plan.file("assignments.batch"), assigned)
-    plan.file(_DONE).touch()
+    plan.file(SET_UP_DONE).touch()
 
 
 async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> str:

@@ -4,6 +4,8 @@ Each part is a real process of its own, so that killing one is the real fault. A
 after a short pause, well within the three seconds that DESIGN §5 promises, and its new pid is told to whoever keeps
 `demo.json`. The children end with us even when we are killed: the kernel is asked to tell them. Does not know what
 the children do.
+
+Logs are bounded while a child runs, too: a part that has much to say must not fill the disk of whoever watches it.
 """
 
 import asyncio
@@ -16,18 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESTART_PAUSE_S = 0.5
-STOP_S = 10.0
+STOP_S = 25.0
+"""More than the slowest part, the cloud, allows itself for an orderly end."""
 LOG_BYTES_MAX = 8 * 1024 * 1024
-"""A log longer than this begins anew at the child's next start; the old one is kept once."""
+"""A log longer than this begins anew; so much of its end is kept once, beside it."""
+LOOK_AT_LOGS_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to start one part: its name, its command, and where its output goes."""
+    """How to start one part: its name, its command, where its output goes, and which descriptors it inherits."""
 
     name: str
     argv: tuple[str, ...]
     log_file: Path
+    inherits: tuple[int, ...] = ()
 
 
 class Child:
@@ -53,8 +58,7 @@ class Child:
 
     async def _start(self) -> None:
         log = self.recipe.log_file
-        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_suffix(".log.1"))
+        bound_log(log)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -65,6 +69,7 @@ class Child:
                 stderr=descriptor,
                 # A Ctrl-C in the terminal is ours to turn into an orderly stop.
                 start_new_session=True,
+                pass_fds=self.recipe.inherits,
             )
         finally:
             os.close(descriptor)
@@ -97,17 +102,39 @@ def _ending_with_us() -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
 
 
+def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:
+    """Begin a log that is too long anew, under its writer's hands: it appends, so it goes on at the new beginning."""
+    size = log.stat().st_size if log.exists() else 0
+    if size <= limit_bytes:
+        return
+    with log.open("rb+") as file:
+        file.seek(size - limit_bytes)
+        log.with_suffix(".log.1").write_bytes(file.read(limit_bytes))
+        file.truncate(0)
+
+
 class Children:
     """All parts, started in the order they were added and stopped in the reverse one."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._children: list[tuple[Child, asyncio.Task[None]]] = []
+        self._watching: asyncio.Task[None] | None = None
 
     def add(self, recipe: Recipe, tasks: asyncio.TaskGroup) -> Child:
         child = Child(recipe, self._changed)
         self._children.append((child, tasks.create_task(child.run(), name=f"child {recipe.name}")))
         return child
+
+    def watch_logs(self, tasks: asyncio.TaskGroup) -> None:
+        """From now until `stop`, no log grows beyond its limit."""
+        self._watching = tasks.create_task(self._bound_logs(), name="logs")
+
+    async def _bound_logs(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AT_LOGS_EVERY_S)
+            for child in self:
+                bound_log(child.recipe.log_file)
 
     def pid(self, name: str) -> int:
         return next((child.pid for child, _ in self._children if child.recipe.name == name), 0)
@@ -119,3 +146,5 @@ class Children:
         for child, task in reversed(self._children):
             await child.stop()
             task.cancel()
+        if self._watching is not None:
+            self._watching.cancel()

@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 
 from simulators.demo.app import Demo, Wishes
+from simulators.demo.broker import BrokerChoice
 from simulators.demo.commands import CommandFailed
 from simulators.demo.configuration import Choices
+from simulators.demo.occupancy import occupied
 from simulators.demo.plan import PlanUnusable, load_or_mint
 from simulators.demo.readiness import DemoNotReady
 from simulators.demo.view import View
 from simulators.replay.wfdb import Record
 from simulators.replay.wfdb_header import RecordUnusable
 from simulators.scenarios import UnknownScenario, scenario_of
-
-PORT_OPTIONS = ("crew", "agent_tcp", "mqtt", "api")
 
 
 def demo(
@@ -35,6 +35,9 @@ def demo(
     known_configs: Annotated[str, typer.Option(help="all, or none: the gateway asks every device.")] = "all",
     allow_callback: Annotated[list[str] | None, typer.Option(help="HOST:PORT that call-backs may reach.")] = None,
     database_url: Annotated[str | None, typer.Option(help="postgresql://… instead of the cloud's SQLite.")] = None,
+    broker: Annotated[
+        BrokerChoice, typer.Option(help="auto: mosquitto where it is installed, else iotcore.")
+    ] = BrokerChoice.AUTO,
     crew_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
     agent_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
 ) -> None:
@@ -45,6 +48,7 @@ def demo(
             database_url=database_url,
             allow_callback=tuple(allow_callback or ()),
             known_configurations=known_configs != "none",
+            broker=broker,
         ),
         for_s=for_s,
         replay=replay,
@@ -57,11 +61,11 @@ def demo(
         scenario_of(scenario)
         if replay is not None:
             Record(replay).close()
-        plan = load_or_mint(state, seed=seed, ports_given=ports)
-        asyncio.run(
-            _run(Demo(plan, wishes, lambda step: console.print(f"demo: {step}", markup=False)), console, headless)
-        )
-    except* (CommandFailed, DemoNotReady, PlanUnusable, UnknownScenario, RecordUnusable) as group:
+        with occupied(state.resolve()) as held:
+            plan = load_or_mint(state, seed=seed, ports_given=ports)
+            running = Demo(plan, wishes, lambda step: console.print(f"demo: {step}", markup=False), inherited=(held,))
+            asyncio.run(_run(running, console, headless))
+    except* (CommandFailed, DemoNotReady, PlanUnusable, UnknownScenario, RecordUnusable, OSError) as group:
         for error in group.exceptions:
             typer.echo(f"argus-sim: {error}", err=True)
         sys.exit(1)

@@ -23,15 +23,22 @@ def program(name: str) -> str:
 async def ask(*argv: str) -> str:
     """What the command printed on standard output. Raises `CommandFailed`."""
     process = await asyncio.create_subprocess_exec(
-        *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        # A Ctrl-C in the terminal is the demo's: it ends the command below.
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(COMMAND_S):
             out, err = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise CommandFailed(f"{Path(argv[0]).name} {argv[-1]} did not end within {COMMAND_S:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         said = err.decode(errors="replace").strip() or out.decode(errors="replace").strip()
         raise CommandFailed(f"{Path(argv[0]).name} {' '.join(argv[1:])}: {said}")

@@ -7,8 +7,8 @@ The parts read nothing else: whoever wants to question a running demo uses the s
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulators.demo.broker import CLOUD_USER
-from simulators.demo.plan import Plan, write_private
+from simulators.demo.broker import CLOUD_USER, BrokerChoice
+from simulators.demo.plan import DATABASE_FILE, Plan, write_private
 
 SERIAL_DEVICES = ("defibrillator", "monitor")
 """The devices on serial ports; each port is a pseudo-terminal that the devices' process keeps under this name."""
@@ -21,10 +21,11 @@ class Choices:
     database_url: str | None = None
     allow_callback: tuple[str, ...] = ()
     known_configurations: bool = True
+    broker: BrokerChoice = BrokerChoice.AUTO
 
 
 def database_url(plan: Plan, choices: Choices) -> str:
-    return choices.database_url or f"sqlite:///{plan.file('cloud.sqlite')}"
+    return choices.database_url or f"sqlite:///{plan.file(DATABASE_FILE)}"
 
 
 def serial_port(plan: Plan, device: str) -> Path:

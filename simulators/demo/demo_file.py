@@ -21,6 +21,7 @@ class Facts:
     pids: dict[str, int]
     allow_callback: tuple[str, ...]
     database_url: str
+    broker: str
 
 
 def content(plan: Plan, facts: Facts) -> dict[str, object]:
@@ -51,6 +52,7 @@ def content(plan: Plan, facts: Facts) -> dict[str, object]:
         },
         "allow_callback": list(facts.allow_callback),
         "pids": facts.pids,
+        "broker": facts.broker,
         "gateway_db": str(plan.file("gateway", "buffer.sqlite")),
         "cloud_db_url": facts.database_url,
         "gateway_config": str(plan.file("gateway.toml")),

@@ -2,18 +2,25 @@
 
 Kept, because a demo is stopped and started again on the same stores: a second start must find the same gateway,
 tenant and vehicle, or what was buffered yesterday would belong to nobody. Ports are free ones unless given; a kept
-port that somebody else took meanwhile is replaced. Does not start anything (`children`) and writes no configuration
-(`configuration`).
+port that somebody else took meanwhile is replaced. A set-up that was interrupted has had no data yet, so it is begun
+anew under new names: how far it came need not be guessed, and what it left in a database of its own hinders nobody.
+
+Whose the folder is has been settled before (`occupancy`). Does not start anything (`children`) and writes no
+configuration (`configuration`).
 """
 
 import json
 import os
 import secrets
+import shutil
 import socket
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 PLAN_FILE = "plan.json"
+DATABASE_FILE = "cloud.sqlite"
+SET_UP_BEGUN = "set-up-begun"
+SET_UP_DONE = "set-up-complete"
 PORTS = ("mqtt", "agent_tcp", "auth", "api", "sandbox", "docs", "crew")
 
 
@@ -60,16 +67,26 @@ def load_or_mint(state_dir: Path, *, seed: int, ports_given: dict[str, int]) -> 
     """The plan kept in `state_dir`, or a new one; written before it is returned. Raises `PlanUnusable`."""
     state_dir = state_dir.resolve()
     path = state_dir / PLAN_FILE
-    if path.exists():
+    if path.exists() and not _interrupted(state_dir):
         plan = _load(path, state_dir)
     else:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if any(state_dir.iterdir()):
-            raise PlanUnusable(f"{state_dir} is not empty and holds no demo; name another folder with --state")
+        _clear(state_dir)
         plan = _mint(state_dir, seed)
     plan = replace(plan, ports=_usable_ports(plan.ports, ports_given))
     _save(path, plan)
     return plan
+
+
+def _interrupted(state_dir: Path) -> bool:
+    return (state_dir / SET_UP_BEGUN).exists() and not (state_dir / SET_UP_DONE).exists()
+
+
+def _clear(state_dir: Path) -> None:
+    """Removes what an interrupted set-up made: nothing ran on it yet."""
+    shutil.rmtree(state_dir / "gateway", ignore_errors=True)
+    for made in state_dir.glob(DATABASE_FILE + "*"):
+        made.unlink()
+    (state_dir / SET_UP_BEGUN).unlink(missing_ok=True)
 
 
 def _load(path: Path, state_dir: Path) -> Plan:
@@ -130,6 +147,8 @@ def _usable_ports(kept: dict[str, int], given: dict[str, int]) -> dict[str, int]
     ports: dict[str, int] = {}
     for name in PORTS:
         if name in given:
+            if not _free(given[name]):
+                raise PlanUnusable(f"port {given[name]} of this machine is taken by another program; name another one")
             ports[name] = given[name]
         elif name in kept and _free(kept[name]):
             ports[name] = kept[name]

@@ -3,15 +3,15 @@
 A gateway's user writes its own `up` topics and status and reads its own `down` topics; the cloud's user does the
 reverse for all. `kill` is SIGKILL, `freeze` stops the process so that connections stand open and nothing answers,
 which is what a dead radio link looks like from the vehicle. `stopped_for`-like waiting is not here: tests wait with
-`eventually`.
+`eventually`. Accounts and ACL are the demo's own, so what the tests prove of them holds there.
+
+`CLOUD_USER` is the cloud's account, for those who import it from here.
 """
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from protocols.uplink.limits import PACKET_BYTES_MAX
+from simulators.demo.broker import CLOUD_USER, acl, mosquitto_program, write_passwords
+from simulators.demo.plan import PlanUnusable
 from tests.harness.eventually import eventually
 
 TENANT = "ten_test"
 GATEWAY = "gw_test"
-CLOUD_USER = "argus-cloud"
-_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
 def free_port() -> int:
@@ -53,7 +53,7 @@ class Broker:
         extra_acl: str = "",
         certificates: Path | None = None,
     ) -> None:
-        program = shutil.which("mosquitto", path=_PATH)
+        program = mosquitto_program()
         if program is None:
             pytest.skip("mosquitto is not installed")
         self._program = program
@@ -62,7 +62,7 @@ class Broker:
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self._write_passwords([*gateways, CLOUD_USER])
-        (folder / "acl").write_text(_acl(tenant) + extra_acl)
+        (folder / "acl").write_text(acl(tenant) + extra_acl)
         self._write_configuration(persistence, packet_bytes_max, certificates)
 
     @property
@@ -125,14 +125,10 @@ class Broker:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _write_passwords(self, users: Sequence[str]) -> None:
-        passwords = self._folder / "passwords"
-        passwords.write_text("".join(f"{user}:{password_of(user)}\n" for user in users))
-        passwords.chmod(0o600)
-        # Debian puts it where mosquitto is or in a package of its own.
-        hasher = shutil.which("mosquitto_passwd", path=_PATH)
-        if hasher is None:
-            pytest.skip("mosquitto_passwd is not installed")
-        subprocess.run([hasher, "-U", str(passwords)], check=True, capture_output=True)
+        try:
+            write_passwords(self._folder / "passwords", {user: password_of(user) for user in users})
+        except PlanUnusable as error:
+            pytest.skip(str(error))
 
     def _write_configuration(self, persistence: bool, packet_bytes_max: int, certificates: Path | None) -> None:
         lines = [
@@ -159,22 +155,6 @@ class Broker:
             # mosquitto gives up root for a user that cannot read a test's folder.
             lines.append("user root")
         (self._folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
-
-
-def _acl(tenant: str) -> str:
-    """`%u` is the user, which for a gateway is its name."""
-    return "\n".join(
-        [
-            f"user {CLOUD_USER}",
-            "topic read argus/v1/+/+/up/#",
-            "topic readwrite argus/v1/+/+/status",
-            "topic write argus/v1/+/+/down/#",
-            f"pattern write argus/v1/{tenant}/%u/up/+",
-            f"pattern readwrite argus/v1/{tenant}/%u/status",
-            f"pattern read argus/v1/{tenant}/%u/down/+",
-            "",
-        ]
-    )
 
 
 @asynccontextmanager

@@ -6,18 +6,17 @@ down (epoch, lane, sequence) after each commit. Afterwards each of these is in t
 """
 
 import asyncio
-import collections
 import contextlib
 import json
 import os
 import random
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.harness.demo import RunningDemo, lanes, program, run, start_demo
+from tests.harness.witnesses import in_cloud, witnessed_commits, witnessed_reports
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 SECONDS = 60.0 if FULL else 18.0
@@ -62,27 +61,6 @@ async def silence_broker(demo: RunningDemo) -> None:
             os.kill(stopped, signal.SIGCONT)
 
 
-def witnessed_reports(folder: Path) -> collections.Counter[tuple[str, int, str]]:
-    """(system id, handle, device time) of everything that an agent was told is safe."""
-    found: collections.Counter[tuple[str, int, str]] = collections.Counter()
-    for path in folder.glob("*.witness"):
-        for line in path.read_text().splitlines():
-            system_id, _report_no, _invoke_id, handles, device_time = line.split(" ")
-            found.update((system_id, int(handle), device_time) for handle in handles.split(","))
-    return found
-
-
-def witnessed_commits(path: Path) -> set[tuple[str, str, int]]:
-    return {
-        (epoch, lane, int(sequence))
-        for epoch, lane, sequence in (line.split() for line in path.read_text().splitlines())
-    }
-
-
-def in_cloud(rows: list[dict[str, Any]]) -> collections.Counter[tuple[str, int, str]]:
-    return collections.Counter((row["device"]["system_id"], row["handle"], row["device_time"]) for row in rows)
-
-
 @pytest.mark.broker
 @pytest.mark.demo
 async def test_every_answered_report_is_in_the_cloud_exactly_once_although_every_part_is_killed(tmp_path: Path):
@@ -105,7 +83,7 @@ async def test_every_answered_report_is_in_the_cloud_exactly_once_although_every
 
     commits = witnessed_commits(demo.state_dir / "witness" / "commits")
     config = str(demo.state_dir / "cloud.toml")
-    report = json.loads(await run(program("argus-cloud"), "--config", config, "custody", "check", "--json"))
+    report = json.loads(await run(program("argus-cloud"), "--config", config, "custody", "check", "--rows", "--json"))
     through = {(lane["epoch"], lane["lane"]): lane["through"] for lane in report["lanes"]}
     holes = [
         lane for lane in report["lanes"] if not lane["intact"] or lane["batches"] + lane["stood_in"] < lane["through"]

@@ -1,0 +1,73 @@
+"""One demo at a time in a state folder, also after a demo was killed.
+
+Two locks, which the kernel releases when their holders end, however they end. The demo itself holds the first: a
+second demo on the same state is refused. The second is handed down to every part: a demo that was killed leaves parts
+that are still stopping (the kernel asked them to), and the next start waits for them instead of fighting them for
+ports and files.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simulators.demo.plan import PLAN_FILE, PlanUnusable
+
+DEMO_LOCK = "demo.lock"
+PARTS_LOCK = "parts.lock"
+LEFT_OVER_S_MAX = 30.0
+"""Longer than any part takes to stop in order."""
+_ASK_EVERY_S = 0.1
+
+
+@contextmanager
+def occupied(state_dir: Path) -> Iterator[int]:
+    """Hold the folder during the block, making it where it is absent; gives the descriptor that parts inherit.
+
+    Raises `PlanUnusable` for a folder of somebody else, or one in which a demo runs.
+    """
+    _check_ours(state_dir)
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own, parts = _opened(state_dir / DEMO_LOCK), _opened(state_dir / PARTS_LOCK)
+    try:
+        if not _locked(own):
+            raise PlanUnusable(f"a demo runs in {state_dir} already; stop it, or name another folder with --state")
+        _wait_for(parts, state_dir)
+        yield parts
+    finally:
+        os.close(parts)
+        os.close(own)
+
+
+def _check_ours(state_dir: Path) -> None:
+    if not state_dir.exists() or (state_dir / PLAN_FILE).exists():
+        return
+    if not state_dir.is_dir():
+        raise PlanUnusable(f"{state_dir} is not a folder; name another one with --state")
+    if {each.name for each in state_dir.iterdir()} - {DEMO_LOCK, PARTS_LOCK}:
+        raise PlanUnusable(f"{state_dir} is not empty and holds no demo; name another folder with --state")
+
+
+def _wait_for(parts: int, state_dir: Path) -> None:
+    deadline_s = time.monotonic() + LEFT_OVER_S_MAX
+    while not _locked(parts):
+        if time.monotonic() > deadline_s:
+            raise PlanUnusable(
+                f"parts of a demo that was killed still run in {state_dir}; end them (`fuser {state_dir / PARTS_LOCK}` "
+                "lists them), or name another folder with --state"
+            )
+        time.sleep(_ASK_EVERY_S)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""A demo's folder belongs to one demo at a time, survives whatever interrupted it, and never fills the disk."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from simulators.demo.broker import BrokerChoice, mosquitto_program, prepare
+from simulators.demo.children import Child, Children, Recipe, bound_log
+from simulators.demo.occupancy import DEMO_LOCK, PARTS_LOCK, occupied
+from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, PlanUnusable, load_or_mint
+from tests.harness.broker import free_port
+from tests.harness.eventually import eventually
+
+
+def plan_in(folder: Path, **ports: int) -> Plan:
+    folder.mkdir(exist_ok=True)
+    return load_or_mint(folder, seed=1, ports_given=ports)
+
+
+def test_a_second_demo_on_the_same_state_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with (
+        occupied(tmp_path / "state"),
+        pytest.raises(PlanUnusable, match=r"a demo runs in .*/state already"),
+        occupied(tmp_path / "state"),
+    ):
+        raise AssertionError("both were let in")
+    with occupied(tmp_path / "state"):
+        assert (tmp_path / "state" / DEMO_LOCK).exists()
+
+
+def test_a_folder_of_somebody_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letters").touch()
+    with pytest.raises(PlanUnusable, match="holds no demo"), occupied(tmp_path):
+        raise AssertionError("it was let in")
+    assert [each.name for each in tmp_path.iterdir()] == ["letters"]
+
+
+def test_a_start_waits_for_the_parts_that_a_killed_demo_left_behind(tmp_path: Path) -> None:
+    with occupied(tmp_path) as held:
+        left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], pass_fds=(held,))
+    began_s = time.monotonic()
+    with occupied(tmp_path):
+        assert left.poll() == 0 or time.monotonic() - began_s > 0.2
+    left.wait()
+    assert (tmp_path / PARTS_LOCK).exists()
+
+
+def test_a_second_start_finds_the_same_gateway_tenants_and_ports(tmp_path: Path) -> None:
+    first = plan_in(tmp_path)
+    (tmp_path / SET_UP_BEGUN).touch()
+    (tmp_path / SET_UP_DONE).touch()
+    assert plan_in(tmp_path) == first
+
+
+def test_a_set_up_that_was_interrupted_is_begun_anew_under_new_names(tmp_path: Path) -> None:
+    first = plan_in(tmp_path)
+    (tmp_path / SET_UP_BEGUN).touch()
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "half a store").touch()
+    (tmp_path / "cloud.sqlite-wal").touch()
+    second = plan_in(tmp_path)
+    assert {first.gateway_id, first.first.tenant_id}.isdisjoint({second.gateway_id, second.first.tenant_id})
+    assert {each.name for each in tmp_path.iterdir()} == {"plan.json"}
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PlanUnusable, match=f"port {port} .* is taken"):
+            plan_in(tmp_path, crew=port)
+    assert plan_in(tmp_path, crew=free_port()).ports["crew"] != port
+
+
+def test_the_broker_is_the_one_that_was_wished_for_and_says_why(tmp_path: Path) -> None:
+    plan = plan_in(tmp_path)
+    asked = prepare(plan, BrokerChoice.IOTCORE)
+    assert (asked.kind, asked.why) == ("iotcore", "as asked")
+    assert str(plan.ports["mqtt"]) in (tmp_path / "broker" / "rumqttd.toml").read_text()
+    chosen = prepare(plan, BrokerChoice.AUTO)
+    assert chosen.kind == ("mosquitto" if mosquitto_program() else "iotcore")
+
+
+def test_no_secret_of_the_broker_can_be_read_by_others(tmp_path: Path) -> None:
+    plan = plan_in(tmp_path)
+    for choice in (BrokerChoice.IOTCORE, BrokerChoice.AUTO):
+        prepare(plan, choice)
+    assert {each.stat().st_mode & 0o077 for each in (tmp_path / "broker").iterdir()} == {0}
+
+
+def test_a_long_log_is_begun_anew_and_its_end_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    with log.open("ab") as writer:
+        writer.write(b"old " * 100 + b"the end")
+        writer.flush()
+        bound_log(log, limit_bytes=7)
+        writer.write(b"new")
+    assert (log.read_bytes(), log.with_suffix(".log.1").read_bytes()) == (b"new", b"the end")
+    bound_log(log, limit_bytes=7)
+    assert log.read_bytes() == b"new"
+
+
+async def test_a_part_that_never_stops_talking_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulators.demo.children.LOOK_AT_LOGS_EVERY_S", 0.02)
+    log = tmp_path / "chatty.log"
+    talking = "import sys, time\nwhile True:\n sys.stdout.write('x' * 65536); sys.stdout.flush(); time.sleep(0.0005)"
+    children = Children(lambda: None)
+    async with asyncio.TaskGroup() as tasks:
+        children.watch_logs(tasks)
+        child: Child = children.add(Recipe("chatty", (sys.executable, "-c", talking), log), tasks)
+        await eventually(lambda: log.with_suffix(".log.1").exists(), within_s=20)
+        await eventually(lambda: log.stat().st_size < 8 << 20, within_s=5)
+        assert log.with_suffix(".log.1").stat().st_size == 8 << 20
+        assert child.starts == 1
+        await children.stop()
