@@ -92,7 +92,7 @@ PARAMETERS: dict[str, Any] = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "A key of your own (a UUID, say): within 24 hours a repetition gets the first answer again.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string", "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
         "example": "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e",
     },
     "If-None-Match": {

@@ -1,0 +1,73 @@
+"""Schemathesis reads our document, makes up requests within and beyond it, and finds nothing in the answers.
+
+Bounded: a fixed seed, and a few examples of each operation beside the boundary values of every parameter and field.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.running_cloud import RunningCloud
+
+EXAMPLES_MAX = 15
+PATIENCE_S = 120.0
+# What a schema cannot say: whether an object exists, is in the right state, or means something.
+_EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "422", "429"]
+
+
+def configuration(document: dict[str, Any]) -> str:
+    """Schemathesis' settings. A cursor is opaque: made-up ones are refused with 400, whatever the schema says of it."""
+    lines = [
+        # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema says of a text only with a pattern.
+        "[generation]",
+        "allow-x00 = false",
+        "[checks.positive_data_acceptance]",
+        f"expected-statuses = {json.dumps(_EXPECTED)}",
+    ]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            names = [one.get("name") for one in operation.get("parameters", ())] if isinstance(operation, dict) else []
+            if "cursor" in names:
+                lines += [
+                    "[[operations]]",
+                    f'include-name = "{method.upper()} {path}"',
+                    f"checks.positive_data_acceptance.expected-statuses = {json.dumps([*_EXPECTED, '400'])}",
+                ]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("host", ["api", "auth"])
+def test_schemathesis_finds_nothing(cloud: RunningCloud, tmp_path: Path, host: str) -> None:
+    with cloud.client() as client:
+        document = client.get("/.well-known/openapi.json").json()
+    paths = [
+        path
+        for path, item in document["paths"].items()
+        if cloud.urls[host] in [server["url"] for server in item.get("servers", document["servers"])]
+    ]
+    assert paths
+    # One document for each host: it knows one base address only.
+    document["paths"] = {path: {k: v for k, v in document["paths"][path].items() if k != "servers"} for path in paths}
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    (tmp_path / "schemathesis.toml").write_text(configuration(document))
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")),
+            *("--config-file", "schemathesis.toml", "run", "openapi.json"),
+            *("--url", cloud.urls[host]),
+            *("--header", f"Authorization: Bearer {cloud.token('south')}"),
+            *("--max-examples", str(EXAMPLES_MAX), "--seed", "1", "--checks", "all", "--no-color"),
+            *("--phases", "examples,coverage,fuzzing,stateful"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-1000:]
+    assert "Tested: 0" not in done.stdout
