@@ -13,7 +13,7 @@ from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Event, Link
 from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
-from protocols.device_time import absolute_time
+from protocols.device_time import DeviceTime, absolute_time
 from protocols.ieee11073.association.agent import AgentAssociation
 from protocols.ieee11073.association.events import (
     Aborted,
@@ -29,6 +29,7 @@ from protocols.ieee11073.specializations import standard_configuration
 from tests.harness.eventually import eventually
 
 THERMOMETER = 0x0320
+SCALE = 0x05DC
 OWN_CONFIGURATION = 0x4001
 NOON = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
 
@@ -40,8 +41,8 @@ def device_id(number: int = 1) -> bytes:
 class Device:
     """One agent. `heard` are the events of its association, in order."""
 
-    def __init__(self, link: Link, number: int, *, own_configuration: bool) -> None:
-        standard = standard_configuration(THERMOMETER)
+    def __init__(self, link: Link, number: int, *, own_configuration: bool, kind: int) -> None:
+        standard = standard_configuration(kind)
         assert standard is not None
         self.configuration = Configuration(OWN_CONFIGURATION, standard.objects) if own_configuration else standard
         self.system_id = device_id(number).hex()
@@ -73,12 +74,14 @@ class Device:
         self._nudge()
         await eventually(lambda: self.operating or self.was_turned_away, what="an association")
 
-    async def measure(self, celsius: float, *, second: int | None = None, confirmed: bool = True) -> str:
+    async def measure(
+        self, celsius: float, *, second: int | None = None, confirmed: bool = True, time: DeviceTime | None = None
+    ) -> str:
         """Report one temperature; "answered", "refused", "aborted" or, unconfirmed, "sent". Each measurement has its
-        own second."""
+        own second, or the `time` that is given, readable or not."""
         self._taken += 1
         before = len(self.heard)
-        self._report(celsius, self._taken if second is None else second, confirmed=confirmed)
+        self._report(celsius, time or _at(self._taken if second is None else second), confirmed=confirmed)
         self._nudge()
         if not confirmed:
             return "sent"
@@ -101,11 +104,10 @@ class Device:
         assert self.running is not None
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
-        self._report(celsius, second, confirmed=True)
+        self._report(celsius, _at(second), confirmed=True)
         await self.link.send(self._association.to_send())
 
-    def _report(self, celsius: float, second: int, *, confirmed: bool) -> None:
-        time = absolute_time(NOON + timedelta(seconds=second))
+    def _report(self, celsius: float, time: DeviceTime, *, confirmed: bool) -> None:
         report = fixed_report(self.configuration, [Reading(1, celsius, time)])
         self._association.report(report, confirmed=confirmed, now_s=self._clock.monotonic_s())
 
@@ -119,19 +121,26 @@ class Device:
         return [True] * len(events)
 
 
+def _at(second: int) -> DeviceTime:
+    return absolute_time(NOON + timedelta(seconds=second))
+
+
 @asynccontextmanager
 async def device(
-    address: tuple[str, int], number: int = 1, *, own_configuration: bool = False
+    address: tuple[str, int], number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
 ) -> AsyncIterator[Device]:
-    """An associated device; its link is cut when the block ends."""
-    async with device_on(await connect_tcp(*address), number, own_configuration=own_configuration) as made:
+    """An associated device; its link is cut when the block ends. `own_configuration` has the objects of `kind` under an
+    id of its own."""
+    async with device_on(await connect_tcp(*address), number, own_configuration=own_configuration, kind=kind) as made:
         yield made
 
 
 @asynccontextmanager
-async def device_on(link: Link, number: int = 1, *, own_configuration: bool = False) -> AsyncIterator[Device]:
+async def device_on(
+    link: Link, number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
+) -> AsyncIterator[Device]:
     """The same on any link, for instance its end of a cable."""
-    made = Device(link, number, own_configuration=own_configuration)
+    made = Device(link, number, own_configuration=own_configuration, kind=kind)
     running = made.running = asyncio.create_task(made.run())
     try:
         await made.associate()

@@ -53,6 +53,7 @@ async def sessions(
     store: ObservationStore | None = None,
     serial: str | None = None,
     framing: Framing = "raw",
+    manager: ManagerSettings | None = None,
 ) -> AsyncIterator[Sessions]:
     """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it;
     `serial` is the path of a port that is served beside the listener."""
@@ -74,7 +75,7 @@ async def sessions(
             claims=Claims(clock),
             journal=journal,
             taps=Taps(),
-            manager=ManagerSettings(),
+            manager=manager or ManagerSettings(),
         )
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()
