@@ -72,7 +72,8 @@ class Api:
 
 @asynccontextmanager
 async def api(database: Database) -> AsyncIterator[Api]:
-    """Serve, with the households `north` and `south` in the database."""
+    """Serve, with the households `north` and `south` in the database. Each request has a connection of its own, so that
+    the server has nobody to say goodbye to at the end."""
     clock = HandClock()
     home = await household(database, clock)
     await household(database, clock, name="south")
@@ -91,7 +92,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url("")) as client,
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}) as client,
     ):
         yield Api(client, database, clock, home)
 

@@ -65,44 +65,46 @@ async def test_a_storm_of_twenty_enrolments_makes_one_device(here: Api) -> None:
 
 
 @pytest.mark.contract("C-118")
-@pytest.mark.parametrize(
-    "device_class", ["defib", "ecg", "oximeter", "bp", "glucose", "etco2", "thermometer", "multiparameter"]
-)
-async def test_each_class_of_the_contract_can_be_enrolled(here: Api, device_class: str) -> None:
-    assert (await here.enrol(device_class=device_class))["device_class"] == device_class
+async def test_each_class_of_the_contract_can_be_enrolled(here: Api) -> None:
+    for device_class in ("defib", "ecg", "oximeter", "bp", "glucose", "etco2", "thermometer", "multiparameter"):
+        assert (await here.enrol(device_class=device_class))["device_class"] == device_class
+
+
+MISTAKES: list[tuple[dict[str, Any], int]] = [
+    ({"device_class": "toaster"}, 400),
+    ({"serial_number": ""}, 400),
+    ({"serial_number": 7}, 400),
+    ({"manufacturer": None}, 400),
+    ({"organization_id": "org_south"}, 400),
+    ({"serial_number": "   "}, 422),
+    ({"serial_number": "a\u200bb"}, 422),
+    ({"vehicle_id": "veh_south"}, 422),
+    ({"vehicle_id": "veh_absent"}, 422),
+]
 
 
 @pytest.mark.contract("C-118", "C-122")
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ({"device_class": "toaster"}, 400),
-        ({"serial_number": ""}, 400),
-        ({"serial_number": 7}, 400),
-        ({"manufacturer": None}, 400),
-        ({"organization_id": "org_south"}, 400),
-        ({"serial_number": "   "}, 422),
-        ({"serial_number": "a\u200bb"}, 422),
-        ({"vehicle_id": "veh_south"}, 422),
-        ({"vehicle_id": "veh_absent"}, 422),
-    ],
-)
-async def test_an_enrolment_that_cannot_be_meant_is_refused(here: Api, change: dict[str, Any], status: int) -> None:
-    body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME", **change}
-    answer = await here.post(ENROL, body)
-    assert answer.status_code == status
+async def test_an_enrolment_that_cannot_be_meant_is_refused(here: Api) -> None:
+    told = []
+    for change, _ in MISTAKES:
+        body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME", **change}
+        told.append((change, (await here.post(ENROL, body)).status_code))
+    assert told == MISTAKES
     assert (await here.get(LIST)).json() == []
 
 
 @pytest.mark.contract("C-121", "A-020", "A-024", "A-013")
-@pytest.mark.parametrize(
-    ("who", "listed", "enrolled"),
-    [("north", 200, 201), ("reader", 200, 403), ("stranger", 403, 403), ("nowhere", 403, 403), ("unknown", 401, 401)],
-)
-async def test_scopes_and_an_organisation_are_needed(here: Api, who: str, listed: int, enrolled: int) -> None:
-    body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME"}
-    assert (await here.get(LIST, who=who)).status_code == listed
-    assert (await here.post(ENROL, body, who=who)).status_code == enrolled
+async def test_scopes_and_an_organisation_are_needed(here: Api) -> None:
+    for who, listed, enrolled in (
+        ("north", 200, 201),
+        ("reader", 200, 403),
+        ("stranger", 403, 403),
+        ("nowhere", 403, 403),
+        ("unknown", 401, 401),
+    ):
+        body = {"serial_number": "SN-0001", "device_class": "ecg", "manufacturer": "ACME"}
+        assert (await here.get(LIST, who=who)).status_code == listed
+        assert (await here.post(ENROL, body, who=who)).status_code == enrolled
 
 
 @pytest.mark.contract("C-116")
