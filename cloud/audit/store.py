@@ -57,7 +57,7 @@ class Audit:
             viewer, actor, client_id = caller.viewer, caller.subject, caller.client_id
         else:
             viewer, actor, client_id = caller, "operator", None
-        await tx.driver.run(
+        await tx.driver.run_later(
             _RECORD,
             {
                 "tenant_id": viewer.tenant_id,

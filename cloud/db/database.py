@@ -1,9 +1,10 @@
 """A database as the services see it: transactions that are durable when they end, reads of one moment."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
-from cloud.db.prepared import DialectName
+from cloud.db.prepared import DialectName, Prepared, Values
 from cloud.db.transaction import Transaction
 
 
@@ -25,6 +26,14 @@ class Database(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """A look at one moment: everything read in the block belongs together. Changes are refused."""
+        ...
+
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        """The rows of one query that finds few rows by key, without a transaction around it.
+
+        On the hot path BEGIN and COMMIT (PostgreSQL) or the way to another thread and back (SQLite) would cost several
+        times the look itself. A query that turns out long is run as in `read()`. Raises what `Driver.rows` does.
+        """
         ...
 
     async def revision(self) -> str | None:

@@ -21,6 +21,8 @@ from cloud.db.prepared import DialectName, Prepared, Values
 from cloud.db.transaction import Parameters, Rows
 
 CONNECTIONS = 10
+# Looks at a few rows are short, so a few connections serve hundreds of them at a time.
+PEEKERS = 4
 CONNECTIONS_OVERFLOW = 10
 # Nobody waits longer than this for a connection, a lock or the end of somebody else's transaction.
 CONNECTION_WAIT_S_MAX = 10.0
@@ -60,6 +62,9 @@ class PostgresqlDriver:
         with _our_errors():
             status = await self._raw.execute(ready.text, *ready.arguments(values))
         return _rows_touched(status)
+
+    async def run_later(self, statement: Prepared, values: Values) -> None:
+        await self.run(statement, values)  # the driver has no way to send two statements in one breath
 
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
         ready = statement.on("postgresql")
@@ -130,6 +135,8 @@ class PostgresqlDatabase:
     def __init__(self, address: PostgresqlAddress) -> None:
         self.engine = make_engine(address)
         self.transaction_s_max = TRANSACTION_S_MAX
+        self._near: list[tuple[AsyncConnection, Any]] = []  # kept out of the pool, whose to and fro is most of a look
+        self._near_turn = asyncio.Semaphore(PEEKERS)
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
@@ -183,6 +190,31 @@ class PostgresqlDatabase:
         async with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
             yield tx
 
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        async with self._near_turn:
+            kept = bool(self._near)
+            try:
+                return await self._peeked(statement, values)
+            except DatabaseUnavailable:
+                if not kept:
+                    raise
+            return await self._peeked(statement, values)  # the server was restarted since the connection was last used
+
+    async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        ready = statement.on("postgresql")
+        core, raw = self._near.pop() if self._near else await self._checked_out()
+        try:
+            with _our_errors():
+                found: Sequence[Sequence[Any]] = await raw.fetch(
+                    ready.text, *ready.arguments(values), timeout=self.transaction_s_max
+                )
+        except BaseException:
+            # Whatever state it is in, nobody should meet it again.
+            await asyncio.shield(_dropped(core, raw))
+            raise
+        self._near.append((core, raw))
+        return found
+
     async def revision(self) -> str | None:
         async with self.read() as tx:
             if (await tx.execute(text("SELECT to_regclass('alembic_version')"))).scalar() is None:
@@ -191,6 +223,8 @@ class PostgresqlDatabase:
         return None if found is None else str(found)
 
     async def close(self) -> None:
+        while self._near:
+            await self._near.pop()[0].close()
         await self.engine.dispose()
 
 

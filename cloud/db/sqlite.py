@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Executable, Table, insert
 from cloud.db.errors import DatabaseUnavailable
 from cloud.db.failures import DRIVER_ERRORS, translated
 from cloud.db.prepared import DialectName, Prepared, Values, compiled
-from cloud.db.sqlite_connection import SqliteThread
+from cloud.db.sqlite_connection import SqliteThread, connect
 from cloud.db.sqlite_writer import SqliteWriter
 from cloud.db.transaction import Parameters, Rows
 
@@ -28,6 +28,10 @@ Job = Callable[[], Result]
 READERS = 3
 # Parameters of one statement: SQLite takes 32 766, and a text of some hundred kilobytes is not worth more.
 PARAMETERS_MAX = 16_384
+# A look on the event loop may take so many times so many of SQLite's instructions, some milliseconds; then a reader's
+# thread does it.
+PEEK_STEP = 1_000
+PEEK_STEPS_MAX = 100
 # A reader that finds no free connection for this long is told so, rather than left hanging.
 READER_WAIT_S_MAX = 10.0
 
@@ -55,6 +59,10 @@ class SqliteDriver:
         return await self._transaction.on_connection(
             lambda raw: raw.execute(ready.text, ready.arguments(values)).rowcount
         )
+
+    async def run_later(self, statement: Prepared, values: Values) -> None:
+        ready = statement.on("sqlite")
+        self._transaction.later(lambda raw: raw.execute(ready.text, ready.arguments(values)))
 
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
         ready = statement.on("sqlite")
@@ -96,15 +104,26 @@ class SqliteTransaction:
 
     dialect: DialectName = "sqlite"
 
-    def __init__(self, thread: SqliteThread, step: Callable[[Job[Any]], Any]) -> None:
+    def __init__(
+        self,
+        thread: SqliteThread,
+        step: Callable[[Job[Any]], Any],
+        later: Callable[[Job[Any]], None] | None = None,
+    ) -> None:
         self._thread = thread
         self._step = step
+        self._later = later
         self._savepoints = 0
         self.driver = SqliteDriver(self)
 
     async def on_connection(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job with the sqlite3 connection on its thread, as part of this transaction."""
         return await self._run(lambda: job(self._thread.raw))
+
+    def later(self, job: Callable[[sqlite3.Connection], Any]) -> None:
+        """Queue a job behind those of this transaction; when it fails, the transaction does."""
+        assert self._later is not None, "a read changes nothing"
+        self._later(lambda: job(self._thread.raw))
 
     async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
         return await self._run(lambda: execute_core(self._thread.core, statement, parameters))
@@ -148,6 +167,8 @@ class SqliteDatabase:
         self.writer = SqliteWriter(self._writer_thread)
         self._reader_threads = [SqliteThread(path, read_only=True, name=f"sqlite-reader-{n}") for n in range(READERS)]
         self._idle: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
+        self._near: sqlite3.Connection | None = None  # for `peek`: used on the event loop's own thread
+        self._steps = 0
 
     async def open(self) -> None:
         """Connect. Raises sqlite3.Error."""
@@ -155,11 +176,35 @@ class SqliteDatabase:
         for reader in self._reader_threads:
             await reader.open()
             self._idle.put_nowait(reader)
+        self._near = connect(self.path, read_only=True)
+        self._near.execute("PRAGMA busy_timeout=0")  # it would wait on the event loop; `peek` asks a reader instead
+        self._near.set_progress_handler(self._one_step, PEEK_STEP)
+
+    def _one_step(self) -> int:
+        self._steps += 1
+        return self._steps > PEEK_STEPS_MAX
+
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        ready = statement.on("sqlite")
+        if self._near is not None:
+            self._steps = 0
+            try:
+                return self._near.execute(ready.text, ready.arguments(values)).fetchall()
+            except sqlite3.OperationalError as error:
+                if getattr(error, "sqlite_errorname", "") not in ("SQLITE_INTERRUPT", "SQLITE_BUSY"):
+                    ours = translated(error)
+                    if ours is None:
+                        raise
+                    raise ours from None
+        async with self.read() as tx:
+            return await tx.driver.rows(statement, values)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
         async with self.writer.member() as member:
-            yield SqliteTransaction(self._writer_thread, partial(self.writer.step, member))
+            yield SqliteTransaction(
+                self._writer_thread, partial(self.writer.step, member), partial(self.writer.later, member)
+            )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteTransaction]:
@@ -185,6 +230,9 @@ class SqliteDatabase:
             return await tx.on_connection(look)
 
     async def close(self) -> None:
+        near, self._near = self._near, None
+        if near is not None:
+            near.close()
         await self.writer.drain()
         for thread in (*self._reader_threads, self._writer_thread):
             await thread.close()

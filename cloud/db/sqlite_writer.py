@@ -18,7 +18,7 @@ from functools import partial
 from typing import TypeVar
 
 from cloud.db.errors import CommitLost, TransactionTooSlow
-from cloud.db.failures import commit_failure
+from cloud.db.failures import commit_failure, translated
 from cloud.db.sqlite_connection import SqliteThread
 
 Result = TypeVar("Result")
@@ -51,6 +51,8 @@ class Member:
     group: _Group
     number: int
     open: bool = False
+    failure: Exception | None = None
+    """Of a job that nobody waited for; the member is then undone."""
 
 
 class SqliteWriter:
@@ -95,6 +97,12 @@ class SqliteWriter:
         # Shielded: a caller that gives up must not take the others' answer with it. Its own change is committed all the
         # same.
         await asyncio.shield(group.committed)
+        if member.failure is not None:
+            raise translated(member.failure) or member.failure
+
+    def later(self, member: Member, job: Callable[[], object]) -> None:
+        """Queue a job of a member whose outcome is heard of at its end only."""
+        self.thread.submit(partial(self._run_later, member, job))
 
     async def _take_turn(self) -> None:
         if self._holder is asyncio.current_task():
@@ -146,6 +154,8 @@ class SqliteWriter:
         if not group.begun:
             raw.execute("BEGIN IMMEDIATE")
             group.begun = True
+        if member.failure is not None:
+            raise member.failure
         if not member.open:
             raw.execute(f"SAVEPOINT member_{member.number}")
             member.open = True
@@ -157,11 +167,20 @@ class SqliteWriter:
             if not raw.in_transaction:
                 group.failure = CommitLost("(the database undid the whole group)")
 
+    def _run_later(self, member: Member, job: Callable[[], object]) -> None:
+        try:
+            self.step(member, job)
+        except Exception as error:
+            member.failure = error
+
     def _undo(self, member: Member) -> None:
         self._end(member, "ROLLBACK TO", "RELEASE")
 
     def _keep(self, member: Member) -> None:
-        self._end(member, "RELEASE")
+        if member.failure is not None:
+            self._undo(member)
+        else:
+            self._end(member, "RELEASE")
 
     def _end(self, member: Member, *verbs: str) -> None:
         if not member.open or member.group.failure is not None:

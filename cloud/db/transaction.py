@@ -53,6 +53,14 @@ class Driver(Protocol):
         """Make one change; the number of rows it touched."""
         ...
 
+    async def run_later(self, statement: Prepared, values: Values) -> None:
+        """Make one change whose outcome nobody here waits for.
+
+        It happens before the transaction ends, after what was asked for earlier, and when it fails the transaction does
+        not happen: leaving the block raises. On SQLite it spares the way to the writer and back.
+        """
+        ...
+
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
         """Make the same change for each row; fields as `statement.order` names them."""
         ...

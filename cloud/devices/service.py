@@ -202,6 +202,8 @@ class Enrolment:
         count: int | None = None,
     ) -> Sequence[Device]:
         """Devices of the viewer in the order of their ids; `hidden`: with those that partners do not see."""
+        if count is not None and not hidden:
+            return await self._devices.page(self._database, viewer, vehicle_id=vehicle_id, after=after, count=count)
         async with self._database.read() as tx:
             return await self._devices.list(tx, viewer, vehicle_id=vehicle_id, hidden=hidden, after=after, count=count)
 

@@ -5,11 +5,12 @@ last-seen time moves by more than a few seconds.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, or_, select, update
+from sqlalchemy import Integer, Select, bindparam, case, or_, select, update
 
-from cloud.db import Prepared, Transaction, insert
+from cloud.db import Database, Prepared, Transaction, insert
 from cloud.devices.model import Device, DeviceClass, DeviceStatus
 from cloud.devices.tables import devices
 from cloud.fleet import RegisteredGateway
@@ -140,6 +141,22 @@ class Devices:
             statement = statement.where(devices.c.id > after)
         return [_device(row._mapping) for row in await tx.execute(statement)]
 
+    async def page(
+        self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
+    ) -> Sequence[Device]:
+        """What partners see, as `list`, by one compiled query: the listing of the API is asked for often."""
+        statement = _page(viewer.organization_id is not None, vehicle_id is not None, after is not None)
+        values = {
+            "tenant": viewer.tenant_id,
+            "organization": viewer.organization_id,
+            "clearance": int(viewer.clearance),
+            "vehicle": vehicle_id,
+            "after": after,
+            "count": count,
+        }
+        names = devices.c.keys()
+        return [_device(dict(zip(names, row, strict=True))) for row in await database.peek(statement, values)]
+
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
         """All ids under which this device's observations and assignments are stored: its own, and those merged into it.
 
@@ -182,6 +199,23 @@ class Devices:
 def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
     statement = select(devices).where(*visible(devices, viewer))
     return statement if hidden else statement.where(devices.c.status.in_([status.value for status in SHOWN]))
+
+
+@cache
+def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
+    """The query for each set of filters; what is not asked for is not in its text, so that each has its index."""
+    wanted = [
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.secrecy_level <= bindparam("clearance"),
+        or_(*(devices.c.status == status.value for status in SHOWN)),
+    ]
+    if of_organization:
+        wanted.append(devices.c.organization_id == bindparam("organization"))
+    if of_vehicle:
+        wanted.append(devices.c.vehicle_id == bindparam("vehicle"))
+    if after:
+        wanted.append(devices.c.id > bindparam("after"))
+    return Prepared(select(devices).where(*wanted).order_by(devices.c.id).limit(bindparam("count", type_=Integer)))
 
 
 def _values(device: Device) -> dict[str, Any]:

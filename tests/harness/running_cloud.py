@@ -9,19 +9,22 @@ one cloud can serve a whole session of tests.
 
 import json
 import os
+import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.builders.contract_canaries import found_in
 from tests.harness.broker import free_port
 
 START_S_MAX = 30.0
@@ -55,6 +58,10 @@ class RunningCloud:
     ports: dict[str, int] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
+    secrets: set[str] = field(default_factory=set)
+    """Every secret and token that was handed out: none may be seen again."""
+    error_bodies: list[str] = field(default_factory=list)
+    """Bodies of all refusals that clients of this harness got."""
 
     @property
     def config(self) -> Path:
@@ -166,12 +173,45 @@ class RunningCloud:
             trust_env=False,
         )
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["access_token"])
+        token = str(answer.json()["access_token"])
+        self.secrets.add(token)
+        return token
 
     def client(self, app: str | None = None, host: str = "api", scope: str | None = None) -> httpx.Client:
         """A client of one host, with a token of the app when one is named."""
         headers = {"Authorization": f"Bearer {self.token(app, scope)}"} if app else {}
-        return httpx.Client(base_url=self.urls[host], headers=headers, trust_env=False, timeout=30)
+        return httpx.Client(
+            base_url=self.urls[host],
+            headers=headers,
+            trust_env=False,
+            timeout=30,
+            event_hooks={"response": [self._note_refusal]},
+        )
+
+    def _note_refusal(self, answer: httpx.Response) -> None:
+        if answer.status_code >= 400:
+            text = answer.read().decode(errors="replace")
+            # `instance` is the address that the client itself made up.
+            self.error_bodies.append(re.sub(r'"instance":"(?:[^"\\]|\\.)*"', "", text))
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """Every row of a table; SQLite only."""
+        with closing(sqlite3.connect(self.folder / "cloud.db")) as database:
+            cursor = database.execute(f"SELECT * FROM {name}")  # noqa: S608  a name of the test's own
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def leaks(self) -> list[str]:
+        """Where a canary, a secret or a token can be seen: log, spans, audit, refusals. Nothing should be found."""
+        places = {"log": self.log_text(), "refusals": "\n".join(self.error_bodies)}
+        if self.database_url.startswith("sqlite:"):
+            places |= {name: repr(self.table(name)) for name in ("spans", "audit_entries")}
+        return [f"{what} in {place}" for place, text in places.items() for what in self._seen_in(text)]
+
+    def _seen_in(self, text: str) -> list[str]:
+        # A token's signature is as good as the token, and its head is the same for all.
+        seen = [f"a secret of {len(secret)} characters" for secret in self.secrets if secret.rpartition(".")[2] in text]
+        return seen + found_in(text) + (["something like a JWT"] if "eyJ" in text else [])
 
 
 # Name, tenant, organisation, clearance of each app.
@@ -210,6 +250,7 @@ def cloud_running(
     cloud.console("migrate")
     made = cloud.commands(*people(), *(_app_command(*row) for row in _APPS))
     for (name, tenant_id, organization_id, _), document in zip(_APPS, made[-len(_APPS) :], strict=True):
+        cloud.secrets.add(document["client_secret"])
         cloud.apps[name] = App(name, tenant_id, organization_id, document["client_id"], document["client_secret"])
     cloud.start()
     try:

@@ -1,0 +1,70 @@
+"""Looks without a transaction, and changes that nobody waits for: as true as the long way, on both databases."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import bindparam, select, text
+
+from cloud.db import ConstraintViolated, Database, Prepared, insert
+from cloud.db import sqlite as sqlite_engine
+from cloud.tenancy.tables import tenants
+
+ADD = Prepared(
+    insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at", required=True))
+)
+NAME_OF = Prepared(select(tenants.c.name).where(tenants.c.id == bindparam("id")))
+
+
+def tenant(number: int) -> dict[str, object]:
+    return {"id": f"tnt_{number}", "name": f"Rescue {number}", "at": number}
+
+
+async def test_a_look_sees_what_was_committed_before_it(database: Database) -> None:
+    assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
+    async with database.transaction() as tx:
+        await tx.driver.run(ADD, tenant(1))
+    assert [tuple(row) for row in await database.peek(NAME_OF, {"id": "tnt_1"})] == [("Rescue 1",)]
+
+
+async def test_a_hundred_looks_at_once_are_answered(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.driver.run(ADD, tenant(1))
+    found = await asyncio.gather(*(database.peek(NAME_OF, {"id": "tnt_1"}) for _ in range(100)))
+    assert {row[0][0] for row in found} == {"Rescue 1"}
+
+
+async def test_a_look_that_turns_out_long_is_taken_elsewhere(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_engine, "PEEK_STEPS_MAX", 0)
+    numbers = text(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT max(i) FROM n"
+    )
+    assert (await database.peek(Prepared(numbers), {}))[0][0] == 20000
+
+
+async def test_a_change_that_nobody_waits_for_is_in_its_transaction(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.driver.run_later(ADD, tenant(1))
+        await tx.driver.run(ADD, tenant(2))
+    async with database.read() as tx:
+        assert len(await tx.execute(select(tenants))) == 2
+
+
+async def test_when_such_a_change_fails_the_transaction_does_and_the_others_do_not(database: Database) -> None:
+    async def add(*numbers: int) -> None:
+        async with database.transaction() as tx:
+            for number in numbers:
+                await tx.driver.run_later(ADD, tenant(number))
+
+    await add(1)
+    outcomes = await asyncio.gather(add(2), add(3, 1), add(4), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), ConstraintViolated, type(None)]
+    async with database.read() as tx:
+        assert {row.id for row in await tx.execute(select(tenants))} == {"tnt_1", "tnt_2", "tnt_4"}
+
+
+async def test_a_look_at_a_table_that_is_not_there_is_a_mistake_of_ours(database: Database) -> None:
+    with pytest.raises(Exception, match="nowhere"):
+        await database.peek(Prepared(text("SELECT 1 FROM nowhere")), {})
+    assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
