@@ -1,0 +1,58 @@
+"""The operator keeps the crew register at the console: ids and roles, one organisation's apart from another's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cloud.cli import app
+from tests.builders.cloud_settings import settings_file
+
+ORGANIZATION = ("--tenant", "tnt_1", "--organization", "org_1")
+
+
+class Console:
+    """`argus-cloud --config FILE … --json`."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+
+    def run(self, *words: str) -> Any:
+        outcome = CliRunner().invoke(app, ["--config", str(self._config), *words, "--json"])
+        return json.loads(outcome.stdout) if outcome.exit_code == 0 else outcome.stderr
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    made = Console(settings_file(tmp_path))
+    made.run("migrate")
+    made.run("tenants", "add", "--name", "North", "--id", "tnt_1")
+    made.run("organizations", "add", "--tenant", "tnt_1", "--name", "Station", "--id", "org_1")
+    return made
+
+
+@pytest.mark.contract("A-102", "A-098")
+def test_a_crew_member_has_an_id_and_a_role_and_no_name(console: Console) -> None:
+    added = console.run("crew", "add", *ORGANIZATION, "--id", "usr_1", "--role", "paramedic")
+    assert set(added) == {"id", "organization_id", "role", "created_at"}
+    console.run("crew", "add", *ORGANIZATION)
+    first, second = sorted(console.run("crew", "list", "--tenant", "tnt_1"), key=lambda one: one["role"] == "other")
+    assert (first["id"], first["role"]) == ("usr_1", "paramedic")
+    assert second["id"].startswith("usr_")
+
+
+def test_an_id_is_given_once_and_to_an_organisation_that_there_is(console: Console) -> None:
+    console.run("crew", "add", *ORGANIZATION, "--id", "usr_1")
+    assert "already in use" in console.run("crew", "add", *ORGANIZATION, "--id", "usr_1")
+    assert "no such organisation" in console.run("crew", "add", "--tenant", "tnt_1", "--organization", "org_9")
+
+
+def test_a_device_is_retired_and_enrolled_again_at_the_console(console: Console) -> None:
+    what = ("--serial-number", "SN-1", "--class", "bp", "--manufacturer", "Synthetic Medical")
+    device = console.run("devices", "enrol", *ORGANIZATION, *what)
+    retire = ("devices", "retire", "--tenant", "tnt_1", "--device")
+    assert [console.run(*retire, device["id"])["status"] for _ in range(2)] == ["retired", "retired"]
+    assert console.run("devices", "enrol", *ORGANIZATION, *what)["status"] == "active"
+    assert "no such device" in console.run(*retire, "dev_absent")
