@@ -5,73 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiomqtt
 import pytest
 
 from cloud.custody.tables import quarantined_batches
 from cloud.db import Database
 from cloud.ingest import BrokerAddress, IngestSettings, MqttSource, RunningIngest, make_ingest
 from cloud.observations.tables import observations
-from protocols.uplink import topics
-from protocols.uplink.acks import Ack, decode_ack
-from protocols.uplink.envelope import Envelope, encode_envelope
 from protocols.uplink.lanes import Lane
-from protocols.uplink.status import Status, encode_status
-from tests.builders.ingest_cloud import TENANT, CloudUnderTest
-from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
 from tests.harness.eventually import eventually
+from tests.harness.vehicle import vehicle_at
 
 pytestmark = pytest.mark.broker
-
-
-class Vehicle:
-    """A gateway's MQTT side: publishes envelopes and statuses, keeps the acknowledgements."""
-
-    def __init__(self, client: aiomqtt.Client) -> None:
-        self._client = client
-        self.acks: list[Ack] = []
-
-    async def publish(self, *envelopes: Envelope) -> None:
-        for envelope in envelopes:
-            topic = topics.up(TENANT, envelope.batch.gateway, envelope.batch.lane)
-            await self._client.publish(topic, encode_envelope(envelope), qos=1)
-
-    async def publish_octets(self, octets: bytes, lane: str = "numeric") -> None:
-        await self._client.publish(f"argus/v1/{TENANT}/{GATEWAY}/up/{lane}", octets, qos=1)
-
-    async def publish_status(self) -> None:
-        status = Status(
-            gateway=GATEWAY, epoch="epoch-a", online=True, at_us=NOW_US, boot_id="b", software="1.0", marks={}
-        )
-        await self._client.publish(topics.status(TENANT, GATEWAY), encode_status(status), qos=1, retain=True)
-
-    def through(self, lane: Lane = Lane.NUMERIC) -> int:
-        """How far the cloud has acknowledged a lane, as last heard."""
-        return max((ack.through_sequence for ack in self.acks if ack.lane is lane), default=0)
-
-    async def listen(self) -> None:
-        async for message in self._client.messages:
-            self.acks.append(decode_ack(bytes(message.payload)))
-
-
-@asynccontextmanager
-async def vehicle_at(broker: Broker) -> AsyncIterator[Vehicle]:
-    client = aiomqtt.Client(
-        "127.0.0.1",
-        broker.port,
-        username=GATEWAY,
-        password=password_of(GATEWAY),
-        protocol=aiomqtt.ProtocolVersion.V5,
-    )
-    async with client:
-        await client.subscribe(topics.ack(TENANT, GATEWAY), qos=1)
-        vehicle = Vehicle(client)
-        listening = asyncio.ensure_future(vehicle.listen())
-        try:
-            yield vehicle
-        finally:
-            listening.cancel()
 
 
 def address_of(broker: Broker) -> BrokerAddress:

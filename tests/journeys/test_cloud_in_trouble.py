@@ -1,0 +1,159 @@
+"""`argus-cloud serve` killed, split and doubled while batches arrive: what was acknowledged is there, and once."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from cloud.custody.check import CustodyCheck
+from cloud.custody.tables import batches
+from cloud.db import open_database
+from cloud.observations.tables import observations
+from tests.builders.cloud_serving import ingesting_settings
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
+from tests.harness.cloud_process import get, serving
+from tests.harness.databases import database_url, migrated_sqlite, postgresql
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import postgresql_running
+from tests.harness.vehicle import vehicle_at
+
+__all__ = ["database_url", "migrated_sqlite", "postgresql"]
+
+pytestmark = pytest.mark.broker
+
+BATCHES = 300
+READINGS = (97.0625, 96.0625, 95.0625)
+"""Values that stand in a log for no other reason."""
+ROLES = ("api", "worker", "ingest", "ingest")
+KILLS = 5 if os.environ.get("ARGUS_SOAK") == "1" else 1
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with broker_running(tmp_path / "broker") as running:
+        yield running
+
+
+@pytest.fixture
+async def gateway(database_url: str) -> GatewayInVehicle:
+    """A gateway that the cloud knows."""
+    gateway = GatewayInVehicle(gateway=GATEWAY)
+    database = await open_database(database_url)
+    await CloudUnderTest(database).register(gateway)
+    await database.close()
+    return gateway
+
+
+async def assert_held_once(database_url: str, through: int, *, nothing_else: bool = False) -> None:
+    """Every batch up to `through` with all its rows, each once, and a chain that proves it."""
+    database = await open_database(database_url)
+    cloud = CloudUnderTest(database)
+    held = [row.sequence for row in await cloud.rows(batches)]
+    assert held[:through] == list(range(1, through + 1))
+    assert not nothing_else or len(held) == through
+    assert len(await cloud.rows(observations)) == len(READINGS) * len(held)
+    reports = [report async for report in CustodyCheck(database, OPERATOR, with_rows=True).reports()]
+    assert all(finding.what == "missing" for report in reports for finding in report.findings)
+    assert not nothing_else or all(report.intact for report in reports)
+    await database.close()
+
+
+async def test_what_was_acknowledged_before_a_kill_is_there_after_it_and_nothing_twice(
+    tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
+):
+    seed = random.SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    config = ingesting_settings(tmp_path, database_url, broker)
+    sent = [gateway.send(*READINGS) for _ in range(BATCHES)]
+    async with vehicle_at(broker) as vehicle:
+        delivering = asyncio.ensure_future(vehicle.deliver(sent))
+        for moment in sorted(chance.sample(range(1, BATCHES - 1), KILLS)):
+            async with serving(config, "--only", "ingest") as served:
+                await eventually(lambda moment=moment: vehicle.through() >= moment, within_s=30)
+                served.process.kill()
+                await served.process.wait()
+                acknowledged = vehicle.through()
+            await assert_held_once(database_url, acknowledged)
+        async with serving(config, "--only", "ingest"):
+            async with asyncio.timeout(30):
+                await delivering
+    await assert_held_once(database_url, BATCHES, nothing_else=True)
+
+
+async def test_the_roles_in_processes_of_their_own_serve_one_database_and_stop_when_asked(
+    tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
+):
+    config = ingesting_settings(tmp_path, database_url, broker)
+    sent = [gateway.send(*READINGS) for _ in range(BATCHES)]
+    async with AsyncExitStack() as running, vehicle_at(broker) as vehicle:
+        api, worker, first, second = await asyncio.gather(
+            *(running.enter_async_context(serving(config, "--only", role)) for role in ROLES)
+        )
+        assert (await get(f"http://{api.address('api')}/health/ready"))[0] == 200
+        delivering = asyncio.ensure_future(vehicle.deliver(sent))
+        await eventually(lambda: vehicle.through() >= BATCHES // 3, within_s=30)
+        second.process.kill()  # what the broker had given to it comes again, and to the other
+        async with asyncio.timeout(30):
+            await delivering
+        assert (await get(f"http://{api.address('api')}/health/ready"))[0] == 200
+        for served in (first, worker, api):
+            served.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(5):
+                assert await served.process.wait() == 0
+            assert served.events()[-1] == "cloud.stopped"
+    await assert_held_once(database_url, BATCHES, nothing_else=True)
+
+
+async def test_a_stop_is_quick_whatever_the_broker_does(tmp_path: Path, migrated_sqlite: Path, broker: Broker):
+    config = ingesting_settings(tmp_path, f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}", broker)
+    async with serving(config, "--only", "ingest") as served:
+        await eventually(lambda: "ingest.broker_connected" in served.events())
+        broker.freeze()
+        served.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(3):
+            assert await served.process.wait() == 0
+    async with serving(config, "--only", "ingest") as served:
+        served.process.send_signal(signal.SIGTERM)  # while it waits for the frozen broker to take it
+        async with asyncio.timeout(3):
+            assert await served.process.wait() == 0
+    assert "ingest.broker_connected" not in served.events()
+
+
+@pytest.mark.pg
+async def test_no_log_line_tells_a_value_or_a_password_even_when_everything_fails(tmp_path: Path, broker: Broker):
+    with postgresql_running() as server, server.database() as url:
+        gateway = GatewayInVehicle(gateway=GATEWAY)
+        database = await open_database(url)
+        await CloudUnderTest(database).register(gateway)
+        await database.close()
+        url = url.replace("postgres@", "postgres:synthetic-secret@")
+        config = ingesting_settings(tmp_path, url, broker, log_level="debug")
+        async with serving(config) as served, vehicle_at(broker) as vehicle:
+            await vehicle.deliver([gateway.send(*READINGS) for _ in range(3)])
+            await vehicle.publish(GatewayInVehicle(gateway=GATEWAY, key_seed=2).send(*READINGS))
+            await vehicle.publish_octets(repr(READINGS).encode())
+            await asyncio.to_thread(server.crash)
+            (late,) = [gateway.send(*READINGS)]
+            await vehicle.publish(late)
+            await eventually(lambda: "ingest.database_unavailable" in served.events(), within_s=10)
+            await broker.kill()
+            await eventually(lambda: "ingest.broker_lost" in served.events(), within_s=10)
+            served.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(20):
+                assert await served.process.wait() == 0
+        await asyncio.to_thread(server.start)
+    told = json.dumps(served.lines)
+    assert "ingest.batches_refused" in told
+    values = (*(str(reading) for reading in READINGS), "Synthetic Oximeter", "MDC_")
+    for secret in ("synthetic-secret", password_of(CLOUD_USER), gateway.public_key.hex(), *values):
+        assert secret not in told
