@@ -7,7 +7,9 @@ tenant, and two clearances look at what one of them owns.
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -124,6 +126,26 @@ def test_the_owner_finds_them_so_the_walk_means_something(
     for row in walked(rows):
         answer = ask(cloud, row, "north", owned)
         assert answer.is_success, f"{row.name}: {answer.status_code} {answer.text}"
+
+
+@pytest.mark.contract("C-013", "A-006")
+def test_what_is_above_a_callers_clearance_is_answered_as_absent(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    above_all = {name: MAKERS[name](cloud, "low") for name in ("encounterId", "deviceId")}
+    owned = owned | above_all
+    with closing(sqlite3.connect(cloud.folder / "cloud.db")) as database, database:
+        database.execute("UPDATE encounters SET secrecy_level = 3 WHERE id = ?", (owned["encounterId"],))
+        database.execute("UPDATE devices SET secrecy_level = 3 WHERE id = ?", (owned["deviceId"],))
+    for row in walked(rows):
+        if set(parameters(row)) <= above_all.keys():
+            above = shown(ask(cloud, row, "low", owned))
+            absent = shown(ask(cloud, row, "low", dict.fromkeys(owned, ABSENT)))
+            assert above == absent, row.name
+            assert ask(cloud, row, "north", owned).is_success, row.name
+    with cloud.client("low") as low, cloud.client("north") as north:
+        assert owned["deviceId"] not in low.get("/api/v1/devices", params={"limit": 200}).text
+        assert owned["deviceId"] in north.get("/api/v1/devices", params={"limit": 200}).text
 
 
 @pytest.mark.contract("S-061")

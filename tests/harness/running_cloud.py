@@ -62,6 +62,7 @@ class RunningCloud:
     """Every secret and token that was handed out: none may be seen again."""
     error_bodies: list[str] = field(default_factory=list)
     """Bodies of all refusals that clients of this harness got."""
+    _tokens: dict[tuple[str, str | None], str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -163,7 +164,10 @@ class RunningCloud:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def token(self, app: str, scope: str | None = None) -> str:
-        """An access token as any client gets it."""
+        """An access token as any client gets it, the same again for the same wish."""
+        known = self._tokens.get((app, scope))
+        if known is not None:
+            return known
         credentials = self.apps[app]
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         answer = httpx.post(
@@ -175,6 +179,7 @@ class RunningCloud:
         assert answer.status_code == 200, answer.text
         token = str(answer.json()["access_token"])
         self.secrets.add(token)
+        self._tokens[app, scope] = token
         return token
 
     def client(self, app: str | None = None, host: str = "api", scope: str | None = None) -> httpx.Client:

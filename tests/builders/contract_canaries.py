@@ -1,0 +1,33 @@
+"""Made-up patient data and credentials that must never be seen where they do not belong (S-150, G).
+
+Each is a text that occurs nowhere else, so finding it in a log line, a span, an audit entry or an error is a leak.
+Tests that need a patient, a birth date or free text seed these.
+"""
+
+import json
+from urllib.parse import quote, quote_plus
+
+CANARIES: dict[str, str] = {
+    "name": "Kanarkowa-Syntetyczna",
+    "given_name": "Zofianka-Testowa",
+    "birth_date": "1931-02-29",
+    "birth_date_local": "29.02.1931",
+    "national_id": "31022999993",
+    "phone": "+48 600 000 137",
+    "e_mail": "kanarek@patient.invalid",
+    "street": "ulica Nieistniejąca 137",
+    "next_of_kin": "Kanarkowski-Krewny",
+    "place": "52.00000137",
+    "narrative": "skarży się na syntetyczny ból w kanarku",
+    "password": "haslo-kanarkowe-137",
+}
+"""What it is → the text."""
+
+
+def found_in(text: str) -> list[str]:
+    """The canaries that a text holds, also as JSON writes them with escapes and as an address has them."""
+    return [what for what, canary in CANARIES.items() for form in _forms(canary) if form in text]
+
+
+def _forms(canary: str) -> set[str]:
+    return {canary, json.dumps(canary)[1:-1], quote(canary), quote_plus(canary)}

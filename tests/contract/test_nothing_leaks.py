@@ -1,0 +1,125 @@
+"""Patient data, secrets and tokens are never seen in a log line, a span, an audit entry or a refusal (G).
+
+Canaries are sent wherever a client can put a text: addresses, queries, headers, bodies right and wrong, forms,
+credentials. Then everything that the cloud wrote is searched. (The shared cloud is searched once more at the end.)
+"""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.builders.contract_canaries import CANARIES, found_in
+from tests.harness.bare_socket import ask, request
+from tests.harness.eventually import until
+from tests.harness.running_cloud import RunningCloud
+
+DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v1/epcr/encounters"
+
+
+def requests_with(canary: str) -> list[dict[str, Any]]:
+    """Every place of a request that takes a text; most are refused, and a refusal must not repeat it."""
+    quoted = json.dumps(canary)
+    header = canary.encode()
+    return [
+        {"method": "GET", "url": f"/{canary}"},
+        {"method": "GET", "url": DEVICES, "params": {"vehicle_id": canary}},
+        {"method": "GET", "url": DEVICES, "params": {"cursor": canary}},
+        {"method": "GET", "url": DEVICES, "params": {"limit": canary}},
+        {"method": "GET", "url": f"{ENCOUNTERS}/{canary}"},
+        {"method": "GET", "url": DEVICES, "headers": {"traceparent": header, "X-Tenant-ID": header}},
+        {"method": "POST", "url": ENCOUNTERS, "json": {"care_model": canary}},
+        {"method": "POST", "url": ENCOUNTERS, "json": {"care_model": "prehospital_emergency", "vehicle_id": canary}},
+        {"method": "POST", "url": ENCOUNTERS, "json": {"care_model": "prehospital_emergency", "crew_ids": [canary]}},
+        {
+            "method": "POST",
+            "url": ENCOUNTERS,
+            "json": {"care_model": "prehospital_emergency"},
+            "headers": {"Idempotency-Key": header},
+        },
+        {"method": "POST", "url": ENROL, "json": {"serial_number": "SN-1", "device_class": canary}},
+        {"method": "POST", "url": ENROL, "content": f'{{"serial_number": {quoted}'},
+        {"method": "POST", "url": ENROL, "content": f"{{{quoted}: 1, {quoted}: 2}}"},
+        {"method": "POST", "url": ENROL, "content": quoted, "headers": {"Content-Type": "application/json"}},
+        {"method": "POST", "url": ENROL, "content": canary, "headers": {"Content-Type": header}},
+        {
+            "method": "POST",
+            "url": f"{DEVICES}/{canary}/observations",
+            "json": {"mdc_code": canary, "value": 1, "unit_code": canary},
+        },
+    ]
+
+
+@pytest.mark.contract("S-150", "A-107")
+@pytest.mark.parametrize("what", CANARIES)
+def test_a_text_that_was_sent_is_not_seen_again(cloud: RunningCloud, what: str) -> None:
+    canary = CANARIES[what]
+    with cloud.client("north") as client:
+        for sent in requests_with(canary):
+            answer = client.request(**sent)
+            assert answer.status_code < 500, sent
+            if answer.status_code >= 400:
+                document = {**answer.json(), "instance": ""}  # the address that was asked for, which the client knows
+                assert found_in(json.dumps(document)) == [], sent
+
+
+@pytest.mark.parametrize("what", ["password", "name", "narrative"])
+def test_credentials_that_were_wrong_are_not_seen_again(cloud: RunningCloud, what: str) -> None:
+    canary = CANARIES[what]
+    token_url = f"{cloud.urls['auth']}/v1/oauth/token"
+    with cloud.client(host="auth") as client:
+        for sent in (
+            {"data": {"grant_type": canary, "client_id": canary, "client_secret": canary, "scope": canary}},
+            {"data": {"grant_type": "client_credentials"}, "auth": (canary, canary)},
+            {"data": {canary: canary}},
+            {"data": {"grant_type": "client_credentials"}, "headers": {"Authorization": f"Basic {canary}".encode()}},
+        ):
+            answer = client.post(token_url, **sent)  # type: ignore[arg-type]  # keyword arguments of several kinds
+            assert 400 <= answer.status_code < 500
+            assert found_in(answer.text) == []
+    with cloud.client() as client:
+        answer = client.get(DEVICES, headers={"Authorization": f"Bearer {canary}".encode()})
+        assert answer.status_code == 401
+    refused = ask(cloud.ports["api"], request("GET", "/", f"X-Note : {canary}".encode().decode("latin-1")))
+    assert found_in(refused.body.decode()) == []
+
+
+@pytest.mark.contract("S-150")
+def test_nothing_that_was_sent_is_in_logs_spans_audit_or_refusals(cloud: RunningCloud) -> None:
+    with cloud.client("north") as client:
+        for canary in CANARIES.values():
+            for sent in requests_with(canary):
+                client.request(**sent)
+        trace_id = client.get(DEVICES).headers["X-Argus-Trace-ID"]
+    # Spans are written once a second.
+    until(lambda: trace_id in {row["trace_id"] for row in cloud.table("spans")}, within_s=10)
+    assert cloud.leaks() == []
+    assert len(cloud.table("spans")) > len(CANARIES)
+
+
+def test_a_leak_would_be_found(cloud: RunningCloud) -> None:
+    assert found_in(f"GET /x?name={CANARIES['name']}") == ["name"]
+    assert "street" in found_in(json.dumps(CANARIES["street"]))
+    token = cloud.token("north")
+    cloud.error_bodies.append(token)
+    assert cloud.leaks() == [
+        f"a secret of {len(token)} characters in refusals",
+        "something like a JWT in refusals",
+    ]
+    cloud.error_bodies.clear()
+
+
+@pytest.mark.contract("C-012")
+def test_figures_name_no_address_that_was_sent(cloud: RunningCloud) -> None:
+    with cloud.client("north") as client:
+        device_id = client.post(
+            ENROL, json={"serial_number": "SN-FIG", "device_class": "bp", "manufacturer": "Synthetic"}
+        ).json()["id"]
+        client.get(f"/{CANARIES['name']}")
+        client.post(f"{DEVICES}/{device_id}/observations", json={})
+    text = httpx.get(cloud.metrics_url, trust_env=False).text
+    assert 'argus_http_requests_total{host="api",method="GET",route="/api/v1/devices",status="200"}' in text
+    assert 'route="/api/v1/devices/{deviceId}/observations"' in text
+    assert device_id not in text
+    assert found_in(text) == []
