@@ -236,6 +236,13 @@ async def _begin(raw: Any, statement: str) -> None:
         raise DatabaseUnavailable(f"({type(error).__name__})") from None
 
 
+async def _dropped(core: AsyncConnection, raw: Any) -> None:
+    """End a connection so that the pool makes a new one in its place."""
+    raw.terminate()
+    await core.invalidate()
+    await core.close()
+
+
 async def _undo(raw: Any) -> None:
     """Roll back; a connection that cannot do so at once is closed, which rolls back on the server."""
     try:
