@@ -81,16 +81,33 @@ async def test_two_hundred_silent_connections_take_no_place_from_a_device(tmp_pa
     async with sessions(tmp_path, sessions_max=8) as gateway, device(gateway.address, 1) as first:
         async with silent_connections(gateway, 200):
             assert await first.measure(36.6) == "answered"
-            await eventually(lambda: len(gateway.supervisor.sessions) == 8)
-            for each in gateway.supervisor.sessions:
-                each.opened_s -= IDLE_S
-            async with device(gateway.address, 2) as second:
-                assert await second.measure(37.0) == "answered"
-                assert await first.measure(36.7) == "answered"
-            assert len(gateway.supervisor.sessions) <= 8
+
+            async def another_gets_in() -> bool:
+                """One try of a device, as it makes them until it is heard; the silent ones grow old meanwhile."""
+                for each in gateway.supervisor.sessions:
+                    each.opened_s -= IDLE_S
+                assert len(gateway.supervisor.sessions) <= 8
+                return await _answer_to_a_request(gateway) == b"\xe3\x00"
+
+            await eventually(another_gets_in, within_s=20)
+            assert await first.measure(36.7) == "answered"
         names = await gateway.event_names()
         assert names.count("link.refused") <= 12
         assert "link.displaced" in names
+
+
+async def _answer_to_a_request(gateway: Sessions) -> bytes:
+    """The first octets that a device hears, b"" where it is turned away or not heard in time."""
+    try:
+        async with asyncio.timeout(1.0):
+            link = await connect_tcp(*gateway.address)
+            try:
+                await link.send(aarq(THERMOMETER, system_id=device_id(2)))
+                return (await link.receive())[:2]
+            finally:
+                await link.close()
+    except (OSError, TimeoutError):
+        return b""
 
 
 @asynccontextmanager
