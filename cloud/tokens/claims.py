@@ -121,7 +121,7 @@ def read(payload: Mapping[str, Any], names: Names) -> Claims:
     # bool is an int to isinstance, and 1e308 is a number of seconds to a lenient reader.
     if type(issued_s) is not int or type(expires_s) is not int or type(from_s) is not int:
         raise ClaimsRefused("a time is not a whole number")
-    if not issued_s <= from_s < expires_s <= issued_s + TTL_S_MAX[use]:
+    if from_s != issued_s or not issued_s < expires_s <= issued_s + TTL_S_MAX[use]:
         raise ClaimsRefused("lifetime")
     if (use is TokenUse.SANDBOX) != (audience == SANDBOX):
         raise ClaimsRefused("the audience does not fit the use")

@@ -1,0 +1,151 @@
+"""A cloud that issues tokens: two tenants, an app with its secret, signing keys that are made once a session."""
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+
+from cloud.apps import PLATFORM_ADMIN, App, Apps, Governance, Wanted
+from cloud.db import Database
+from cloud.http.host import Host
+from cloud.identity import Passwords, Role, User, Users
+from cloud.ids import UlidIds
+from cloud.master_key import MasterKey
+from cloud.oauth import TokenSurface, token_surface
+from cloud.tokens import Names, SigningKeys
+from cloud.tokens.compact import signed_by
+from cloud.tokens.signing_key import SECOND_US, SigningKey, generate
+from tests.builders.cloud_people import NOON_US, HandClock, Household, household
+
+BASES = {host: f"https://{host.value}.argus.example" for host in Host}
+ISSUER, API = BASES[Host.AUTH], BASES[Host.API]
+MASTER = MasterKey(bytes(range(32)))
+MINUTE_US = 60 * SECOND_US
+NOON_S = NOON_US // SECOND_US
+DEVICES = "argus:devices:write"
+WEBHOOKS = "webhooks:write"
+
+
+@cache
+def key_pair(number: int) -> SigningKey:
+    """The same key for a number throughout the session: making one takes a second."""
+    return generate(number, MASTER, NOON_US)
+
+
+def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
+    """What `SigningKeys` makes keys with here; never the same one twice within a test."""
+    key = key_pair(number)
+    return SigningKey(
+        number=number,
+        kid=key.kid,
+        public_key=key.public_key,
+        private_key_sealed=key.private_key_sealed,
+        published_at_us=now_us,
+        signs_from_us=None,
+        retired_at_us=None,
+        covers_until_us=0,
+        withdrawn_at_us=None,
+    )
+
+
+@dataclass(frozen=True)
+class AuthWorld:
+    """`surface` is one process's; `another_process` gives a second one on the same database."""
+
+    database: Database
+    clock: HandClock
+    ids: UlidIds
+    home: Household
+    surface: TokenSurface
+    keys: SigningKeys
+    apps: Apps
+    app: App
+    secret: str
+
+    def another_process(self) -> TokenSurface:
+        """A second process of the same installation."""
+        return token_surface(self.database, self.clock, self.ids, BASES, lambda: MASTER)
+
+    async def token(self, *scopes: str) -> str:
+        """An access token of the app."""
+        return (await self.surface.mint.access_token(self.app, scopes)).token
+
+    async def register(self, name: str, *scopes: str, **more: Any) -> tuple[App, str | None]:
+        """One more app of the same organisation, and its secret."""
+        given = {"organization_id": self.home.organization.id, "client_id": f"app_{name}", **more}
+        wanted = Wanted(name=name, scopes=scopes or (DEVICES,), **given)
+        made = await self.apps.register(self.home.operator, wanted, by_operator=True)
+        return made.app, made.secret
+
+    async def person(self, username: str = "ada@example.org", role: Role = Role.ADMINISTRATOR) -> User:
+        """A synthetic user."""
+        passwords = Passwords()
+        users = Users(self.database, self.clock, self.ids, passwords)
+        user = await users.add(self.home.operator, username, "correct horse battery", roles=[role])
+        passwords.close()
+        return user
+
+    def claims(self, **changed: Any) -> dict[str, Any]:
+        """The payload of a good token of the app; a value of None leaves the claim out."""
+        now_s = self.clock.now_us() // SECOND_US
+        payload = {
+            "iss": ISSUER,
+            "sub": self.app.client_id,
+            "aud": [API],
+            "exp": now_s + 3600,
+            "iat": now_s,
+            "nbf": now_s,
+            "jti": "tok_of_a_test",
+            "client_id": self.app.client_id,
+            "scope": DEVICES,
+            "tenant_id": self.app.tenant_id,
+            "organization_id": self.app.organization_id,
+            "secrecy_level": "standard",
+            "token_use": "access",
+            **changed,
+        }
+        return {name: value for name, value in payload.items() if value is not None}
+
+    def signed(self, payload: Any, *, number: int = 1) -> str:
+        """A token with this payload and a true signature of one of our keys."""
+        octets = payload if isinstance(payload, bytes) else orjson.dumps(payload)
+        return signed_by(key_pair(number).private(MASTER), key_pair(number).kid, octets)
+
+    def pass_time(self, *, minutes: float = 0, seconds: float = 0) -> None:
+        """Move both clocks."""
+        self.clock.advance(us=round(minutes * MINUTE_US + seconds * SECOND_US))
+
+
+async def auth_world(database: Database, *scopes: str) -> AuthWorld:
+    """A tenant `tnt_north` with the app `app_north`, which may have `scopes`, and an hour's worth of keys."""
+    clock = HandClock()
+    ids = UlidIds(clock)
+    home = await household(database, clock)
+    keys = SigningKeys(database, clock, lambda: MASTER, make=kept_key)
+    await keys.ensure()
+    apps = Apps(database, clock, ids)
+    wanted = Wanted(
+        name="Dispatch",
+        scopes=scopes or (DEVICES, WEBHOOKS, "argus:epcr:write"),
+        organization_id=home.organization.id,
+        client_id="app_north",
+        governance=Governance(allow_service_tokens=True),
+    )
+    made = await apps.register(home.operator, wanted, by_operator=PLATFORM_ADMIN in scopes)
+    assert made.secret is not None
+    surface = token_surface(database, clock, ids, BASES, lambda: MASTER)
+    await surface.start()
+    return AuthWorld(database, clock, ids, home, surface, keys, apps, made.app, made.secret)
+
+
+def names() -> Names:
+    """Who issues and for whom."""
+    return Names(issuer=ISSUER, api=API)
+
+
+def segment(document: Any) -> str:
+    """A JSON document as a segment of a JWS."""
+    octets = document if isinstance(document, bytes) else orjson.dumps(document)
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

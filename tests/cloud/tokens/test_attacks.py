@@ -1,0 +1,324 @@
+"""Every known attack on a signed token is made for real, and gets the one answer that there is."""
+
+import hashlib
+import hmac
+import socket
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from cloud.http.errors import InvalidToken, WrongEnvironment
+from cloud.http.host import Host
+from tests.builders.auth_world import API, ISSUER, MASTER, NOON_S, AuthWorld, key_pair, names, segment
+
+HEADER: dict[str, Any] = {"alg": "RS256", "kid": key_pair(1).kid, "typ": "at+jwt"}
+
+
+async def refused(world: AuthWorld, token: str) -> None:
+    with pytest.raises(InvalidToken):
+        await world.surface.verifier.verify(token, Host.API)
+
+
+async def accepted(world: AuthWorld, token: str) -> None:
+    caller = await world.surface.verifier.verify(token, Host.API)
+    assert caller.client_id == world.app.client_id
+
+
+def with_header(world: AuthWorld, header: dict[str, Any] | bytes) -> str:
+    """A token whose unusual header is truly signed by our current key."""
+    private = key_pair(1).private(MASTER)
+    signed = f"{segment(header)}.{segment(world.claims())}".encode()
+    signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signed, private)
+    return f"{signed.decode()}.{segment(signature)}"
+
+
+async def test_what_is_signed_here_without_any_attack_is_accepted(world: AuthWorld) -> None:
+    await accepted(world, with_header(world, HEADER))
+    await accepted(world, world.signed(world.claims()))
+
+
+@pytest.mark.contract("S-040")
+@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "", None])
+async def test_a_token_without_a_signature_is_refused(world: AuthWorld, algorithm: str | None) -> None:
+    true_signature = (await world.token()).rpartition(".")[2]
+    for header in ({**HEADER, "alg": algorithm}, HEADER):
+        unsigned = f"{segment(header)}.{segment(world.claims())}"
+        for signature in ("", ".", ".AA", f".{true_signature}"):
+            await refused(world, unsigned + signature)
+
+
+@pytest.mark.contract("S-041")
+@pytest.mark.parametrize("form", ["pem", "der", "jwk"])
+async def test_our_public_key_is_no_secret_for_a_symmetric_signature(world: AuthWorld, form: str) -> None:
+    public = key_pair(1).public()
+    secret = {
+        "pem": public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+        "der": key_pair(1).public_key,
+        "jwk": RSAAlgorithm.to_jwk(public).encode(),
+    }[form]
+    for header in ({**HEADER, "alg": "HS256"}, HEADER):
+        signed = f"{segment(header)}.{segment(world.claims())}"
+        mac = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
+        await refused(world, f"{signed}.{segment(mac)}")
+
+
+@pytest.mark.contract("S-042")
+@pytest.mark.parametrize(
+    "kid", ["../../dev/null", "' OR 1=1--", "http://evil.example/jwks", "k" * 6000, "", None, 7, ["a"], "\u0000"]
+)
+async def test_a_key_name_is_never_a_path_a_query_or_an_address(
+    world: AuthWorld, kid: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a key name led to a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", forbidden)
+    await refused(world, with_header(world, {**HEADER, "kid": kid}))
+    await refused(world, with_header(world, {"alg": "RS256", "typ": "at+jwt"}))
+    assert "evil" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.contract("S-043")
+@pytest.mark.parametrize("member", ["jwk", "jku", "x5u", "x5c"])
+async def test_a_key_that_the_token_brings_along_is_not_used(world: AuthWorld, member: str) -> None:
+    attacker = rsa.generate_private_key(65537, 2048)
+    brought = {
+        "jwk": RSAAlgorithm.to_jwk(attacker.public_key(), as_dict=True),
+        "jku": "https://evil.example/jwks.json",
+        "x5u": "https://evil.example/chain.pem",
+        "x5c": ["MIIB"],
+    }[member]
+    headers = {"kid": HEADER["kid"], "typ": "at+jwt", member: brought}
+    await refused(world, jwt.encode(world.claims(), attacker, "RS256", headers=headers))
+    await refused(world, with_header(world, {**HEADER, member: brought}))
+
+
+@pytest.mark.contract("S-044")
+async def test_an_altered_token_is_refused_however_small_the_change(world: AuthWorld) -> None:
+    token = await world.token()
+    header, payload, signature = token.split(".")
+    other = segment({**world.claims(), "tenant_id": "tnt_south"})
+    altered = [f"{header}.{other}.{signature}", token[:-1], token[:-4], f"{header}.{payload}", f"{header}..{signature}"]
+    # Another spelling of the very same octets.
+    altered += [
+        f"{token}=",
+        f"{token}==",
+        f"{token}\n",
+        f"{token} ",
+        f" {token}",
+        f"{token}.",
+        f"{token}A",
+        f".{token}",
+    ]
+    altered += [f"{header}.{payload}=.{signature}", token + "\u00e9"]
+    if "-" in signature or "_" in signature:
+        altered.append(f"{header}.{payload}.{signature.replace('-', '+').replace('_', '/')}")
+    for one in altered:
+        await refused(world, one)
+    await accepted(world, token)
+
+
+@pytest.mark.contract("S-044")
+async def test_every_single_character_counts(world: AuthWorld) -> None:
+    token = await world.token()
+    await accepted(world, token)
+    for place in range(0, len(token), 37):
+        other = "A" if token[place] != "A" else "B"
+        await refused(world, token[:place] + other + token[place + 1 :])
+
+
+@pytest.mark.contract("S-044")
+async def test_signatures_of_another_algorithm_are_refused_also_with_their_halves_swapped(world: AuthWorld) -> None:
+    attacker = ec.generate_private_key(ec.SECP256R1())
+    for header in ({**HEADER, "alg": "ES256"}, HEADER):
+        signed = f"{segment(header)}.{segment(world.claims())}"
+        raw = ECAlgorithm(ECAlgorithm.SHA256).sign(signed.encode(), attacker)
+        await refused(world, f"{signed}.{segment(raw)}")
+        await refused(world, f"{signed}.{segment(raw[32:] + raw[:32])}")
+
+
+@pytest.mark.contract("S-045", "S-046")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"crit": ["x"], "x": 1},
+        {"crit": []},
+        {"typ": "JWT"},
+        {"typ": "AT+JWT"},
+        {"typ": "application/at+jwt"},
+        {"typ": "id+jwt"},
+        {"b64": False, "crit": ["b64"]},
+        {"zip": "DEF"},
+        {"cty": "JWT"},
+    ],
+)
+async def test_a_header_that_we_would_not_write_is_refused_although_we_signed_it(
+    world: AuthWorld, changed: dict[str, Any]
+) -> None:
+    await refused(world, with_header(world, {**HEADER, **changed}))
+    await refused(world, with_header(world, {"typ": "at+jwt", "alg": "RS256", "kid": HEADER["kid"]}))
+    await refused(world, with_header(world, b'{"alg":"none","alg":"RS256"}'))
+
+
+@pytest.mark.contract("S-046")
+async def test_a_sandbox_token_is_of_another_environment_and_nothing_passes_both_gates(world: AuthWorld) -> None:
+    sandbox = world.signed(world.claims(aud="sandbox", token_use="sandbox"))
+    for host in (Host.API, Host.AUTH, Host.DOCS):
+        with pytest.raises(WrongEnvironment):
+            await world.surface.verifier.verify(sandbox, host)
+    assert (await world.surface.verifier.verify(sandbox, Host.SANDBOX)).token_use == "sandbox"
+    with pytest.raises(WrongEnvironment):
+        await world.surface.verifier.verify(await world.token(), Host.SANDBOX)
+    for audience, use in (
+        (["sandbox"], "sandbox"),
+        (["sandbox", API], "access"),
+        ("sandbox", "access"),
+        ([API], "sandbox"),
+    ):
+        mixed = world.signed(world.claims(aud=audience, token_use=use))
+        for host in Host:
+            with pytest.raises(InvalidToken):
+                await world.surface.verifier.verify(mixed, host)
+
+
+@pytest.mark.contract("S-047")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": None},
+        {"exp": 1e308},
+        {"exp": float(NOON_S + 60)},
+        {"exp": str(NOON_S + 60)},
+        {"exp": True},
+        {"exp": 2**63},
+        {"exp": NOON_S + 3601},  # longer than an access token lives
+        {"exp": NOON_S + 91 * 86400, "token_use": "service"},
+        {"exp": NOON_S - 61, "iat": NOON_S - 3000, "nbf": NOON_S - 3000},
+        {"exp": NOON_S, "iat": NOON_S - 3000, "nbf": NOON_S - 3000},
+        {"nbf": NOON_S + 61, "iat": NOON_S + 61},
+        {"iat": NOON_S + 61, "nbf": NOON_S + 61},
+        {"nbf": NOON_S + 3600},
+        {"nbf": NOON_S - 1},  # before it was issued
+        {"nbf": NOON_S + 120},
+        {"nbf": None},
+        {"iat": None},
+        {"iat": 0, "nbf": 0, "exp": NOON_S + 60},
+        {"iat": "0"},
+        {"iat": -1e308},
+    ],
+)
+async def test_a_token_lives_only_between_its_times_and_never_for_long(
+    world: AuthWorld, changed: dict[str, Any]
+) -> None:
+    await refused(world, world.signed(world.claims(**changed)))
+
+
+async def test_a_clock_of_ours_may_be_a_minute_ahead_and_a_token_ends_to_the_second(world: AuthWorld) -> None:
+    await accepted(world, world.signed(world.claims(iat=NOON_S + 60, nbf=NOON_S + 60)))
+    token = await world.token()
+    world.pass_time(minutes=59, seconds=59)
+    await accepted(world, token)
+    world.pass_time(seconds=1)
+    await refused(world, token)
+
+
+@pytest.mark.contract("S-048")
+@pytest.mark.parametrize(
+    "audience",
+    [
+        None,
+        [],
+        API,
+        ISSUER,
+        [ISSUER],
+        "https://other.example",
+        ["https://other.example"],
+        [API, "https://other.example"],
+        [API, "sandbox"],
+        [API + "/"],
+        [API.upper()],
+        [[API]],
+        {API: 1},
+        7,
+        [API, 7],
+    ],
+)
+async def test_a_token_for_somebody_else_is_refused(world: AuthWorld, audience: Any) -> None:
+    await refused(world, world.signed(world.claims(aud=audience)))
+
+
+@pytest.mark.contract("S-048")
+async def test_the_auth_host_wants_to_be_named(world: AuthWorld) -> None:
+    for host, scope in ((Host.AUTH, "webhooks:write"), (Host.API, "argus:devices:write"), (Host.API, "webhooks:write")):
+        assert (await world.surface.verifier.verify(await world.token(scope), host)).scopes >= {scope}
+    with pytest.raises(InvalidToken):
+        await world.surface.verifier.verify(await world.token("argus:devices:write"), Host.AUTH)
+
+
+@pytest.mark.contract("S-049")
+@pytest.mark.parametrize("issuer", [None, ISSUER + "/", API, "", ISSUER.upper(), [ISSUER], "https://evil.example"])
+async def test_another_issuer_is_refused(world: AuthWorld, issuer: Any) -> None:
+    await refused(world, world.signed(world.claims(iss=issuer)))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sub": None},
+        {"sub": 7},
+        {"sub": "a b"},
+        {"client_id": None},
+        {"client_id": "x" * 65},
+        {"scope": None},
+        {"scope": ""},
+        {"scope": ["argus:devices:write"]},
+        {"scope": "argus:devices:write "},
+        {"scope": "argus:everything"},
+        {"tenant_id": None},
+        {"tenant_id": "tnt_south"},  # not the tenant of the app
+        {"organization_id": ""},
+        {"secrecy_level": None},
+        {"secrecy_level": "cosmic"},
+        {"secrecy_level": 4},
+        {"token_use": None},
+        {"token_use": "root"},
+        {"token_use": ["access"]},
+        {"jti": None},
+        {"jti": ["a"]},
+        {"sub": "usr_nobody"},
+    ],
+)
+async def test_a_claim_that_is_absent_or_strange_is_refused(world: AuthWorld, changed: dict[str, Any]) -> None:
+    await refused(world, world.signed(world.claims(**changed)))
+
+
+@pytest.mark.parametrize("payload", [[], "x", None, 7])
+async def test_a_payload_that_is_no_object_is_refused(world: AuthWorld, payload: Any) -> None:
+    await refused(world, world.signed(payload))
+
+
+@pytest.mark.contract("S-053")
+async def test_an_overlong_token_costs_no_arithmetic(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = await world.token()
+    long = world.signed(world.claims(padding="x" * 65_536))
+
+    def forbidden(*_: Any) -> None:
+        raise AssertionError("an overlong token was looked at")
+
+    monkeypatch.setattr("cloud.tokens.verifier.verified", forbidden)
+    for token in (long, "A" * 65_536, good + "." * 65_536):
+        await refused(world, token)
+
+
+@pytest.mark.contract("S-040", "S-044")
+@pytest.mark.parametrize("text", ["", ".", "..", "...", "a.b.c", "Bearer", "\u00e9.\u00e9.\u00e9", "a" * 200])
+async def test_anything_else_is_refused_in_the_same_way(world: AuthWorld, text: str) -> None:
+    await refused(world, text)
+
+
+def test_the_issuer_is_one_of_the_audiences() -> None:
+    assert names().audiences == {API, ISSUER}

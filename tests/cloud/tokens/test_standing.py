@@ -1,0 +1,214 @@
+"""A token ends before its time when it is revoked or its app, user, scope or key goes; every process sees it soon."""
+
+from dataclasses import replace
+
+import pytest
+
+from cloud.apps import Governance
+from cloud.db import Database
+from cloud.http.errors import InvalidToken
+from cloud.http.host import Host
+from cloud.http.request import Caller
+from cloud.identity import Passwords, Role, Users
+from cloud.oauth import TokenSurface
+from cloud.standing import ChangeKind, ChangeLog
+from cloud.tokens import Revocation
+from cloud.tokens import standing as standing_module
+from cloud.tokens.errors import StandingUnknown
+from cloud.tokens.standing import POLL_S, STALE_S_MAX
+from tests.builders.auth_world import DEVICES, NOON_S, AuthWorld
+
+SEEN_WITHIN_S = 60
+EPCR = "argus:epcr:write"
+
+
+async def verified(surface: TokenSurface, token: str) -> Caller:
+    return await surface.verifier.verify(token, Host.API)
+
+
+async def both(world: AuthWorld, token: str) -> tuple[TokenSurface, TokenSurface]:
+    """Two processes that have the verdict about this token in memory."""
+    processes = (world.surface, world.another_process())
+    for process in processes:
+        await verified(process, token)
+        await verified(process, token)
+    return processes
+
+
+async def refused_everywhere(world: AuthWorld, processes: tuple[TokenSurface, ...], token: str) -> None:
+    world.pass_time(seconds=POLL_S)
+    assert POLL_S < SEEN_WITHIN_S
+    for process in processes:
+        with pytest.raises(InvalidToken):
+            await verified(process, token)
+
+
+@pytest.mark.contract("S-051")
+async def test_a_revoked_token_is_refused_by_every_process_also_when_it_was_good_a_moment_ago(world: AuthWorld) -> None:
+    token, other = await world.token(), await world.token()
+    processes = await both(world, token)
+    jti = (await verified(world.surface, token)).jti
+    assert await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
+    await refused_everywhere(world, processes, token)
+    with pytest.raises(InvalidToken):
+        await verified(world.another_process(), token)  # also by one that starts later
+    assert (await verified(world.surface, other)).client_id == world.app.client_id
+    assert not await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
+
+
+@pytest.mark.contract("S-051")
+async def test_the_tokens_of_a_deleted_app_end(world: AuthWorld) -> None:
+    token = await world.token()
+    processes = await both(world, token)
+    await world.apps.remove(world.home.operator, world.app.client_id)
+    await refused_everywhere(world, processes, token)
+
+
+@pytest.mark.contract("S-051")
+async def test_a_scope_that_is_taken_away_is_gone_from_tokens_that_hold_it(world: AuthWorld) -> None:
+    token = await world.token()
+    processes = await both(world, token)
+    assert (await verified(world.surface, token)).scopes >= {DEVICES, EPCR, "argus:epcr:read"}
+    await world.apps.approve(world.home.operator, world.app.client_id, [DEVICES])
+    world.pass_time(seconds=POLL_S)
+    for process in processes:
+        assert (await verified(process, token)).scopes == {DEVICES, "argus:devices:read"}
+    await world.apps.approve(world.home.operator, world.app.client_id, [DEVICES, EPCR])
+    world.pass_time(seconds=POLL_S)
+    assert EPCR in (await verified(world.surface, token)).scopes
+
+
+@pytest.mark.contract("S-051")
+async def test_a_disabled_user_acts_no_more_and_an_enabled_one_again(world: AuthWorld) -> None:
+    person = await world.person()
+    token = (await world.surface.mint.service_token(world.app, [DEVICES], user=person)).token
+    processes = await both(world, token)
+    users = Users(world.database, world.clock, world.ids, passwords := Passwords())
+    await users.set_disabled(world.home.operator, person.username, True)
+    await refused_everywhere(world, processes, token)
+    await users.set_disabled(world.home.operator, person.username, False)
+    world.pass_time(seconds=POLL_S)
+    assert (await verified(world.surface, token)).subject == person.id
+    passwords.close()
+
+
+async def test_a_token_for_a_person_holds_no_more_than_their_role(world: AuthWorld) -> None:
+    person = await world.person("eve@example.org", Role.MEMBER)
+    minted = await world.surface.mint.service_token(world.app, user=person)
+    assert set(minted.claims.scopes) == {DEVICES, EPCR}  # not webhooks:write, which the app has
+
+
+@pytest.mark.contract("S-051")
+async def test_service_tokens_end_when_governance_forbids_them(world: AuthWorld) -> None:
+    service = (await world.surface.mint.service_token(world.app)).token
+    access = await world.token()
+    processes = await both(world, service)
+    await world.apps.govern(world.home.operator, world.app.client_id, Governance(allow_service_tokens=False))
+    await refused_everywhere(world, processes, service)
+    assert (await verified(world.surface, access)).token_use == "access"
+
+
+@pytest.mark.contract("S-050")
+async def test_a_retired_key_is_good_for_what_it_signed_and_for_nothing_later(world: AuthWorld) -> None:
+    token = await world.token()
+    world.pass_time(minutes=16)
+    await world.keys.rotate()
+    world.pass_time(minutes=10)
+    late = world.signed(world.claims())  # with the retired key, by somebody who got hold of it
+    backdated = world.signed(world.claims(iat=NOON_S, nbf=NOON_S, exp=NOON_S + 3600))
+    for process in (world.surface, world.another_process()):
+        assert (await verified(process, token)).client_id == world.app.client_id
+        assert (await verified(process, backdated)).client_id == world.app.client_id
+        with pytest.raises(InvalidToken):
+            await verified(process, late)
+
+
+async def test_a_withdrawn_key_takes_its_tokens_with_it(world: AuthWorld) -> None:
+    token = await world.token()
+    processes = await both(world, token)
+    kid = (await world.keys.list())[0].kid
+    await world.keys.withdraw(kid)
+    await refused_everywhere(world, processes, token)
+    assert (await verified(processes[1], await world.token())).client_id == world.app.client_id
+
+
+async def test_between_two_looks_the_database_is_not_asked(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = await world.token()
+    await verified(world.surface, token)
+
+    def forbidden() -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(world.database, "read", forbidden)
+    fresh = world.signed(world.claims())
+    assert (await verified(world.surface, token)).jti != (await verified(world.surface, fresh)).jti
+
+
+async def test_without_a_database_tokens_are_good_for_a_minute_and_then_for_nobody(
+    world: AuthWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await world.token()
+    await verified(world.surface, token)
+    await world.database.close()
+    from cloud.db import DatabaseUnavailable
+
+    def down() -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(world.database, "read", down)
+    world.pass_time(seconds=STALE_S_MAX)
+    assert (await verified(world.surface, token)).client_id == world.app.client_id
+    world.pass_time(seconds=POLL_S)
+    with pytest.raises(StandingUnknown):
+        await verified(world.surface, token)
+
+
+async def test_a_process_that_fell_far_behind_begins_anew(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = await world.token()
+    await verified(world.surface, token)
+    monkeypatch.setattr("cloud.standing.changes.KEPT", 3)
+    jti = (await verified(world.surface, token)).jti
+    await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
+    async with world.database.transaction() as tx:
+        for number in range(5):
+            await ChangeLog().record(tx, ChangeKind.TOKEN, f"tok_{number}", 1)
+    async with world.database.read() as tx:
+        assert await ChangeLog().since(tx, 1) is None
+    await refused_everywhere(world, (world.surface,), token)
+
+
+async def test_more_revocations_than_memory_holds_are_looked_up(
+    world: AuthWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing_module, "REVOKED_MAX", 3)
+    revocation = Revocation(world.database, world.clock)
+    tokens = [await world.token() for _ in range(6)]
+    for token in tokens[:5]:
+        await revocation.revoke((await verified(world.surface, token)).jti, world.app.client_id)
+    await refused_everywhere(world, (world.surface, world.another_process()), tokens[4])
+    for process in (world.surface, world.another_process()):
+        assert (await verified(process, tokens[5])).client_id == world.app.client_id
+
+
+async def test_expired_revocations_are_forgotten(world: AuthWorld, database: Database) -> None:
+    revocation = Revocation(database, world.clock)
+    soon_us = world.clock.now_us() + 60_000_000
+    assert await revocation.revoke("tok_1", "app_north", soon_us)
+    world.pass_time(minutes=3)
+    assert await revocation.revoke("tok_2", "app_north", soon_us)
+    assert await revocation.revoke("tok_1", "app_north", soon_us)  # the row was swept
+
+
+async def test_verdicts_are_bounded(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.tokens.verifier.VERDICTS_MAX", 2)
+    tokens = [world.signed(world.claims(jti=f"tok_{number}")) for number in range(4)]
+    for token in (*tokens, *tokens):
+        assert (await verified(world.surface, token)).client_id == world.app.client_id
+
+
+async def test_another_tenants_app_of_the_same_id_cannot_be(world: AuthWorld) -> None:
+    claims = replace((await world.surface.mint.access_token(world.app)).claims, tenant_id="tnt_south")
+    from tests.builders.auth_world import names
+
+    with pytest.raises(InvalidToken):
+        await verified(world.surface, world.signed(claims.document(names())))
