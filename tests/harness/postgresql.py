@@ -80,8 +80,8 @@ class PostgresqlCluster:
         self._end(signal.SIGQUIT)
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL when that takes too long."""
-        self._end(signal.SIGTERM)
+        """SIGINT, which waits for no client, and SIGKILL when even that takes too long."""
+        self._end(signal.SIGINT)
 
     def _end(self, how: signal.Signals) -> None:
         server, self._server = self._server, None

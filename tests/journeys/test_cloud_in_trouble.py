@@ -138,14 +138,15 @@ async def test_no_log_line_tells_a_value_or_a_password_even_when_everything_fail
         await database.close()
         url = url.replace("postgres@", "postgres:synthetic-secret@")
         config = ingesting_settings(tmp_path, url, broker, log_level="debug")
-        async with serving(config) as served, vehicle_at(broker) as vehicle:
-            await vehicle.deliver([gateway.send(*READINGS) for _ in range(3)])
-            await vehicle.publish(GatewayInVehicle(gateway=GATEWAY, key_seed=2).send(*READINGS))
-            await vehicle.publish_octets(repr(READINGS).encode())
-            await eventually(lambda: "ingest.batches_refused" in served.events())
-            await asyncio.to_thread(server.crash)
-            await vehicle.publish(gateway.send(*READINGS))
-            await eventually(lambda: "ingest.database_unavailable" in served.events(), within_s=10)
+        async with serving(config) as served:
+            async with vehicle_at(broker) as vehicle:
+                await vehicle.deliver([gateway.send(*READINGS) for _ in range(3)])
+                await vehicle.publish(GatewayInVehicle(gateway=GATEWAY, key_seed=2).send(*READINGS))
+                await vehicle.publish_octets(repr(READINGS).encode())
+                await eventually(lambda: "ingest.batches_refused" in served.events())
+                await asyncio.to_thread(server.stop)
+                await vehicle.publish(gateway.send(*READINGS))
+                await eventually(lambda: "ingest.database_unavailable" in served.events(), within_s=10)
             await broker.kill()
             await eventually(lambda: "ingest.broker_lost" in served.events(), within_s=10)
             served.process.send_signal(signal.SIGTERM)
