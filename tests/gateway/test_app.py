@@ -48,6 +48,18 @@ async def test_a_gateway_without_a_battery_goes_on_from_the_time_it_last_knew(tm
     assert BUILD_US > 0
 
 
+async def test_it_says_once_that_it_serves_when_devices_and_questions_are_answered(tmp_path):
+    vehicle, stop, said = provisioned_vehicle(tmp_path), asyncio.Event(), []
+    gateway = Gateway(load(vehicle.config), clock=MovedClock())
+
+    def serving() -> None:
+        said.append((gateway.tcp.address[1], vehicle.control_path.exists()))
+        stop.set()
+
+    await gateway.run(stop, serving)
+    assert said == [(vehicle.address[1], True)]
+
+
 async def test_keys_of_another_gateway_are_refused_before_anything_starts(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     vehicle.config.write_text(vehicle.config.read_text().replace("gw_test", "gw_other"))
