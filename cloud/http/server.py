@@ -96,8 +96,24 @@ class EdgeServer(Server):
     async def drain(self) -> None:
         """Let what is on its way in, and tell each client that this is its last answer here."""
         self.pipeline.draining = True
-        if self._connections:
-            await asyncio.sleep(DRAIN_S)
+        serving = [one._task_handler for one in self._connections if one._task_handler is not None]
+        if serving:
+            await asyncio.wait(serving, timeout=DRAIN_S)
+
+    def pre_shutdown(self) -> None:
+        """Called when the doors have just been closed. aiohttp would no longer read from any connection."""
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Read and answer what has begun, then end every connection."""
+        begun = [
+            one._task_handler
+            for one in self._connections
+            if one._task_handler is not None and (one._request_in_progress or one._messages)
+        ]
+        if begun:
+            await asyncio.wait(begun, timeout=SHUTDOWN_S)
+        super().pre_shutdown()
+        await super().shutdown(timeout)
 
 
 def connections_allowed() -> int:
