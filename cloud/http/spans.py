@@ -142,10 +142,12 @@ class Spans:
     async def run(self, stopping: asyncio.Event) -> None:
         """Write once a second and sweep now and then, until a stop is asked for; then write the rest."""
         swept_s = self._clock.monotonic_s()
-        while not stopping.is_set():
+        ending = False
+        while not ending:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_EVERY_S):
                     await stopping.wait()
+            ending = stopping.is_set()
             try:
                 await self.flush()
                 if self._clock.monotonic_s() - swept_s >= SWEEP_EVERY_S:

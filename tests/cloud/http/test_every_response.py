@@ -1,0 +1,224 @@
+"""What every answer has, whatever it answers: trace, security headers, HEAD, 304 (C-012, A-004, A-007, A-008)."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.db import Database, DatabaseUnavailable
+from cloud.http import Answer, Json, NoContent, Octets, Request, Scopes, begin_trace, strong_etag
+from cloud.http.spans import Spans
+from tests.builders.cloud_people import HandClock
+from tests.builders.http_client import GOOD, Client, asking
+from tests.builders.http_surface import BASES, caller, route, surface
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+BODY = b'{"document":1}'
+
+
+async def document(_request: Request) -> Answer:
+    return Octets(BODY, "application/json", headers={"Cache-Control": "public, max-age=300"}, etag=strong_etag(BODY))
+
+
+async def down(_request: Request) -> Answer:
+    raise DatabaseUnavailable
+
+
+async def smuggling(_request: Request) -> Answer:
+    return Json({}, headers={"Location": "/a\r\nSet-Cookie: a=b"})
+
+
+async def versioned(request: Request) -> Answer:
+    request.require_match('"v2"')
+    return NoContent()
+
+
+async def seen(request: Request) -> Answer:
+    return Json({"traceparent": request.trace.traceparent, "parent": request.trace.parent_span_id})
+
+
+ROUTES = (
+    route("/document", document, open_to_browsers=True),
+    route("/down", down),
+    route("/smuggling", smuggling),
+    route("/versioned", versioned, method="PUT"),
+    route("/trace", seen),
+    route("/token", scopes=Scopes.any_of("read")),
+    route("/old", deprecated_on=date(2026, 1, 1), sunset_on=date(2027, 3, 1), successor="/document"),
+)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with surface(*ROUTES) as served, asking(served) as asked:
+        yield asked
+
+
+@pytest.mark.contract("C-012", "A-007", "S-177", "A-016")
+async def test_trace_and_security_headers_are_on_every_answer(client: Client) -> None:
+    asked = [("/document", {}), ("/down", {}), ("/nothing", {}), ("/token", {}), ("/token", GOOD), ("/smuggling", {})]
+    for path, headers in [*asked, ("/document", {"Host": "evil.example"}), ("/document", {"If-None-Match": "*"})]:
+        told = await client.ask(path, headers=headers)
+        assert re.fullmatch(r"[0-9a-f]{32}", told.headers["X-Argus-Trace-ID"])
+        assert re.fullmatch(r"[0-9a-f]{16}", told.headers["X-Argus-Span-ID"])
+        assert told.headers["X-Content-Type-Options"] == "nosniff"
+        assert told.headers["X-Argus-Contract"] == "2026.4"
+        assert "Server" not in told.headers
+    assert "Strict-Transport-Security" in (await client.ask("/document")).headers
+
+
+async def test_only_hosts_with_tls_promise_it() -> None:
+    plain = {host: base.replace("https", "http") for host, base in BASES.items()}
+    async with surface(*ROUTES, bases=plain) as served, asking(served) as client:
+        assert "Strict-Transport-Security" not in (await client.ask("/document")).headers
+
+
+async def test_a_header_with_a_line_break_is_never_written(client: Client) -> None:
+    told = await client.ask("/smuggling")
+    assert told.status == 500
+    assert "Set-Cookie" not in told.headers
+
+
+@pytest.mark.contract("C-147", "C-148", "A-008")
+async def test_a_callers_trace_is_continued_also_unsampled(client: Client) -> None:
+    for flags in ("01", "00"):
+        told = await client.ask("/trace", headers={"traceparent": f"00-{TRACE}-{PARENT}-{flags}"})
+        assert told.headers["X-Argus-Trace-ID"] == TRACE
+        span = told.headers["X-Argus-Span-ID"]
+        assert told.document == {"traceparent": f"00-{TRACE}-{span}-01", "parent": PARENT}
+
+
+@pytest.mark.contract("S-180", "A-008")
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"00-{TRACE.upper()}-{PARENT}-01",
+        f"ff-{TRACE}-{PARENT}-01",
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-{PARENT}-01-more",
+        f"00-{TRACE[:-1]}-{PARENT}-01",
+        f"00-{TRACE}-{PARENT}",
+        "nonsense",
+        "",
+    ],
+)
+def test_a_malformed_traceparent_begins_a_new_trace(given: str) -> None:
+    began = begin_trace(given)
+    assert began.trace_id != TRACE
+    assert began.parent_span_id is None
+
+
+def test_a_later_version_with_more_fields_is_continued() -> None:
+    assert begin_trace(f"cc-{TRACE}-{PARENT}-01-what-comes").trace_id == TRACE
+
+
+def test_ids_do_not_repeat() -> None:
+    drawn = [begin_trace() for _ in range(1000)]
+    assert len({one.trace_id for one in drawn} | {one.span_id for one in drawn}) == 2000
+
+
+@pytest.mark.contract("S-171", "A-135", "C-252")
+async def test_a_client_that_has_it_already_gets_304(client: Client) -> None:
+    tag = (await client.ask("/document")).headers["ETag"]
+    for given in (tag, f"W/{tag}", "*", f'"other", {tag}'):
+        told = await client.ask("/document", headers={"If-None-Match": given})
+        assert (told.status, told.body, told.headers["ETag"]) == (304, b"", tag)
+        assert told.headers["Cache-Control"] == "public, max-age=300"
+    assert (await client.ask("/document", headers={"If-None-Match": '"other"'})).status == 200
+
+
+@pytest.mark.contract("A-046")
+async def test_a_change_to_another_version_is_refused(client: Client) -> None:
+    assert (await client.ask("/versioned", "PUT", headers={"If-Match": '"v1"'})).code == "precondition_failed"
+    for given in ('"v2"', '"v1", "v2"', "*"):
+        assert (await client.ask("/versioned", "PUT", headers={"If-Match": given})).status == 204
+    assert (await client.ask("/versioned", "PUT", headers={"If-Match": 'W/"v2"'})).status == 412
+
+
+@pytest.mark.contract("S-175")
+async def test_head_has_the_headers_of_get_and_no_body(client: Client) -> None:
+    for path in ("/document", "/nothing", "/old"):
+        got, head = await client.ask(path), await client.ask(path, "HEAD")
+        assert (head.status, head.body) == (got.status, b"")
+        changing = {"Date", "X-Argus-Trace-ID", "X-Argus-Span-ID", "RateLimit"}
+        assert set(head.headers) == set(got.headers)
+        assert all(head.headers[name] == got.headers[name] for name in set(got.headers) - changing)
+
+
+@pytest.mark.contract("A-004")
+async def test_only_public_documents_are_open_to_browsers(client: Client) -> None:
+    origin = {"Origin": "https://elsewhere.example"}
+    assert (await client.ask("/document", headers=origin)).headers["Access-Control-Allow-Origin"] == "*"
+    asked = await client.ask("/document", "OPTIONS", headers=origin)
+    assert (asked.status, asked.headers["Access-Control-Allow-Methods"]) == (204, "GET, HEAD")
+    for path in ("/down", "/nothing"):
+        assert "Access-Control-Allow-Origin" not in (await client.ask(path, headers=origin)).headers
+    assert (await client.ask("/down", "OPTIONS", headers=origin)).status == 405
+
+
+@pytest.mark.contract("S-178", "C-273", "A-143")
+async def test_a_deprecated_route_says_when_it_ends_and_then_it_is_gone() -> None:
+    clock = HandClock()
+    async with surface(*ROUTES, clock=clock) as served, asking(served) as client:
+        told = await client.ask("/old")
+        assert told.status == 200
+        assert told.headers["Deprecation"] == f"@{int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())}"
+        assert told.headers["Sunset"] == "Mon, 01 Mar 2027 00:00:00 GMT"
+        assert told.headers["Link"] == '<https://api.example.org/document>; rel="successor-version"'
+        assert "Deprecation" not in (await client.ask("/document")).headers
+        clock.advance(us=int(datetime(2027, 3, 1, tzinfo=UTC).timestamp() * 1e6) - clock.now_us())
+        assert (await client.ask("/old")).status == 410
+
+
+@pytest.mark.contract("S-194")
+async def test_a_database_that_is_down_is_503_and_says_when_to_come_back(client: Client) -> None:
+    told = await client.ask("/down")
+    assert (told.status, told.code, told.headers["Retry-After"]) == (503, "database_unavailable", "5")
+    assert (await client.ask("/document")).status == 200
+
+
+@pytest.mark.contract("A-008", "A-107", "A-108", "C-151")
+async def test_a_trace_is_there_at_once_and_belongs_to_its_tenant(database: Database) -> None:
+    spans = Spans(database, SystemClock())
+    async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
+        for path in ("/token?note=synthetic-secret", "/token"):
+            await client.ask(path, headers={**GOOD, "traceparent": f"00-{TRACE}-{PARENT}-00"})
+    ours, theirs = caller().viewer, caller(tenant="tnt_south").viewer
+    for written in (False, True):
+        if written:
+            await spans.flush()
+        async with database.read() as tx:
+            found = await spans.find(tx, ours, TRACE)
+            assert await spans.find(tx, theirs, TRACE) == []
+        assert [(one.parent_span_id, one.name) for one in found] == [(PARENT, "GET /token")] * 2
+        assert [one.attributes["http.response.status_code"] for one in found] == [400, 200]
+        assert found[0].attributes["error.type"] == "invalid_query"
+        assert "synthetic-secret" not in str(found)
+
+
+async def test_spans_are_bounded_and_swept(database: Database) -> None:
+    spans = Spans(database, SystemClock(), waiting_max=10)
+    async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
+        traces = [(await client.ask("/token", headers=GOOD)).headers["X-Argus-Trace-ID"] for _ in range(12)]
+    assert spans.given_up == 2
+    await spans.flush()
+    async with database.read() as tx:
+        assert await spans.find(tx, caller().viewer, traces[0]) == []
+        assert len(await spans.find(tx, caller().viewer, traces[-1])) == 1
+    await spans.sweep(SystemClock().now_us() + 10**12)
+    async with database.read() as tx:
+        assert await spans.find(tx, caller().viewer, traces[-1]) == []
+
+
+async def test_what_is_left_of_the_spans_is_written_at_the_end(database: Database) -> None:
+    spans, stopping = Spans(database, SystemClock()), asyncio.Event()
+    stopping.set()
+    async with surface(*ROUTES, spans=spans) as served, asking(served) as client:
+        trace = (await client.ask("/token", headers=GOOD)).headers["X-Argus-Trace-ID"]
+    await spans.run(stopping)
+    async with database.read() as tx:
+        assert len(await Spans(database, SystemClock()).find(tx, caller().viewer, trace)) == 1

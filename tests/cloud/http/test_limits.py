@@ -1,0 +1,200 @@
+"""How much may be asked, sent and waited for (A-012, S-031, S-174, S-190 … S-193)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from cloud.http import ANY_TOKEN, Answer, Json, RateClass, Request
+from cloud.http import arrival as arrivals
+from cloud.http import pipeline as pipelines
+from cloud.http.rates import BucketLimiter, Policy, address_class
+from cloud.settings import HttpSection
+from tests.builders.cloud_people import HandClock
+from tests.builders.http_client import Client, asking
+from tests.builders.http_surface import KnownTokens, caller, route, surface
+
+NORTH, SOUTH = {"Authorization": "Bearer north"}, {"Authorization": "Bearer south"}
+MINUTE_US = 60_000_000
+
+
+class Anything(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+async def forever(_request: Request) -> Answer:
+    await asyncio.Event().wait()
+    return Json({})
+
+
+async def size(request: Request) -> Answer:
+    return Json({"octets": len(request.body_octets)})
+
+
+ROUTES = (
+    route("/mine", scopes=ANY_TOKEN),
+    route("/written", scopes=ANY_TOKEN, rate_class=RateClass.WRITE),
+    route("/public", rate_class=RateClass.PUBLIC),
+    route("/forever", forever),
+    route("/size", size, method="POST", body=Anything),
+    route("/unread", method="POST"),
+)
+
+
+def tokens() -> KnownTokens:
+    return KnownTokens({"north": caller(), "south": caller(tenant="tnt_south", client="app_south")})
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with surface(*ROUTES) as served, asking(served) as asked:
+        yield asked
+
+
+@pytest.mark.contract("S-190", "A-012", "C-018")
+async def test_a_client_over_its_quota_waits_and_the_others_do_not() -> None:
+    clock = HandClock()
+    limits = HttpSection(requests_per_minute=3)
+    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
+        shown = [await client.ask("/mine", headers=NORTH) for _ in range(4)]
+        assert [told.status for told in shown] == [200, 200, 200, 429]
+        assert [told.headers["RateLimit"] for told in shown] == [
+            '"standard";r=2;t=20',
+            '"standard";r=1;t=40',
+            '"standard";r=0;t=60',
+            '"standard";r=0;t=60',
+        ]
+        assert shown[0].headers["RateLimit-Policy"] == '"standard";q=3;w=60'
+        assert (shown[3].code, shown[3].headers["Retry-After"]) == ("rate_limited", "20")
+        assert (await client.ask("/mine", headers=SOUTH)).status == 200
+        assert (await client.ask("/written", headers=NORTH)).status == 200, "another class has a bucket of its own"
+        clock.advance(us=20_000_000)
+        assert (await client.ask("/mine", headers=NORTH)).status == 200
+
+
+@pytest.mark.contract("S-191")
+async def test_a_race_for_the_quota_lets_no_more_through() -> None:
+    limits = HttpSection(requests_per_minute=100)
+    clock = HandClock()
+    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
+        told = await asyncio.gather(*(client.ask("/mine", headers=NORTH) for _ in range(200)))
+    assert sorted(one.status for one in told) == [200] * 100 + [429] * 100
+
+
+@pytest.mark.contract("S-192", "S-031")
+async def test_a_flood_of_wrong_tokens_waits_without_being_looked_at() -> None:
+    clock, known = HandClock(), tokens()
+    limits = HttpSection(failures_per_minute=3)
+    async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, asking(served) as client:
+        statuses = [(await client.ask("/mine", headers={"Authorization": "Bearer x"})).status for _ in range(5)]
+        assert statuses == [401, 401, 401, 429, 429]
+        assert known.asked == 3
+        clock.advance(us=MINUTE_US)
+        assert (await client.ask("/mine", headers=NORTH)).status == 200
+
+
+@pytest.mark.contract("S-192", "A-012")
+async def test_a_flood_without_a_token_is_limited_alike_for_what_exists_and_what_does_not() -> None:
+    limits = HttpSection(public_per_minute=4)
+    for paths in (("/public",) * 5, ("/nothing",) * 5):
+        async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
+            statuses = [(await client.ask(path)).status for path in paths]
+        assert statuses[-1] == 429
+        assert 429 not in statuses[:-1]
+
+
+async def test_behind_a_trusted_proxy_each_client_has_its_own_limit() -> None:
+    limits = HttpSection(public_per_minute=1, trusted_proxies=("127.0.0.0/8",))
+    async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
+        for address, status in (
+            ("192.0.2.1", 200),
+            ("192.0.2.2", 200),
+            ("192.0.2.1", 429),
+            ("9.9.9.9, 192.0.2.1", 429),
+        ):
+            told = await client.ask("/public", headers={"X-Forwarded-For": address})
+            assert told.status == status, address
+    limits = HttpSection(public_per_minute=1)
+    async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
+        statuses = [(await client.ask("/public", headers={"X-Forwarded-For": f"192.0.2.{n}"})).status for n in (1, 2)]
+        assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
+
+
+def test_what_one_subscriber_has_is_one_address() -> None:
+    assert address_class("192.0.2.7") == "192.0.2.7"
+    assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
+    assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"
+    assert address_class("2001:db8:0:1::1") == "2001:db8:0:1::/64"
+
+
+def test_the_buckets_in_memory_are_bounded() -> None:
+    limiter = BucketLimiter(HandClock(), buckets_max=2)
+    policy = Policy("p", 1)
+    for key in ("a", "b", "c"):
+        limiter.draw(policy, key)
+    assert [limiter.look(policy, key).allowed for key in ("a", "b", "c")] == [True, False, False]
+
+
+@pytest.mark.contract("S-146", "A-003")
+async def test_a_body_over_a_mebibyte_is_refused_however_it_comes(client: Client) -> None:
+    whole = b'{"a":"' + b"x" * (1024 * 1024 - 8) + b'"}'
+    assert (await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole)).status == 200
+    told = await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole + b" ")
+    assert (told.status, told.code) == (413, "body_too_large")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 65536
+
+    url = client.surface.url("/size")
+    async with client.session.post(url, data=chunks(), headers={"Content-Type": "application/json"}) as answer:
+        assert answer.status == 413
+
+
+@pytest.mark.contract("S-193")
+async def test_a_body_that_does_not_come_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "BODY_S_MAX", 0.05)
+    reader, writer = await asyncio.open_connection(*client.surface.at())
+    writer.write(
+        b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"X-Argus-Trace-ID: " in answer
+    writer.close()
+
+
+async def test_a_handler_that_hangs_is_cancelled(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "HANDLER_S_MAX", 0.05)
+    told = await client.ask("/forever")
+    assert (told.status, told.code, told.headers["Retry-After"]) == (503, "took_too_long", "5")
+
+
+async def test_a_client_that_asks_first_is_told_to_send_its_body_only_when_it_is_wanted(client: Client) -> None:
+    head = (
+        "POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
+        "Expect: {}\r\nConnection: close\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(*client.surface.at())
+    writer.write(head.format(2, "100-continue").encode())
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"{}")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    for length, expect, status in ((2, "the-moon", b"417"), (5_000_000, "100-continue", b"413")):
+        reader, writer = await asyncio.open_connection(*client.surface.at())
+        writer.write(head.format(length, expect).encode())
+        assert (await reader.read()).startswith(b"HTTP/1.1 " + status)
+        writer.close()
+
+
+async def test_what_nobody_reads_is_not_taken_for_the_next_request(client: Client) -> None:
+    reader, writer = await asyncio.open_connection(*client.surface.at())
+    inner = b"GET /public HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = b"POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    writer.write(head + inner + b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answers = await reader.read()
+    assert answers.count(b"HTTP/1.1 200 ") == 1
+    assert answers.count(b"HTTP/1.1 404 ") == 1
+    writer.close()

@@ -1,0 +1,133 @@
+"""Bodies and queries have one meaning or none (A-003), and mistakes are told without their values."""
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from pydantic import BaseModel, ConfigDict
+
+from cloud.http import BodyKind, Limit, Query
+from cloud.http.contents import read_body
+from cloud.http.errors import BodyMalformed, MediaTypeUnsupported, QueryMalformed
+from cloud.http.query import read_query
+from cloud.http.strict_json import read_json
+from tests.builders.http_surface import route
+
+
+class Listing(Query):
+    vehicle_id: str | None = None
+    limit: Limit = 50
+
+
+class Thing(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    name: str
+    count: int = 0
+
+
+@pytest.mark.contract("A-003", "S-146", "S-156")
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"[]",
+        b'"text"',
+        b"null",
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":1,"a":2}',
+        b'{"a":{"b":1,"b":1}}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":-Infinity}',
+        b'{"a":1e309}',
+        b'{"a":123456789012345678901234567890}',
+        b'{"a":9007199254740992}',
+        b'{"a":"\\ud800"}',
+        b'{"\\udc00":1}',
+        b'{"a":["\\u0000"]}',
+        b'{"a":"\xff"}',
+        b"{'a':1}",
+        b'{"a":1}x',
+        b'{"a":01}',
+        b'{"a":' + b"[" * 64 + b"]" * 64 + b"}",
+        b'{"a":' * 100_000,
+    ],
+)
+def test_json_that_two_readers_could_read_differently_is_refused(octets: bytes) -> None:
+    with pytest.raises(BodyMalformed):
+        read_json(octets)
+
+
+@pytest.mark.contract("A-003")
+def test_json_that_means_one_thing_is_read() -> None:
+    assert read_json(b'{"a":[1,-2.5,true,null,"\\u00e9\\ud83d\\ude91"],"b":9007199254740991}') == {
+        "a": [1, -2.5, True, None, "é🚑"],
+        "b": 9007199254740991,
+    }
+    assert read_json(b'{"a":"\\\\u0000 and \\\\ud800"}') == {"a": "\\u0000 and \\ud800"}
+    assert read_json(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}")
+    assert read_json(b'{"a":"' + b"[" * 1000 + b'"}')
+
+
+def headers(media_type: str | None, encoding: str | None = None) -> CIMultiDictProxy[str]:
+    given = {"Content-Type": media_type, "Content-Encoding": encoding}
+    return CIMultiDictProxy(CIMultiDict({name: value for name, value in given.items() if value is not None}))
+
+
+@pytest.mark.contract("A-003")
+def test_only_the_rows_media_type_is_read() -> None:
+    row = route(method="POST", body=Thing)
+    for media_type in ("application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
+        assert read_body(b'{"name":"x"}', headers(media_type), row)[1] == Thing(name="x")
+    for media_type in (None, "text/plain", "application/jsonp", "application/json; charset=latin-1"):
+        with pytest.raises(MediaTypeUnsupported):
+            read_body(b'{"name":"x"}', headers(media_type), row)
+    with pytest.raises(MediaTypeUnsupported):
+        read_body(b"{}", headers("application/json", "gzip"), row)
+
+
+def test_a_body_may_be_absent_where_the_row_says_so() -> None:
+    row = route(method="POST", body=Thing, body_optional=True)
+    assert read_body(b"", headers(None), row) == (None, None)
+    with pytest.raises(BodyMalformed):
+        read_body(b"", headers("application/json"), route(method="POST", body=Thing))
+
+
+@pytest.mark.contract("S-155")
+def test_a_mistake_in_a_body_is_named_and_its_value_is_not() -> None:
+    row = route(method="POST", body=Thing)
+    with pytest.raises(BodyMalformed) as caught:
+        read_body(b'{"count":"SYNTHETIC-SECRET","organization_id":"x"}', headers("application/json"), row)
+    said = caught.value.sentence
+    assert "name: is required" in said
+    assert "organization_id: there is no such field" in said
+    assert "count: " in said
+    assert "SYNTHETIC-SECRET" not in said
+
+
+def test_a_form_is_read_strictly() -> None:
+    row = route(method="POST", body=Thing, body_kind=BodyKind.FORM)
+    kind = headers("application/x-www-form-urlencoded")
+    assert read_body(b"name=a+b%C3%A9", kind, row)[1] == Thing(name="a bé")
+    for octets in (b"name=a&name=b", b"name=%ff", b"name=\xc3\xa9", b"name=%00"):
+        with pytest.raises(BodyMalformed):
+            read_body(octets, kind, row)
+
+
+@pytest.mark.contract("S-141", "A-082")
+def test_a_limit_is_a_whole_number_and_at_most_two_hundred() -> None:
+    for text, limit in (("1", 1), ("200", 200), ("201", 200), ("1000000000", 200)):
+        found = read_query(f"limit={text}", Listing)
+        assert found is not None
+        assert found.limit == limit
+    for text in ("0", "-1", "abc", "1.5", "1.0", "", "1e9", "%31%00", "١"):
+        with pytest.raises(QueryMalformed):
+            read_query(f"limit={text}", Listing)
+
+
+def test_a_query_is_read_strictly() -> None:
+    assert read_query("", Listing) == Listing()
+    assert read_query("vehicle_id=AMB%2042", Listing) == Listing(vehicle_id="AMB 42")
+    for text in ("other=1", "vehicle_id=a&vehicle_id=b", "vehicle_id=%ff", "&".join(f"a{n}=1" for n in range(40))):
+        with pytest.raises(QueryMalformed):
+            read_query(text, Listing)
+    with pytest.raises(QueryMalformed, match="format"):
+        read_query("format=fhir", None)
