@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cloud.app import broker_address
-from cloud.db import open_database
+from cloud.db import Database, open_database
 from cloud.db.address import SqliteAddress, read_address
 from cloud.errors import DomainError
 from cloud.events import Outbox
@@ -16,6 +16,9 @@ from cloud.http.site import is_loopback
 from cloud.ids import Ids
 from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
 from cloud.settings import MqttSection, Settings
+from cloud.tokens.place import load_master_key
+from cloud.tokens.signing_key import KeyState
+from cloud.tokens.store import KeyStore
 
 # Below this the database's log and a backup of it no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
@@ -63,10 +66,26 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
             yield Finding("events", Level.WARNING, f"{parked} events could not be handed on and were parked.")
         else:
             yield Finding("events", Level.OK, f"{waiting} events wait to be handed on.")
+        if settings.hosts is not None:
+            yield await _signing_keys(settings, database)
     except DomainError as error:
         yield Finding("database", Level.FAULT, error.sentence)
     finally:
         await database.close()
+
+
+async def _signing_keys(settings: Settings, database: Database) -> Finding:
+    try:
+        master = load_master_key(settings)
+        async with database.read() as tx:
+            keys = await KeyStore().list(tx)
+        current = next((key for key in keys if key.state is KeyState.CURRENT), None)
+        if current is None:
+            return Finding("signing keys", Level.OK, "None yet; the first start of the api role makes them.")
+        current.private(master)
+    except DomainError as error:
+        return Finding("signing keys", Level.FAULT, error.sentence)
+    return Finding("signing keys", Level.OK, f"{current.kid} signs, and the master key opens it.")
 
 
 def _files(settings: Settings) -> list[Finding]:
@@ -150,7 +169,7 @@ def _metrics(settings: Settings) -> Finding:
     if settings.metrics is None:
         return Finding("metrics", Level.OK, "No [metrics] are set, so no figures are offered.")
     listen = settings.metrics.listen
-    if not is_loopback(listen.host):
+    if not is_loopback(str(listen)):
         sentence = f"{listen} tells the figures of all tenants to whoever reaches it; keep it on a network of your own."
         return Finding("metrics", Level.WARNING, sentence)
     return Finding("metrics", Level.OK, f"Figures are offered at http://{listen}/metrics, to this machine alone.")

@@ -196,6 +196,7 @@ def test_while_the_database_is_down_it_says_so_and_recovers_by_itself(
         shutil.rmtree(short, ignore_errors=True)
 
 
+@pytest.mark.contract("S-195")
 def test_sigterm_under_load_cuts_no_request(tmp_path: Path) -> None:
     with of_its_own(tmp_path) as cloud:
         device_id = enrolled(cloud)

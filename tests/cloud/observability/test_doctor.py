@@ -1,0 +1,44 @@
+"""`doctor` looks at what the surface needs: the master key, the key that signs, and who may see the figures."""
+
+from pathlib import Path
+
+from cloud.clock import SystemClock
+from cloud.db import migrate, open_database
+from cloud.doctor import Finding, Level, examine
+from cloud.ids import UlidIds
+from cloud.master_key import MasterKey
+from cloud.settings import Settings, read_settings
+from cloud.tokens import SigningKeys
+from cloud.tokens.place import load_master_key, master_key_path
+from tests.builders.cloud_settings import HOSTS, settings_file
+
+
+async def found(settings: Settings, part: str) -> Finding:
+    findings = await examine(settings, UlidIds(SystemClock()))
+    return next(finding for finding in findings if finding.part == part)
+
+
+async def test_the_key_that_signs_must_be_one_that_the_master_key_opens(tmp_path: Path) -> None:
+    settings = read_settings(settings_file(tmp_path))
+    await migrate(settings.database_url)
+    path = master_key_path(settings)
+    path.unlink(missing_ok=True)
+    absent = await found(settings, "signing keys")
+    assert absent.level is Level.FAULT
+    assert str(path) in absent.sentence
+    MasterKey.create(path)
+    assert "first start" in (await found(settings, "signing keys")).sentence
+    database = await open_database(settings.database_url)
+    await SigningKeys(database, SystemClock(), lambda: load_master_key(settings)).ensure()
+    await database.close()
+    assert (await found(settings, "signing keys")).level is Level.OK
+    path.unlink()
+    MasterKey.create(path)
+    assert (await found(settings, "signing keys")).level is Level.FAULT
+
+
+async def test_figures_that_others_may_see_are_warned_of(tmp_path: Path) -> None:
+    for listen, level in (("127.0.0.1:9100", Level.OK), ("[::1]:9100", Level.OK), ("0.0.0.0:9100", Level.WARNING)):
+        more = f'{HOSTS}\n[metrics]\nlisten = "{listen}"'
+        assert (await found(read_settings(settings_file(tmp_path, more=more)), "metrics")).level is level
+    assert (await found(read_settings(settings_file(tmp_path)), "metrics")).level is Level.OK
