@@ -18,14 +18,20 @@ _ID_LETTERS = 13  # 63 bits, five a letter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedObservation:
-    """What was accepted. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
+    """What was posted. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
 
     sequence: int
     device_id: str
     measured: Measured
     value: float
     observed_at_us: int
+    received_at_us: int
     encounter_id: str | None
+
+    @property
+    def seen_us(self) -> int:
+        """When the device was there: a clock that is ahead does not move it into the future."""
+        return min(self.observed_at_us, self.received_at_us)
 
     @property
     def id(self) -> str:

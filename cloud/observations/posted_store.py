@@ -1,20 +1,37 @@
 """The rows of posted observations.
 
-Posting is the hot path of the API, so the usual case is one statement: it looks the device up, checks that it is the
-viewer's, active and still what this process remembers of it, finds source and channel by their fingerprint, and writes
-the row. When it wrote none, something is new or wrong, and the slow path finds out what. What is remembered is only a
-guess that the statement verifies; so nothing here is stale, also with several processes.
+Posting is the hot path of the API, so the usual case is one statement, for one row or for many: it looks the device up,
+checks that it is the viewer's, active and still what this process remembers of it, finds source and channel by their
+fingerprint, and writes the row. When it wrote none, something is new or wrong, and the slow path finds out what.
+What is remembered is only a guess that the statement verifies; so nothing here is stale, also with several processes.
 """
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, Double, Integer, Text, and_, bindparam, exists, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Double,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    and_,
+    bindparam,
+    column,
+    exists,
+    literal,
+    or_,
+    select,
+    values,
+)
+from sqlalchemy.types import TypeEngine
 
 from cloud.db import Prepared, Transaction, insert
 from cloud.devices import Device, DeviceClass, DeviceStatus
@@ -30,48 +47,79 @@ REMEMBERED_MAX = 16_384
 """Devices remembered in a process; some hundred octets each."""
 
 _channels, _sources = observation_channels.c, observation_sources.c
-_WRITTEN = {
-    "lane_id": literal(API_LANE_ID, BigInteger),
-    "sequence": bindparam("sequence", type_=BigInteger),
-    "position": literal(0, Integer),
-    "source_id": _channels.source_id,
-    "channel_id": _channels.channel_id,
-    "observed_at_us": bindparam("observed_at", type_=BigInteger),
-    "uncertainty_us": literal(0, BigInteger),
-    "received_at_us": bindparam("received_at", type_=BigInteger),
-    "number": bindparam("value", type_=Double),
-    "status": literal(0, Integer),
-    "stored": literal(False, Boolean),
-    "encounter_id": bindparam("encounter", type_=Text),
-}
-_SAME_DEVICE = and_(
-    devices.c.tenant_id == bindparam("tenant"),
-    devices.c.id == bindparam("device"),
-    devices.c.organization_id == bindparam("organization"),
-    devices.c.secrecy_level <= bindparam("clearance"),
-    devices.c.status == DeviceStatus.ACTIVE.value,
-    devices.c.vehicle_id.is_not_distinct_from(bindparam("vehicle", type_=Text)),
-    devices.c.system_id.is_not_distinct_from(bindparam("system_id", type_=Text)),
-    devices.c.model == bindparam("model"),
-    devices.c.device_class == bindparam("device_class"),
+_GIVEN: tuple[tuple[str, TypeEngine[Any]], ...] = (
+    ("sequence", BigInteger()),
+    ("observed_at", BigInteger()),
+    ("received_at", BigInteger()),
+    ("value", Double()),
+    ("encounter", Text()),
+    ("tenant", Text()),
+    ("device", Text()),
+    ("organization", Text()),
+    ("clearance", SmallInteger()),
+    ("vehicle", Text()),
+    ("system_id", Text()),
+    ("model", Text()),
+    ("device_class", Text()),
+    ("fingerprint", LargeBinary()),
 )
-_SAME_ENCOUNTER = exists().where(
-    encounters.c.tenant_id == bindparam("tenant"),
-    encounters.c.id == bindparam("encounter", type_=Text),
-    encounters.c.organization_id == bindparam("organization"),
-    encounters.c.secrecy_level <= bindparam("clearance"),
-)
+"""What the statement is given for each row, and verifies before it writes the row."""
 
 
-def _write(*conditions: Any) -> Prepared:
-    found = select(*_WRITTEN.values()).select_from(devices.join(observation_channels, _BY_FINGERPRINT))
-    statement = insert(observations).from_select(list(_WRITTEN), found.where(*conditions))
-    return Prepared(statement.on_conflict_do_nothing())
+def _write(rows: int) -> Prepared:
+    """So many rows at once; the sequences of those that were written come back."""
+    given = (
+        values(*(column(name, kind) for name, kind in _GIVEN), name="given")
+        .data([tuple(bindparam(f"{name}_{row}", type_=kind) for name, kind in _GIVEN) for row in range(rows)])
+        .cte("posted")
+    )
+    g = given.c
+    same_device = and_(
+        devices.c.tenant_id == g.tenant,
+        devices.c.id == g.device,
+        devices.c.organization_id == g.organization,
+        devices.c.secrecy_level <= g.clearance,
+        devices.c.status == DeviceStatus.ACTIVE.value,
+        devices.c.vehicle_id.is_not_distinct_from(g.vehicle),
+        devices.c.system_id.is_not_distinct_from(g.system_id),
+        devices.c.model == g.model,
+        devices.c.device_class == g.device_class,
+    )
+    same_encounter = exists().where(
+        encounters.c.tenant_id == g.tenant,
+        encounters.c.id == g.encounter,
+        encounters.c.organization_id == g.organization,
+        encounters.c.secrecy_level <= g.clearance,
+    )
+    written = {
+        "lane_id": literal(API_LANE_ID, BigInteger),
+        "sequence": g.sequence,
+        "position": literal(0, Integer),
+        "source_id": _channels.source_id,
+        "channel_id": _channels.channel_id,
+        "observed_at_us": g.observed_at,
+        "uncertainty_us": literal(0, BigInteger),
+        "received_at_us": g.received_at,
+        "number": g.value,
+        "status": literal(0, Integer),
+        "stored": literal(False, Boolean),
+        "encounter_id": g.encounter,
+    }
+    found = (
+        select(*written.values())
+        .select_from(
+            given.join(devices, same_device).join(observation_channels, _channels.fingerprint == g.fingerprint)
+        )
+        .where(or_(g.encounter.is_(None), same_encounter))
+    )
+    statement = insert(observations).from_select(list(written), found)
+    return Prepared(statement.on_conflict_do_nothing().returning(observations.c.sequence))
 
 
-_BY_FINGERPRINT = _channels.fingerprint == bindparam("fingerprint")
-_WRITE = _write(_SAME_DEVICE)
-_WRITE_LINKED = _write(_SAME_DEVICE, _SAME_ENCOUNTER)
+HELPINGS = (32, 8, 4, 2, 1)
+"""Rows of a statement: few texts that serve every number of rows."""
+
+_WRITE = {rows: _write(rows) for rows in HELPINGS}
 
 _FIND_SOURCE = Prepared(select(_sources.source_id).where(_sources.fingerprint == bindparam("of_fingerprint")))
 _ADD_SOURCE = Prepared(
@@ -152,34 +200,35 @@ class RememberedDevices:
             self._known.popitem(last=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One row to be written: who posts, what is remembered of the device, and the observation."""
+
+    viewer: Viewer
+    carried: Carried
+    posted: PostedObservation
+
+
 class PostedObservations:
     """Every statement about what applications post."""
 
-    async def write(
-        self, tx: Transaction, viewer: Viewer, carried: Carried, posted: PostedObservation, received_at_us: int
-    ) -> bool:
-        """Append the row when the device is the viewer's, active and as remembered, its channel is known, and the
-        encounter (where one is named) is the viewer's. False: nothing was written; another process may also have minted
-        the same sequence.
+    async def write(self, tx: Transaction, places: Sequence[Place]) -> set[int]:
+        """Append each row whose device is the viewer's, active and as remembered, whose channel is known, and whose
+        encounter (where one is named) is the viewer's. The sequences of those that were written; a missing one may also
+        have been minted by another process.
         """
-        values = {
-            "sequence": posted.sequence,
-            "observed_at": posted.observed_at_us,
-            "received_at": received_at_us,
-            "value": posted.value,
-            "encounter": posted.encounter_id,
-            "tenant": viewer.tenant_id,
-            "device": carried.device_id,
-            "organization": viewer.organization_id,
-            "clearance": int(viewer.clearance),
-            "vehicle": carried.vehicle_id,
-            "system_id": carried.system_id,
-            "model": carried.model,
-            "device_class": carried.device_class.value,
-            "fingerprint": _channel_fingerprint(carried, posted.measured),
-        }
-        statement = _WRITE if posted.encounter_id is None else _WRITE_LINKED
-        return await tx.driver.run(statement, values) == 1
+        written: set[int] = set()
+        at = 0
+        for rows in HELPINGS:
+            while len(places) - at >= rows:
+                some = {
+                    f"{name}_{row}": value
+                    for row, place in enumerate(places[at : at + rows])
+                    for name, value in _given(place).items()
+                }
+                written.update(int(row[0]) for row in await tx.driver.rows(_WRITE[rows], some))
+                at += rows
+        return written
 
     async def prepare(self, tx: Transaction, carried: Carried, measured: Measured) -> None:
         """See that the device's source and the channel exist."""
@@ -206,6 +255,26 @@ class PostedObservations:
                 "unit_ucum": measured.unit_code,
             },
         )
+
+
+def _given(place: Place) -> Mapping[str, Any]:
+    viewer, carried, posted = place.viewer, place.carried, place.posted
+    return {
+        "sequence": posted.sequence,
+        "observed_at": posted.observed_at_us,
+        "received_at": posted.received_at_us,
+        "value": posted.value,
+        "encounter": posted.encounter_id,
+        "tenant": viewer.tenant_id,
+        "device": carried.device_id,
+        "organization": viewer.organization_id,
+        "clearance": int(viewer.clearance),
+        "vehicle": carried.vehicle_id,
+        "system_id": carried.system_id,
+        "model": carried.model,
+        "device_class": carried.device_class.value,
+        "fingerprint": _channel_fingerprint(carried, posted.measured),
+    }
 
 
 @lru_cache(REMEMBERED_MAX)

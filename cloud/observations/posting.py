@@ -5,6 +5,7 @@ the encounter. A posted observation emits no domain event, as one from a vehicle
 hundred a second, and the contract's catalogue of events has no such type.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cloud.clock import Clock
@@ -15,7 +16,13 @@ from cloud.epcr import Encounters
 from cloud.ids import Ids
 from cloud.observations.errors import DeviceClassMismatch, EncounterNotLinkable, ObservedAtOutOfRange, ValueNotFinite
 from cloud.observations.posted import PostedObservation, new_sequence
-from cloud.observations.posted_store import REMEMBERED_MAX, Carried, PostedObservations, RememberedDevices
+from cloud.observations.posted_store import (
+    REMEMBERED_MAX,
+    Carried,
+    Place,
+    PostedObservations,
+    RememberedDevices,
+)
 from cloud.observations.vocabulary import BATTERY, Measured, understood
 from cloud.tenancy import Viewer
 
@@ -38,9 +45,8 @@ class ObservationDesk:
         self._remembered = RememberedDevices()
         self._heard_us: dict[tuple[str, str], int] = {}
 
-    async def post(
+    def draft(
         self,
-        viewer: Viewer,
         device_id: str,
         *,
         mdc_code: str,
@@ -49,35 +55,9 @@ class ObservationDesk:
         observed_at_us: int | None = None,
         encounter_id: str | None = None,
     ) -> PostedObservation:
-        """Take it in, as `post_in`; durable when this returns."""
-        async with self._database.transaction() as tx:
-            return await self.post_in(
-                tx,
-                viewer,
-                device_id,
-                mdc_code=mdc_code,
-                value=value,
-                unit_code=unit_code,
-                observed_at_us=observed_at_us,
-                encounter_id=encounter_id,
-            )
+        """What the body says, as far as it can be judged alone. `observed_at_us` None: now.
 
-    async def post_in(
-        self,
-        tx: Transaction,
-        viewer: Viewer,
-        device_id: str,
-        *,
-        mdc_code: str,
-        value: float,
-        unit_code: str,
-        observed_at_us: int | None = None,
-        encounter_id: str | None = None,
-    ) -> PostedObservation:
-        """Take it in, within the caller's transaction. `observed_at_us` None: now.
-
-        Raises `ValueNotFinite`, `ObservedAtOutOfRange`, the errors of `understood`, `DeviceUnknown` (also for another
-        organisation's), `DeviceNotActive`, `DeviceClassMismatch`, `EncounterNotLinkable`.
+        Raises `ValueNotFinite`, `ObservedAtOutOfRange` and the errors of `understood`.
         """
         if value - value != 0:
             raise ValueNotFinite
@@ -86,32 +66,51 @@ class ObservationDesk:
         at_us = now_us if observed_at_us is None else observed_at_us
         if not now_us - PAST_US_MAX <= at_us <= now_us + FUTURE_US_MAX:
             raise ObservedAtOutOfRange
-        posted = PostedObservation(
+        return PostedObservation(
             sequence=new_sequence(self._ids),
             device_id=device_id,
             measured=measured,
             value=value,
             observed_at_us=at_us,
+            received_at_us=now_us,
             encounter_id=encounter_id,
         )
-        carried = self._remembered.get(viewer.tenant_id, device_id)
-        if carried is None or not await self._write_as_remembered(tx, viewer, carried, posted, now_us):
-            posted = await self._write_slowly(tx, viewer, posted, now_us)
-        await self._note(tx, viewer, posted, min(at_us, now_us))
+
+    async def post(self, viewer: Viewer, draft: PostedObservation) -> PostedObservation:
+        """Take it in, as `post_in`; durable when this returns."""
+        async with self._database.transaction() as tx:
+            return await self.post_in(tx, viewer, draft)
+
+    async def post_in(self, tx: Transaction, viewer: Viewer, draft: PostedObservation) -> PostedObservation:
+        """Take it in, within the caller's transaction; the draft, perhaps at another sequence.
+
+        Raises `DeviceUnknown` (also for another organisation's), `DeviceNotActive`, `DeviceClassMismatch`,
+        `EncounterNotLinkable`.
+        """
+        place = self.as_remembered(viewer, draft)
+        posted = draft
+        if place is None or not await self.write(tx, [place]):
+            posted = await self._write_slowly(tx, viewer, draft)
+            await self._note(tx, viewer, posted)
         return posted
 
-    async def _write_as_remembered(
-        self, tx: Transaction, viewer: Viewer, carried: Carried, posted: PostedObservation, now_us: int
-    ) -> bool:
-        if carried.organization_id != viewer.organization_id:
-            return False
-        if not posted.measured.fits(carried.device_class):
-            return False  # unless it was enrolled anew with another class
-        return await self._posted.write(tx, viewer, carried, posted, now_us)
+    def as_remembered(self, viewer: Viewer, draft: PostedObservation) -> Place | None:
+        """The row as it will be if the device is still what this process remembers of it; None when it knows nothing
+        that fits, which does not mean that nothing does."""
+        carried = self._remembered.get(viewer.tenant_id, draft.device_id)
+        if carried is None or carried.organization_id != viewer.organization_id:
+            return None
+        return Place(viewer, carried, draft) if draft.measured.fits(carried.device_class) else None
 
-    async def _write_slowly(
-        self, tx: Transaction, viewer: Viewer, posted: PostedObservation, now_us: int
-    ) -> PostedObservation:
+    async def write(self, tx: Transaction, places: Sequence[Place]) -> set[int]:
+        """Write those that are as remembered; their sequences."""
+        written = await self._posted.write(tx, places)
+        for place in places:
+            if place.posted.sequence in written:
+                await self._note(tx, place.viewer, place.posted)
+        return written
+
+    async def _write_slowly(self, tx: Transaction, viewer: Viewer, posted: PostedObservation) -> PostedObservation:
         """The device is new to this process, has changed or is not there: look at everything, say what is wrong."""
         device = await self._active(tx, viewer, posted.device_id, posted.measured)
         if posted.encounter_id is not None:
@@ -123,7 +122,7 @@ class ObservationDesk:
         await self._posted.prepare(tx, carried, posted.measured)
         for _ in range(SEQUENCE_TRIES):
             posted = replace(posted, sequence=new_sequence(self._ids))  # the first may be what was in the way
-            if await self._posted.write(tx, owner, carried, posted, now_us):
+            if await self._posted.write(tx, [Place(owner, carried, posted)]):
                 self._remembered.learn(carried)
                 return posted
         raise ConstraintViolated
@@ -139,9 +138,9 @@ class ObservationDesk:
             raise DeviceClassMismatch(f"({measured.mdc_code} from a device of class {device.device_class})")
         return device
 
-    async def _note(self, tx: Transaction, viewer: Viewer, posted: PostedObservation, seen_us: int) -> None:
+    async def _note(self, tx: Transaction, viewer: Viewer, posted: PostedObservation) -> None:
         """When the device was last heard, seldom enough not to be a stream of its own; and its battery."""
-        device = (viewer.tenant_id, posted.device_id)
+        device, seen_us = (viewer.tenant_id, posted.device_id), posted.seen_us
         heard_us = self._heard_us.get(device)
         if heard_us is None or seen_us >= heard_us + LAST_SEEN_GRAIN_US:
             await self._devices.heard(tx, viewer.tenant_id, posted.device_id, seen_us)

@@ -43,7 +43,8 @@ class Station:
     async def post(
         self, *, viewer: Viewer | None = None, device_id: str | None = None, **body: Any
     ) -> PostedObservation:
-        return await self.desk.post(viewer or self.home.viewer, device_id or self.device_id, **{**SPO2, **body})
+        draft = self.desk.draft(device_id or self.device_id, **{**SPO2, **body})
+        return await self.desk.post(viewer or self.home.viewer, draft)
 
 
 async def station(database: Database, device_class: str = "oximeter") -> Station:
@@ -117,8 +118,9 @@ async def test_what_cannot_be_right_is_refused_and_leaves_nothing(database: Data
     for body, refusal in REFUSED:
         with pytest.raises(refusal):
             await here.post(**body)
-        with pytest.raises(refusal):  # by a process that does not know the device yet
-            await ObservationDesk(database, here.clock, IDS).post(here.home.viewer, here.device_id, **{**SPO2, **body})
+        here.desk = ObservationDesk(database, here.clock, IDS)  # a process that does not know the device yet
+        with pytest.raises(refusal):
+            await here.post(**body)
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
 
 
