@@ -2,12 +2,17 @@
 
 `ARGUS_ALL_PARTS=1` (set by `.ci/run`) turns the skip of a test marked pg, broker, browser or demo into a failure, so
 that a missing install step cannot hide. Elsewhere such a test is skipped, saying what is absent.
+
+And what a test made the program write (log lines above all) holds no canary: whoever needs a patient's name, a birth
+date or a password in a test takes one of `tests/builders/contract_canaries`, and it must not come out again.
 """
 
 import os
 from collections.abc import Generator
 
 import pytest
+
+from tests.builders.contract_canaries import found_in
 
 _PARTS = ("pg", "broker", "browser", "demo")
 
@@ -21,4 +26,8 @@ def pytest_runtest_makereport(
     if report.skipped and needs_part and os.environ.get("ARGUS_ALL_PARTS") == "1":
         report.outcome = "failed"
         report.longrepr = f"a part that CI must have is absent: {report.longrepr}"
+    leaked = sorted({what for _, text in report.sections for what in found_in(text)}) if report.passed else []
+    if leaked:
+        report.outcome = "failed"
+        report.longrepr = f"what was written while it ran holds {', '.join(leaked)}"
     return report

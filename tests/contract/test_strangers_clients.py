@@ -64,6 +64,14 @@ def test_authlib_gets_a_token_in_two_lines_and_joserfc_verifies_it(cloud: Runnin
     assert decoded.claims["exp"] - decoded.claims["iat"] == 3600
 
 
+@pytest.mark.contract("S-054")
+def test_the_key_set_has_public_members_only(cloud: RunningCloud) -> None:
+    with cloud.client(host="auth") as auth:
+        keys = auth.get("/.well-known/jwks.json").json()["keys"]
+    assert keys
+    assert all(set(key) == {"kty", "kid", "use", "alg", "n", "e"} for key in keys)
+
+
 @pytest.mark.contract("C-067", "C-068", "C-072", "C-073")
 def test_both_addresses_of_the_key_set_give_the_same_octets(cloud: RunningCloud) -> None:
     with cloud.client(host="auth") as auth:
