@@ -61,7 +61,7 @@ def compile_plan(apdu: bytes, model: DeviceModel, *, exact: bool = False) -> Rep
     """The plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
 
     Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` where nothing can be taken,
-    and, where it has to be `exact`, `DoesNotFit` instead of a note on where it departs from the configuration.
+    and, where it has to be `exact`, `DoesNotFit` instead of a note on what only another configuration would explain.
     """
     return _Compiler(apdu, model, exact=exact).plan()
 
@@ -166,7 +166,7 @@ class _Compiler:
             self._note(f"observations of handle {handle} end with a time that their map does not declare", values)
             item.add(Attribute.TIME_STAMP_ABSOLUTE, values, self._layout.add)
         elif values.remaining:
-            self._note(f"observations of handle {handle} are longer than their map", values)
+            self._misfit(f"observations of handle {handle} are longer than their map", values)
             self._layout.skip(values)
         self._keep(handle, item)
 
@@ -174,7 +174,7 @@ class _Compiler:
         """The values that a map declares, in its order; a short observation ends between two of them."""
         for attribute, octets in value_map:
             if octets > values.remaining:
-                self._note(f"observations of handle {handle} are shorter than their map", values)
+                self._misfit(f"observations of handle {handle} are shorter than their map", values)
                 self._layout.skip(values)
                 return
             self._attribute(item, attribute, values.inside(octets))
@@ -206,9 +206,9 @@ class _Compiler:
                 self._keep(handle, item)
             else:
                 self._unknown_count += 1
-                self._note(f"a scanner reports handle {handle}, which the configuration lacks", values)
+                self._misfit(f"a scanner reports handle {handle}, which the configuration lacks", values)
         if values.remaining:
-            self._note(f"grouped observations of scanner {scanner} are longer than their map", values)
+            self._misfit(f"grouped observations of scanner {scanner} are longer than their map", values)
             self._layout.skip(values)
 
     def _attribute(self, item: ItemFields, attribute: int, value: Reader) -> None:
@@ -226,12 +226,17 @@ class _Compiler:
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
         """Without a map or an object octets have no meaning: they are told, and the rest of the report is kept."""
         self._unknown_count += 1
-        self._note(f"a report has observations of handle {handle}, but {why}", reader)
+        self._misfit(f"a report has observations of handle {handle}, but {why}", reader)
         self._layout.skip(reader)
 
-    def _note(self, sentence: str, reader: Reader | None) -> None:
+    def _misfit(self, sentence: str, reader: Reader | None) -> None:
+        """What only another configuration would explain."""
         if self._exact:
             raise DoesNotFit(sentence, clause="20601 §5 scan report")
+        self._note(sentence, reader)
+
+    def _note(self, sentence: str, reader: Reader | None) -> None:
+        """A habit of the device that loses nothing of its values."""
         octets = b"" if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.tell(sentence, "20601 §5 scan report", octets)
 
@@ -243,17 +248,17 @@ class _Compiler:
         """The value as its channel can hold it: samples whole and of a waveform, a compound with its components."""
         channel = self._model.channel(handle, value.meaning)
         if value.compound and len(channel.components) != len(value.fields):
-            self._note(f"a compound value of handle {handle} has another length than its Metric-Id-List", None)
+            self._misfit(f"a compound value of handle {handle} has another length than its Metric-Id-List", None)
         if not value.samples:
             return [value]
         if channel.array is None:
-            self._note(f"handle {handle} sends samples but is no waveform", None)
+            self._misfit(f"handle {handle} sends samples but is no waveform", None)
             return []
         (found,) = value.fields
         cut = found.octets % channel.array.format.octets
         if not cut:
             return [value]
-        self._note(f"the samples of handle {handle} end inside a sample", None)
+        self._misfit(f"the samples of handle {handle} end inside a sample", None)
         whole = Field(found.at, found.octets - cut, f"{found.octets - cut}s")
         del self._layout.fields[found]
         self._layout.add(whole)

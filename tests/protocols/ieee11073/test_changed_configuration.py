@@ -1,10 +1,13 @@
 """A device that changes its configuration and keeps its id, as firmware updates do: it is asked again, once, and what
 it holds is not lost."""
 
+from dataclasses import replace
+
 from protocols.ieee11073.association import Aborted, Associated, Deviation, ManagerAssociation, ReportReceived, State
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from protocols.ieee11073.specializations import standard_configuration
 from tests.builders.ieee11073_apdus import aarq, abrt, config_report, get_answer, scan_report
-from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager
+from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager, minute
 
 EXTENDED = 0x4001
 BEFORE = Configuration(EXTENDED, OXIMETER.objects)
@@ -74,3 +77,21 @@ def test_a_device_with_a_habit_is_asked_once_and_then_read_as_far_as_its_reports
     events = habitual.receive(after_report(), 3.0)
     assert [type(event) for event in events] == [Deviation, ReportReceived]
     assert habitual.state is State.OPERATING
+
+
+def test_a_habit_that_loses_nothing_is_no_doubt() -> None:
+    timeless = standard_configuration(0x0190)
+    assert timeless is not None
+    untimed = Configuration(EXTENDED, timeless.objects)
+    habitual = manager(known=untimed)
+    was_asked(habitual, 0)
+    items = b"".join(bytes((0, handle, 0, 10, 0, 97)) + minute(0).octets for handle in (1, 10))
+    report = replace(fixed_report(untimed, (Reading(1, 97.0),)), observations=_counted(2, items))
+    events = habitual.receive(scan_report(report), 1.0)
+    assert isinstance(events[-1], ReportReceived)
+    assert [each.device_time for each in events[-1].observations] == [minute(0), minute(0)]
+    assert habitual.state is State.OPERATING
+
+
+def _counted(count: int, items: bytes) -> bytes:
+    return count.to_bytes(2, "big") + len(items).to_bytes(2, "big") + items
