@@ -166,6 +166,14 @@ class Standing:
         now_us = self._clock.now_us()
         return tuple(key for key in reversed(self.keys) if key.is_published(now_us))
 
+    def may_be_revoked(self, jti: str) -> bool:
+        """False when memory knows that it was not, which nearly every time it does; no need to wait then."""
+        return self._revoked is None or jti in self._revoked
+
+    def known_app(self, client_id: str) -> AppStanding | None:
+        """The app when memory has it; None says only that `app` must be asked."""
+        return self._known_apps.get(client_id)
+
     async def is_revoked(self, jti: str) -> bool:
         """Whether this token was revoked."""
         if self._revoked is not None:

@@ -38,11 +38,12 @@ class _Verdict:
 class Verifier:
     """One for each process."""
 
-    def __init__(self, standing: Standing, clock: Clock, bases: Bases) -> None:
+    def __init__(self, standing: Standing, clock: Clock, bases: Bases, *, verdicts_max: int = VERDICTS_MAX) -> None:
         self._standing = standing
         self._clock = clock
         self._bases = dict(bases)
         self._names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
+        self._verdicts_max = verdicts_max
         self._verdicts: dict[bytes, _Verdict] = {}
 
     async def verify(self, bearer: str, host: Host) -> Caller:
@@ -108,9 +109,9 @@ class Verifier:
 
     async def _caller(self, claims: Claims) -> Caller | None:
         standing = self._standing
-        if await standing.is_revoked(claims.jti):
+        if standing.may_be_revoked(claims.jti) and await standing.is_revoked(claims.jti):
             return None
-        app = await standing.app(claims.client_id)
+        app = standing.known_app(claims.client_id) or await standing.app(claims.client_id)
         if app is None or app.tenant_id != claims.tenant_id:
             return None
         if claims.use is TokenUse.SERVICE and not app.service_tokens:
@@ -132,7 +133,7 @@ class Verifier:
         )
 
     def _keep(self, digest: bytes, verdict: _Verdict) -> None:
-        if len(self._verdicts) >= VERDICTS_MAX:
+        if len(self._verdicts) >= self._verdicts_max:
             del self._verdicts[next(iter(self._verdicts))]
         self._verdicts[digest] = verdict
 

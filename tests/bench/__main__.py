@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import buffer, decode, ingest, running, uplink
+from tests.bench import buffer, decode, ingest, running, token, uplink
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -58,6 +58,24 @@ RATIOS = (
         unit="observations/s",
         reference_is="raw COPY of the same rows",
         prepare=ingest.measure_postgresql,
+    ),
+    Bench(
+        name="token.mint",
+        unit="tokens/s",
+        reference_is="the bare RSA signature, same key",
+        prepare=token.measure_mint,
+    ),
+    Bench(
+        name="token.verify",
+        unit="tokens/s",
+        reference_is="the bare RSA verification, same key; every token at first sight",
+        prepare=token.measure_verify,
+    ),
+    Bench(
+        name="token.verify_cached",
+        unit="tokens/s",
+        reference_is="the bare RSA verification, same key; every token seen before",
+        prepare=token.measure_verify_cached,
     ),
 )
 

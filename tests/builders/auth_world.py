@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from cloud.apps import PLATFORM_ADMIN, App, Apps, Governance, Wanted
 from cloud.db import Database
@@ -32,6 +33,12 @@ WEBHOOKS = "webhooks:write"
 def key_pair(number: int) -> SigningKey:
     """The same key for a number throughout the session: making one takes a second."""
     return generate(number, MASTER, NOON_US)
+
+
+@cache
+def private_of(number: int) -> RSAPrivateKey:
+    """Its private half; reading one takes a while, since it is checked."""
+    return key_pair(number).private(MASTER)
 
 
 def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
@@ -111,7 +118,7 @@ class AuthWorld:
     def signed(self, payload: Any, *, number: int = 1) -> str:
         """A token with this payload and a true signature of one of our keys."""
         octets = payload if isinstance(payload, bytes) else orjson.dumps(payload)
-        return signed_by(key_pair(number).private(MASTER), key_pair(number).kid, octets)
+        return signed_by(private_of(number), key_pair(number).kid, octets)
 
     def pass_time(self, *, minutes: float = 0, seconds: float = 0) -> None:
         """Move both clocks."""

@@ -1,11 +1,22 @@
-"""Every test about tokens begins in the same small world, on either database."""
+"""Every test about tokens begins in the same small world: on SQLite, and on either database where that may matter."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from cloud.db import Database
+from cloud.db import Database, open_database
 from tests.builders.auth_world import AuthWorld, auth_world
 
 
 @pytest.fixture
-async def world(database: Database) -> AuthWorld:
+async def world(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[AuthWorld]:
+    opened = await open_database(f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}")
+    yield await auth_world(opened)
+    await opened.close()
+
+
+@pytest.fixture
+async def world_on_either(database: Database) -> AuthWorld:
     return await auth_world(database)

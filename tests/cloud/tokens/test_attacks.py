@@ -13,14 +13,18 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from cloud.http.errors import InvalidToken, WrongEnvironment
 from cloud.http.host import Host
-from tests.builders.auth_world import API, ISSUER, MASTER, NOON_S, AuthWorld, key_pair, names, segment
+from tests.builders.auth_world import API, ISSUER, NOON_S, AuthWorld, key_pair, names, private_of, segment
 
+PATHS_AND_QUERIES = ("../../dev/null", "' OR 1=1--", "http://evil.example/jwks")
 HEADER: dict[str, Any] = {"alg": "RS256", "kid": key_pair(1).kid, "typ": "at+jwt"}
 
 
 async def refused(world: AuthWorld, token: str) -> None:
-    with pytest.raises(InvalidToken):
+    try:
         await world.surface.verifier.verify(token, Host.API)
+    except InvalidToken:
+        return
+    pytest.fail(f"accepted: {token[:400]}")
 
 
 async def accepted(world: AuthWorld, token: str) -> None:
@@ -30,7 +34,7 @@ async def accepted(world: AuthWorld, token: str) -> None:
 
 def with_header(world: AuthWorld, header: dict[str, Any] | bytes) -> str:
     """A token whose unusual header is truly signed by our current key."""
-    private = key_pair(1).private(MASTER)
+    private = private_of(1)
     signed = f"{segment(header)}.{segment(world.claims())}".encode()
     signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signed, private)
     return f"{signed.decode()}.{segment(signature)}"
@@ -42,59 +46,58 @@ async def test_what_is_signed_here_without_any_attack_is_accepted(world: AuthWor
 
 
 @pytest.mark.contract("S-040")
-@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "", None])
-async def test_a_token_without_a_signature_is_refused(world: AuthWorld, algorithm: str | None) -> None:
-    true_signature = (await world.token()).rpartition(".")[2]
-    for header in ({**HEADER, "alg": algorithm}, HEADER):
-        unsigned = f"{segment(header)}.{segment(world.claims())}"
-        for signature in ("", ".", ".AA", f".{true_signature}"):
-            await refused(world, unsigned + signature)
+async def test_a_token_without_a_signature_is_refused(world: AuthWorld) -> None:
+    for algorithm in ["none", "None", "nOnE", "", None]:
+        true_signature = (await world.token()).rpartition(".")[2]
+        for header in ({**HEADER, "alg": algorithm}, HEADER):
+            unsigned = f"{segment(header)}.{segment(world.claims())}"
+            for signature in ("", ".", ".AA", f".{true_signature}"):
+                await refused(world, unsigned + signature)
 
 
 @pytest.mark.contract("S-041")
-@pytest.mark.parametrize("form", ["pem", "der", "jwk"])
-async def test_our_public_key_is_no_secret_for_a_symmetric_signature(world: AuthWorld, form: str) -> None:
-    public = key_pair(1).public()
-    secret = {
-        "pem": public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
-        "der": key_pair(1).public_key,
-        "jwk": RSAAlgorithm.to_jwk(public).encode(),
-    }[form]
-    for header in ({**HEADER, "alg": "HS256"}, HEADER):
-        signed = f"{segment(header)}.{segment(world.claims())}"
-        mac = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
-        await refused(world, f"{signed}.{segment(mac)}")
+async def test_our_public_key_is_no_secret_for_a_symmetric_signature(world: AuthWorld) -> None:
+    for form in ["pem", "der", "jwk"]:
+        public = key_pair(1).public()
+        secret = {
+            "pem": public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+            "der": key_pair(1).public_key,
+            "jwk": RSAAlgorithm.to_jwk(public).encode(),
+        }[form]
+        for header in ({**HEADER, "alg": "HS256"}, HEADER):
+            signed = f"{segment(header)}.{segment(world.claims())}"
+            mac = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
+            await refused(world, f"{signed}.{segment(mac)}")
 
 
 @pytest.mark.contract("S-042")
-@pytest.mark.parametrize(
-    "kid", ["../../dev/null", "' OR 1=1--", "http://evil.example/jwks", "k" * 6000, "", None, 7, ["a"], "\u0000"]
-)
 async def test_a_key_name_is_never_a_path_a_query_or_an_address(
-    world: AuthWorld, kid: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    world: AuthWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def forbidden(*_: Any, **__: Any) -> None:
-        raise AssertionError("a key name led to a connection")
+    for kid in (*PATHS_AND_QUERIES, "k" * 6000, "", None, 7, ["a"], "\u0000"):
 
-    monkeypatch.setattr(socket.socket, "connect", forbidden)
-    await refused(world, with_header(world, {**HEADER, "kid": kid}))
-    await refused(world, with_header(world, {"alg": "RS256", "typ": "at+jwt"}))
-    assert "evil" not in "".join(capsys.readouterr())
+        def forbidden(*_: Any, **__: Any) -> None:
+            raise AssertionError("a key name led to a connection")
+
+        monkeypatch.setattr(socket.socket, "connect", forbidden)
+        await refused(world, with_header(world, {**HEADER, "kid": kid}))
+        await refused(world, with_header(world, {"alg": "RS256", "typ": "at+jwt"}))
+        assert "evil" not in "".join(capsys.readouterr())
 
 
 @pytest.mark.contract("S-043")
-@pytest.mark.parametrize("member", ["jwk", "jku", "x5u", "x5c"])
-async def test_a_key_that_the_token_brings_along_is_not_used(world: AuthWorld, member: str) -> None:
-    attacker = rsa.generate_private_key(65537, 2048)
-    brought = {
-        "jwk": RSAAlgorithm.to_jwk(attacker.public_key(), as_dict=True),
-        "jku": "https://evil.example/jwks.json",
-        "x5u": "https://evil.example/chain.pem",
-        "x5c": ["MIIB"],
-    }[member]
-    headers = {"kid": HEADER["kid"], "typ": "at+jwt", member: brought}
-    await refused(world, jwt.encode(world.claims(), attacker, "RS256", headers=headers))
-    await refused(world, with_header(world, {**HEADER, member: brought}))
+async def test_a_key_that_the_token_brings_along_is_not_used(world: AuthWorld) -> None:
+    for member in ["jwk", "jku", "x5u", "x5c"]:
+        attacker = rsa.generate_private_key(65537, 2048)
+        brought = {
+            "jwk": RSAAlgorithm.to_jwk(attacker.public_key(), as_dict=True),
+            "jku": "https://evil.example/jwks.json",
+            "x5u": "https://evil.example/chain.pem",
+            "x5c": ["MIIB"],
+        }[member]
+        headers = {"kid": HEADER["kid"], "typ": "at+jwt", member: brought}
+        await refused(world, jwt.encode(world.claims(), attacker, "RS256", headers=headers))
+        await refused(world, with_header(world, {**HEADER, member: brought}))
 
 
 @pytest.mark.contract("S-044")
@@ -142,9 +145,8 @@ async def test_signatures_of_another_algorithm_are_refused_also_with_their_halve
 
 
 @pytest.mark.contract("S-045", "S-046")
-@pytest.mark.parametrize(
-    "changed",
-    [
+async def test_a_header_that_we_would_not_write_is_refused_although_we_signed_it(world: AuthWorld) -> None:
+    for changed in [
         {"crit": ["x"], "x": 1},
         {"crit": []},
         {"typ": "JWT"},
@@ -154,14 +156,10 @@ async def test_signatures_of_another_algorithm_are_refused_also_with_their_halve
         {"b64": False, "crit": ["b64"]},
         {"zip": "DEF"},
         {"cty": "JWT"},
-    ],
-)
-async def test_a_header_that_we_would_not_write_is_refused_although_we_signed_it(
-    world: AuthWorld, changed: dict[str, Any]
-) -> None:
-    await refused(world, with_header(world, {**HEADER, **changed}))
-    await refused(world, with_header(world, {"typ": "at+jwt", "alg": "RS256", "kid": HEADER["kid"]}))
-    await refused(world, with_header(world, b'{"alg":"none","alg":"RS256"}'))
+    ]:
+        await refused(world, with_header(world, {**HEADER, **changed}))
+        await refused(world, with_header(world, {"typ": "at+jwt", "alg": "RS256", "kid": HEADER["kid"]}))
+        await refused(world, with_header(world, b'{"alg":"none","alg":"RS256"}'))
 
 
 @pytest.mark.contract("S-046")
@@ -186,9 +184,8 @@ async def test_a_sandbox_token_is_of_another_environment_and_nothing_passes_both
 
 
 @pytest.mark.contract("S-047")
-@pytest.mark.parametrize(
-    "changed",
-    [
+async def test_a_token_lives_only_between_its_times_and_never_for_long(world: AuthWorld) -> None:
+    for changed in [
         {"exp": None},
         {"exp": 1e308},
         {"exp": float(NOON_S + 60)},
@@ -209,12 +206,8 @@ async def test_a_sandbox_token_is_of_another_environment_and_nothing_passes_both
         {"iat": 0, "nbf": 0, "exp": NOON_S + 60},
         {"iat": "0"},
         {"iat": -1e308},
-    ],
-)
-async def test_a_token_lives_only_between_its_times_and_never_for_long(
-    world: AuthWorld, changed: dict[str, Any]
-) -> None:
-    await refused(world, world.signed(world.claims(**changed)))
+    ]:
+        await refused(world, world.signed(world.claims(**changed)))
 
 
 async def test_a_clock_of_ours_may_be_a_minute_ahead_and_a_token_ends_to_the_second(world: AuthWorld) -> None:
@@ -227,9 +220,8 @@ async def test_a_clock_of_ours_may_be_a_minute_ahead_and_a_token_ends_to_the_sec
 
 
 @pytest.mark.contract("S-048")
-@pytest.mark.parametrize(
-    "audience",
-    [
+async def test_a_token_for_somebody_else_is_refused(world: AuthWorld) -> None:
+    for audience in [
         None,
         [],
         API,
@@ -245,10 +237,8 @@ async def test_a_clock_of_ours_may_be_a_minute_ahead_and_a_token_ends_to_the_sec
         {API: 1},
         7,
         [API, 7],
-    ],
-)
-async def test_a_token_for_somebody_else_is_refused(world: AuthWorld, audience: Any) -> None:
-    await refused(world, world.signed(world.claims(aud=audience)))
+    ]:
+        await refused(world, world.signed(world.claims(aud=audience)))
 
 
 @pytest.mark.contract("S-048")
@@ -260,14 +250,13 @@ async def test_the_auth_host_wants_to_be_named(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-049")
-@pytest.mark.parametrize("issuer", [None, ISSUER + "/", API, "", ISSUER.upper(), [ISSUER], "https://evil.example"])
-async def test_another_issuer_is_refused(world: AuthWorld, issuer: Any) -> None:
-    await refused(world, world.signed(world.claims(iss=issuer)))
+async def test_another_issuer_is_refused(world: AuthWorld) -> None:
+    for issuer in [None, ISSUER + "/", API, "", ISSUER.upper(), [ISSUER], "https://evil.example"]:
+        await refused(world, world.signed(world.claims(iss=issuer)))
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
+async def test_a_claim_that_is_absent_or_strange_is_refused(world: AuthWorld) -> None:
+    for changed in [
         {"sub": None},
         {"sub": 7},
         {"sub": "a b"},
@@ -290,15 +279,13 @@ async def test_another_issuer_is_refused(world: AuthWorld, issuer: Any) -> None:
         {"jti": None},
         {"jti": ["a"]},
         {"sub": "usr_nobody"},
-    ],
-)
-async def test_a_claim_that_is_absent_or_strange_is_refused(world: AuthWorld, changed: dict[str, Any]) -> None:
-    await refused(world, world.signed(world.claims(**changed)))
+    ]:
+        await refused(world, world.signed(world.claims(**changed)))
 
 
-@pytest.mark.parametrize("payload", [[], "x", None, 7])
-async def test_a_payload_that_is_no_object_is_refused(world: AuthWorld, payload: Any) -> None:
-    await refused(world, world.signed(payload))
+async def test_a_payload_that_is_no_object_is_refused(world: AuthWorld) -> None:
+    for payload in [[], "x", None, 7]:
+        await refused(world, world.signed(payload))
 
 
 @pytest.mark.contract("S-053")
@@ -315,9 +302,9 @@ async def test_an_overlong_token_costs_no_arithmetic(world: AuthWorld, monkeypat
 
 
 @pytest.mark.contract("S-040", "S-044")
-@pytest.mark.parametrize("text", ["", ".", "..", "...", "a.b.c", "Bearer", "\u00e9.\u00e9.\u00e9", "a" * 200])
-async def test_anything_else_is_refused_in_the_same_way(world: AuthWorld, text: str) -> None:
-    await refused(world, text)
+async def test_anything_else_is_refused_in_the_same_way(world: AuthWorld) -> None:
+    for text in ["", ".", "..", "...", "a.b.c", "Bearer", "\u00e9.\u00e9.\u00e9", "a" * 200]:
+        await refused(world, text)
 
 
 def test_the_issuer_is_one_of_the_audiences() -> None:
