@@ -17,6 +17,8 @@ EXAMPLES_MAX = 15
 PATIENCE_S = 120.0
 # What a schema cannot say: whether an object exists, is in the right state, or means something.
 _EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "422", "429"]
+# Beside what it takes for refusals itself: too large a body, target or head.
+_REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431"]
 
 
 def configuration(document: dict[str, Any]) -> str:
@@ -27,6 +29,8 @@ def configuration(document: dict[str, Any]) -> str:
         "allow-x00 = false",
         "[checks.positive_data_acceptance]",
         f"expected-statuses = {json.dumps(_EXPECTED)}",
+        "[checks.negative_data_rejection]",
+        f"expected-statuses = {json.dumps(_REFUSED)}",
     ]
     for path, item in document["paths"].items():
         for method, operation in item.items():
