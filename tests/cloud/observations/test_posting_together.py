@@ -1,0 +1,109 @@
+"""Posts that arrive together share a transaction, and each is still answered for itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from cloud.audit import Audit
+from cloud.db import Database, TransactionTooSlow
+from cloud.http import begin_trace
+from cloud.ids import UlidIds
+from cloud.observations import posting_group
+from cloud.observations.posted_store import Place
+from cloud.observations.posting import ObservationDesk
+from cloud.observations.posting_group import PostingGroup
+from tests.builders.api_devices import enrolled, exported
+from tests.builders.api_surface import Api, api
+from tests.builders.cloud_people import HandClock, Household, household
+from tests.builders.http_surface import caller
+
+SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
+NORTH = caller()
+
+
+@pytest.fixture
+async def here(database: Database) -> AsyncIterator[Api]:
+    async with api(database) as served:
+        yield served
+
+
+@pytest.mark.contract("C-124", "C-017")
+async def test_posts_that_arrive_together_are_each_stored_audited_and_answered_under_an_id_of_their_own(
+    here: Api,
+) -> None:
+    path = f"/api/v1/devices/{(await here.enrol())['id']}/observations"
+    answers = await asyncio.gather(
+        *(here.post(path, {**SPO2, "value": float(number)}) for number in range(45)),
+        *(here.post(path, SPO2, who="south") for _ in range(5)),
+        *(here.post(path, {**SPO2, "unit_code": "kPa"}) for _ in range(5)),
+        *(here.post(path, {**SPO2, "encounter_id": "enc_south"}) for _ in range(5)),
+    )
+    assert [one.status_code for one in answers] == [201] * 45 + [404] * 5 + [422] * 10
+    stored = {one["id"]: one["value"] for one in await exported(here.database, here.clock, here.home.viewer)}
+    assert stored == {one.json()["id"]: one.json()["value"] for one in answers[:45]}
+    async with here.database.read() as tx:
+        entries = await Audit(here.clock).list(tx, here.home.viewer, action="observation.post")
+    traces = {entry.object: entry.trace_id for entry in entries}
+    assert traces == {one.json()["id"]: one.headers["X-Argus-Trace-ID"] for one in answers[:45]}
+
+
+class Group:
+    """A group with a device that it remembers."""
+
+    def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
+        self.home, self.device_id = home, device_id
+        self.desk = ObservationDesk(database, clock, UlidIds(clock))
+        self.posts = PostingGroup(database, self.desk, Audit(clock))
+
+    def place(self) -> Place:
+        place = self.desk.as_remembered(self.home.viewer, self.desk.draft(self.device_id, **SPO2))
+        assert place is not None
+        return place
+
+    async def post(self) -> bool:
+        return await self.posts.post(self.place(), NORTH, begin_trace(None))
+
+
+async def group(database: Database) -> Group:
+    clock = HandClock()
+    home = await household(database, clock)
+    made = Group(database, clock, home, (await enrolled(database, clock, home)).id)
+    await made.desk.post(home.viewer, made.desk.draft(made.device_id, **SPO2))
+    return made
+
+
+async def test_a_client_that_leaves_takes_nobodys_answer_with_it(database: Database) -> None:
+    made = await group(database)
+    posts = [asyncio.ensure_future(made.post()) for _ in range(20)]
+    await asyncio.sleep(0)
+    posts[0].cancel()  # the one that began the writing
+    posts[7].cancel()
+    answers = await asyncio.gather(*posts, return_exceptions=True)
+    assert answers.count(True) == 18
+    stored = len(await exported(database, HandClock(), made.home.viewer))
+    assert stored - 1 in (18, 19, 20)  # what had been on its way may be there, what was answered is
+
+
+async def test_a_transaction_that_fails_is_told_to_every_one_of_them_and_leaves_nothing(database: Database) -> None:
+    made = await group(database)
+    await rename(database, "audit_entries", "set_aside")
+    answers = await asyncio.gather(*(made.post() for _ in range(5)), return_exceptions=True)
+    assert all(isinstance(answer, Exception) for answer in answers)
+    await rename(database, "set_aside", "audit_entries")
+    assert await made.post() is True
+    assert len(await exported(database, HandClock(), made.home.viewer)) == 2  # the group's first, and the last
+
+
+async def rename(database: Database, table: str, to: str) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text(f"ALTER TABLE {table} RENAME TO {to}"))
+
+
+async def test_more_than_can_wait_are_told_to_come_later(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await group(database)
+    monkeypatch.setattr(posting_group, "WAITING_MAX", 3)
+    answers = await asyncio.gather(*(made.post() for _ in range(6)), return_exceptions=True)
+    assert answers[:3] == [True, True, True]
+    assert all(isinstance(answer, TransactionTooSlow) for answer in answers[3:])
