@@ -81,6 +81,9 @@ def write_cloud_settings(plan: Plan, choices: Choices) -> Path:
         f"""database_url = "{database_url(plan, choices)}"
 objects_dir = "{plan.file("objects")}"
 
+[secrets]
+master_key_file = "{plan.file("master.key")}"
+
 [mqtt]
 url = "{plan.url("mqtt", "mqtt")}"
 username = "{CLOUD_USER}"

@@ -30,7 +30,10 @@ class PlanUnusable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenancy:
-    """One tenant with its people's and programs' credentials; the pages that use them come with the cloud's surface."""
+    """One tenant with its people's and programs' credentials.
+
+    `client_secret`, `password` and `admin_token` are the cloud's to make: empty until the set-up has been told them.
+    """
 
     tenant_id: str
     organization_id: str
@@ -100,6 +103,12 @@ def _load(path: Path, state_dir: Path) -> Plan:
         ) from error
 
 
+def keep(plan: Plan) -> Plan:
+    """Writes what the plan has learnt; returns it."""
+    _save(plan.file(PLAN_FILE), plan)
+    return plan
+
+
 def _save(path: Path, plan: Plan) -> None:
     raw = {**asdict(plan), "state_dir": str(plan.state_dir)}
     write_private(path, json.dumps(raw, indent=1))
@@ -135,11 +144,11 @@ def _tenancy(name: str, vehicle_id: str) -> Tenancy:
         tenant_id=f"tnt_{name}_{mark}",
         organization_id=f"org_{name}_{mark}",
         vehicle_id=vehicle_id,
-        admin_token=secrets.token_urlsafe(32),
+        admin_token="",
         client_id=f"app_{name}_{mark}",
-        client_secret=secrets.token_urlsafe(32),
-        username=f"{name}@example.org",
-        password=secrets.token_urlsafe(16),
+        client_secret="",
+        username=f"{name}-{mark}@example.org",
+        password="",
     )
 
 
