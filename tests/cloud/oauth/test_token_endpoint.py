@@ -1,0 +1,239 @@
+"""An app gets a token by proving who it is; every mistake gets the answer that RFC 6749 gives it."""
+
+import base64
+import statistics
+import time
+from typing import Any
+
+import jwt
+import pytest
+from joserfc import jwt as strict_jwt
+from joserfc.jwk import KeySet
+
+from cloud.apps import CATALOGUE, GrantType
+from cloud.http import Host
+from cloud.settings import HttpSection
+from tests.builders.auth_world import API, DEVICES, ISSUER, WEBHOOKS, AuthWorld
+from tests.harness.auth_server import PROBE, TOKEN, auth_server
+
+
+@pytest.mark.contract("C-059", "C-061", "C-062", "C-063", "C-065", "C-071", "S-023", "A-026", "A-032", "A-038", "A-039")
+async def test_an_app_gets_a_token_by_the_form_or_by_basic_that_strict_verifiers_accept(
+    world_on_either: AuthWorld,
+) -> None:
+    world = world_on_either
+    async with auth_server(world) as server:
+        by_form = await server.token(scope=WEBHOOKS)
+        by_basic = await server.token(basic=(world.app.client_id, world.secret), scope=WEBHOOKS)
+        published = (await server.ask("GET", "/.well-known/jwks.json")).document
+    for answer in (by_form, by_basic):
+        assert answer.status == 200
+        assert set(answer.document) == {"access_token", "token_type", "expires_in", "scope"}
+        assert (answer.document["token_type"], answer.document["expires_in"]) == ("Bearer", 3600)
+        assert answer.document["scope"] == WEBHOOKS
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    token = by_form.document["access_token"]
+    now_s = world.clock.now_us() // 1_000_000
+    read = strict_jwt.decode(token, KeySet.import_key_set(published), algorithms=["RS256"])
+    assert read.header == {"alg": "RS256", "kid": published["keys"][-1]["kid"], "typ": "at+jwt"}
+    assert read.claims == {
+        "iss": ISSUER,
+        "sub": "app_north",
+        "aud": [API, ISSUER],
+        "exp": now_s + 3600,
+        "iat": now_s,
+        "nbf": now_s,
+        "jti": read.claims["jti"],
+        "client_id": "app_north",
+        "scope": WEBHOOKS,
+        "tenant_id": "tnt_north",
+        "organization_id": "org_north",
+        "secrecy_level": "standard",
+        "token_use": "access",
+    }
+    key = jwt.PyJWK(next(one for one in published["keys"] if one["kid"] == read.header["kid"]))
+    options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    assert jwt.decode(token, key, algorithms=["RS256"], audience=API, issuer=ISSUER, options=options) == read.claims
+
+
+@pytest.mark.contract("C-064", "A-018", "A-038")
+async def test_without_a_scope_it_gets_all_that_were_approved_and_never_another(world: AuthWorld) -> None:
+    async with auth_server(world) as server:
+        for more in ({}, {"scope": ""}):
+            assert (await server.token(**more)).document["scope"].split() == list(world.app.approved_scopes)
+        assert (await server.token(scope=f"{DEVICES} {DEVICES}")).document["scope"] == DEVICES
+        # Writing implies reading.
+        assert (await server.token(scope="argus:devices:read")).document["scope"] == "argus:devices:read"
+        alone = jwt.decode(
+            (await server.token(scope=DEVICES)).document["access_token"], options={"verify_signature": False}
+        )
+    assert alone["aud"] == [API]
+
+
+@pytest.mark.contract("C-064", "A-017", "S-022")
+async def test_a_scope_outside_the_approval_is_refused_and_never_narrowed(world: AuthWorld) -> None:
+    unapproved = [scope.name for scope in CATALOGUE if scope.name not in world.app.approved_scopes]
+    refused = [name for name in unapproved if name not in ("argus:devices:read", "argus:epcr:read", "webhooks:read")]
+    strange = ["argus:everything", f"{DEVICES}  {WEBHOOKS}", f" {DEVICES}", f"{DEVICES} ", DEVICES.upper(), "argus:*"]
+    async with auth_server(world) as server:
+        for scope in (*refused, "argus:platform:admin", f"{DEVICES} argus:jobs:read", *strange, "a" * 3000):
+            answer = await server.token(scope=scope)
+            assert answer.error == (400, "invalid_scope"), scope
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.contract("S-018", "A-032")
+async def test_an_unknown_client_and_a_wrong_secret_get_the_same_answer(world: AuthWorld) -> None:
+    async with auth_server(world, limits=HttpSection(failures_per_minute=1000)) as server:
+        answers = [
+            await server.token(client_id="app_north", client_secret="wrong"),
+            await server.token(client_id="app_nobody", client_secret=world.secret),
+            await server.token(client_id="app_north"),
+            await server.token(client_id="../etc", client_secret="x" * 1000),
+            await server.token(client_id="app_north\u00e9", client_secret="x"),
+            await server.token(basic=("app_north", "wrong")),
+            await server.token(basic=("app_nobody", world.secret)),
+            await server.token(basic=("", "")),
+            await server.ask("POST", TOKEN, data={"grant_type": "client_credentials"}),
+        ]
+    for answer in answers:
+        assert answer.error == (401, "invalid_client")
+        assert answer.octets == answers[0].octets
+        assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.contract("S-018", "C-063")
+async def test_a_public_client_and_one_without_the_grant_cannot_act_for_themselves(world: AuthWorld) -> None:
+    public, _ = await world.register("page", confidential=False)
+    delegated, secret = await world.register("portal", grant_types=(GrantType.AUTHORIZATION_CODE,))
+    async with auth_server(world) as server:
+        assert (await server.token(client_id=public.client_id)).error == (400, "unauthorized_client")
+        answer = await server.token(client_id=delegated.client_id, client_secret=secret or "")
+        assert answer.error == (400, "unauthorized_client")
+        answer = await server.token(client_id=public.client_id, client_secret="anything")
+        assert answer.error == (401, "invalid_client")
+
+
+@pytest.mark.contract("S-019")
+async def test_credentials_come_one_way_and_never_in_the_address(world: AuthWorld) -> None:
+    basic = (world.app.client_id, world.secret)
+    async with auth_server(world) as server:
+        both = await server.token(basic=basic, client_id=basic[0], client_secret=basic[1])
+        assert both.error == (400, "invalid_request")
+        assert (await server.token(basic=basic, client_id=basic[0])).status == 200
+        assert (await server.token(basic=basic, client_id="app_other")).error == (400, "invalid_request")
+        query = f"{TOKEN}?client_secret={world.secret}"
+        form = {"grant_type": "client_credentials", "client_id": basic[0]}
+        answer = await server.ask("POST", query, data=form)
+        assert answer.error == (400, "invalid_request")
+        assert world.secret.encode() not in answer.octets
+
+
+async def test_basic_is_form_encoded_within_and_read_strictly(world: AuthWorld) -> None:
+    encoded = base64.b64encode(f"app%5Fnorth:{world.secret.replace('-', '%2D')}".encode()).decode()
+    form = {"grant_type": "client_credentials"}
+    async with auth_server(world) as server:
+        for scheme in ("Basic", "basic", "BASIC"):
+            headers = {"Authorization": f"{scheme} {encoded}"}
+            assert (await server.ask("POST", TOKEN, data=form, headers=headers)).status == 200
+        no_colon = base64.b64encode(b"app_north").decode()
+        for header in (
+            f"Basic {encoded[:-3]}\u00e9",
+            "Basic",
+            f"Basic {no_colon}",
+            f"Bearer {encoded}",
+            "Basic /w==",
+            "Negotiate x",
+        ):
+            answer = await server.ask("POST", TOKEN, data=form, headers={"Authorization": header})
+            assert answer.error == (401, "invalid_client"), header
+        twice = [("Authorization", f"Basic {encoded}")] * 2
+        assert (await server.ask("POST", TOKEN, data=form, headers=twice)).error == (400, "invalid_request")
+
+
+@pytest.mark.contract("C-060", "S-020")
+async def test_no_other_grant_exists(world: AuthWorld) -> None:
+    async with auth_server(world) as server:
+        for grant in ("password", "refresh_token", "implicit", "session", "authorization_code", "CLIENT_CREDENTIALS"):
+            answer = await server.token(grant_type=grant, username="ada@example.org", password="correct horse battery")
+            assert answer.error == (400, "unsupported_grant_type")
+        assert (await server.token(grant_type="")).error == (400, "invalid_request")
+
+
+@pytest.mark.contract("C-061", "S-021")
+async def test_only_a_form_is_read_and_only_by_post(world: AuthWorld) -> None:
+    async with auth_server(world) as server:
+        assert (await server.ask("POST", TOKEN, json={"grant_type": "client_credentials"})).status == 415
+        answer = await server.ask("GET", TOKEN)
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        doubled = "grant_type=client_credentials&grant_type=client_credentials"
+        assert (await server.ask("POST", TOKEN, data=doubled, headers=kind)).error == (400, "invalid_request")
+        unknown = await server.token(audience="x", resource="y")  # RFC 6749 §3.2: ignored
+        assert unknown.status == 200
+
+
+@pytest.mark.contract("S-052", "S-053")
+async def test_a_token_is_read_from_one_header_and_from_nowhere_else(world: AuthWorld) -> None:
+    token = await world.token(DEVICES)
+    async with auth_server(world) as server:
+        assert (await server.probe(token)).status == 200
+        for scheme in ("bearer", "BEARER"):
+            answer = await server.ask("GET", PROBE, Host.API, headers={"Authorization": f"{scheme} {token}"})
+            assert answer.status == 200
+        twice = [("Authorization", f"Bearer {token}")] * 2
+        assert (await server.ask("GET", PROBE, Host.API, headers=twice)).status == 400
+        assert (await server.ask("GET", f"{PROBE}?access_token={token}", Host.API)).status == 401
+        assert (await server.ask("GET", PROBE, Host.API, data={"access_token": token})).status == 401
+        assert (await server.probe("A" * 65_536)).status in (401, 431)
+        assert (await server.probe(token, Host.SANDBOX)).document["code"] == "wrong_environment"
+        assert (await server.probe(await world.token(WEBHOOKS))).document["code"] == "insufficient_scope"
+
+
+@pytest.mark.contract("S-051", "A-037")
+async def test_a_client_revokes_its_own_token_and_nobody_elses(world: AuthWorld) -> None:
+    other, other_secret = await world.register("other")
+    token = await world.token(DEVICES)
+    ours = {"client_id": world.app.client_id, "client_secret": world.secret}
+    theirs = {"client_id": other.client_id, "client_secret": other_secret or ""}
+    async with auth_server(world) as server:
+        assert (await server.ask("POST", "/v1/oauth/revoke", data={"token": token, **theirs})).status == 400
+        assert (await server.probe(token)).status == 200
+        assert (await server.ask("POST", "/v1/oauth/revoke", data={"token": token})).status == 401
+        assert (await server.ask("POST", "/v1/oauth/revoke", data=ours)).error == (400, "invalid_request")
+        for _ in range(2):
+            assert (await server.ask("POST", "/v1/oauth/revoke", data={"token": token, **ours})).status == 200
+        world.pass_time(seconds=3)
+        assert (await server.probe(token)).document["code"] == "invalid_token"
+        assert (await server.ask("POST", "/v1/oauth/revoke", data={"token": "nonsense", **ours})).status == 200
+
+
+@pytest.mark.contract("S-031")
+async def test_guessing_secrets_is_slowed_down_for_the_guesser_alone(world: AuthWorld) -> None:
+    limits = HttpSection(trusted_proxies=["127.0.0.1/32"])
+    async with auth_server(world, limits=limits) as server:
+
+        async def attempt(address: str, secret: str) -> Any:
+            form = {"grant_type": "client_credentials", "client_id": world.app.client_id, "client_secret": secret}
+            return await server.ask("POST", TOKEN, data=form, headers={"X-Forwarded-For": address})
+
+        answers = [await attempt("192.0.2.7", "wrong") for _ in range(50)]
+        assert answers[0].status == 401
+        assert answers[-1].status == 429
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+        assert (await attempt("198.51.100.9", world.secret)).status == 200
+
+
+@pytest.mark.contract("S-024")
+async def test_time_does_not_tell_which_clients_exist(world: AuthWorld) -> None:
+    took: dict[str, list[float]] = {"app_north": [], "app_nobody": []}
+    for _ in range(200):
+        for client_id, times in took.items():
+            began_s = time.perf_counter()
+            assert await world.apps.authenticate(client_id, "wrong") is None
+            times.append(time.perf_counter() - began_s)
+    known, unknown = (statistics.median(times) for times in took.values())
+    # Both take the same two reads and the same two comparisons; what is left is the machine's noise.
+    assert abs(known - unknown) < 0.25 * max(known, unknown)

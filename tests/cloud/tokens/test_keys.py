@@ -1,0 +1,133 @@
+"""Signing keys are published before they sign and for as long as a token of theirs lives; nothing private leaves."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+from joserfc.jwk import KeySet
+
+from cloud.http import Host
+from cloud.master_key import MasterKey, SealBroken
+from cloud.tokens import SigningKeys
+from cloud.tokens.errors import KeyTooFresh, KeyUnknown
+from cloud.tokens.signing_key import MAX_AGE_S, MODULUS_BITS, PUBLISHED_LEAST_US, SECOND_US, KeyState, generate, jwk
+from tests.builders.auth_world import MASTER, AuthWorld, kept_key, key_pair
+from tests.builders.cloud_people import NOON_US
+from tests.harness.auth_server import auth_server
+
+WELL_KNOWN, VERSIONED = "/.well-known/jwks.json", "/v1/auth/jwks.json"
+
+
+async def states(world: AuthWorld) -> list[KeyState]:
+    return [key.state for key in await world.keys.list()]
+
+
+@pytest.mark.contract("C-066", "C-067", "C-068", "C-069", "C-070", "C-072", "C-073", "S-054", "A-040", "A-041", "A-004")
+async def test_both_addresses_publish_the_same_octets_to_everybody(world: AuthWorld) -> None:
+    async with auth_server(world) as server:
+        answers = [await server.ask("GET", path) for path in (WELL_KNOWN, VERSIONED)]
+        first, second = answers
+        assert (first.status, first.octets, first.headers["ETag"]) == (200, second.octets, second.headers["ETag"])
+        for answer in answers:
+            assert answer.headers["Cache-Control"] == "public, max-age=300, stale-while-revalidate=600"
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        unchanged = await server.ask("GET", VERSIONED, headers={"If-None-Match": first.headers["ETag"]})
+        assert (unchanged.status, unchanged.octets) == (304, b"")
+        assert (await server.ask("GET", WELL_KNOWN, Host.API)).status == 404
+    keys = first.document["keys"]
+    assert len(keys) == 2
+    for key in keys:
+        assert list(key) == ["kty", "kid", "use", "alg", "n", "e"]
+        assert (key["kty"], key["use"], key["alg"], key["e"]) == ("RSA", "sig", "RS256", "AQAB")
+        assert len(base64.urlsafe_b64decode(key["n"] + "==")) * 8 == MODULUS_BITS
+    for private in (b'"d"', b'"p"', b'"q"', b'"k"', b'"dp"', b'"dq"', b'"qi"', b'"oth"'):
+        assert private not in first.octets
+    assert len(KeySet.import_key_set(first.document).keys) == 2
+
+
+@pytest.mark.contract("S-055", "C-072", "A-040")
+async def test_a_verifier_that_cached_the_key_set_never_meets_an_unknown_key(world: AuthWorld) -> None:
+    cached_until_us, cached = 0, set[str]()
+    for minute in range(120):
+        if minute % 20 == 0:
+            await world.keys.rotate() if minute else None
+        now_us = world.clock.now_us()
+        process = world.another_process()
+        await process.start()
+        if now_us >= cached_until_us:
+            cached = {key.kid for key in process.standing.published_keys()}
+            cached_until_us = now_us + MAX_AGE_S * SECOND_US
+        token = (await process.mint.access_token(world.app)).token
+        header = token.partition(".")[0]
+        assert json.loads(base64.urlsafe_b64decode(header + "=="))["kid"] in cached
+        world.pass_time(minutes=1)
+
+
+@pytest.mark.contract("S-050", "C-072", "A-040")
+async def test_a_retired_key_leaves_the_set_when_its_last_token_has_expired(world: AuthWorld) -> None:
+    service = await world.surface.mint.service_token(world.app, ttl_s=2 * 86400)
+    world.pass_time(minutes=16)
+    old, current = (await world.keys.list())[0], await world.keys.rotate()
+    assert await states(world) == [KeyState.RETIRED, KeyState.CURRENT, KeyState.NEXT]
+    world.pass_time(minutes=47 * 60)
+    later = world.another_process()
+    await later.start()
+    assert old.kid in {key.kid for key in later.standing.published_keys()}
+    assert (await later.verifier.verify(service.token, Host.API)).token_use == "service"
+    world.pass_time(minutes=3 * 60)
+    later = world.another_process()
+    await later.start()
+    assert [key.kid for key in later.standing.published_keys()][-1] == current.kid
+    # The process that has known it all the time forgets it too, without having been told.
+    assert old.kid not in {key.kid for key in world.surface.standing.published_keys()}
+
+
+@pytest.mark.contract("A-040")
+async def test_a_key_that_caches_cannot_know_yet_does_not_sign_unless_it_must(world_on_either: AuthWorld) -> None:
+    world = world_on_either
+    with pytest.raises(KeyTooFresh, match=r"2026-03-24T12:15:00"):
+        await world.keys.rotate()
+    assert await states(world) == [KeyState.CURRENT, KeyState.NEXT]
+    assert PUBLISHED_LEAST_US >= MAX_AGE_S * SECOND_US
+    current = await world.keys.rotate(at_once=True)
+    assert current.kid == key_pair(2).kid
+    world.pass_time(minutes=15)
+    assert (await world.keys.rotate()).kid == key_pair(3).kid
+
+
+async def test_withdrawing_keeps_a_current_and_a_next_key(world: AuthWorld) -> None:
+    first, second = [key.kid for key in await world.keys.list()]
+    await world.keys.withdraw(second)
+    assert await states(world) == [KeyState.RETIRED, KeyState.WITHDRAWN, KeyState.CURRENT, KeyState.NEXT]
+    await world.keys.withdraw(first)
+    with pytest.raises(KeyUnknown):
+        await world.keys.withdraw(first)
+    with pytest.raises(KeyUnknown):
+        await world.keys.withdraw("2026-03-signing-key")
+    process = world.another_process()
+    await process.start()
+    assert {key.kid for key in process.standing.published_keys()} == {key_pair(3).kid, key_pair(4).kid}
+
+
+async def test_processes_that_begin_together_agree_on_the_first_keys(world_on_either: AuthWorld) -> None:
+    world = world_on_either
+    desks = [SigningKeys(world.database, world.clock, lambda: MASTER, make=kept_key) for _ in range(3)]
+    await asyncio.gather(*(desk.ensure() for desk in desks))
+    assert await states(world) == [KeyState.CURRENT, KeyState.NEXT]
+
+
+def test_private_keys_lie_sealed_and_open_for_their_own_row_and_master_key_only() -> None:
+    key = generate(9, MASTER, NOON_US)
+    assert key.kid.startswith("2026-03-signing-key-")
+    private = key.private(MASTER)
+    assert private.key_size == MODULUS_BITS
+    assert private.private_numbers().d.to_bytes(MODULUS_BITS // 8, "big") not in key.private_key_sealed
+    with pytest.raises(SealBroken):
+        key.private(MasterKey(bytes(32)))
+    with pytest.raises(SealBroken):
+        MASTER.open("signing keys", "another-kid", key.private_key_sealed)
+    with pytest.raises(SealBroken):
+        MASTER.open("signing keys", key.kid, key.private_key_sealed[:-1])
+    assert "sealed" not in repr(key)
+    assert set(jwk(key)) == {"kty", "kid", "use", "alg", "n", "e"}

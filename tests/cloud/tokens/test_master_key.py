@@ -1,0 +1,73 @@
+"""The master key is one private file: made once, never replaced, and never used when others could have read it."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.db import migrate, open_database
+from cloud.master_key import MasterKey, MasterKeyAbsent, MasterKeyTaken, MasterKeyUnfit, SealBroken
+from cloud.settings import SettingsUnusable, read_settings
+from cloud.tokens import SigningKeys
+from cloud.tokens.place import first_master_key, master_key_path
+from tests.builders.auth_world import MASTER, kept_key
+from tests.builders.cloud_settings import HOSTS, settings_file
+
+
+def test_it_is_made_once_and_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    made = MasterKey.create(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert MasterKey.load(path).open("x", "row", made.seal("x", "row", b"plain")) == b"plain"
+    with pytest.raises(MasterKeyTaken):
+        MasterKey.create(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_each_purpose_has_a_key_of_its_own() -> None:
+    key = MasterKey(bytes(32))
+    assert key.derive("cursors") != key.derive("signing keys")
+    assert key.derive("cursors") == MasterKey(bytes(32)).derive("cursors")
+    with pytest.raises(SealBroken):
+        key.open("cursors", "row", key.seal("signing keys", "row", b"plain"))
+    assert key.seal("x", "row", b"plain") != key.seal("x", "row", b"plain")
+
+
+def test_a_file_that_others_may_read_or_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    with pytest.raises(MasterKeyAbsent, match="init-secrets"):
+        MasterKey.load(path)
+    MasterKey.create(path)
+    path.chmod(0o644)
+    with pytest.raises(MasterKeyUnfit, match="chmod 600"):
+        MasterKey.load(path)
+    path.chmod(0o600)
+    for octets in (b"", b"c2hvcnQ=\n", b"not base64", b"A" * 5000):
+        path.write_bytes(octets)
+        with pytest.raises(MasterKeyUnfit) as caught:
+            MasterKey.load(path)
+        assert "c2hvcnQ" not in str(caught.value)
+    with pytest.raises(MasterKeyUnfit):
+        MasterKey.create(tmp_path / "no folder" / "master.key")
+
+
+def test_it_lies_beside_a_sqlite_database_unless_it_is_set(tmp_path: Path) -> None:
+    assert master_key_path(read_settings(settings_file(tmp_path))) == tmp_path / "master.key"
+    more = '[secrets]\nmaster_key_file = "elsewhere/key"\n' + HOSTS
+    assert master_key_path(read_settings(settings_file(tmp_path, more=more))) == tmp_path / "elsewhere" / "key"
+    postgresql = settings_file(tmp_path, database_url="postgresql://argus@localhost/argus")
+    with pytest.raises(SettingsUnusable, match="master_key_file"):
+        master_key_path(read_settings(postgresql))
+
+
+async def test_a_new_installation_gets_one_and_a_lost_one_is_not_replaced(tmp_path: Path) -> None:
+    settings = read_settings(settings_file(tmp_path))
+    await migrate(settings.database_url)
+    database = await open_database(settings.database_url)
+    assert await first_master_key(settings, database) == str(tmp_path / "master.key")
+    assert await first_master_key(settings, database) is None
+    await SigningKeys(database, SystemClock(), lambda: MASTER, make=kept_key).ensure()
+    (tmp_path / "master.key").unlink()
+    assert await first_master_key(settings, database) is None
+    assert not (tmp_path / "master.key").exists()
+    await database.close()

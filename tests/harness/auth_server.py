@@ -1,0 +1,88 @@
+"""The auth host as it is served, on a real socket, with the rows of the token surface and one that needs a token."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from cloud.clock import Clock
+from cloud.hosts import HostServer
+from cloud.http import Answer, Host, Json, Request, Route
+from cloud.http.route import Scopes
+from cloud.http.site import Site
+from cloud.settings import Address, HttpSection
+from cloud.surface import pipelines
+from tests.builders.auth_world import BASES, DEVICES, AuthWorld
+
+TOKEN = "/v1/oauth/token"
+REVOKE = "/v1/oauth/revoke"
+PROBE = "/api/v1/probe"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer, read whole. `document` None: it was not JSON."""
+
+    status: int
+    headers: Any
+    octets: bytes
+    document: Any
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """Status and OAuth error code."""
+        return self.status, self.document["error"]
+
+
+class AuthServer:
+    """Asks the hosts."""
+
+    def __init__(self, server: HostServer, world: AuthWorld, session: aiohttp.ClientSession) -> None:
+        self._server = server
+        self._world = world
+        self._session = session
+
+    def url(self, host: Host, path: str) -> str:
+        return f"http://{self._server.addresses[host.value]}{path}"
+
+    async def ask(self, method: str, path: str, host: Host = Host.AUTH, **more: Any) -> Answered:
+        async with self._session.request(method, self.url(host, path), **more) as response:
+            octets = await response.read()
+            document = await response.json(content_type=None) if octets[:1] in (b"{", b"[") else None
+            return Answered(response.status, response.headers, octets, document)
+
+    async def token(self, *, basic: tuple[str, str] | None = None, **form: str) -> Answered:
+        """A token request; without credentials it is the app's own by the form's fields."""
+        more: dict[str, Any] = {}
+        if basic is not None:
+            more["headers"] = {"Authorization": aiohttp.BasicAuth(*basic).encode()}
+        elif "client_id" not in form:
+            form = {"client_id": self._world.app.client_id, "client_secret": self._world.secret, **form}
+        return await self.ask("POST", TOKEN, data={"grant_type": "client_credentials", **form}, **more)
+
+    async def probe(self, token: str, host: Host = Host.API) -> Answered:
+        """A request that needs `argus:devices:write`."""
+        return await self.ask("GET", PROBE, host, headers={"Authorization": f"Bearer {token}"})
+
+
+@asynccontextmanager
+async def auth_server(
+    world: AuthWorld, *, limits: HttpSection | None = None, clock: Clock | None = None
+) -> AsyncIterator[AuthServer]:
+    """Serve until the block ends."""
+
+    async def who(request: Request) -> Answer:
+        return Json({"client_id": request.verified.client_id, "jti": request.verified.jti})
+
+    probe = Route(method="GET", path=PROBE, handler=who, host=(Host.API, Host.SANDBOX), scopes=Scopes.any_of(DEVICES))
+    rows = (*world.surface.routes, probe)
+    make = pipelines(limits or HttpSection(), BASES, clock or world.clock, world.surface.verifier, None)
+    server = HostServer([(Site(host, rows, BASES), Address("127.0.0.1", 0)) for host in Host], make)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield AuthServer(server, world, session)
+    finally:
+        await server.stop()
