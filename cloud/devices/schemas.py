@@ -1,6 +1,6 @@
 """The bodies of the device routes. What the contract's samples show is required, what we add is optional."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,7 +41,10 @@ class EnrolledDevice(BaseModel):
     id: Annotated[str, Field(description="The device, dev_….")]
     serial_number: Annotated[str, Field(description="As printed on the device.")]
     device_class: Annotated[DeviceClass, Field(description="What the device measures.")]
-    status: Annotated[DeviceStatus, Field(description="`active`, or `retired` when it measures no more.")]
+    status: Annotated[
+        Literal[DeviceStatus.ACTIVE, DeviceStatus.RETIRED],
+        Field(description="`active`, or `retired` when it measures no more."),
+    ]
     manufacturer: Annotated[str | None, Field(description="Who made it.")] = None
     system_id: Annotated[str | None, Field(description="How the device names itself; null until it is known.")] = None
     vehicle_id: Annotated[str | None, Field(description="The vehicle that carries it.")] = None
