@@ -10,7 +10,11 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from cloud.discovery import DENYLIST, is_denied
+from cloud.clock import SystemClock
+from cloud.discovery import DENYLIST, disagreements, is_denied
+from cloud.ids import UlidIds
+from cloud.settings import read_settings
+from cloud.surface import rows_of
 from tests.harness.node import run_redocly
 from tests.harness.running_cloud import RunningCloud
 
@@ -95,6 +99,23 @@ def test_the_published_denylist_is_the_one_that_filters(cloud: RunningCloud, doc
     assert not re.search(
         r"__schema|introspection|cloud\.[a-z]+\.[a-z]+|cloud/[a-z]+/|sqlite|postgres", text, re.IGNORECASE
     )
+
+
+@pytest.mark.contract("C-005", "C-253", "S-170")
+def test_rows_and_denylist_agree_about_what_is_public(cloud: RunningCloud, document: dict[str, Any]) -> None:
+    clock = SystemClock()
+    rows = rows_of(read_settings(cloud.config), clock, UlidIds(clock))
+    assert disagreements(rows) == []
+    hidden = {row.path for row in rows if not row.in_contract}
+    assert len(hidden) > 3
+    assert not hidden & document["paths"].keys()
+
+
+def test_every_chapter_says_what_it_is_about(document: dict[str, Any]) -> None:
+    used = {
+        tag for item in document["paths"].values() for method in METHODS & item.keys() for tag in item[method]["tags"]
+    }
+    assert used == {tag["name"] for tag in document["tags"] if tag["description"]}
 
 
 @pytest.mark.contract("S-170", "C-001", "C-002", "C-004")
