@@ -8,6 +8,8 @@ tenant, and two clearances look at what one of them owns.
 import json
 import re
 import sqlite3
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -164,6 +166,29 @@ def test_what_strangers_send_changes_nothing(
             for app in strangers(row):
                 assert ask(cloud, row, app, owned).status_code == 404
     assert everything() == before
+
+
+@pytest.mark.contract("S-060")
+def test_what_is_foreign_takes_as_long_as_what_is_absent(
+    cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
+) -> None:
+    """Medians of interleaved requests: whatever else the machine does slows both alike."""
+    readable = [row for row in walked(rows) if row.method == "GET"]
+    assert readable
+    for row in readable:
+        taken: dict[bool, list[float]] = {True: [], False: []}
+        targets = {
+            foreign: re.sub(r"\{(\w+)\}", lambda found, f=foreign: owned[found[1]] if f else ABSENT, row.path)
+            for foreign in taken
+        }
+        with cloud.client("other") as client:
+            for _ in range(41):
+                for foreign, target in targets.items():
+                    began_s = time.perf_counter()
+                    assert client.get(target).status_code == 404
+                    taken[foreign].append(time.perf_counter() - began_s)
+        medians = [statistics.median(taken[foreign]) for foreign in (True, False)]
+        assert max(medians) < 3 * min(medians), row.name
 
 
 @pytest.mark.contract("C-013", "C-115", "S-062")

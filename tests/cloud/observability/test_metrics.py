@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -90,6 +91,11 @@ def test_names_carry_their_unit_and_no_label_names_a_person_or_a_thing_of_theirs
         assert (figure.kind is Kind.HISTOGRAM) == figure.name.endswith("_seconds")
         assert set(figure.labels) <= {"host", "method", "route", "status", "rate_class", "part"}
         assert figure.meaning.endswith(".")
+
+
+def test_the_operators_guide_lists_every_figure_and_no_other() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "operator.md").read_text()
+    assert set(re.findall(r"`(argus_[a-z_]+)`", guide)) == {figure.name for figure in FIGURES}
 
 
 async def test_an_address_that_is_taken_is_said_in_a_sentence(offered: tuple[Metrics, str]) -> None:
