@@ -117,14 +117,18 @@ class Connection(RequestHandler):
     def refuse(self, error: DomainError) -> None:
         """Answer a connection whose request never became one, and end it."""
         transport = self.transport
-        if transport is not None and not transport.is_closing():
-            transport.write(self._refusal(error))
-        self.force_close()
+        if transport is None or transport.is_closing():
+            return
+        self._discarding = True
+        transport.write(self._refusal(error))
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._loop.call_later(LINGER_S, self.force_close)
 
     def expire(self, now_s: float) -> None:
         """Called once a second: end the wait for a head that does not come."""
         began_s = self.head_began_s
-        if began_s is None or now_s - began_s < HEAD_S_MAX or not self.idle:
+        if began_s is None or now_s - began_s < HEAD_S_MAX or not self.idle or self._discarding:
             return
         if self._head_octets:
             self.refuse(RequestTooSlow())

@@ -13,7 +13,7 @@ import orjson
 
 from cloud.errors import DomainError
 from cloud.http.answer import Answer
-from cloud.http.errors import InternalError, OAuthError
+from cloud.http.errors import IdempotencyKeyInFlight, InternalError, OAuthError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -36,7 +36,9 @@ def title(code: str) -> str:
 
 def _headers(error: DomainError) -> dict[str, str]:
     headers = dict(getattr(error, "headers", {}))
-    if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+    if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS) or isinstance(
+        error, IdempotencyKeyInFlight
+    ):
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
     return headers
 

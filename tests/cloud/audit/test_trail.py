@@ -1,0 +1,66 @@
+"""Who did what is written with what was done, or neither is (C-017)."""
+
+import pytest
+
+from cloud.audit import Audit, Outcome
+from cloud.db import Database
+from cloud.http import begin_trace
+from cloud.tenancy import Viewer
+from tests.builders.cloud_people import HandClock
+from tests.builders.http_surface import caller
+
+
+@pytest.mark.contract("C-017")
+async def test_an_entry_names_who_what_and_in_which_trace(database: Database) -> None:
+    audit, trace = Audit(HandClock()), begin_trace()
+    async with database.transaction() as tx:
+        await audit.record(tx, caller(), "evidence.verify", "ev_1", trace=trace, metadata={"record_count": 3})
+        await audit.record(tx, caller().viewer, "device.retire", "dev_1", Outcome.REFUSED)
+    async with database.read() as tx:
+        refused, done = await audit.list(tx, caller().viewer)
+    assert (done.actor, done.client_id, done.action, done.object) == (
+        "app_north",
+        "app_north",
+        "evidence.verify",
+        "ev_1",
+    )
+    assert (done.outcome, done.trace_id, done.metadata) == (Outcome.DONE, trace.trace_id, {"record_count": 3})
+    assert (refused.actor, refused.client_id, refused.outcome) == ("operator", None, Outcome.REFUSED)
+
+
+async def test_a_change_that_does_not_happen_leaves_no_entry(database: Database) -> None:
+    audit = Audit(HandClock())
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            await audit.record(tx, caller(), "device.enrol", "dev_1")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await fail()
+    async with database.read() as tx:
+        assert await audit.list(tx, Viewer.operator("tnt_north")) == []
+
+
+@pytest.mark.contract("C-013", "S-062")
+async def test_the_trail_of_others_is_not_there(database: Database) -> None:
+    audit = Audit(HandClock())
+    async with database.transaction() as tx:
+        await audit.record(tx, caller(tenant="tnt_south"), "device.enrol", "dev_1")
+        await audit.record(tx, caller(organization="org_other"), "device.enrol", "dev_2")
+    async with database.read() as tx:
+        assert await audit.list(tx, caller().viewer) == []
+        assert [entry.object for entry in await audit.list(tx, Viewer.operator("tnt_north"))] == ["dev_2"]
+
+
+async def test_entries_past_their_retention_are_swept(database: Database) -> None:
+    clock = HandClock()
+    audit = Audit(clock)
+    for _ in range(2):
+        async with database.transaction() as tx:
+            await audit.record(tx, caller(), "device.enrol", "dev_1")
+        clock.advance(us=10)
+    async with database.transaction() as tx:
+        assert await audit.sweep(tx, before_us=clock.now_us() - 10) == 1
+    async with database.read() as tx:
+        assert len(await audit.list(tx, caller().viewer, action="device.enrol")) == 1

@@ -1,0 +1,187 @@
+"""A request that is repeated under its Idempotency-Key changes nothing and gets the first answer (C-158, C-159)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func, select
+
+from cloud.clock import SystemClock
+from cloud.db import Database
+from cloud.errors import DomainError
+from cloud.http import Answer, Created, Request, Scopes
+from cloud.http import idempotency as idempotencies
+from cloud.http.idempotency import sweep_keys
+from cloud.http.tables import idempotency_keys
+from cloud.ids import UlidIds
+from cloud.tenancy.tables import tenants
+from tests.builders.cloud_people import HandClock
+from tests.builders.http_client import Client, asking
+from tests.builders.http_surface import KnownTokens, caller, route, surface
+
+HOUR_US = 3600 * 1_000_000
+NORTH, OTHER_APP = {"Authorization": "Bearer north"}, {"Authorization": "Bearer other-app"}
+SOUTH = {"Authorization": "Bearer south"}
+
+
+class Thing(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    name: str
+    size: int = 0
+
+
+class NameRefused(DomainError):
+    """That name will not do."""
+
+    code = "name_refused"
+    status = 422
+
+
+class Things:
+    """Makes a tenant for each thing, since those have a table already."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.ids = UlidIds(SystemClock())
+        self.pause = asyncio.Event()
+        self.pause.set()
+        self.begun = asyncio.Event()
+
+    async def make(self, request: Request) -> Answer:
+        thing = self.ids.new("tnt")
+        async with self.database.transaction() as tx:
+            replay = await request.once.recall(tx)
+            if replay is not None:
+                return replay
+            await tx.execute(tenants.insert().values(id=thing, name=request.body.name, created_at_us=1))
+            if request.body.name == "refused":
+                raise NameRefused
+            self.begun.set()
+            await self.pause.wait()
+            return await request.once.keep(tx, Created({"id": thing}, location=f"/things/{thing}"))
+
+    async def count(self) -> int:
+        async with self.database.read() as tx:
+            return int((await tx.execute(select(func.count()).select_from(tenants))).scalar())
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def things(database: Database) -> Things:
+    return Things(database)
+
+
+@pytest.fixture
+async def client(things: Things, clock: HandClock) -> AsyncIterator[Client]:
+    tokens = KnownTokens(
+        {
+            "north": caller(),
+            "other-app": caller(client="app_other"),
+            "south": caller(tenant="tnt_south", client="app_south"),
+        }
+    )
+    rows = [
+        route(path, things.make, method="POST", scopes=Scopes.any_of("read"), body=Thing, idempotent=True)
+        for path in ("/things", "/others")
+    ]
+    async with surface(*rows, tokens=tokens, clock=clock) as served, asking(served) as asked:
+        yield asked
+
+
+@pytest.mark.contract("C-158", "C-159", "A-070", "A-072", "S-131", "S-132")
+async def test_a_repetition_gets_the_first_answer_and_adds_nothing(client: Client, things: Things) -> None:
+    first = await client.ask(
+        "/things", "POST", headers={**NORTH, "Idempotency-Key": "k-1"}, json={"name": "a", "size": 1}
+    )
+    assert first.status == 201
+    for key, body in (("k-1", {"name": "a", "size": 1}), ('"k-1"', {"size": 1, "name": "a"})):
+        again = await client.ask("/things", "POST", headers={**NORTH, "Idempotency-Key": key}, json=body)
+        assert (again.status, again.body) == (200, first.body)
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert again.headers["Location"] == first.headers["Location"]
+        assert again.headers["X-Argus-Trace-ID"] != first.headers["X-Argus-Trace-ID"]
+    assert await things.count() == 1
+
+
+@pytest.mark.contract("A-068", "A-071", "S-067", "S-068", "S-131")
+async def test_a_key_belongs_to_its_tenant_its_app_its_address_and_its_body(client: Client, things: Things) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    assert (await client.ask("/things", "POST", headers={**NORTH, **key}, json={"name": "a"})).status == 201
+    for path, who, name in (("/things", NORTH, "b"), ("/others", NORTH, "a"), ("/things", OTHER_APP, "a")):
+        told = await client.ask(path, "POST", headers={**who, **key}, json={"name": name})
+        assert (told.status, told.code) == (422, "idempotency_key_reused")
+    assert (await client.ask("/things", "POST", headers={**SOUTH, **key}, json={"name": "a"})).status == 201
+    assert await things.count() == 2
+
+
+@pytest.mark.contract("A-071", "S-133")
+async def test_a_refused_request_leaves_no_key(client: Client, things: Things) -> None:
+    key = {**NORTH, "Idempotency-Key": "k-1"}
+    assert (await client.ask("/things", "POST", headers=key, json={"name": "refused"})).code == "name_refused"
+    assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 201
+    assert await things.count() == 1
+
+
+@pytest.mark.contract("A-071", "S-134")
+async def test_a_key_is_kept_for_a_day(client: Client, things: Things, clock: HandClock) -> None:
+    key = {**NORTH, "Idempotency-Key": "k-1"}
+    assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 201
+    clock.advance(us=24 * HOUR_US - 1)
+    assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 200
+    clock.advance(us=1)
+    assert (await client.ask("/things", "POST", headers=key, json={"name": "b"})).status == 201
+    assert await things.count() == 2
+    clock.advance(us=24 * HOUR_US)
+    async with things.database.transaction() as tx:
+        assert await sweep_keys(tx, now_us=clock.now_us()) == 1
+    async with things.database.read() as tx:
+        assert len(await tx.execute(select(idempotency_keys))) == 0
+
+
+@pytest.mark.contract("A-069", "S-130")
+async def test_of_twins_at_the_same_time_one_makes_and_the_others_get_its_answer(
+    client: Client, things: Things
+) -> None:
+    key = {**NORTH, "Idempotency-Key": "k-1"}
+    told = await asyncio.gather(*(client.ask("/things", "POST", headers=key, json={"name": "a"}) for _ in range(20)))
+    assert sorted(one.status for one in told) == [200] * 19 + [201]
+    assert len({one.body for one in told}) == 1
+    assert await things.count() == 1
+
+
+@pytest.mark.contract("A-069")
+@pytest.mark.pg
+async def test_a_twin_does_not_wait_for_ever(client: Client, things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
+    if things.database.dialect == "sqlite":
+        return  # one writer: the twin waits for its turn, which has a limit of its own
+    monkeypatch.setattr(idempotencies, "WAIT_S_MAX", 0.2)
+    key = {**NORTH, "Idempotency-Key": "k-1"}
+    things.pause.clear()
+    first = asyncio.ensure_future(client.ask("/things", "POST", headers=key, json={"name": "a"}))
+    await things.begun.wait()
+    told = await client.ask("/things", "POST", headers=key, json={"name": "a"})
+    assert (told.status, told.code, told.headers["Retry-After"]) == (409, "idempotency_key_in_flight", "5")
+    things.pause.set()
+    assert (await first).status == 201
+    assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 200
+
+
+@pytest.mark.contract("A-070", "S-132")
+async def test_a_key_has_a_shape(client: Client, things: Things) -> None:
+    for key in ("", "k" * 256, "k k", '"k', "k\u00e9", 'k"k', '""'):
+        told = await client.ask("/things", "POST", headers={**NORTH, "Idempotency-Key": key}, json={"name": "a"})
+        assert (told.status, told.code) == (400, "invalid_idempotency_key"), key
+    both = [*NORTH.items(), ("Content-Type", "application/json"), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    assert (await client.ask("/things", "POST", headers=both, data=b'{"name":"a"}')).status == 400
+    assert await things.count() == 0
+
+
+async def test_without_a_key_each_request_makes_its_own(client: Client, things: Things) -> None:
+    for _ in range(2):
+        assert (await client.ask("/things", "POST", headers=NORTH, json={"name": "a"})).status == 201
+    assert await things.count() == 2

@@ -1,0 +1,90 @@
+"""A row says everything about an endpoint, and one that leaves something out refuses to be (STYLE §7)."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.http import EVERY_HOST, Access, Host, Scopes
+from cloud.http.listing import listed
+from cloud.http.request import NEVER_AN_ID
+from cloud.http.table import RouteTable
+from cloud.ids import SHAPE, UlidIds
+from cloud.settings import read_settings
+from cloud.surface import rows_of
+from tests.builders.cloud_settings import settings_file
+from tests.builders.http_surface import route
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scopes": None},
+        {"scopes": "argus:devices:read"},
+        {"method": "HEAD"},
+        {"path": "no/slash"},
+        {"path": "/two//slashes"},
+        {"path": "/{a}/{b*}/c"},
+        {"scopes": Scopes.any_of("read"), "open_to_browsers": True},
+        {"sunset_on": date(2027, 1, 1)},
+        {"deprecated_on": date(2027, 1, 2), "sunset_on": date(2027, 1, 1)},
+        {"idempotent": True},
+    ],
+)
+def test_a_row_that_cannot_be_meant_refuses_to_start(wrong: dict[str, object]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        route(**wrong)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_path_leads_to_its_row_by_the_most_literal_way() -> None:
+    table = RouteTable(
+        [
+            route("/devices"),
+            route("/devices/enrol", method="POST"),
+            route("/devices/{id}"),
+            route("/devices/{id}/observations"),
+            route("/schemas/{id}.json"),
+            route("/platform/{rest*}"),
+        ]
+    )
+
+    def found(path: str) -> tuple[str, dict[str, str]] | None:
+        hit = table.find(path)
+        return None if hit is None else (next(iter(hit[0].values())).path, dict(hit[1]))
+
+    assert found("/devices") == ("/devices", {})
+    assert found("/%64evices") == ("/devices", {})
+    assert found("/devices/enrol") == ("/devices/enrol", {})
+    assert found("/devices/dev_1") == ("/devices/{id}", {"id": "dev_1"})
+    assert found("/devices/enrol/observations") == ("/devices/{id}/observations", {"id": "enrol"})
+    assert found("/schemas/argus.profile.v1.json") == ("/schemas/{id}.json", {"id": "argus.profile.v1"})
+    assert found("/platform/a/b") == ("/platform/{rest*}", {"rest": "a/b"})
+    assert found("/devices/a%2Fb") == ("/devices/{id}", {"id": NEVER_AN_ID})
+    for path in ("/devices/", "//devices", "/Devices", "/devices/..", "/devices/%ff", "/schemas/.json", "/", "*", ""):
+        assert found(path) is None, path
+
+
+def test_two_rows_for_one_address_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="two rows"):
+        RouteTable([route("/a/{x}"), route("/a/{x}")])
+    with pytest.raises(ValueError, match="called"):
+        RouteTable([route("/a/{x}"), route("/a/{y}/b")])
+
+
+def test_no_id_can_be_what_stands_for_none() -> None:
+    assert SHAPE.fullmatch(NEVER_AN_ID) is None
+
+
+@pytest.mark.contract("C-008", "C-009", "C-010", "A-010")
+def test_every_row_of_the_product_is_listed_with_who_may_call_it(tmp_path: Path) -> None:
+    clock = SystemClock()
+    rows = rows_of(read_settings(settings_file(tmp_path)), clock, UlidIds(clock))
+    shown = [listed(row, host) for row in rows for host in row.hosts]
+    assert {row["host"] for row in shown} == {host.value for host in EVERY_HOST}
+    for row in shown:
+        assert (row["access"] == Access.TOKEN) == (row["scopes"] is not None)
+    assert ("api", "POST", "/api/v1/devices/{deviceId}/observations", "argus:devices:write") in {
+        (row["host"], row["method"], row["path"], row["scopes"]) for row in shown
+    }
+    assert Host.AUTH in {host for row in rows for host in row.hosts if row.path == "/.well-known/jwks.json"}

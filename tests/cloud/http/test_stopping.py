@@ -1,0 +1,153 @@
+"""A stop cuts no request, and idle or slow clients end in time (issue 3 F, S-193)."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import aiohttp
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.hosts import HostServer
+from cloud.http import Answer, Host, Json, Request
+from cloud.http import connection as connections
+from cloud.http import server as servers
+from cloud.http.site import Site
+from cloud.settings import Address, HttpSection
+from cloud.surface import pipelines
+from tests.builders.http_surface import BASES, KnownTokens, route, surface
+from tests.harness.eventually import eventually
+
+GET = b"GET /thing HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def slow(_request: Request) -> Answer:
+    await asyncio.sleep(0.01)
+    return Json({"ok": True})
+
+
+def server(*rows: object) -> HostServer:
+    limits = HttpSection(requests_per_minute=10**9, public_per_minute=10**9)
+    make = pipelines(limits, BASES, SystemClock(), KnownTokens(), None)
+    return HostServer([(Site(Host.API, rows, BASES), Address("127.0.0.1", 0))], make)  # type: ignore[arg-type]
+
+
+async def test_no_request_is_cut_when_the_process_stops_under_load() -> None:
+    served = server(route(handler=slow))
+    url = f"http://{(await served.start())['api']}/thing"
+    outcomes: Counter[str] = Counter()
+    stopped = asyncio.Event()
+
+    async def client() -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with session.get(url) as answer:
+                        await answer.read()
+                        outcomes[str(answer.status)] += 1
+                except aiohttp.ClientConnectorError:
+                    return  # the door is closed: nothing was asked
+                except aiohttp.ClientError as error:
+                    outcomes[type(error).__name__] += 1
+                    return
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(16):
+            tasks.create_task(client())
+        await eventually(lambda: outcomes["200"] > 100, what="there is load")
+        await served.stop()
+        stopped.set()
+    assert set(outcomes) == {"200"}
+
+
+async def test_a_request_in_hand_is_finished_and_says_that_it_was_the_last() -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def waiting(_request: Request) -> Answer:
+        begun.set()
+        await go.wait()
+        return Json({"done": True})
+
+    served = server(route(handler=waiting))
+    address = (await served.start())["api"]
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(GET + b"\r\n")
+    await begun.wait()
+    stopping = asyncio.ensure_future(served.stop())
+    await asyncio.sleep(0)
+    go.set()
+    answer = await reader.read()
+    await stopping
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    writer.close()
+
+
+async def connect(at: tuple[str, int], octets: bytes, count: int) -> Sequence[asyncio.StreamReader]:
+    readers = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection(*at)
+        writer.write(octets)
+        readers.append(reader)
+        reader.keep = writer  # type: ignore[attr-defined]  # a writer that is forgotten closes its connection
+    return readers
+
+
+@pytest.mark.contract("S-193", "A-007")
+async def test_a_head_that_does_not_end_is_answered_and_silence_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_S_MAX", 0.2)
+    monkeypatch.setattr(servers, "LOOK_EVERY_S", 0.1)
+    async with surface(route(), hosts=(Host.API,)) as served:
+        slow_ones = await connect(served.at(), GET + b"X-Slow: ", 3)
+        silent = await connect(served.at(), b"", 3)
+        async with asyncio.timeout(5):
+            for reader in slow_ones:
+                answer = await reader.read()
+                assert answer.startswith(b"HTTP/1.1 408 ")
+                assert b"X-Argus-Trace-ID: " in answer
+            assert [await reader.read() for reader in silent] == [b""] * 3
+
+
+@pytest.mark.contract("S-193", "S-174")
+async def test_a_head_that_trickles_in_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_OCTETS_MAX", 4096)
+    async with surface(route(), hosts=(Host.API,)) as served:
+        reader, writer = await asyncio.open_connection(*served.at())
+        writer.write(GET)
+        for number in range(8):
+            writer.write(b"X-Note-%d: " % number + b"a" * 1000 + b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        writer.close()
+
+
+@pytest.mark.contract("S-193")
+async def test_when_all_connections_are_taken_the_longest_idle_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 3)
+    async with surface(route(), hosts=(Host.API,)) as served:
+        idle = await connect(served.at(), b"", 3)
+        newcomer = (await connect(served.at(), GET + b"Connection: close\r\n\r\n", 1))[0]
+        assert (await newcomer.read()).startswith(b"HTTP/1.1 200 ")
+        assert await idle[0].read() == b""
+
+
+@pytest.mark.contract("S-193")
+async def test_when_none_is_idle_the_newcomer_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def waiting(_request: Request) -> Answer:
+        begun.set()
+        await go.wait()
+        return Json({})
+
+    monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
+    async with surface(route(handler=waiting), hosts=(Host.API,)) as served:
+        busy = (await connect(served.at(), GET + b"Connection: close\r\n\r\n", 1))[0]
+        await begun.wait()
+        newcomer = (await connect(served.at(), b"", 1))[0]
+        answer = await newcomer.read()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in answer
+        go.set()
+        assert (await busy.read()).startswith(b"HTTP/1.1 200 ")
