@@ -39,7 +39,8 @@ async def test_no_request_is_cut_when_the_process_stops_under_load() -> None:
     stopped = asyncio.Event()
 
     async def client() -> None:
-        async with aiohttp.ClientSession() as session:
+        # An answer that never comes fails the test, rather than the patience of whoever runs it.
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
             while True:
                 try:
                     async with session.get(url) as answer:
