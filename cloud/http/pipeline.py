@@ -31,12 +31,14 @@ from cloud.http.errors import (
     NotFound,
     Sunset,
     TookTooLong,
+    TooManyRequests,
     Unreadable,
 )
 from cloud.http.idempotency import Once, fingerprint, read_key
 from cloud.http.problem import oauth_error, problem, told
 from cloud.http.query import read_query
 from cloud.http.request import Caller, Request
+from cloud.http.route import RateClass
 from cloud.http.site import Endpoint, Gate, Site
 from cloud.http.spans import Span, Spans
 from cloud.http.trace import CURRENT, TraceContext, begin_trace
@@ -220,6 +222,9 @@ class Pipeline:
     def _refusal(self, arrival: Arrival, progress: _Progress, error: Exception, path: str) -> Answer:
         shown = progress.error = told(error)
         endpoint, site = progress.endpoint, progress.site
+        if isinstance(shown, TooManyRequests):
+            rate_class = RateClass.PUBLIC if endpoint is None else endpoint.route.rate_class
+            self.observer.rate_limited("-" if site is None else site.host.value, rate_class.value)
         if shown.status >= 500:
             log.warning(
                 "request.failed",

@@ -1,5 +1,6 @@
 """Figures are declared in one table, tell nothing about people, and are offered at an address of their own."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,12 +10,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cloud.errors import DomainError
+from cloud.http import RateClass
 from cloud.observability.metrics import (
     EVENTS_WAITING,
     FIGURES,
     HTTP_IN_FLIGHT,
+    HTTP_PARSER_REFUSALS,
     HTTP_REQUESTS,
     HTTP_SECONDS,
+    RATE_LIMITED,
     SCRAPE_FAILURES,
     UNROUTED,
     Kind,
@@ -22,7 +26,8 @@ from cloud.observability.metrics import (
     MetricsListenerFailed,
     MetricsServer,
 )
-from cloud.settings import Address
+from cloud.settings import Address, HttpSection
+from tests.builders.http_surface import route, surface
 
 
 async def waiting(metrics: Metrics) -> None:
@@ -91,6 +96,30 @@ def test_names_carry_their_unit_and_no_label_names_a_person_or_a_thing_of_theirs
         assert (figure.kind is Kind.HISTOGRAM) == figure.name.endswith("_seconds")
         assert set(figure.labels) <= {"host", "method", "route", "status", "rate_class", "part"}
         assert figure.meaning.endswith(".")
+
+
+async def test_a_served_request_is_counted_by_its_route_and_a_refused_one_by_why() -> None:
+    metrics = Metrics()
+    row = route("/things/{thingId}", rate_class=RateClass.PUBLIC)
+    async with (
+        surface(row, limits=HttpSection(public_per_minute=2), observer=metrics) as served,
+        aiohttp.ClientSession() as client,
+    ):
+        statuses = []
+        for path in ("/things/a", "/things/b", "/things/c", "/elsewhere"):
+            async with client.get(served.url(path)) as answer:
+                statuses.append(answer.status)
+        reader, writer = await asyncio.open_connection(*served.at())
+        writer.write(b"HELLO\r\n\r\n")
+        await reader.read()
+        writer.close()
+    assert statuses == [200, 200, 429, 429]
+    assert metrics.value(HTTP_REQUESTS, "api", "GET", "/things/{thingId}", "200") == 2
+    assert metrics.value(HTTP_REQUESTS, "api", "GET", "/things/{thingId}", "429") == 1
+    assert metrics.value(HTTP_REQUESTS, "api", UNROUTED, UNROUTED, "429") == 1
+    assert metrics.value(RATE_LIMITED, "api", "public") == 2
+    assert metrics.value(HTTP_PARSER_REFUSALS, "400") == 1
+    assert metrics.value(HTTP_IN_FLIGHT, "api") == 0
 
 
 def test_the_operators_guide_lists_every_figure_and_no_other() -> None:
