@@ -5,6 +5,7 @@ only the contract's own scopes keep working. What an app may have is its approva
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from cloud.errors import DomainError
@@ -57,8 +58,13 @@ class ScopeUnknown(DomainError):
 
 def effective(granted: Iterable[str]) -> frozenset[str]:
     """What may be done with these scopes: themselves, and the reading that their writing implies."""
-    held = frozenset(granted)
-    return held | {_READS[name] for name in held if name in _READS}
+    return _effective(tuple(granted))
+
+
+@lru_cache(maxsize=1024)
+def _effective(granted: tuple[str, ...]) -> frozenset[str]:
+    """Remembered, since every token check asks and apps have few combinations."""
+    return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
 
 
 def in_order(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -55,8 +55,8 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What a token says. `organization_id` None: none; `user_id` None: no person is behind it. Times are seconds."""
+class Holder:
+    """Who holds a token and what for: what all tokens of one kind have in common. `organization_id` None: none."""
 
     subject: str
     audience: frozenset[str]
@@ -66,75 +66,121 @@ class Claims:
     organization_id: str | None
     clearance: SecrecyLevel
     use: TokenUse
+
+    @property
+    def user_id(self) -> str | None:
+        """None: no person is behind it."""
+        return None if self.subject == self.client_id else self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says. Times are seconds since the epoch; `auth_time_s` None: nobody signed in for it."""
+
+    holder: Holder
     jti: str
     issued_at_s: int
     expires_at_s: int
     auth_time_s: int | None = None
 
     @property
-    def user_id(self) -> str | None:
-        return None if self.subject == self.client_id else self.subject
+    def client_id(self) -> str:
+        return self.holder.client_id
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return self.holder.scopes
 
     def document(self, names: Names) -> dict[str, Any]:
         """The payload. The api stands first in `aud`; a claim that does not apply is left out."""
+        who = self.holder
         return {
             "iss": names.issuer,
-            "sub": self.subject,
-            "aud": SANDBOX if self.use is TokenUse.SANDBOX else sorted(self.audience, key=lambda one: one != names.api),
+            "sub": who.subject,
+            "aud": SANDBOX if who.use is TokenUse.SANDBOX else sorted(who.audience, key=lambda one: one != names.api),
             "exp": self.expires_at_s,
             "iat": self.issued_at_s,
             "nbf": self.issued_at_s,
             "jti": self.jti,
-            "client_id": self.client_id,
-            "scope": " ".join(self.scopes),
-            "tenant_id": self.tenant_id,
-            **({} if self.organization_id is None else {"organization_id": self.organization_id}),
-            "secrecy_level": self.clearance.word,
-            "token_use": self.use.value,
+            "client_id": who.client_id,
+            "scope": " ".join(who.scopes),
+            "tenant_id": who.tenant_id,
+            **({} if who.organization_id is None else {"organization_id": who.organization_id}),
+            "secrecy_level": who.clearance.word,
+            "token_use": who.use.value,
             **({} if self.auth_time_s is None else {"auth_time": self.auth_time_s}),
         }
 
 
 def read(payload: Mapping[str, Any], names: Names) -> Claims:
     """Check everything that does not depend on the time of asking. Raises `ClaimsRefused`."""
-    if payload.get("iss") != names.issuer:
-        raise ClaimsRefused("iss")
     try:
-        use = TokenUse(payload["token_use"])
-        issued_s, expires_s, from_s = payload["iat"], payload["exp"], payload["nbf"]
         audience = payload["aud"]
-        claims = Claims(
-            subject=_id(payload["sub"]),
-            audience=frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience),
-            client_id=_id(payload["client_id"]),
-            scopes=_scopes(payload["scope"]),
-            tenant_id=_id(payload["tenant_id"]),
-            organization_id=_id(payload["organization_id"]) if "organization_id" in payload else None,
-            clearance=_LEVELS[payload["secrecy_level"]],
-            use=use,
-            jti=_id(payload["jti"]),
-            issued_at_s=issued_s,
-            expires_at_s=expires_s,
-            auth_time_s=payload.get("auth_time"),
+        holder = _holder(
+            payload["iss"],
+            payload["sub"],
+            tuple(audience) if type(audience) is list else _alone(audience),
+            payload["client_id"],
+            payload["scope"],
+            payload["tenant_id"],
+            payload.get("organization_id", NONE),
+            payload["secrecy_level"],
+            payload["token_use"],
+            names,
         )
+        issued_s, expires_s, from_s = payload["iat"], payload["exp"], payload["nbf"]
+        jti = _id(payload["jti"])
     except (KeyError, ValueError, TypeError, AttributeError, ScopeUnknown):
         raise ClaimsRefused("a claim is absent or malformed") from None
     # bool is an int to isinstance, and 1e308 is a number of seconds to a lenient reader.
     if type(issued_s) is not int or type(expires_s) is not int or type(from_s) is not int:
         raise ClaimsRefused("a time is not a whole number")
-    if from_s != issued_s or not issued_s < expires_s <= issued_s + TTL_S_MAX[use]:
+    if from_s != issued_s or not issued_s < expires_s <= issued_s + TTL_S_MAX[holder.use]:
         raise ClaimsRefused("lifetime")
-    if (use is TokenUse.SANDBOX) != (audience == SANDBOX):
-        raise ClaimsRefused("the audience does not fit the use")
-    if use is not TokenUse.SANDBOX and (type(audience) is not list or not claims.audience <= names.audiences):
-        raise ClaimsRefused("aud")
-    return claims
+    return Claims(holder, jti, issued_s, expires_s, payload.get("auth_time"))
 
 
-@lru_cache(maxsize=1024)
-def _scopes(text: str) -> tuple[str, ...]:
-    """As `read_scopes`; the tokens of an app say the same again and again."""
-    return read_scopes(text)
+NONE = "~"
+"""Stands for an absent claim; no id has this character."""
+
+
+def _alone(audience: object) -> str:
+    """An audience that is no list: the sandbox's, or none of ours."""
+    if audience != SANDBOX:
+        raise ValueError
+    return SANDBOX
+
+
+@lru_cache(maxsize=4096)
+def _holder(
+    issuer: str,
+    subject: str,
+    audience: tuple[str, ...] | str,
+    client_id: str,
+    scope: str,
+    tenant_id: str,
+    organization_id: str,
+    level: str,
+    token_use: str,
+    names: Names,
+) -> Holder:
+    """Remembered, since the tokens of an app say the same again and again. Only signed payloads come this far."""
+    use = TokenUse(token_use)
+    everybody = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
+    if issuer != names.issuer or (use is TokenUse.SANDBOX) != (audience == SANDBOX):
+        raise ValueError
+    if use is not TokenUse.SANDBOX and not everybody <= names.audiences:
+        raise ValueError
+    return Holder(
+        subject=_id(subject),
+        audience=everybody,
+        client_id=_id(client_id),
+        scopes=read_scopes(scope),
+        tenant_id=_id(tenant_id),
+        organization_id=None if organization_id == NONE else _id(organization_id),
+        clearance=_LEVELS[level],
+        use=use,
+    )
 
 
 def _id(value: object) -> str:

@@ -23,6 +23,7 @@ from cloud.tokens.claims import (
     SERVICE_TTL_S,
     SERVICE_TTL_S_MAX,
     Claims,
+    Holder,
     Names,
     TokenUse,
 )
@@ -97,7 +98,7 @@ class Mint:
         audience = {self._names.api}
         if on_auth_host(granted):
             audience.add(self._names.issuer)
-        return Claims(
+        holder = Holder(
             subject=app.client_id if user is None else user.id,
             audience=frozenset(audience),
             client_id=app.client_id,
@@ -106,11 +107,8 @@ class Mint:
             organization_id=app.organization_id if user is None else _narrower(app.organization_id, user),
             clearance=app.clearance if user is None else SecrecyLevel(min(app.clearance, user.clearance)),
             use=use,
-            jti=self._ids.new("tok"),
-            issued_at_s=now_s,
-            expires_at_s=now_s + ttl_s,
-            auth_time_s=None if user is None else now_s,
         )
+        return Claims(holder, self._ids.new("tok"), now_s, now_s + ttl_s, None if user is None else now_s)
 
     async def _minted(self, claims: Claims) -> Minted:
         kid, private = await self._signer(claims.expires_at_s * SECOND_US)

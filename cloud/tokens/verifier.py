@@ -68,9 +68,9 @@ class Verifier:
         caller = verdict.caller
         if caller is None or now_us >= verdict.ends_us:
             raise InvalidToken
-        if (verdict.claims.use is TokenUse.SANDBOX) != (host is Host.SANDBOX):
+        if (verdict.claims.holder.use is TokenUse.SANDBOX) != (host is Host.SANDBOX):
             raise WrongEnvironment
-        if host is not Host.SANDBOX and self._bases[host] not in verdict.claims.audience:
+        if host is not Host.SANDBOX and self._bases[host] not in verdict.claims.holder.audience:
             raise InvalidToken
         return caller
 
@@ -111,23 +111,25 @@ class Verifier:
         standing = self._standing
         if standing.may_be_revoked(claims.jti) and await standing.is_revoked(claims.jti):
             return None
-        app = standing.known_app(claims.client_id) or await standing.app(claims.client_id)
-        if app is None or app.tenant_id != claims.tenant_id:
+        holder = claims.holder
+        app = standing.known_app(holder.client_id) or await standing.app(holder.client_id)
+        if app is None or app.tenant_id != holder.tenant_id:
             return None
-        if claims.use is TokenUse.SERVICE and not app.service_tokens:
+        if holder.use is TokenUse.SERVICE and not app.service_tokens:
             return None
-        scopes = effective(claims.scopes) & app.scopes
-        if claims.user_id is not None:
-            user = await standing.user(claims.user_id)
-            if user is None or user.tenant_id != claims.tenant_id or not user.enabled:
+        scopes = effective(holder.scopes) & app.scopes
+        user_id = holder.user_id
+        if user_id is not None:
+            user = await standing.user(user_id)
+            if user is None or user.tenant_id != holder.tenant_id or not user.enabled:
                 return None
             scopes &= user.scopes
         return Caller(
-            subject=claims.subject,
-            client_id=claims.client_id,
-            token_use=claims.use.value,
+            subject=holder.subject,
+            client_id=holder.client_id,
+            token_use=holder.use.value,
             scopes=scopes,
-            viewer=Viewer(claims.tenant_id, claims.organization_id, claims.clearance),
+            viewer=Viewer(holder.tenant_id, holder.organization_id, holder.clearance),
             jti=claims.jti,
             expires_at_us=claims.expires_at_s * SECOND_US,
         )
