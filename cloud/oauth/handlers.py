@@ -40,5 +40,5 @@ class OAuthHandlers:
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
         if form.token is None:
             raise OAuthError("invalid_request", "token is missing.")
-        await self._endpoint.revoke(credentials, form.token)
+        await self._endpoint.revoke(credentials, form.token, request.trace)
         return Answer(200, headers=NEVER_KEPT)

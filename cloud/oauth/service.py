@@ -7,8 +7,13 @@ sign-in pages that the auth host gets later and is refused until then like any g
 import structlog
 
 from cloud.apps import App, Apps, GrantType, ScopeUnknown, read_scopes
+from cloud.audit import Audit
+from cloud.db import Transaction
 from cloud.http.errors import OAuthError
+from cloud.http.request import Caller
+from cloud.http.trace import TraceContext
 from cloud.oauth.client_authentication import Credentials, authenticated
+from cloud.tenancy import Viewer
 from cloud.tokens import Mint, Minted, Revocation, Verifier
 from cloud.tokens.signing_key import SECOND_US
 
@@ -18,11 +23,12 @@ log = structlog.get_logger()
 class TokenEndpoint:
     """The use cases."""
 
-    def __init__(self, apps: Apps, mint: Mint, verifier: Verifier, revocation: Revocation) -> None:
+    def __init__(self, apps: Apps, mint: Mint, verifier: Verifier, revocation: Revocation, audit: Audit) -> None:
         self._apps = apps
         self._mint = mint
         self._verifier = verifier
         self._revocation = revocation
+        self._audit = audit
 
     async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
         """An access token in which an app acts for itself. Raises `OAuthError`."""
@@ -36,7 +42,7 @@ class TokenEndpoint:
         log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti)
         return minted
 
-    async def revoke(self, credentials: Credentials, token: str) -> None:
+    async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
         """End a token of this client. One that is not valid any more needs no ending (RFC 7009 §2.2).
 
         Raises `OAuthError`, also for a token of another client: its holder can read whose it is, so this tells nothing.
@@ -47,8 +53,26 @@ class TokenEndpoint:
             return
         if claims.client_id != app.client_id:
             raise _refused(app, "invalid_request", "This token was issued to another client.")
-        if await self._revocation.revoke(claims.jti, app.client_id, claims.expires_at_s * SECOND_US):
+        expires_us = claims.expires_at_s * SECOND_US
+
+        async def witness(tx: Transaction) -> None:
+            await self._audit.record(tx, _acting(app), "token.revoke", claims.jti, trace=trace)
+
+        if await self._revocation.revoke(claims.jti, app.client_id, expires_us, witness=witness):
             log.info("token.revoked", client=app.client_id, tenant=app.tenant_id, jti=claims.jti)
+
+
+def _acting(app: App) -> Caller:
+    """A client that has proved itself without a token, for the audit trail."""
+    return Caller(
+        subject=app.client_id,
+        client_id=app.client_id,
+        token_use="none",  # noqa: S106  # a word, not a secret
+        scopes=frozenset(),
+        viewer=Viewer(app.tenant_id, app.organization_id, app.clearance),
+        jti="",
+        expires_at_us=0,
+    )
 
 
 def _refused(app: App, error: str, description: str) -> OAuthError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from cloud.apps import Apps
+from cloud.audit import Audit
 from cloud.clock import Clock
 from cloud.db import Database
 from cloud.http.host import Bases, Host
@@ -52,6 +53,6 @@ def token_surface(
     verifier = Verifier(standing, clock, bases)
     names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
     mint = Mint(database, clock, ids, standing, master, names)
-    endpoint = TokenEndpoint(Apps(database, clock, ids), mint, verifier, Revocation(database, clock))
+    endpoint = TokenEndpoint(Apps(database, clock, ids), mint, verifier, Revocation(database, clock), Audit(clock))
     rows = (*oauth_routes(OAuthHandlers(endpoint)), *key_set_routes(KeySetHandlers(standing, clock)))
     return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), rows)

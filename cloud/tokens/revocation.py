@@ -1,11 +1,15 @@
 """Revoke a token before its time; every process refuses it within seconds (S-051)."""
 
+from collections.abc import Awaitable, Callable
+
 from cloud.clock import Clock
-from cloud.db import Database
+from cloud.db import Database, Transaction
 from cloud.standing import ChangeKind, ChangeLog
 from cloud.tokens.claims import SERVICE_TTL_S_MAX
 from cloud.tokens.signing_key import SECOND_US
 from cloud.tokens.store import RevokedTokenStore
+
+Witness = Callable[[Transaction], Awaitable[None]]
 
 
 class Revocation:
@@ -17,12 +21,19 @@ class Revocation:
         self._store = RevokedTokenStore()
         self._changes = ChangeLog()
 
-    async def revoke(self, jti: str, client_id: str, expires_at_us: int | None = None) -> bool:
-        """False when it was revoked before. `expires_at_us` None: unknown, so for as long as any token lives."""
+    async def revoke(
+        self, jti: str, client_id: str, expires_at_us: int | None = None, *, witness: Witness | None = None
+    ) -> bool:
+        """False when it was revoked before. `expires_at_us` None: unknown, so for as long as any token lives.
+
+        `witness` writes the audit entry, in the transaction of the revocation.
+        """
         now_us = self._clock.now_us()
         until_us = now_us + SERVICE_TTL_S_MAX * SECOND_US if expires_at_us is None else expires_at_us
         async with self._database.transaction() as tx:
             if not await self._store.add(tx, jti, client_id, until_us, now_us):
                 return False
             await self._changes.record(tx, ChangeKind.TOKEN, jti, now_us)
+            if witness is not None:
+                await witness(tx)
         return True

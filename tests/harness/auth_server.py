@@ -1,5 +1,6 @@
 """The auth host as it is served, on a real socket, with the rows of the token surface and one that needs a token."""
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class AuthServer:
         """A token request; without credentials it is the app's own by the form's fields."""
         more: dict[str, Any] = {}
         if basic is not None:
-            more["headers"] = {"Authorization": aiohttp.BasicAuth(*basic).encode()}
+            encoded = base64.b64encode(":".join(basic).encode()).decode()
+            more["headers"] = {"Authorization": f"Basic {encoded}"}
         elif "client_id" not in form:
             form = {"client_id": self._world.app.client_id, "client_secret": self._world.secret, **form}
         return await self.ask("POST", TOKEN, data={"grant_type": "client_credentials", **form}, **more)

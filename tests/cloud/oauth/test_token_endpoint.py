@@ -11,6 +11,7 @@ from joserfc import jwt as strict_jwt
 from joserfc.jwk import KeySet
 
 from cloud.apps import CATALOGUE, GrantType
+from cloud.audit import Audit
 from cloud.http import Host
 from cloud.settings import HttpSection
 from tests.builders.auth_world import API, DEVICES, ISSUER, WEBHOOKS, AuthWorld
@@ -200,6 +201,9 @@ async def test_a_client_revokes_its_own_token_and_nobody_elses(world: AuthWorld)
         world.pass_time(seconds=3)
         assert (await server.probe(token)).document["code"] == "invalid_token"
         assert (await server.ask("POST", "/v1/oauth/revoke", data={"token": "nonsense", **ours})).status == 200
+    async with world.database.read() as tx:
+        (entry,) = await Audit(world.clock).list(tx, world.home.viewer, action="token.revoke")
+    assert (entry.actor, entry.object[:4], entry.outcome) == (world.app.client_id, "tok_", "done")
 
 
 @pytest.mark.contract("S-031")
