@@ -31,10 +31,13 @@ from cloud import (
     tenancy,
     tokens,
 )
+from cloud.audit import Audit
 from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
 from cloud.events import Outbox, Relay, Subscriber
 from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
+from cloud.housekeeping import Chore, Housekeeping
+from cloud.http.idempotency import sweep_keys
 from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
@@ -76,6 +79,7 @@ class Parts:
     surface: Surface | None
     ingest: RunningIngest | None
     relay: Relay | None
+    housekeeping: Housekeeping | None
     metrics: MetricsServer | None
 
 
@@ -101,14 +105,22 @@ def build(
                 "([hosts.auth], [hosts.api], [hosts.sandbox] and [hosts.docs] are required to serve.)"
             )
         surface = make_surface(settings, database, clock, ids, checks, metrics)
-    relay = Relay(database, Outbox(ids), subscribers(), clock) if Role.WORKER in roles else None
+    relay = housekeeping = None
+    if Role.WORKER in roles:
+        relay = Relay(database, Outbox(ids), subscribers(), clock)
+        housekeeping = Housekeeping(database, clock, chores(clock))
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
-    return Parts(surface, running, relay, figures)
+    return Parts(surface, running, relay, housekeeping, figures)
 
 
 def subscribers() -> Sequence[Subscriber]:
     """Who wants to know of domain events. Webhooks and jobs will."""
     return ()
+
+
+def chores(clock: Clock) -> Sequence[Chore]:
+    """What grows old in the slices' tables."""
+    return (Chore("idempotency_keys", sweep_keys), Chore("audit_entries", Audit(clock).sweep))
 
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
@@ -154,6 +166,8 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
         running: list[asyncio.Task[None]] = []
         if parts.relay is not None:
             running.append(tasks.create_task(parts.relay.run(stopping), name="relay"))
+        if parts.housekeeping is not None:
+            running.append(tasks.create_task(parts.housekeeping.run(stopping), name="housekeeping"))
         finishing = asyncio.Event()  # set when the last request was answered
         if parts.surface is not None:
             running.append(tasks.create_task(parts.surface.spans.run(finishing), name="spans"))

@@ -28,6 +28,9 @@ _FIELDS = (
 )
 _RECORD = Prepared(insert(audit_entries).values({name: bindparam(name) for name in _FIELDS}))
 
+RETENTION_US = 10 * 366 * 86_400 * 1_000_000
+"""Ten years. Who read or changed what must outlast the time in which a patient may ask."""
+SWEPT_MAX = 5_000
 ENTRIES_MAX = 1000
 
 
@@ -101,9 +104,11 @@ class Audit:
             _entry({str(name): value for name, value in row._mapping.items()}) for row in await tx.execute(statement)
         ]
 
-    async def sweep(self, tx: Transaction, *, before_us: int) -> int:
-        """Remove what is older than its retention; how many that were."""
-        return (await tx.execute(delete(audit_entries).where(audit_entries.c.at_us < before_us))).rowcount
+    async def sweep(self, tx: Transaction, now_us: int) -> int:
+        """Remove a portion of what is past its retention, the oldest first; how many that were."""
+        old = select(audit_entries.c.id).where(audit_entries.c.at_us < now_us - RETENTION_US)
+        oldest = old.order_by(audit_entries.c.at_us).limit(SWEPT_MAX)
+        return (await tx.execute(delete(audit_entries).where(audit_entries.c.id.in_(oldest)))).rowcount
 
 
 def _entry(values: dict[str, Any]) -> AuditEntry:

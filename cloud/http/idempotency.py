@@ -147,6 +147,6 @@ class Once:
         return answer
 
 
-async def sweep_keys(tx: Transaction, *, now_us: int) -> int:
-    """Remove keys whose window is over; how many."""
+async def sweep_keys(tx: Transaction, now_us: int) -> int:
+    """Remove the keys whose window is over; how many. Asked every ten minutes, that is ten minutes' worth."""
     return (await tx.execute(delete(keys).where(keys.c.expires_at_us <= now_us))).rowcount

@@ -3,6 +3,7 @@
 import pytest
 
 from cloud.audit import Audit, Outcome
+from cloud.audit.store import RETENTION_US
 from cloud.db import Database
 from cloud.http import begin_trace
 from cloud.tenancy import Viewer
@@ -61,6 +62,6 @@ async def test_entries_past_their_retention_are_swept(database: Database) -> Non
             await audit.record(tx, caller(), "device.enrol", "dev_1")
         clock.advance(us=10)
     async with database.transaction() as tx:
-        assert await audit.sweep(tx, before_us=clock.now_us() - 10) == 1
+        assert await audit.sweep(tx, clock.now_us() + RETENTION_US - 10) == 1
     async with database.read() as tx:
         assert len(await audit.list(tx, caller().viewer, action="device.enrol")) == 1

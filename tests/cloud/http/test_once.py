@@ -138,7 +138,7 @@ async def test_a_key_is_kept_for_a_day(client: Client, things: Things, clock: Ha
     assert await things.count() == 2
     clock.advance(us=24 * HOUR_US)
     async with things.database.transaction() as tx:
-        assert await sweep_keys(tx, now_us=clock.now_us()) == 1
+        assert await sweep_keys(tx, clock.now_us()) == 1
     async with things.database.read() as tx:
         assert len(await tx.execute(select(idempotency_keys))) == 0
 
