@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import buffer, decode, ingest, running, token, uplink
+from tests.bench import buffer, decode, http, ingest, running, token, uplink
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -58,6 +58,34 @@ RATIOS = (
         unit="observations/s",
         reference_is="raw COPY of the same rows",
         prepare=ingest.measure_postgresql,
+    ),
+    Bench(
+        name="http.observation_post",
+        unit="requests/s",
+        reference_is="a bare aiohttp handler that returns the same bytes",
+        prepare=http.measure_observation_post,
+        runs=3,
+    ),
+    Bench(
+        name="http.authenticated_get",
+        unit="requests/s",
+        reference_is="a bare aiohttp handler that returns the same bytes",
+        prepare=http.measure_authenticated_get,
+        runs=3,
+    ),
+    Bench(
+        name="http.observation_post.postgresql",
+        unit="requests/s",
+        reference_is="a bare aiohttp handler that returns the same bytes",
+        prepare=http.measure_observation_post_postgresql,
+        runs=3,
+    ),
+    Bench(
+        name="http.authenticated_get.postgresql",
+        unit="requests/s",
+        reference_is="a bare aiohttp handler that returns the same bytes",
+        prepare=http.measure_authenticated_get_postgresql,
+        runs=3,
     ),
     Bench(
         name="token.mint",
