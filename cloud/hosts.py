@@ -6,14 +6,17 @@ is finished.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import cast
 
 import structlog
 from aiohttp import web
 
 from cloud.errors import DomainError
 from cloud.http.pipeline import Pipeline
-from cloud.http.server import SHUTDOWN_S, EdgeServer, connections_allowed
+from cloud.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
 from cloud.http.site import Gate, Site
 from cloud.settings import Address
 
@@ -37,6 +40,7 @@ class HostServer:
         self._make_pipeline = make_pipeline
         self._runners: list[web.ServerRunner] = []
         self._servers: list[EdgeServer] = []
+        self._doors: list[tuple[EdgeServer, web.TCPSite]] = []
         self.addresses: dict[str, Address] = {}
 
     async def start(self) -> Mapping[str, Address]:
@@ -57,11 +61,13 @@ class HostServer:
         await runner.setup()
         self._runners.append(runner)
         self._servers.append(server)
+        door = web.TCPSite(runner, listen.host, listen.port, backlog=BACKLOG)
         try:
-            await web.TCPSite(runner, listen.host, listen.port, backlog=BACKLOG).start()
+            await door.start()
         except OSError as error:
             await self._close()
             raise AddressTaken(f"({listen}: {error.strerror})") from None
+        self._doors.append((server, door))
         server.look_after()
         port = int(runner.addresses[0][1])
         for site in sites:
@@ -71,7 +77,35 @@ class HostServer:
     async def stop(self) -> None:
         """Let in what is on its way, then accept nothing new, then let requests in flight end."""
         await asyncio.gather(*(server.drain() for server in self._servers))
+        await self._shut_doors()
         await self._close()
+
+    async def _shut_doors(self) -> None:
+        """Accept nothing new, and lose nobody: the kernel has connections in a queue that asyncio did not ask for yet.
+
+        A copy keeps the queue alive while asyncio closes its own; then it is emptied and closed in one go.
+        """
+        doors, self._doors = self._doors, []
+        loop = asyncio.get_running_loop()
+        for _, door in doors:
+            for listener in _listening(door).sockets:
+                loop.remove_reader(listener.fileno())
+        # What asyncio has asked for already becomes a connection now; after `close` it would be dropped.
+        await asyncio.sleep(ACCEPTED_S)
+        taken: list[tuple[EdgeServer, socket.socket]] = []
+        for server, door in doors:
+            listening = _listening(door)
+            copies = [listener.dup() for listener in listening.sockets]
+            listening.close()
+            for copy in copies:
+                copy.setblocking(False)
+                with copy, suppress(OSError):  # BlockingIOError: the queue is empty
+                    while True:
+                        taken.append((server, copy.accept()[0]))
+        for server, connection in taken:
+            connection.setblocking(False)
+            with suppress(OSError):  # gone again
+                await loop.connect_accepted_socket(server, connection)
 
     async def _close(self) -> None:
         runners, self._runners = self._runners, []
@@ -79,3 +113,8 @@ class HostServer:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         for server in servers:
             server.close()
+
+
+def _listening(door: web.TCPSite) -> asyncio.Server:
+    """asyncio's own server behind a site of aiohttp."""
+    return cast(asyncio.Server, door._server)

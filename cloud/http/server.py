@@ -6,6 +6,7 @@ a thousand idle clients cannot keep a working one out (S-193); when none is idle
 
 import asyncio
 import resource
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -31,6 +32,8 @@ LOOK_EVERY_S = 1.0
 EXCHANGE_S_MAX = BODY_S_MAX + HANDLER_S_MAX + 30.0
 DRAIN_S = 0.5
 """After a stop was asked for, requests that are on their way still find an open door for this long."""
+ACCEPTED_S = 0.02
+"""What the loop needs to hand over the connections that it has accepted already."""
 SHUTDOWN_S = 10.0
 """Requests in flight have this long to end when the process stops."""
 
@@ -96,22 +99,25 @@ class EdgeServer(Server):
     async def drain(self) -> None:
         """Let what is on its way in, and tell each client that this is its last answer here."""
         self.pipeline.draining = True
-        serving = [one._task_handler for one in self._connections if one._task_handler is not None]
+        await self._ended(self._connections, DRAIN_S)
+
+    async def _ended(self, connections: "Iterable[RequestHandler]", patience_s: float) -> None:
+        """Wait until these connections have ended: while draining, each does with its next answer."""
+        serving = [one._task_handler for one in connections if one._task_handler is not None]
         if serving:
-            await asyncio.wait(serving, timeout=DRAIN_S)
+            await asyncio.wait(serving, timeout=patience_s)
 
     def pre_shutdown(self) -> None:
         """Called when the doors have just been closed. aiohttp would no longer read from any connection."""
 
     async def shutdown(self, timeout: float | None = None) -> None:
-        """Read and answer what has begun, then end every connection."""
-        begun = [
-            one._task_handler
-            for one in self._connections
-            if one._task_handler is not None and (one._request_in_progress or one._messages)
-        ]
-        if begun:
-            await asyncio.wait(begun, timeout=SHUTDOWN_S)
+        """Read and answer what has begun, then end every connection.
+
+        Some were accepted in the moment before the doors closed, and their request is still on its way.
+        """
+        await asyncio.sleep(ACCEPTED_S)
+        await self._ended(self._connections, DRAIN_S)
+        await self._ended((one for one in self._connections if one._request_in_progress or one._messages), SHUTDOWN_S)
         super().pre_shutdown()
         await super().shutdown(timeout)
 
