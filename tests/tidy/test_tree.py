@@ -54,7 +54,12 @@ def test_every_module_of_ours_says_what_it_is():
     [
         (
             "a package registry",
-            r"https?://[a-z0-9.-]+/(simple|packages)/|\"resolved\": *\"https?://|index-url|extra-index",
+            # In pieces, so that this line is not what it looks for.
+            r"https?://[a-z0-9.-]+/(simple|pack"
+            + r"ages)/|\"resol"
+            + r"ved\": *\"https?://|index"
+            + r"-url|extra-"
+            + r"index",
         ),
         ("a path of this machine", r"(^|[^A-Za-z0-9_.])/(work|farm|root|home/[a-z]+)/"),
         ("work left for nobody", r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b"),
