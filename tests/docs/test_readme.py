@@ -33,6 +33,11 @@ async def typed(command: str, demo: RunningDemo, cwd: Path) -> tuple[int, str, s
         "STATE": str(demo.state_dir),
         "TENANT": facts["tenant_id"],
         "AGENT_TCP": facts["agent_tcp"],
+        "AUTH_URL": facts["auth_url"],
+        "API_URL": facts["api_url"],
+        "CLIENT_ID": facts["client_id"],
+        "CLIENT_SECRET": facts["client_secret"],
+        "VEHICLE": facts["vehicle_id"],
     }
     process = await asyncio.create_subprocess_exec(
         "bash", "-c", command,
