@@ -8,6 +8,7 @@ until the token expires or something changed; then only the cheap part is judged
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cloud.apps import effective
 from cloud.clock import Clock
@@ -15,10 +16,10 @@ from cloud.http.errors import InvalidToken, WrongEnvironment
 from cloud.http.host import Bases, Host
 from cloud.http.request import Caller
 from cloud.tenancy import Viewer
-from cloud.tokens.claims import Claims, ClaimsRefused, Names, TokenUse, read
+from cloud.tokens.claims import Claims, ClaimsRefused, Holder, Names, TokenUse, read
 from cloud.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, Verifying, verified
 from cloud.tokens.signing_key import SECOND_US, SKEW_US
-from cloud.tokens.standing import Standing
+from cloud.tokens.standing import AppStanding, Standing
 
 VERDICTS_MAX = 10_000
 """Tokens in use at the same time for which no arithmetic is needed; some 1 kB each."""
@@ -104,8 +105,16 @@ class Verifier:
         generation = self._standing.generation  # before anything is awaited: a change meanwhile is judged next time
         key = self._standing.by_kid.get(verdict.kid)
         good = key is not None and _signed_in_time(key, verdict.claims.issued_at_s * SECOND_US, now_us)
-        verdict.caller = await self._caller(verdict.claims) if good else None
+        verdict.caller = (self._known(verdict.claims) or await self._caller(verdict.claims)) if good else None
         verdict.generation = generation
+
+    def _known(self, claims: Claims) -> Caller | None:
+        """The caller where memory alone can say so, as for nearly every token; None: `_caller` has to look."""
+        holder, standing = claims.holder, self._standing
+        app = standing.known_app(holder.client_id)
+        if app is None or holder.user_id is not None or standing.may_be_revoked(claims.jti):
+            return None
+        return _caller_of(claims, effective(holder.scopes) & app.scopes) if _may_hold(app, holder) else None
 
     async def _caller(self, claims: Claims) -> Caller | None:
         standing = self._standing
@@ -113,9 +122,7 @@ class Verifier:
             return None
         holder = claims.holder
         app = standing.known_app(holder.client_id) or await standing.app(holder.client_id)
-        if app is None or app.tenant_id != holder.tenant_id:
-            return None
-        if holder.use is TokenUse.SERVICE and not app.service_tokens:
+        if app is None or not _may_hold(app, holder):
             return None
         scopes = effective(holder.scopes) & app.scopes
         user_id = holder.user_id
@@ -124,20 +131,33 @@ class Verifier:
             if user is None or user.tenant_id != holder.tenant_id or not user.enabled:
                 return None
             scopes &= user.scopes
-        return Caller(
-            subject=holder.subject,
-            client_id=holder.client_id,
-            token_use=holder.use.value,
-            scopes=scopes,
-            viewer=Viewer(holder.tenant_id, holder.organization_id, holder.clearance),
-            jti=claims.jti,
-            expires_at_us=claims.expires_at_s * SECOND_US,
-        )
+        return _caller_of(claims, scopes)
 
     def _keep(self, digest: bytes, verdict: _Verdict) -> None:
         if len(self._verdicts) >= self._verdicts_max:
             del self._verdicts[next(iter(self._verdicts))]
         self._verdicts[digest] = verdict
+
+
+def _may_hold(app: AppStanding, holder: Holder) -> bool:
+    return app.tenant_id == holder.tenant_id and (holder.use is not TokenUse.SERVICE or app.service_tokens)
+
+
+_viewer = lru_cache(maxsize=4096)(Viewer)
+"""The viewers of tokens are few."""
+
+
+def _caller_of(claims: Claims, scopes: frozenset[str]) -> Caller:
+    holder = claims.holder
+    return Caller(
+        subject=holder.subject,
+        client_id=holder.client_id,
+        token_use=holder.use.value,
+        scopes=scopes,
+        viewer=_viewer(holder.tenant_id, holder.organization_id, holder.clearance),
+        jti=claims.jti,
+        expires_at_us=claims.expires_at_s * SECOND_US,
+    )
 
 
 def _signed_in_time(key: Verifying, issued_us: int, now_us: int) -> bool:
