@@ -32,7 +32,6 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     CHAIN_BROKEN = "chain_broken"
     UNREADABLE = "unreadable"
-    UNSTORABLE = "unstorable"
 
 
 STRANGERS = frozenset({Reason.MALFORMED, Reason.UNKNOWN_GATEWAY})
