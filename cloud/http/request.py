@@ -5,7 +5,7 @@ row's models, the caller by its token. The connection stays inside `cloud/http`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from multidict import CIMultiDictProxy
@@ -16,16 +16,18 @@ from cloud.http.idempotency import Once
 from cloud.http.route import Route
 from cloud.http.trace import TraceContext
 from cloud.tenancy import Viewer
+from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"
 """Stands for a path parameter that cannot be an id: no id has this character, so every store answers "absent" (A-015).
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@stream_value
 class Caller:
-    """The verified claims of a token."""
+    """The verified claims of a token. One is made for each token at first sight, hence no frozen dataclass."""
 
+    _: KW_ONLY
     subject: str
     client_id: str
     token_use: str

@@ -15,6 +15,7 @@ from cloud.apps import read_scopes
 from cloud.apps.scopes import ScopeUnknown
 from cloud.ids import SHAPE
 from cloud.tenancy import SecrecyLevel
+from protocols.stream_value import stream_value
 
 SANDBOX = "sandbox"
 SKEW_S = 60
@@ -73,7 +74,7 @@ class Holder:
         return None if self.subject == self.client_id else self.subject
 
 
-@dataclass(frozen=True, slots=True)
+@stream_value
 class Claims:
     """What a token says. Times are seconds since the epoch; `auth_time_s` None: nobody signed in for it."""
 

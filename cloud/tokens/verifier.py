@@ -17,7 +17,7 @@ from cloud.http.host import Bases, Host
 from cloud.http.request import Caller
 from cloud.tenancy import Viewer
 from cloud.tokens.claims import Claims, ClaimsRefused, Holder, Names, TokenUse, read
-from cloud.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, Verifying, verified
+from cloud.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, verified
 from cloud.tokens.signing_key import SECOND_US, SKEW_US
 from cloud.tokens.standing import AppStanding, Standing
 
@@ -64,8 +64,10 @@ class Verifier:
         if verdict is None:
             verdict = self._first_sight(token, now_us)
             self._keep(digest, verdict)
-        if verdict.generation != standing.generation:
-            await self._judge(verdict, now_us)
+        generation = standing.generation  # before anything is awaited: a change meanwhile is judged next time
+        if verdict.generation != generation:
+            verdict.caller = self._known(verdict, now_us) or await self._looked_up(verdict, now_us)
+            verdict.generation = generation
         caller = verdict.caller
         if caller is None or now_us >= verdict.ends_us:
             raise InvalidToken
@@ -100,24 +102,23 @@ class Verifier:
             raise InvalidToken
         return _Verdict(claims, key.kid, claims.expires_at_s * SECOND_US, -1, None)
 
-    async def _judge(self, verdict: _Verdict, now_us: int) -> None:
-        """Everything that may have changed since the token was minted."""
-        generation = self._standing.generation  # before anything is awaited: a change meanwhile is judged next time
-        key = self._standing.by_kid.get(verdict.kid)
-        good = key is not None and _signed_in_time(key, verdict.claims.issued_at_s * SECOND_US, now_us)
-        verdict.caller = (self._known(verdict.claims) or await self._caller(verdict.claims)) if good else None
-        verdict.generation = generation
+    # Everything that may have changed since the token was minted.
 
-    def _known(self, claims: Claims) -> Caller | None:
-        """The caller where memory alone can say so, as for nearly every token; None: `_caller` has to look."""
-        holder, standing = claims.holder, self._standing
+    def _known(self, verdict: _Verdict, now_us: int) -> Caller | None:
+        """The caller where memory alone can say so, as for nearly every token; None: `_looked_up` has to look."""
+        claims, standing = verdict.claims, self._standing
+        holder = claims.holder
         app = standing.known_app(holder.client_id)
         if app is None or holder.user_id is not None or standing.may_be_revoked(claims.jti):
             return None
-        return _caller_of(claims, effective(holder.scopes) & app.scopes) if _may_hold(app, holder) else None
+        if not self._signed_in_time(verdict, now_us) or not _may_hold(app, holder):
+            return None
+        return _caller_of(claims, effective(holder.scopes) & app.scopes)
 
-    async def _caller(self, claims: Claims) -> Caller | None:
-        standing = self._standing
+    async def _looked_up(self, verdict: _Verdict, now_us: int) -> Caller | None:
+        claims, standing = verdict.claims, self._standing
+        if not self._signed_in_time(verdict, now_us):
+            return None
         if standing.may_be_revoked(claims.jti) and await standing.is_revoked(claims.jti):
             return None
         holder = claims.holder
@@ -132,6 +133,13 @@ class Verifier:
                 return None
             scopes &= user.scopes
         return _caller_of(claims, scopes)
+
+    def _signed_in_time(self, verdict: _Verdict, now_us: int) -> bool:
+        """Whether the key was still signing when the token says it was signed, and may still be trusted."""
+        key = self._standing.by_kid.get(verdict.kid)
+        if key is None or (key.published_until_us is not None and now_us >= key.published_until_us):
+            return False
+        return key.retired_at_us is None or verdict.claims.issued_at_s * SECOND_US <= key.retired_at_us + SKEW_US
 
     def _keep(self, digest: bytes, verdict: _Verdict) -> None:
         if len(self._verdicts) >= self._verdicts_max:
@@ -158,10 +166,3 @@ def _caller_of(claims: Claims, scopes: frozenset[str]) -> Caller:
         jti=claims.jti,
         expires_at_us=claims.expires_at_s * SECOND_US,
     )
-
-
-def _signed_in_time(key: Verifying, issued_us: int, now_us: int) -> bool:
-    """Whether the key was still signing when the token says it was signed, and may still be trusted."""
-    if key.published_until_us is not None and now_us >= key.published_until_us:
-        return False
-    return key.retired_at_us is None or issued_us <= key.retired_at_us + SKEW_US

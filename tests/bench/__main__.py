@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -87,23 +88,24 @@ RATIOS = (
         prepare=http.measure_authenticated_get_postgresql,
         runs=3,
     ),
-    Bench(
-        name="token.mint",
-        unit="tokens/s",
-        reference_is="the bare RSA signature, same key",
-        prepare=token.measure_mint,
-    ),
-    Bench(
-        name="token.verify",
-        unit="tokens/s",
-        reference_is="the bare RSA verification, same key; every token at first sight",
-        prepare=token.measure_verify,
-    ),
-    Bench(
-        name="token.verify_cached",
-        unit="tokens/s",
-        reference_is="the bare RSA verification, same key; every token seen before",
-        prepare=token.measure_verify_cached,
+    *(
+        Bench(
+            name=f"token.{name}{suffix}", unit="tokens/s", reference_is=f"the bare RSA {reference_is}", prepare=prepare
+        )
+        for suffix, postgresql in (("", False), (".postgresql", True))
+        for name, reference_is, prepare in (
+            ("mint", "signature, same key", partial(token.measure_mint, postgresql=postgresql)),
+            (
+                "verify",
+                "verification, same key; every token at first sight",
+                partial(token.measure_verify, postgresql=postgresql),
+            ),
+            (
+                "verify_cached",
+                "verification, same key; every token seen before",
+                partial(token.measure_verify_cached, postgresql=postgresql),
+            ),
+        )
     ),
 )
 

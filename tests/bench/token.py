@@ -8,9 +8,9 @@ proved: claims, key, signature, and the promise that the key stays published for
 import asyncio
 import atexit
 import base64
-import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from cloud.db import migrate, open_database
 from cloud.http.host import Host
 from cloud.tokens import Verifier
 from tests.builders.auth_world import BASES, AuthWorld, auth_world, key_pair, private_of
+from tests.harness.postgresql import postgresql_running
 
 Run = Callable[[], int]
 
@@ -30,12 +31,17 @@ SIGHTS = 20_000
 
 
 @cache
-def _world() -> tuple[asyncio.AbstractEventLoop, AuthWorld]:
-    """One loop and one database for all figures."""
-    folder = Path(tempfile.mkdtemp(prefix="argus-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def _world(*, postgresql: bool = False) -> tuple[asyncio.AbstractEventLoop, AuthWorld]:
+    """One loop and one database for all figures of a kind, until the interpreter ends."""
+    kept = ExitStack()
+    atexit.register(kept.close)
     loop = asyncio.new_event_loop()
-    url = f"sqlite:///{folder / 'cloud.db'}"
+    if postgresql:
+        cluster = kept.enter_context(postgresql_running())
+        cluster.administer("CREATE DATABASE ours TEMPLATE template0")
+        url = cluster.url("ours")
+    else:
+        url = f"sqlite:///{Path(kept.enter_context(tempfile.TemporaryDirectory())) / 'cloud.db'}"
     loop.run_until_complete(migrate(url))
 
     async def opened() -> AuthWorld:
@@ -45,8 +51,8 @@ def _world() -> tuple[asyncio.AbstractEventLoop, AuthWorld]:
 
 
 @cache
-def _tokens() -> tuple[str, ...]:
-    loop, world = _world()
+def _tokens(*, postgresql: bool = False) -> tuple[str, ...]:
+    loop, world = _world(postgresql=postgresql)
 
     async def minted() -> tuple[str, ...]:
         return tuple([await world.token() for _ in range(TOKENS)])
@@ -54,11 +60,11 @@ def _tokens() -> tuple[str, ...]:
     return loop.run_until_complete(minted())
 
 
-def measure_mint() -> tuple[Run, Run]:
+def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
     """Ours against RSA signatures of the same octets."""
-    loop, world = _world()
+    loop, world = _world(postgresql=postgresql)
     private = private_of(1)
-    signed = _tokens()[0].rpartition(".")[0].encode()
+    signed = _tokens(postgresql=postgresql)[0].rpartition(".")[0].encode()
 
     async def mint() -> int:
         for _ in range(MINTED):
@@ -73,22 +79,22 @@ def measure_mint() -> tuple[Run, Run]:
     return lambda: loop.run_until_complete(mint()), reference
 
 
-def measure_verify() -> tuple[Run, Run]:
+def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
     """First sights of two thousand different tokens."""
-    loop, world = _world()
-    tokens = _tokens()
+    loop, world = _world(postgresql=postgresql)
+    tokens = _tokens(postgresql=postgresql)
     # It remembers one verdict, so that each of the tokens is new to it.
     verifier = Verifier(world.surface.standing, world.clock, BASES, verdicts_max=1)
     return lambda: loop.run_until_complete(_seen(verifier.verify, tokens)), _bare_verify(tokens)
 
 
-def measure_verify_cached() -> tuple[Run, Run]:
+def measure_verify_cached(*, postgresql: bool = False) -> tuple[Run, Run]:
     """Further sights of tokens that are in use."""
-    loop, world = _world()
-    tokens = _tokens()[:200] * (SIGHTS // 200)
+    loop, world = _world(postgresql=postgresql)
+    tokens = _tokens(postgresql=postgresql)[:200] * (SIGHTS // 200)
     verify = world.surface.verifier.verify
     loop.run_until_complete(_seen(verify, tokens[:200]))
-    return lambda: loop.run_until_complete(_seen(verify, tokens)), _bare_verify(_tokens())
+    return lambda: loop.run_until_complete(_seen(verify, tokens)), _bare_verify(_tokens(postgresql=postgresql))
 
 
 async def _seen(verify: Callable[[str, Host], Awaitable[object]], tokens: tuple[str, ...]) -> int:
