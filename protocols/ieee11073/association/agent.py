@@ -6,6 +6,7 @@ Commands of the manager (Set, actions) are refused as not there, until «20601: 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_apdu
@@ -45,8 +46,9 @@ from protocols.ieee11073.association.events import (
     ReportAnswered,
     ReportRefused,
 )
-from protocols.ieee11073.association.machine import Association, Request
+from protocols.ieee11073.association.machine import Association
 from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.requests import Request
 from protocols.ieee11073.association.settings import AgentSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.dim.configuration import Configuration
@@ -54,8 +56,6 @@ from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import decode, encode
 
-_CONFIG = "configuration"
-_REPORT = "confirmed report"
 _REPORT_ANSWERS = frozenset({MessageTag.EVENT_REPORT_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _REPORT_NUMBERS = 0x10000
 _UNREADABLE_MAX = 32
@@ -84,6 +84,7 @@ class AgentAssociation(Association):
         self._offer = 0
         self._requests_sent = 0
         self._report_nos: dict[int, int] = {}
+        self._config_request: Request | None = None
         self._actions.update(
             {
                 Action.SEND_AARQ: self._send_aarq,
@@ -135,7 +136,8 @@ class AgentAssociation(Association):
         info = DATA_REQUEST_AGENT_INITIATED.to_bytes(2, "big") + report_no.to_bytes(2, "big") + report.observations
         argument = EventReportArgument(report.handle, NO_RELATIVE_TIME, report.event_type, info)
         if confirmed:
-            request = Request(_REPORT, _REPORT_ANSWERS, now_s + self._settings.to_cer_s, report_no)
+            done = partial(self._report_settled, report_no)
+            request = Request(_REPORT_ANSWERS, now_s + self._settings.to_cer_s, done)
             invoke_id = self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
         else:
             invoke_id = self._invoke_id = (self._invoke_id + 1) % _REPORT_NUMBERS
@@ -198,12 +200,13 @@ class AgentAssociation(Association):
     def _send_config(self, row: Row, received: Received) -> None:
         report = encode(self.configuration.report)
         argument = EventReportArgument(0, NO_RELATIVE_TIME, EventType.CONFIG, report)
-        request = Request(_CONFIG, _REPORT_ANSWERS, self._now_s + self._settings.to_config_s)
-        self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
+        deadline_s = self._now_s + self._settings.to_config_s
+        self._config_request = Request(_REPORT_ANSWERS, deadline_s, self._verdict_after_release)
+        self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, self._config_request)
         self._tell(ConfigurationAsked(self.configuration.config_id))
 
     def _input_of_response(self, request: Request, received: Received) -> Input:
-        if request.kind != _CONFIG or not isinstance(received.body, EventReportResult):
+        if request is not self._config_request or not isinstance(received.body, EventReportResult):
             return Input.RX_RESPONSE_KNOWN
         try:
             verdict = decode(ConfigReportRsp, received.body.event_reply_info)
@@ -258,8 +261,14 @@ class AgentAssociation(Association):
 
     def _take_response(self, row: Row, received: Received) -> None:
         assert received.data is not None
+        self._requests.pop(received.data.invoke_id).done(received)
+
+    def _verdict_after_release(self, received: Received) -> None:
+        """We are leaving: whether the manager would have taken the configuration decides nothing any more."""
+
+    def _report_settled(self, report_no: int, received: Received) -> None:
+        assert received.data is not None
         invoke_id = received.data.invoke_id
-        report_no = self._requests.pop(invoke_id).report_no
         match received.body:
             case ErrorResult(error_value=error):
                 self._tell(ReportRefused(invoke_id, report_no, error, rejected=False))

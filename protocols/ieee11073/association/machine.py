@@ -10,8 +10,8 @@ until the next association request (`resynchronise`).
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream, ApduTooLong
@@ -29,22 +29,15 @@ from protocols.ieee11073.apdu.association import (
 from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, RejectProblem, RejectResult
 from protocols.ieee11073.association.events import Aborted, Deviation, Event, LinkLost, Released
 from protocols.ieee11073.association.received import CONFIRMED, NOTHING_RECEIVED, Received, read_apdu
+from protocols.ieee11073.association.requests import Request
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.association.timers import STATE_TIMEOUTS, timeout_reason
 from protocols.ieee11073.dim.notes import Notes
 
 _INVOKE_IDS = 0x10000
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request of ours that waits for its answer."""
-
-    kind: str
-    answers: frozenset[MessageTag]
-    deadline_s: float
-    report_no: int = 0
+_GIVEN_UP_MAX = 16
+"""Requests of ours that nobody answered in time and whose late answers are let pass."""
 
 
 def do_nothing(row: Row, received: Received) -> None:
@@ -76,6 +69,7 @@ class Association(ABC):
         self._gate: set[int] = set()
         """Tickets of the reports whose answers go out before what is held."""
         self._requests: dict[int, Request] = {}
+        self._given_up: deque[int] = deque(maxlen=_GIVEN_UP_MAX)
         self._invoke_id = -1  # the first request has invoke-id 0
         self._malformed = 0
         self._now_s = 0.0
@@ -132,10 +126,21 @@ class Association(ABC):
         if self._apdu_deadline_s is not None and self._apdu_deadline_s <= now_s:
             self._lose_framing(RemoteProtocolError("an APDU began and did not go on", clause="20601 §11 APDU header"))
             self._read_stream()
+        self._give_up_overdue()
         deadline_s = self._state_or_request_deadline_s()
         if deadline_s is not None and deadline_s <= now_s:
             self._step(Input.TIMEOUT)
         return self._taken()
+
+    def _give_up_overdue(self) -> None:
+        """Requests that may stay without an answer. What must be answered is left to row 8.4."""
+        if self.state is not State.OPERATING:
+            return
+        for invoke_id, request in list(self._requests.items()):
+            if request.deadline_s <= self._now_s and request.overdue is not None:
+                del self._requests[invoke_id]
+                self._given_up.append(invoke_id)
+                request.overdue()
 
     def to_send(self) -> bytes:
         """The octets to write now; each is given once."""
@@ -176,6 +181,7 @@ class Association(ABC):
         """The association is over, however it ended."""
         self._notes.restart()
         self._requests.clear()
+        self._given_up.clear()
         self._malformed = 0
 
     def _owed_tickets(self) -> set[int]:
@@ -196,9 +202,9 @@ class Association(ABC):
         self._actions[row.action](row, received)
 
     def _enter(self, state: State) -> None:
-        self.state = state
+        before, self.state = self.state, state
         self._start_state_timer()
-        if state in (State.UNASSOCIATED, State.DISCONNECTED):
+        if state in (State.UNASSOCIATED, State.DISCONNECTED) and before is not State.DISCONNECTED:
             self._ended()
 
     def _start_state_timer(self) -> None:
@@ -248,6 +254,9 @@ class Association(ABC):
             case Input.RX_AARE, Aare() as aare:
                 given = self._input_of_aare(aare)
             case Input.RX_RESPONSE_KNOWN, _:
+                if received.invoke_id in self._given_up:
+                    self._notes.tell("an answer came late", "20601 §9.3 confirmed service", received.octets)
+                    return
                 given = self._input_of_any_response(received)
         self._step(given, received)
 
@@ -312,7 +321,7 @@ class Association(ABC):
     def _request(self, message: MessageTag, body: object, request: Request) -> int:
         """Sends a request under a free invoke-id, which it returns."""
         invoke_id = (self._invoke_id + 1) % _INVOKE_IDS
-        while invoke_id in self._requests:
+        while invoke_id in self._requests or invoke_id in self._given_up:
             invoke_id = (invoke_id + 1) % _INVOKE_IDS
         octets = self._encoded(invoke_id, message, body)
         self._invoke_id = invoke_id

@@ -9,7 +9,6 @@ report is answered with the RORJ or ROER that the standard has for a service tha
 """
 
 from itertools import count
-from typing import Any
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag
@@ -22,8 +21,6 @@ from protocols.ieee11073.apdu.data import (
     EventReportArgument,
     EventReportResult,
     EventType,
-    GetArgument,
-    GetResult,
     RejectProblem,
 )
 from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judged, response
@@ -32,27 +29,27 @@ from protocols.ieee11073.association.events import (
     Associated,
     ConfigurationAgreed,
     Event,
-    MdsRead,
     Rejected,
     RejectReason,
     ReportReceived,
 )
-from protocols.ieee11073.association.machine import Association, Request, do_nothing
+from protocols.ieee11073.association.machine import Association, do_nothing
 from protocols.ieee11073.association.manager_table import MANAGER
+from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
+from protocols.ieee11073.association.requests import Request, Requests
+from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
 from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
-from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
+from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, DoesNotFit, NoObjectKnown
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.specializations import standard_configuration
 
-_READ_MDS = "read MDS"
-_GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
 _ACCEPTED_HEAD = bytes.fromhex("E700 0012 0010")
 _REFUSED_HEAD = bytes.fromhex("E700 000A 0008")
@@ -85,8 +82,17 @@ class ManagerAssociation(Association):
         self._intake: ReportIntake | None = None
         self._owed: dict[int, OwedAnswers] = {}
         self._tickets = count(1)
-        self.device: DeviceIdentity | None = None
-        """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+        self._asking = Requests(
+            send=self._request,
+            answer=self._send_message,
+            tell=self._tell,
+            now_s=lambda: self._now_s,
+            operating=lambda: self.state is State.OPERATING,
+            notes=self._notes,
+        )
+        self._mds_reading = MdsReading(self._asking, self._settings.to_get_s, self._identified)
+        self._services: tuple[Service, ...] = (self._mds_reading,)
+        """In the order in which they ask."""
         self._actions.update(
             {
                 Action.SEND_AARE_ACCEPTED: self._send_aare_accepted,
@@ -101,6 +107,11 @@ class ManagerAssociation(Association):
                 Action.TAKE_RESPONSE: self._take_response,
             }
         )
+
+    @property
+    def device(self) -> DeviceIdentity | None:
+        """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+        return self._mds_reading.device
 
     # What the shell says about an event.
 
@@ -140,6 +151,9 @@ class ManagerAssociation(Association):
         self._applicant = None
         self._remembered = False
         self._offered = 0
+        self._asking.forget()
+        for service in self._services:
+            service.ended()
 
     # Association.
 
@@ -151,7 +165,7 @@ class ManagerAssociation(Association):
             self._reject_result = applicant
             return Input.RX_AARQ_UNACCEPTABLE
         self._applicant = applicant
-        self.device = DeviceIdentity(system_id=applicant.system_id)
+        self._mds_reading.applied(applicant.system_id)
         self._configuration = self._known(applicant.system_id, applicant.config_id)
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
 
@@ -241,7 +255,7 @@ class ManagerAssociation(Association):
             self._step(Input.CONFIG_ONCE_TOO_OFTEN)
 
     def _operate(self, configuration: Configuration, *, learned: bool) -> None:
-        """The configuration stands: reports can be read. The device is asked who it is."""
+        """The configuration stands: reports can be read, and the services ask what they have to ask."""
         assert self._applicant is not None
         octets = configuration.octets
         if learned:
@@ -249,8 +263,12 @@ class ManagerAssociation(Association):
             self._configurations.remember(self._applicant.system_id, configuration.config_id, octets)
         self._intake = ReportIntake(configuration, self._notes, self._tickets)
         self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
-        deadline_s = self._now_s + self._settings.to_get_s
-        self._request(MessageTag.GET, GetArgument(0, ()), Request(_READ_MDS, _GET_ANSWERS, deadline_s))
+        for service in self._services:
+            service.operating(configuration)
+
+    def _identified(self, identity: DeviceIdentity) -> None:
+        for service in self._services:
+            service.identified(identity)
 
     def _input_of_aare(self, aare: Aare) -> Input:
         return Input.RX_AARE
@@ -260,16 +278,7 @@ class ManagerAssociation(Association):
 
     def _take_response(self, row: Row, received: Received) -> None:
         assert received.data is not None
-        del self._requests[received.data.invoke_id]
-        result: Any = received.body
-        if not isinstance(result, GetResult):
-            self._notes.tell("the device does not say what it is", "20601 §6 Get MDS", received.octets)
-            return
-        assert self.device is not None
-        self.device = identity_of(self.device.system_id, result.attribute_list)
-        for attribute in self.device.unreadable:
-            self._notes.tell(f"MDS attribute {attribute} cannot be read", "20601 §8.1 MDS", received.octets)
-        self._tell(MdsRead(self.device))
+        self._requests.pop(received.data.invoke_id).done(received)
 
     # Reports.
 

@@ -1,0 +1,51 @@
+"""Reading who the device is: Get of the MDS, all attributes, as the first thing in Operating (reference 20601 §9.1).
+
+An agent must answer it; one that is silent ends the association as row 8.4 has it. One that refuses, or whose
+attributes cannot be read in part, is still served.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.data import GetArgument, GetResult
+from protocols.ieee11073.association.events import MdsRead
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.association.service import Service
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
+
+GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+
+
+class MdsReading(Service):
+    """Asks once an association. `identified` tells the manager, which tells the other services."""
+
+    def __init__(self, requests: Requests, to_get_s: float, identified: Callable[[DeviceIdentity], None]) -> None:
+        super().__init__(requests)
+        self._to_get_s = to_get_s
+        self._identified = identified
+        self.device: DeviceIdentity | None = None
+        """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+
+    def applied(self, system_id: bytes) -> None:
+        """A device with this system id asked for an association."""
+        self.device = DeviceIdentity(system_id=system_id)
+
+    def operating(self, configuration: Configuration) -> None:
+        self._requests.ask(
+            MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._read
+        )
+
+    def _read(self, received: Received) -> None:
+        result: Any = received.body
+        if not isinstance(result, GetResult):
+            self._requests.notes.tell("the device does not say what it is", "20601 §6 Get MDS", received.octets)
+            return
+        assert self.device is not None
+        self.device = identity_of(self.device.system_id, result.attribute_list)
+        for attribute in self.device.unreadable:
+            self._requests.notes.tell(f"MDS attribute {attribute} cannot be read", "20601 §8.1 MDS", received.octets)
+        self._requests.tell(MdsRead(self.device))
+        self._identified(self.device)

@@ -1,0 +1,125 @@
+"""What a manager asks of an agent: one request under way at a time, the rest in a bounded queue.
+
+Most agents allow one outstanding request (reference 20601 §4), and some never answer anything but a Get of the MDS. So
+a request says what its silence means: without `overdue` the association ends as row 8.4 has it; with it the silence is
+told and the conversation goes on, because an oximeter that does not know Set-Time still measures. The answer to a
+request that was given up is ignored when it comes after all.
+
+What is asked, and what an answer means, is the services' (`service`).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.dim.notes import Notes
+
+WAITING_MAX = 64
+"""Requests that may wait for their turn. The services ask one thing after the other, so this is never near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that waits for its answer. `done` takes the answer; `overdue` stands in for the abort of row 8.4."""
+
+    answers: frozenset[MessageTag]
+    deadline_s: float
+    done: Callable[[Received], None]
+    overdue: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    message: MessageTag
+    body: object
+    answers: frozenset[MessageTag]
+    to_s: float
+    done: Callable[[Received], None]
+    overdue: Callable[[], None] | None
+
+
+class Requests:
+    """What a manager's association offers its services. One for each association object."""
+
+    def __init__(
+        self,
+        *,
+        send: Callable[[MessageTag, object, Request], int],
+        answer: Callable[[int, MessageTag, object], None],
+        tell: Callable[[Event], None],
+        now_s: Callable[[], float],
+        operating: Callable[[], bool],
+        notes: Notes,
+    ) -> None:
+        self.notes = notes
+        self.tell = tell
+        """Tells the shell an event."""
+        self.answer = answer
+        """Sends the answer to a confirmed message of the agent: invoke-id, message and body."""
+        self._send = send
+        self._now_s = now_s
+        self._operating = operating
+        self._waiting: deque[_Waiting] = deque()
+        self._under_way = False
+
+    @property
+    def now_s(self) -> float:
+        """Monotonic, as of the last thing that happened to the association."""
+        return self._now_s()
+
+    def ask(
+        self,
+        message: MessageTag,
+        body: object,
+        *,
+        answers: frozenset[MessageTag],
+        to_s: float,
+        done: Callable[[Received], None],
+        overdue: Callable[[], None] | None = None,
+    ) -> None:
+        """Sends a request when those before it are answered; `to_s` counts from then on.
+
+        `done` is given the answer, one of `answers`; its body may be an ErrorResult or a RejectResult where those are
+        among them. Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        """
+        if not self._operating():
+            raise LocalProtocolError("no association operates that could be asked")
+        if len(self._waiting) >= WAITING_MAX:
+            raise LocalProtocolError(f"{WAITING_MAX} requests wait already")
+        self._waiting.append(_Waiting(message, body, answers, to_s, done, overdue))
+        self._send_next()
+
+    def forget(self) -> None:
+        """The association ended: nothing that was asked will be answered."""
+        self._waiting.clear()
+        self._under_way = False
+
+    def _send_next(self) -> None:
+        if self._under_way or not self._waiting or not self._operating():
+            return
+        waiting = self._waiting.popleft()
+        self._under_way = True
+        overdue = None if waiting.overdue is None else self._then_next(waiting.overdue)
+        deadline_s = self._now_s() + waiting.to_s
+        request = Request(waiting.answers, deadline_s, self._then_next_after(waiting.done), overdue)
+        self._send(waiting.message, waiting.body, request)
+
+    def _then_next_after(self, done: Callable[[Received], None]) -> Callable[[Received], None]:
+        def answered(received: Received) -> None:
+            self._under_way = False
+            done(received)
+            self._send_next()
+
+        return answered
+
+    def _then_next(self, overdue: Callable[[], None]) -> Callable[[], None]:
+        def given_up() -> None:
+            self._under_way = False
+            overdue()
+            self._send_next()
+
+        return given_up

@@ -1,0 +1,25 @@
+"""One thing that a manager does with an agent once the configuration stands: reading the MDS, setting the clock, …
+
+A service is told when the association begins and ends to operate, asks through `Requests`, and tells its own events.
+Each stands in a file of its own; the manager composes them and knows nothing of what they do.
+"""
+
+from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.identity import DeviceIdentity
+
+
+class Service:
+    """Overrides what it needs to know. Within one call of these a service may ask, tell and note."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
+    def operating(self, configuration: Configuration) -> None:
+        """The configuration stands; state Operating was just entered."""
+
+    def identified(self, identity: DeviceIdentity) -> None:
+        """The device said what it is: once an association, after `operating`."""
+
+    def ended(self) -> None:
+        """The association is over, however it ended, and may never have operated. Everything of it is forgotten."""
