@@ -25,6 +25,7 @@ from protocols.ieee11073.apdu.association import (
 )
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.mder import decode, encode
+from protocols.ieee11073.tolerances import Oddity
 
 SYSTEM_ID_OCTETS = 8
 """An EUI-64."""
@@ -48,12 +49,12 @@ def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
     try:
         info = decode(PhdAssociationInformation, offers[0].data_proto_info)
     except RemoteProtocolError as error:
-        notes.tell(f"an association request cannot be read: {error.reason}", error.clause, b"")
+        notes.met(Oddity.AARQ_UNREADABLE, offers[0].data_proto_info, clause=error.clause, reason=error.reason)
         return AssociateResult.REJECTED_PERMANENT
     if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
         return AssociateResult.REJECTED_NO_COMMON_PARAMETER
     if len(info.system_id) != SYSTEM_ID_OCTETS:
-        notes.tell("a system id is no EUI-64", "20601 §3 system-id", info.system_id)
+        notes.met(Oddity.SYSTEM_ID_LENGTH, info.system_id, octets_found=len(info.system_id))
         return AssociateResult.REJECTED_PERMANENT
     return Applicant(info.system_id, info.dev_config_id)
 
@@ -102,5 +103,7 @@ def manager_id(aare: Aare, notes: Notes) -> bytes:
     try:
         return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
     except RemoteProtocolError as error:
-        notes.tell(f"the manager's answer cannot be read: {error.reason}", error.clause, b"")
+        notes.met(
+            Oddity.AARE_UNREADABLE, aare.selected_data_proto.data_proto_info, clause=error.clause, reason=error.reason
+        )
         return b""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel, Observation
 from protocols.stream_value import stream_value
 
@@ -88,11 +89,13 @@ class Deviation:
     """The peer broke a rule and we carried on. The sentence holds no value; `octets` may, so they are never logged.
 
     Each kind of deviation is told once an association, so that a device with a habit does not flood its own record.
+    `oddity` is its row in `tolerances`: what was done about it, and why.
     """
 
     sentence: str
     clause: str
     octets: bytes = field(repr=False)
+    oddity: Oddity | None = None
 
 
 @dataclass(frozen=True, slots=True)

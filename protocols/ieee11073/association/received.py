@@ -23,6 +23,7 @@ from protocols.ieee11073.apdu.association import Aare, Aarq, Abrt, Rlre, Rlrq
 from protocols.ieee11073.apdu.data import EventType, RejectProblem
 from protocols.ieee11073.association.states import Input
 from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.tolerances import Oddity
 
 CONFIRMED = frozenset(
     {
@@ -62,7 +63,7 @@ def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[I
     try:
         apdu = decode_apdu(octets)
     except RemoteProtocolError as error:
-        notes.tell(f"an APDU cannot be read: {error.reason}", error.clause, octets)
+        notes.met(Oddity.APDU_UNREADABLE, octets, clause=error.clause, reason=error.reason)
         return Input.RX_UNREADABLE, Received(octets, invoke_id=invoke_id_of(octets), why=str(error))
     received = Received(octets, apdu)
     match apdu:
@@ -87,7 +88,7 @@ def _read_message(octets: bytes, prst: Prst, notes: Notes) -> tuple[Input, Recei
         data = decode_data(prst.data)
         body = body_of(data)
     except RemoteProtocolError as error:
-        notes.tell(f"a message cannot be read: {error.reason}", error.clause, octets)
+        notes.met(Oddity.MESSAGE_UNREADABLE, octets, clause=error.clause, reason=error.reason)
         return _unreadable_message(octets, prst, error)
     received = Received(octets, prst, data, body, data.invoke_id)
     match data.message:

@@ -14,6 +14,7 @@ from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, compile_plan, layout_key
 from protocols.ieee11073.dim.report_run import INVOKE_ID, REPORT_NO, ReportPlan, Run
+from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel
 
 LAYOUTS_MAX = 256
@@ -24,7 +25,6 @@ FLOWS_MAX = 64
 _NUMBERS = 0x10000
 _BACKWARD_FROM = 0x8000
 """A jump of more than half the numbers forward is a jump backward."""
-_CLAUSE = "20601 §5 scan-report-no"
 
 
 class OwedAnswers(NamedTuple):
@@ -114,7 +114,7 @@ class ReportIntake:
             ticket = next(self._tickets)
             invoke_ids = tuple(run.columns[INVOKE_ID])
             if len(set(invoke_ids)) != run.reports:
-                self._notes.tell("an invoke-id is used again before its answer", "20601 §4 invoke-id", b"")
+                self._notes.met(Oddity.INVOKE_ID_REUSED)
             self.owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
         observations = plan.observe(run, now_s)
         events.append(ReportReceived(observations, plan.confirmed, last_no, now_s, run.reports, ticket))
@@ -130,11 +130,10 @@ class ReportIntake:
             return []
         after = None if due is None else (due - 1) % _NUMBERS
         if report_no == after:
-            self._notes.tell("a report has the number of the one before it", _CLAUSE, b"")
+            self._notes.met(Oddity.REPORT_NUMBER_REPEATED)
             return []
         if ahead >= _BACKWARD_FROM:
-            how = "do not start at 0" if due is None else "go backward"
-            self._notes.tell(f"report numbers {how}", _CLAUSE, b"")
+            self._notes.met(Oddity.REPORT_NUMBER_START if due is None else Oddity.REPORT_NUMBER_BACKWARD)
             return []
         return [ReportsLost(ahead, after)]
 

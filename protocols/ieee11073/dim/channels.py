@@ -16,6 +16,7 @@ from protocols.ieee11073.dim.attribute import PARTITION_DIMENSION, PARTITION_MET
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.mder import U8, U16, Bits16, decode, decode_list, sequence
 from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.tolerances import Oddity
 from protocols.medfloat import float_of
 from protocols.observation import Channel, SampleArray, SampleFormat
 from protocols.reader import Reader
@@ -68,7 +69,7 @@ def channel_of(
     attribute = _Attributes(attributes, notes)
     kind = attribute.decoded(Attribute.TYPE, Type)
     if kind is None:
-        notes.tell(f"the object with handle {handle} has no Type", "20601 §8.2 Type", b"")
+        notes.met(Oddity.TYPE_MISSING, handle=handle)
         kind = Type(0, 0)
     partition = attribute.number(Attribute.METRIC_ID_PARTITION, 2)
     metric_partition = kind.partition if partition is None else partition
@@ -107,11 +108,11 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
         bits, signed = specification.sample_size, specification.significant_bits == SIGNED_SAMPLES
     period = attribute.number(Attribute.SAMPLE_PERIOD, 4)
     if period is None:
-        notes.tell(f"the waveform with handle {handle} has no Sample-Period", "20601 §8.4 Sample-Period", b"")
+        notes.met(Oddity.SAMPLE_PERIOD_MISSING, handle=handle)
     period_s = (period or 0) * RELATIVE_TIME_S
     sample_format = _FORMATS.get((bits, signed))
     if sample_format is None:
-        notes.tell(f"the waveform with handle {handle} has samples of {bits} bits", "20601 §8.4 Sa-Specification", b"")
+        notes.met(Oddity.SAMPLE_WIDTH, handle=handle, bits=bits)
         return SampleArray(format=SampleFormat.U8, period_s=period_s, slope=1.0, offset=0.0)
     slope, offset = _scale(handle, attribute, scale_id, octets, signed, notes)
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
@@ -135,12 +136,10 @@ def _scale(
         low_scaled, high_scaled = read(octets), read(octets)
         reader.finish()
     except RemoteProtocolError as error:
-        notes.tell(error.reason, error.clause, octets_of_scale)
+        notes.met(Oddity.SCALE_UNREADABLE, octets_of_scale, handle=handle, reason=error.reason)
         return 1.0, 0.0
     if not isinstance(low, float) or not isinstance(high, float) or low_scaled == high_scaled:
-        notes.tell(
-            f"the waveform with handle {handle} has no usable scale", "20601 §8.4 Scale-and-Range", octets_of_scale
-        )
+        notes.met(Oddity.SCALE_UNUSABLE, octets_of_scale, handle=handle)
         return 1.0, 0.0
     slope = (high - low) / (high_scaled - low_scaled)
     return slope, low - low_scaled * slope
@@ -158,7 +157,9 @@ class _Attributes:
         if value is None:
             return None
         if len(value) != octets:
-            self._notes.tell(f"{attribute.name} has {len(value)} octets", "20601 §8", value)
+            self._notes.met(
+                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, octets_found=len(value), octets_due=octets
+            )
             return None
         return int.from_bytes(value, "big")
 
@@ -169,7 +170,7 @@ class _Attributes:
         try:
             return decode(wire_type, value)
         except RemoteProtocolError as error:
-            self._notes.tell(f"{attribute.name}: {error.reason}", error.clause, value)
+            self._unreadable(attribute, value, error)
             return None
 
     def listed(self, attribute: Attribute, item_type: type[T]) -> tuple[T, ...]:
@@ -179,5 +180,10 @@ class _Attributes:
         try:
             return decode_list(item_type, value)
         except RemoteProtocolError as error:
-            self._notes.tell(f"{attribute.name}: {error.reason}", error.clause, value)
+            self._unreadable(attribute, value, error)
             return ()
+
+    def _unreadable(self, attribute: Attribute, value: bytes, error: RemoteProtocolError) -> None:
+        self._notes.met(
+            Oddity.ATTRIBUTE_UNREADABLE, value, clause=error.clause, attribute=attribute.name, reason=error.reason
+        )

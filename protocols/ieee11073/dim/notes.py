@@ -1,21 +1,24 @@
 """Deviations that decoding met and carried on from, collected until the association tells them.
 
 Each kind is kept once an association: a device with a habit has it in every report. The kinds are bounded too, so
-that a hostile peer cannot fill memory with inventive mistakes.
+that a hostile peer cannot fill memory with inventive mistakes. What may be told at all is a row of `tolerances`.
 """
 
 from typing import NamedTuple
+
+from protocols.ieee11073.tolerances import Oddity
 
 KINDS_MAX = 64
 OCTETS_KEPT = 256
 
 
 class Note(NamedTuple):
-    """One deviation: a sentence without measured values, the rule, and the first octets that showed it."""
+    """One deviation: a sentence without measured values, the rule, the first octets that showed it, and its row."""
 
     sentence: str
     clause: str
     octets: bytes
+    oddity: Oddity | None = None
 
 
 class Notes:
@@ -36,15 +39,28 @@ class Notes:
         """Whether something was not told yet."""
         return bool(self._untold)
 
+    def met(self, oddity: Oddity, octets: bytes = b"", /, **said: object) -> None:
+        """Notes a deviation unless its kind was noted before in this association.
+
+        `said` fills the row's sentence and must hold no measured value; `octets` may. `clause=` is for rows whose
+        clause is known only to the decoder that failed.
+        """
+        clause = str(said.pop("clause", oddity.clause))
+        self._note(Note(oddity.sentence.format(**said), clause, octets, oddity))
+
     def tell(self, sentence: str, clause: str, octets: bytes) -> None:
-        """Notes a deviation unless its kind was noted before. `octets` may hold values, the sentence must not."""
-        kind = (sentence, clause)
+        """Notes a deviation that has no row yet; see `met`."""
+        self._note(Note(sentence, clause, octets))
+
+    def _note(self, note: Note) -> None:
+        kind = (note.sentence, note.clause)
         if kind in self._seen or len(self._seen) > KINDS_MAX:
             return
         self._seen.add(kind)
         if len(self._seen) > KINDS_MAX:
-            sentence, octets = "further deviations of this association are not listed", b""
-        self._untold.append(Note(sentence, clause, bytes(octets[:OCTETS_KEPT])))
+            more = Oddity.MANY_MORE
+            note = Note(more.sentence, more.clause, b"", more)
+        self._untold.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
 
     def taken(self) -> list[Note]:
         """The notes since the last call."""

@@ -22,6 +22,7 @@ from protocols.ieee11073.dim.configuration import ValueMap
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.report_run import ObservationPlan, ReportPlan
 from protocols.ieee11073.dim.value_fields import TIME_STAMPS, VALUES, Field, ItemFields, ValueFields
+from protocols.ieee11073.tolerances import Oddity
 from protocols.reader import Reader
 
 MDS_HANDLE = 0
@@ -163,10 +164,10 @@ class _Compiler:
         item = ItemFields()
         self._mapped(handle, value_map, values, item)
         if values.remaining == _TIME_OCTETS and item.time is None and self._reads_as_date(values):
-            self._note(f"observations of handle {handle} end with a time that their map does not declare", values)
+            self._note(Oddity.REPORT_TIME_UNDECLARED, values, handle=handle)
             item.add(Attribute.TIME_STAMP_ABSOLUTE, values, self._layout.add)
         elif values.remaining:
-            self._misfit(f"observations of handle {handle} are longer than their map", values)
+            self._misfit(Oddity.REPORT_LONGER, values, handle=handle)
             self._layout.skip(values)
         self._keep(handle, item)
 
@@ -174,14 +175,14 @@ class _Compiler:
         """The values that a map declares, in its order; a short observation ends between two of them."""
         for attribute, octets in value_map:
             if octets > values.remaining:
-                self._misfit(f"observations of handle {handle} are shorter than their map", values)
+                self._misfit(Oddity.REPORT_SHORTER, values, handle=handle)
                 self._layout.skip(values)
                 return
             self._attribute(item, attribute, values.inside(octets))
 
     def _variable(self, handle: int, count: int, attributes: Reader) -> None:
         if handle == MDS_HANDLE:
-            self._note("a report changes attributes of the device itself, which is not followed", attributes)
+            self._note(Oddity.REPORT_OF_MDS, attributes)
             self._layout.skip(attributes)
             return
         if handle not in self._model.objects:
@@ -206,9 +207,9 @@ class _Compiler:
                 self._keep(handle, item)
             else:
                 self._unknown_count += 1
-                self._misfit(f"a scanner reports handle {handle}, which the configuration lacks", values)
+                self._misfit(Oddity.REPORT_SCANS_UNKNOWN, values, handle=handle)
         if values.remaining:
-            self._misfit(f"grouped observations of scanner {scanner} are longer than their map", values)
+            self._misfit(Oddity.GROUP_LONGER, values, handle=scanner)
             self._layout.skip(values)
 
     def _attribute(self, item: ItemFields, attribute: int, value: Reader) -> None:
@@ -220,25 +221,25 @@ class _Compiler:
 
     def _keep(self, handle: int, item: ItemFields) -> None:
         if not item.values and not item.shaping:
-            self._note(f"a report names handle {handle} without a value", None)
+            self._note(Oddity.REPORT_WITHOUT_VALUE, None, handle=handle)
         self._items.append((handle, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
         """Without a map or an object octets have no meaning: they are told, and the rest of the report is kept."""
         self._unknown_count += 1
-        self._misfit(f"a report has observations of handle {handle}, but {why}", reader)
+        self._misfit(Oddity.HANDLE_UNKNOWN, reader, handle=handle, missing=why)
         self._layout.skip(reader)
 
-    def _misfit(self, sentence: str, reader: Reader | None) -> None:
+    def _misfit(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
         """What only another configuration would explain."""
         if self._exact:
-            raise DoesNotFit(sentence, clause="20601 §5 scan report")
-        self._note(sentence, reader)
+            raise DoesNotFit(oddity.sentence.format(**said), clause=oddity.clause)
+        self._note(oddity, reader, **said)
 
-    def _note(self, sentence: str, reader: Reader | None) -> None:
+    def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
         """A habit of the device that loses nothing of its values."""
         octets = b"" if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
-        self._model.notes.tell(sentence, "20601 §5 scan report", octets)
+        self._model.notes.met(oddity, octets, **said)
 
     def _reads_as_date(self, values: Reader) -> bool:
         octets = self._apdu[values.at : values.at + _TIME_OCTETS]
@@ -248,17 +249,17 @@ class _Compiler:
         """The value as its channel can hold it: samples whole and of a waveform, a compound with its components."""
         channel = self._model.channel(handle, value.meaning)
         if value.compound and len(channel.components) != len(value.fields):
-            self._misfit(f"a compound value of handle {handle} has another length than its Metric-Id-List", None)
+            self._misfit(Oddity.COMPOUND_LENGTH, None, handle=handle)
         if not value.samples:
             return [value]
         if channel.array is None:
-            self._misfit(f"handle {handle} sends samples but is no waveform", None)
+            self._misfit(Oddity.SAMPLES_OF_NO_WAVEFORM, None, handle=handle)
             return []
         (found,) = value.fields
         cut = found.octets % channel.array.format.octets
         if not cut:
             return [value]
-        self._misfit(f"the samples of handle {handle} end inside a sample", None)
+        self._misfit(Oddity.SAMPLES_CUT, None, handle=handle)
         whole = Field(found.at, found.octets - cut, f"{found.octets - cut}s")
         del self._layout.fields[found]
         self._layout.add(whole)

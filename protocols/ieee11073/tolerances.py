@@ -1,0 +1,304 @@
+"""Every way in which a device may be wrong that we know of, as rows: what is said, what we do, and why.
+
+One member an oddity. `Notes.met` takes a member, so nothing is told that has no row, and the row's clause, outcome and
+reason reach the device report and the device maker's guide from here. Sentences are templates over handles, counts,
+names and the reasons of our own decoders, never over measured values.
+
+A tolerance is accepted though wrong: the conversation goes on and no value is lost that can be read without guessing.
+What leaves a doubt about a value is never tolerated; it is refused by the answer that the standard has for it (ROER,
+RORJ, AARE), or the association ends (ABRT).
+"""
+
+from enum import Enum
+
+
+class Outcome(Enum):
+    """What an oddity costs the device."""
+
+    TOLERATED = "tolerated"
+    """Accepted though wrong; what can be read is kept."""
+    REFUSED = "refused"
+    """Answered with ROER, RORJ, a configuration result or AARE rejected; nothing of it is kept."""
+    ENDED = "ended"
+    """The association ends (ABRT)."""
+
+
+class Oddity(Enum):
+    """A row: outcome, clause ("" where the decoder that failed names it), sentence, what is done and why, and the file
+    under `protocols/ieee11073` that does it."""
+
+    def __init__(self, outcome: Outcome, clause: str, sentence: str, done: str, why: str, where: str) -> None:
+        self.outcome = outcome
+        self.clause = clause
+        self.sentence = sentence
+        self.done = done
+        self.why = why
+        self.where = where
+
+    @property
+    def key(self) -> str:
+        """The stable name: records of years ago are grouped by it."""
+        return self.name.lower()
+
+    # fmt: off
+    # Associating.
+    AARQ_UNREADABLE = (
+        Outcome.REFUSED, "", "an association request cannot be read: {reason}",
+        "AARE rejected-permanent.",
+        "Without its system id and configuration id a device is nobody.",
+        "association/admission.py",
+    )
+    SYSTEM_ID_LENGTH = (
+        Outcome.REFUSED, "20601 §3 system-id", "a system id has {octets_found} octets, not the eight of an EUI-64",
+        "AARE rejected-permanent.",
+        "The record is kept under this id; a padded or cut one could be another device's.",
+        "association/admission.py",
+    )
+    CONFIG_ID_RANGE = (
+        Outcome.TOLERATED, "20601 §3 ConfigId", "configuration id {config_id} is outside 1 to 32767",
+        "The device is asked for its configuration, which is then used.",
+        "The objects say what the values mean; the number only names them.",
+        "association/manager.py",
+    )
+    AARE_UNREADABLE = (
+        Outcome.TOLERATED, "", "the manager's answer cannot be read: {reason}",
+        "Our agent goes on with the result, which could be read.",
+        "Who granted the association changes nothing that an agent sends.",
+        "association/admission.py",
+    )
+    OUTSIDE_ASSOCIATION = (
+        Outcome.REFUSED, "20601 §9", "outside an association came {what} (row {row})",
+        "ABRT, as the row says; nothing of it is kept.",
+        "What came before the association was granted belongs to nobody.",
+        "association/machine.py",
+    )
+    # APDUs and messages.
+    STREAM_LOST = (
+        Outcome.ENDED, "", "the stream of APDUs is lost: {reason}",
+        "ABRT; a connection is closed, a serial line is searched for the next association request.",
+        "Behind a header that cannot be true no APDU boundary is known.",
+        "association/machine.py",
+    )
+    APDU_UNREADABLE = (
+        Outcome.REFUSED, "", "an APDU cannot be read: {reason}",
+        "RORJ where an invoke-id could be read, else ABRT.",
+        "Its length was right, so the stream goes on behind it.",
+        "association/received.py",
+    )
+    MESSAGE_UNREADABLE = (
+        Outcome.REFUSED, "", "a message cannot be read: {reason}",
+        "RORJ badly-structured-apdu or unrecognized-apdu; after too many of them ABRT.",
+        "Lengths that contradict each other leave no doubt-free value.",
+        "association/received.py",
+    )
+    INVOKE_ID_REUSED = (
+        Outcome.TOLERATED, "20601 §4 invoke-id", "an invoke-id is used again before its answer",
+        "Every report is answered under the invoke-id that it came with.",
+        "The reports differ and are all kept; only the device could be confused by its own numbers.",
+        "association/report_intake.py",
+    )
+    # Configuration.
+    CONFIG_UNREADABLE = (
+        Outcome.REFUSED, "", "a configuration cannot be read: {reason}",
+        "RORJ badly-structured-apdu; the device may send another one.",
+        "Reports cannot be read with half a configuration.",
+        "association/manager.py",
+    )
+    CONFIG_REFUSED = (
+        Outcome.REFUSED, "20601 §9.1 configuration", "a configuration is refused: {result}",
+        "Its result is sent in the answer; the device may offer another configuration.",
+        "It names a standard configuration that we cannot verify, or has no object that we can take values from.",
+        "association/manager.py",
+    )
+    CONFIG_CHANGED = (
+        Outcome.ENDED, "20601 §9.1 configuration",
+        "reports do not fit the configuration that the device once sent under the same id",
+        "ABRT once; at the next association the configuration is asked for anew.",
+        "A firmware update that keeps the configuration id would make old meanings stand for new values.",
+        "association/manager.py",
+    )
+    TYPE_MISSING = (
+        Outcome.TOLERATED, "20601 §8.2 Type", "the object with handle {handle} has no Type",
+        "Its values flow on under type 0:0, or under their own metric id.",
+        "A value without a name can be named later; a dropped one cannot be measured again.",
+        "dim/channels.py",
+    )
+    ATTRIBUTE_LENGTH = (
+        Outcome.TOLERATED, "20601 §8", "{attribute} has {octets_found} octets, not {octets_due}",
+        "The attribute counts as absent.",
+        "Every other attribute of the object still means what it says.",
+        "dim/channels.py",
+    )
+    ATTRIBUTE_UNREADABLE = (
+        Outcome.TOLERATED, "", "{attribute} cannot be read: {reason}",
+        "The attribute counts as absent.",
+        "Every other attribute of the object still means what it says.",
+        "dim/channels.py",
+    )
+    SAMPLE_PERIOD_MISSING = (
+        Outcome.TOLERATED, "20601 §8.4 Sample-Period", "the waveform with handle {handle} has no Sample-Period",
+        "Samples are kept with period 0: their order is known, their spacing is not.",
+        "A period that we made up would draw a wrong heart rate.",
+        "dim/channels.py",
+    )
+    SAMPLE_WIDTH = (
+        Outcome.TOLERATED, "20601 §8.4 Sa-Specification",
+        "the waveform with handle {handle} has samples of {bits} bits",
+        "The octets are kept as they came, without a scale.",
+        "They can be read once their form is known.",
+        "dim/channels.py",
+    )
+    SCALE_UNUSABLE = (
+        Outcome.TOLERATED, "20601 §8.4 Scale-and-Range", "the waveform with handle {handle} has no usable scale",
+        "Samples are kept unscaled: slope 1, offset 0.",
+        "The raw samples are right whatever the scale would have been.",
+        "dim/channels.py",
+    )
+    SCALE_UNREADABLE = (
+        Outcome.TOLERATED, "20601 §8.4 Scale-and-Range",
+        "the scale of the waveform with handle {handle} cannot be read: {reason}",
+        "Samples are kept unscaled: slope 1, offset 0.",
+        "The raw samples are right whatever the scale would have been.",
+        "dim/channels.py",
+    )
+    # The device itself.
+    MDS_WITHHELD = (
+        Outcome.TOLERATED, "20601 §6 Get MDS", "the device does not say what it is",
+        "It is served under its system id, without a name.",
+        "Its measurements do not depend on what it calls itself.",
+        "association/manager.py",
+    )
+    MDS_ATTRIBUTE_UNREADABLE = (
+        Outcome.TOLERATED, "20601 §8.1 MDS", "MDS attribute {attribute} cannot be read",
+        "The attribute counts as absent, its octets stay in the device report.",
+        "One padded text must not cost the device its name.",
+        "association/manager.py",
+    )
+    # Reports.
+    REPORT_OF_NO_OBJECT = (
+        Outcome.REFUSED, "20601 §9.4 rule 3", "a report comes from handle {handle}, which the configuration lacks",
+        "ROER no-such-object-instance to a confirmed report.",
+        "Nothing says how its values lie.",
+        "association/manager.py",
+    )
+    REPORT_TYPE = (
+        Outcome.REFUSED, "20601 §9.4 rule 2", "event reports of type {event_type} are not taken",
+        "RORJ unrecognized-operation to a confirmed report.",
+        "Only the event types of the conformance table have a form that we know.",
+        "association/manager.py",
+    )
+    REPORT_UNREADABLE = (
+        Outcome.REFUSED, "", "a report cannot be read: {reason}",
+        "RORJ badly-structured-apdu to a confirmed report; after too many of them ABRT.",
+        "A length that contradicts its parent leaves no doubt-free value.",
+        "association/manager.py",
+    )
+    REPORT_TIME_UNDECLARED = (
+        Outcome.TOLERATED, "20601 §5 scan report",
+        "observations of handle {handle} end with a time that their map does not declare",
+        "The time is taken as the time stamp.",
+        "Eight octets that read as a calendar time are one; the oximeters of a widespread agent stack do this.",
+        "dim/report_plan.py",
+    )
+    REPORT_LONGER = (
+        Outcome.TOLERATED, "20601 §5 scan report", "observations of handle {handle} are longer than their map",
+        "The declared values are taken, the rest is skipped.",
+        "The declared values stand first and are unambiguous.",
+        "dim/report_plan.py",
+    )
+    REPORT_SHORTER = (
+        Outcome.TOLERATED, "20601 §5 scan report", "observations of handle {handle} are shorter than their map",
+        "The values that are whole are taken.",
+        "A value that ends where the map says is the value.",
+        "dim/report_plan.py",
+    )
+    REPORT_OF_MDS = (
+        Outcome.TOLERATED, "20601 §5 scan report",
+        "a report changes attributes of the device itself, which is not followed",
+        "Its other observations are taken.",
+        "What the device is was read when it associated.",
+        "dim/report_plan.py",
+    )
+    REPORT_SCANS_UNKNOWN = (
+        Outcome.TOLERATED, "20601 §9.4 rule 3", "a scanner reports handle {handle}, which the configuration lacks",
+        "Its octets are skipped, the other observations are taken.",
+        "The scanner's map says how long they are, nothing says what they mean.",
+        "dim/report_plan.py",
+    )
+    GROUP_LONGER = (
+        Outcome.TOLERATED, "20601 §5 scan report",
+        "grouped observations of scanner {handle} are longer than their map",
+        "The declared values are taken, the rest is skipped.",
+        "The declared values stand first and are unambiguous.",
+        "dim/report_plan.py",
+    )
+    REPORT_WITHOUT_VALUE = (
+        Outcome.TOLERATED, "20601 §5 scan report", "a report names handle {handle} without a value",
+        "Nothing is recorded for it, the other observations are taken.",
+        "An attribute that is no value says nothing about the patient.",
+        "dim/report_plan.py",
+    )
+    HANDLE_UNKNOWN = (
+        Outcome.TOLERATED, "20601 §9.4 rule 3",
+        "a report has observations of handle {handle}, but {missing}",
+        "They are skipped, the other observations are taken; where none is left the report is refused with ROER "
+        "no-such-object-instance.",
+        "Without an object or a map octets have no meaning. The scale agent of a widespread stack does this.",
+        "dim/report_plan.py",
+    )
+    COMPOUND_LENGTH = (
+        Outcome.TOLERATED, "20601 §8.3 Metric-Id-List",
+        "a compound value of handle {handle} has another length than its Metric-Id-List",
+        "The components are kept by their position.",
+        "Their numbers are right; only names are missing.",
+        "dim/report_plan.py",
+    )
+    SAMPLES_OF_NO_WAVEFORM = (
+        Outcome.TOLERATED, "20601 §8.4", "handle {handle} sends samples but is no waveform",
+        "They are skipped, the other observations are taken.",
+        "Without format and period they cannot be drawn.",
+        "dim/report_plan.py",
+    )
+    SAMPLES_CUT = (
+        Outcome.TOLERATED, "20601 §8.4 Sa-Specification", "the samples of handle {handle} end inside a sample",
+        "The whole samples are taken.",
+        "Half a sample is none.",
+        "dim/report_plan.py",
+    )
+    REPORT_NUMBER_REPEATED = (
+        Outcome.TOLERATED, "20601 §5 scan-report-no", "a report has the number of the one before it",
+        "It is taken as a new report.",
+        "A device that repeats says so by its time stamps; dropping a report by its number could drop a measurement.",
+        "association/report_intake.py",
+    )
+    REPORT_NUMBER_START = (
+        Outcome.TOLERATED, "20601 §5 scan-report-no", "report numbers do not start at 0",
+        "Reports are taken; numbers are followed from there.",
+        "The number only finds lost reports.",
+        "association/report_intake.py",
+    )
+    REPORT_NUMBER_BACKWARD = (
+        Outcome.TOLERATED, "20601 §5 scan-report-no", "report numbers go backward",
+        "Reports are taken; numbers are followed from there.",
+        "The number only finds lost reports.",
+        "association/report_intake.py",
+    )
+    # Our agent, of a manager.
+    CONFIG_VERDICT_UNREADABLE = (
+        Outcome.TOLERATED, "", "the verdict on a configuration cannot be read: {reason}",
+        "Our agent waits for another until its time-out.",
+        "It could be either verdict.",
+        "association/agent.py",
+    )
+    # The list itself.
+    MANY_MORE = (
+        Outcome.TOLERATED, "20601", "further deviations of this association are not listed",
+        "The first 64 kinds are told.",
+        "A hostile peer must not fill memory with inventive mistakes.",
+        "dim/notes.py",
+    )
+    # fmt: on
+
+
+BY_KEY = {oddity.key: oddity for oddity in Oddity}
+"""For records that name an oddity by its key."""
