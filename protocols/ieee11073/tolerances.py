@@ -91,6 +91,12 @@ class Oddity(Enum):
         "Lengths that contradict each other leave no doubt-free value.",
         "association/received.py",
     )
+    ANSWER_LATE = (
+        Outcome.TOLERATED, "20601 §9.3 confirmed service", "an answer came after we had given it up",
+        "It is ignored.",
+        "Some agents never answer anything but a Get of the MDS; waiting for it must not end their reports.",
+        "association/machine.py",
+    )
     INVOKE_ID_REUSED = (
         Outcome.TOLERATED, "20601 §4 invoke-id", "an invoke-id is used again before its answer",
         "Every report is answered under the invoke-id that it came with.",

@@ -55,6 +55,7 @@ from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.reports import ScanReport
 from protocols.ieee11073.mder import decode, encode
+from protocols.ieee11073.tolerances import Oddity
 
 _REPORT_ANSWERS = frozenset({MessageTag.EVENT_REPORT_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _REPORT_NUMBERS = 0x10000
@@ -211,7 +212,7 @@ class AgentAssociation(Association):
         try:
             verdict = decode(ConfigReportRsp, received.body.event_reply_info)
         except RemoteProtocolError as error:
-            self._notes.tell(f"the verdict on a configuration cannot be read: {error.reason}", error.clause, b"")
+            self._notes.met(Oddity.CONFIG_VERDICT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             return Input.RX_RESPONSE_KNOWN
         return Input.CONFIG_ACCEPTED if verdict.config_result is ConfigResult.ACCEPTED_CONFIG else Input.CONFIG_REFUSED
 

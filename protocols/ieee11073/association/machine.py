@@ -33,7 +33,8 @@ from protocols.ieee11073.association.requests import Request
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.association.timers import STATE_TIMEOUTS, timeout_reason
-from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.notes import OCTETS_KEPT, Notes
+from protocols.ieee11073.tolerances import Oddity
 
 _INVOKE_IDS = 0x10000
 _GIVEN_UP_MAX = 16
@@ -255,7 +256,7 @@ class Association(ABC):
                 given = self._input_of_aare(aare)
             case Input.RX_RESPONSE_KNOWN, _:
                 if received.invoke_id in self._given_up:
-                    self._notes.tell("an answer came late", "20601 §9.3 confirmed service", received.octets)
+                    self._notes.met(Oddity.ANSWER_LATE, received.octets)
                     return
                 given = self._input_of_any_response(received)
         self._step(given, received)
@@ -270,7 +271,8 @@ class Association(ABC):
     def _lose_framing(self, error: RemoteProtocolError) -> None:
         reason = AbortReason.BUFFER_OVERFLOW if isinstance(error, ApduTooLong) else AbortReason.UNDEFINED
         self.closed = not self._resynchronise
-        self._notes.tell(f"the stream of APDUs is lost: {error.reason}", error.clause, b"")
+        front = bytes(self._stream.front()[:OCTETS_KEPT])
+        self._notes.met(Oddity.STREAM_LOST, front, clause=error.clause, reason=error.reason)
         if self.state is State.UNASSOCIATED:
             self._send(encode_apdu(Abrt(reason)))
         else:
@@ -356,7 +358,7 @@ class Association(ABC):
         self._forget_answers()
         self._send(encode_apdu(Abrt(reason)))
         if row.state is State.UNASSOCIATED:
-            self._notes.tell(f"outside an association came {row.input.name}", f"20601 §9 row {row.number}", b"")
+            self._notes.met(Oddity.OUTSIDE_ASSOCIATION, received.octets, what=row.input.name, row=row.number)
         else:
             self._tell(Aborted(reason, by_us=True, why=why))
 

@@ -49,6 +49,7 @@ from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, DoesNotFit, NoObjectKnown
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.specializations import standard_configuration
+from protocols.ieee11073.tolerances import Oddity
 
 _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
 _ACCEPTED_HEAD = bytes.fromhex("E700 0012 0010")
@@ -172,7 +173,7 @@ class ManagerAssociation(Association):
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
         """What this device sent before, or a standard configuration. A remembered one that does not read is no more."""
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
-            self._notes.tell("a configuration id is out of range", "20601 §3 ConfigId", b"")
+            self._notes.met(Oddity.CONFIG_ID_RANGE, config_id=config_id)
             return None
         remembered = self._configurations.find(system_id, config_id)
         self._remembered = remembered is not None
@@ -213,7 +214,7 @@ class ManagerAssociation(Association):
             report = decode(ConfigReport, body.event_info)
             configuration = Configuration(report.config_report_id, report.config_obj_list).checked()
         except RemoteProtocolError as error:
-            self._notes.tell(f"a configuration cannot be read: {error.reason}", error.clause, received.octets)
+            self._notes.met(Oddity.CONFIG_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._step(Input.CONFIG_UNREADABLE, received)
             return
         config_id = configuration.config_id
@@ -233,7 +234,7 @@ class ManagerAssociation(Association):
             self._step(Input.CONFIG_ACCEPTED, received)
             self._operate(configuration, learned=learned)
         else:
-            self._notes.tell(f"a configuration is refused: {result.name}", "20601 §9.1 configuration", b"")
+            self._notes.met(Oddity.CONFIG_REFUSED, received.octets, result=result.name)
             self._answer_config(received, config_id, result)
             self._step(Input.CONFIG_REFUSED, received)
             self._bound_offers()
@@ -297,14 +298,12 @@ class ManagerAssociation(Association):
         assert self._intake is not None
         report: EventReportArgument = received.body
         if not self._intake.has(report.obj_handle):
-            self._notes.tell("a report comes from an object that is not there", "20601 §9.4 rule 3", received.octets)
+            self._notes.met(Oddity.REPORT_OF_NO_OBJECT, received.octets, handle=report.obj_handle)
             if not self._asks_anew():
                 self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
             return
         if report.event_type not in SCAN_REPORTS:
-            self._notes.tell(
-                f"event reports of type {report.event_type} are not taken", "20601 §9.4 rule 2", received.octets
-            )
+            self._notes.met(Oddity.REPORT_TYPE, received.octets, event_type=int(report.event_type))
             self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
             return
         try:
@@ -322,7 +321,7 @@ class ManagerAssociation(Association):
         elif isinstance(error, NoObjectKnown):
             self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
         else:
-            self._notes.tell(f"a report cannot be read: {error.reason}", error.clause, received.octets)
+            self._notes.met(Oddity.REPORT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._refuse_unreadable(row, received)
 
     def _asks_anew(self) -> bool:
@@ -334,7 +333,7 @@ class ManagerAssociation(Association):
         self._remembered = False
         if not self._configurations.doubt(self._applicant.system_id, self._configuration.config_id):
             return False
-        self._notes.tell("reports do not fit the configuration that the device once sent", "20601 §9.1", b"")
+        self._notes.met(Oddity.CONFIG_CHANGED)
         self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration anew")
         return True
 

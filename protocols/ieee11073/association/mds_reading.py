@@ -15,6 +15,7 @@ from protocols.ieee11073.association.requests import Requests
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
+from protocols.ieee11073.tolerances import Oddity
 
 GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
@@ -41,11 +42,12 @@ class MdsReading(Service):
     def _read(self, received: Received) -> None:
         result: Any = received.body
         if not isinstance(result, GetResult):
-            self._requests.notes.tell("the device does not say what it is", "20601 §6 Get MDS", received.octets)
+            self._requests.notes.met(Oddity.MDS_WITHHELD, received.octets)
             return
         assert self.device is not None
         self.device = identity_of(self.device.system_id, result.attribute_list)
+        values = dict(self.device.attributes)
         for attribute in self.device.unreadable:
-            self._requests.notes.tell(f"MDS attribute {attribute} cannot be read", "20601 §8.1 MDS", received.octets)
+            self._requests.notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
         self._requests.tell(MdsRead(self.device))
         self._identified(self.device)
