@@ -9,7 +9,9 @@ Opening and configuring the port is `serial_port`'s work, framing is `hdlc_link`
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.transports.inbox import Inbox
 
@@ -19,8 +21,20 @@ _READ_BYTES = 65_536
 class DescriptorLink:
     """A `Link` over `descriptor`, which it makes non-blocking; `release` is called once, when the link closes."""
 
-    def __init__(self, name: str, descriptor: int, release: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        descriptor: int,
+        release: Callable[[], None] | None = None,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
+        self.received_bytes = 0
+        """Octets that came over the line, whatever they were."""
+        self.last_octet_s: float | None = None
+        """When the last of them came, on the clock of `now_s`; None: none yet."""
+        self._now_s = now_s
         self._descriptor = descriptor
         self._release = release if release is not None else lambda: os.close(descriptor)
         self._loop = asyncio.get_running_loop()
@@ -58,7 +72,17 @@ class DescriptorLink:
             return
         self._stop()
         self._closed.set()
-        self._release()
+        with suppress(OSError):  # an adapter that is gone may say so once more; the descriptor is free all the same
+            self._release()
+
+    def hang_up(self) -> None:
+        """End the link as if the other end had gone: who receives gets what came before, then the end."""
+        self._end()
+
+    @property
+    def ended(self) -> bool:
+        """Hung up or closed; what came before may still be waiting."""
+        return self._inbox.ended
 
     @property
     def hung_up(self) -> bool:
@@ -77,6 +101,8 @@ class DescriptorLink:
         except OSError:
             data = b""
         if data:
+            self.received_bytes += len(data)
+            self.last_octet_s = self._now_s()
             self._inbox.put(data)
         else:
             self._end()

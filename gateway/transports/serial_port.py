@@ -1,20 +1,28 @@
 """Links over a serial port: opened, configured, and opened again after the cable or the device went away.
 
 pyserial opens the port and sets speed and modem lines; octets then go over the descriptor (`descriptor_link`), since
-that costs least. A port that is absent is waited for with growing pauses, and so is one whose link hung up or did not
-last, or a broken adapter would keep the loop busy. The port is held exclusively: two readers would each get half of
-every APDU.
+that costs least. The port is held exclusively: two readers would each get half of every APDU.
+
+**Coming back.** Nothing here needs a restart. A port that is absent is looked for every RETURN_PAUSE_S_MAX at least,
+because a crew that plugs a monitor in expects it to be there; so is one whose link hung up after it had brought
+something. What cannot be opened for another reason, and a link that brings nothing and hangs up, is tried ever more
+seldom, or a broken adapter would keep the loop busy. The configured name is looked up at each opening: with a udev name
+the device is found under whatever node it came back as. Why a port does not open is said in words (`port_trouble`),
+once a reason and not once a try.
 
 What a port received before it was opened is read like everything else: a device that was quicker than we has asked for
 its association already, and would wait seconds for the answer to its next try. An association on a line finds the
 request behind whatever else may lie there.
 
-A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it.
+A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it. Whether what comes makes sense
+(a wrong baud) and whether the name has moved on is the sessions' `line_watch` to see.
 """
 
 import asyncio
+import os
 import termios
 from collections.abc import Coroutine
+from functools import partial
 from typing import Final, Literal
 
 import serial
@@ -24,19 +32,22 @@ from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.hdlc_link import HdlcLink
 from gateway.transports.link import Link
+from gateway.transports.port_trouble import PortTrouble, TroubleKind, trouble_of
 
 log = structlog.get_logger(__name__)
 
 Framing = Literal["raw", "hdlc"]
 
 FIRST_PAUSE_S = 0.25
+RETURN_PAUSE_S_MAX = 1.0
+"""The longest pause where a device may come back at any moment: the port is absent, or its device spoke and hung up."""
 LAST_PAUSE_S = 8.0
-"""Pauses double from the first to the last. A crew that plugs a monitor in sees it within eight seconds."""
+"""The longest pause otherwise. Pauses double from the first on."""
 
 STEADY_S = 5.0
 """A link that lasted this long was a real one: the next pause starts from the beginning."""
 
-_CONTROL_CHARACTERS = 6  # where tcgetattr keeps them
+_INPUT_FLAGS, _CONTROL_CHARACTERS = 0, 6  # where tcgetattr keeps them
 
 
 class _Port(serial.Serial):
@@ -50,27 +61,51 @@ class SerialPort:
     """A `LinkSource` with one link at a time: `accept` waits until the last link was closed, then opens the port."""
 
     def __init__(self, path: str, baud: int, framing: Framing, *, clock: Clock | None = None) -> None:
-        self._path = path
-        self._baud = baud
-        self._framing: Final = framing
+        self.path: Final = path
+        self.baud: Final = baud
+        self.framing: Final = framing
+        self.trouble: PortTrouble | None = None
+        """Why the port could not be opened at the last try; None when it could."""
+        self.openings = 0
+        """How often it was opened."""
         self._clock = clock if clock is not None else SystemClock()
         self._link: DescriptorLink | None = None
+        self._framed: HdlcLink | None = None
+        self._node: str | None = None
         self._opened_at_s = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._closing = asyncio.Event()
-        self.last_error: str | None = None
-        """Why the port could not be opened at the last try; None when it could."""
 
     @property
     def name(self) -> str:
-        return f"serial:{self._path}"
+        return f"serial:{self.path}"
+
+    @property
+    def link(self) -> DescriptorLink | None:
+        """The link that is open now, as the line sees it."""
+        return None if self._link is None or self._link.ended else self._link
+
+    @property
+    def node(self) -> str | None:
+        """The device node behind the open link; None while there is none."""
+        return None if self.link is None else self._node
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames of the last link that held no whole APDU; 0 for raw framing."""
+        return 0 if self._framed is None else self._framed.frames_dropped
+
+    @property
+    def leads_to(self) -> str | None:
+        """The node that the configured name leads to at this moment; None: to nothing."""
+        node = os.path.realpath(self.path)
+        return node if os.path.exists(node) else None
 
     async def accept(self) -> Link:
         """The port as a link. Raises ConnectionAbortedError after `close`, and waits through everything else."""
         if self._link is not None:
             await self._unless_closing(self._link.wait_closed())
-            if self._link.hung_up or not self._link_was_steady():
-                await self._pause()
+            await self._pause_after(self._link)
             self._link = None
         while True:
             if self._closing.is_set():
@@ -78,40 +113,62 @@ class SerialPort:
             try:
                 link = self._open()
             except (OSError, termios.error, ValueError) as error:
-                self._note(error)
-                await self._pause()
+                self._note(trouble_of(self.path, self.baud, error))
+                absent = self.trouble is not None and self.trouble.kind in (TroubleKind.ABSENT, TroubleKind.STALE)
+                await self._pause(RETURN_PAUSE_S_MAX if absent else LAST_PAUSE_S)
             else:
-                self.last_error = None
-                self._link = link
-                self._opened_at_s = self._clock.monotonic_s()
-                log.info("serial.opened", port=self.name, baud=self._baud, framing=self._framing)
-                return HdlcLink(link) if self._framing == "hdlc" else link
+                return self._opened(link)
 
     async def close(self) -> None:
         self._closing.set()
 
+    def _opened(self, link: DescriptorLink) -> Link:
+        self.trouble = None
+        self.openings += 1
+        self._link = link
+        self._framed = HdlcLink(link) if self.framing == "hdlc" else None
+        self._opened_at_s = self._clock.monotonic_s()
+        log.info("serial.opened", port=self.name, node=self._node, baud=self.baud, framing=self.framing)
+        return link if self._framed is None else self._framed
+
     def _open(self) -> DescriptorLink:
-        port = _Port(self._path, self._baud, timeout=0, write_timeout=0, exclusive=True)
+        node = os.path.realpath(self.path)
+        port = _Port(node, self.baud, timeout=0, write_timeout=0, exclusive=True)
         try:
-            descriptor = port.fileno()
+            # A copy of its own: what else pyserial opened (two pipes) is not needed. The lock belongs to both.
+            descriptor = os.dup(port.fileno())
+        finally:
+            port.close()
+        try:
             settings = termios.tcgetattr(descriptor)
+            # A break, which a wrong baud looks like, must not throw away what is waiting.
+            settings[_INPUT_FLAGS] &= ~termios.BRKINT
             # pyserial's VMIN 0 makes "nothing yet" look like a hang-up (both read as no octets); with 1 they differ.
             settings[_CONTROL_CHARACTERS][termios.VMIN] = 1
             settings[_CONTROL_CHARACTERS][termios.VTIME] = 0
             termios.tcsetattr(descriptor, termios.TCSANOW, settings)
-            return DescriptorLink(self.name, descriptor, port.close)
+            link = DescriptorLink(self.name, descriptor, partial(os.close, descriptor), now_s=self._clock.monotonic_s)
         except BaseException:
-            port.close()
+            os.close(descriptor)
             raise
+        self._node = node
+        return link
 
-    def _note(self, error: Exception) -> None:
-        reason = str(error)
-        if reason != self.last_error:  # once a reason, not once a try
-            log.warning("serial.open_failed", port=self.name, reason=reason)
-        self.last_error = reason
+    def _note(self, trouble: PortTrouble) -> None:
+        if trouble != self.trouble:  # once a reason, not once a try
+            log.warning("serial.open_failed", port=self.name, why=trouble.sentence)
+        self.trouble = trouble
 
-    async def _pause(self) -> None:
-        pause_s = self._pause_s
+    async def _pause_after(self, link: DescriptorLink) -> None:
+        """As long as the end of this link asks for: not at all when a steady one was closed in order."""
+        steady = self._clock.monotonic_s() - self._opened_at_s >= STEADY_S
+        if steady:
+            self._pause_s = FIRST_PAUSE_S
+        if link.hung_up or not steady:
+            await self._pause(RETURN_PAUSE_S_MAX if link.received_bytes else LAST_PAUSE_S)
+
+    async def _pause(self, limit_s: float) -> None:
+        pause_s = min(self._pause_s, limit_s)
         self._pause_s = min(2 * pause_s, LAST_PAUSE_S)
         await self._unless_closing(self._clock.sleep_until(self._clock.monotonic_s() + pause_s))
 
@@ -123,9 +180,3 @@ class SerialPort:
         finally:
             for task in tasks:
                 task.cancel()
-
-    def _link_was_steady(self) -> bool:
-        steady = self._clock.monotonic_s() - self._opened_at_s >= STEADY_S
-        if steady:
-            self._pause_s = FIRST_PAUSE_S
-        return steady

@@ -11,6 +11,7 @@ import pytest
 from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.hdlc_link import HdlcLink, apdus
 from gateway.transports.link import RECEIVE_BYTES_MAX, Link
+from gateway.transports.port_trouble import TroubleKind
 from gateway.transports.serial_port import LAST_PAUSE_S, STEADY_S, Framing, SerialPort
 from protocols.framing.hdlc import FLAG, frame
 from tests.harness.eventually import eventually
@@ -100,28 +101,71 @@ async def test_a_port_is_held_by_one_reader(cable):
     second = SerialPort(cable.left, 9600, "raw", clock=clock)
     accepting = asyncio.ensure_future(second.accept())
     await eventually(lambda: clock.sleepers)
-    assert second.last_error is not None
+    assert second.trouble is not None
+    assert second.trouble.kind is TroubleKind.BUSY
     await gateway.close()
     await clock.advance(LAST_PAUSE_S)
     await (await accepting).close()
-    assert second.last_error is None
+    assert second.trouble is None
 
 
-async def test_an_absent_port_is_tried_with_growing_pauses_and_opened_when_it_comes(tmp_path: Path, cable):
+async def pauses_s(clock: MovedClock, count: int) -> list[float]:
+    """What a port waits between its next tries."""
+    pauses = []
+    for _ in range(count):
+        await eventually(lambda: clock.next_wake_s)
+        assert clock.next_wake_s is not None
+        pauses.append(clock.next_wake_s - clock.monotonic_s())
+        await clock.advance(pauses[-1])
+    return pauses
+
+
+async def test_an_absent_port_is_looked_for_every_second_and_opened_when_it_comes(tmp_path: Path, cable):
     clock, path = MovedClock(), tmp_path / "ttyMonitor"
     port = SerialPort(str(path), 9600, "raw", clock=clock)
     accepting = asyncio.ensure_future(port.accept())
-    pauses_s = []
-    for _ in range(8):
-        await eventually(lambda: clock.next_wake_s)
-        assert clock.next_wake_s is not None
-        pauses_s.append(clock.next_wake_s - clock.monotonic_s())
-        await clock.advance(pauses_s[-1])
-    assert pauses_s == [0.25, 0.5, 1, 2, 4, 8, 8, 8]
+    assert await pauses_s(clock, 6) == [0.25, 0.5, 1, 1, 1, 1]
     path.symlink_to(cable.left)
     await eventually(lambda: clock.sleepers)
+    await clock.advance(1.0)
+    await (await accepting).close()
+
+
+async def test_a_port_that_somebody_else_holds_is_tried_ever_more_seldom(cable):
+    held = await SerialPort(cable.left, 9600, "raw").accept()
+    clock = MovedClock()
+    accepting = asyncio.ensure_future(SerialPort(cable.left, 9600, "raw", clock=clock).accept())
+    assert await pauses_s(clock, 8) == [0.25, 0.5, 1, 2, 4, 8, 8, 8]
+    await held.close()
     await clock.advance(LAST_PAUSE_S)
     await (await accepting).close()
+
+
+@pytest.mark.parametrize(
+    ("brings", "then_s"), [(b"something", [0.25, 0.5, 1, 1, 1, 1]), (b"", [0.25, 0.5, 1, 2, 4, 8])]
+)
+async def test_a_port_that_hangs_up_soon_is_opened_again_within_a_second_if_its_device_spoke(
+    tmp_path: Path, brings: bytes, then_s: list[float]
+):
+    clock, path = MovedClock(), tmp_path / "ttyMonitor"
+    port = SerialPort(str(path), 9600, "raw", clock=clock)
+    for pause_s in then_s:
+        async with pty_pair() as pair:
+            path.unlink(missing_ok=True)
+            path.symlink_to(pair.left)
+            accepting = asyncio.ensure_future(port.accept())
+            if port.openings:
+                assert await pauses_s(clock, 1) == [pause_s_before]
+            link = await accepting
+            if brings:
+                device = await SerialPort(pair.right, 9600, "raw").accept()
+                await device.send(brings)
+                assert await read_exactly(link, len(brings)) == brings
+                await device.close()
+            pair.cut()
+            assert await link.receive() == b""
+            await link.close()
+            pause_s_before = pause_s
 
 
 async def test_a_port_that_hung_up_is_opened_again_when_the_device_is_back(tmp_path: Path):

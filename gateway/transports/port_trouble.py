@@ -1,0 +1,190 @@
+"""Why a serial port does not open, in words: what happened, what it means for its device, what to do about it.
+
+The kernel's reason alone ("Permission denied", "Resource temporarily unavailable") sends an operator searching; the way
+out depends on facts that are at hand here: where the name leads, whose the port is, and who holds it. They are looked
+up when a port fails to open, which is seldom, and cost a walk through /proc at most.
+
+Does not decide when to try again (serial_port).
+"""
+
+import errno
+import grp
+import os
+import pwd
+import stat
+import termios
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+_BUSY = frozenset({errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
+_GONE = frozenset({errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
+
+
+class TroubleKind(StrEnum):
+    """What stands between us and the port."""
+
+    ABSENT = "absent"
+    """Nothing has that name."""
+    STALE = "stale"
+    """The name leads to a port that is not there any more."""
+    FORBIDDEN = "forbidden"
+    BUSY = "busy"
+    NO_PORT = "no_port"
+    """Something has that name, and it is no serial port."""
+    SPEED = "speed"
+    """The port does not take the configured baud."""
+    FAILED = "failed"
+    """Anything else that the kernel says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortTrouble:
+    """`sentence` is for the operator and names the port."""
+
+    kind: TroubleKind
+    sentence: str
+
+
+def trouble_of(path: str, baud: int, error: Exception) -> PortTrouble:
+    """`error` is what opening raised: OSError, termios.error or pyserial's ValueError for a speed."""
+    number = _number(error)
+    if number in _GONE or not os.path.lexists(path):
+        return _gone(path)
+    if number in _FORBIDDEN:
+        return PortTrouble(TroubleKind.FORBIDDEN, _forbidden(path))
+    if number in _BUSY:
+        return PortTrouble(TroubleKind.BUSY, _busy(path))
+    if number == errno.ENOTTY or not _is_character_device(path):
+        return PortTrouble(
+            TroubleKind.NO_PORT,
+            f"{path} is no serial port: no device can connect over it; correct the path in [[serial]] "
+            "(argus-gateway ports shows what there is)",
+        )
+    if isinstance(error, ValueError):
+        return PortTrouble(
+            TroubleKind.SPEED,
+            f"{path} does not take {baud} baud: its device cannot connect; set baud in [[serial]] to what the device's "
+            "manual says, or use an adapter that can do it",
+        )
+    why = os.strerror(number) if number else str(error)
+    return PortTrouble(
+        TroubleKind.FAILED,
+        f"{path} cannot be opened ({why}): its device cannot connect; unplug the adapter and plug it in again, "
+        "then look at the kernel's log",
+    )
+
+
+def _number(error: BaseException | None) -> int | None:
+    """The kernel's number for it. pyserial wraps some errors and keeps theirs only as the context."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if isinstance(error, termios.error) and error.args and isinstance(error.args[0], int):
+        return error.args[0]
+    return None if error is None else _number(error.__context__)
+
+
+def _gone(path: str) -> PortTrouble:
+    if os.path.islink(path):
+        return PortTrouble(
+            TroubleKind.STALE,
+            f"{path} leads to {os.path.realpath(path)}, which is not there: its device cannot connect; plug it in, or "
+            "correct the name (argus-gateway ports shows what there is)",
+        )
+    return PortTrouble(
+        TroubleKind.ABSENT,
+        f"{path} is not there: its device cannot connect; plug it in, or correct the path in [[serial]] "
+        "(argus-gateway ports shows what there is)",
+    )
+
+
+def _forbidden(path: str) -> str:
+    user = _user_name(os.geteuid())
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return f"{path} may not be opened by the user {user}: its device cannot connect; let that user into its folder"
+    owner, group = _user_name(found.st_uid), _group_name(found.st_gid)
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o060 == 0o060 and found.st_gid != 0:
+        remedy = f"add the user to that group (usermod -aG {group} {user}) and start the gateway again"
+    else:
+        remedy = "install systemd/70-argus-serial.rules, which gives serial adapters to the group dialout"
+    return (
+        f"{path} belongs to {owner} and the group {group} (mode {mode:04o}), and the user {user} may not open it: "
+        f"its device cannot connect; {remedy}"
+    )
+
+
+def _busy(path: str) -> str:
+    holders = holders_of(path)
+    others = [pid for pid in holders if pid != os.getpid()]
+    if holders and not others:
+        return (
+            f"{path} is held by this process already, under another name: a port has one reader; two [[serial]] "
+            "sections lead to the same port, remove one (argus-gateway ports shows their names)"
+        )
+    who = ", ".join(f"{_program_name(pid)} (process {pid})" for pid in others) or "another process"
+    return (
+        f"{path} is held by {who}: its device cannot connect, since two readers would each get a part of every "
+        "message; end that program"
+    )
+
+
+def holders_of(path: str) -> list[int]:
+    """Processes that have the port open, by their ids, as far as this user may see them."""
+    node = os.path.realpath(path)
+    return sorted({pid for pid in _processes() if _has_open(pid, node)})
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def _has_open(pid: int, node: str) -> bool:
+    folder = f"/proc/{pid}/fd"
+    try:
+        descriptors = os.listdir(folder)
+    except OSError:  # another user's, or it has just ended
+        return False
+    return any(_target(f"{folder}/{each}") == node for each in descriptors)
+
+
+def _target(link: str) -> str | None:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return None
+
+
+def _program_name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "a program"
+
+
+def _is_character_device(path: str) -> bool:
+    """What cannot be looked at may be one."""
+    try:
+        return stat.S_ISCHR(Path(path).stat().st_mode)
+    except OSError:
+        return True
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
