@@ -1,0 +1,212 @@
+"""The structures of a device's memory: PM-stores, their segments, and the transfer of entries (reference 20601 §7).
+
+A SegmSelection is one of the standard's three choices, so it has a reader and a writer of its own; everything else is a
+wire type. The numbers of the actions are in `actions`, those of the attributes in `dim.attribute`.
+"""
+
+from dataclasses import dataclass
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, Type
+from protocols.ieee11073.mder import (
+    U16,
+    U32,
+    Bits16,
+    Handle,
+    Octets8,
+    OctetString,
+    OidType,
+    OpenIntEnum,
+    SequenceOf,
+    decode,
+    decode_list,
+    encode,
+    encode_list,
+    sequence,
+)
+from protocols.reader import Reader
+
+CAPABILITY_VARIABLE_SEGMENTS = 0x8000
+"""Bits of PM-Store-Capab."""
+CAPABILITY_EPISODIC_ENTRIES = 0x0800
+CAPABILITY_PERIODIC_ENTRIES = 0x0400
+CAPABILITY_SELECT_BY_TIME = 0x0200
+CAPABILITY_CLEAR_BY_LIST = 0x0100
+CAPABILITY_CLEAR_BY_TIME = 0x0080
+CAPABILITY_CLEAR_REMOVES = 0x0040
+CAPABILITY_MULTI_PERSON = 0x0008
+
+STATUS_FIRST_ENTRY = 0x8000
+"""Bits of segm-evt-status."""
+STATUS_LAST_ENTRY = 0x4000
+STATUS_AGENT_ABORT = 0x0800
+STATUS_MANAGER_CONFIRM = 0x0080
+STATUS_MANAGER_ABORT = 0x0008
+
+HEADER_ABSOLUTE_TIME = 0x8000
+"""Bits of segm-entry-header: what stands before each entry, lower bit first."""
+HEADER_RELATIVE_TIME = 0x4000
+HEADER_HIGH_RESOLUTION_TIME = 0x2000
+
+_ALL_SEGMENTS, _SEGMENT_LIST, _TIME_RANGE = 1, 2, 3
+_CLAUSE = "20601 §7 SegmSelection"
+
+
+class StoreSampleAlgorithm(OpenIntEnum):
+    """Store-Sample-Algorithm: what stored values are made of."""
+
+    NOT_SPECIFIED = 0
+    MOVING_AVERAGE = 1
+    RECURSIVE = 2
+    MINIMUM = 3
+    MAXIMUM = 4
+    MEDIAN = 5
+    TRENDED = 512
+    NO_DOWN_SAMPLING = 1024
+
+
+class TransferResult(OpenIntEnum):
+    """TrigSegmXferRsp: whether the agent sends the segment."""
+
+    SUCCESSFUL = 0
+    NO_SUCH_SEGMENT = 1
+    CLEAR_IN_PROCESS = 2
+    SEGMENT_EMPTY = 3
+    OTHER_FAILURE = 512
+
+
+class StatisticsType(OpenIntEnum):
+    """What one entry of SegmentStatistics is over the segment."""
+
+    UNDEFINED = 0
+    MINIMUM = 1
+    MAXIMUM = 2
+    AVERAGE = 3
+
+
+@sequence
+class InstanceNumber:
+    """The number of a segment in its store: the argument of SEG_TRIG_XFER, and an item of a segm-id-list."""
+
+    seg_inst_no: U16
+
+
+@sequence
+class TriggerResult:
+    """The answer to SEG_TRIG_XFER."""
+
+    seg_inst_no: U16
+    trig_segm_xfer_rsp: TransferResult
+
+
+@dataclass(frozen=True, slots=True)
+class AllSegments:
+    """Every segment of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentList:
+    """Segments by their numbers."""
+
+    numbers: tuple[int, ...]
+
+
+@sequence
+class TimeRange:
+    """Segments by AbsoluteTime, both ends included; only where the store says that it can (select or clear by time)."""
+
+    from_time: Octets8
+    to_time: Octets8
+
+
+SegmentSelection = AllSegments | SegmentList | TimeRange
+
+
+def encode_selection(selection: SegmentSelection) -> bytes:
+    """A SegmSelection. Raises `LocalProtocolError` where a number does not fit."""
+    match selection:
+        case AllSegments():
+            tag, value = _ALL_SEGMENTS, bytes(2)
+        case SegmentList(numbers=numbers):
+            tag, value = _SEGMENT_LIST, encode_list(tuple(InstanceNumber(number) for number in numbers))
+        case TimeRange():
+            tag, value = _TIME_RANGE, encode(selection)
+    if len(value) > 0xFFFF:
+        raise LocalProtocolError("a selection of segments does not fit its length")
+    return tag.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
+
+
+def decode_selection(octets: bytes) -> SegmentSelection:
+    """A SegmSelection, all of `octets`. Raises `RemoteProtocolError`."""
+    reader = Reader(octets, clause=_CLAUSE)
+    tag = reader.u16()
+    value = reader.take(reader.u16())
+    reader.finish()
+    if tag == _ALL_SEGMENTS:
+        if len(value) != 2:
+            raise RemoteProtocolError(f"all-segments has {len(value)} octets", at=4, clause=_CLAUSE)
+        return AllSegments()
+    if tag == _SEGMENT_LIST:
+        return SegmentList(tuple(item.seg_inst_no for item in decode_list(InstanceNumber, value)))
+    if tag == _TIME_RANGE:
+        return decode(TimeRange, value)
+    raise RemoteProtocolError(f"no selection of segments has the tag {tag}", at=0, clause=_CLAUSE)
+
+
+@sequence
+class SegmentInfo:
+    """One item of a SegmentInfoList: a segment and its attributes."""
+
+    seg_inst_no: U16
+    seg_info: SequenceOf[AvaType]
+
+
+@sequence
+class SegmentDataDescription:
+    """SegmDataEventDescr: which entries of which segment, and the status bits of both sides."""
+
+    segm_instance: U16
+    segm_evt_entry_index: U32
+    segm_evt_entry_count: U32
+    segm_evt_status: Bits16
+
+
+@sequence
+class SegmentDataEvent:
+    """event-info of MDC_NOTI_SEGMENT_DATA; the octets hold whole entries, one after the other."""
+
+    segm_data_event_descr: SegmentDataDescription
+    segm_data_event_entries: OctetString
+
+
+@sequence
+class SegmentDataResult:
+    """event-reply-info of MDC_NOTI_SEGMENT_DATA."""
+
+    segm_data_event_descr: SegmentDataDescription
+
+
+@sequence
+class SegmentEntryElement:
+    """One object's values in each entry, in the order of its attr-val-map."""
+
+    class_id: OidType
+    metric_type: Type
+    handle: Handle
+    attr_val_map: SequenceOf[AttrValMapEntry]
+
+
+@sequence
+class SegmentEntryMap:
+    """PmSegmentEntryMap: how each entry of a segment lies."""
+
+    segm_entry_header: Bits16
+    segm_entry_elem_list: SequenceOf[SegmentEntryElement]
+
+
+@sequence
+class SegmentStatisticsEntry:
+    """One item of SegmentStatistics; the entry lies as the segment's map says."""
+
+    segm_stat_type: StatisticsType
+    segm_stat_entry: OctetString
