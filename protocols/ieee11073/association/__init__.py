@@ -22,6 +22,7 @@ from protocols.ieee11073.association.events import (
     ReportReceived,
     ReportRefused,
     ReportsLost,
+    ScannerSwitched,
 )
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
@@ -51,5 +52,6 @@ __all__ = [
     "ReportReceived",
     "ReportRefused",
     "ReportsLost",
+    "ScannerSwitched",
     "State",
 ]

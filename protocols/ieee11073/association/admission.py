@@ -59,8 +59,18 @@ def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
     return Applicant(info.system_id, info.dev_config_id)
 
 
-def request(system_id: bytes, config_id: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class RequestModes:
+    """Who may begin a flow of reports: `flags` are data-req-mode-flags, the counts how many flows side by side."""
+
+    flags: int = REQUEST_INIT_AGENT
+    agent_flows: int = 1
+    manager_flows: int = 0
+
+
+def request(system_id: bytes, config_id: int, modes: RequestModes | None = None) -> bytes:
     """An agent's AARQ, as octets."""
+    modes = modes or RequestModes()
     info = PhdAssociationInformation(
         protocol_version=VERSION_1,
         encoding_rules=ENCODING_MDER,
@@ -69,9 +79,9 @@ def request(system_id: bytes, config_id: int) -> bytes:
         system_type=SYSTEM_TYPE_AGENT,
         system_id=system_id,
         dev_config_id=config_id,
-        data_req_mode_flags=REQUEST_INIT_AGENT,
-        data_req_init_agent_count=1,
-        data_req_init_manager_count=0,
+        data_req_mode_flags=modes.flags,
+        data_req_init_agent_count=modes.agent_flows,
+        data_req_init_manager_count=modes.manager_flows,
         option_list=(),
     )
     return encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(info)),)))

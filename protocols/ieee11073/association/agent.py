@@ -2,15 +2,17 @@
 
 It offers its configurations in order until the manager takes one, reports, and keeps one confirmed report under way
 at a time: the next one goes out after the answer. What was not answered is the device's to keep and to send again.
-Commands of the manager (Set, actions) are refused as not there, until «20601: complete».
+What it answers to a manager's Get, Set and actions is its services' (`agent_service`).
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_apdu
 from protocols.ieee11073.apdu.association import (
+    REQUEST_INIT_AGENT,
     Aare,
     Aarq,
     AbortReason,
@@ -18,23 +20,22 @@ from protocols.ieee11073.apdu.association import (
     ReleaseRequestReason,
     Rlrq,
 )
-from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import (
     DATA_REQUEST_AGENT_INITIATED,
     NO_RELATIVE_TIME,
     ConfigReportRsp,
     ConfigResult,
     ErrorResult,
-    ErrorValue,
     EventReportArgument,
     EventReportResult,
     EventType,
-    GetArgument,
-    GetResult,
     RejectProblem,
     RejectResult,
 )
 from protocols.ieee11073.association import admission
+from protocols.ieee11073.association.agent_answers import Answer, Answering
+from protocols.ieee11073.association.agent_objects import Mds, MdsAttributes, Scanners
+from protocols.ieee11073.association.agent_service import AgentPort, AgentService
 from protocols.ieee11073.association.agent_table import AGENT
 from protocols.ieee11073.association.events import (
     Associated,
@@ -47,7 +48,7 @@ from protocols.ieee11073.association.events import (
     ReportRefused,
 )
 from protocols.ieee11073.association.machine import Association
-from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.received import CONFIRMED, Received
 from protocols.ieee11073.association.requests import Request
 from protocols.ieee11073.association.settings import AgentSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
@@ -60,7 +61,8 @@ from protocols.ieee11073.tolerances import Oddity
 _REPORT_ANSWERS = frozenset({MessageTag.EVENT_REPORT_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _REPORT_NUMBERS = 0x10000
 _UNREADABLE_MAX = 32
-MdsAttributes = Callable[[], Sequence[AvaType]]
+_WAITING_MAX = 64
+"""Confirmed reports of services that may wait for their turn."""
 
 
 class AgentAssociation(Association):
@@ -72,19 +74,30 @@ class AgentAssociation(Association):
         system_id: bytes,
         configurations: Sequence[Configuration],
         mds_attributes: MdsAttributes = tuple,
+        services: Sequence[AgentService] = (),
         settings: AgentSettings | None = None,
     ) -> None:
-        """`configurations` in the order of the offers, at least one. `mds_attributes` is asked at each Get."""
+        """`configurations` in the order of the offers, at least one. `mds_attributes` is asked at each Get.
+
+        `services` are what this device answers beyond its MDS and its scanners; they come to live in this association
+        and in no other.
+        """
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         self._settings = settings or AgentSettings()
         super().__init__(AGENT, self._settings, malformed_max=_UNREADABLE_MAX)
         self._system_id = system_id
         self._configurations = tuple(configurations)
-        self._mds_attributes = mds_attributes
+        self._scanners = Scanners(start_enabled=self._settings.scanners_start_enabled)
+        self._services = (Mds(mds_attributes), self._scanners, *services)
+        self._answering = Answering(self._services, self._notes)
+        port = AgentPort(self._notes, self._tell, self._confirm, lambda: self._now_s)
+        for service in self._services:
+            service.port = port
         self._offer = 0
         self._requests_sent = 0
-        self._report_nos: dict[int, int] = {}
+        self._report_nos: dict[tuple[int, int], int] = {}
+        self._waiting: deque[Callable[[], None]] = deque()
         self._config_request: Request | None = None
         self._actions.update(
             {
@@ -98,6 +111,7 @@ class AgentAssociation(Association):
                 Action.REFUSE_CONFIG: self._refuse_config,
                 Action.SEND_RLRQ_NO_MORE_CONFIGURATIONS: self._send_rlrq_no_more_configurations,
                 Action.ANSWER_GET: self._answer_get,
+                Action.ANSWER_REQUEST: self._answer_request,
                 Action.REFUSE_OPERATION: self._refuse_operation,
                 Action.TAKE_RESPONSE: self._take_response,
             }
@@ -113,6 +127,10 @@ class AgentAssociation(Association):
         """Whether a confirmed report may be sent now: operating, and none under way."""
         return self.state is State.OPERATING and not self._requests
 
+    def scanner_enabled(self, handle: int) -> bool:
+        """Whether the manager has enabled this scanner; each association begins with all of them disabled."""
+        return self._scanners.enabled(handle)
+
     def associate(self, now_s: float) -> list[Event]:
         """Asks the manager for an association. Raises `LocalProtocolError` unless unassociated."""
         if self.state is not State.UNASSOCIATED:
@@ -123,27 +141,49 @@ class AgentAssociation(Association):
         self._step(Input.REQ_ASSOCIATE)
         return self._taken()
 
-    def report(self, report: ScanReport, *, confirmed: bool, now_s: float) -> int:
-        """Sends a report and returns its invoke-id, which `ReportAnswered` or `ReportRefused` repeats.
+    def reconfigure(self, configurations: Sequence[Configuration], now_s: float) -> list[Event]:
+        """The device has become another one: an association that stands is released with configuration-changed, and
+        the next one offers these."""
+        if not configurations:
+            raise LocalProtocolError("an agent has a configuration")
+        events = self.release(now_s, ReleaseRequestReason.CONFIGURATION_CHANGED)
+        self._configurations, self._offer = tuple(configurations), 0
+        return events
 
-        Raises `LocalProtocolError` outside Operating and while another confirmed report is under way.
+    def report(
+        self,
+        report: ScanReport,
+        *,
+        confirmed: bool,
+        now_s: float,
+        data_req_id: int = DATA_REQUEST_AGENT_INITIATED,
+    ) -> int:
+        """Sends a report and returns its invoke-id, which `ReportAnswered` or `ReportRefused` repeats. `data_req_id` is
+        that of the manager's request which it serves.
+
+        Raises `LocalProtocolError` outside Operating, while another confirmed report is under way, and for a scanner
+        that the manager has not enabled.
         """
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
         if confirmed and not self.can_confirm:
             raise LocalProtocolError("a confirmed report is under way")
+        if report.handle and not self._scanners.enabled(report.handle):
+            raise LocalProtocolError(f"scanner {report.handle} is not enabled")
         self._now_s = now_s
-        report_no = self._report_nos.get(report.handle, 0)
-        info = DATA_REQUEST_AGENT_INITIATED.to_bytes(2, "big") + report_no.to_bytes(2, "big") + report.observations
+        flow = report.handle, data_req_id
+        report_no = self._report_nos.get(flow, 0)
+        info = data_req_id.to_bytes(2, "big") + report_no.to_bytes(2, "big") + report.observations
         argument = EventReportArgument(report.handle, NO_RELATIVE_TIME, report.event_type, info)
         if confirmed:
             done = partial(self._report_settled, report_no)
-            request = Request(_REPORT_ANSWERS, now_s + self._settings.to_cer_s, done)
+            to_s = self._scanners.confirm_timeout_s(report.handle) or self._settings.to_cer_s
+            request = Request(_REPORT_ANSWERS, now_s + to_s, done)
             invoke_id = self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
         else:
             invoke_id = self._invoke_id = (self._invoke_id + 1) % _REPORT_NUMBERS
             self._send_message(invoke_id, MessageTag.EVENT_REPORT, argument)
-        self._report_nos[report.handle] = (report_no + 1) % _REPORT_NUMBERS
+        self._report_nos[flow] = (report_no + 1) % _REPORT_NUMBERS
         return invoke_id
 
     def delivered(self, event: Event) -> None:
@@ -151,6 +191,12 @@ class AgentAssociation(Association):
 
     def refused(self, event: Event) -> None:
         """As `delivered`."""
+
+    def _ended(self) -> None:
+        super()._ended()
+        self._waiting.clear()
+        for service in self._services:
+            service.ended()
 
     # Association.
 
@@ -168,7 +214,11 @@ class AgentAssociation(Association):
 
     def _send_aarq(self, row: Row, received: Received) -> None:
         self._requests_sent += 1
-        self._send(admission.request(self._system_id, self.configuration.config_id))
+        modes, flows = REQUEST_INIT_AGENT, 0
+        for service in self._services:
+            modes, flows = modes | service.request_modes, flows + service.manager_flows
+        request_modes = admission.RequestModes(modes, manager_flows=flows)
+        self._send(admission.request(self._system_id, self.configuration.config_id, request_modes))
 
     def _repeat_aarq(self, row: Row, received: Received) -> None:
         if self._requests_sent >= self._settings.associations_max:
@@ -224,6 +274,8 @@ class AgentAssociation(Association):
         configuration = self.configuration
         channels = DeviceModel(configuration, self._notes).channels
         self._tell(ConfigurationAgreed(configuration.config_id, channels, configuration.octets))
+        for service in self._services:
+            service.operating(configuration)
 
     def _refuse_config(self, row: Row, received: Received) -> None:
         self._requests.clear()
@@ -239,30 +291,47 @@ class AgentAssociation(Association):
     # Operating.
 
     def _answer_get(self, row: Row, received: Received) -> None:
-        assert received.data is not None
-        asked: GetArgument = received.body
-        if asked.obj_handle != 0:
-            self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
-            return
-        ids = {entry.attribute_id for entry in asked.attribute_id_list}
-        attributes = tuple(item for item in self._mds_attributes() if not ids or item.attribute_id in ids)
-        self._send_message(received.data.invoke_id, MessageTag.GET_RESULT, GetResult(0, attributes))
+        """Before the configuration is agreed, when only the MDS is there."""
+        self._send_answer_of(received, self._answering.answer_early(received.body))
+
+    def _answer_request(self, row: Row, received: Received) -> None:
+        self._send_answer_of(received, self._answering.answer(received, self.configuration))
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
+        self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
+
+    def _send_answer_of(self, received: Received, answer: Answer) -> None:
         assert received.data is not None
-        match received.data.message:
-            case MessageTag.CONFIRMED_ACTION if received.body.obj_handle == 0:
-                self._refuse(received, ErrorValue.NO_SUCH_ACTION)
-            case MessageTag.CONFIRMED_ACTION | MessageTag.CONFIRMED_SET:
-                known = any(item.obj_handle == received.body.obj_handle for item in self.configuration.objects)
-                error = ErrorValue.INVALID_OBJECT_INSTANCE if known else ErrorValue.NO_SUCH_OBJECT_INSTANCE
-                self._refuse(received, error)
-            case _:
-                self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
+        if answer.body is not None and received.data.message in CONFIRMED:
+            self._send_message(received.data.invoke_id, answer.message, answer.body)
+        if answer.then is not None:
+            answer.then()
+
+    def _confirm(
+        self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
+    ) -> None:
+        """`AgentPort.confirm`."""
+        if self.state is not State.OPERATING:
+            raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
+        if len(self._waiting) >= _WAITING_MAX:
+            raise LocalProtocolError(f"{_WAITING_MAX} reports wait already")
+
+        def send() -> None:
+            argument = EventReportArgument(handle, NO_RELATIVE_TIME, event_type, info)
+            request = Request(_REPORT_ANSWERS, self._now_s + to_s, done)
+            self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
+
+        self._waiting.append(send)
+        self._send_next()
+
+    def _send_next(self) -> None:
+        if self._waiting and self.can_confirm:
+            self._waiting.popleft()()
 
     def _take_response(self, row: Row, received: Received) -> None:
         assert received.data is not None
         self._requests.pop(received.data.invoke_id).done(received)
+        self._send_next()
 
     def _verdict_after_release(self, received: Received) -> None:
         """We are leaving: whether the manager would have taken the configuration decides nothing any more."""

@@ -150,6 +150,14 @@ class ConfigurationAsked:
     config_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class ScannerSwitched:
+    """Agent: the manager has enabled or disabled this scanner."""
+
+    handle: int
+    enabled: bool
+
+
 Event = (
     Associated
     | ConfigurationAgreed
@@ -164,4 +172,5 @@ Event = (
     | ReportAnswered
     | ReportRefused
     | ConfigurationAsked
+    | ScannerSwitched
 )

@@ -77,6 +77,7 @@ class Association(ABC):
         self._state_deadline_s: float | None = None
         self._apdu_deadline_s: float | None = None
         self._abort_reason = AbortReason.UNDEFINED
+        self._release_reason = ReleaseRequestReason.NORMAL
         self._why = ""
         self._actions: dict[Action, Callable[[Row, Received], None]] = {
             Action.NOTHING: do_nothing,
@@ -151,9 +152,10 @@ class Association(ABC):
         self._out.clear()
         return octets
 
-    def release(self, now_s: float) -> list[Event]:
+    def release(self, now_s: float, reason: ReleaseRequestReason = ReleaseRequestReason.NORMAL) -> list[Event]:
         """Asks the peer to end the association in order; `Released` follows. Nothing happens where none stands."""
         self._now_s = now_s
+        self._release_reason = reason
         if self.state is not State.DISCONNECTED:
             self._step(Input.REQ_RELEASE)
         return self._taken()
@@ -368,7 +370,7 @@ class Association(ABC):
         self._tell(Aborted(received.apdu.reason, by_us=False, why="the peer ended the association"))
 
     def _send_rlrq(self, row: Row, received: Received) -> None:
-        self._send_after_answers(encode_apdu(Rlrq(ReleaseRequestReason.NORMAL)))
+        self._send_after_answers(encode_apdu(Rlrq(self._release_reason)))
 
     def _send_rlre(self, row: Row, received: Received) -> None:
         self._send_after_answers(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))

@@ -47,3 +47,5 @@ class AgentSettings:
     """Larger APDUs end the link."""
     to_apdu_s: float = 5.0
     """As the manager's."""
+    scanners_start_enabled: bool = False
+    """True: a device that reports from its scanners unasked, against the standard; for trying managers."""

@@ -94,6 +94,7 @@ class Action(Enum):
     REFUSE_OPERATION = auto()
     REFUSE_UNREADABLE = auto()
     ANSWER_GET = auto()
+    ANSWER_REQUEST = auto()
     TAKE_RESPONSE = auto()
     FINISH_RELEASE = auto()
 

@@ -92,10 +92,15 @@ def test_the_mds_is_read_while_the_configuration_is_judged_and_attribute_by_attr
     assert waiting.state is State.WAITING_APPROVAL
 
 
-def test_only_the_mds_can_be_read() -> None:
+@pytest.mark.parametrize(
+    ("handle", "error"),
+    [("0001", ErrorValue.INVALID_OBJECT_INSTANCE), ("0002", ErrorValue.NO_SUCH_OBJECT_INSTANCE)],
+    ids=["a metric object", "no object"],
+)
+def test_what_cannot_be_read_is_refused_by_what_it_is(handle: str, error: ErrorValue) -> None:
     operating = agent(KNOWN)
-    operating.receive(bytes.fromhex("E700000E 000C 0002 0103 0006 0001 0000 0000"), 1.0)
-    assert operating.to_send() == roer(2, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+    operating.receive(bytes.fromhex(f"E700000E 000C 0002 0103 0006 {handle} 0000 0000"), 1.0)
+    assert operating.to_send() == roer(2, error)
 
 
 def test_a_set_of_an_object_that_cannot_be_set_is_refused() -> None:

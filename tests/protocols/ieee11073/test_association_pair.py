@@ -136,6 +136,8 @@ def test_a_refused_report_is_told_to_the_device() -> None:
 def test_a_scanner_reports_groups() -> None:
     configuration = ecg_configuration(samples=2)
     pair = association_pair(configuration).associate()
+    pair.agent.receive(bytes.fromhex("E7000016 0014 0007 0105 000E 0003 0001 0008 0000 0953 0002 0001"), 0.0)
+    pair.agent.to_send()
     groups = [(Reading(1, bytes([0, at, 0, at + 1])), Reading(2, 70.0 + at)) for at in range(3)]
     pair.agent.report(grouped_report(configuration, 3, groups), confirmed=False, now_s=0.0)
     pair.exchange()

@@ -1,0 +1,107 @@
+"""The objects that every agent answers for: its MDS, and the scanners of its configuration (reference 20601 §6, §8).
+
+A scanner is disabled when an association begins; the manager enables it by a Set of its Operational-State, which is the
+only attribute that can be set. Whether to measure and report meanwhile is the device's: it hears `ScannerSwitched`.
+"""
+
+from collections.abc import Callable, Sequence
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import AttributeModEntry, ErrorValue
+from protocols.ieee11073.association.agent_service import AgentService, Refusal, Refused
+from protocols.ieee11073.association.events import ScannerSwitched
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
+from protocols.ieee11073.dim.configuration import Configuration, attributes_of
+
+MdsAttributes = Callable[[], Sequence[AvaType]]
+"""What the MDS is at this moment."""
+
+SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
+_MDS = 0
+_REPLACE, _ADD_VALUES, _REMOVE_VALUES, _SET_TO_DEFAULT = range(4)
+_DISABLED, _ENABLED = 0, 1
+
+
+class Mds(AgentService):
+    """The device itself, which can be read."""
+
+    def __init__(self, attributes: MdsAttributes) -> None:
+        self._attributes = attributes
+
+    def get(self, handle: int) -> Sequence[AvaType] | None:
+        return self._attributes() if handle == _MDS else None
+
+
+class Scanners(AgentService):
+    """The scanners of the configuration. `start_enabled`: against the standard, they wait for nobody."""
+
+    def __init__(self, *, start_enabled: bool = False) -> None:
+        self._start_enabled = start_enabled
+        self._objects: dict[int, dict[int, bytes]] = {}
+        self._enabled: dict[int, bool] = {}
+
+    def enabled(self, handle: int) -> bool:
+        """Whether this scanner may report; False for what is no scanner."""
+        return self._enabled.get(handle, False)
+
+    def confirm_timeout_s(self, handle: int) -> float | None:
+        """The scanner's Confirm-Timeout, None where it has none."""
+        octets = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
+        return None if octets is None else int.from_bytes(octets, "big") * RELATIVE_TIME_S
+
+    def operating(self, configuration: Configuration) -> None:
+        self._objects = {
+            item.obj_handle: attributes_of(item.attributes)
+            for item in configuration.objects
+            if item.obj_class in SCANNERS
+        }
+        self._enabled = dict.fromkeys(self._objects, self._start_enabled)
+
+    def ended(self) -> None:
+        self._objects.clear()
+        self._enabled.clear()
+
+    def get(self, handle: int) -> Sequence[AvaType] | None:
+        attributes = self._objects.get(handle)
+        if attributes is None:
+            return None
+        now = {
+            Attribute.HANDLE: handle.to_bytes(2, "big"),
+            **attributes,
+            Attribute.OPERATIONAL_STATE: self._state(handle).attribute_value,
+        }
+        return tuple(AvaType(attribute, value) for attribute, value in now.items())
+
+    def set(self, handle: int, modifications: Sequence[AttributeModEntry]) -> Sequence[AvaType] | Refusal | None:
+        if handle not in self._objects:
+            return None
+        wanted = self._enabled[handle]
+        for modification in modifications:
+            target = _wanted(modification)
+            if target is None:
+                return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
+            wanted = target
+        if wanted != self._enabled[handle]:
+            self._enabled[handle] = wanted
+            self.port.tell(ScannerSwitched(handle, wanted))
+        return (self._state(handle),) if modifications else ()
+
+    def _state(self, handle: int) -> AvaType:
+        state = _ENABLED if self._enabled[handle] else _DISABLED
+        return AvaType(Attribute.OPERATIONAL_STATE, state.to_bytes(2, "big"))
+
+
+def _wanted(modification: AttributeModEntry) -> bool | None:
+    """Whether a modification enables or disables; None for one that a scanner does not allow. `RemoteProtocolError`."""
+    if modification.attribute.attribute_id != Attribute.OPERATIONAL_STATE:
+        return None
+    if modification.modify_operator == _SET_TO_DEFAULT:
+        return False
+    if modification.modify_operator != _REPLACE:
+        return None
+    value = modification.attribute.attribute_value
+    if len(value) != 2:
+        raise RemoteProtocolError(f"an Operational-State has {len(value)} octets", clause="20601 §8.6 scanners")
+    return {_DISABLED: False, _ENABLED: True}.get(int.from_bytes(value, "big"))
