@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gateway.buffer import damage, devices, full_disk, rewinding
+from gateway.buffer import damage, device_reports, devices, full_disk, rewinding
 from gateway.buffer.blocks import Block
 from gateway.buffer.database import StoreLock, open_writer, unusable
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
@@ -220,6 +220,15 @@ class Buffer:
 
     async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None:
         await self._task(lambda store: devices.remember_configuration(store, system_id, config_id, octets))
+
+    async def device_reports(self) -> list[bytes]:
+        """What was kept of each device, the one written longest ago first; a sealed row that does not open is left
+        out."""
+        return await self._task(lambda store: device_reports.device_reports(store.connection, store.sealer))
+
+    async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
+        """(system id, octets of at most 256 KiB) of each, in one commit. Raises StoreFull."""
+        await self._task(lambda store: device_reports.remember_device_reports(store, reports))
 
     async def state_get(self, name: str) -> str | None:
         return await self._task(lambda store: devices.state(store.connection, name))

@@ -27,6 +27,20 @@ ON CONFLICT (system_id, config_id) DO UPDATE SET octets = excluded.octets, kept_
 DELETE FROM configurations WHERE (system_id, config_id) IN
     (SELECT system_id, config_id FROM configurations ORDER BY kept_us DESC LIMIT -1 OFFSET ?);
 
+-- device_reports --
+-- All of them, for the start.
+SELECT system_id, written_us, nonce, sealed FROM device_reports ORDER BY written_us, system_id;
+
+-- remember_device_report --
+-- A report is replaced as a whole.
+INSERT INTO device_reports (system_id, written_us, nonce, sealed) VALUES (?, ?, ?, ?)
+ON CONFLICT (system_id) DO UPDATE SET written_us = excluded.written_us, nonce = excluded.nonce, sealed = excluded.sealed;
+
+-- trim_device_reports --
+-- At most so many; those of devices that were not heard of for longest go.
+DELETE FROM device_reports WHERE system_id IN
+    (SELECT system_id FROM device_reports ORDER BY written_us DESC, system_id LIMIT -1 OFFSET ?);
+
 -- state_get --
 -- One small fact.
 SELECT value FROM state WHERE name = ?;

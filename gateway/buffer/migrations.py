@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
 Step = Callable[["Database"], None]
 
-STEPS: Sequence[Step] = ()
+
+def _device_reports(database: "Database") -> None:
+    database.execute(
+        """CREATE TABLE device_reports (
+    system_id  TEXT    PRIMARY KEY,
+    written_us INTEGER NOT NULL,
+    nonce      BLOB    NOT NULL,
+    sealed     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID"""
+    )
+
+
+STEPS: Sequence[Step] = (_device_reports,)
 """Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 
 VERSION = 1 + len(STEPS)

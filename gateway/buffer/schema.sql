@@ -1,4 +1,4 @@
--- The gateway's store, version 1. `migrations.py` says how older files become this; a test proves that both are the same.
+-- The gateway's store, version 2. `migrations.py` says how older files become this; a test proves that both are the same.
 
 -- One row. What this store is: whose, since when, and whether the key at hand is its key.
 CREATE TABLE store (
@@ -54,6 +54,14 @@ CREATE TABLE devices (
     model         TEXT    NOT NULL,
     first_seen_us INTEGER NOT NULL,
     last_seen_us  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What was seen of each device, for its maker: sealed, because the octets of a deviation may be a patient's values.
+CREATE TABLE device_reports (
+    system_id  TEXT    PRIMARY KEY,
+    written_us INTEGER NOT NULL,
+    nonce      BLOB    NOT NULL,
+    sealed     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Extended configurations, so that a device known from before need not send its own again (20601 §8.7).

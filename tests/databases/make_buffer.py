@@ -24,6 +24,7 @@ async def write(path: Path) -> None:
         await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 2))
         await buffer.remember_device("00000000000000aa", "Invented Oximeter")
         await buffer.remember_configuration(bytes.fromhex("00000000000000aa"), 0x4001, b"\x00\x01")
+        await buffer.remember_device_reports([("00000000000000aa", b"{}")])
         await buffer.state_put("wall_us", "1700000000000000")
         await buffer.flush()
 

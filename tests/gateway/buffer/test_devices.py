@@ -1,10 +1,12 @@
 """The store remembers devices, their configurations and small facts over a restart, and not without limit."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from gateway.buffer import devices
+from gateway.buffer import device_reports, devices
 from gateway.buffer.devices import KnownDevice
 from tests.builders.buffer_store import new_store, opened
 from tests.harness.moved_clock import MovedClock
@@ -56,3 +58,36 @@ async def test_strangers_do_not_fill_the_store(tmp_path: Path, monkeypatch: pyte
             await clock.advance(1.0)
         assert [device.system_id[-1] for device in await buffer.devices()] == ["3", "4", "5"]
         assert [known.system_id for known in await buffer.configurations()] == [b"\x04", b"\x05"]
+
+
+async def test_a_device_report_is_kept_sealed_and_replaced(tmp_path: Path) -> None:
+    path, clock = new_store(tmp_path), MovedClock()
+    async with opened(path, clock=clock) as buffer:
+        await buffer.remember_device_reports([("aa", b"old report"), ("bb", b"synthetic octets of a deviation")])
+        await clock.advance(1.0)
+        await buffer.remember_device_reports([("aa", b"new report")])
+    async with opened(path) as buffer:
+        assert await buffer.device_reports() == [b"synthetic octets of a deviation", b"new report"]
+    assert b"synthetic octets" not in b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+
+
+async def test_a_device_report_that_was_moved_to_another_device_is_left_out(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        await buffer.remember_device_reports([("aa", b"one"), ("bb", b"two")])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE device_reports SET system_id = 'cc' WHERE system_id = 'aa'")
+    async with opened(path) as buffer:
+        assert await buffer.device_reports() == [b"two"]
+
+
+async def test_strangers_do_not_fill_the_store_with_device_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_reports, "REPORTS_MAX", 3)
+    clock = MovedClock()
+    async with opened(new_store(tmp_path), clock=clock) as buffer:
+        for n in range(6):
+            await buffer.remember_device_reports([(f"{n:016x}", bytes([n]))])
+            await clock.advance(1.0)
+        assert await buffer.device_reports() == [b"\x03", b"\x04", b"\x05"]

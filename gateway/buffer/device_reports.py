@@ -1,0 +1,63 @@
+"""The device reports at rest: sealed like payloads, since the octets that a deviation shows may be a patient's values.
+
+One row a device, replaced as a whole. What is inside is `gateway/sessions/device_report`'s form; here it is octets with
+a limit. A row that does not open is left out and told: a report is a help for engineers, no part of the record.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.buffer.sealing import Sealer, Unsealable
+from gateway.buffer.statements import DEVICES
+from gateway.buffer.store import Store
+
+REPORTS_MAX = 256
+REPORT_BYTES_MAX = 256 * 1024
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A report's row as the seal covers it: no lane has this number, so no block ever opens as a report."""
+
+    system_id: str
+    created_at_us: int
+    lane_number: int = 0xFF
+    sequence: int = 0
+    through: int = 0
+    kind_number: int = 0xFF
+    count: int = 0
+    kept_us: int = 0
+    observations_total: int = 0
+    bytes_total: int = 0
+    previous_hash: bytes = b""
+
+    @property
+    def boot_id(self) -> str:
+        return self.system_id
+
+
+def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes]:
+    """All reports, the one written longest ago first."""
+    opened = []
+    for system_id, written_us, nonce, sealed in connection.execute(DEVICES["device_reports"]).fetchall():
+        try:
+            opened.append(sealer.open(nonce, sealed, _Place(system_id, written_us)))
+        except Unsealable:
+            log.warning("device_report.unreadable", device=system_id)
+    return opened
+
+
+def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) -> None:
+    """(system id, octets) of each, in one commit. Raises StoreFull, and then nothing changed."""
+    now_us = store.clock.wall_us()
+    with store.transaction():
+        for system_id, octets in reports:
+            assert len(octets) <= REPORT_BYTES_MAX
+            row = (system_id, now_us, *store.sealer.seal(octets, _Place(system_id, now_us)))
+            store.connection.execute(DEVICES["remember_device_report"], row)
+        store.connection.execute(DEVICES["trim_device_reports"], (REPORTS_MAX,))
