@@ -30,6 +30,7 @@ from cloud import (
     standing,
     tenancy,
     tokens,
+    webhooks,
 )
 from cloud.audit import Audit
 from cloud.clock import Clock, SystemClock
@@ -65,6 +66,7 @@ SLICES: tuple[ModuleType, ...] = (
     tokens,
     audit,
     http,
+    webhooks,
 )
 """Every capability of the cloud, each a folder. Importing them declares all tables on `cloud.db.metadata`."""
 
