@@ -15,7 +15,7 @@ Does not decide when a link is opened again (the supervisor) or who may hold a s
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import groupby
 from typing import Protocol
@@ -25,7 +25,9 @@ import structlog
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
 from gateway.sessions.claims import Claims
+from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
+from gateway.sessions.report_keeping import ReportKeeping
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.sections import sections_of
 from gateway.sessions.time_sync import DeviceClocks, TrustedClock
@@ -82,6 +84,7 @@ class Surroundings:
     journal: Journal
     taps: Taps
     manager: ManagerSettings
+    reports: DeviceReports = field(default_factory=DeviceReports)
 
 
 @dataclass(slots=True)
@@ -116,6 +119,8 @@ class AssociationSession:
         self.link = link
         self.number = number
         self.counts = Counts()
+        self.understood = 0
+        """Events that only a device can cause which we understand; of a line that brings noise it stays where it is."""
         self.opened_s = around.clock.monotonic_s()
         self._around = around
         self._association = ManagerAssociation(
@@ -127,6 +132,7 @@ class AssociationSession:
         self._quick = 0
         self._last_octet_s = self.opened_s
         self._device: LiveDevice | None = None
+        self._keeping = ReportKeeping(around.reports, link.name)
         self.left = asyncio.Event()
         """Set while no device is associated here."""
         self.left.set()
@@ -177,6 +183,7 @@ class AssociationSession:
         """Another link holds this device's id now: end here. The silence of this link says that nobody is left to
         tell."""
         device, self._device = self._device, None
+        self._keeping.left()
         self.left.set()
         await self.link.close()
         if device is not None:
@@ -186,6 +193,7 @@ class AssociationSession:
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
         """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
         verdicts: list[bool] = []
+        self._keeping.begin_read()
         for kind, group in groupby(happened, _kind):
             if kind is not _Kind.OTHER:
                 reports = [event for event in group if isinstance(event, told.ReportReceived)]
@@ -214,15 +222,18 @@ class AssociationSession:
                 await around.store.append(sections, held_by_device=reports[0].confirmed)
         except StoreFull:
             self.counts.refused += reports_count
+            self._keeping.refused(reports_count, instant.wall_us)
             await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
             return False
         except ProtocolError as error:
             # A bug of ours, not the device's: the record has no form for what it sent. It keeps it, and we are told.
             self.counts.refused += reports_count
+            self._keeping.refused(reports_count, instant.wall_us)
             log.error("store.no_form", link=self.link.name, why=str(error))
             await around.journal.write("store.no_form", device.ref.system_id, reports=reports_count)
             return False
         self.counts.reports += reports_count
+        self._keeping.took(reports_count, sections, instant.wall_us)
         self._device = device = replace(device, last_s=instant.monotonic_s)
         for section in sections:
             self.counts.observations += len(section.observations)
@@ -232,6 +243,8 @@ class AssociationSession:
     async def _note(self, event: Event, instant: Instant) -> None:
         """Everything that is no measurement."""
         journal, system_id = self._around.journal, self._device.ref.system_id if self._device else None
+        self.understood += not isinstance(event, told.Deviation | told.LinkLost)
+        self._keeping.noted(event, instant.wall_us)
         match event:
             case told.Associated():
                 await self._associated(event, instant)
@@ -275,6 +288,7 @@ class AssociationSession:
             await around.journal.write("device.refused_duplicate_id", system_id, link=self.link.name)
             return
         known = around.roster.device(system_id)
+        self._keeping.associated(system_id, instant.wall_us)
         self.left.clear()
         self._device = LiveDevice(
             ref=DeviceRef(system_id, known.model),
@@ -330,6 +344,7 @@ class AssociationSession:
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""
         device, self._device = self._device, None
+        self._keeping.left()
         self.left.set()
         if device is None:
             return
