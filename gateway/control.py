@@ -54,11 +54,19 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Answers `answers[name]()` to {"ask": name}, and streams `taps` to {"ask": "capture", "link": null or a name}."""
+    """Answers `answers[name]()` to {"ask": name}, `about[name](what)` to {"ask": name, "about": what}, and streams
+    `taps` to {"ask": "capture", "link": null or a name}."""
 
-    def __init__(self, path: Path, answers: Mapping[str, Callable[[], Awaitable[Answer]]], taps: Taps) -> None:
+    def __init__(
+        self,
+        path: Path,
+        answers: Mapping[str, Callable[[], Awaitable[Answer]]],
+        taps: Taps,
+        about: Mapping[str, Callable[[str], Awaitable[Answer]]] | None = None,
+    ) -> None:
         self._path = path
         self._answers = answers
+        self._about = about or {}
         self._taps = taps
         self._askers = 0
 
@@ -109,8 +117,12 @@ class ControlServer:
             writer.close()
 
     async def _answer(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
-        answer = self._answers.get(str(request.get("ask")))
-        body: Answer = {"error": "no such question"} if answer is None else await answer()
+        name = str(request.get("ask"))
+        if name in self._about:
+            body = await self._about[name](str(request.get("about")))
+        else:
+            answer = self._answers.get(name)
+            body = {"error": "no such question"} if answer is None else await answer()
         writer.write(orjson.dumps(body) + b"\n")
         await writer.drain()
 
@@ -151,11 +163,13 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
         ) from None
 
 
-async def ask(path: Path, name: str) -> dict[str, Any]:
-    """The running gateway's answer. Raises `ControlUnavailable` where none runs or it does not answer."""
+async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
+    """The running gateway's answer, to some questions about one thing. Raises `ControlUnavailable` where none runs or
+    it does not answer."""
     reader, writer = await _connect(path)
     try:
-        writer.write(orjson.dumps({"ask": name}) + b"\n")
+        question = {"ask": name} if about is None else {"ask": name, "about": about}
+        writer.write(orjson.dumps(question) + b"\n")
         async with asyncio.timeout(ASK_S):
             answer = orjson.loads(await reader.readline())
     except (OSError, ValueError):
