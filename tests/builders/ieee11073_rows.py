@@ -1,0 +1,120 @@
+"""Rows of the state tables as stories: where an association stands, what comes, where it then stands, what it says.
+
+A story names its row by number and input, because one number of the standard covers several inputs. `ran` plays it on
+a real association, whose table is watched, so that the row that a test names is the row that ran.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from protocols.ieee11073.association import (
+    Aborted,
+    AgentAssociation,
+    Associated,
+    ConfigurationAgreed,
+    ConfigurationAsked,
+    Deviation,
+    Event,
+    ManagerAssociation,
+    Rejected,
+    ReportReceived,
+)
+from protocols.ieee11073.association.states import Input, Row, State
+
+AnyAssociation = ManagerAssociation | AgentAssociation
+Do = bytes | Callable[[Any], list[Event]]
+"""Octets from the peer, or what our own side or the clock does."""
+
+
+class Story(NamedTuple):
+    """`told` are the events as `saying` writes them; `answer` is every octet that goes out."""
+
+    number: str
+    given: Input
+    begin: Callable[[], AnyAssociation]
+    before: State
+    do: Do
+    after: State
+    answer: bytes
+    told: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}-{self.given.name.lower()}"
+
+
+class Watched(dict[tuple[State, Input], Row]):
+    """A table of rows that remembers which were looked up."""
+
+    def __init__(self, rows: dict[tuple[State, Input], Row]) -> None:
+        super().__init__(rows)
+        self.used: list[Row] = []
+
+    def __getitem__(self, key: tuple[State, Input]) -> Row:
+        row = super().__getitem__(key)
+        self.used.append(row)
+        return row
+
+
+class Ran(NamedTuple):
+    """What a story came to."""
+
+    before: State
+    rows: list[Row]
+    after: State
+    answer: bytes
+    told: tuple[str, ...]
+
+
+NOW_S = 1.0
+"""When things happen to an association that was made at second 0."""
+
+
+def watched(association: AnyAssociation) -> Watched:
+    """Watches the association's own table from now on."""
+    table = Watched(association._rows)
+    association._rows = table
+    return table
+
+
+def ran(story: Story) -> Ran:
+    """Plays a story: from its beginning, what it does, and what came of it."""
+    association = story.begin()
+    association.to_send()
+    before, table = association.state, watched(association)
+    do: Callable[[Any], list[Event]]
+    do = (lambda one: one.receive(story.do, NOW_S)) if isinstance(story.do, bytes) else story.do
+    events = do(association)
+    told = tuple(saying(event) for event in events)
+    return Ran(before, table.used, association.state, association.to_send(), told)
+
+
+def saying(event: Event) -> str:
+    """An event in a few words."""
+    match event:
+        case Aborted(reason=reason, by_us=by_us):
+            return f"aborted {int(reason)} by {'us' if by_us else 'the peer'}"
+        case Deviation(oddity=oddity):
+            return f"odd {oddity.key if oddity else event.sentence}"
+        case Rejected(reason=reason):
+            return f"rejected {reason.name.lower()}"
+        case Associated(configuration_known=known):
+            return "associated" if known else "associated, configuration unknown"
+        case ConfigurationAgreed(learned=learned):
+            return "configuration learned" if learned else "configuration agreed"
+        case ConfigurationAsked():
+            return "configuration asked"
+        case ReportReceived(observations=observations, confirmed=confirmed):
+            return f"{len(observations)} observations, {'confirmed' if confirmed else 'unconfirmed'}"
+        case _:
+            return type(event).__name__
+
+
+def keys(stories: Iterable[Story]) -> set[tuple[str, State, Input]]:
+    """Number, state and input of the rows that stories name."""
+    return {(story.number, story.before, story.given) for story in stories}
+
+
+def rows_of(table: Sequence[Row]) -> set[tuple[str, State, Input]]:
+    """Number, state and input of the rows of a table."""
+    return {(row.number, row.state, row.input) for row in table}
