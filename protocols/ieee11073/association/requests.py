@@ -33,6 +33,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class AtSending:
+    """A body that is made from `now_s` when its turn to be sent has come: a clock's new time must not age in a queue,
+    and who measures a round trip has to know when it began."""
+
+    make: Callable[[float], object]
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     message: MessageTag
     body: object
@@ -52,6 +60,7 @@ class Requests:
         answer: Callable[[int, MessageTag, object], None],
         tell: Callable[[Event], None],
         now_s: Callable[[], float],
+        at: Callable[[float], None],
         operating: Callable[[], bool],
         notes: Notes,
     ) -> None:
@@ -60,6 +69,8 @@ class Requests:
         """Tells the shell an event."""
         self.answer = answer
         """Sends the answer to a confirmed message of the agent: invoke-id, message and body."""
+        self.at = at
+        """What the shell asks for, it asks for at this time: first thing in each of its commands."""
         self._send = send
         self._now_s = now_s
         self._operating = operating
@@ -83,8 +94,8 @@ class Requests:
     ) -> None:
         """Sends a request when those before it are answered; `to_s` counts from then on.
 
-        `done` is given the answer, one of `answers`; its body may be an ErrorResult or a RejectResult where those are
-        among them. Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        `body` may be an `AtSending`. `done` is given the answer, one of `answers`; its body may be an ErrorResult or a
+        RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
         """
         if not self._operating():
             raise LocalProtocolError("no association operates that could be asked")
@@ -105,8 +116,9 @@ class Requests:
         self._under_way = True
         overdue = None if waiting.overdue is None else self._then_next(waiting.overdue)
         deadline_s = self._now_s() + waiting.to_s
+        body = waiting.body.make(self._now_s()) if isinstance(waiting.body, AtSending) else waiting.body
         request = Request(waiting.answers, deadline_s, self._then_next_after(waiting.done), overdue)
-        self._send(waiting.message, waiting.body, request)
+        self._send(waiting.message, body, request)
 
     def _then_next_after(self, done: Callable[[Received], None]) -> Callable[[Received], None]:
         def answered(received: Received) -> None:

@@ -1,0 +1,298 @@
+"""A manager's requests: one under way at a time, the rest in their turn, and what silence means.
+
+A service of the test asks, within a real manager, as the manager's own services do.
+"""
+
+import pytest
+
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.apdu import MessageTag, encode_data
+from protocols.ieee11073.apdu.data import (
+    ActionArgument,
+    ActionResult,
+    ErrorValue,
+    GetArgument,
+    GetResult,
+    RejectProblem,
+)
+from protocols.ieee11073.association import (
+    ManagerAssociation,
+    ManagerSettings,
+    RememberedConfigurations,
+    State,
+)
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.requests import WAITING_MAX
+from protocols.ieee11073.association.service import Service
+from protocols.ieee11073.dim import Reading, fixed_report
+from tests.builders.ieee11073_apdus import (
+    AGENT_ID,
+    MANAGER_ID,
+    aarq,
+    abrt,
+    get_answer,
+    rlrq,
+    roer,
+    rorj,
+    scan_report,
+)
+from tests.builders.ieee11073_devices import OXIMETER, minute
+from tests.builders.ieee11073_rows import saying
+
+ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+
+
+class Asking(Service):
+    """Asks for actions and writes down what came of them."""
+
+    def __init__(self, association: "AskingManager") -> None:
+        super().__init__(association._asking)
+        self.came: list[str] = []
+
+    def ask(self, action: int, *, tolerant: bool = True, then: int | None = None) -> None:
+        """Asks; `then` is asked from within the answer or the silence."""
+
+        def done(received: Received) -> None:
+            self.came.append(f"{action} {type(received.body).__name__}")
+            if then is not None:
+                self.ask(then)
+
+        def overdue() -> None:
+            self.came.append(f"{action} silence")
+            if then is not None:
+                self.ask(then)
+
+        argument = ActionArgument(0, action, b"")
+        self._requests.ask(
+            MessageTag.CONFIRMED_ACTION,
+            argument,
+            answers=ANSWERS,
+            to_s=3.0,
+            done=done,
+            overdue=overdue if tolerant else None,
+        )
+
+    def ended(self) -> None:
+        self.came.append("ended")
+
+
+class AskingManager(ManagerAssociation):
+    """A manager with one more service."""
+
+    def __init__(self) -> None:
+        remembered = RememberedConfigurations()
+        remembered.remember(AGENT_ID, OXIMETER.config_id, OXIMETER.octets)
+        super().__init__(system_id=MANAGER_ID, configurations=remembered, settings=ManagerSettings())
+        self.service = Asking(self)
+        self._services += (self.service,)
+
+
+def operating(*, mds_read: bool = True) -> AskingManager:
+    """Operating at second 0; the Get of the MDS had invoke-id 0."""
+    one = AskingManager()
+    one.receive(aarq(OXIMETER.config_id), 0.0)
+    if mds_read:
+        one.receive(get_answer(0), 0.0)
+    one.to_send()
+    return one
+
+
+def action(invoke_id: int, number: int) -> bytes:
+    return encode_data(invoke_id, MessageTag.CONFIRMED_ACTION, ActionArgument(0, number, b""))
+
+
+def result(invoke_id: int, number: int) -> bytes:
+    return encode_data(invoke_id, MessageTag.ACTION_RESULT, ActionResult(0, number, b""))
+
+
+def report(number: int) -> bytes:
+    readings = (Reading(1, 97.0, minute(number)), Reading(10, 60.0, minute(number)))
+    return scan_report(fixed_report(OXIMETER, readings), report_no=number, invoke_id=100 + number, confirmed=False)
+
+
+def test_one_request_is_under_way_at_a_time() -> None:
+    manager = operating(mds_read=False)
+    for number in (11, 12):
+        manager.service.ask(number)
+    assert manager.to_send() == b""  # the Get of the MDS is under way
+    manager.receive(get_answer(0), 1.0)
+    assert manager.to_send() == action(1, 11)
+    manager.receive(result(1, 11), 1.5)
+    assert manager.to_send() == action(2, 12)
+    assert manager.deadline_s == 4.5  # the second counts from when it was sent
+    manager.receive(result(2, 12), 2.0)
+    assert manager.service.came == ["11 ActionResult", "12 ActionResult"]
+    assert manager.deadline_s is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "came"),
+    [
+        (result(1, 11), "11 ActionResult"),
+        (roer(1, ErrorValue.NO_SUCH_ACTION), "11 ErrorResult"),
+        (rorj(1, RejectProblem.UNRECOGNIZED_OPERATION), "11 RejectResult"),
+    ],
+)
+def test_any_answer_completes_a_request(answer: bytes, came: str) -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.receive(answer, 1.0)
+    assert manager.service.came == [came]
+    assert manager.state is State.OPERATING
+
+
+def test_silence_is_told_and_the_conversation_goes_on() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.service.ask(12)
+    manager.to_send()
+    assert manager.expire(2.9) == []
+    assert manager.service.came == []
+    assert manager.expire(3.0) == []
+    assert manager.service.came == ["11 silence"]
+    assert manager.state is State.OPERATING
+    assert manager.to_send() == action(2, 12)
+    assert [saying(event) for event in manager.receive(report(0), 3.5)] == ["2 observations, unconfirmed"]
+
+
+def test_a_late_answer_is_ignored_once_and_noted() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.expire(3.0)
+    told = manager.receive(result(1, 11), 4.0)
+    assert [saying(event) for event in told] == ["odd answer_late"]
+    assert manager.service.came == ["11 silence"]
+    assert manager.state is State.OPERATING
+    assert manager.to_send() == action(1, 11)
+
+
+def test_a_late_answer_is_not_taken_for_the_next_ones() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.service.ask(12)
+    manager.expire(3.0)
+    manager.receive(result(1, 11), 3.5)
+    assert manager.service.came == ["11 silence"]
+    manager.receive(result(2, 12), 4.0)
+    assert manager.service.came == ["11 silence", "12 ActionResult"]
+
+
+def test_silence_without_tolerance_ends_the_association() -> None:
+    manager = operating()
+    manager.service.ask(11, tolerant=False)
+    manager.service.ask(12)
+    manager.to_send()
+    (aborted,) = manager.expire(3.0)
+    assert saying(aborted) == "aborted 2 by us"
+    assert manager.service.came == ["ended"]
+    assert manager.to_send() == abrt(aborted.reason)  # type: ignore[union-attr]  # it is an Aborted
+
+
+def test_what_waits_is_forgotten_with_the_association() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.service.ask(12)
+    manager.to_send()
+    manager.receive(rlrq(), 1.0)
+    manager.to_send()
+    manager.receive(aarq(OXIMETER.config_id), 2.0)
+    manager.receive(get_answer(2), 2.0)
+    assert manager.to_send().count(b"\x01\x07") == 0
+    manager.service.ask(13)
+    assert manager.to_send() == action(3, 13)
+    assert manager.service.came == ["ended"]
+
+
+def test_an_answer_from_the_association_before_ends_this_one() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.expire(3.0)
+    manager.receive(rlrq() + aarq(OXIMETER.config_id), 4.0)
+    manager.receive(result(1, 11), 4.5)
+    assert manager.state is State.UNASSOCIATED
+
+
+def test_answers_and_silences_may_ask_again() -> None:
+    manager = operating()
+    manager.service.ask(11, then=12)
+    manager.receive(result(1, 11), 1.0)
+    manager.service.ask(13, then=14)
+    manager.receive(result(2, 12), 2.0)
+    manager.expire(5.0)
+    manager.receive(result(4, 14), 6.0)
+    assert manager.service.came == ["11 ActionResult", "12 ActionResult", "13 silence", "14 ActionResult"]
+
+
+def test_as_many_as_may_wait_and_no_more() -> None:
+    manager = operating()
+    for number in range(WAITING_MAX + 1):  # one of them is under way
+        manager.service.ask(number)
+    with pytest.raises(LocalProtocolError):
+        manager.service.ask(99)
+    for number in range(WAITING_MAX + 1):
+        manager.receive(result(1 + number, number), 1.0)
+    assert len(manager.service.came) == WAITING_MAX + 1
+
+
+def test_asking_outside_operating_is_our_error() -> None:
+    manager = AskingManager()
+    with pytest.raises(LocalProtocolError):
+        manager.service.ask(11)
+
+
+def test_a_wrong_kind_of_answer_ends_the_association() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.to_send()
+    wrong = encode_data(1, MessageTag.GET_RESULT, GetResult(0, ()))
+    manager.receive(wrong, 1.0)
+    assert manager.to_send() == abrt()
+    assert manager.state is State.UNASSOCIATED
+
+
+def test_a_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -> None:
+    manager = operating()
+    with pytest.raises(LocalProtocolError):
+        manager.service._requests.ask(
+            MessageTag.CONFIRMED_ACTION,
+            ActionArgument(0, 1, bytes(65_000)),
+            answers=ANSWERS,
+            to_s=3.0,
+            done=lambda received: None,
+        )
+    manager.service.ask(11)
+    assert manager.to_send() == action(1, 11)
+
+
+def test_an_answer_that_arrives_while_leaving_completes_its_request_and_asks_nothing_more() -> None:
+    manager = operating()
+    manager.service.ask(11)
+    manager.service.ask(12)
+    manager.release(0.5)
+    manager.to_send()
+    manager.receive(result(1, 11), 1.0)
+    assert manager.service.came == ["11 ActionResult"]
+    assert manager.to_send() == b""
+    assert manager.state is State.DISASSOCIATING
+
+
+def test_an_mds_that_is_read_while_leaving_makes_no_service_ask_in_vain() -> None:
+    manager = operating(mds_read=False)
+    manager.release(0.5)
+    manager.to_send()
+    assert [saying(event) for event in manager.receive(get_answer(0), 1.0)] == ["MdsRead"]
+    assert manager.to_send() == b""
+
+
+def test_a_get_is_a_request_like_any_other() -> None:
+    manager = operating()
+    came: list[Received] = []
+    manager.service._requests.ask(
+        MessageTag.GET,
+        GetArgument(1, ()),
+        answers=frozenset({MessageTag.GET_RESULT}),
+        to_s=3.0,
+        done=came.append,
+    )
+    manager.receive(get_answer(1), 1.0)
+    assert [one.invoke_id for one in came] == [1]
