@@ -3,7 +3,7 @@
 from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
 from protocols.ieee11073.dim.configuration import Configuration, is_standard
 from protocols.ieee11073.dim.identity import DeviceIdentity
-from protocols.ieee11073.dim.objects import compound, enumeration, numeric, periodic_scanner, waveform
+from protocols.ieee11073.dim.objects import compound, enumeration, episodic_scanner, numeric, periodic_scanner, waveform
 from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, grouped_report, variable_report
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ScanReport",
     "compound",
     "enumeration",
+    "episodic_scanner",
     "fixed_report",
     "grouped_report",
     "is_standard",

@@ -166,21 +166,58 @@ def waveform(
 
 
 def periodic_scanner(
-    handle: int, scans: Sequence[ConfigObject], *, interval_s: float, confirmed: bool = False
+    handle: int,
+    scans: Sequence[ConfigObject],
+    *,
+    interval_s: float,
+    confirmed: bool = False,
+    confirm_timeout_s: float | None = None,
 ) -> ConfigObject:
-    """A scanner that reports the given objects together; its map is made of their own Attribute-Value-Maps."""
+    """A scanner that reports the given objects together, one report an interval; its map is made of their own
+    Attribute-Value-Maps."""
+    interval = ava(Attribute.REPORTING_INTERVAL, round(interval_s / RELATIVE_TIME_S), 4)
+    return _scanner(ObjectClass.PERIODIC_SCANNER, handle, scans, interval, confirmed, confirm_timeout_s)
+
+
+def episodic_scanner(
+    handle: int,
+    scans: Sequence[ConfigObject],
+    *,
+    interval_min_s: float | None = None,
+    confirmed: bool = False,
+    confirm_timeout_s: float | None = None,
+) -> ConfigObject:
+    """A scanner that reports the given objects when they have something new, not more often than that."""
+    interval = None
+    if interval_min_s is not None:
+        interval = ava(Attribute.MIN_REPORTING_INTERVAL, round(interval_min_s / RELATIVE_TIME_S), 4)
+    return _scanner(ObjectClass.EPISODIC_SCANNER, handle, scans, interval, confirmed, confirm_timeout_s)
+
+
+def _scanner(
+    object_class: ObjectClass,
+    handle: int,
+    scans: Sequence[ConfigObject],
+    interval: AvaType | None,
+    confirmed: bool,
+    confirm_timeout_s: float | None,
+) -> ConfigObject:
     entries = []
     for item in scans:
         (mapped,) = [entry for entry in item.attributes if entry.attribute_id == Attribute.ATTRIBUTE_VALUE_MAP]
         pairs = value_map(mapped.attribute_value)
         entries.append(HandleAttrValMapEntry(item.obj_handle, tuple(AttrValMapEntry(*pair) for pair in pairs)))
+    timeout = None
+    if confirm_timeout_s is not None:
+        timeout = ava(Attribute.CONFIRM_TIMEOUT, round(confirm_timeout_s / RELATIVE_TIME_S), 4)
     return _object(
-        ObjectClass.PERIODIC_SCANNER,
+        object_class,
         handle,
         ava(Attribute.OPERATIONAL_STATE, 0),
         ava(Attribute.CONFIRM_MODE, int(confirmed)),
+        timeout,
         ava(Attribute.TRANSMIT_WINDOW, 1),
-        ava(Attribute.REPORTING_INTERVAL, round(interval_s / RELATIVE_TIME_S), 4),
+        interval,
         ava(Attribute.SCAN_HANDLE_ATTR_VAL_MAP, encode_list(tuple(entries))),
     )
 
