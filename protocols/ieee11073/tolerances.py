@@ -11,6 +11,8 @@ RORJ, AARE), or the association ends (ABRT).
 
 from enum import Enum
 
+from protocols.ieee11073 import tolerances_of_memories as memories
+
 
 class Outcome(Enum):
     """What an oddity costs the device."""
@@ -218,13 +220,6 @@ class Oddity(Enum):
         "A value that ends where the map says is the value.",
         "dim/report_plan.py",
     )
-    REPORT_OF_MDS = (
-        Outcome.TOLERATED, "20601 §5 scan report",
-        "a report changes attributes of the device itself, which is not followed",
-        "Its other observations are taken.",
-        "What the device is was read when it associated.",
-        "dim/report_plan.py",
-    )
     REPORT_SCANS_UNKNOWN = (
         Outcome.TOLERATED, "20601 §9.4 rule 3", "a scanner reports handle {handle}, which the configuration lacks",
         "Its octets are skipped, the other observations are taken.",
@@ -241,7 +236,7 @@ class Oddity(Enum):
     REPORT_WITHOUT_VALUE = (
         Outcome.TOLERATED, "20601 §5 scan report", "a report names handle {handle} without a value",
         "Nothing is recorded for it, the other observations are taken.",
-        "An attribute that is no value says nothing about the patient.",
+        "A name alone says nothing about the patient.",
         "dim/report_plan.py",
     )
     HANDLE_UNKNOWN = (
@@ -252,24 +247,44 @@ class Oddity(Enum):
         "Without an object or a map octets have no meaning. The scale agent of a widespread stack does this.",
         "dim/report_plan.py",
     )
+    VALUE_ABSENT = (
+        Outcome.TOLERATED, "20601 §8 observed value",
+        "a value of handle {handle} is an empty compound or an enumeration of an unknown choice",
+        "Its octets flow on as an attribute by number, the other observations are taken.",
+        "It is no value that we know, and the rest of the report does not depend on it.",
+        "dim/value_fields.py",
+    )
+    TIME_STAMP_SECOND = (
+        Outcome.TOLERATED, "20601 §8.2 time stamps", "observations of handle {handle} carry more than one time stamp",
+        "The one that says most counts: a date before a counter. The others are not kept.",
+        "An observation was made at one moment; a date needs no coincident time stamp to be read.",
+        "dim/value_fields.py",
+    )
+    SAMPLES_COUNT = (
+        Outcome.TOLERATED, "20601 §8.4 Sa-Specification",
+        "handle {handle} sends {samples_found} samples where its Sa-Specification has {samples_due}",
+        "All samples are taken.",
+        "Each sample has its place by the sample period, however many there are.",
+        "dim/report_items.py",
+    )
     COMPOUND_LENGTH = (
         Outcome.TOLERATED, "20601 §8.3 Metric-Id-List",
         "a compound value of handle {handle} has another length than its Metric-Id-List",
         "The components are kept by their position.",
         "Their numbers are right; only names are missing.",
-        "dim/report_plan.py",
+        "dim/report_items.py",
     )
     SAMPLES_OF_NO_WAVEFORM = (
         Outcome.TOLERATED, "20601 §8.4", "handle {handle} sends samples but is no waveform",
         "They are skipped, the other observations are taken.",
         "Without format and period they cannot be drawn.",
-        "dim/report_plan.py",
+        "dim/report_items.py",
     )
     SAMPLES_CUT = (
         Outcome.TOLERATED, "20601 §8.4 Sa-Specification", "the samples of handle {handle} end inside a sample",
         "The whole samples are taken.",
         "Half a sample is none.",
-        "dim/report_plan.py",
+        "dim/report_items.py",
     )
     REPORT_NUMBER_REPEATED = (
         Outcome.TOLERATED, "20601 §5 scan-report-no", "a report has the number of the one before it",
@@ -289,6 +304,62 @@ class Oddity(Enum):
         "The number only finds lost reports.",
         "association/report_intake.py",
     )
+    # What a manager asks of a device.
+    ATTRIBUTES_WITHHELD = (
+        Outcome.TOLERATED, "20601 §6 Get", "attributes of handle {handle} are not told: {why}",
+        "It is served without them.",
+        "Its measurements do not depend on what it says about itself.",
+        "association/attribute_reading.py",
+    )
+    CLOCK_NOT_SET = (
+        Outcome.TOLERATED, "20601 §6 Setting time",
+        "the clock is not set although Mds-Time-Info says that it can be: {why}",
+        "It is not asked again in this association; its times are corrected by the measured offset.",
+        "A wrong clock that is known to be wrong is good enough; a device that is gone is not.",
+        "association/clock_setting.py",
+    )
+    SCANNER_NOT_SWITCHED = (
+        Outcome.TOLERATED, "20601 §6 Operational-State", "scanner {handle} is not switched: {why}",
+        "What it reports is taken all the same.",
+        "Some scanners report without being enabled, and the MDS may report beside them.",
+        "association/scanners.py",
+    )
+    SCANNER_SILENT = (
+        Outcome.TOLERATED, "20601 §8.6 Reporting-Interval",
+        "periodic scanner {handle} is enabled and does not report every {interval_s} s",
+        "It is told; the association goes on.",
+        "Other scanners of the same device may be well, and this one may come back.",
+        "association/scanners.py",
+    )
+    DATA_REQUEST_REFUSED = (
+        Outcome.TOLERATED, "20601 §6 DataRequest", "a data request is not served: {why}",
+        "What the device reports by itself is taken all the same.",
+        "A device that cannot be asked may still tell.",
+        "association/data_requests.py",
+    )
+    DATA_RESPONSE_UNREADABLE = (
+        Outcome.TOLERATED, "", "the answer to a data request cannot be read: {reason}",
+        "Nothing of it is kept, and no flow is expected.",
+        "A length that contradicts its parent leaves no doubt-free value.",
+        "association/data_requests.py",
+    )
+    # Memories.
+    STORE_REFUSED = (Outcome.TOLERATED, *memories.STORE_REFUSED)
+    STORE_SILENT = (Outcome.TOLERATED, *memories.STORE_SILENT)
+    STORE_SEGMENTS_MANY = (Outcome.TOLERATED, *memories.STORE_SEGMENTS_MANY)
+    SEGMENT_UNREADABLE = (Outcome.TOLERATED, *memories.SEGMENT_UNREADABLE)
+    SEGMENT_UNASKED = (Outcome.REFUSED, *memories.SEGMENT_UNASKED)
+    SEGMENT_INDEX_START = (Outcome.TOLERATED, *memories.SEGMENT_INDEX_START)
+    SEGMENT_INDEX_GAP = (Outcome.REFUSED, *memories.SEGMENT_INDEX_GAP)
+    SEGMENT_ENTRIES_REPEATED = (Outcome.TOLERATED, *memories.SEGMENT_ENTRIES_REPEATED)
+    SEGMENT_COUNT_OTHER = (Outcome.TOLERATED, *memories.SEGMENT_COUNT_OTHER)
+    SEGMENT_SHORT = (Outcome.TOLERATED, *memories.SEGMENT_SHORT)
+    SEGMENT_CHANGED = (Outcome.TOLERATED, *memories.SEGMENT_CHANGED)
+    SEGMENT_ENTRY_CUT = (Outcome.TOLERATED, *memories.SEGMENT_ENTRY_CUT)
+    SEGMENT_ENTRY_UNREADABLE = (Outcome.TOLERATED, *memories.SEGMENT_ENTRY_UNREADABLE)
+    SEGMENT_ELEMENT_WITHOUT_VALUE = (Outcome.TOLERATED, *memories.SEGMENT_ELEMENT_WITHOUT_VALUE)
+    SEGMENT_HANDLE_UNKNOWN = (Outcome.TOLERATED, *memories.SEGMENT_HANDLE_UNKNOWN)
+    SEGMENT_TYPE_OTHER = (Outcome.TOLERATED, *memories.SEGMENT_TYPE_OTHER)
     # Our agent, of a manager.
     CONFIG_VERDICT_UNREADABLE = (
         Outcome.TOLERATED, "", "the verdict on a configuration cannot be read: {reason}",
