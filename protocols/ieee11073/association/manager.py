@@ -88,6 +88,7 @@ class ManagerAssociation(Association):
             answer=self._send_message,
             tell=self._tell,
             now_s=lambda: self._now_s,
+            at=self._be_at,
             operating=lambda: self.state is State.OPERATING,
             notes=self._notes,
         )
@@ -108,6 +109,9 @@ class ManagerAssociation(Association):
                 Action.TAKE_RESPONSE: self._take_response,
             }
         )
+
+    def _be_at(self, now_s: float) -> None:
+        self._now_s = now_s
 
     @property
     def device(self) -> DeviceIdentity | None:

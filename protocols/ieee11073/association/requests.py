@@ -113,7 +113,6 @@ class Requests:
         if self._under_way or not self._waiting or not self._operating():
             return
         waiting = self._waiting.popleft()
-        self._under_way = True
         overdue = None if waiting.overdue is None else self._then_next(waiting.overdue)
         deadline_s = self._now_s() + waiting.to_s
         body = waiting.body.make(self._now_s()) if isinstance(waiting.body, AtSending) else waiting.body
