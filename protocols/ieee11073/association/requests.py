@@ -118,6 +118,7 @@ class Requests:
         body = waiting.body.make(self._now_s()) if isinstance(waiting.body, AtSending) else waiting.body
         request = Request(waiting.answers, deadline_s, self._then_next_after(waiting.done), overdue)
         self._send(waiting.message, body, request)
+        self._under_way = True  # not before: what cannot be encoded is our error and blocks nothing
 
     def _then_next_after(self, done: Callable[[Received], None]) -> Callable[[Received], None]:
         def answered(received: Received) -> None:
