@@ -22,13 +22,16 @@ from gateway.buffer import Buffer, BufferSettings, StoreFull
 from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
+from gateway.device_view import report_json
 from gateway.health import Health, Notifier
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
+from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
+from gateway.sessions.report_writer import ReportWriter
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, DeviceClocks, TrustedClock
@@ -72,6 +75,7 @@ class Gateway:
         self.live = LiveFeed()
         self.taps = Taps()
         self.roster = Roster()
+        self.reports = DeviceReports()
         self.tcp: TcpListener | None = None
         self._gaps = 0
 
@@ -88,7 +92,12 @@ class Gateway:
             )
         if settings.ble_backend is not None:
             load_ble_backend(settings.ble_backend)
-        control = ControlServer(settings.control_path, {"status": self._status, "devices": self._devices}, self.taps)
+        control = ControlServer(
+            settings.control_path,
+            {"status": self._status, "devices": self._devices},
+            self.taps,
+            about={"device": self._device},
+        )
         self.buffer = await Buffer.open(
             settings.store_path,
             gateway=settings.gateway.id,
@@ -111,6 +120,7 @@ class Gateway:
         persisted = await self.buffer.state_get(WALL_STATE)
         if persisted is not None:
             self._clock.raise_floor(int(persisted))
+        self.reports.load(await self.buffer.device_reports())
         self.roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
             [
@@ -122,6 +132,7 @@ class Gateway:
     def _compose(self, identity: Identity) -> None:
         settings = self._settings
         self._journal = Journal(self.buffer, self._clock)
+        self._report_writer = ReportWriter(self.reports, self.buffer, self._clock)
         around = Surroundings(
             system_id=own_system_id(settings.gateway.id),
             store=self.buffer,
@@ -133,6 +144,7 @@ class Gateway:
             journal=self._journal,
             taps=self.taps,
             manager=ManagerSettings(accept_standard_configurations=settings.devices.known_configurations),
+            reports=self.reports,
         )
 
         def new_session(link: Link, number: int) -> AssociationSession:
@@ -178,6 +190,7 @@ class Gateway:
             ("look", self._look),
             ("clock", self._persist_clock),
             ("gaps", self._count_gaps),
+            ("reports", self._report_writer.run),
         ]
         if self._settings.crew is not None:
             crew = self._settings.crew
@@ -306,11 +319,19 @@ class Gateway:
     async def _devices(self) -> Json:
         return {"devices": devices_json(self.roster.devices(), self._supervisor.sessions)}
 
+    async def _device(self, system_id: str) -> Json:
+        report = self.reports.find(system_id)
+        if report is None:
+            return {"report": None}
+        octets = None if report.config_id is None else self.roster.find(bytes.fromhex(system_id), report.config_id)
+        return {"report": report_json(report, octets, self._supervisor.sessions)}
+
     async def _close(self) -> None:
         """The last durable writes, whatever ended us."""
         if self.buffer.failure is None:
             with suppress(Exception):
                 await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
+                await self._report_writer.write(all_of_them=True)
         await self.buffer.close()
 
 

@@ -22,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+devices_app = typer.Typer(help="The devices that this gateway has met, and the report of each.", add_completion=False)
+app.add_typer(devices_app, name="devices")
+
 DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
 # readable=False here and below: that a file cannot be read is told by whoever reads it, in our words.
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True, readable=False)]
@@ -68,13 +71,32 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         show_status(config, as_json=as_json)
 
 
-@app.command()
-def devices(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+@devices_app.callback(invoke_without_command=True)
+def devices(context: typer.Context, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """The devices that this gateway has met, and which are connected now."""
+    context.obj = config
+    if context.invoked_subcommand is not None:
+        return
     with refusing():
-        from gateway.cli.show import show_devices
+        from gateway.cli.devices import show_devices
 
         show_devices(config, as_json=as_json)
+
+
+@devices_app.command("show")
+def devices_show(
+    context: typer.Context,
+    device: Annotated[
+        str, typer.Argument(metavar="ID", help="System id in hex, its beginning, or the device's name, if that is one.")
+    ],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="The settings file.", readable=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is known of one device: identity, configuration, clock, counts, and every deviation from the standard."""
+    with refusing():
+        from gateway.cli.devices import show_device
+
+        show_device(config or context.obj, device, as_json=as_json)
 
 
 @app.command()

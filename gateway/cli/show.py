@@ -1,4 +1,4 @@
-"""`argus-gateway status` and `devices`: asked of the running gateway, else read from its files.
+"""`argus-gateway status`: asked of the running gateway, else read from its files.
 
 The two forms have the same fields, so that a script does not care; `running` tells them apart.
 """
@@ -7,15 +7,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from gateway.buffer import Buffer, BufferSettings
-from gateway.cli.output import age_text, print_json, print_json_lines, print_table
+from gateway.cli.output import age_text, print_json, print_table
+from gateway.cli.stopped import opened
 from gateway.control import ControlUnavailable, ask
-from gateway.security.identity import Identity
-from gateway.sessions.roster import KnownDevice
-from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings, load
-from gateway.status import devices_json, stopped_json
-from gateway.transports.clock import SystemClock
+from gateway.status import stopped_json
 
 
 def show_status(config: Path, *, as_json: bool) -> None:
@@ -39,62 +35,12 @@ def show_status(config: Path, *, as_json: bool) -> None:
         )
 
 
-def show_devices(config: Path, *, as_json: bool) -> None:
-    """Raises what `refusing` knows."""
-    found = asyncio.run(_devices(load(config)))
-    if as_json:
-        print_json_lines(found)
-        return
-    print_table(
-        f"{len(found)} devices",
-        ("device", "model", "link", "last seen"),
-        [
-            (
-                each["system_id"],
-                " ".join(filter(None, (each["manufacturer"], each["model"]))),
-                each["link"] or "–",
-                "now" if each["connected"] else (each["last_seen"] or "")[:19],
-            )
-            for each in found
-        ],
-    )
-
-
 async def _status(settings: Settings) -> dict[str, Any]:
     try:
         return await ask(settings.control_path, "status")
     except ControlUnavailable:
-        buffer = await _opened(settings)
-        try:
+        async with opened(settings) as buffer:
             return await stopped_json(settings, buffer)
-        finally:
-            await buffer.close()
-
-
-async def _devices(settings: Settings) -> list[dict[str, Any]]:
-    try:
-        return list((await ask(settings.control_path, "devices"))["devices"])
-    except ControlUnavailable:
-        buffer = await _opened(settings)
-        try:
-            known = [
-                KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us)
-                for each in await buffer.devices()
-            ]
-            return devices_json(known, [])
-        finally:
-            await buffer.close()
-
-
-async def _opened(settings: Settings) -> Buffer:
-    identity = Identity.load(settings.identity_dir)
-    return await Buffer.open(
-        settings.store_path,
-        gateway=settings.gateway.id,
-        key=identity.store_key,
-        settings=BufferSettings(),
-        clock=TrustedClock(SystemClock()),
-    )
 
 
 def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,216 @@
+"""A device report on a terminal: one heading a part, readable at 80 columns, nothing cut off but long octets.
+
+Octets of a deviation are shown as far as a person reads them; `--json` has all that are kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+Pairs = Iterable[tuple[str, str]]
+
+OCTETS_SHOWN = 64
+_OUTCOME_STYLES = {"tolerated": "yellow", "refused": "red", "ended": "bold red"}
+
+
+def print_report(report: Json) -> None:
+    """All of it."""
+    console = Console(highlight=False)
+    console.print(Text(_title(report), style="bold"))
+    console.print(Text(_presence(report)))
+    _part(console, "Identity", _identity(report["identity"]))
+    _part(console, "Regulatory", _regulatory(report["regulatory"]))
+    _configuration(console, report["configuration"])
+    _part(console, "Clock", _clock(report["clock"]))
+    _part(console, "Power", _power(report["power"]))
+    _part(console, "Counts", _counts(report))
+    _part(console, "Links", ((each["link"], _spans(each)) for each in report["links"]))
+    _deviations(console, report)
+
+
+def _title(report: Json) -> str:
+    identity = report["identity"]
+    name = " ".join(filter(None, (identity["manufacturer"], identity["model"])))
+    return f"{name or 'a device without a name'}  {report['system_id']}"
+
+
+def _presence(report: Json) -> str:
+    where = f"connected by {report['link']}" if report["connected"] else "not connected"
+    return f"{where}, first seen {_moment(report['first_seen'])}, last {_moment(report['last_seen'])}"
+
+
+def _moment(text: str) -> str:
+    return f"{text[:19]}Z"
+
+
+def _spans(each: Json) -> str:
+    times = each["associations"]
+    return (
+        f"{times} association{'' if times == 1 else 's'}, "
+        f"first {_moment(each['first_seen'])}, last {_moment(each['last_seen'])}"
+    )
+
+
+def _part(console: Console, title: str, pairs: Pairs) -> None:
+    console.print()
+    console.print(Text(title, style="bold"))
+    _pairs(console, pairs, indent=2)
+
+
+def _pairs(console: Console, pairs: Pairs, *, indent: int) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold", max_width=34)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(Text(name), Text(value))
+    if not table.row_count:
+        table.add_row(Text("nothing", style="dim"), Text(""))
+    console.print(Padding(table, (0, 0, 0, indent)))
+
+
+def _identity(identity: Json) -> Iterator[tuple[str, str]]:
+    if identity["read"] is None:
+        yield "never read", "the device did not say what it is"
+        return
+    for field in ("manufacturer", "model", "serial_number", "firmware"):
+        yield field.replace("_", " "), identity[field] or "–"
+    for each in identity["specializations"]:
+        yield "specialisation", f"{each['name']} version {each['version']}"
+    for each in identity["production"]:
+        if each["kind"] not in ("serial number", "firmware revision"):
+            yield each["kind"], each["text"]
+    for name in identity["unreadable"]:
+        yield "cannot be read", name
+    yield "read", _moment(identity["read"])
+
+
+def _regulatory(entries: list[Json]) -> Iterator[tuple[str, str]]:
+    for each in entries:
+        for certified in each.get("classes", ()):
+            version = f"guidelines {each['version']}, " if each["version"] else ""
+            yield f"{each['body']} certified", f"{version}{certified['profile']} over {certified['transport']}"
+        if each.get("unregulated") is not None:
+            yield f"{each['body']} regulation", "unregulated device" if each["unregulated"] else "regulated device"
+        elif not each.get("classes"):
+            yield str(each["body"] or "not readable"), _octets(each["hex"])
+
+
+def _configuration(console: Console, configuration: Json | None) -> None:
+    console.print()
+    console.print(Text("Configuration", style="bold"))
+    if configuration is None:
+        _pairs(console, [], indent=2)
+        return
+    origin = "explained by the device" if configuration["learned"] else "known without being asked"
+    number = configuration["id"]
+    head = f"0x{number:04X} ({number}), {configuration['kind']}, {origin}, agreed {_moment(configuration['agreed'])}"
+    console.print(Padding(Text(head), (0, 0, 0, 2)))
+    if not configuration["known"]:
+        console.print(Padding(Text("its objects are not kept"), (0, 0, 0, 2)))
+    for item in configuration["objects"]:
+        _object(console, item)
+    left_out = configuration["objects_left_out"], configuration["attributes_left_out"]
+    if any(left_out):
+        console.print(Padding(Text(f"not listed: {left_out[0]} objects, {left_out[1]} attributes"), (0, 0, 0, 2)))
+
+
+def _object(console: Console, item: Json) -> None:
+    head = Text.assemble((f"handle {item['handle']}", "cyan"), f" {item['class']}")
+    if item["type"] is not None:
+        head.append(f" {item['type']}")
+    if item["unit"] is not None:
+        head.append(f" in {item['unit']}")
+    console.print(Padding(head, (0, 0, 0, 2)))
+    shown = [(_short(each["name"]), each["says"] or _octets(each["hex"])) for each in item["attributes"]
+             if each["name"] not in _IN_HEAD and not (item["scans"] and each["name"] == _SCAN_MAP)]  # fmt: skip
+    shown += [(f"scans handle {each['handle']}", _short(each["values"])) for each in item["scans"]]
+    if shown:
+        _pairs(console, shown, indent=4)
+
+
+_SCAN_MAP = "MDC_ATTR_SCAN_HANDLE_ATTR_VAL_MAP"
+_IN_HEAD = frozenset({"MDC_ATTR_ID_TYPE", "MDC_ATTR_UNIT_CODE"})
+
+
+def _short(names: str) -> str:
+    """Attribute names without the prefix that all of them have."""
+    return names.replace("MDC_ATTR_", "")
+
+
+def _clock(clock: Json) -> Iterator[tuple[str, str]]:
+    if clock["info"] is not None:
+        info = clock["info"]
+        yield "it says", "; ".join(info["capabilities"]) or "it has no clock"
+        yield "synchronised by", info["synchronised_by"]
+        accuracy = info["accuracy_s"]
+        yield "accuracy", "not known" if accuracy is None else f"{accuracy:g} s"
+        for name in ("date", "relative", "high_resolution"):
+            if step_s := info[f"{name}_step_s"]:
+                yield f"{name.replace('_', '-')} step", f"{step_s:g} s"
+    if clock["showed"] is not None:
+        yield "showed when asked", clock["showed"]
+    for each in clock["relations"]:
+        yield f"{each['clock']} clock", _relation(each)
+    for each in clock["settings"]:
+        why = f": {each['why']}" if each["why"] else ""
+        before = "" if each["offset_s"] is None else f", it was {_offset(each['offset_s'])}"
+        yield f"{_moment(each['at'])}", f"{each['outcome']}{why}{before}"
+
+
+def _relation(each: Json) -> str:
+    if each["zero_at"] is not None:
+        return f"began at {_moment(each['zero_at'])} ± {each['uncertainty_s']:g} s"
+    if each["offset_s"] is None:
+        return "its relation to ours is not known"
+    return f"{_offset(each['offset_s'])} ± {each['uncertainty_s']:.3g} s"
+
+
+def _offset(offset_s: float) -> str:
+    """Ours minus the device's."""
+    return f"{abs(offset_s):.3f} s {'behind' if offset_s > 0 else 'ahead of'} ours"
+
+
+def _power(power: Json) -> Iterator[tuple[str, str]]:
+    if power["status"]:
+        yield "status", ", ".join(power["status"])
+    if power["battery_percent"] is not None:
+        yield "battery", f"{power['battery_percent']} %"
+
+
+def _counts(report: Json) -> Iterator[tuple[str, str]]:
+    for name, count in report["counts"].items():
+        yield name.replace("_", " "), str(count)
+    for how, count in report["ends"].items():
+        yield how, str(count)
+
+
+def _deviations(console: Console, report: Json) -> None:
+    console.print()
+    console.print(Text("Deviations from the standard", style="bold"))
+    for each in report["deviations"]:
+        outcome = each["outcome"] or "noted"
+        head = Text.assemble((outcome, _OUTCOME_STYLES.get(outcome, "")), f"  {each['sentence']} [{each['clause']}]")
+        console.print(Padding(head, (0, 0, 0, 2)))
+        pairs = [("seen in", _spans(each))]
+        if each["done"]:
+            pairs.append(("what we do", each["done"]))
+        if each["hex"]:
+            pairs.append(("octets", _octets(each["hex"])))
+        _pairs(console, pairs, indent=4)
+    if not report["deviations"]:
+        _pairs(console, [("none seen", "")], indent=2)
+    elif report["deviations_left_out"]:
+        left_out = f"{report['deviations_left_out']} more that were not seen for longer"
+        console.print(Padding(Text(left_out), (0, 0, 0, 2)))
+
+
+def _octets(digits: str) -> str:
+    """In pairs of octets, as captures and the corpus write them."""
+    shown = digits[: 2 * OCTETS_SHOWN].upper()
+    groups = " ".join(shown[at : at + 4] for at in range(0, len(shown), 4))
+    return f"{groups} … ({len(digits) // 2} octets)" if len(digits) > len(shown) else groups

@@ -1,0 +1,119 @@
+"""`argus-gateway devices` and `devices show ID`: asked of the running gateway, else read from its files.
+
+Both have the same fields either way. A device is named by its system id, the beginning of it, or by its name, as long
+as that means one device. How a report is printed for people is `device_pages`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.buffer import Buffer
+from gateway.cli.device_pages import print_report
+from gateway.cli.output import print_json, print_json_lines, print_table
+from gateway.cli.refusal import Refusal
+from gateway.cli.stopped import opened
+from gateway.control import ControlUnavailable, ask
+from gateway.device_view import report_json
+from gateway.sessions.device_report import decode_report
+from gateway.sessions.roster import KnownDevice
+from gateway.settings import Settings, load
+from gateway.status import devices_json
+
+_NAMED_MAX = 5
+"""How many devices a refusal lists."""
+
+
+def show_devices(config: Path, *, as_json: bool) -> None:
+    """Raises what `refusing` knows."""
+    found = asyncio.run(_devices(load(config)))
+    if as_json:
+        print_json_lines(found)
+        return
+    print_table(
+        f"{len(found)} devices",
+        ("device", "model", "link", "last seen"),
+        [
+            (
+                each["system_id"],
+                _name(each),
+                each["link"] or "–",
+                "now" if each["connected"] else (each["last_seen"] or "")[:19],
+            )
+            for each in found
+        ],
+    )
+
+
+def show_device(config: Path, named: str, *, as_json: bool) -> None:
+    """Raises what `refusing` knows."""
+    report = asyncio.run(_report(load(config), named))
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+
+
+def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
+    """The system id of the one device that `named` means: an id, its beginning, or a name or part of it. Raises
+    `Refusal` where that is none, or more than one."""
+    wanted = named.strip().lower()
+    digits = wanted.replace(":", "").replace("-", "").removeprefix("0x")
+    ids = [each["system_id"] for each in devices]
+    if digits in ids:
+        return digits
+    exact = [each["system_id"] for each in devices if wanted in (each["model"].lower(), _name(each).lower())]
+    beginning = [each for each in ids if digits and each.startswith(digits)]
+    within = [each["system_id"] for each in devices if wanted and wanted in _name(each).lower()]
+    found = exact or beginning or within
+    if len(found) == 1:
+        return str(found[0])
+    if not devices:
+        raise Refusal("this gateway has met no device yet")
+    if not found:
+        raise Refusal(f"no device here is called {named}: `argus-gateway devices` lists them")
+    more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
+    raise Refusal(f"{named} means {len(found)} devices: {', '.join(found[:_NAMED_MAX])}{more}; write more of the id")
+
+
+def _name(each: dict[str, Any]) -> str:
+    return " ".join(filter(None, (each["manufacturer"], each["model"])))
+
+
+async def _devices(settings: Settings) -> list[dict[str, Any]]:
+    try:
+        return list((await ask(settings.control_path, "devices"))["devices"])
+    except ControlUnavailable:
+        async with opened(settings) as buffer:
+            return await _known(buffer)
+
+
+async def _report(settings: Settings, named: str) -> dict[str, Any]:
+    try:
+        devices = list((await ask(settings.control_path, "devices"))["devices"])
+        system_id = device_named(named, devices)
+        answer = await ask(settings.control_path, "device", about=system_id)
+        report = answer.get("report")
+    except ControlUnavailable:
+        async with opened(settings) as buffer:
+            system_id = device_named(named, await _known(buffer))
+            report = await _kept(buffer, system_id)
+    if report is None:
+        raise Refusal(f"nothing is kept of {system_id} but its name: it has not associated since this release runs")
+    return dict(report)
+
+
+async def _known(buffer: Buffer) -> list[dict[str, Any]]:
+    known = [KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us) for each in await buffer.devices()]
+    return devices_json(known, [])
+
+
+async def _kept(buffer: Buffer, system_id: str) -> dict[str, Any] | None:
+    for octets in await buffer.device_reports():
+        report = decode_report(octets)
+        if report is not None and report.system_id == system_id:
+            wanted = (bytes.fromhex(system_id), report.config_id)
+            learned = [each.octets for each in await buffer.configurations() if each[:2] == wanted]
+            return report_json(report, learned[0] if learned else None)
+    return None

@@ -1,0 +1,27 @@
+"""The store of a gateway that does not run, for commands that answer from its files."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.buffer import Buffer, BufferSettings
+from gateway.security.identity import Identity
+from gateway.sessions.time_sync import TrustedClock
+from gateway.settings import Settings
+from gateway.transports.clock import SystemClock
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Buffer]:
+    """Raises `IdentityUnusable` and `BufferUnusable`, the latter also when another process has the store open."""
+    identity = Identity.load(settings.identity_dir)
+    buffer = await Buffer.open(
+        settings.store_path,
+        gateway=settings.gateway.id,
+        key=identity.store_key,
+        settings=BufferSettings(),
+        clock=TrustedClock(SystemClock()),
+    )
+    try:
+        yield buffer
+    finally:
+        await buffer.close()

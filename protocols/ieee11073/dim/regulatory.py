@@ -1,0 +1,121 @@
+"""Reg-Cert-Data-List: by whom a device was certified, and whether it is regulated (reference 20601 §8.1).
+
+Only the two Continua structures have a confirmed layout; any other entry keeps its octets.
+"""
+
+from dataclasses import dataclass
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.mder import (
+    U8,
+    U16,
+    AnyDefinedBy,
+    Bits16,
+    OpenIntEnum8,
+    SequenceOf,
+    decode,
+    decode_list,
+    sequence,
+)
+
+PROFILES_FROM = 4096
+"""A certified class counts device profiles (partition 8) from here."""
+_CLASSES_OF_TRANSPORT = 8192
+_CERTIFIED_CLASSES, _REGULATION = 1, 2
+_UNREGULATED = 0x8000
+
+
+class AuthBody(OpenIntEnum8):
+    """auth-body."""
+
+    EMPTY = 0
+    IEEE_11073 = 1
+    CONTINUA = 2
+    EXPERIMENTAL = 254
+    RESERVED = 255
+
+
+class CertifiedTransport(OpenIntEnum8):
+    """The transport part of a certified class."""
+
+    CONTINUA_1_0 = 0
+    USB = 1
+    HDP = 2
+    ZIGBEE = 3
+    BLE = 4
+    NFC = 5
+
+
+@sequence
+class RegCertData:
+    """One entry as sent."""
+
+    auth_body: AuthBody
+    struc_type: U8
+    data: AnyDefinedBy
+
+
+@sequence
+class ContinuaClasses:
+    """Continua structure 1: guidelines version and certified classes."""
+
+    major: U8
+    minor: U8
+    classes: SequenceOf[U16]
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedClass:
+    """`profile` is a device profile of partition 8."""
+
+    transport: CertifiedTransport
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """One entry, read as far as its layout is known. `unregulated` is None where the entry does not say."""
+
+    body: AuthBody
+    structure: int
+    octets: bytes
+    version: tuple[int, int] | None = None
+    classes: tuple[CertifiedClass, ...] = ()
+    unregulated: bool | None = None
+
+
+def certifications(octets: bytes) -> tuple[Certification, ...]:
+    """The list. Raises `RemoteProtocolError` where the list itself breaks its form; an entry whose own data does is
+    given unread."""
+    return tuple(_certification(entry) for entry in decode_list(RegCertData, octets))
+
+
+def _certification(entry: RegCertData) -> Certification:
+    unread = Certification(entry.auth_body, entry.struc_type, entry.data)
+    if entry.auth_body is not AuthBody.CONTINUA:
+        return unread
+    try:
+        if entry.struc_type == _CERTIFIED_CLASSES:
+            certified = decode(ContinuaClasses, entry.data)
+            classes = tuple(
+                CertifiedClass(
+                    CertifiedTransport(number // _CLASSES_OF_TRANSPORT), number % _CLASSES_OF_TRANSPORT + PROFILES_FROM
+                )
+                for number in certified.classes
+            )
+            return Certification(
+                entry.auth_body, entry.struc_type, entry.data, (certified.major, certified.minor), classes
+            )
+        if entry.struc_type == _REGULATION:
+            flags = decode(_Regulation, entry.data).flags
+            return Certification(entry.auth_body, entry.struc_type, entry.data, unregulated=bool(flags & _UNREGULATED))
+    except RemoteProtocolError:
+        pass
+    return unread
+
+
+@sequence
+class _Regulation:
+    """Continua structure 2: bit 0 set is an unregulated device."""
+
+    flags: Bits16
