@@ -8,7 +8,7 @@ wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and forgotten af
 the limit takes the place of the connection that has been without an association for longest, at least IDLE_S; where all
 places are held by devices, the newcomer is closed and the operator sees an event.
 
-Does not know what a session says (association_session).
+Does not know what a session says (association_session), nor what a serial line looks like (line_watch).
 """
 
 import asyncio
@@ -20,8 +20,10 @@ import structlog
 
 from gateway.sessions.association_session import AssociationSession
 from gateway.sessions.journal import Journal
+from gateway.sessions.line_watch import LineWatch
 from gateway.transports.clock import Clock
 from gateway.transports.link import Link, LinkSource
+from gateway.transports.serial_port import SerialPort
 
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 5.0
@@ -104,6 +106,12 @@ class Supervisor:
         self._sessions: dict[int, AssociationSession] = {}
         self._opened = 0
         self._stopping = False
+        self._watch = LineWatch(self.ports, lambda: self.sessions, clock, journal)
+
+    @property
+    def ports(self) -> list[SerialPort]:
+        """The serial ports among the sources, in their order."""
+        return [served.source for served in self._sources if isinstance(served.source, SerialPort)]
 
     @property
     def sessions(self) -> list[AssociationSession]:
@@ -111,10 +119,13 @@ class Supervisor:
         return list(self._sessions.values())
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as sources:
-            for served in self._sources:
-                serve = partial(self._serve, served)
-                sources.create_task(keep_running(served.source.name, serve, self._clock, self._journal))
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(keep_running("line watch", self._watch.run, self._clock, self._journal))
+            async with asyncio.TaskGroup() as sources:
+                for served in self._sources:
+                    serve = partial(self._serve, served)
+                    sources.create_task(keep_running(served.source.name, serve, self._clock, self._journal))
+            watching.cancel()
 
     async def release_all(self) -> None:
         """Take no new links, ask every device to end in order, and close the links, each within the session's

@@ -14,8 +14,8 @@ What a port received before it was opened is read like everything else: a device
 its association already, and would wait seconds for the answer to its next try. An association on a line finds the
 request behind whatever else may lie there.
 
-A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it. Whether what comes makes sense
-(a wrong baud) and whether the name has moved on is the sessions' `line_watch` to see.
+A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it. Whether what comes makes
+sense (a wrong baud) and whether the name has moved on is the sessions' `line_watch` to see.
 """
 
 import asyncio
@@ -68,11 +68,12 @@ class SerialPort:
         """Why the port could not be opened at the last try; None when it could."""
         self.openings = 0
         """How often it was opened."""
+        self.opened_at_s = 0.0
+        """When it was opened last; monotonic."""
         self._clock = clock if clock is not None else SystemClock()
         self._link: DescriptorLink | None = None
         self._framed: HdlcLink | None = None
         self._node: str | None = None
-        self._opened_at_s = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._closing = asyncio.Event()
 
@@ -127,7 +128,7 @@ class SerialPort:
         self.openings += 1
         self._link = link
         self._framed = HdlcLink(link) if self.framing == "hdlc" else None
-        self._opened_at_s = self._clock.monotonic_s()
+        self.opened_at_s = self._clock.monotonic_s()
         log.info("serial.opened", port=self.name, node=self._node, baud=self.baud, framing=self.framing)
         return link if self._framed is None else self._framed
 
@@ -161,7 +162,7 @@ class SerialPort:
 
     async def _pause_after(self, link: DescriptorLink) -> None:
         """As long as the end of this link asks for: not at all when a steady one was closed in order."""
-        steady = self._clock.monotonic_s() - self._opened_at_s >= STEADY_S
+        steady = self._clock.monotonic_s() - self.opened_at_s >= STEADY_S
         if steady:
             self._pause_s = FIRST_PAUSE_S
         if link.hung_up or not steady:

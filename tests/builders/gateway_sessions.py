@@ -1,7 +1,7 @@
 """Sessions as the gateway runs them, over a real store and a real listener: everything but uplink and crew page."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from gateway.sessions.roster import Roster
 from gateway.sessions.supervisor import Served, Supervisor
 from gateway.sessions.time_sync import DeviceClocks, TrustedClock
 from gateway.sessions.tracing import Taps
-from gateway.transports.clock import SystemClock
+from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.serial_port import Framing, SerialPort
 from gateway.transports.tcp import TcpListener
 from protocols.ieee11073.association.settings import ManagerSettings
@@ -51,12 +51,13 @@ async def sessions(
     store_settings: BufferSettings = QUICK,
     sessions_max: int = 8,
     store: ObservationStore | None = None,
-    serial: str | None = None,
+    serial: str | Sequence[str] = (),
     framing: Framing = "raw",
+    ports_clock: Clock | None = None,
     manager: ManagerSettings | None = None,
 ) -> AsyncIterator[Sessions]:
     """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it;
-    `serial` is the path of a port that is served beside the listener."""
+    `serial` is the path of a port that is served beside the listener, or several; `ports_clock` times their pauses."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)
@@ -80,8 +81,8 @@ async def sessions(
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()
         sources = [Served(listener, sessions_max)]
-        if serial is not None:
-            sources.append(Served(SerialPort(serial, 115_200, framing)))
+        paths = (serial,) if isinstance(serial, str) else serial
+        sources += [Served(SerialPort(path, 115_200, framing, clock=ports_clock)) for path in paths]
         supervisor = Supervisor(
             sources,
             lambda link, number: AssociationSession(link, number, around),

@@ -1,0 +1,43 @@
+"""A line watch over the ports of running sessions that looks when a test says so, and what it told."""
+
+import time
+from dataclasses import dataclass, field
+
+from gateway.sessions.journal import Journal
+from gateway.sessions.line_watch import LOOK_EVERY_S, LineWatch
+from protocols.uplink.events import GatewayEvent
+from tests.builders.gateway_sessions import Sessions
+from tests.harness.moved_clock import MovedClock
+
+
+@dataclass(slots=True)
+class Told:
+    """A store of events that keeps them in a list."""
+
+    events: list[GatewayEvent] = field(default_factory=list)
+
+    async def append_event(self, event: GatewayEvent) -> None:
+        self.events.append(event)
+
+
+class Watched:
+    """`look` once, two seconds after the last time; `told` are names of events, `sentences` what they say."""
+
+    def __init__(self, gateway: Sessions) -> None:
+        self.clock = MovedClock(time.monotonic())
+        self._store = Told()
+        supervisor = gateway.supervisor
+        journal = Journal(self._store, self.clock)
+        self._watch = LineWatch(supervisor.ports, lambda: supervisor.sessions, self.clock, journal)
+
+    async def look(self) -> None:
+        await self.clock.advance(LOOK_EVERY_S)
+        await self._watch.look()
+
+    @property
+    def told(self) -> list[str]:
+        return [event.name for event in self._store.events]
+
+    @property
+    def sentences(self) -> list[str]:
+        return [str(event.fields.get("why", "")) for event in self._store.events]
