@@ -182,6 +182,14 @@ class SecretsSection(_Section):
     token and sealed value is lost. None: `master.key` beside a SQLite database; PostgreSQL needs it."""
 
 
+class EgressSection(_Section):
+    """`[egress]`: what the cloud may call. Without it: https to public addresses."""
+
+    allow: tuple[Listen, ...] = Field(default=(), strict=False)
+    """Exact HOST:PORT pairs, as they stand in a URL, that may be called although they are http, loopback or private,
+    for instance `["127.0.0.1:9000"]`. Each is a door into your network for whoever may register a webhook."""
+
+
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
@@ -207,6 +215,7 @@ class Settings(_Section):
     hosts: HostsSection | None = None
     http: HttpSection = HttpSection()
     secrets: SecretsSection = SecretsSection()
+    egress: EgressSection = EgressSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
 

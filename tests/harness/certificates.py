@@ -1,5 +1,6 @@
 """A certificate authority of one test, and what it signed: a broker's and a gateway's certificate."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,17 +25,19 @@ class Authority:
         self._certificate = self._sign("Argus test authority", self._key, is_authority=True)
         (folder / "ca.crt").write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, common_name: str, file_name: str) -> tuple[Path, Path]:
-        """The certificate and key files of `common_name`, good for 127.0.0.1."""
+    def issue(self, common_name: str, file_name: str, *, names: Sequence[str] = ()) -> tuple[Path, Path]:
+        """The certificate and key files of `common_name`, good for 127.0.0.1 and these host names."""
         key = generate_private_key(SECP256R1())
-        certificate = self._sign(common_name, key, is_authority=False)
+        certificate = self._sign(common_name, key, is_authority=False, names=names)
         paths = self.folder / f"{file_name}.crt", self.folder / f"{file_name}.key"
         paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
         paths[1].touch(0o600)
         paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return paths
 
-    def _sign(self, common_name: str, key: EllipticCurvePrivateKey, *, is_authority: bool) -> x509.Certificate:
+    def _sign(
+        self, common_name: str, key: EllipticCurvePrivateKey, *, is_authority: bool, names: Sequence[str] = ()
+    ) -> x509.Certificate:
         now = datetime.now(UTC)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = (
@@ -49,9 +52,15 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .add_extension(_usage(is_authority), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(_reached_as(names), critical=False)
         )
         return builder.sign(self._key, SHA256())
+
+
+def _reached_as(names: Sequence[str]) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName(
+        [x509.IPAddress(ip_address("127.0.0.1")), *(x509.DNSName(name) for name in names)]
+    )
 
 
 def _usage(is_authority: bool) -> x509.KeyUsage:

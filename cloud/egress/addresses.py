@@ -1,0 +1,63 @@
+"""Which IP addresses are public: the only ones that the cloud calls unless an operator named the exact pair.
+
+A list of our own, because `ipaddress.is_global` says yes to NAT64, IPv4-compatible and multicast addresses, and on some
+3.11 releases to 6to4 and newer reservations too; every one of them can lead inside. What it calls not global is refused
+as well, so a later Python that knows more narrows the list further.
+"""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+# The IANA special-purpose registry (RFC 6890 and its updates), multicast and the reserved top.
+_NOT_PUBLIC_4 = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+    )
+)
+# Global unicast is 2000::/3 alone; mapped, compatible, NAT64 (64:ff9b::), local and multicast addresses lie outside.
+_UNICAST_6 = IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(
+    ip_network(text)
+    for text in (
+        "2001::/23",  # protocol assignments, with Teredo: an IPv4 address inside
+        "2001:db8::/32",
+        "2002::/16",  # 6to4: an IPv4 address inside
+        "2620:4f:8000::/48",
+        "3fff::/20",
+    )
+)
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether packets to this address leave for the public Internet, as far as the registries say."""
+    if not address.is_global:
+        return False
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_4)
+    return (
+        address.scope_id is None and address in _UNICAST_6 and not any(address in network for network in _NOT_PUBLIC_6)
+    )
+
+
+def read_address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that a text is in its usual form; None for anything else, `127.1` and `0x7f000001` among it."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,238 @@
+"""The one way out of the cloud: connects to what was checked, follows nothing, and waits for and keeps only so much."""
+
+import asyncio
+import ssl
+import tracemalloc
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from cloud.egress import AllowList, Answer, Egress, Failure, FailureReason
+from cloud.egress.client import ANSWER_OCTETS_MAX
+from tests.builders.egress_names import PUBLIC, Names
+from tests.harness.certificates import Authority
+from tests.harness.receiver import Receiver, answering, endless, hanging, receiving
+
+BODY = b'{"type":"incident.updated"}'
+
+
+def egress_to(*receivers: Receiver, names: Names | None = None, request_s_max: float = 15.0) -> Egress:
+    """A client whose operator allowed exactly these receivers."""
+    return Egress(AllowList([one.pair for one in receivers]), names or Names(), request_s_max=request_s_max)
+
+
+async def post(egress: Egress, url: str) -> Answer | Failure:
+    return await egress.request("POST", url, headers={"Content-Type": "application/json"}, body=BODY)
+
+
+@pytest.mark.contract("A-063")
+async def test_an_allowed_receiver_gets_the_request_and_nothing_that_was_not_meant_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    async with receiving() as receiver:
+        receiver.answers = [answering(200, b"fine", Set_Cookie="session=1")]
+        egress = egress_to(receiver)
+        answer = await post(egress, receiver.url("/hook?a=b"))
+        await post(egress, receiver.url())
+        await egress.close()
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body, answer.complete) == (200, b"fine", True)
+    assert receiver.received[0].path == "/hook?a=b"
+    assert receiver.received[0].body == BODY
+    assert "cookie" not in receiver.received[1].headers
+    assert receiver.connections == 1
+
+
+@pytest.mark.contract("S-091", "S-092", "A-063")
+async def test_no_way_to_the_loopback_reaches_a_listener_beside_the_allowed_pair():
+    names = Names(
+        rebind_example=[[PUBLIC], ["127.0.0.1"]],
+        inside_example=[["127.0.0.1"]],
+        mapped_example=[["::ffff:127.0.0.1"]],
+        mixed_example=[[PUBLIC, "127.0.0.1"]],
+    )
+    async with receiving() as inside, receiving() as allowed:
+        egress = egress_to(allowed, names=names)
+        await egress.judge(f"https://rebind.example:{inside.port}/")
+        hosts = ["rebind.example", "inside.example", "mapped.example", "mixed.example", "127.0.0.1", "localhost"]
+        hosts += ["127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[::1]", "127.0.0.1.nip.example."]
+        for host in hosts:
+            for port in (inside.port, allowed.port):
+                answer = await post(egress, f"https://{host}:{port}/hook")
+                if (host, port) != allowed.pair:
+                    assert answer == Failure(FailureReason.BLOCKED_ADDRESS), host
+            assert await post(egress, f"http://{host}:{inside.port}/") == Failure(FailureReason.BLOCKED_ADDRESS)
+        await egress.close()
+        assert inside.connections == 0
+        assert allowed.received == []
+
+
+@pytest.mark.contract("S-092")
+async def test_the_socket_itself_refuses_an_address_that_got_past_the_resolver():
+    opened: list[str] = []
+
+    def judge(address: IPv4Address | IPv6Address) -> bool:
+        opened.append(str(address))
+        return len(opened) == 1  # right when it was resolved, wrong when it is connected to
+
+    async with receiving() as inside:
+        egress = Egress(AllowList(), Names(rebind_example=[["127.0.0.1"]]), judge=judge)
+        answer = await post(egress, f"https://rebind.example:{inside.port}/")
+        await egress.close()
+        assert answer == Failure(FailureReason.BLOCKED_ADDRESS)
+        assert opened == ["127.0.0.1", "127.0.0.1"]
+        assert inside.connections == 0
+
+
+async def test_the_connection_goes_to_the_checked_address_while_sni_and_host_stay_the_name(tmp_path: Path):
+    authority = Authority(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(*authority.issue("receiver.example", "receiver", names=("receiver.example",)))
+    asked: list[str | None] = []
+    served.sni_callback = lambda connection, name, context: asked.append(name)
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    hosts: list[str] = []
+
+    async def serve(request: web.Request) -> web.Response:
+        hosts.append(request.host)
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=served)
+    await site.start()
+    port = runner.addresses[0][1]
+    names = Names(receiver_example=[["127.0.0.1"]], impostor_example=[["127.0.0.1"]])
+    egress = Egress(AllowList(), names, tls=trusting, judge=lambda address: True)
+    answer = await post(egress, f"https://receiver.example:{port}/")
+    impostor = await post(egress, f"https://impostor.example:{port}/")
+    await egress.close()
+    await runner.cleanup()
+    assert isinstance(answer, Answer)
+    assert answer.status == 204
+    assert hosts == [f"receiver.example:{port}"]
+    assert asked == ["receiver.example", "impostor.example"]
+    assert impostor == Failure(FailureReason.TLS_FAILURE)
+
+
+@pytest.mark.contract("S-093", "A-062")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_an_answer_and_not_an_order(status: int):
+    async with receiving() as inside, receiving() as receiver:
+        receiver.always = answering(status, Location=inside.url())
+        egress = egress_to(receiver, inside)
+        answer = await post(egress, receiver.url())
+        await egress.close()
+        assert isinstance(answer, Answer)
+        assert answer.status == status
+        assert inside.connections == 0
+        assert len(receiver.received) == 1
+
+
+@pytest.mark.contract("S-094")
+async def test_an_endless_body_is_cut_and_takes_no_memory():
+    async with receiving(always=endless) as receiver:
+        egress = egress_to(receiver)
+        tracemalloc.start()
+        answers = [await post(egress, receiver.url()) for _ in range(3)]
+        peak_octets = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        await egress.close()
+    for answer in answers:
+        assert isinstance(answer, Answer)
+        assert (answer.status, len(answer.body), answer.complete) == (200, ANSWER_OCTETS_MAX, False)
+    assert peak_octets < 4_000_000
+
+
+@pytest.mark.contract("S-094")
+async def test_a_promised_gigabyte_is_not_waited_for():
+    async def promise(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(10**9)})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            for _ in range(20):
+                await response.write(b"x" * 65_536)
+        raise ConnectionResetError
+
+    async with receiving(always=promise) as receiver:
+        egress = egress_to(receiver)
+        answer = await post(egress, receiver.url())
+        await egress.close()
+    assert isinstance(answer, Answer)
+    assert (len(answer.body), answer.complete) == (ANSWER_OCTETS_MAX, False)
+
+
+@pytest.mark.contract("S-094")
+async def test_a_compressed_answer_stays_compressed():
+    bomb = b"\x1f\x8b" + b"not really a bomb"
+    async with receiving(always=answering(200, bomb, Content_Encoding="gzip")) as receiver:
+        egress = egress_to(receiver)
+        answer = await post(egress, receiver.url())
+        await egress.close()
+    assert isinstance(answer, Answer)
+    assert answer.body == bomb
+
+
+@pytest.mark.contract("S-094", "A-062")
+async def test_a_receiver_that_hangs_is_given_up():
+    async with receiving(always=hanging) as receiver:
+        egress = egress_to(receiver, request_s_max=0.05)
+        answer = await post(egress, receiver.url())
+        await egress.close()
+    assert answer == Failure(FailureReason.TIMEOUT)
+
+
+@pytest.mark.contract("S-094")
+async def test_a_body_that_drips_after_its_status_is_given_up_and_the_status_stands():
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=202)
+        await response.prepare(request)
+        await response.write(b"drop")
+        await asyncio.Event().wait()
+        return response
+
+    async with receiving(always=drip) as receiver:
+        egress = egress_to(receiver, request_s_max=0.2)
+        answer = await post(egress, receiver.url())
+        await egress.close()
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body, answer.complete) == (202, b"drop", False)
+
+
+@pytest.mark.contract("S-094")
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"", FailureReason.CONNECTION_LOST),
+        (b"nonsense\r\n\r\n", FailureReason.ANSWER_MALFORMED),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 500 + b"\r\n", FailureReason.ANSWER_MALFORMED),
+        (b"HTTP/1.1 200 OK\r\nX-A: " + b"b" * 9000 + b"\r\n\r\n", FailureReason.ANSWER_MALFORMED),
+    ],
+)
+async def test_an_answer_that_is_none_has_a_name(sent: bytes, reason: FailureReason):
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    egress = Egress(AllowList([("127.0.0.1", port)]), Names())
+    assert await post(egress, f"http://127.0.0.1:{port}/") == Failure(reason)
+    await egress.close()
+    server.close()
+
+
+async def test_a_port_where_nobody_listens_is_a_connect_failure():
+    async with receiving() as receiver:
+        pass
+    egress = egress_to(receiver)
+    assert await post(egress, receiver.url()) == Failure(FailureReason.CONNECT_FAILURE)
+    await egress.close()
