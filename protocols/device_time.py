@@ -9,11 +9,16 @@ done elsewhere.
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
+from protocols.errors import LocalProtocolError
 from protocols.stream_value import stream_value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_1900_S = -2_208_988_800
 """1900-01-01T00:00:00Z, the epoch of BaseOffsetTime, in seconds since 1970."""
+
+
+_LOCAL_US_MIN = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LOCAL_US_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 class TimeKind(Enum):
@@ -96,3 +101,24 @@ def absolute_time(moment: datetime) -> DeviceTime:
     """The AbsoluteTime that a device with this local time sends; hundredths are cut, the zone is dropped."""
     text = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 10_000:02d}"
     return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))
+
+
+def absolute_time_at(local_us: int) -> DeviceTime:
+    """The AbsoluteTime of a local time in microseconds since 1970. Raises `LocalProtocolError` outside the years that
+    it can write."""
+    if not _LOCAL_US_MIN <= local_us <= _LOCAL_US_MAX:
+        raise LocalProtocolError("an AbsoluteTime has years from 1 to 9999")
+    return absolute_time(_EPOCH + timedelta(microseconds=local_us))
+
+
+def base_offset_time_at(utc_us: int, zone_min: int = 0) -> DeviceTime:
+    """The BaseOffsetTime of microseconds since 1970, UTC, at a place whose local time is `zone_min` minutes ahead.
+
+    Raises `LocalProtocolError` before 1900, from 2036 on, and for an offset beyond INT-I16.
+    """
+    seconds, rest_us = divmod(utc_us - _EPOCH_1900_S * 1_000_000, 1_000_000)
+    if not 0 <= seconds < 1 << 32 or not -(1 << 15) <= zone_min < 1 << 15:
+        raise LocalProtocolError("a BaseOffsetTime begins in 1900 and ends in 2036")
+    fraction = rest_us * 65_536 // 1_000_000
+    octets = seconds.to_bytes(4, "big") + fraction.to_bytes(2, "big") + zone_min.to_bytes(2, "big", signed=True)
+    return DeviceTime(TimeKind.BASE_OFFSET, octets)

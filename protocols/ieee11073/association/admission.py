@@ -33,10 +33,13 @@ SYSTEM_ID_OCTETS = 8
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Who asks, and with which configuration."""
+    """Who asks, with which configuration, and what data requests it takes (data-req-mode-flags, and how many flows a
+    manager may begin side by side)."""
 
     system_id: bytes
     config_id: int
+    data_req_mode_flags: int = REQUEST_INIT_AGENT
+    manager_flows: int = 0
 
 
 def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
@@ -56,7 +59,7 @@ def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
     if len(info.system_id) != SYSTEM_ID_OCTETS:
         notes.met(Oddity.SYSTEM_ID_LENGTH, info.system_id, octets_found=len(info.system_id))
         return AssociateResult.REJECTED_PERMANENT
-    return Applicant(info.system_id, info.dev_config_id)
+    return Applicant(info.system_id, info.dev_config_id, info.data_req_mode_flags, info.data_req_init_manager_count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class Requests:
         """Sends a request when those before it are answered; `to_s` counts from then on.
 
         `body` may be an `AtSending`. `done` is given the answer, one of `answers`; its body may be an ErrorResult or a
-        RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and
+        when too many requests wait.
         """
         if not self._operating():
             raise LocalProtocolError("no association operates that could be asked")

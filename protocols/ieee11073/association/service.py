@@ -15,11 +15,24 @@ class Service:
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
 
+    @property
+    def deadline_s(self) -> float | None:
+        """When `pass_time` has to be called at the latest, on the clock of `now_s`; None: nothing is timed."""
+        return None
+
+    def pass_time(self) -> None:
+        """Time passed, perhaps not yet to the deadline. Not called outside an association."""
+
     def operating(self, configuration: Configuration) -> None:
         """The configuration stands; state Operating was just entered."""
 
     def identified(self, identity: DeviceIdentity) -> None:
-        """The device said what it is: once an association, after `operating`."""
+        """The device said what it is: once an association, after `operating`. A device that withheld it is its system
+        id and nothing else. The shell does not know yet."""
+
+    def begin(self) -> None:
+        """The shell knows the device and asked for what must come first, such as a right clock: ask now for what this
+        service asks by itself. Once an association, after `identified`."""
 
     def ended(self) -> None:
         """The association is over, however it ended, and may never have operated. Everything of it is forgotten."""

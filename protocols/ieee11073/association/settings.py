@@ -15,6 +15,22 @@ class ManagerSettings:
     """From our RLRQ to the agent's RLRE."""
     to_get_s: float = 3.0
     """From our Get to its answer."""
+    to_set_s: float = 3.0
+    """From our confirmed Set to its answer; the standard's name and value are not confirmed."""
+    to_action_s: float = 3.0
+    """From our confirmed action to its answer; as above."""
+    enable_scanners: bool = True
+    """Enable each scanner of a configuration once the device said what it is. False: only on command."""
+    scanners_max: int = 32
+    """Scanners that are enabled unasked; a configuration of a thousand would fill the queue of requests."""
+    scanner_silent_intervals: int = 10
+    """So many reporting intervals without a report are told, but never sooner than `scanner_silent_s_min`."""
+    scanner_silent_s_min: float = 2.0
+    """Links and schedulers stutter: a waveform every 32 ms is not missed after a third of a second."""
+    request_data: bool = True
+    """Ask an agent for all its data when it says that it sends none by itself and takes such a request."""
+    clock_read_every_s: float | None = 600.0
+    """How often the clocks of a device are read again, all in one Get. None: only on command."""
     apdu_bytes_max: int = APDU_OCTETS_MAX
     """Larger APDUs end the link: the protocol has none."""
     to_apdu_s: float = 5.0
