@@ -24,7 +24,10 @@ from protocols.ieee11073.apdu.data import (
     RejectProblem,
 )
 from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judged, response
+from protocols.ieee11073.association.attribute_reading import AttributeReading
+from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
+from protocols.ieee11073.association.data_requests import DataRequests
 from protocols.ieee11073.association.events import (
     Associated,
     ConfigurationAgreed,
@@ -41,6 +44,7 @@ from protocols.ieee11073.association.report_intake import OwedAnswers, ReportInt
 from protocols.ieee11073.association.requests import Request, Requests
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.scanners import Scanners
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
@@ -93,7 +97,21 @@ class ManagerAssociation(Association):
             notes=self._notes,
         )
         self._mds_reading = MdsReading(self._asking, self._settings.to_get_s, self._identified)
-        self._services: tuple[Service, ...] = (self._mds_reading,)
+        self.attribute_reading = AttributeReading(self._asking, self._settings.to_get_s)
+        self.clock_setting = ClockSetting(self._asking, self._settings)
+        self.scanners = Scanners(self._asking, self._settings, self._reports_of_handle)
+        self.data_requests = DataRequests(
+            self._asking, self._settings, take_report=self._take_inline_report, reports_of=self._reports_of_request
+        )
+        self._told: MdsRead | None = None
+        """What the shell was told of the device and has not said to have heard; then the services begin."""
+        self._services: tuple[Service, ...] = (
+            self._mds_reading,
+            self.attribute_reading,
+            self.clock_setting,
+            self.scanners,
+            self.data_requests,
+        )
         """In the order in which they ask."""
         self._actions.update(
             {
@@ -120,8 +138,21 @@ class ManagerAssociation(Association):
 
     # What the shell says about an event.
 
+    @property
+    def deadline_s(self) -> float | None:
+        due = [super().deadline_s, *(service.deadline_s for service in self._services)]
+        return min((each for each in due if each is not None), default=None)
+
+    def expire(self, now_s: float) -> list[Event]:
+        self._now_s = now_s
+        if self.state is State.OPERATING:
+            for service in self._services:
+                service.pass_time()
+        return super().expire(now_s)
+
     def delivered(self, event: Event) -> None:
-        """The event is durable: the confirmed reports in it are answered. Means nothing for other events, or twice."""
+        """The event is durable: the confirmed reports in it are answered. Of what the device is (`MdsRead`) it means
+        that the shell knows, and the services begin. Means nothing for other events, or twice."""
         owed = self._settled(event)
         if owed is not None:
             tail = b"\x02\x01\x00\x0a" + owed.handle.to_bytes(2, "big") + bytes(4)
@@ -129,6 +160,8 @@ class ManagerAssociation(Association):
             self._answer(event, _ACCEPTED_HEAD, owed, tail)
 
     def refused(self, event: Event) -> None:
+        elif event is self._told:
+            self._begin()
         """The event could not be stored: its confirmed reports get RORJ resource-limitation, the device keeps them."""
         owed = self._settled(event)
         if owed is not None:
@@ -136,6 +169,8 @@ class ManagerAssociation(Association):
             self._answer(event, _REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
 
     def _settled(self, event: Event) -> OwedAnswers | None:
+        elif event is self._told:
+            self._begin()
         return self._owed.pop(event.ticket, None) if isinstance(event, ReportReceived) and event.ticket else None
 
     def _answer(self, event: Event, head: bytes, owed: OwedAnswers, tail: bytes) -> None:
@@ -158,6 +193,7 @@ class ManagerAssociation(Association):
         self._offered = 0
         self._asking.forget()
         for service in self._services:
+        self._told = None
             service.ended()
 
     # Association.
@@ -173,6 +209,7 @@ class ManagerAssociation(Association):
         self._mds_reading.applied(applicant.system_id)
         self._configuration = self._known(applicant.system_id, applicant.config_id)
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
+        self.data_requests.applied(applicant.data_req_mode_flags, applicant.manager_flows)
 
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
         """What this device sent before, or a standard configuration. A remembered one that does not read is no more."""
@@ -278,6 +315,16 @@ class ManagerAssociation(Association):
     def _input_of_aare(self, aare: Aare) -> Input:
         return Input.RX_AARE
 
+        self.clock_setting.read_with_mds(identity.attributes, self._mds_reading.asked_s)
+        self._told = self._mds_reading.told
+        if self._told is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._told = None
+        if self.state is State.OPERATING:
+            for service in self._services:
+                service.begin()
     def _input_of_response(self, request: Request, received: Received) -> Input:
         return Input.RX_RESPONSE_KNOWN
 
@@ -345,6 +392,19 @@ class ManagerAssociation(Association):
         assert self._intake is not None
         self._owed.update(self._intake.owed)
         self._intake.owed.clear()
+    def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
+        """The report of a single response to a data request. Raises `RemoteProtocolError`."""
+        assert self._intake is not None
+        if event_type not in SCAN_REPORTS:
+            raise RemoteProtocolError(f"a data response holds an event of type {event_type}", clause="20601 §6")
+        self._tell_reports(self._intake.take_new(apdu, self._now_s))
+
+    def _reports_of_handle(self, handle: int) -> int:
+        return 0 if self._intake is None else sum(n for (of, _), n in self._intake.reports.items() if of == handle)
+
+    def _reports_of_request(self, data_req_id: int) -> int:
+        return 0 if self._intake is None else sum(n for (_, of), n in self._intake.reports.items() if of == data_req_id)
+
         for event in events:
             self._tell(event)
 

@@ -29,12 +29,17 @@ class MdsReading(Service):
         self._identified = identified
         self.device: DeviceIdentity | None = None
         """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+        self.asked_s = 0.0
+        """When the Get was sent."""
+        self.told: MdsRead | None = None
+        """What the shell was told in this association."""
 
     def applied(self, system_id: bytes) -> None:
         """A device with this system id asked for an association."""
         self.device = DeviceIdentity(system_id=system_id)
 
     def operating(self, configuration: Configuration) -> None:
+        self.asked_s = self._requests.now_s
         self._requests.ask(
             MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._read
         )
@@ -44,10 +49,15 @@ class MdsReading(Service):
         if not isinstance(result, GetResult):
             self._requests.notes.met(Oddity.MDS_WITHHELD, received.octets)
             return
-        assert self.device is not None
         self.device = identity_of(self.device.system_id, result.attribute_list)
+        assert self.device is not None
         values = dict(self.device.attributes)
         for attribute in self.device.unreadable:
+            self._identified(self.device)
             self._requests.notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
-        self._requests.tell(MdsRead(self.device))
+        self.told = MdsRead(self.device)
+        self._requests.tell(self.told)
         self._identified(self.device)
+
+    def ended(self) -> None:
+        self.told = None

@@ -8,6 +8,7 @@ from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, ErrorVa
 from protocols.ieee11073.association import (
     Aborted,
     Associated,
+    ClockRead,
     ConfigurationAgreed,
     Deviation,
     Event,
@@ -244,7 +245,7 @@ def test_the_mds_is_read_field_by_field() -> None:
     association = manager()
     association.receive(aarq(0x0190), 0.0)
     answer = apdu("e9")
-    (read,) = association.receive(answer[:6] + b"\x00\x00" + answer[8:], 1.0)
+    read, clock = association.receive(answer[:6] + b"\x00\x00" + answer[8:], 1.0)
     assert isinstance(read, MdsRead)
     identity = read.identity
     assert (identity.manufacturer, identity.model, identity.serial_number) == ("ACME", "OXI-1", "SN001234")
@@ -254,6 +255,7 @@ def test_the_mds_is_read_field_by_field() -> None:
     assert identity.time_info is not None
     assert identity.time_info.mds_time_cap_state == 0xC010
     assert association.device is identity
+    assert clock == ClockRead((identity.date_and_time,), 0.0, 1.0)
 
 
 def test_an_answer_to_nothing_ends_the_association() -> None:
@@ -266,10 +268,13 @@ def test_an_answer_to_nothing_ends_the_association() -> None:
 # What is not there yet, and what is broken.
 
 
-def test_a_multi_person_report_is_rejected_as_an_operation_we_lack() -> None:
+NO_REPORT = event_report(0x0D99, b"", invoke_id=14)
+
+
+def test_an_event_of_a_later_edition_is_rejected_as_an_operation_we_lack() -> None:
     association = operating_manager(OXIMETER)
-    told = association.receive(apdu("e28"), 1.0)
-    assert deviations_of(told) == ["event reports of type 3359 are not taken"]
+    told = association.receive(NO_REPORT, 1.0)
+    assert deviations_of(told) == ["event reports of type 3481 are not taken"]
     assert association.to_send() == rorj(14, PROBLEM.UNRECOGNIZED_OPERATION)
 
 
@@ -334,10 +339,10 @@ def test_a_closed_link_takes_no_more_requests() -> None:
 
 def test_a_deviation_is_told_once_an_association() -> None:
     association = operating_manager(OXIMETER)
-    told = association.receive(apdu("e28") + apdu("e28"), 1.0)
+    told = association.receive(NO_REPORT + NO_REPORT, 1.0)
     assert len(deviations_of(told)) == 1
     association.receive(rlrq() + aarq(0x4001), 2.0)
-    assert deviations_of(association.receive(apdu("e28"), 3.0)) == deviations_of(told)
+    assert deviations_of(association.receive(NO_REPORT, 3.0)) == deviations_of(told)
 
 
 def test_a_release_that_is_not_answered_aborts_after_three_seconds() -> None:

@@ -1,0 +1,78 @@
+"""Get with an attribute list, of any object of the device, for the shell and for the other services (reference §6).
+
+Agents must answer for the MDS and for PM-stores; some answer for scanners and metric objects too. Ids that an object
+does not have are left out of its answer, and an agent that answers with more than was asked for is taken at its word.
+A refusal or a silence is told and costs nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.data import GetArgument, GetResult, OidEntry
+from protocols.ieee11073.association.events import AttributesRead, AttributesWithheld
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.refusals import UNANSWERED, refusal
+from protocols.ieee11073.association.requests import AtSending, Requests
+from protocols.ieee11073.association.service import Service
+from protocols.ieee11073.tolerances import Oddity
+
+GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+
+Attributes = tuple[tuple[int, bytes], ...]
+
+
+def ask_attributes(
+    requests: Requests,
+    handle: int,
+    attribute_ids: Sequence[int],
+    *,
+    to_s: float,
+    done: Callable[[Attributes, float], None],
+    withheld: Callable[[str], None],
+) -> None:
+    """Asks for attributes of an object. `done` gets them with the time at which the request was sent; `withheld` gets
+    the words for a refusal, or for silence. Raises as `Requests.ask`."""
+    asked_s = 0.0
+
+    def ask(now_s: float) -> GetArgument:
+        nonlocal asked_s
+        asked_s = now_s
+        return GetArgument(handle, tuple(map(OidEntry, attribute_ids)))
+
+    def answered(received: Received) -> None:
+        result = received.body
+        if isinstance(result, GetResult):
+            done(tuple((ava.attribute_id, ava.attribute_value) for ava in result.attribute_list), asked_s)
+            return
+        why = refusal(result) or ""
+        requests.notes.met(Oddity.ATTRIBUTES_WITHHELD, received.octets, handle=handle, why=why)
+        withheld(why)
+
+    def silent() -> None:
+        requests.notes.met(Oddity.ATTRIBUTES_WITHHELD, handle=handle, why=UNANSWERED)
+        withheld(UNANSWERED)
+
+    requests.ask(MessageTag.GET, AtSending(ask), answers=GET_ANSWERS, to_s=to_s, done=answered, overdue=silent)
+
+
+class AttributeReading(Service):
+    """The command of the shell."""
+
+    def __init__(self, requests: Requests, to_get_s: float) -> None:
+        super().__init__(requests)
+        self._to_get_s = to_get_s
+
+    def read(self, handle: int, attribute_ids: Sequence[int] = (), *, now_s: float) -> None:
+        """Get of an object; without ids all its attributes. `AttributesRead` or `AttributesWithheld` follows.
+
+        Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        """
+        self._requests.at(now_s)
+        ask_attributes(
+            self._requests,
+            handle,
+            attribute_ids,
+            to_s=self._to_get_s,
+            done=lambda attributes, asked_s: self._requests.tell(AttributesRead(handle, attributes)),
+            withheld=lambda why: self._requests.tell(AttributesWithheld(handle, why)),
+        )

@@ -1,0 +1,226 @@
+"""The device's clocks: reading all of them at one moment, and setting the one that has a date (reference 20601 §6).
+
+**Reading.** One Get of the MDS returns the absolute and the relative times together. Such a coincident time stamp is
+what dates a relative time, and the round trip bounds how far it may be off. It is read with the MDS as the association
+begins, every so often after that, after each setting, and on command. An agent that answers none of it is not asked
+for ever.
+
+**Setting.** Only where Mds-Time-Info says that the manager may (set-clock); whether it should be done now is the
+shell's to decide, who knows whether its own clock can be trusted. The new time is made at the moment of sending. A
+device that refuses or is silent is told, keeps its association, and is not asked again in it; a silent one may have set
+its clock, so its clocks are read again in both cases.
+
+UNCONFIRMED: the argument of Set-Base-Offset-Time. What is sent is the bare BaseOffsetTime (`apdu.actions`); an agent
+that expects more refuses it, which is told like any refusal. The number of the action (3101) has a single source.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.actions import ActionType, SetBaseOffsetTimeInvoke, SetTimeInvoke
+from protocols.ieee11073.apdu.data import ActionArgument, ActionResult
+from protocols.ieee11073.association.attribute_reading import Attributes, ask_attributes
+from protocols.ieee11073.association.events import ClockCommanded, ClockNotSet, ClockRead, ClockSet
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.refusals import UNANSWERED, refusal
+from protocols.ieee11073.association.requests import AtSending, Requests
+from protocols.ieee11073.association.service import Service
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.mder import encode
+from protocols.ieee11073.tolerances import Oddity
+
+ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+
+CLOCK_ATTRIBUTES = {
+    Attribute.DATE_AND_TIME: TimeKind.ABSOLUTE,
+    Attribute.BASE_OFFSET_TIME: TimeKind.BASE_OFFSET,
+    Attribute.RELATIVE_TIME: TimeKind.RELATIVE,
+    Attribute.HIGH_RESOLUTION_TIME: TimeKind.HIGH_RESOLUTION,
+}
+"""MDS attributes that show a clock, in the order in which they are asked for."""
+
+SET_CLOCK = 0x4000
+"""Bits of mds-time-cap-state: the manager may set the clock …"""
+BASE_OFFSET = 0x0100
+"""… which counts base-offset time …"""
+MANAGER_SETS_TIME = 0x0010
+"""… and it should."""
+SYNCHRONISED = 0x0080 | 0x0004
+"""The device keeps its date right by itself (absolute or base-offset)."""
+
+_ATTRIBUTE_OF = {kind: attribute for attribute, kind in CLOCK_ATTRIBUTES.items()}
+_OCTETS = {TimeKind.RELATIVE: 4}
+_FAILURES_MAX = 2
+"""Readings in a row without an answer, after which clocks are read on command only."""
+
+
+@dataclass(frozen=True, slots=True)
+class WallClock:
+    """The shell's wall time against the monotonic clock of `now_s`.
+
+    `utc_offset_us` added to monotonic microseconds gives microseconds since 1970, UTC; `zone_min` is what the local
+    time of the place is ahead of UTC, in minutes: an AbsoluteTime is local time and has no zone.
+    """
+
+    utc_offset_us: int
+    zone_min: int = 0
+
+    def time(self, kind: TimeKind, now_s: float) -> DeviceTime:
+        """The time of `now_s` as a clock of that kind shows it. Raises `LocalProtocolError` where it has no form."""
+        utc_us = round(now_s * 1_000_000) + self.utc_offset_us
+        if kind is TimeKind.BASE_OFFSET:
+            return base_offset_time_at(utc_us, self.zone_min)
+        return absolute_time_at(utc_us + self.zone_min * 60_000_000)
+
+
+class ClockSetting(Service):
+    """Commands `read_clocks` and `set_time`; the times come as `ClockRead`."""
+
+    def __init__(self, requests: Requests, settings: ManagerSettings) -> None:
+        super().__init__(requests)
+        self._to_get_s = settings.to_get_s
+        self._to_action_s = settings.to_action_s
+        self._every_s = settings.clock_read_every_s
+        self._clocks: tuple[Attribute, ...] = ()
+        self._failures = 0
+        self._reading = False
+        self._next_s: float | None = None
+        self._setting = False
+        self.settable: TimeKind | None = None
+        """The clock that the device lets a manager set; None: none, or it refused in this association."""
+
+    @property
+    def deadline_s(self) -> float | None:
+        return self._next_s
+
+    def pass_time(self) -> None:
+        if self._next_s is not None and self._next_s <= self._requests.now_s:
+            self._read()
+
+    def read_with_mds(self, attributes: Attributes, asked_s: float) -> None:
+        """The answer to the Get of the MDS, asked for at `asked_s`: it shows the clocks too, all of the same moment."""
+        self._shown(attributes, asked_s)
+
+    def identified(self, identity: DeviceIdentity) -> None:
+        shown = dict(identity.attributes)
+        self._clocks = tuple(attribute for attribute in CLOCK_ATTRIBUTES if attribute in shown)
+        state = 0 if identity.time_info is None else identity.time_info.mds_time_cap_state
+        if state & SET_CLOCK:
+            self.settable = TimeKind.BASE_OFFSET if state & BASE_OFFSET else TimeKind.ABSOLUTE
+        self._schedule()
+
+    def ended(self) -> None:
+        self._clocks = ()
+        self._failures = 0
+        self._reading = self._setting = False
+        self._next_s = None
+        self.settable = None
+
+    def read_clocks(self, now_s: float) -> None:
+        """Asks what the clocks show. `ClockRead` follows, unless the device does not tell.
+
+        Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        """
+        self._requests.at(now_s)
+        self._read()
+
+    def set_time(self, wall: WallClock, now_s: float) -> None:
+        """Sets the clock to `wall`, as it is when the command leaves. `ClockCommanded` follows then, and after it
+        `ClockSet` or `ClockNotSet`, and a `ClockRead`.
+
+        Raises `LocalProtocolError` where the device does not say that its clock may be set, while it is being set,
+        unless the association operates, and for a time that the clock cannot show.
+        """
+        self._requests.at(now_s)
+        kind = self.settable
+        if kind is None:
+            raise LocalProtocolError("the device does not say that a manager may set its clock")
+        if self._setting:
+            raise LocalProtocolError("the clock is being set")
+        if (shown := _ATTRIBUTE_OF[kind]) not in self._clocks:
+            self._clocks += (shown,)
+        sent: list[tuple[DeviceTime, float]] = [(wall.time(kind, now_s), now_s)]
+
+        def command(sent_s: float) -> ActionArgument:
+            time = wall.time(kind, sent_s)
+            sent[0] = (time, sent_s)
+            self._requests.tell(ClockCommanded(time, sent_s))
+            return _command(time)
+
+        self._requests.ask(
+            MessageTag.CONFIRMED_ACTION,
+            AtSending(command),
+            answers=ACTION_ANSWERS,
+            to_s=self._to_action_s,
+            done=partial(self._answered, sent),
+            overdue=partial(self._not_set, sent, UNANSWERED, b""),
+        )
+        self._setting = True
+
+    def _answered(self, sent: list[tuple[DeviceTime, float]], received: Received) -> None:
+        time, sent_s = sent[0]
+        if isinstance(received.body, ActionResult):
+            self._setting = False
+            self._requests.tell(ClockSet(time, sent_s, self._requests.now_s))
+            self._read()
+        else:
+            self._not_set(sent, refusal(received.body) or "", received.octets)
+
+    def _not_set(self, sent: list[tuple[DeviceTime, float]], why: str, octets: bytes) -> None:
+        self._setting = False
+        self.settable = None
+        self._requests.notes.met(Oddity.CLOCK_NOT_SET, octets, why=why)
+        self._requests.tell(ClockNotSet(sent[0][0], why))
+        self._read()
+
+    def _read(self) -> None:
+        if self._reading or not self._clocks:
+            self._schedule()
+            return
+        self._reading = True
+        self._next_s = None
+        ask_attributes(
+            self._requests, 0, self._clocks, to_s=self._to_get_s, done=self._answered_times, withheld=self._withheld
+        )
+
+    def _answered_times(self, attributes: Attributes, asked_s: float) -> None:
+        self._reading = False
+        if self._shown(attributes, asked_s):
+            self._failures = 0
+            self._schedule()
+        else:
+            self._withheld("")
+
+    def _withheld(self, why: str) -> None:
+        self._reading = False
+        self._failures += 1
+        self._schedule()
+
+    def _schedule(self) -> None:
+        due = bool(self._clocks) and self._every_s is not None and self._failures < _FAILURES_MAX
+        self._next_s = self._requests.now_s + self._every_s if due and self._every_s is not None else None
+
+    def _shown(self, attributes: Attributes, asked_s: float) -> bool:
+        """Tells the times among the attributes; False when there is none that is one."""
+        values = dict(attributes)
+        times = tuple(
+            time
+            for attribute, kind in CLOCK_ATTRIBUTES.items()
+            if (value := values.get(attribute)) is not None
+            and len(value) == _OCTETS.get(kind, 8)
+            and (time := DeviceTime(kind, value)).local_us() is not None
+        )
+        if times:
+            self._requests.tell(ClockRead(times, asked_s, self._requests.now_s))
+        return bool(times)
+
+
+def _command(time: DeviceTime) -> ActionArgument:
+    if time.kind is TimeKind.BASE_OFFSET:
+        return ActionArgument(0, ActionType.SET_BASE_OFFSET_TIME, encode(SetBaseOffsetTimeInvoke(time.octets)))
+    return ActionArgument(0, ActionType.SET_TIME, encode(SetTimeInvoke(time.octets, 0)))

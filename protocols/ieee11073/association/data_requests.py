@@ -1,0 +1,324 @@
+"""Asking a device for data: one answer, a flow for some time, or a flow without end (reference 20601 §6 DataRequest).
+
+What a device takes stands in its association request: data-req-mode-flags and how many flows the manager may begin side
+by side. A request that it does not take is never sent. The reports of a flow come as event reports with the request's
+id and are read and numbered like any others; a single response carries its report inside the answer and takes the same
+way.
+
+By default nothing is asked, since devices report by themselves. A device that says that it does not is asked for
+everything, without limit or, where it knows only periods, period after period. Flows end with the association; whether
+to begin them anew in the next one is the shell's to say, except for that default.
+
+UNCONFIRMED: whether a continuation repeats the other mode bits. They are repeated here; a receiver ignores them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.apdu import MessageTag, encode_data
+from protocols.ieee11073.apdu.actions import (
+    MODE_CONTINUATION,
+    MODE_PERSON_ID,
+    MODE_SCOPE_ALL,
+    MODE_SCOPE_CLASS,
+    MODE_SCOPE_HANDLE,
+    MODE_SINGLE_RESPONSE,
+    MODE_START,
+    MODE_TIME_NO_LIMIT,
+    MODE_TIME_PERIOD,
+    PERSON_ANY,
+    SUPPORTS_PERSON_ID,
+    SUPPORTS_SCOPE_ALL,
+    SUPPORTS_SCOPE_CLASS,
+    SUPPORTS_SCOPE_HANDLE,
+    SUPPORTS_SINGLE_RESPONSE,
+    SUPPORTS_STOP,
+    SUPPORTS_TIME_NO_LIMIT,
+    SUPPORTS_TIME_PERIOD,
+    ActionType,
+    DataRequest,
+    DataRequestResult,
+    DataResponse,
+    HandleEntry,
+)
+from protocols.ieee11073.apdu.association import REQUEST_INIT_AGENT
+from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, EventReportArgument
+from protocols.ieee11073.association.events import DataFlowEnded, DataFlowStarted, DataRequestRefused
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.refusals import UNANSWERED, refusal, words
+from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.association.service import Service
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
+from protocols.ieee11073.mder import decode, encode
+from protocols.ieee11073.tolerances import Oddity
+
+ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+ID_MAX = 0xEFFF
+"""data-req-ids of a manager are 0 to this; those above are the agent's or reserved."""
+PERIOD_S_MAX = 0xFFFF_FFFE * RELATIVE_TIME_S
+"""What a RelativeTime can say: six days and five hours."""
+_LONG_PERIOD_S = 3600.0
+"""Period of the default request of a device that knows only periods; it is continued in time."""
+_CONTINUE_AT = 0.75
+
+
+class Reach(Enum):
+    """How long a request asks for data."""
+
+    ONCE = "once"
+    PERIOD = "period"
+    ENDLESS = "endless"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataWanted:
+    """What to ask for: everything, the objects of one class, or some handles; of everybody or of one person.
+
+    `period_s` only for `Reach.PERIOD`, at most `PERIOD_S_MAX`. `object_class` and `handles` exclude each other.
+    """
+
+    reach: Reach = Reach.ENDLESS
+    period_s: float = 0.0
+    object_class: int | None = None
+    handles: tuple[int, ...] = ()
+    person: int | None = None
+
+    @property
+    def mode(self) -> int:
+        """The bits of scope, reach and person."""
+        return _SCOPES[self._scope][0] | _REACHES[self.reach][0] | (MODE_PERSON_ID if self.person is not None else 0)
+
+    @property
+    def needs(self) -> int:
+        """The flags that a device must have to take it."""
+        person = SUPPORTS_PERSON_ID if self.person is not None else 0
+        return _SCOPES[self._scope][1] | _REACHES[self.reach][1] | person
+
+    @property
+    def _scope(self) -> str:
+        return "handle" if self.handles else "all" if self.object_class is None else "class"
+
+
+_SCOPES = {
+    "all": (MODE_SCOPE_ALL, SUPPORTS_SCOPE_ALL),
+    "class": (MODE_SCOPE_CLASS, SUPPORTS_SCOPE_CLASS),
+    "handle": (MODE_SCOPE_HANDLE, SUPPORTS_SCOPE_HANDLE),
+}
+_REACHES = {
+    Reach.ONCE: (MODE_SINGLE_RESPONSE, SUPPORTS_SINGLE_RESPONSE),
+    Reach.PERIOD: (MODE_TIME_PERIOD, SUPPORTS_TIME_PERIOD),
+    Reach.ENDLESS: (MODE_TIME_NO_LIMIT, SUPPORTS_TIME_NO_LIMIT),
+}
+
+
+@dataclass(slots=True)
+class _Flow:
+    wanted: DataWanted
+    keeps: bool
+    """Continued before its period is over, by itself."""
+    started: bool = False
+    ends_s: float | None = None
+    due_s: float | None = None
+    """When something has to be done about it: it ended, or it has to be continued."""
+
+
+class DataRequests(Service):
+    """Commands `request`, `prolong` and `stop`."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        settings: ManagerSettings,
+        *,
+        take_report: Callable[[int, bytes], None],
+        reports_of: Callable[[int], int],
+    ) -> None:
+        """`take_report` takes the report of a single response, its event type and an APDU of its own, and raises
+        `RemoteProtocolError` where it cannot be read; `reports_of` counts the reports of a data-req-id in this
+        association."""
+        super().__init__(requests)
+        self._settings = settings
+        self._take_report = take_report
+        self._reports_of = reports_of
+        self._flags = 0
+        self._flows_max = 0
+        self._flows: dict[int, _Flow] = {}
+        self._last_id = 0
+
+    def applied(self, flags: int, flows_max: int) -> None:
+        """What the association request said: data-req-mode-flags and data-req-init-manager-count."""
+        self._flags, self._flows_max = flags, flows_max
+
+    @property
+    def flows(self) -> dict[int, int]:
+        """Reports that came so far, by the data-req-id of each flow that stands."""
+        return {data_req_id: self._reports_of(data_req_id) for data_req_id, flow in self._flows.items() if flow.started}
+
+    @property
+    def deadline_s(self) -> float | None:
+        return min((flow.due_s for flow in self._flows.values() if flow.due_s is not None), default=None)
+
+    def begin(self) -> None:
+        if not self._settings.request_data or self._flags & REQUEST_INIT_AGENT or not self._flows_max:
+            return
+        for wanted in (DataWanted(), DataWanted(reach=Reach.PERIOD, period_s=_LONG_PERIOD_S)):
+            if not self._missing(wanted):
+                self._request(wanted, keeps=True)
+                return
+
+    def ended(self) -> None:
+        self._flows.clear()
+        self._flags = self._flows_max = 0
+
+    def pass_time(self) -> None:
+        now_s = self._requests.now_s
+        for data_req_id, flow in list(self._flows.items()):
+            if flow.due_s is None or flow.due_s > now_s:
+                continue
+            flow.due_s = flow.ends_s
+            if flow.ends_s is not None and flow.ends_s <= now_s:
+                self._end(data_req_id)
+            else:
+                self._prolong(data_req_id, flow)
+
+    def request(self, wanted: DataWanted, *, now_s: float) -> int:
+        """Asks for data and returns the data-req-id. `DataFlowStarted` or `DataRequestRefused` follows; a flow ends
+        with `DataFlowEnded`.
+
+        Raises `LocalProtocolError` for what the device does not take by its own words, for too many flows, for a
+        period that cannot be said, unless the association operates, and when too many requests wait.
+        """
+        self._requests.at(now_s)
+        if missing := self._missing(wanted):
+            raise LocalProtocolError(f"the device does not take such a data request (mode flags 0x{missing:04x})")
+        if len(self._flows) >= self._flows_max:
+            raise LocalProtocolError(f"the device takes {self._flows_max} data requests at one time")
+        if wanted.handles and wanted.object_class is not None:
+            raise LocalProtocolError("a data request is for a class or for handles, not for both")
+        if wanted.reach is Reach.PERIOD and not 0 < wanted.period_s <= PERIOD_S_MAX:
+            raise LocalProtocolError(f"a data request is for more than 0 and at most {PERIOD_S_MAX:.0f} seconds")
+        return self._request(wanted, keeps=False)
+
+    def prolong(self, data_req_id: int, *, now_s: float) -> None:
+        """Continues a flow of limited time for the same time from now on. `DataRequestRefused` follows where the
+        device does not. Raises `LocalProtocolError` as `stop`."""
+        self._requests.at(now_s)
+        flow = self._flow(data_req_id)
+        if flow.wanted.reach is not Reach.PERIOD:
+            raise LocalProtocolError(f"the flow of data request {data_req_id} has no limited time")
+        self._prolong(data_req_id, flow)
+
+    def stop(self, data_req_id: int, *, now_s: float) -> None:
+        """Stops a flow. `DataFlowEnded` or `DataRequestRefused` follows.
+
+        Raises `LocalProtocolError` for a flow that does not stand, for a device that cannot stop, unless the
+        association operates, and when too many requests wait.
+        """
+        self._requests.at(now_s)
+        flow = self._flow(data_req_id)
+        if not self._flags & SUPPORTS_STOP:
+            raise LocalProtocolError("the device does not take a stop")
+        done = partial(self._answered, data_req_id, self._end)
+        self._send(data_req_id, flow.wanted.mode, flow.wanted, done)
+
+    def _flow(self, data_req_id: int) -> _Flow:
+        flow = self._flows.get(data_req_id)
+        if flow is None or not flow.started:
+            raise LocalProtocolError(f"no flow of data request {data_req_id} stands")
+        return flow
+
+    def _missing(self, wanted: DataWanted) -> int:
+        return wanted.needs & ~self._flags
+
+    def _request(self, wanted: DataWanted, *, keeps: bool) -> int:
+        data_req_id = self._free_id()
+        done = partial(self._answered, data_req_id, self._started)
+        self._send(data_req_id, MODE_START | wanted.mode, wanted, done)
+        self._flows[data_req_id] = _Flow(wanted, keeps)
+        return data_req_id
+
+    def _free_id(self) -> int:
+        """E20 begins at 1; an id is not used again before all others were."""
+        while True:
+            self._last_id = self._last_id % ID_MAX + 1
+            if self._last_id not in self._flows:
+                return self._last_id
+
+    def _prolong(self, data_req_id: int, flow: _Flow) -> None:
+        done = partial(self._answered, data_req_id, self._started)
+        mode = MODE_START | MODE_CONTINUATION | flow.wanted.mode
+        self._send(data_req_id, mode, flow.wanted, done)
+
+    def _send(self, data_req_id: int, mode: int, wanted: DataWanted, done: Callable[[Received], None]) -> None:
+        period = round(wanted.period_s / RELATIVE_TIME_S) if wanted.reach is Reach.PERIOD else 0
+        request = DataRequest(
+            data_req_id=data_req_id,
+            data_req_mode=mode,
+            data_req_time=period,
+            data_req_person_id=PERSON_ANY if wanted.person is None else wanted.person,
+            data_req_class=wanted.object_class or 0,
+            data_req_obj_handle_list=tuple(map(HandleEntry, wanted.handles)),
+        )
+        self._requests.ask(
+            MessageTag.CONFIRMED_ACTION,
+            ActionArgument(0, ActionType.DATA_REQUEST, encode(request)),
+            answers=ACTION_ANSWERS,
+            to_s=self._settings.to_action_s,
+            done=done,
+            overdue=partial(self._refused, data_req_id, UNANSWERED, b""),
+        )
+
+    def _answered(self, data_req_id: int, go_on: Callable[[int], None], received: Received) -> None:
+        result = received.body
+        if not isinstance(result, ActionResult):
+            self._refused(data_req_id, refusal(result) or "", received.octets)
+            return
+        try:
+            response = decode(DataResponse, result.action_info_args)
+            if response.data_req_result is not DataRequestResult.NO_ERROR:
+                self._refused(data_req_id, words(response.data_req_result), received.octets)
+                return
+            if response.event_info:
+                argument = EventReportArgument(0, response.rel_time_stamp, response.event_type, response.event_info)
+                self._take_report(response.event_type, encode_data(0, MessageTag.EVENT_REPORT, argument))
+        except RemoteProtocolError as error:
+            self._requests.notes.met(
+                Oddity.DATA_RESPONSE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason
+            )
+            self._refused(data_req_id, "its answer cannot be read", b"")
+            return
+        go_on(data_req_id)
+
+    def _started(self, data_req_id: int) -> None:
+        """A request or a continuation was taken."""
+        flow = self._flows.get(data_req_id)
+        if flow is None:
+            return
+        if not flow.started:
+            flow.started = True
+            self._requests.tell(DataFlowStarted(data_req_id))
+        match flow.wanted.reach:
+            case Reach.ONCE:
+                self._end(data_req_id)
+            case Reach.PERIOD:
+                period_s = flow.wanted.period_s
+                flow.ends_s = self._requests.now_s + period_s
+                flow.due_s = self._requests.now_s + period_s * _CONTINUE_AT if flow.keeps else flow.ends_s
+            case Reach.ENDLESS:
+                pass
+
+    def _refused(self, data_req_id: int, why: str, octets: bytes) -> None:
+        if octets or why == UNANSWERED:
+            self._requests.notes.met(Oddity.DATA_REQUEST_REFUSED, octets, why=why)
+        flow = self._flows.get(data_req_id)
+        if flow is not None and not flow.started:
+            del self._flows[data_req_id]
+        self._requests.tell(DataRequestRefused(data_req_id, why))
+
+    def _end(self, data_req_id: int) -> None:
+        if self._flows.pop(data_req_id, None) is not None:
+            self._requests.tell(DataFlowEnded(data_req_id, self._reports_of(data_req_id)))

@@ -1,0 +1,223 @@
+"""The scanners of a device: switching them on and off, and noticing when one falls silent (reference 20601 §6, §8.6).
+
+A scanner starts disabled in each association; the manager enables it by a confirmed Set of its Operational-State, one
+scanner after the other. A device that refuses or does not answer is told and stays associated: its scanner may report
+all the same, and so may the MDS beside it.
+
+What a scanner promises stands in the configuration; what is missing there is asked for by a Get. A periodic scanner
+that is enabled and silent for many of its intervals is told as well, once each time: a waveform that stopped is for a
+person to see, and no reason to end what the other scanners of the device bring.
+
+The Confirm-Timeout is the device's patience for our answer to a confirmed report. We answer when the report is durable,
+never sooner, so it shortens nothing here; it is kept for the device report.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import AttributeModEntry, SetArgument, SetResult
+from protocols.ieee11073.association.attribute_reading import Attributes, ask_attributes
+from protocols.ieee11073.association.events import ScannerNotSwitched, ScannerResumed, ScannerSilent, ScannerState
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.refusals import UNANSWERED, refusal
+from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.association.service import Service
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
+from protocols.ieee11073.dim.configuration import Configuration, attributes_of
+from protocols.ieee11073.tolerances import Oddity
+
+SET_ANSWERS = frozenset({MessageTag.SET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
+
+REPLACE = 0
+"""modify-operator."""
+DISABLED, ENABLED = 0, 1
+_STATES = {DISABLED: "it is disabled", ENABLED: "it is enabled", 2: "it is not available"}
+
+_ATTRIBUTES: dict[int, int] = {
+    Attribute.CONFIRM_MODE: 2,
+    Attribute.CONFIRM_TIMEOUT: 4,
+    Attribute.TRANSMIT_WINDOW: 2,
+    Attribute.REPORTING_INTERVAL: 4,
+    Attribute.MIN_REPORTING_INTERVAL: 4,
+}
+"""What is kept of a scanner, with its octets."""
+
+
+@dataclass(slots=True)
+class Scanner:
+    """One scanner, as the device describes it. Times in seconds; None: not said."""
+
+    handle: int
+    periodic: bool
+    enabled: bool | None = None
+    """As far as the device said; None before it was asked, and after a silence."""
+    confirmed: bool | None = None
+    """Confirm-Mode: whether its reports wait for our answer."""
+    confirm_timeout_s: float | None = None
+    transmit_window: int | None = None
+    interval_s: float | None = None
+    """Reporting-Interval of a periodic scanner, Min-Reporting-Interval of an episodic one."""
+    reports: int = 0
+    """Reports of it, as of `heard_s`."""
+    heard_s: float = 0.0
+    """When reports were last seen to have come; looked at once in a while."""
+    silent: bool = False
+
+    def take(self, attributes: Attributes) -> None:
+        """Takes what is known of these attributes; one of another length counts as absent."""
+        values = {
+            key: int.from_bytes(value, "big") for key, value in attributes if len(value) == _ATTRIBUTES.get(key, -1)
+        }
+        interval = Attribute.REPORTING_INTERVAL if self.periodic else Attribute.MIN_REPORTING_INTERVAL
+        if interval in values:
+            self.interval_s = values[interval] * RELATIVE_TIME_S
+        if Attribute.CONFIRM_MODE in values:
+            self.confirmed = values[Attribute.CONFIRM_MODE] == 1
+        if Attribute.CONFIRM_TIMEOUT in values:
+            self.confirm_timeout_s = values[Attribute.CONFIRM_TIMEOUT] * RELATIVE_TIME_S
+        self.transmit_window = values.get(Attribute.TRANSMIT_WINDOW, self.transmit_window)
+
+
+class Scanners(Service):
+    """Command `switch`; `known` for who wants to look."""
+
+    def __init__(self, requests: Requests, settings: ManagerSettings, reports_of: Callable[[int], int]) -> None:
+        """`reports_of` counts the reports of a handle in this association."""
+        super().__init__(requests)
+        self._settings = settings
+        self._reports_of = reports_of
+        self._next_s: float | None = None
+        self.known: dict[int, Scanner] = {}
+        """By handle; empty outside an association."""
+
+    @property
+    def deadline_s(self) -> float | None:
+        return self._next_s
+
+    def operating(self, configuration: Configuration) -> None:
+        for item in configuration.objects:
+            if item.obj_class in SCANNERS:
+                scanner = Scanner(item.obj_handle, item.obj_class == ObjectClass.PERIODIC_SCANNER)
+                scanner.take(tuple(attributes_of(item.attributes).items()))
+                self.known[scanner.handle] = scanner
+
+    def begin(self) -> None:
+        if self._settings.enable_scanners:
+            for handle in list(self.known)[: self._settings.scanners_max]:
+                self._switch(handle, enable=True)
+
+    def ended(self) -> None:
+        self.known.clear()
+        self._next_s = None
+
+    def pass_time(self) -> None:
+        if self._next_s is not None and self._next_s <= self._requests.now_s:
+            self._look()
+
+    def switch(self, handle: int, *, enable: bool, now_s: float) -> None:
+        """Enables or disables a scanner. `ScannerState` or `ScannerNotSwitched` follows.
+
+        Raises `LocalProtocolError` for what is no scanner, unless the association operates, and when too many requests
+        wait.
+        """
+        self._requests.at(now_s)
+        if handle not in self.known:
+            raise LocalProtocolError(f"the device has no scanner {handle}")
+        self._switch(handle, enable=enable)
+
+    def read(self, handle: int, *, now_s: float) -> None:
+        """Asks a scanner what it promises; the answer is in `known`. Raises as `switch`."""
+        self._requests.at(now_s)
+        if handle not in self.known:
+            raise LocalProtocolError(f"the device has no scanner {handle}")
+        self._read(handle)
+
+    def _switch(self, handle: int, *, enable: bool) -> None:
+        value = AvaType(Attribute.OPERATIONAL_STATE, (ENABLED if enable else DISABLED).to_bytes(2, "big"))
+        self._requests.ask(
+            MessageTag.CONFIRMED_SET,
+            SetArgument(handle, (AttributeModEntry(REPLACE, value),)),
+            answers=SET_ANSWERS,
+            to_s=self._settings.to_set_s,
+            done=partial(self._answered, handle, enable),
+            overdue=partial(self._not_switched, handle, enable, UNANSWERED, b""),
+        )
+
+    def _answered(self, handle: int, enable: bool, received: Received) -> None:
+        result = received.body
+        if not isinstance(result, SetResult):
+            self._not_switched(handle, enable, refusal(result) or "", received.octets)
+            return
+        wanted = ENABLED if enable else DISABLED
+        octets = attributes_of(result.attribute_list).get(Attribute.OPERATIONAL_STATE)
+        state = wanted if octets is None else int.from_bytes(octets, "big")
+        if state != wanted:
+            why = _STATES.get(state, f"its state is {state}")
+            self._not_switched(handle, enable, why, received.octets)
+            return
+        scanner = self.known[handle]
+        scanner.enabled, scanner.silent = enable, False
+        self._requests.tell(ScannerState(handle, enable))
+        if enable and scanner.periodic:
+            if scanner.interval_s is None:
+                self._read(handle)
+            else:
+                self._watch(scanner)
+
+    def _not_switched(self, handle: int, enable: bool, why: str, octets: bytes) -> None:
+        self.known[handle].enabled = None
+        self._requests.notes.met(Oddity.SCANNER_NOT_SWITCHED, octets, handle=handle, why=why)
+        self._requests.tell(ScannerNotSwitched(handle, enable, why))
+
+    def _read(self, handle: int) -> None:
+        ask_attributes(
+            self._requests,
+            handle,
+            tuple(_ATTRIBUTES),
+            to_s=self._settings.to_get_s,
+            done=partial(self._described, handle),
+            withheld=lambda why: None,  # told as a deviation; without an interval nothing is promised
+        )
+
+    def _described(self, handle: int, attributes: Attributes, asked_s: float) -> None:
+        scanner = self.known[handle]
+        scanner.take(attributes)
+        if scanner.enabled and scanner.periodic:
+            self._watch(scanner)
+
+    def _watch(self, scanner: Scanner) -> None:
+        """The silence of an enabled periodic scanner counts from now."""
+        if scanner.interval_s:
+            scanner.reports, scanner.heard_s = self._reports_of(scanner.handle), self._requests.now_s
+            self._look()
+
+    def _patience_s(self, interval_s: float) -> float:
+        return max(self._settings.scanner_silent_intervals * interval_s, self._settings.scanner_silent_s_min)
+
+    def _look(self) -> None:
+        """Whoever is silent for too long is told; the next look is when the next one may be."""
+        now_s, due = self._requests.now_s, []
+        for scanner in self.known.values():
+            if not (scanner.enabled and scanner.periodic and scanner.interval_s):
+                continue
+            reports, patience_s = self._reports_of(scanner.handle), self._patience_s(scanner.interval_s)
+            if reports != scanner.reports:
+                scanner.reports, scanner.heard_s = reports, now_s
+                if scanner.silent:
+                    scanner.silent = False
+                    self._requests.tell(ScannerResumed(scanner.handle))
+            elif not scanner.silent and now_s - scanner.heard_s >= patience_s:
+                scanner.silent = True
+                self._requests.notes.met(
+                    Oddity.SCANNER_SILENT, handle=scanner.handle, interval_s=f"{scanner.interval_s:g}"
+                )
+                self._requests.tell(ScannerSilent(scanner.handle, now_s - scanner.heard_s, scanner.interval_s))
+            due.append(now_s + patience_s if scanner.silent else scanner.heard_s + patience_s)
+        self._next_s = min(due, default=None)
