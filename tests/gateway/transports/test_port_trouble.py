@@ -99,7 +99,7 @@ async def test_a_port_that_another_program_holds_names_the_program():
             assert found.kind is TroubleKind.BUSY
             assert f"(process {other.pid})" in found.sentence
         finally:
-            await other.communicate()
+            await other.communicate(b"")
 
 
 async def test_two_names_of_one_port_are_told_as_what_they_are(tmp_path: Path):
