@@ -32,6 +32,7 @@ from protocols.ieee11073.association.events import (
     Associated,
     ConfigurationAgreed,
     Event,
+    MdsRead,
     Rejected,
     RejectReason,
     ReportReceived,
