@@ -43,9 +43,9 @@ from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
 from protocols.ieee11073.association.requests import Request, Requests
+from protocols.ieee11073.association.scanners import Scanners
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.association.settings import ManagerSettings
-from protocols.ieee11073.association.scanners import Scanners
 from protocols.ieee11073.association.states import Action, Input, Row, State
 from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
@@ -137,8 +137,6 @@ class ManagerAssociation(Association):
         """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
         return self._mds_reading.device
 
-    # What the shell says about an event.
-
     @property
     def deadline_s(self) -> float | None:
         due = [super().deadline_s, *(service.deadline_s for service in self._services)]
@@ -151,6 +149,8 @@ class ManagerAssociation(Association):
                 service.pass_time()
         return super().expire(now_s)
 
+    # What the shell says about an event.
+
     def delivered(self, event: Event) -> None:
         """The event is durable: the confirmed reports in it are answered. Of what the device is (`MdsRead`) it means
         that the shell knows, and the services begin. Means nothing for other events, or twice."""
@@ -159,19 +159,19 @@ class ManagerAssociation(Association):
             tail = b"\x02\x01\x00\x0a" + owed.handle.to_bytes(2, "big") + bytes(4)
             tail += owed.event_type.to_bytes(2, "big") + bytes(2)
             self._answer(event, _ACCEPTED_HEAD, owed, tail)
-
-    def refused(self, event: Event) -> None:
         elif event is self._told:
             self._begin()
+
+    def refused(self, event: Event) -> None:
         """The event could not be stored: its confirmed reports get RORJ resource-limitation, the device keeps them."""
         owed = self._settled(event)
         if owed is not None:
             problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
             self._answer(event, _REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
-
-    def _settled(self, event: Event) -> OwedAnswers | None:
         elif event is self._told:
             self._begin()
+
+    def _settled(self, event: Event) -> OwedAnswers | None:
         return self._owed.pop(event.ticket, None) if isinstance(event, ReportReceived) and event.ticket else None
 
     def _answer(self, event: Event, head: bytes, owed: OwedAnswers, tail: bytes) -> None:
@@ -192,9 +192,9 @@ class ManagerAssociation(Association):
         self._applicant = None
         self._remembered = False
         self._offered = 0
+        self._told = None
         self._asking.forget()
         for service in self._services:
-        self._told = None
             service.ended()
 
     # Association.
@@ -208,9 +208,9 @@ class ManagerAssociation(Association):
             return Input.RX_AARQ_UNACCEPTABLE
         self._applicant = applicant
         self._mds_reading.applied(applicant.system_id)
+        self.data_requests.applied(applicant.data_req_mode_flags, applicant.manager_flows)
         self._configuration = self._known(applicant.system_id, applicant.config_id)
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
-        self.data_requests.applied(applicant.data_req_mode_flags, applicant.manager_flows)
 
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
         """What this device sent before, or a standard configuration. A remembered one that does not read is no more."""
@@ -312,10 +312,6 @@ class ManagerAssociation(Association):
     def _identified(self, identity: DeviceIdentity) -> None:
         for service in self._services:
             service.identified(identity)
-
-    def _input_of_aare(self, aare: Aare) -> Input:
-        return Input.RX_AARE
-
         self.clock_setting.read_with_mds(identity.attributes, self._mds_reading.asked_s)
         self._told = self._mds_reading.told
         if self._told is None:
@@ -326,6 +322,10 @@ class ManagerAssociation(Association):
         if self.state is State.OPERATING:
             for service in self._services:
                 service.begin()
+
+    def _input_of_aare(self, aare: Aare) -> Input:
+        return Input.RX_AARE
+
     def _input_of_response(self, request: Request, received: Received) -> Input:
         return Input.RX_RESPONSE_KNOWN
 
@@ -389,10 +389,6 @@ class ManagerAssociation(Association):
         self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration anew")
         return True
 
-    def _tell_reports(self, events: list[Event]) -> None:
-        assert self._intake is not None
-        self._owed.update(self._intake.owed)
-        self._intake.owed.clear()
     def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
         """The report of a single response to a data request. Raises `RemoteProtocolError`."""
         assert self._intake is not None
@@ -406,6 +402,10 @@ class ManagerAssociation(Association):
     def _reports_of_request(self, data_req_id: int) -> int:
         return 0 if self._intake is None else sum(n for (_, of), n in self._intake.reports.items() if of == data_req_id)
 
+    def _tell_reports(self, events: list[Event]) -> None:
+        assert self._intake is not None
+        self._owed.update(self._intake.owed)
+        self._intake.owed.clear()
         for event in events:
             self._tell(event)
 
