@@ -22,7 +22,7 @@ from gateway.buffer import Buffer, BufferSettings, StoreFull
 from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
-from gateway.device_view import report_json
+from gateway.device_view import met_device, report_json
 from gateway.health import Health, Notifier
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
@@ -124,7 +124,10 @@ class Gateway:
         self.roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
             [
-                KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us)
+                met_device(
+                    KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us),
+                    self.reports.find(each.system_id),
+                )
                 for each in sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
             ],
         )

@@ -6,10 +6,12 @@ objects and attributes it has; what is left out is counted.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from gateway.sessions.association_session import AssociationSession
+from gateway.sessions.association_session import NAME_LENGTH_MAX, AssociationSession
 from gateway.sessions.device_report import ClockSetting, DeviceReport, SeenClock, SeenDeviation
+from gateway.sessions.roster import KnownDevice
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
@@ -46,13 +48,25 @@ _UNKNOWN_ACCURACY = 0xFFFFFFFF
 _RELATIVE_US = 125
 
 
+def met_device(device: KnownDevice, report: DeviceReport | None) -> KnownDevice:
+    """A device as the store's short table has it, with the names and the last sight that its report has."""
+    if report is None:
+        return device
+    identity = _identity_of(report)
+    return replace(
+        device,
+        model=identity.model[:NAME_LENGTH_MAX] or device.model,
+        manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
+        serial_number=identity.serial_number[:NAME_LENGTH_MAX],
+        last_seen_us=max(report.last_us, device.last_seen_us or 0),
+    )
+
+
 def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[AssociationSession] = ()) -> Json:
     """The whole report. `learned`: the ConfigObjectList that the device sent under its configuration id, if it is
     kept; a standard configuration is known without."""
     here = [each.link.name for each in sessions if each.device and each.device.ref.system_id == report.system_id]
-    identity = identity_of(
-        bytes.fromhex(report.system_id), tuple(AvaType(number, value) for number, value in report.attributes)
-    )
+    identity = _identity_of(report)
     return {
         "system_id": report.system_id,
         "connected": bool(here),
@@ -85,6 +99,11 @@ def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[
         "deviations": [_deviation(each) for each in reversed(report.deviations)],
         "deviations_left_out": report.deviations_dropped,
     }
+
+
+def _identity_of(report: DeviceReport) -> DeviceIdentity:
+    attributes = tuple(AvaType(number, value) for number, value in report.attributes)
+    return identity_of(bytes.fromhex(report.system_id), attributes)
 
 
 def _identity(report: DeviceReport, identity: DeviceIdentity) -> Json:
@@ -218,6 +237,7 @@ def _clock(report: DeviceReport, identity: DeviceIdentity) -> Json:
     return {
         "info": None if identity.time_info is None else _time_info(identity.time_info),
         "showed": None if shown is None else shown.text(),
+        "readable": shown is not None and shown.local_us() is not None,
         "relations": [_relation(kind, clock) for kind, clock in report.clocks.items()],
         "settings": [_setting(each) for each in reversed(report.settings)],
     }
@@ -227,7 +247,9 @@ def _time_info(info: MdsTimeInfo) -> Json:
     has_base_offset = bool(info.mds_time_cap_state & 0x0100)
     return {
         "capabilities": list(said(info.mds_time_cap_state, TIME_CAPABILITIES)),
-        "synchronised_by": name_of(Code(PARTITION_INFRASTRUCTURE, info.time_sync_protocol)),
+        "synchronised_by": name_of(Code(PARTITION_INFRASTRUCTURE, info.time_sync_protocol))
+        if info.time_sync_protocol
+        else None,
         "accuracy_s": None
         if info.time_sync_accuracy == _UNKNOWN_ACCURACY
         else info.time_sync_accuracy * _RELATIVE_US / 1_000_000,

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 Pairs = Iterable[tuple[str, str]]
 
 OCTETS_SHOWN = 64
+_DAY_S = 86_400
 _OUTCOME_STYLES = {"tolerated": "yellow", "refused": "red", "ended": "bold red"}
 
 
@@ -49,11 +50,9 @@ def _moment(text: str) -> str:
 
 
 def _spans(each: Json) -> str:
-    times = each["associations"]
-    return (
-        f"{times} association{'' if times == 1 else 's'}, "
-        f"first {_moment(each['first_seen'])}, last {_moment(each['last_seen'])}"
-    )
+    times, first, last = each["associations"], _moment(each["first_seen"]), _moment(each["last_seen"])
+    when = first if first == last else f"first {first}, last {last}"
+    return f"{times} association{'' if times == 1 else 's'}, {when}"
 
 
 def _part(console: Console, title: str, pairs: Pairs) -> None:
@@ -120,17 +119,21 @@ def _configuration(console: Console, configuration: Json | None) -> None:
 
 
 def _object(console: Console, item: Json) -> None:
+    """Its name, then everything else about it in as few lines as that takes: a monitor has thirty objects."""
     head = Text.assemble((f"handle {item['handle']}", "cyan"), f" {item['class']}")
     if item["type"] is not None:
         head.append(f" {item['type']}")
     if item["unit"] is not None:
         head.append(f" in {item['unit']}")
     console.print(Padding(head, (0, 0, 0, 2)))
-    shown = [(_short(each["name"]), each["says"] or _octets(each["hex"])) for each in item["attributes"]
-             if each["name"] not in _IN_HEAD and not (item["scans"] and each["name"] == _SCAN_MAP)]  # fmt: skip
-    shown += [(f"scans handle {each['handle']}", _short(each["values"])) for each in item["scans"]]
-    if shown:
-        _pairs(console, shown, indent=4)
+    details = [
+        f"{_short(each['name'])} {_short(each['says'] or _octets(each['hex']))}"
+        for each in item["attributes"]
+        if each["name"] not in _IN_HEAD and not (item["scans"] and each["name"] == _SCAN_MAP)
+    ]
+    details += [f"scans handle {each['handle']}: {_short(each['values'])}" for each in item["scans"]]
+    if details:
+        console.print(Padding(Text(" · ".join(details), style="dim"), (0, 0, 0, 4)))
 
 
 _SCAN_MAP = "MDC_ATTR_SCAN_HANDLE_ATTR_VAL_MAP"
@@ -146,14 +149,15 @@ def _clock(clock: Json) -> Iterator[tuple[str, str]]:
     if clock["info"] is not None:
         info = clock["info"]
         yield "it says", "; ".join(info["capabilities"]) or "it has no clock"
-        yield "synchronised by", info["synchronised_by"]
+        if info["synchronised_by"] is not None:
+            yield "synchronised by", info["synchronised_by"]
         accuracy = info["accuracy_s"]
         yield "accuracy", "not known" if accuracy is None else f"{accuracy:g} s"
         for name in ("date", "relative", "high_resolution"):
             if step_s := info[f"{name}_step_s"]:
                 yield f"{name.replace('_', '-')} step", f"{step_s:g} s"
     if clock["showed"] is not None:
-        yield "showed when asked", clock["showed"]
+        yield "showed when asked", clock["showed"] if clock["readable"] else f"no time: {clock['showed']}"
     for each in clock["relations"]:
         yield f"{each['clock']} clock", _relation(each)
     for each in clock["settings"]:
@@ -171,8 +175,10 @@ def _relation(each: Json) -> str:
 
 
 def _offset(offset_s: float) -> str:
-    """Ours minus the device's."""
-    return f"{abs(offset_s):.3f} s {'behind' if offset_s > 0 else 'ahead of'} ours"
+    """Ours minus the device's, in days where it is more than two."""
+    size_s = abs(offset_s)
+    size = f"{size_s / _DAY_S:.1f} d" if size_s > 2 * _DAY_S else f"{size_s:.3f} s"
+    return f"{size} {'behind' if offset_s > 0 else 'ahead of'} ours"
 
 
 def _power(power: Json) -> Iterator[tuple[str, str]]:
@@ -184,7 +190,7 @@ def _power(power: Json) -> Iterator[tuple[str, str]]:
 
 def _counts(report: Json) -> Iterator[tuple[str, str]]:
     for name, count in report["counts"].items():
-        yield name.replace("_", " "), str(count)
+        yield {"deviations": "kinds of deviation"}.get(name, name.replace("_", " ")), str(count)
     for how, count in report["ends"].items():
         yield how, str(count)
 

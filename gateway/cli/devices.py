@@ -15,8 +15,8 @@ from gateway.cli.output import print_json, print_json_lines, print_table
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
 from gateway.control import ControlUnavailable, ask
-from gateway.device_view import report_json
-from gateway.sessions.device_report import decode_report
+from gateway.device_view import met_device, report_json
+from gateway.sessions.device_report import DeviceReport, decode_report
 from gateway.sessions.roster import KnownDevice
 from gateway.settings import Settings, load
 from gateway.status import devices_json
@@ -105,14 +105,21 @@ async def _report(settings: Settings, named: str) -> dict[str, Any]:
 
 
 async def _known(buffer: Buffer) -> list[dict[str, Any]]:
-    known = [KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us) for each in await buffer.devices()]
+    reports = {each.system_id: each for each in await _reports(buffer)}
+    known = [
+        met_device(KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us), reports.get(each.system_id))
+        for each in await buffer.devices()
+    ]
     return devices_json(known, [])
 
 
+async def _reports(buffer: Buffer) -> list[DeviceReport]:
+    return [report for octets in await buffer.device_reports() if (report := decode_report(octets)) is not None]
+
+
 async def _kept(buffer: Buffer, system_id: str) -> dict[str, Any] | None:
-    for octets in await buffer.device_reports():
-        report = decode_report(octets)
-        if report is not None and report.system_id == system_id:
+    for report in await _reports(buffer):
+        if report.system_id == system_id:
             wanted = (bytes.fromhex(system_id), report.config_id)
             learned = [each.octets for each in await buffer.configurations() if each[:2] == wanted]
             return report_json(report, learned[0] if learned else None)

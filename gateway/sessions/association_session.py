@@ -52,7 +52,7 @@ _QUICK_FREE = 3
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
 """The longest pause is below the patience of stopping, and below a device's own time-outs."""
 
-_NAME_LENGTH_MAX = 100
+NAME_LENGTH_MAX = 100
 """A device may call itself what it likes; the record has 512 octets for a model."""
 
 log = structlog.get_logger()
@@ -325,9 +325,9 @@ class AssociationSession:
             around.clocks.clock(system_id, now.kind).asked(local_us, round(instant.monotonic_s * 1_000_000))
         known = replace(
             around.roster.device(system_id),
-            model=identity.model[:_NAME_LENGTH_MAX],
-            manufacturer=identity.manufacturer[:_NAME_LENGTH_MAX],
-            serial_number=identity.serial_number[:_NAME_LENGTH_MAX],
+            model=identity.model[:NAME_LENGTH_MAX],
+            manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
+            serial_number=identity.serial_number[:NAME_LENGTH_MAX],
             last_seen_us=instant.wall_us,
         )
         self._device = replace(self._device, ref=DeviceRef(system_id, known.model), manufacturer=known.manufacturer)
