@@ -46,14 +46,14 @@ class MdsReading(Service):
 
     def _read(self, received: Received) -> None:
         result: Any = received.body
+        assert self.device is not None
         if not isinstance(result, GetResult):
             self._requests.notes.met(Oddity.MDS_WITHHELD, received.octets)
+            self._identified(self.device)
             return
         self.device = identity_of(self.device.system_id, result.attribute_list)
-        assert self.device is not None
         values = dict(self.device.attributes)
         for attribute in self.device.unreadable:
-            self._identified(self.device)
             self._requests.notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
         self.told = MdsRead(self.device)
         self._requests.tell(self.told)

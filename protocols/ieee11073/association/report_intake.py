@@ -16,7 +16,6 @@ from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, compile_plan,
 from protocols.ieee11073.dim.report_run import INVOKE_ID, REPORT_NO, ReportPlan, Run
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel
-from protocols.ieee11073.dim.identity import DeviceIdentity
 
 LAYOUTS_MAX = 256
 """Compiled layouts before all are forgotten. A device has few; one that invents them pays with its own speed."""
@@ -51,6 +50,8 @@ class ReportIntake:
         """The plan that took the report before: most reports have the same layout."""
         self._version = self._model.version
         self._next_no: dict[tuple[int, int], int] = {}
+        self.reports: dict[tuple[int, int], int] = {}
+        """Reports taken, by flow: reporting handle and data-req-id."""
         self._tickets = tickets
 
     @property
@@ -59,8 +60,6 @@ class ReportIntake:
         return self._model.channels
 
     def has(self, handle: int) -> bool:
-        self.reports: dict[tuple[int, int], int] = {}
-        """Reports taken, by flow: reporting handle and data-req-id."""
         """Whether reports may come from this handle: the MDS or an object of the configuration."""
         return handle == 0 or handle in self._model.objects
 
@@ -112,6 +111,7 @@ class ReportIntake:
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
         self._next_no[plan.flow] = (last_no + 1) % _NUMBERS
+        self.reports[plan.flow] = self.reports.get(plan.flow, 0) + run.reports
         ticket = 0
         if plan.confirmed:
             ticket = next(self._tickets)
@@ -131,7 +131,6 @@ class ReportIntake:
         ahead = (report_no - (due or 0)) % _NUMBERS
         if not ahead:
             return []
-        self.reports[plan.flow] = self.reports.get(plan.flow, 0) + run.reports
         after = None if due is None else (due - 1) % _NUMBERS
         if report_no == after:
             self._notes.met(Oddity.REPORT_NUMBER_REPEATED)
