@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from protocols.device_time import DeviceTime
+from protocols.ieee11073.association.segment_events import SegmentEvent
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
@@ -331,4 +332,5 @@ Event = (
     | DataFlowStarted
     | DataFlowEnded
     | DataRequestRefused
+    | SegmentEvent
 )

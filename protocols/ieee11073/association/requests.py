@@ -91,8 +91,10 @@ class Requests:
         to_s: float,
         done: Callable[[Received], None],
         overdue: Callable[[], None] | None = None,
+        ahead: bool = False,
     ) -> None:
-        """Sends a request when those before it are answered; `to_s` counts from then on.
+        """Sends a request when those before it are answered; `to_s` counts from then on. `ahead`: before all that wait,
+        because it rests on an answer that was just read.
 
         `body` may be an `AtSending`. `done` is given the answer, one of `answers`; its body may be an ErrorResult or a
         RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and
@@ -102,7 +104,11 @@ class Requests:
             raise LocalProtocolError("no association operates that could be asked")
         if len(self._waiting) >= WAITING_MAX:
             raise LocalProtocolError(f"{WAITING_MAX} requests wait already")
-        self._waiting.append(_Waiting(message, body, answers, to_s, done, overdue))
+        waiting = _Waiting(message, body, answers, to_s, done, overdue)
+        if ahead:
+            self._waiting.appendleft(waiting)
+        else:
+            self._waiting.append(waiting)
         self._send_next()
 
     def forget(self) -> None:

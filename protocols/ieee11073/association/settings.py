@@ -6,6 +6,22 @@ from protocols.framing.apdu_stream import APDU_OCTETS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PmStoreSettings:
+    """What a manager does with devices' memories, and how patiently."""
+
+    fetch: bool = True
+    """Fetch all of them when an association begins. False: only on command."""
+    clear: bool = False
+    """Have the device clear a segment once all of it is durable. An operator's decision: some want it kept there."""
+    to_action_s: float = 3.0
+    """For SEG_GET_INFO and SEG_TRIG_XFER."""
+    to_transfer_s: float = 30.0
+    """Between two events of a segment that names no Transfer-Timeout."""
+    to_clear_s: float = 10.0
+    """For SEG_CLR of a store that names no Clear-Timeout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerSettings:
     """What the manager allows an agent."""
 
@@ -31,6 +47,8 @@ class ManagerSettings:
     """Ask an agent for all its data when it says that it sends none by itself and takes such a request."""
     clock_read_every_s: float | None = 600.0
     """How often the clocks of a device are read again, all in one Get. None: only on command."""
+    memory: PmStoreSettings = PmStoreSettings()
+    """What is done with PM-stores."""
     apdu_bytes_max: int = APDU_OCTETS_MAX
     """Larger APDUs end the link: the protocol has none."""
     to_apdu_s: float = 5.0

@@ -1,0 +1,57 @@
+"""What is already durable of devices' memories: asked when a memory is about to be fetched, without waiting.
+
+Whoever runs the manager keeps it over restarts, in the same commit as the entries themselves. Losing it costs a
+transfer, never a measurement: what comes twice is known by its content (DESIGN D3), or, where it carries no date, by
+its place in the segment, which is what `through` is for.
+"""
+
+from collections import OrderedDict
+from typing import NamedTuple, Protocol
+
+SEGMENTS_MAX = 4096
+"""Segments remembered; the least recently fetched is forgotten first."""
+
+
+class SegmentKey(NamedTuple):
+    """A segment by its device, its store's handle and its number."""
+
+    system_id: bytes
+    store: int
+    segment: int
+
+
+class SegmentProgress(NamedTuple):
+    """The first `through` entries of the segment with this `identity` are durable. `state`: all of it was, when it was
+    in this state; empty while not. Both as in `dim.segments.Segment`."""
+
+    identity: bytes
+    through: int
+    state: bytes
+
+
+class FetchedSegments(Protocol):
+    """The manager's question."""
+
+    def progress(self, key: SegmentKey) -> SegmentProgress | None: ...
+
+
+class RememberedSegments:
+    """In memory, bounded."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[SegmentKey, SegmentProgress] = OrderedDict()
+
+    def progress(self, key: SegmentKey) -> SegmentProgress | None:
+        """None: nothing is known of it."""
+        return self._known.get(key)
+
+    def note(self, key: SegmentKey, progress: SegmentProgress) -> None:
+        """So much is durable now."""
+        self._known[key] = progress
+        self._known.move_to_end(key)
+        while len(self._known) > SEGMENTS_MAX:
+            self._known.popitem(last=False)
+
+    def forget(self, key: SegmentKey) -> None:
+        """The device cleared it: its number may mean another segment from now on."""
+        self._known.pop(key, None)

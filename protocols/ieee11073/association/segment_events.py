@@ -1,0 +1,66 @@
+"""What a manager tells about a device's memory. The rest of an association's events are in `events`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from protocols.observation import Observation
+from protocols.stream_value import stream_value
+
+
+@stream_value
+class SegmentDataReceived:
+    """Entries of one segment: those from `first_entry` on, `entries` of them, counted from 0 in the segment.
+
+    Made durable and then `delivered` like a report; a shell that cannot store calls `refused`, and the device sends
+    them again. `identity` is the segment's (`dim.segments.Segment`), `whole` is its state when these are its last
+    entries and nothing before them was left out, else empty. `adjustment_us`: what the device's clock was moved by
+    since these were taken. `ticket` as in `ReportReceived`.
+    """
+
+    store: int
+    segment: int
+    first_entry: int
+    entries: int
+    observations: Sequence[Observation]
+    confirmed: bool
+    last: bool
+    identity: bytes
+    whole: bytes
+    adjustment_us: int
+    received_s: float
+    ticket: int = field(default=0, compare=False, repr=False)
+
+
+class NotFetched(Enum):
+    """Why a segment, or a whole memory (segment None), stays with the device for now."""
+
+    REFUSED = "the device refused"
+    SILENT = "the device was silent"
+    NO_SUCH_SEGMENT = "the segment is not there any more"
+    BEING_CLEARED = "the device clears it"
+    FAILED = "the device failed to send it"
+    DEVICE_ABORTED = "the device broke the transfer off"
+    UNREADABLE = "its entries cannot be read"
+    GAP = "entries were left out"
+    STORE_FULL = "our store has no room"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentNotFetched:
+    """Nothing more of it comes in this association, unless the shell asks again."""
+
+    store: int
+    segment: int | None
+    why: NotFetched
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentsCleared:
+    """The device says that it cleared these; all their entries were durable with us before it was asked."""
+
+    store: int
+    segments: tuple[int, ...]
+
+
+SegmentEvent = SegmentDataReceived | SegmentNotFetched | SegmentsCleared

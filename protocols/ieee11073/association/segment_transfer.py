@@ -1,0 +1,158 @@
+"""One segment on its way from the device to us: which entries are due, which came, which are durable (reference §7).
+
+Entries are counted from 0, whatever index the device begins with. An event is confirmed when everything up to its last
+entry is durable, and only then; one that leaves entries out is not, nor is one that could not be stored, so that the
+device sends it again. What comes again is confirmed and not taken twice.
+
+Sends nothing and knows no time: `pm_stores` does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from protocols.device_time import TimeKind
+from protocols.ieee11073.apdu.pm_store import (
+    STATUS_AGENT_ABORT,
+    STATUS_FIRST_ENTRY,
+    STATUS_LAST_ENTRY,
+    SegmentDataDescription,
+    SegmentDataEvent,
+)
+from protocols.ieee11073.association.segment_events import SegmentDataReceived
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.segment_entries import EntryReader
+from protocols.ieee11073.dim.segments import Segment
+from protocols.ieee11073.tolerances import Oddity
+from protocols.observation import Observation
+
+_DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
+
+
+class Owed(NamedTuple):
+    """An event that waits to be durable. `invoke_id` None: it is unconfirmed. `through`: the entries that it makes."""
+
+    description: SegmentDataDescription
+    invoke_id: int | None
+    first_entry: int
+    through: int
+
+
+@dataclass(slots=True)
+class SegmentTransfer:
+    """Filled by `place` and `take`, settled by `settled`."""
+
+    store: int
+    segment: Segment
+    reader: EntryReader
+    notes: Notes
+    had: int = 0
+    """Entries at the front that an earlier transfer made durable; of those only what carries a date is told again."""
+    first_index: int | None = None
+    """The device's index of the first entry."""
+    received: int = 0
+    durable: int = 0
+    sound: bool = True
+    """Nothing was left out, miscounted or cut."""
+    ended: bool = False
+    """The last entry came."""
+    aborted: bool = False
+    in_vain: int = 0
+    """Events in a row that could not be confirmed."""
+    owed: dict[int, Owed] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that the segment held when it was listed is received, and was read."""
+        return self.ended and self.sound and self.received >= (self.segment.usage_count or 0)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it, and what came is settled."""
+        return (self.ended or self.aborted) and not self.owed
+
+    @property
+    def settled_whole(self) -> bool:
+        """Whether all of it is durable as well."""
+        return self.whole and self.durable == self.received and not self.owed
+
+    def place(self, event: SegmentDataEvent) -> int | None:
+        """Where the first entry of an event stands in the segment; None where entries before it are missing."""
+        description = event.segm_data_event_descr
+        index = description.segm_evt_entry_index
+        if self.first_index is None:
+            if index and not description.segm_evt_status & STATUS_FIRST_ENTRY:
+                return None
+            if index:
+                self.notes.met(Oddity.SEGMENT_INDEX_START, index=index)
+            self.first_index = index
+        at = index - self.first_index
+        return at if 0 <= at <= self.received else None
+
+    def take(
+        self, event: SegmentDataEvent, at: int, *, invoke_id: int | None, ticket: int, received_s: float
+    ) -> SegmentDataReceived:
+        """The event's entries that are new, which begin at `at` or behind it; owed from now on under `ticket`."""
+        description = event.segm_data_event_descr
+        octets, count = event.segm_data_event_entries, description.segm_evt_entry_count
+        size = self.reader.entry_octets
+        if len(octets) != count * size:
+            self.sound = False
+            if len(octets) // size != count:
+                self.notes.met(Oddity.SEGMENT_COUNT_OTHER, entries=len(octets) // size, count=count)
+        again = min(self.received - at, count)
+        if again:
+            self.notes.met(Oddity.SEGMENT_ENTRIES_REPEATED)
+        first, octets = at + again, octets[again * size :]
+        observations = self._observations(octets, first, received_s)
+        self.received = max(self.received, at + count)
+        status = description.segm_evt_status
+        self.aborted = self.aborted or bool(status & STATUS_AGENT_ABORT)
+        self.ended = self.ended or bool(status & STATUS_LAST_ENTRY)
+        if self.ended and not self.aborted and self.received < (self.segment.usage_count or 0):
+            self.notes.met(Oddity.SEGMENT_SHORT, segment=self.segment.number)
+        self.owed[ticket] = Owed(description, invoke_id, first, at + count)
+        return SegmentDataReceived(
+            store=self.store,
+            segment=self.segment.number,
+            first_entry=first,
+            entries=at + count - first,
+            observations=observations,
+            confirmed=invoke_id is not None,
+            last=self.ended,
+            identity=self.segment.identity,
+            whole=self.segment.state if self.whole and not self.aborted else b"",
+            adjustment_us=self.segment.adjustment_us,
+            received_s=received_s,
+            ticket=ticket,
+        )
+
+    def _observations(self, octets: bytes, first: int, received_s: float) -> Sequence[Observation]:
+        known = max(0, min(self.had - first, len(octets) // self.reader.entry_octets))
+        cut = known * self.reader.entry_octets
+        observations: list[Observation] = []
+        if known:
+            read = self.reader.read(octets[:cut], first, received_s)
+            self.sound = self.sound and not read.unreadable
+            observations = [each for each in read.observations if _dated(each)]
+        read = self.reader.read(octets[cut:], first + known, received_s)
+        self.sound = self.sound and not read.unreadable
+        return observations + read.observations if observations else read.observations
+
+    def settled(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
+        """What an event is answered to, and whether with manager-confirm."""
+        owed = self.owed.pop(ticket)
+        if not durable:
+            # Taken again from there when the device repeats it.
+            self.received = min(self.received, owed.first_entry)
+            self.ended = self.aborted = False
+            self.in_vain += 1
+            return owed, False
+        if owed.first_entry <= self.durable < owed.through:
+            self.durable = owed.through
+            self.in_vain = 0
+        return owed, owed.through <= self.durable
+
+
+def _dated(observation: Observation) -> bool:
+    return observation.device_time is not None and observation.device_time.kind in _DATES
