@@ -37,7 +37,7 @@ from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, DeviceClocks, TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.settings import CrewSection, MqttSection, Settings
-from gateway.status import Json, base_json, devices_json, session_json, uplink_json
+from gateway.status import Json, base_json, devices_json, port_json, session_json, uplink_json
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.ble_backend import load_ble_backend
 from gateway.transports.clock import Clock, SystemClock
@@ -94,7 +94,7 @@ class Gateway:
             load_ble_backend(settings.ble_backend)
         control = ControlServer(
             settings.control_path,
-            {"status": self._status, "devices": self._devices},
+            {"status": self._status, "devices": self._devices, "ports": self._ports},
             self.taps,
             about={"device": self._device},
         )
@@ -321,6 +321,15 @@ class Gateway:
 
     async def _devices(self) -> Json:
         return {"devices": devices_json(self.roster.devices(), self._supervisor.sessions)}
+
+    async def _ports(self) -> Json:
+        supervisor, now_s = self._supervisor, self._clock.monotonic_s()
+        return {
+            "ports": [
+                port_json(port, supervisor.watch.noise_on(port), supervisor.sessions, now_s)
+                for port in supervisor.ports
+            ]
+        }
 
     async def _device(self, system_id: str) -> Json:
         report = self.reports.find(system_id)

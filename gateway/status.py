@@ -15,6 +15,7 @@ from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings
 from gateway.sync.uplink import UplinkState
 from gateway.transports.clock import SystemClock
+from gateway.transports.serial_port import SerialPort
 from protocols.observation_record import utc_text
 from protocols.uplink.gaps import GapReason
 
@@ -51,6 +52,30 @@ def session_json(session: AssociationSession, now_s: float) -> Json:
         "refused_reports": session.counts.refused,
         "lost_reports": session.counts.lost,
         "deviations": session.counts.deviations,
+    }
+
+
+def port_json(port: SerialPort, noise: str | None, sessions: Sequence[AssociationSession], now_s: float) -> Json:
+    """One serial port that the settings name. `silent_s`: since the last octet came, null when none has; `why`: what
+    stands between us and its device, in words."""
+    link = port.link
+    session = next((each for each in sessions if each.link.name == port.name), None)
+    device = None if session is None else session.device
+    last_s = None if link is None else link.last_octet_s
+    return {
+        "path": port.path,
+        "baud": port.baud,
+        "framing": port.framing,
+        "node": port.node,
+        "open": link is not None,
+        "open_s": None if link is None else round(now_s - port.opened_at_s, 1),
+        "openings": port.openings,
+        "silent_s": None if last_s is None else round(now_s - last_s, 1),
+        "received_bytes": 0 if link is None else link.received_bytes,
+        "frames_dropped": port.frames_dropped,
+        "device": None if device is None else device.ref.system_id,
+        "model": None if device is None else device.ref.model,
+        "why": noise if port.trouble is None else port.trouble.sentence,
     }
 
 

@@ -100,6 +100,15 @@ def devices_show(
 
 
 @app.command()
+def ports(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """The serial ports of this machine: their names, which of them the settings use, and how those are."""
+    with refusing():
+        from gateway.cli.ports import show_ports
+
+        show_ports(config, as_json=as_json)
+
+
+@app.command()
 def doctor(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Look for what is wrong or unwise, and say what to do. Exit code 1 when something is wrong."""
     with refusing():

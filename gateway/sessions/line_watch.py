@@ -73,6 +73,11 @@ class LineWatch:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
             await self.look()
 
+    def noise_on(self, port: SerialPort) -> str | None:
+        """What was told about noise on this port and still holds; None when it is well or not open."""
+        told = any(seen.noise_told for each, seen in self._seen if each is port)
+        return noise_sentence(port) if told and port.link is not None else None
+
     async def look(self) -> None:
         sessions = {session.link.name: session for session in self._sessions()}
         for port, seen in self._seen:

@@ -106,7 +106,7 @@ class Supervisor:
         self._sessions: dict[int, AssociationSession] = {}
         self._opened = 0
         self._stopping = False
-        self._watch = LineWatch(self.ports, lambda: self.sessions, clock, journal)
+        self.watch = LineWatch(self.ports, lambda: self.sessions, clock, journal)
 
     @property
     def ports(self) -> list[SerialPort]:
@@ -120,7 +120,7 @@ class Supervisor:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(keep_running("line watch", self._watch.run, self._clock, self._journal))
+            watching = group.create_task(keep_running("line watch", self.watch.run, self._clock, self._journal))
             async with asyncio.TaskGroup() as sources:
                 for served in self._sources:
                     serve = partial(self._serve, served)

@@ -125,7 +125,7 @@ def _busy(path: str) -> str:
             f"{path} is held by this process already, under another name: a port has one reader; two [[serial]] "
             "sections lead to the same port, remove one (argus-gateway ports shows their names)"
         )
-    who = ", ".join(f"{_program_name(pid)} (process {pid})" for pid in others) or "another process"
+    who = ", ".join(f"{program_name(pid)} (process {pid})" for pid in others) or "another process"
     return (
         f"{path} is held by {who}: its device cannot connect, since two readers would each get a part of every "
         "message; end that program"
@@ -161,7 +161,8 @@ def _target(link: str) -> str | None:
         return None
 
 
-def _program_name(pid: int) -> str:
+def program_name(pid: int) -> str:
+    """What a process calls itself."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -1,0 +1,83 @@
+"""Which serial ports this machine has, by all their names, and what adapter each belongs to.
+
+pyserial knows where the kernel keeps ports and asks sysfs about USB; the names that do not change are links that udev
+makes. Nothing is opened: opening moves modem lines, which some devices take for a plug that is pulled.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from serial.tools import list_ports
+
+_LINK_FOLDERS = ("serial/by-id", "serial/by-path", "argus")
+"""Below /dev. The first two are systemd's own, the third is made by systemd/70-argus-serial.rules."""
+_NAMES_MAX = 1_000
+"""Links looked at in one folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """The USB device behind a port, as far as it says who it is. Ids as udev writes them: four digits, hexadecimal."""
+
+    vendor_id: str
+    product_id: str
+    vendor: str | None
+    product: str | None
+    serial_number: str | None
+    location: str | None
+    """The socket that it is plugged into, as the kernel counts: bus-port.port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPort:
+    """One port. `names` are those that stay when it is plugged in again; `node` is where they lead today."""
+
+    node: str
+    names: tuple[str, ...]
+    adapter: Adapter | None
+
+
+def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[FoundPort]:
+    """All ports of this machine, in order of their nodes; `besides` are nodes to list although they are of another
+    kind (pseudo-terminals)."""
+    adapters = {os.path.realpath(each.device): _adapter(each) for each in list_ports.comports()}
+    names = _names(dev)
+    nodes = sorted({*adapters, *(each for each in besides if os.path.exists(each))}, key=_in_order)
+    return [
+        FoundPort(node=node, names=tuple(sorted(names.get(node, ()))), adapter=adapters.get(node)) for node in nodes
+    ]
+
+
+def _names(dev: Path) -> dict[str, list[str]]:
+    """Links by the node that they lead to."""
+    found: dict[str, list[str]] = {}
+    for folder in _LINK_FOLDERS:
+        try:
+            links = sorted((dev / folder).iterdir())[:_NAMES_MAX]
+        except OSError:  # no such adapter is plugged in, or no such rule installed
+            continue
+        for link in links:
+            found.setdefault(os.path.realpath(link), []).append(str(link))
+    return found
+
+
+def _adapter(port: object) -> Adapter | None:
+    vendor_id, product_id = getattr(port, "vid", None), getattr(port, "pid", None)
+    if vendor_id is None or product_id is None:
+        return None
+    return Adapter(
+        vendor_id=f"{vendor_id:04x}",
+        product_id=f"{product_id:04x}",
+        vendor=getattr(port, "manufacturer", None),
+        product=getattr(port, "product", None),
+        serial_number=getattr(port, "serial_number", None),
+        location=getattr(port, "location", None),
+    )
+
+
+def _in_order(node: str) -> tuple[str, int]:
+    """ttyUSB2 before ttyUSB10."""
+    name = node.rstrip("0123456789")
+    return name, int(node[len(name) :] or 0)
