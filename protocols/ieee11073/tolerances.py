@@ -174,13 +174,13 @@ class Oddity(Enum):
         Outcome.TOLERATED, "20601 §6 Get MDS", "the device does not say what it is",
         "It is served under its system id, without a name.",
         "Its measurements do not depend on what it calls itself.",
-        "association/manager.py",
+        "association/mds_reading.py",
     )
     MDS_ATTRIBUTE_UNREADABLE = (
-        Outcome.TOLERATED, "20601 §8.1 MDS", "MDS attribute {attribute} cannot be read",
+        Outcome.TOLERATED, "20601 §8.1 MDS", "attribute {attribute} of the MDS cannot be read",
         "The attribute counts as absent, its octets stay in the device report.",
         "One padded text must not cost the device its name.",
-        "association/manager.py",
+        "association/mds_reading.py",
     )
     # Reports.
     REPORT_OF_NO_OBJECT = (
