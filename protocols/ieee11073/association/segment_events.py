@@ -1,4 +1,4 @@
-"""What a manager tells about a device's memory. The rest of an association's events are in `events`."""
+"""What an association tells about a device's memory. The rest of an association's events are in `events`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,4 +63,13 @@ class SegmentsCleared:
     segments: tuple[int, ...]
 
 
-SegmentEvent = SegmentDataReceived | SegmentNotFetched | SegmentsCleared
+@dataclass(frozen=True, slots=True)
+class SegmentSent:
+    """Agent: a transfer is over. `whole`: the manager confirmed every entry of it."""
+
+    store: int
+    segment: int
+    whole: bool
+
+
+SegmentEvent = SegmentDataReceived | SegmentNotFetched | SegmentsCleared | SegmentSent

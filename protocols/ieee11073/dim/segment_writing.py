@@ -1,0 +1,74 @@
+"""Declare a PM-store, lay out a segment and write its entries: what an agent with a memory sends (reference 20601 §7).
+
+Entries are written by the map that the segment announces, with the values of reports (`reports.mapped_values`), so that
+a stored measurement has the octets that a live one has. A header has one absolute time, which is what devices with a
+calendar do; other headers are for tests to write.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from protocols.device_time import DeviceTime
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, Type
+from protocols.ieee11073.apdu.data import ConfigObject
+from protocols.ieee11073.apdu.pm_store import (
+    CAPABILITY_CLEAR_BY_LIST,
+    CAPABILITY_EPISODIC_ENTRIES,
+    CAPABILITY_VARIABLE_SEGMENTS,
+    HEADER_ABSOLUTE_TIME,
+    SegmentEntryElement,
+    SegmentEntryMap,
+)
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration, attributes_of, value_map
+from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.reports import Reading, mapped_values
+from protocols.ieee11073.dim.value_fields import TIME_STAMPS
+from protocols.ieee11073.mder import decode
+
+EPISODIC_STORE = CAPABILITY_VARIABLE_SEGMENTS | CAPABILITY_EPISODIC_ENTRIES | CAPABILITY_CLEAR_BY_LIST
+"""PM-Store-Capab of a memory of single measurements whose segments can be cleared one by one."""
+
+
+def pm_store(
+    handle: int, *, capability: int = EPISODIC_STORE, attributes: Mapping[int, bytes] | None = None
+) -> ConfigObject:
+    """A PM-store as a configuration declares it."""
+    more = tuple(AvaType(attribute, value) for attribute, value in (attributes or {}).items())
+    return ConfigObject(ObjectClass.PM_STORE, handle, (ava(Attribute.PM_STORE_CAPABILITY, capability), *more))
+
+
+def entry_map(
+    configuration: Configuration, handles: Sequence[int], header: int = HEADER_ABSOLUTE_TIME
+) -> SegmentEntryMap:
+    """A map of entries that hold the values of these objects, without the time stamps, which the header has.
+
+    Raises `LocalProtocolError` for an object without an Attribute-Value-Map.
+    """
+    return SegmentEntryMap(header, tuple(_element(configuration, handle) for handle in handles))
+
+
+def _element(configuration: Configuration, handle: int) -> SegmentEntryElement:
+    for item in configuration.objects:
+        attributes = attributes_of(item.attributes)
+        if item.obj_handle == handle and Attribute.ATTRIBUTE_VALUE_MAP in attributes and Attribute.TYPE in attributes:
+            pairs = value_map(attributes[Attribute.ATTRIBUTE_VALUE_MAP])
+            entries = tuple(AttrValMapEntry(*pair) for pair in pairs if pair[0] not in TIME_STAMPS)
+            return SegmentEntryElement(item.obj_class, decode(Type, attributes[Attribute.TYPE]), handle, entries)
+    raise LocalProtocolError(f"handle {handle} has no type or no Attribute-Value-Map to be stored by")
+
+
+def entry(layout: SegmentEntryMap, time: DeviceTime | None, readings: Sequence[Reading]) -> bytes:
+    """One entry: the header's time, then the values of each reading, which stand in the order of the map.
+
+    Raises `LocalProtocolError` where map and readings do not agree.
+    """
+    if len(readings) != len(layout.segm_entry_elem_list):
+        raise LocalProtocolError("an entry has one reading for each element of its map")
+    values = b""
+    for element, reading in zip(layout.segm_entry_elem_list, readings, strict=True):
+        if element.handle != reading.handle:
+            raise LocalProtocolError(f"handle {reading.handle} stands where handle {element.handle} is due")
+        pairs = tuple((item.attribute_id, item.attribute_len) for item in element.attr_val_map)
+        values += mapped_values(pairs, Reading(reading.handle, reading.value, None, reading.status))
+    return (b"" if time is None else time.octets) + values

@@ -1,0 +1,194 @@
+"""A device with a memory: what it keeps, how it describes it, and a manager on the other end of an imaginary link."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from protocols.device_time import DeviceTime, absolute_time
+from protocols.ieee11073.association import AgentAssociation, Event, ManagerAssociation, RememberedConfigurations
+from protocols.ieee11073.association.agent_pm_store import AgentPmStore, StoredSegment
+from protocols.ieee11073.association.fetched_segments import RememberedSegments, SegmentKey, SegmentProgress
+from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim import Attribute, Configuration, numeric
+from protocols.ieee11073.dim.reports import Reading
+from protocols.ieee11073.dim.segment_writing import EPISODIC_STORE, entry, entry_map, pm_store
+from protocols.ieee11073.mder import encode
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Observation
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
+
+GLUCOSE, MG_DL = Code(2, 29112), Code(4, 2130)
+STORE = 9
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+METER = Configuration(
+    0x4100,
+    (numeric(1, GLUCOSE, MG_DL, time_stamp=Attribute.TIME_STAMP_ABSOLUTE, metric_spec=0xF040), pm_store(STORE)),
+)
+"""A glucose meter: one numeric, one PM-store."""
+
+
+def minute(number: int) -> DeviceTime:
+    """So many minutes after noon, on the device's clock."""
+    return absolute_time(NOON + timedelta(minutes=number))
+
+
+def meter_entry(number: int, value: float | None = None) -> bytes:
+    """The entry of minute `number`; its value follows from the minute unless one is given."""
+    reading = Reading(1, 80.0 + number % 100 if value is None else value)
+    return entry(entry_map(METER, [1]), minute(number), [reading])
+
+
+def meter_segment(
+    number: int, minutes: Sequence[int], *, start: DeviceTime | None = None, more: dict[int, bytes] | None = None
+) -> StoredSegment:
+    """A segment with an entry for each of these minutes; it begins with the first of them."""
+    begin = start or (minute(minutes[0]) if minutes else None)
+    attributes: dict[int, bytes] = {Attribute.SEGMENT_MAP: encode(entry_map(METER, [1]))}
+    if begin is not None:
+        attributes[Attribute.SEGMENT_START_ABSOLUTE] = begin.octets
+    return StoredSegment(number, tuple(map(meter_entry, minutes)), {**attributes, **(more or {})})
+
+
+@dataclass
+class HeldMemory:
+    """A memory as a list; `cleared` are the numbers that a manager had cleared, in order."""
+
+    held: list[StoredSegment]
+    cleared: list[int] = field(default_factory=list)
+
+    def segments(self) -> Sequence[StoredSegment]:
+        return list(self.held)
+
+    def clear(self, numbers: Sequence[int]) -> None:
+        self.cleared += numbers
+        self.held = [segment for segment in self.held if segment.number not in numbers]
+
+
+class MemoryPair:
+    """A manager and a device with a memory; time is moved by hand, octets can be cut off in either direction."""
+
+    def __init__(
+        self,
+        memory: HeldMemory,
+        *,
+        settings: PmStoreSettings | None = None,
+        configuration: Configuration = METER,
+        capability: int = EPISODIC_STORE,
+        entries_per_event: int = 2,
+        fetched: RememberedSegments | None = None,
+        remembered: RememberedConfigurations | None = None,
+        agent_store: AgentPmStore | None = None,
+    ) -> None:
+        self.memory = memory
+        self.fetched = fetched or RememberedSegments()
+        self.manager = ManagerAssociation(
+            system_id=MANAGER_ID,
+            configurations=remembered or RememberedConfigurations(),
+            settings=ManagerSettings(memory=settings or PmStoreSettings()),
+            fetched=self.fetched,
+        )
+        store = agent_store or AgentPmStore(
+            STORE, memory, capability=capability, entries_per_event=entries_per_event
+        )
+        self.agent = AgentAssociation(system_id=AGENT_ID, configurations=[configuration], services=[store])
+        self.now_s = 0.0
+        self.durable: list[Observation] = []
+        self.told: list[Event] = []
+        self.heard: list[Event] = []
+        self.refuse = 0
+        """So many events of entries are refused before one is taken."""
+        self.to_manager_bytes = self.to_agent_bytes = 0
+        self.cut_to_manager: int | None = None
+        self.cut_to_agent: int | None = None
+        """The link ends after so many octets in this direction."""
+
+    def run(self) -> "MemoryPair":
+        """Associate, and let both do what they have to do until nothing more happens without time."""
+        if self.agent.state is State.UNASSOCIATED:
+            self.heard += self.agent.associate(self.now_s)
+        self.exchange()
+        return self
+
+    def exchange(self) -> None:
+        while not self.manager.closed and not self.agent.closed:
+            to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
+            deadline_s = self.manager.deadline_s
+            due = deadline_s is not None and deadline_s <= self.now_s
+            if not to_manager and not to_agent and not due:
+                return
+            if due:
+                self.handle(self.manager.expire(self.now_s))
+            kept, ends = _cut(to_manager, self.to_manager_bytes, self.cut_to_manager)
+            self.to_manager_bytes += len(kept)
+            self.handle(self.manager.receive(kept, self.now_s) if kept else [])
+            if ends:
+                return self.lose()
+            kept, ends = _cut(to_agent, self.to_agent_bytes, self.cut_to_agent)
+            self.to_agent_bytes += len(kept)
+            self.heard += self.agent.receive(kept, self.now_s) if kept else []
+            if ends:
+                return self.lose()
+
+    def lose(self) -> None:
+        """The link is gone, for both."""
+        self.handle(self.manager.receive(b"", self.now_s))
+        self.heard += self.agent.receive(b"", self.now_s)
+
+    def handle(self, events: Sequence[Event]) -> None:
+        """As a gateway does: entries and progress become durable together, and only then is anything answered."""
+        for event in events:
+            self.told.append(event)
+            if isinstance(event, SegmentDataReceived):
+                if self.refuse:
+                    self.refuse -= 1
+                    self.manager.refused(event)
+                    continue
+                self.durable += event.observations
+                key = SegmentKey(AGENT_ID, event.store, event.segment)
+                through = event.first_entry + event.entries
+                self.fetched.note(key, SegmentProgress(event.identity, through, event.whole))
+            elif isinstance(event, SegmentsCleared):
+                for number in event.segments:
+                    self.fetched.forget(SegmentKey(AGENT_ID, event.store, number))
+            self.manager.delivered(event)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes; each end expires when its own deadline says so."""
+        until_s = self.now_s + seconds
+        while True:
+            deadlines = [one for one in (self.manager.deadline_s, self.agent.deadline_s) if one is not None]
+            if min(deadlines, default=until_s + 1) > until_s:
+                break
+            self.now_s = max(self.now_s, min(deadlines))
+            self.handle(self.manager.expire(self.now_s))
+            self.heard += self.agent.expire(self.now_s)
+            self.exchange()
+        self.now_s = until_s
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """What the manager told of this kind."""
+        return [event for event in self.told if isinstance(event, kind)]
+
+    @property
+    def minutes(self) -> list[int]:
+        """The minutes after noon of what is durable, in its order."""
+        found = []
+        for observation in self.durable:
+            assert observation.device_time is not None
+            local_us = observation.device_time.local_us()
+            assert local_us is not None
+            found.append(round((local_us / 1_000_000 - NOON.timestamp()) / 60))
+        return found
+
+    @property
+    def not_fetched(self) -> list[tuple[int | None, str]]:
+        return [(event.segment, event.why.name) for event in self.of(SegmentNotFetched)]
+
+
+def _cut(octets: bytes, before: int, limit: int | None) -> tuple[bytes, bool]:
+    if limit is None or before + len(octets) <= limit:
+        return octets, False
+    return octets[: max(0, limit - before)], True
