@@ -1,0 +1,148 @@
+"""Serial lines that break in every way they can: the device is back without a restart, under its own name."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.transports.link import Link
+from gateway.transports.serial_port import SerialPort
+from protocols.ieee11073.association.settings import ManagerSettings
+from tests.builders.gateway_device import Device, device_id, device_on
+from tests.builders.gateway_sessions import Sessions, sessions
+from tests.builders.ieee11073_apdus import abrt
+from tests.builders.serial_shared_line import SharedLine
+from tests.gateway.sessions.test_devices_on_a_cable import heard_until, request
+from tests.harness.eventually import eventually
+from tests.harness.pty_pair import pty_pair
+from tests.harness.serial_socket import SerialSocket
+
+IMPATIENT = ManagerSettings(to_apdu_s=0.2, to_get_s=0.2)
+
+
+@asynccontextmanager
+async def plugged_in(socket: SerialSocket, number: int = 1) -> AsyncIterator[Device]:
+    """A device on a new cable in the socket; the cable is pulled with the block, and the device says nothing."""
+    line = await socket.plug_in()
+    try:
+        async with device_on(line, number) as made:
+            yield made
+    finally:
+        socket.pull_out()
+
+
+async def values(gateway: Sessions) -> dict[str, list[float]]:
+    """What is stored, by system id, in order."""
+    found: dict[str, list[float]] = {}
+    for record in await gateway.stored():
+        assert isinstance(record.value, float)
+        found.setdefault(record.device.system_id, []).append(record.value)
+    return found
+
+
+async def test_a_device_that_is_pulled_out_and_plugged_in_again_is_back_although_its_node_is_another(tmp_path: Path):
+    socket = SerialSocket(tmp_path / "monitor")
+    nodes = set()
+    async with AsyncExitStack() as others, sessions(tmp_path, serial=socket.path) as gateway:
+        (port,) = gateway.supervisor.ports
+        for turn in range(3):
+            async with plugged_in(socket) as thermometer:
+                nodes.add(socket.node)
+                assert await thermometer.measure(36.0 + turn) == "answered"
+            await eventually(lambda: not gateway.supervisor.sessions, what="the hang-up is seen")
+            await others.enter_async_context(pty_pair())  # another adapter takes the node meanwhile
+        assert await values(gateway) == {device_id(1).hex(): [36.0, 37.0, 38.0]}
+        assert port.openings == 3
+        assert len(nodes) == 3
+
+
+@pytest.mark.parametrize("name_stays", [True, False])
+async def test_a_cable_that_is_pulled_in_the_middle_of_a_report_costs_that_report_only(
+    tmp_path: Path, name_stays: bool
+):
+    socket = SerialSocket(tmp_path / "monitor")
+    async with sessions(tmp_path, serial=socket.path) as gateway:
+        line = await socket.plug_in()
+        await line.send(request())
+        await heard_until(line, b"\xe3\x00\x00\x2c")
+        await line.send(b"\xe7\x00\x00\x40\x00\x3e half a report")
+        socket.pull_out(name_stays=name_stays)
+        await eventually(lambda: gateway.supervisor.ports[0].link is None)
+        async with plugged_in(socket) as thermometer:
+            assert await thermometer.measure(36.6) == "answered"
+        assert await values(gateway) == {device_id(1).hex(): [36.6]}
+
+
+async def test_two_devices_that_are_plugged_in_crosswise_keep_their_names(tmp_path: Path):
+    left, right = SerialSocket(tmp_path / "left"), SerialSocket(tmp_path / "right")
+    async with sessions(tmp_path, serial=(left.path, right.path)) as gateway:
+        async with plugged_in(left, 1) as one, plugged_in(right, 2) as two:
+            await one.measure(31.0)
+            await two.measure(32.0)
+        await eventually(lambda: all(port.link is None for port in gateway.supervisor.ports))
+        async with plugged_in(left, 2) as two, plugged_in(right, 1) as one:
+            await one.measure(31.5)
+            await two.measure(32.5)
+            held = {session.link.name: session.device for session in gateway.supervisor.sessions}
+            for socket, number in ((right, 1), (left, 2)):
+                device = held[f"serial:{socket.path}"]
+                assert device is not None
+                assert device.ref.system_id == device_id(number).hex()
+        assert await values(gateway) == {device_id(1).hex(): [31.0, 31.5], device_id(2).hex(): [32.0, 32.5]}
+
+
+async def test_two_plugs_that_are_swapped_while_the_adapters_stay_are_told_apart_by_who_speaks(tmp_path: Path):
+    async with (
+        pty_pair() as first,
+        pty_pair() as second,
+        sessions(tmp_path, serial=(first.left, second.left)) as gateway,
+    ):
+        lines: list[Link] = [await SerialPort(pair.right, 115_200, "raw").accept() for pair in (first, second)]
+        await eventually(lambda: len(gateway.supervisor.sessions) == 2)
+        served = list(gateway.supervisor.sessions)
+        for number, line in enumerate(lines, start=1):
+            async with device_on(SharedLine(line), number) as made:
+                await made.measure(30.0 + number)
+        # Nothing hangs up: for the gateway both are still there, each where it was.
+        assert all(session.device is not None for session in served)
+        for number, line in enumerate(reversed(lines), start=1):
+            await line.send(request(number))  # a request inside an association ends the other device's first
+            await heard_until(line, abrt())
+        for number, line in enumerate(reversed(lines), start=1):
+            async with device_on(SharedLine(line), number) as made:
+                await made.measure(30.5 + number)
+                await made.leave()
+        assert await values(gateway) == {device_id(1).hex(): [31.0, 31.5], device_id(2).hex(): [32.0, 32.5]}
+        assert gateway.supervisor.sessions == served, "and the lines were never closed"
+        for line in lines:
+            await line.close()
+
+
+@pytest.mark.parametrize(
+    ("left_off", "why"),
+    [
+        (request() + b"\xe7\x00\x00\x40\x00\x3e", "aborted by us: an APDU began and did not go on"),
+        (request(), "aborted by us: no answer in time in state OPERATING"),
+    ],
+    ids=["in the middle of an APDU", "after its association"],
+)
+async def test_a_device_that_falls_silent_where_it_owes_something_is_given_up_and_its_line_is_kept(
+    tmp_path: Path, left_off: bytes, why: str
+):
+    async with pty_pair() as pair, sessions(tmp_path, serial=pair.left, manager=IMPATIENT) as gateway:
+        line = await SerialPort(pair.right, 115_200, "raw").accept()
+        await eventually(lambda: gateway.supervisor.sessions)
+        (session,) = gateway.supervisor.sessions
+        await line.send(left_off)
+        await heard_until(line, b"\xe6\x00")
+
+        async def ended() -> list[object]:
+            return [each.fields["why"] for each in await gateway.events() if each.name == "device.disconnected"]
+
+        assert await eventually(ended) == [why]
+        async with device_on(SharedLine(line), 1) as thermometer:
+            assert await thermometer.measure(36.6) == "answered"
+            await thermometer.leave()
+        assert gateway.supervisor.sessions == [session]
+        await line.close()
