@@ -10,10 +10,11 @@ from gateway.buffer import Buffer, BufferSettings
 from gateway.live import LiveFeed
 from gateway.sessions.association_session import AssociationSession, ObservationStore, Surroundings
 from gateway.sessions.claims import Claims
+from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.journal import Journal
 from gateway.sessions.roster import Roster
 from gateway.sessions.supervisor import Served, Supervisor
-from gateway.sessions.time_sync import DeviceClocks, TrustedClock
+from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.serial_port import Framing, SerialPort

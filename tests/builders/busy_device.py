@@ -1,0 +1,56 @@
+"""A device that sends as much as its line takes: a number that counts its reports, and a waveform that fills them.
+
+The number says which report it is, so that a reader of the record finds every lost, repeated or misplaced one; the
+first sample of the waveform says it again, because waveforms travel in a lane of their own.
+"""
+
+import sys
+from array import array
+
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.objects import numeric, waveform
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report
+from protocols.ieee11073.nomenclature.code import Code
+
+COUNT, WAVEFORM = 1, 2
+"""Handles."""
+FIRST_SAMPLES = 1 << 15
+"""What the first sample counts up to before it begins again."""
+_CONFIG_ID = 0x4321
+_TYPE, _WAVE_TYPE = Code(2, 18466), Code(2, 256)
+_UNIT, _WAVE_UNIT = Code(4, 2720), Code(4, 4274)
+_PERIOD_S = 0.001
+
+
+class BusyDevice:
+    """`samples` a report; 0: the number alone."""
+
+    def __init__(self, number: int, samples: int) -> None:
+        self.system_id = bytes.fromhex("b05eb05e") + number.to_bytes(4, "big")
+        self._samples = samples
+        objects = [numeric(COUNT, _TYPE, _UNIT, value=Attribute.NU_SIMPLE)]
+        if samples:
+            objects.append(
+                waveform(
+                    WAVEFORM,
+                    _WAVE_TYPE,
+                    _WAVE_UNIT,
+                    period_s=_PERIOD_S,
+                    samples=samples,
+                    physical=(-10.0, 10.0),
+                    raw=(-10_000, 10_000),
+                )
+            )
+        self.configuration = Configuration(_CONFIG_ID, tuple(objects))
+        self._shape = [round(5_000 * ((at * 37 % 200) / 100 - 1)) for at in range(max(0, samples - 1))]
+
+    def report(self, number: int) -> ScanReport:
+        """The report of that number, counted from 1."""
+        readings = [Reading(COUNT, float(number))]
+        if self._samples:
+            samples = array("h", [number % FIRST_SAMPLES, *self._shape])
+            if sys.byteorder == "little":
+                samples.byteswap()
+            readings.append(Reading(WAVEFORM, samples.tobytes()))
+        return fixed_report(self.configuration, readings)

@@ -1,0 +1,119 @@
+"""Issue «20601: complete», H: sixteen devices on TCP and four full serial lines at once; nothing lost or misplaced.
+
+The real gateway, the devices in a process of their own. `ARGUS_SOAK=1` runs for a minute and holds the gateway to half
+a core of processor time; without it a few seconds, and the figure is only printed.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from gateway.buffer import Buffer, BufferSettings
+from gateway.security.identity import Identity
+from gateway.settings import load
+from gateway.transports.clock import SystemClock
+from protocols.uplink.lanes import Lane
+from tests.builders.busy_device import COUNT, FIRST_SAMPLES, WAVEFORM, BusyDevice
+from tests.harness.busy_devices import Plan, Sends
+from tests.harness.gateway_process import Vehicle, vehicle
+from tests.harness.process_figures import processor_s, resident_bytes
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+SECONDS = 60.0 if FULL else 3.0
+CORE_SHARE_MAX = 0.5
+LINE_BYTES_A_SECOND = 100_000
+TCP_DEVICES = 16
+ROOT = Path(__file__).parents[2]
+
+
+def devices(ports: list[str]) -> tuple[Sends, ...]:
+    """On TCP ten confirmed numbers a second each; on each line 100 kB/s of waveforms, half of the lines confirmed."""
+    over_tcp = [Sends(number, None, 0.1, 0, confirmed=True) for number in range(1, TCP_DEVICES + 1)]
+    over_serial = []
+    for number, port in enumerate(ports, start=TCP_DEVICES + 1):
+        confirmed = number % 2 == 0
+        every_s = 0.05 if confirmed else 0.02  # a confirmed report waits for the commit of the one before it
+        samples = round(LINE_BYTES_A_SECOND * every_s / 2)
+        over_serial.append(Sends(number, port, every_s, samples, confirmed))
+    return (*over_tcp, *over_serial)
+
+
+async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[str, int], float]:
+    """How many reports each device sent, and how many seconds of processor time the gateway took for them."""
+    file = folder / "plan.json"
+    plan.write(file)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.harness.busy_devices", file, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            assert await process.stdout.readline() == b"ready\n"
+        before_s = processor_s(gateway.pid)
+        async with asyncio.timeout(plan.for_s + 120):
+            counts = json.loads(await process.stdout.readline())
+            took_s = processor_s(gateway.pid) - before_s
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return counts, took_s
+
+
+async def stored(gateway: Vehicle) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """The numbers of the reports as the record has them, by device: of the numbers, and of the waveforms."""
+    settings = load(gateway.config)
+    buffer = await Buffer.open(
+        settings.store_path,
+        gateway=settings.gateway.id,
+        key=Identity.load(settings.identity_dir).store_key,
+        settings=BufferSettings(),
+        clock=SystemClock(),
+    )
+    numbers: dict[str, list[int]] = defaultdict(list)
+    waves: dict[str, list[int]] = defaultdict(list)
+    try:
+        assert await buffer.gaps() == []
+        for lane in (Lane.NUMERIC, Lane.WAVEFORM):
+            async for record in buffer.records(lane=lane, limit=10_000_000):
+                if record.handle == COUNT:
+                    assert isinstance(record.value, float)
+                    numbers[record.device.system_id].append(int(record.value))
+                elif record.handle == WAVEFORM:
+                    assert record.samples is not None
+                    waves[record.device.system_id].append(int.from_bytes(record.samples[:2], "big"))
+    finally:
+        await buffer.close()
+    return numbers, waves
+
+
+async def test_sixteen_devices_on_tcp_and_four_full_serial_lines_lose_nothing_and_keep_their_order(tmp_path: Path):
+    ports = [str(tmp_path / f"line{number}") for number in range(1, 5)]
+    async with vehicle(tmp_path, started=False) as gateway:
+        with gateway.config.open("a") as file:
+            file.writelines(f'[[serial]]\npath = "{port}"\nframing = "hdlc"\n' for port in ports)
+        await gateway.start()
+        plan = Plan(gateway.address, SECONDS, devices(ports))
+        counts, took_s = await run_devices(plan, tmp_path, gateway)
+        resident_mb = resident_bytes(gateway.pid) / 1e6
+        assert await gateway.stop() == 0
+        numbers, waves = await stored(gateway)
+    share = took_s / SECONDS
+    print(
+        f"{sum(counts.values())} reports in {SECONDS:.0f} s: the gateway took {share:.3f} of a core, "
+        f"{resident_mb:.0f} MB resident"
+    )
+    assert len(counts) == len(plan.devices)
+    for sends in plan.devices:
+        system_id = BusyDevice(sends.number, sends.samples).system_id.hex()
+        count = counts[system_id]
+        assert count >= SECONDS / sends.every_s - 2
+        assert numbers[system_id] == list(range(1, count + 1)), f"device {sends.number}"
+        if sends.samples:
+            assert waves[system_id] == [each % FIRST_SAMPLES for each in range(1, count + 1)], f"device {sends.number}"
+    if FULL:
+        assert share <= CORE_SHARE_MAX
