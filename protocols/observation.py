@@ -61,6 +61,10 @@ class SampleArray:
     offset: float
 
 
+PERSON_UNKNOWN = 0xFFFF
+"""20601 PersonId of a person that the device does not know (reference 20601 §2)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """What one metric object of a device measures; the same for each of its observations until the configuration
@@ -68,6 +72,8 @@ class Channel:
 
     `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping gives. `unit` is None where a
     value has none (enumerations) or the device named none. `components` are the types of a compound value, in order.
+    `person` is the device's own number for whom it measured; None where it names no person at all, `PERSON_UNKNOWN`
+    where it tells persons apart and does not know whose the value is. Both facts stay as sent.
     """
 
     handle: int

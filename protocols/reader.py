@@ -73,6 +73,11 @@ class Reader:
         """Everything up to the end."""
         return self.take(self.remaining)
 
+    def since(self, start: int) -> bytes:
+        """The octets that were read from offset `start` on."""
+        assert start <= self._at
+        return self._data[start : self._at]
+
     def inside(self, octets: int) -> "Reader":
         """A reader over the next `octets`, which this reader skips; whoever asks for it also calls its `finish`."""
         start = self._advance(octets)

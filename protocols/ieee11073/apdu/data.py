@@ -245,3 +245,54 @@ class ScanReportInfoGrouped:
     data_req_id: U16
     scan_report_no: U16
     obs_scan_grouped: SequenceOf[GroupedObservation]
+
+
+@sequence
+class PersonScanFixed:
+    """One person's values in fixed form. `person_id` 0xFFFF: the device does not know whose they are."""
+
+    person_id: U16
+    obs_scan_fixed: SequenceOf[ObservationScanFixed]
+
+
+@sequence
+class PersonScan:
+    """One person's values with their attribute ids."""
+
+    person_id: U16
+    obs_scan_var: SequenceOf[ObservationScan]
+
+
+@sequence
+class PersonScanGrouped:
+    """One person's values of all objects of a scanner's map."""
+
+    person_id: U16
+    obs_scan_grouped: OctetString
+
+
+@sequence
+class ScanReportInfoMPFixed:
+    """A multi-person report in fixed form."""
+
+    data_req_id: U16
+    scan_report_no: U16
+    scan_per_fixed: SequenceOf[PersonScanFixed]
+
+
+@sequence
+class ScanReportInfoMPVar:
+    """A multi-person report in variable form."""
+
+    data_req_id: U16
+    scan_report_no: U16
+    scan_per_var: SequenceOf[PersonScan]
+
+
+@sequence
+class ScanReportInfoMPGrouped:
+    """A multi-person report in grouped form."""
+
+    data_req_id: U16
+    scan_report_no: U16
+    scan_per_grouped: SequenceOf[PersonScanGrouped]

@@ -32,6 +32,7 @@ from protocols.ieee11073.association.events import (
     Associated,
     ConfigurationAgreed,
     Event,
+    MdsChanged,
     MdsRead,
     Rejected,
     RejectReason,
@@ -310,6 +311,8 @@ class ManagerAssociation(Association):
             service.operating(configuration)
 
     def _identified(self, identity: DeviceIdentity) -> None:
+        if self._intake is not None:
+            self._intake.identified(identity)
         for service in self._services:
             service.identified(identity)
         self.clock_setting.read_with_mds(identity.attributes, self._mds_reading.asked_s)
@@ -407,6 +410,8 @@ class ManagerAssociation(Association):
         self._owed.update(self._intake.owed)
         self._intake.owed.clear()
         for event in events:
+            if isinstance(event, MdsChanged):
+                self._mds_reading.changed(event)
             self._tell(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.data import GetArgument, GetResult
-from protocols.ieee11073.association.events import MdsRead
+from protocols.ieee11073.association.events import MdsChanged, MdsRead
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.requests import Requests
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.dim.configuration import Configuration
-from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
+from protocols.ieee11073.dim.identity import DeviceIdentity, changed, identity_of
 from protocols.ieee11073.tolerances import Oddity
 
 GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
@@ -43,6 +43,11 @@ class MdsReading(Service):
         self._requests.ask(
             MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._read
         )
+
+    def changed(self, event: MdsChanged) -> None:
+        """A report told new values of the device's own attributes."""
+        if self.device is not None:
+            self.device = changed(self.device, event.attributes)
 
     def _read(self, received: Received) -> None:
         result: Any = received.body

@@ -1,16 +1,22 @@
 """Scan reports of one association: from APDUs to events, report numbers kept, layouts compiled once.
 
 A report of a layout that is not known yet is read octet by octet into a plan; that plan then takes this report and
-every later one. Report numbers belong to a flow (reporting object and data request) and start at 0 in each
-association. Answering confirmed reports is the manager's; the intake says which invoke-ids an event covers.
+every later one, unless the report changed what values mean: then everything compiled is forgotten. What a report says
+beside values is told before it (`carried_attributes`), so that a report is answered when all of it is durable.
+Report numbers belong to a flow (reporting object and data request) and start at 0 in each association. Answering
+confirmed reports is the manager's; the intake says which invoke-ids an event covers.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.association.carried_attributes import CarriedAttributes
 from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
-from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.configuration import Configuration, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
+from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, compile_plan, layout_key
 from protocols.ieee11073.dim.report_run import INVOKE_ID, REPORT_NO, ReportPlan, Run
@@ -19,6 +25,9 @@ from protocols.observation import Channel
 
 LAYOUTS_MAX = 256
 """Compiled layouts before all are forgotten. A device has few; one that invents them pays with its own speed."""
+LAYOUTS_WEIGHT_MAX = 65_536
+"""What the compiled layouts may be made of in all, see `ReportPlan.weight`: some ten megabytes. A report of 64 KiB can
+name five thousand persons with a value each, and a few hundred such layouts would fill a small gateway's memory."""
 _LAYOUTS_OF_KEY_MAX = 8
 FLOWS_MAX = 64
 """Flows whose numbers are kept; a device has one a scanner and one for itself."""
@@ -45,14 +54,24 @@ class ReportIntake:
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
         self._plans: dict[bytes, list[ReportPlan]] = {}
-        self._plan_count = 0
+        self._plan_count = self._plan_weight = 0
         self._last: ReportPlan | None = None
         """The plan that took the report before: most reports have the same layout."""
-        self._version = self._model.version
+        self._carried = CarriedAttributes(notes)
         self._next_no: dict[tuple[int, int], int] = {}
         self.reports: dict[tuple[int, int], int] = {}
         """Reports taken, by flow: reporting handle and data-req-id."""
         self._tickets = tickets
+
+    def identified(self, identity: DeviceIdentity) -> None:
+        """The device said what it is, and with that how it reports itself in fixed form."""
+        for attribute, octets in identity.attributes:
+            if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
+                try:
+                    self._model.mds_values = value_map(octets)
+                except RemoteProtocolError:
+                    self._notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, octets, attribute=attribute)
+                self._forget_plans()
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -81,28 +100,29 @@ class ReportIntake:
     def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
         """Takes one report of an unknown layout. Raises as `compile_plan` does, and then has taken nothing."""
         plan = compile_plan(apdu, self._model, exact=exact)
-        if self._model.version != self._version:
+        if plan.reshapes:
             self._forget_plans()
-            self._version = self._model.version
-        self._keep(apdu, plan)
+        else:
+            self._keep(apdu, plan)
         run = plan.match(memoryview(apdu))
         assert run is not None  # a plan matches the report that it was compiled from
         events, _ = self._take(plan, run, now_s)
         return events
 
     def _keep(self, apdu: bytes, plan: ReportPlan) -> None:
-        if self._plan_count >= LAYOUTS_MAX:
+        if self._plan_count >= LAYOUTS_MAX or self._plan_weight + plan.weight > LAYOUTS_WEIGHT_MAX:
             self._forget_plans()
         plans = self._plans.setdefault(layout_key(apdu[:LAYOUT_KEY_OCTETS]), [])
         if len(plans) >= _LAYOUTS_OF_KEY_MAX:
-            plans.pop()
+            self._plan_weight -= plans.pop().weight
             self._plan_count -= 1
         plans.insert(0, plan)
         self._plan_count += 1
+        self._plan_weight += plan.weight
 
     def _forget_plans(self) -> None:
         self._plans.clear()
-        self._plan_count = 0
+        self._plan_count = self._plan_weight = 0
         self._last = None
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
@@ -119,6 +139,8 @@ class ReportIntake:
             if len(set(invoke_ids)) != run.reports:
                 self._notes.met(Oddity.INVOKE_ID_REUSED)
             self.owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
+        if plan.carried:
+            events += self._carried.events(plan, run, now_s)
         observations = plan.observe(run, now_s)
         events.append(ReportReceived(observations, plan.confirmed, last_no, now_s, run.reports, ticket))
         return events, run.reports
@@ -127,7 +149,7 @@ class ReportIntake:
         """Compares a report number with the one that is due in its flow."""
         due = self._next_no.get(flow)
         if due is None and len(self._next_no) >= FLOWS_MAX:
-            self._next_no.clear()
+            del self._next_no[next(iter(self._next_no))]
         ahead = (report_no - (due or 0)) % _NUMBERS
         if not ahead:
             return []

@@ -12,7 +12,13 @@ from typing import TypeVar
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import Type
 from protocols.ieee11073.apdu.data import OidEntry
-from protocols.ieee11073.dim.attribute import PARTITION_DIMENSION, PARTITION_METRIC, Attribute, ObjectClass
+from protocols.ieee11073.dim.attribute import (
+    PARTITION_DIMENSION,
+    PARTITION_METRIC,
+    PARTITION_OBJECT,
+    Attribute,
+    ObjectClass,
+)
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.mder import U8, U16, Bits16, decode, decode_list, sequence
 from protocols.ieee11073.nomenclature.code import Code
@@ -28,6 +34,8 @@ RELATIVE_TIME_S = 125e-6
 """LSB of RelativeTime."""
 SIGNED_SAMPLES = 255
 """significant-bits of signed samples."""
+EXTENDED_VALUE_RANGE = 0x1000
+"""SaFlags ext-val-range: the bits above the significant ones mean something else, for instance an annotation."""
 
 _FORMATS = {
     (8, False): SampleFormat.U8,
@@ -56,10 +64,14 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """What one value says about itself, beyond its object: Nu- and Enum-Observed-Value carry their own id."""
+    """What one value says about itself, beyond its object: Nu- and Enum-Observed-Value carry their own id.
+
+    `attribute` is set for an attribute that is measured beside the value and so is an observation of its own.
+    """
 
     metric_id: int | None = None
     unit_code: int | None = None
+    attribute: int | None = None
 
 
 def channel_of(
@@ -75,6 +87,16 @@ def channel_of(
     metric_partition = kind.partition if partition is None else partition
     metric_id = attribute.number(Attribute.METRIC_ID, 2) if meaning.metric_id is None else meaning.metric_id
     unit = attribute.number(Attribute.UNIT_CODE, 2) if meaning.unit_code is None else meaning.unit_code
+    supplemental_types = tuple(
+        Code(item.partition, item.code) for item in attribute.listed(Attribute.SUPPLEMENTAL_TYPES, Type)
+    )
+    if meaning.attribute is not None:
+        return Channel(
+            handle=handle,
+            type=Code(PARTITION_OBJECT, meaning.attribute),
+            unit=Code(PARTITION_DIMENSION, unit) if unit else None,
+            supplemental_types=supplemental_types,
+        )
     metric_ids = attribute.listed(Attribute.METRIC_ID_LIST, OidEntry)
     array = _sample_array(handle, attribute, notes) if object_class == ObjectClass.RT_SA else None
     return Channel(
@@ -82,11 +104,24 @@ def channel_of(
         type=Code(kind.partition, kind.code) if metric_id is None else Code(metric_partition, metric_id),
         unit=Code(PARTITION_DIMENSION, unit) if unit else None,
         components=tuple(Code(metric_partition, entry.attribute_id) for entry in metric_ids),
-        supplemental_types=tuple(
-            Code(item.partition, item.code) for item in attribute.listed(Attribute.SUPPLEMENTAL_TYPES, Type)
-        ),
+        supplemental_types=supplemental_types,
         array=array,
     )
+
+
+def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
+    """The Sa-Specification of a waveform; None where it has none that reads, which building its channel has told."""
+    try:
+        return decode(SaSpecification, attributes.get(Attribute.SA_SPECIFICATION, b""))
+    except RemoteProtocolError:
+        return None
+
+
+def insignificant_bits(specification: SaSpecification) -> int:
+    """How many bits at the top of each sample are no part of it and have to be masked (SaFlags ext-val-range)."""
+    if not specification.flags & EXTENDED_VALUE_RANGE or specification.significant_bits == SIGNED_SAMPLES:
+        return 0
+    return max(0, specification.sample_size - specification.significant_bits)
 
 
 def enum_partition(attributes: Mapping[int, bytes]) -> int:
@@ -100,9 +135,12 @@ def enum_partition(attributes: Mapping[int, bytes]) -> int:
 
 def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> SampleArray:
     """Format, period and scale. Samples of a width that we cannot interpret are kept as octets, unscaled, and told."""
-    scale_id = next((known for known in _SCALES if known in attribute.values), None)
-    octets = _SCALES.get(scale_id, 2) if scale_id is not None else 2
     specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
+    width = None if specification is None else specification.sample_size // 8
+    # Of several scales the one as wide as the samples is theirs.
+    scales = sorted((known for known in _SCALES if known in attribute.values), key=lambda one: _SCALES[one] != width)
+    scale_id = scales[0] if scales else None
+    octets = 2 if scale_id is None else _SCALES[scale_id]
     bits, signed = octets * 8, False
     if specification is not None:
         bits, signed = specification.sample_size, specification.significant_bits == SIGNED_SAMPLES

@@ -1,11 +1,12 @@
 """The manager's picture of one associated device: its objects with their attributes as they stand now.
 
 It starts as the agreed configuration. A report in variable form may change an attribute that gives later values their
-meaning (a unit, a scale); `reshape` takes that, and `version` tells whoever compiled something from the old picture.
+meaning (a unit, a scale): a `Reshaping` takes that as far as the report was read, and takes it back when the report
+turns out to be unreadable. Whoever compiled something from the old picture asks it whether the picture has changed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocols.ieee11073.dim.attribute import SHAPING, Attribute
 from protocols.ieee11073.dim.channels import METRICS, ValueMeaning, channel_of, enum_partition
@@ -13,6 +14,7 @@ from protocols.ieee11073.dim.configuration import Configuration, ValueMap, attri
 from protocols.ieee11073.dim.notes import Notes
 from protocols.observation import Channel
 
+MDS_HANDLE = 0
 CHANNELS_MAX = 4096
 """Distinct meanings that values may claim before the cache starts anew; a device has some dozens."""
 _OBJECT_MEANING = ValueMeaning()
@@ -35,9 +37,10 @@ class DeviceModel:
     def __init__(self, configuration: Configuration, notes: Notes) -> None:
         self.configuration = configuration
         self.notes = notes
-        self.version = 0
         self.objects: dict[int, DeviceObject] = {}
-        self._channels: dict[tuple[int, ValueMeaning], Channel] = {}
+        self.mds_values: ValueMap | None = None
+        """The Attribute-Value-Map of the MDS itself, which only a Get tells. None: it reports nothing in fixed form."""
+        self._channels: dict[tuple[int, ValueMeaning, int | None], Channel] = {}
         for item in configuration.objects:
             attributes = attributes_of(item.attributes)
             values = attributes.get(Attribute.ATTRIBUTE_VALUE_MAP)
@@ -55,15 +58,18 @@ class DeviceModel:
         """The channel of each metric object, in the order of the configuration."""
         return tuple(self.channel(item.handle) for item in self.objects.values() if item.object_class in METRICS)
 
-    def channel(self, handle: int, meaning: ValueMeaning = _OBJECT_MEANING) -> Channel:
+    def channel(self, handle: int, meaning: ValueMeaning = _OBJECT_MEANING, person: int | None = None) -> Channel:
         """The channel of an existing object's values; the same object each time until it is reshaped."""
-        key = (handle, meaning)
+        key = (handle, meaning, person)
         channel = self._channels.get(key)
         if channel is None:
+            if person is None:
+                item = self.objects[handle]
+                channel = channel_of(handle, item.object_class, item.attributes, meaning, self.notes)
+            else:
+                channel = replace(self.channel(handle, meaning), person=person)
             if len(self._channels) >= CHANNELS_MAX:
                 self._channels.clear()
-            item = self.objects[handle]
-            channel = channel_of(handle, item.object_class, item.attributes, meaning, self.notes)
             self._channels[key] = channel
         return channel
 
@@ -78,14 +84,47 @@ class DeviceModel:
             for scanned, values in scanner.scans:
                 if scanned == handle:
                     return values
+        if handle == MDS_HANDLE:
+            return self.mds_values
         item = self.objects.get(handle)
         return None if item is None else item.values
 
-    def reshape(self, handle: int, attributes: Mapping[int, bytes]) -> None:
-        """Takes attribute values that a report sent for this object; those that shape nothing are not kept."""
-        kept = self.objects[handle].attributes
+    def forget_channels(self) -> None:
+        """Attributes that give values their meaning have changed."""
+        self._channels.clear()
+
+
+class Reshaping:
+    """The attributes that one report changes, object after object in its order."""
+
+    def __init__(self, model: DeviceModel) -> None:
+        self._model = model
+        self._before: dict[tuple[int, int], bytes | None] = {}
+
+    def take(self, handle: int, attributes: Mapping[int, bytes]) -> None:
+        """Takes attribute values that the report sent for this object; those that shape nothing are not kept."""
+        kept = self._model.objects[handle].attributes
         changed = {key: value for key, value in attributes.items() if key in SHAPING and kept.get(key) != value}
         if changed:
+            for key in changed:
+                self._before.setdefault((handle, key), kept.get(key))
             kept.update(changed)
-            self._channels.clear()
-            self.version += 1
+            self._model.forget_channels()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether objects mean something else now than before the report."""
+        return any(
+            self._model.objects[handle].attributes.get(key) != old for (handle, key), old in self._before.items()
+        )
+
+    def take_back(self) -> None:
+        """The objects mean again what they meant before the report."""
+        for (handle, key), old in self._before.items():
+            attributes = self._model.objects[handle].attributes
+            if old is None:
+                attributes.pop(key, None)
+            else:
+                attributes[key] = old
+        self._before.clear()
+        self._model.forget_channels()

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType, ProductionSpecEntry, SystemModel, TypeVersion
-from protocols.ieee11073.dim.attribute import PARTITION_INFRASTRUCTURE, Attribute
+from protocols.ieee11073.dim.attribute import PARTITION_DIMENSION, PARTITION_INFRASTRUCTURE, Attribute
 from protocols.ieee11073.mder import U16, U32, Bits16, OidType, RelativeTime, decode, decode_list, sequence
 from protocols.ieee11073.nomenclature.code import Code
+from protocols.medfloat import float_of
+from protocols.observation import Scalar
 from protocols.reader import Reader
 
+ATTRIBUTE_OCTETS_MAX = 0xFFFF
+"""Attributes of one device that are kept, in octets: what one AttributeList can hold."""
+AVA_OCTETS = 4
+"""Id and length before an attribute's octets."""
 SERIAL_NUMBER = 1
 FIRMWARE_REVISION = 5
 
@@ -59,6 +65,8 @@ class DeviceIdentity:
     """The device's clock when it answered."""
     battery_percent: int | None = None
     power_status: int | None = None
+    battery_remaining: tuple[Scalar, Code] | None = None
+    """How long the battery lasts, with the unit."""
     attributes: tuple[tuple[int, bytes], ...] = ()
     """All attributes as sent, also those with no field here."""
     unreadable: tuple[int, ...] = ()
@@ -80,6 +88,22 @@ def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIden
         unreadable=tuple(unreadable),
         **known,  # type: ignore[arg-type]  # each name and type is paired in _fields_of, which mypy cannot follow
     )
+
+
+def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...]) -> DeviceIdentity:
+    """The identity after the device told new values of these attributes.
+
+    New ids are kept while a Get could have told all of them in one answer; beyond that a device invents, and only
+    what it already had is followed.
+    """
+    kept = dict(identity.attributes)
+    room = ATTRIBUTE_OCTETS_MAX - sum(len(octets) + AVA_OCTETS for octets in kept.values())
+    for attribute, octets in attributes:
+        more = len(octets) - len(kept[attribute]) if attribute in kept else len(octets) + AVA_OCTETS
+        if more <= max(room, 0):
+            room -= more
+            kept[attribute] = octets
+    return identity_of(identity.system_id, tuple(AvaType(*pair) for pair in kept.items()))
 
 
 def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
@@ -116,6 +140,9 @@ def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
             yield "config_id", int.from_bytes(_exactly(value, 2), "big")
         case Attribute.BATTERY_LEVEL:
             yield "battery_percent", int.from_bytes(_exactly(value, 2), "big")
+        case Attribute.REMAINING_BATTERY_TIME:
+            reader = Reader(_exactly(value, 6))
+            yield "battery_remaining", (float_of(reader.u32()), Code(PARTITION_DIMENSION, reader.u16()))
         case Attribute.POWER_STATUS:
             yield "power_status", int.from_bytes(_exactly(value, 2), "big")
         case _:
@@ -130,5 +157,7 @@ def _exactly(value: bytes, octets: int) -> bytes:
 
 
 def printable(octets: bytes) -> str:
-    """A device's printable string without its padding; octets that are no text become replacement characters."""
-    return octets.rstrip(b" \x00").decode("utf-8", errors="replace")
+    """A device's printable string without its padding; what is no text becomes replacement characters, also a control
+    character: it would steer the terminal of whoever reads the name."""
+    text = octets.rstrip(b" \x00").decode("utf-8", errors="replace")
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

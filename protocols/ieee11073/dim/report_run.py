@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from operator import itemgetter
+from operator import itemgetter, or_
 from typing import Any, NamedTuple
 
 from protocols.device_time import DeviceTime, TimeKind
@@ -38,12 +38,42 @@ class ObservationPlan:
     columns: tuple[int, ...]
     convert: Callable[[Any], Value] | None
     """From the unpacked field to the value; None: the column holds samples."""
+    mask: Callable[[bytes], bytes] | None
+    """From samples as sent to samples without the bits that are no part of them; None: all bits are."""
     compound: bool
-    status: int | None
-    """Column of the Measurement-Status, None where the report has none."""
+    statuses: tuple[int, ...]
+    """Columns of the Measurement-Status: none, one, or the value's own and that of its object, which both hold."""
     time: int | None
     """Column of the time stamp."""
     time_kind: TimeKind
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedPlan:
+    """The attributes of one item of a report that are no value: (attribute-id, column), or octets that are constant."""
+
+    handle: int
+    person: int | None
+    attributes: tuple[tuple[int, int | bytes], ...]
+    time: int | None
+    time_kind: TimeKind
+
+    def octets(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
+        """Attribute ids and octets of the report at `at` of a run."""
+        found = []
+        for attribute, place in self.attributes:
+            octets = place if isinstance(place, bytes) else columns[place][at]
+            found.append((attribute, octets if isinstance(octets, bytes) else octets.to_bytes(2, "big")))
+        return found
+
+    def device_time(self, columns: "Columns", at: int) -> DeviceTime | None:
+        """The time stamp of the item in the report at `at` of a run."""
+        return None if self.time is None else DeviceTime(self.time_kind, columns[self.time][at])
+
+    def varies(self, columns: "Columns") -> bool:
+        """Whether any attribute differs within a run."""
+        places = [place for _, place in self.attributes if isinstance(place, int)]
+        return any(columns[place].count(columns[place][0]) != len(columns[place]) for place in places)
 
 
 class Run(NamedTuple):
@@ -68,12 +98,15 @@ class ReportPlan:
         "_constants_of",
         "_hint",
         "_struct",
+        "carried",
         "confirmed",
         "event_type",
         "flow",
         "handle",
         "observations",
         "octets",
+        "reshapes",
+        "weight",
     )
 
     def __init__(
@@ -82,12 +115,15 @@ class ReportPlan:
         layout: str,
         constants: tuple[tuple[int, bytes], ...],
         observations: tuple[ObservationPlan, ...],
+        carried: tuple[CarriedPlan, ...] = (),
         confirmed: bool,
         handle: int,
         event_type: int,
         data_req_id: int,
+        reshapes: bool = False,
     ) -> None:
-        """`constants` are (column, octets); `layout` is the struct format of the whole APDU."""
+        """`constants` are (column, octets); `layout` is the struct format of the whole APDU. `reshapes`: objects mean
+        something else after such a report, so that the plan holds for this one alone."""
         self._struct = struct.Struct(layout)
         self._constants = constants
         self._constants_of = itemgetter(*(column for column, _ in constants))
@@ -95,6 +131,10 @@ class ReportPlan:
         self._hint = 1
         self.octets = self._struct.size
         self.observations = observations
+        self.carried = carried
+        self.reshapes = reshapes
+        self.weight = 1 + len(constants) + len(observations) + sum(len(item.attributes) for item in carried)
+        """How much of a cache it fills: what it is made of, counted."""
         self.confirmed = confirmed
         self.handle = handle
         self.event_type = event_type
@@ -123,7 +163,7 @@ class ReportPlan:
         times: MadeTimes = []
         made = [self._observations(plan, columns, times, received_s) for plan in self.observations]
         if len(made) == 1:
-            return list(made[0])
+            return made[0]
         # Interleaving by slices keeps the loop in C.
         step = len(made)
         mixed: list[Any] = [None] * (count * step)
@@ -134,16 +174,20 @@ class ReportPlan:
     @staticmethod
     def _observations(
         plan: ObservationPlan, columns: Columns, times: MadeTimes, received_s: float
-    ) -> Iterable[Observation]:
+    ) -> list[Observation]:
         values: Iterable[Value | None] = repeat(None)
         samples: Iterable[bytes | None] = repeat(None)
         if plan.convert is None:
             samples = columns[plan.columns[0]]
+            if plan.mask is not None:
+                samples = map(plan.mask, columns[plan.columns[0]])
         elif plan.compound:
             values = zip(*[map(plan.convert, columns[column]) for column in plan.columns], strict=True)
         else:
             values = map(plan.convert, columns[plan.columns[0]])
-        statuses: Iterable[int] = repeat(0) if plan.status is None else columns[plan.status]
+        statuses: Iterable[int] = columns[plan.statuses[0]] if plan.statuses else repeat(0)
+        if len(plan.statuses) > 1:
+            statuses = map(or_, statuses, columns[plan.statuses[1]])
         # strict=False by design: the constant columns are endless.
         return list(
             map(

@@ -1,11 +1,18 @@
 """Which octets of an attribute's value are fields of a report, and what turns them into an observation's value.
 
-A row a value attribute (reference 20601 §8.3 to §8.5): its form and how its fields convert. Time stamps and the
-Measurement-Status belong to the whole item, wherever in it they stand.
+A row a value attribute (reference 20601 §8.2 to §8.5): its form and how its fields convert. Time stamps and the
+Measurement-Status belong to the whole item, wherever in it they stand. What becomes of the other attributes:
+
+- those that shape a value's meaning (`SHAPING`) go into its channel;
+- Measure-Active-Period is a measured duration, so it is an observation of its own: type 1:2649, in seconds, with the
+  handle, person, time and status of the value beside it;
+- of several time stamps the one that says most counts, the others are told once as a note;
+- everything else (accuracy, source handles, labels, threshold texts, ids that nobody knows) has no place in an
+  observation and is carried: it flows on by number with its octets, as an event beside the report.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from protocols.device_time import TimeKind
@@ -13,18 +20,12 @@ from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.dim.attribute import SHAPING, Attribute
 from protocols.ieee11073.dim.channels import ValueMeaning
 from protocols.ieee11073.dim.identity import printable
+from protocols.ieee11073.dim.report_layout import Field
 from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.tolerances import Oddity
 from protocols.medfloat import float_of, sfloat_of
 from protocols.observation import Value
 from protocols.reader import Reader
-
-
-class Field(NamedTuple):
-    """Octets of a report that differ from report to report: offset, length and struct's letter."""
-
-    at: int
-    octets: int
-    code: str
 
 
 class TimeStamp(NamedTuple):
@@ -42,6 +43,8 @@ TIME_STAMPS: dict[int, TimeStamp] = {
     Attribute.TIME_STAMP_RELATIVE: TimeStamp(TimeKind.RELATIVE, 4, 3),
 }
 _NO_TIME_RANK = 4
+_SECONDS = 2176
+"""MDC_DIM_SEC."""
 
 Convert = Callable[[Any], Value]
 """From an unpacked field to a value."""
@@ -87,11 +90,12 @@ def _float(reader: Reader, keep: Keep) -> list[ValueFields]:
 def _compound(reader: Reader, octets: int, code: str, convert: Convert, keep: Keep) -> list[ValueFields]:
     count = reader.u16()
     items = reader.inside(reader.u16())
-    if items.remaining != count * octets or not count:
+    if items.remaining != count * octets:
         raise RemoteProtocolError(
             f"a compound of {count} values has {items.remaining} octets", at=items.at, clause="20601 §8.3 Compound"
         )
-    return [ValueFields(tuple(_take(items, octets, code, keep) for _ in range(count)), convert, compound=True)]
+    fields = tuple(_take(items, octets, code, keep) for _ in range(count))
+    return [ValueFields(fields, convert, compound=True)] if fields else []
 
 
 def _compound_basic(reader: Reader, keep: Keep) -> list[ValueFields]:
@@ -117,6 +121,12 @@ def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
     found = [value for _ in range(count) for value in _nu_observed(items, keep)]
     items.finish()
     return found
+
+
+def _active_period(reader: Reader, keep: Keep) -> list[ValueFields]:
+    """Measure-Active-Period: how long the measured activity took, FLOAT seconds."""
+    (found,) = _float(reader, keep)
+    return [replace(found, meaning=ValueMeaning(unit_code=_SECONDS, attribute=Attribute.MEASURE_ACTIVE_PERIOD))]
 
 
 def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
@@ -149,14 +159,17 @@ _ENUM_CHOICES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {1: _oid
 
 
 def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits."""
+    """Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits. Nothing where the choice is none of them."""
     metric_id = reader.u16()
-    status = _take(reader, 2, "H", keep)
+    status = Field(reader.at, 2, "H")
+    reader.take(2)
     choice = reader.u16()
     chosen = reader.inside(reader.u16())
     read = _ENUM_CHOICES.get(choice)
     if read is None:
-        raise RemoteProtocolError(f"an enumeration has the choice {choice}", at=chosen.at, clause="20601 §8.5 Enum")
+        chosen.rest()
+        return []
+    keep(status)
     (value,) = read(chosen, keep)
     chosen.finish()
     meaning = ValueMeaning(metric_id or None)
@@ -176,14 +189,24 @@ VALUES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {
     Attribute.ENUM_BASIC_BITS: _bits16,
     Attribute.ENUM_SIMPLE_STRING: _text,
     Attribute.ENUM_OBSERVED: _enum_observed,
+    Attribute.MEASURE_ACTIVE_PERIOD: _active_period,
 }
 """Attributes whose value is an observation's value."""
 
 
-class ItemFields:
-    """What one item of a report (one object at one time) has: values, time, status, attributes that reshape."""
+@dataclass(frozen=True, slots=True)
+class CarriedAttribute:
+    """An attribute that is no value: its id and its field, or its octets where those are constant of the layout."""
 
-    __slots__ = ("_rank", "shaping", "status", "time", "time_kind", "values")
+    attribute: int
+    found: Field | None
+    octets: bytes = b""
+
+
+class ItemFields:
+    """What one item of a report (one object at one time) has: values, time, status, attributes that reshape, others."""
+
+    __slots__ = ("_rank", "carried", "oddities", "shaping", "status", "time", "time_kind", "values")
 
     def __init__(self) -> None:
         self.values: list[ValueFields] = []
@@ -191,23 +214,55 @@ class ItemFields:
         self.time: Field | None = None
         self.time_kind = TimeKind.ABSOLUTE
         self.shaping: dict[int, bytes] = {}
+        self.carried: list[CarriedAttribute] = []
+        self.oddities: list[Oddity] = []
         self._rank = _NO_TIME_RANK
 
-    def add(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Takes a value, a time stamp or the status. Raises `RemoteProtocolError` where it has not its own form."""
-        stamp = TIME_STAMPS.get(attribute)
-        if stamp is not None:
-            found = _take(value, stamp.octets, f"{stamp.octets}s", keep)
-            if stamp.rank < self._rank:
-                self.time, self.time_kind, self._rank = found, stamp.kind, stamp.rank
+    def take(self, attribute: int, value: Reader, keep: Keep) -> None:
+        """Takes an attribute, all of `value`. Raises `RemoteProtocolError` where it has not its own form."""
+        if attribute in TIME_STAMPS:
+            self._stamp(TIME_STAMPS[attribute], value, keep)
         elif attribute == Attribute.MEASUREMENT_STATUS:
             self.status = _take(value, 2, "H", keep)
+        elif attribute in VALUES:
+            self._value(attribute, value, keep)
+        elif attribute in SHAPING:
+            self.shaping[attribute] = value.rest()  # constant of the layout, since it decides what values mean
         else:
-            self.values += VALUES[attribute](value, keep)
+            self.carry(attribute, value, keep)
+        value.finish()
 
-    def shape(self, attribute: int, value: Reader) -> bool:
-        """Takes an attribute that gives values their meaning; it stays constant of the layout. False: it is none."""
-        if attribute not in SHAPING:
-            return False
-        self.shaping[attribute] = value.rest()
-        return True
+    def carry(self, attribute: int, value: Reader, keep: Keep) -> None:
+        """Takes an attribute whatever it is as one that says nothing about values."""
+        octets = value.remaining
+        self.carried.append(CarriedAttribute(attribute, _take(value, octets, f"{octets}s", keep)))
+
+    def close(self) -> None:
+        """The item is read. What would have described a value that is not there is carried."""
+        if self.values:
+            return
+        if self.status is not None:
+            self.carried.append(CarriedAttribute(Attribute.MEASUREMENT_STATUS, self.status))
+
+    @property
+    def empty(self) -> bool:
+        """Whether an object was named without anything being said of it."""
+        return not self.values and not self.shaping and not self.carried
+
+    def _stamp(self, stamp: TimeStamp, value: Reader, keep: Keep) -> None:
+        found = _take(value, stamp.octets, f"{stamp.octets}s", keep)
+        if self.time is not None:
+            self.oddities.append(Oddity.TIME_STAMP_SECOND)
+        if stamp.rank < self._rank:
+            self.time, self.time_kind, self._rank = found, stamp.kind, stamp.rank
+
+    def _value(self, attribute: int, value: Reader, keep: Keep) -> None:
+        start = value.at
+        values = VALUES[attribute](value, keep)
+        if values:
+            self.values += values
+            return
+        # It says that there is no value, or says one in a form of a later edition. Constant, because another report may
+        # have a value in the same place.
+        self.oddities.append(Oddity.VALUE_ABSENT)
+        self.carried.append(CarriedAttribute(attribute, None, value.since(start)))

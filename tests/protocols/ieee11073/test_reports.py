@@ -24,7 +24,7 @@ from protocols.ieee11073.dim.objects import ava
 from protocols.ieee11073.mder import encode_list
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Observation, SampleFormat, Special
-from tests.builders.ieee11073_apdus import report_answer, roer, rorj, scan_report
+from tests.builders.ieee11073_apdus import roer, rorj, scan_report
 from tests.builders.ieee11073_devices import (
     ALARMS,
     BLOOD_PRESSURE,
@@ -275,13 +275,6 @@ def test_a_report_of_nothing_that_we_know_is_refused_so_that_the_device_keeps_it
     read = Read(OXIMETER)
     assert read(fixed("0001 0006 0007 0002 0062")) == []
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
-
-
-def test_attributes_of_the_device_itself_are_taken_without_a_value_and_told() -> None:
-    read = Read(OXIMETER)
-    assert read(variable("0001 000C 0000 0001 0006 099C 0002 0055")) == []
-    assert read.sentences == ["a report changes attributes of the device itself, which is not followed"]
-    assert read.manager.to_send() == report_answer(0, VARIABLE)
 
 
 def test_unknown_attributes_beside_a_value_are_skipped_by_their_length() -> None:

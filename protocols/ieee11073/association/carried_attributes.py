@@ -1,0 +1,72 @@
+"""What reports say beside values, as events: the state of the device itself, and attributes of its objects by number.
+
+An attribute is a state, so it is told when it differs from what was told before in this association, however often it
+is sent; of a run of reports each change is told, in order. An adjustment of the clock is a happening and always told.
+The memory of what was told is bounded: a device that fills it is told about again, never lost.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.association.events import AttributesReported, MdsChanged
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.device_model import MDS_HANDLE
+from protocols.ieee11073.dim.identity import identity_of
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.report_run import ReportPlan, Run
+from protocols.ieee11073.tolerances import Oddity
+
+REMEMBERED_MAX = 1024
+"""Attributes whose last octets are remembered; a device has some dozens."""
+_OCTETS_KEPT = 64
+_HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
+
+
+class CarriedAttributes:
+    """The attributes told in one association."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._told: dict[tuple[int, int | None, int], bytes] = {}
+
+    def events(self, plan: ReportPlan, run: Run, now_s: float) -> Iterator[MdsChanged | AttributesReported]:
+        """What the reports of a run say that is news, report after report."""
+        varies = any(item.varies(run.columns) for item in plan.carried)
+        for at in range(run.reports if varies else 1):
+            for item in plan.carried:
+                news = tuple(
+                    (attribute, octets)
+                    for attribute, octets in item.octets(run.columns, at)
+                    if self._is_news((item.handle, item.person, attribute), octets)
+                )
+                if news and item.handle == MDS_HANDLE:
+                    yield self._mds_changed(news, now_s)
+                elif news:
+                    time = item.device_time(run.columns, at)
+                    yield AttributesReported(item.handle, item.person, time, news, now_s)
+
+    def _is_news(self, key: tuple[int, int | None, int], octets: bytes) -> bool:
+        if key[-1] in _HAPPENINGS:
+            return True
+        kept = octets if len(octets) <= _OCTETS_KEPT else b"hash" + blake2b(octets, digest_size=_OCTETS_KEPT).digest()
+        if self._told.get(key) == kept:
+            return False
+        if len(self._told) >= REMEMBERED_MAX:
+            self._told.clear()
+        self._told[key] = kept
+        return True
+
+    def _mds_changed(self, news: tuple[tuple[int, bytes], ...], now_s: float) -> MdsChanged:
+        said = identity_of(b"", tuple(AvaType(*pair) for pair in news))
+        values = dict(news)
+        for attribute in said.unreadable:
+            self._notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
+        return MdsChanged(
+            attributes=news,
+            received_s=now_s,
+            battery_percent=said.battery_percent,
+            power_status=said.power_status,
+            battery_remaining=said.battery_remaining,
+            date_and_time=said.date_and_time,
+        )

@@ -1,0 +1,67 @@
+"""The sixteen forms of a scan report, as rows: how values are named, who reports, and whether persons are told apart.
+
+Manager and agent read the same rows: an event type says how its event-info lies, and a form says its event type
+(reference 20601 §5). PM-store segments are no scan reports and have their own file.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+from protocols.ieee11073.apdu.data import EventType
+
+
+class ReportForm(Enum):
+    """How a report names its values."""
+
+    FIXED = "fixed"
+    """By handle; the values lie as the Attribute-Value-Map says."""
+    VARIABLE = "variable"
+    """By handle and attribute id."""
+    GROUPED = "grouped"
+    """Not at all: the scanner's Scan-Handle-Attr-Val-Map says handles and values."""
+
+
+class Reporter(Enum):
+    """Whose report it is."""
+
+    DEVICE = "device"
+    """The MDS, handle 0."""
+    EPISODIC = "episodic"
+    """An episodic scanner: unbuffered."""
+    PERIODIC = "periodic"
+    """A periodic scanner: buffered over its reporting interval."""
+
+
+class ScanForm(NamedTuple):
+    """One form. `persons`: multi-person, each list of observations stands under a person-id."""
+
+    form: ReportForm
+    reporter: Reporter
+    persons: bool
+
+
+_FIXED, _VARIABLE, _GROUPED = ReportForm.FIXED, ReportForm.VARIABLE, ReportForm.GROUPED
+_DEVICE, _EPISODIC, _PERIODIC = Reporter.DEVICE, Reporter.EPISODIC, Reporter.PERIODIC
+
+SCAN_REPORTS: dict[int, ScanForm] = {
+    EventType.SCAN_REPORT_FIXED: ScanForm(_FIXED, _DEVICE, persons=False),
+    EventType.SCAN_REPORT_VAR: ScanForm(_VARIABLE, _DEVICE, persons=False),
+    EventType.SCAN_REPORT_MP_FIXED: ScanForm(_FIXED, _DEVICE, persons=True),
+    EventType.SCAN_REPORT_MP_VAR: ScanForm(_VARIABLE, _DEVICE, persons=True),
+    EventType.UNBUF_SCAN_REPORT_VAR: ScanForm(_VARIABLE, _EPISODIC, persons=False),
+    EventType.UNBUF_SCAN_REPORT_FIXED: ScanForm(_FIXED, _EPISODIC, persons=False),
+    EventType.UNBUF_SCAN_REPORT_GROUPED: ScanForm(_GROUPED, _EPISODIC, persons=False),
+    EventType.UNBUF_SCAN_REPORT_MP_VAR: ScanForm(_VARIABLE, _EPISODIC, persons=True),
+    EventType.UNBUF_SCAN_REPORT_MP_FIXED: ScanForm(_FIXED, _EPISODIC, persons=True),
+    EventType.UNBUF_SCAN_REPORT_MP_GROUPED: ScanForm(_GROUPED, _EPISODIC, persons=True),
+    EventType.BUF_SCAN_REPORT_VAR: ScanForm(_VARIABLE, _PERIODIC, persons=False),
+    EventType.BUF_SCAN_REPORT_FIXED: ScanForm(_FIXED, _PERIODIC, persons=False),
+    EventType.BUF_SCAN_REPORT_GROUPED: ScanForm(_GROUPED, _PERIODIC, persons=False),
+    EventType.BUF_SCAN_REPORT_MP_VAR: ScanForm(_VARIABLE, _PERIODIC, persons=True),
+    EventType.BUF_SCAN_REPORT_MP_FIXED: ScanForm(_FIXED, _PERIODIC, persons=True),
+    EventType.BUF_SCAN_REPORT_MP_GROUPED: ScanForm(_GROUPED, _PERIODIC, persons=True),
+}
+"""Event type → form. The MDS has no grouped form, because it has no Scan-Handle-Attr-Val-Map."""
+
+EVENT_TYPES: dict[ScanForm, EventType] = {form: EventType(event_type) for event_type, form in SCAN_REPORTS.items()}
+"""Form → event type."""

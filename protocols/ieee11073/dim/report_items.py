@@ -1,0 +1,135 @@
+"""From the items of a report to plans of observations: what each value means at its place in the report.
+
+An item is one object at one time, of one person where the report tells persons apart. Items are bound in the order of
+the report, because a unit or scale that comes with one holds for it and for those after it, not for those before.
+
+Tolerant as `report_plan` is: samples that end inside a sample are cut to whole ones, a compound of another length keeps
+its components by position.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from protocols.ieee11073.dim.channels import SaSpecification, insignificant_bits, sa_specification
+from protocols.ieee11073.dim.device_model import MDS_HANDLE, DeviceModel, Reshaping
+from protocols.ieee11073.dim.report_layout import Field, Layout
+from protocols.ieee11073.dim.report_run import CarriedPlan, ObservationPlan
+from protocols.ieee11073.dim.value_fields import Convert, ItemFields, ValueFields
+from protocols.ieee11073.tolerances import Oddity
+from protocols.observation import Channel
+
+Mask = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object of a report with what was read of it. `person` is None in a single-person report."""
+
+    handle: int
+    person: int | None
+    fields: ItemFields
+
+
+class Tell(Protocol):
+    """Notes an oddity of an object."""
+
+    def __call__(self, oddity: Oddity, /, *, handle: int, **said: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoundValue:
+    """A value with its meaning, still by fields of the report."""
+
+    item: Item
+    value: ValueFields
+    channel: Channel
+    convert: Convert | None
+    mask: Mask | None
+
+    def plan(self, columns: dict[Field, int]) -> ObservationPlan:
+        """The plan, once the layout is finished."""
+        fields = self.item.fields
+        statuses = dict.fromkeys(found for found in (self.value.status, fields.status) if found is not None)
+        return ObservationPlan(
+            channel=self.channel,
+            columns=tuple(columns[found] for found in self.value.fields),
+            convert=self.convert,
+            mask=self.mask,
+            compound=self.value.compound,
+            statuses=tuple(columns[found] for found in statuses),
+            time=None if fields.time is None else columns[fields.time],
+            time_kind=fields.time_kind,
+        )
+
+
+def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
+    """The plan for what an item carries beside its values."""
+    return CarriedPlan(
+        handle=item.handle,
+        person=item.person,
+        attributes=tuple(
+            (one.attribute, one.octets if one.found is None else columns[one.found]) for one in item.fields.carried
+        ),
+        time=None if item.fields.time is None else columns[item.fields.time],
+        time_kind=item.fields.time_kind,
+    )
+
+
+class Binder:
+    """Binds the items of one report, in its order."""
+
+    def __init__(self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: Tell, habit: Tell) -> None:
+        """`misfit` is told what only another configuration would explain, and raises where the report has to fit;
+        `habit` what a device just does."""
+        self._model = model
+        self._layout = layout
+        self._reshaping = reshaping
+        self._misfit = misfit
+        self._habit = habit
+
+    def bound(self, item: Item) -> Iterator[BoundValue]:
+        """The values of the next item. Raises what `misfit` raises."""
+        if item.handle == MDS_HANDLE:
+            return
+        self._reshaping.take(item.handle, item.fields.shaping)
+        for value in item.fields.values:
+            channel = self._model.channel(item.handle, value.meaning, item.person)
+            if value.samples:
+                yield from self._bound_samples(item, value, channel)
+                continue
+            if value.compound and len(channel.components) != len(value.fields):
+                self._misfit(Oddity.COMPOUND_LENGTH, handle=item.handle)
+            yield BoundValue(item, value, channel, value.converter(self._model.enum_partition(item.handle)), None)
+
+    def _bound_samples(self, item: Item, value: ValueFields, channel: Channel) -> Iterator[BoundValue]:
+        """Samples as their channel can hold them: whole ones, of a waveform."""
+        if channel.array is None:
+            self._misfit(Oddity.SAMPLES_OF_NO_WAVEFORM, handle=item.handle)
+            return
+        (found,) = value.fields
+        cut = found.octets % channel.array.format.octets
+        if cut:
+            self._misfit(Oddity.SAMPLES_CUT, handle=item.handle)
+            found = self._layout.cut(found, cut)
+        specification = sa_specification(self._model.objects[item.handle].attributes)
+        mask = None
+        if specification is not None and specification.sample_size == 8 * channel.array.format.octets:
+            count = found.octets * 8 // specification.sample_size
+            if count != specification.array_size and not cut:
+                due = specification.array_size
+                self._habit(Oddity.SAMPLES_COUNT, handle=item.handle, samples_found=count, samples_due=due)
+            mask = _mask(specification, count)
+        yield BoundValue(item, replace(value, fields=(found,)), channel, None, mask)
+
+
+def _mask(specification: SaSpecification, count: int) -> Mask | None:
+    """Clears the bits above the significant ones in `count` samples at once; None where all bits are significant."""
+    cleared = insignificant_bits(specification)
+    if not cleared or not count:
+        return None
+    bits = specification.sample_size
+    one = (1 << bits - cleared) - 1
+    octets = count * bits // 8
+    every = int.from_bytes(one.to_bytes(bits // 8, "big") * count, "big")
+    return lambda samples: (int.from_bytes(samples, "big") & every).to_bytes(octets, "big")

@@ -1,0 +1,74 @@
+"""The layout of one report APDU while it is read: which octets are fields, which may be anything, which are constant.
+
+It becomes a `struct` format over the whole APDU, so that a later report of this layout is unpacked at once and
+recognised by its constant octets (`report_run`). Knows nothing of what the fields mean.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from protocols.reader import Reader
+
+
+class Field(NamedTuple):
+    """Octets of a report that differ from report to report: offset, length and struct's letter."""
+
+    at: int
+    octets: int
+    code: str
+
+
+class LayoutColumns(NamedTuple):
+    """A finished layout: the struct format, the constant columns (column, octets), and each field's column."""
+
+    layout: str
+    constants: tuple[tuple[int, bytes], ...]
+    columns: dict[Field, int]
+
+
+@dataclass(slots=True)
+class Layout:
+    """The fields found so far; all octets between them are constant, except those that may be anything."""
+
+    _fields: dict[Field, None] = field(default_factory=dict)
+    """A set in order: a hostile report has ten thousand, so nothing may search them."""
+    _skipped: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, found: Field) -> None:
+        """Octets that were just read are a field."""
+        self._fields[found] = None
+
+    def skip(self, reader: Reader) -> None:
+        """The rest of `reader` may be anything in reports of this layout."""
+        if reader.remaining:
+            self._skipped.append((reader.at, reader.remaining))
+            reader.rest()
+
+    def cut(self, found: Field, octets: int) -> Field:
+        """Ends a field of octets that was added `octets` earlier; those may be anything."""
+        kept = found.octets - octets
+        whole = Field(found.at, kept, f"{kept}s")
+        del self._fields[found]
+        self.add(whole)
+        self._skipped.append((whole.at + kept, octets))
+        return whole
+
+    def finished(self, apdu: bytes) -> LayoutColumns:
+        """The layout over the APDU that it was read from. A zero-length field (an empty text) shares its offset with
+        the constant after it, so it is placed before it."""
+        pieces = [*self._fields, *(Field(at, octets, "") for at, octets in self._skipped)]
+        layout: list[str] = [">"]
+        constants: list[tuple[int, bytes]] = []
+        columns: dict[Field, int] = {}
+        at = column = 0
+        for piece in [*sorted(pieces), Field(len(apdu), 0, "")]:
+            if piece.at > at:
+                constants.append((column, apdu[at : piece.at]))
+                layout.append(f"{piece.at - at}s")
+                column += 1
+            if piece.code:
+                columns[piece] = column
+                column += 1
+            layout.append(piece.code or f"{piece.octets}x")
+            at = piece.at + piece.octets
+        return LayoutColumns("".join(layout), tuple(constants), columns)
