@@ -29,12 +29,13 @@ from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
+from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.report_writer import ReportWriter
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
-from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, DeviceClocks, TrustedClock
+from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.settings import CrewSection, MqttSection, Settings
 from gateway.status import Json, base_json, devices_json, port_json, session_json, uplink_json

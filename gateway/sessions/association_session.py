@@ -25,12 +25,13 @@ import structlog
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
 from gateway.sessions.claims import Claims
+from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.report_keeping import ReportKeeping
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.sections import sections_of
-from gateway.sessions.time_sync import DeviceClocks, TrustedClock
+from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link

@@ -2,7 +2,8 @@
 ours.
 
 A section has one clock relation, so a report is cut where its time stamps change from one clock of the device to
-another; order is kept. Each report first teaches the clock and is then placed by it.
+another, and where they belong to another relation of the same clock: before and after it was set, or before and after
+a counter began again. Order is kept. Each report first teaches the clock and is then placed by it.
 
 **What counts as stored** (DESIGN D3): a *confirmed* report whose observation carries a date. The device keeps such a
 report until we answer and sends it again when the answer did not arrive, so the cloud must recognise it by its content:
@@ -12,7 +13,7 @@ two true readings would become one. Unconfirmed reports are never repeated, and 
 
 from collections.abc import Iterator, Sequence
 
-from gateway.sessions.time_sync import DeviceClocks
+from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.events import ReportReceived
@@ -31,28 +32,81 @@ def sections_of(
     """The sections of one report, in order. `instant` is the time at which the report was received."""
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     received_us = round(report.received_s * 1_000_000)
+    live = not report.confirmed
     for kind, observations in _runs(report.observations):
-        offset_us, uncertainty_us = None, RECEPTION_US
-        if kind is not None:
-            local_us = _sent_local_us(observations)
-            clock = clocks.clock(device.system_id, kind)
-            fits = True
-            if local_us is not None:
-                fits = clock.observe(local_us, received_us, live=not report.confirmed)
-                uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
-            relation = clock.relation()
-            if fits and relation.offset_us is not None:
+        for relation, placed in _placed(kind, observations, device, clocks, received_us, live=live):
+            offset_us, uncertainty_us = None, RECEPTION_US
+            if relation is not None and relation.offset_us is not None:
                 offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
-        yield DeviceObservations(
-            device=device,
-            boot_id=instant.boot_id,
-            wall_offset_us=wall_offset_us,
-            wall_synchronised=wall_synchronised,
-            device_offset_us=offset_us,
-            uncertainty_us=uncertainty_us,
-            stored=report.confirmed and kind in DATES,
-            observations=observations,
-        )
+            elif (local_us := _sent_local_us(placed)) is not None:
+                uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
+            yield DeviceObservations(
+                device=device,
+                boot_id=instant.boot_id,
+                wall_offset_us=wall_offset_us,
+                wall_synchronised=wall_synchronised,
+                device_offset_us=offset_us,
+                uncertainty_us=uncertainty_us,
+                stored=report.confirmed and kind in DATES,
+                observations=placed,
+            )
+
+
+def _placed(
+    kind: TimeKind | None,
+    observations: Sequence[Observation],
+    device: DeviceRef,
+    clocks: DeviceClocks,
+    received_us: int,
+    *,
+    live: bool,
+) -> Iterator[tuple[ClockRelation | None, Sequence[Observation]]]:
+    """The observations of one clock with their relations, cut where those differ."""
+    sent_local_us = None if kind is None else _sent_local_us(observations)
+    if kind is None or sent_local_us is None:
+        yield None, observations
+        return
+    clock = clocks.clock(device.system_id, kind)
+    clock.observe(sent_local_us, received_us, live=live)
+    yield from placed_by(clock, observations, received_us, live=live)
+
+
+def placed_by(
+    clock: DeviceClock, observations: Sequence[Observation], received_us: int, *, live: bool
+) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
+    """Observations with times of this clock, cut where they belong to different relations of it. The uncertainty of a
+    piece is that of its worst time. Teaches the clock nothing."""
+    last = _relation(clock, observations[-1], received_us, live=live)
+    if live and last.offset_us is None:
+        yield last, observations
+        return
+    # Of reports that came together the last shows that the clock is as we know it; those before may have waited.
+    if clock.uniform:
+        # Whatever this clock showed is placed alike; only how sure that is depends on how old it is.
+        first = last if len(observations) == 1 else _relation(clock, observations[0], received_us, live=False)
+        if first.offset_us == last.offset_us:
+            yield _worst([first, last]), observations
+            return
+    start, piece = 0, [_relation(clock, observations[0], received_us, live=False)]
+    for index in range(1, len(observations)):
+        same = observations[index].device_time is observations[index - 1].device_time
+        relation = piece[-1] if same else _relation(clock, observations[index], received_us, live=False)
+        if relation.offset_us != piece[-1].offset_us:
+            yield _worst(piece), observations[start:index]
+            start, piece = index, []
+        piece.append(relation)
+    yield _worst(piece), observations[start:]
+
+
+def _relation(clock: DeviceClock, observation: Observation, received_us: int, *, live: bool) -> ClockRelation:
+    local_us = _sent_local_us([observation])
+    if local_us is None:
+        return UNKNOWN
+    return clock.place(local_us, received_us, live=live)
+
+
+def _worst(relations: Sequence[ClockRelation]) -> ClockRelation:
+    return max(relations, key=lambda relation: relation.uncertainty_us)
 
 
 def _runs(observations: Sequence[Observation]) -> Iterator[tuple[TimeKind | None, Sequence[Observation]]]:

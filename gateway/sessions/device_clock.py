@@ -1,0 +1,360 @@
+"""How a device's clock relates to ours, and where its times belong (DESIGN D5).
+
+**One relation.** Each report gives one pair (device time, when we received it). Their difference is the true offset
+plus a delay that is never negative, so the smallest of the recent differences is the estimate, as network time
+protocols do it. A device that is asked for its clocks gives better: all of them at one moment within half a round trip.
+That coincident time stamp is what dates the counters that know no date. Everything is kept against our monotonic clock,
+so that learning the wall time does not look like a jump of every device.
+
+**When the clock jumps.** A device may be set, by hand or by us, may restart, and a meter may hand over last week's
+memory: all look like a different offset. A live clock keeps step with ours, a memory does not. So a new offset is
+believed only when several reports over a second or more agree on it, and a device's own answer to "what time is it" is
+believed at once. Until then the relation is unknown for what can come from no memory: a live report, and a time that is
+still to come.
+
+**What was measured before the jump** carries a time of the old relation, and may arrive after it. So relations that
+ended are kept, each with the span in which it held: a measurement belongs to a relation by which it was taken within
+its span. Where two of them would do, or a device may have corrected its stored dates by itself, the uncertainty covers
+both. While a command to set the clock is under way, what fits the new time is placed by it and everything else by the
+old one.
+
+**Counters.** A RelativeTime begins again every 2³² × 125 µs (6.2 days); a stamp stands for the latest moment, not later
+than now, at which the counter showed it. After a power-on it begins at zero, which is a jump like any other.
+
+Raw times are never rewritten; correction is arithmetic for readers (`observation_record`).
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from protocols.device_time import TimeKind
+
+RELATIVE_SPAN_US = (1 << 32) * 125
+"""After so long a RelativeTime shows the same again."""
+
+_WINDOW = 64
+"""Differences kept of one relation. At one report a second a minute: long enough to catch a quick one, short against
+drift."""
+_AGREE_US = 2_000_000
+"""Differences closer than this belong to one relation. Above the jitter of links and of clocks that tick in whole
+seconds."""
+_STEP_REPORTS = 3
+_STEP_SPAN_US = 1_000_000
+"""A new relation needs this many reports over this much device time, so that one report in two parts is not three."""
+_FLOOR_US = 20_000
+"""We never claim better: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
+_FEW = 8
+_COARSE_US = 1_000_000
+"""With fewer differences than `_FEW` a clock of whole seconds cannot be told from a fine one: add its second."""
+_UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
+_IN_FLIGHT_US = 10_000_000
+"""A live report that still shows the time before a jump was on its way: no link queues for longer."""
+_ERAS_MAX = 8
+_DEVICES_MAX = 64
+
+ASSUMED_DRIFT_PPM = 100
+"""A watch crystal over the temperatures of an ambulance: what a time may be off more for each second that it is away
+from the moment for which the relation is known."""
+_ANCHOR_EVERY_US = 60_000_000
+_ANCHORS_MAX = 128
+_DRIFT_SPAN_US = 600_000_000
+"""Below ten minutes the jitter of a link says more about a slope than the crystal does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRelation:
+    """`offset_us` added to the device's `local_us` gives monotonic µs of ours; None while unknown. With its
+    uncertainty."""
+
+    offset_us: int | None
+    uncertainty_us: int
+
+
+UNKNOWN = ClockRelation(None, _UNKNOWN_US_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How much faster than ours a clock runs (negative: slower), in parts per million, and how sure that is."""
+
+    ppm: float
+    uncertainty_ppm: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Era:
+    """A relation that held from `began_us` (None: since before we knew the device) to `ended_us`, monotonic."""
+
+    offset_us: int
+    uncertainty_us: int
+    began_us: int | None
+    ended_us: int
+    told: bool
+    """Whether the device or we said that it ended, and when: then reports of it may still be on their way."""
+
+
+class _Sample(NamedTuple):
+    """`difference_us`: our time minus the device's; off by `error_us` either way, or late by any delay where 0."""
+
+    difference_us: int
+    error_us: int
+    fine: bool
+    """Whether the device's time had parts of a second."""
+
+
+class DeviceClock:
+    """One clock of one device, over one boot of ours. Times in microseconds; those of ours are monotonic."""
+
+    def __init__(self, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
+        self._dated = kind in {TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET}
+        self._span_us = RELATIVE_SPAN_US if kind is TimeKind.RELATIVE else None
+        self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
+        self._relation: ClockRelation | None = None
+        """What the samples come to; None where that has to be worked out again."""
+        self._candidates: deque[tuple[int, int, bool]] = deque(maxlen=_WINDOW)
+        self._eras: deque[_Era] = deque(maxlen=_ERAS_MAX)
+        self._expected: ClockRelation | None = None
+        """While a command to set the clock is under way: the relation when it was obeyed."""
+        self._commanded_us = 0
+        self._began_us: int | None = None
+        self._fitted_us = 0
+        """When the relation was last seen to hold."""
+        self._anchors: list[tuple[int, ClockRelation]] = []
+        self.adjustment_us = 0
+        """Date-and-Time-Adjustment as the device told it last: its clock was moved by so much."""
+
+    # What is learned.
+
+    def asked(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
+        """The device said what its clock showed between `sent_us` and `received_us`: believed at once. Without
+        `sent_us` the round trip is not known."""
+        error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
+        sample = _Sample(received_us - error_us - self._unwrapped(local_us, received_us), error_us, _fine(local_us))
+        self._expected = None
+        known = self.relation()
+        tolerated_us = error_us + _FLOOR_US + (0 if sample.fine else _COARSE_US)
+        if sent_us is not None and known.offset_us is not None:
+            fits = abs(sample.difference_us - known.offset_us) <= tolerated_us + known.uncertainty_us
+        else:
+            fits = False
+        if fits:
+            self._candidates.clear()
+            self._add(sample)
+        else:
+            self._begin([sample], received_us, told=True)
+        self._fitted_us = received_us
+        self._anchor(received_us)
+
+    def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
+        """A measurement's time and its reception. `live`: it cannot come from a memory (an unconfirmed report).
+
+        False: by what is believed now this measurement would not have been taken yet, or long ago although it is live;
+        so its own relation is not known.
+        """
+        difference = received_us - self._unwrapped(local_us, received_us)
+        known = self.relation()
+        if known.offset_us is not None and abs(difference - known.offset_us) < _AGREE_US:
+            self._candidates.clear()
+            self._add(_Sample(difference, 0, _fine(local_us)))
+            self._fitted_us = received_us
+            self._anchor(received_us)
+        elif live and known.offset_us is None:
+            self._begin([_Sample(difference, 0, _fine(local_us))], received_us, told=False)
+        elif not self._in_flight(local_us, received_us):
+            self._consider(local_us, difference, received_us)
+        if not self._samples:
+            return not live
+        return self.place(local_us, received_us, live=live).offset_us is not None
+
+    def commanded(self, local_us: int, sent_us: int) -> None:
+        """The device was told at `sent_us` to set this clock to `local_us`, and may do so at any moment from now on."""
+        self._expected = ClockRelation(sent_us - local_us, _FLOOR_US)
+        self._commanded_us = sent_us
+
+    def obeyed(self, answered_us: int) -> None:
+        """The device says that it has set this clock as commanded, by `answered_us`."""
+        expected, self._expected = self._expected, None
+        if expected is None or expected.offset_us is None:
+            return
+        half_us = (answered_us - self._commanded_us + 1) // 2
+        self._begin(
+            [_Sample(expected.offset_us + half_us, half_us, fine=False)],
+            answered_us,
+            told=True,
+            began_us=self._commanded_us,
+        )
+        self._fitted_us = answered_us
+
+    def refused(self) -> None:
+        """The device says that it has not set this clock."""
+        self._expected = None
+
+    # What is known.
+
+    def relation(self) -> ClockRelation:
+        """As it is believed now, at the latest evidence."""
+        if self._relation is None:
+            self._relation = self._estimate()
+        return self._relation
+
+    def _estimate(self) -> ClockRelation:
+        if not self._samples:
+            return UNKNOWN
+        best = min(self._samples)
+        ordered = sorted(sample.difference_us for sample in self._samples)
+        spread_us = ordered[len(ordered) // 2] - ordered[0]
+        coarse = len(ordered) < _FEW and not any(sample.fine for sample in self._samples)
+        uncertainty_us = max(_FLOOR_US, spread_us, best.error_us) + (_COARSE_US if coarse else 0)
+        return ClockRelation(best.difference_us, uncertainty_us)
+
+    def drift(self) -> Drift | None:
+        """Over the present relation; None while that is too young to tell."""
+        if not self._anchors:
+            return None
+        (first_us, first), (last_us, last) = self._anchors[0], self._anchors[-1]
+        span_us = last_us - first_us
+        if span_us < _DRIFT_SPAN_US or first.offset_us is None or last.offset_us is None:
+            return None
+        return Drift(
+            -(last.offset_us - first.offset_us) / span_us * 1e6,
+            (first.uncertainty_us + last.uncertainty_us) / span_us * 1e6,
+        )
+
+    def place(self, local_us: int, received_us: int, *, live: bool) -> ClockRelation:
+        """The relation for a measurement that was taken at `local_us` and received at `received_us`; its offset is
+        None where none is known for it."""
+        now = self.relation()
+        if now.offset_us is None:
+            return UNKNOWN
+        offset_us = self._laid(local_us, received_us, now.offset_us)
+        at_us = local_us + offset_us
+        if abs(received_us - at_us) < _AGREE_US:
+            return self._aged(offset_us, now.uncertainty_us, at_us, received_us)
+        flying = self._in_flight(local_us, received_us)
+        if flying is not None:
+            return flying
+        if live:
+            return UNKNOWN
+        possible = at_us <= received_us + _AGREE_US and (self._began_us is None or at_us >= self._began_us - _AGREE_US)
+        before = self._before(local_us, received_us)
+        if before is None:
+            return self._aged(offset_us, now.uncertainty_us, at_us, received_us) if possible else UNKNOWN
+        era, old_us = before
+        explained = self._explained(old_us - at_us)
+        doubt_us = abs(old_us - at_us) if self._dated and not explained else 0
+        if possible and not explained:
+            return self._aged(offset_us, now.uncertainty_us + doubt_us, at_us, received_us)
+        return self._aged(old_us - local_us, era.uncertainty_us + doubt_us, old_us, era.ended_us)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether one relation holds for whatever this clock ever showed: it never jumped and never begins again."""
+        return not self._eras and self._expected is None and self._span_us is None
+
+    def _explained(self, moved_us: int) -> bool:
+        """Whether the device itself says that its clock was moved by about so much, and so left its stored dates."""
+        return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < _AGREE_US
+
+    def _aged(self, offset_us: int, uncertainty_us: int, at_us: int, known_us: int) -> ClockRelation:
+        """With what a crystal may have gained between the measurement and when its relation was known."""
+        away_us = abs(known_us - at_us) + max(0, known_us - self._fitted_us)
+        return ClockRelation(offset_us, uncertainty_us + away_us * ASSUMED_DRIFT_PPM // 1_000_000)
+
+    def _in_flight(self, local_us: int, received_us: int) -> ClockRelation | None:
+        """The relation by which this was measured just now although the clock is, or was a moment ago, being moved."""
+        if self._expected is not None and self._expected.offset_us is not None:
+            offset_us = self._expected.offset_us
+            if abs(received_us - local_us - offset_us) < _AGREE_US:
+                moving_us = received_us - self._commanded_us
+                return ClockRelation(offset_us + moving_us // 2, moving_us // 2 + _FLOOR_US)
+        for era in reversed(self._eras):
+            if received_us - era.ended_us > _IN_FLIGHT_US:
+                break
+            if not era.told:
+                continue
+            offset_us = self._laid(local_us, received_us, era.offset_us)
+            if abs(received_us - local_us - offset_us) < _AGREE_US:
+                return ClockRelation(offset_us, era.uncertainty_us)
+        return None
+
+    def _before(self, local_us: int, received_us: int) -> tuple[_Era, int] | None:
+        """The latest relation of the past by which this was measured while it held, and when that was."""
+        for era in reversed(self._eras):
+            at_us = local_us + self._laid(local_us, min(received_us, era.ended_us), era.offset_us)
+            if at_us <= era.ended_us + _AGREE_US and (era.began_us is None or at_us >= era.began_us - _AGREE_US):
+                return era, at_us
+        return None
+
+    def _laid(self, local_us: int, by_us: int, offset_us: int) -> int:
+        """The offset for this stamp: of a counter that begins again the one that makes it the latest not after
+        `by_us`."""
+        if self._span_us is None:
+            return offset_us
+        return offset_us + (by_us + _AGREE_US - offset_us - local_us) // self._span_us * self._span_us
+
+    def _unwrapped(self, local_us: int, received_us: int) -> int:
+        """The counter as if it never began again, so that its differences from ours stay the same."""
+        known = self.relation().offset_us
+        if self._span_us is None or known is None:
+            return local_us
+        return local_us + self._laid(local_us, received_us, known) - known
+
+    def _consider(self, local_us: int, difference: int, received_us: int) -> None:
+        """A difference that fits nothing known: believed when others like it follow."""
+        if self._candidates and abs(self._candidates[-1][1] - difference) >= _AGREE_US:
+            self._candidates.clear()
+        self._candidates.append((local_us, difference, _fine(local_us)))
+        span_us = self._candidates[-1][0] - self._candidates[0][0]
+        if len(self._candidates) >= _STEP_REPORTS and span_us >= _STEP_SPAN_US:
+            self._begin([_Sample(each, 0, fine) for _, each, fine in self._candidates], received_us, told=False)
+            self._fitted_us = received_us
+
+    def _begin(self, samples: list[_Sample], at_us: int, *, told: bool, began_us: int | None = None) -> None:
+        """A new relation, known from `at_us` on. It may hold since the old one was last seen, or since `began_us`."""
+        old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
+        if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
+            self._eras.append(_Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, told))
+            self._began_us = self._fitted_us if began_us is None else began_us
+        self._samples.clear()
+        self._samples.extend(samples)
+        self._relation = None
+        self._anchors.clear()
+
+    def _add(self, sample: _Sample) -> None:
+        self._samples.append(sample)
+        self._relation = None
+
+    def _anchor(self, at_us: int) -> None:
+        """One point a minute of the way that the offset takes; thinned out when there are many."""
+        if self._anchors and at_us - self._anchors[-1][0] < _ANCHOR_EVERY_US:
+            return
+        if len(self._anchors) >= _ANCHORS_MAX:
+            del self._anchors[1::2]
+        self._anchors.append((at_us, self.relation()))
+
+
+def _fine(local_us: int) -> bool:
+    return bool(local_us % 1_000_000)
+
+
+class DeviceClocks:
+    """The clocks of all devices of this boot, kept over their re-associations; the longest unused is forgotten
+    first."""
+
+    def __init__(self) -> None:
+        self._clocks: OrderedDict[tuple[str, TimeKind], DeviceClock] = OrderedDict()
+
+    def clock(self, device: str, kind: TimeKind) -> DeviceClock:
+        key = device, kind
+        clock = self._clocks.get(key)
+        if clock is None:
+            clock = self._clocks[key] = DeviceClock(kind)
+        self._clocks.move_to_end(key)
+        while len(self._clocks) > _DEVICES_MAX * len(TimeKind):
+            self._clocks.popitem(last=False)
+        return clock
+
+    def known(self, device: str) -> dict[TimeKind, DeviceClock]:
+        """The clocks of this device that anything is known of."""
+        return {kind: clock for (of, kind), clock in self._clocks.items() if of == device}
