@@ -34,10 +34,11 @@ from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.report_writer import ReportWriter
 from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from gateway.sessions.tracing import Taps
-from gateway.settings import CrewSection, MqttSection, Settings
+from gateway.settings import CrewSection, DevicesSection, MqttSection, Settings
 from gateway.status import Json, base_json, devices_json, port_json, session_json, uplink_json
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.ble_backend import load_ble_backend
@@ -45,7 +46,7 @@ from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
 from gateway.transports.tcp import TcpListener
-from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.uplink.gaps import GapReason
 
 RELEASE_ALL_S = 4.0
@@ -122,6 +123,7 @@ class Gateway:
         if persisted is not None:
             self._clock.raise_floor(int(persisted))
         self.reports.load(await self.buffer.device_reports())
+        self._fetched = await self.buffer.fetched_segments()
         self.roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
             [
@@ -137,17 +139,21 @@ class Gateway:
         settings = self._settings
         self._journal = Journal(self.buffer, self._clock)
         self._report_writer = ReportWriter(self.reports, self.buffer, self._clock)
+        clocks = DeviceClocks()
+        memory = SegmentIntake(self.buffer, clocks, self._journal)
+        memory.load(self._fetched)
         around = Surroundings(
             system_id=own_system_id(settings.gateway.id),
             store=self.buffer,
             roster=self.roster,
             live=self.live,
-            clocks=DeviceClocks(),
+            clocks=clocks,
             clock=self._clock,
             claims=Claims(self._clock),
             journal=self._journal,
             taps=self.taps,
-            manager=ManagerSettings(accept_standard_configurations=settings.devices.known_configurations),
+            manager=manager_settings(settings.devices),
+            memory=memory,
             reports=self.reports,
         )
 
@@ -358,6 +364,14 @@ def own_system_id(gateway: str) -> bytes:
     octets = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
     octets[0] = (octets[0] | 0x02) & 0xFE
     return bytes(octets)
+
+
+def manager_settings(devices: DevicesSection) -> ManagerSettings:
+    """How the operator wants devices to be treated; the rest is the standard's."""
+    return ManagerSettings(
+        accept_standard_configurations=devices.known_configurations,
+        memory=PmStoreSettings(fetch=devices.fetch_memory, clear=devices.clear_memory),
+    )
 
 
 def uplink_settings(mqtt: MqttSection) -> UplinkSettings:

@@ -159,6 +159,10 @@ class DevicesSection(_Section):
 
     known_configurations: bool = True
     """Whether a standard configuration is taken as known. False: each new device has to explain itself once."""
+    fetch_memory: bool = True
+    """Whether what a device measured while nobody listened is fetched from its memory when it associates."""
+    clear_memory: bool = False
+    """Whether a device clears a segment of its memory once all of it is durable here. False: it keeps its copy."""
 
 
 class LogSection(_Section):

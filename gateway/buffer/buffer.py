@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gateway.buffer import damage, device_reports, devices, full_disk, rewinding
+from gateway.buffer import damage, device_reports, devices, full_disk, rewinding, segments
 from gateway.buffer.blocks import Block
 from gateway.buffer.database import StoreLock, open_writer, unusable
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
@@ -23,11 +23,13 @@ from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.outbox import LaneGap, Outbox
 from gateway.buffer.reading import records
 from gateway.buffer.reserve import make_room
+from gateway.buffer.segments import FetchedSegment
 from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store, event_block
 from gateway.buffer.witness import Witness
 from gateway.buffer.writer import Append, AppendBlock, Outcome, Task, Writer, tidy_step
 from gateway.transports.clock import Clock
+from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Batch
@@ -112,21 +114,31 @@ class Buffer:
 
     # ---- appending
 
-    async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
-        """Return when `sections` are durable, all of them in one transaction.
+    async def append(
+        self,
+        sections: Sequence[DeviceObservations],
+        *,
+        held_by_device: bool = False,
+        fetched: FetchedSegment | None = None,
+    ) -> None:
+        """Return when `sections` are durable, all of them in one transaction, and with them how far the segment that
+        they come from is `fetched`.
 
         Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps what is refused (a confirmed
         report); otherwise what is refused is gone, and a durable gap record has counted it before StoreFull is raised.
         """
         count = sum([len(section.observations) for section in sections])
         if not count:
+            if fetched is not None:
+                await self._task(lambda store: segments.remember(store, fetched))
             return
         if held_by_device and self._writer.state is not StoreState.OK:
             raise StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         await self._have_room(count)
         try:
             done = self._promise()
-            self._writer.put(Append(sections, count, held_by_device, done))
+            along = None if fetched is None else partial(segments.write, fetched=fetched)
+            self._writer.put(Append(sections, count, held_by_device, done, along))
             await done
         finally:
             self._give_room(count)
@@ -229,6 +241,14 @@ class Buffer:
     async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
         """(system id, octets of at most 256 KiB) of each, in one commit. Raises StoreFull."""
         await self._task(lambda store: device_reports.remember_device_reports(store, reports))
+
+    async def fetched_segments(self) -> list[FetchedSegment]:
+        """How far devices' memories are fetched, the one fetched longest ago first."""
+        return await self._task(lambda store: segments.segments(store.connection))
+
+    async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
+        """Devices cleared these."""
+        await self._task(lambda store: segments.forget(store, keys))
 
     async def state_get(self, name: str) -> str | None:
         return await self._task(lambda store: devices.state(store.connection, name))

@@ -48,3 +48,23 @@ SELECT value FROM state WHERE name = ?;
 -- state_put --
 -- One small fact, replaced.
 INSERT INTO state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- fetched_segments --
+-- What is durable of devices' memories, the one fetched longest ago first.
+SELECT system_id, store, segment, identity, through, state FROM fetched_segments
+ORDER BY kept_us, system_id, store, segment;
+
+-- remember_segment --
+-- In the commit of the entries themselves, so that neither is ever there without the other.
+INSERT INTO fetched_segments (system_id, store, segment, identity, through, state, kept_us) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (system_id, store, segment) DO UPDATE SET identity = excluded.identity, through = excluded.through,
+    state = excluded.state, kept_us = excluded.kept_us;
+
+-- trim_segments --
+-- At most so many; what is forgotten is fetched once more and known again by its content.
+DELETE FROM fetched_segments WHERE (system_id, store, segment) IN
+    (SELECT system_id, store, segment FROM fetched_segments ORDER BY kept_us DESC LIMIT -1 OFFSET ?);
+
+-- forget_segment --
+-- The device cleared it: its number may mean another segment from now on.
+DELETE FROM fetched_segments WHERE system_id = ? AND store = ? AND segment = ?;

@@ -28,7 +28,22 @@ def _device_reports(database: "Database") -> None:
     )
 
 
-STEPS: Sequence[Step] = (_device_reports,)
+def _fetched_segments(database: "Database") -> None:
+    database.execute(
+        """CREATE TABLE fetched_segments (
+    system_id TEXT    NOT NULL,
+    store     INTEGER NOT NULL,   -- handle of the PM-store
+    segment   INTEGER NOT NULL,
+    identity  BLOB    NOT NULL,   -- digest of what stays while the segment grows
+    through   INTEGER NOT NULL,   -- entries from its beginning that are in the outbox
+    state     BLOB    NOT NULL,   -- digest of the state in which all of it was fetched; empty while not
+    kept_us   INTEGER NOT NULL,
+    PRIMARY KEY (system_id, store, segment)
+) STRICT, WITHOUT ROWID"""
+    )
+
+
+STEPS: Sequence[Step] = (_device_reports, _fetched_segments)
 """Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 
 VERSION = 1 + len(STEPS)

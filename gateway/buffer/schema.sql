@@ -1,4 +1,4 @@
--- The gateway's store, version 2. `migrations.py` says how older files become this; a test proves that both are the same.
+-- The gateway's store, version 3. `migrations.py` says how older files become this; a test proves that both are the same.
 
 -- One row. What this store is: whose, since when, and whether the key at hand is its key.
 CREATE TABLE store (
@@ -77,4 +77,16 @@ CREATE TABLE configurations (
 CREATE TABLE state (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How far the segments of devices' memories are fetched, written in the commit that holds their entries (20601 §7).
+CREATE TABLE fetched_segments (
+    system_id TEXT    NOT NULL,
+    store     INTEGER NOT NULL,   -- handle of the PM-store
+    segment   INTEGER NOT NULL,
+    identity  BLOB    NOT NULL,   -- digest of what stays while the segment grows
+    through   INTEGER NOT NULL,   -- entries from its beginning that are in the outbox
+    state     BLOB    NOT NULL,   -- digest of the state in which all of it was fetched; empty while not
+    kept_us   INTEGER NOT NULL,
+    PRIMARY KEY (system_id, store, segment)
 ) STRICT, WITHOUT ROWID;

@@ -11,7 +11,7 @@ Grouping and threads are `writer.py`'s work, retention `retention.py`'s, reading
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -144,8 +144,9 @@ class Store:
                 raise StoreFull("the disk has no room left for the store") from None
             raise
 
-    def commit(self, blocks: Sequence[Block]) -> None:
-        """Put `blocks` at the ends of their lanes and make them durable; StoreFull, and nothing has happened."""
+    def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
+        """Put `blocks` at the ends of their lanes, with what `along` writes, and make all of it durable together;
+        StoreFull, and nothing has happened."""
         if not blocks:
             return
         ends: dict[Lane, Row] = {}
@@ -153,6 +154,8 @@ class Store:
         with self.transaction():
             for row, payload in rows:
                 self.write(row, payload)
+            for write in along:
+                write(self)
         self.advance(ends)
 
     def advance(self, ends: dict[Lane, Row]) -> None:

@@ -50,6 +50,8 @@ class Append:
     observations: int
     held_by_device: bool
     done: "asyncio.Future[None]"
+    along: Callable[[Store], None] | None = None
+    """Written in the same transaction."""
 
 
 @dataclass(slots=True, eq=False)
@@ -189,7 +191,7 @@ class Writer:
         events = [item.block for item in group if isinstance(item, AppendBlock)]
         if store.state is StoreState.OK:
             try:
-                store.commit(events + blocks)
+                store.commit(events + blocks, [item.along for item in appends if item.along is not None])
                 self._tell([(item.done, None, None) for item in group])
                 return
             except StoreFull:

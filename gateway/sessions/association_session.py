@@ -31,6 +31,7 @@ from gateway.sessions.journal import Journal
 from gateway.sessions.report_keeping import ReportKeeping
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.sections import sections_of
+from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
@@ -40,6 +41,7 @@ from protocols.errors import ProtocolError
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
@@ -85,6 +87,7 @@ class Surroundings:
     journal: Journal
     taps: Taps
     manager: ManagerSettings
+    memory: SegmentIntake
     reports: DeviceReports = field(default_factory=DeviceReports)
 
 
@@ -128,6 +131,7 @@ class AssociationSession:
             system_id=around.system_id,
             configurations=around.roster,
             settings=replace(around.manager, resynchronise=link.is_line),
+            fetched=around.memory.fetched,
         )
         self._associated_s = -QUICK_S
         self._quick = 0
@@ -201,8 +205,11 @@ class AssociationSession:
                 verdicts.extend([await self._store(reports, instant)] * len(reports))
             else:
                 for event in group:
-                    await self._note(event, instant)
-                    verdicts.append(True)
+                    if isinstance(event, SegmentDataReceived):
+                        verdicts.append(await self._store_segment(event, instant))
+                    else:
+                        await self._note(event, instant)
+                        verdicts.append(True)
         return verdicts
 
     async def _store(self, reports: Sequence[told.ReportReceived], instant: Instant) -> bool:
@@ -241,6 +248,18 @@ class AssociationSession:
             around.live.observed(device, section.observations, section.wall_offset_us)
         return True
 
+    async def _store_segment(self, event: SegmentDataReceived, instant: Instant) -> bool:
+        """Whether the entries of a memory are durable now."""
+        device, around = self._device, self._around
+        if device is None:
+            return False
+        self.understood += 1
+        synchronised = around.clock.synchronised
+        durable = await around.memory.store(event, device.ref, instant, wall_synchronised=synchronised)
+        if durable:
+            self.counts.observations += len(event.observations)
+        return durable
+
     async def _note(self, event: Event, instant: Instant) -> None:
         """Everything that is no measurement."""
         journal, system_id = self._around.journal, self._device.ref.system_id if self._device else None
@@ -267,6 +286,8 @@ class AssociationSession:
                 await journal.write(
                     "device.deviation", system_id, sentence=event.sentence, clause=event.clause, link=self.link.name
                 )
+            case SegmentNotFetched() | SegmentsCleared() if system_id is not None:
+                await self._around.memory.note(event, system_id)
             case told.Rejected():
                 await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=self.link.name)
             case told.Released():

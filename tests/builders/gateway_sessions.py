@@ -13,6 +13,7 @@ from gateway.sessions.claims import Claims
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.journal import Journal
 from gateway.sessions.roster import Roster
+from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.supervisor import Served, Supervisor
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
@@ -67,17 +68,21 @@ async def sessions(
         roster = Roster()
         roster.load([(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()], [])
         journal = Journal(buffer, clock)
+        clocks = DeviceClocks()
+        memory = SegmentIntake(buffer, clocks, journal)
+        memory.load(await buffer.fetched_segments())
         around = Surroundings(
             system_id=bytes(8),
             store=store or buffer,
             roster=roster,
             live=LiveFeed(),
-            clocks=DeviceClocks(),
+            clocks=clocks,
             clock=clock,
             claims=Claims(clock),
             journal=journal,
             taps=Taps(),
             manager=manager or ManagerSettings(),
+            memory=memory,
         )
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()

@@ -90,9 +90,7 @@ class MemoryPair:
             settings=ManagerSettings(memory=settings or PmStoreSettings()),
             fetched=self.fetched,
         )
-        store = agent_store or AgentPmStore(
-            STORE, memory, capability=capability, entries_per_event=entries_per_event
-        )
+        store = agent_store or AgentPmStore(STORE, memory, capability=capability, entries_per_event=entries_per_event)
         self.agent = AgentAssociation(system_id=AGENT_ID, configurations=[configuration], services=[store])
         self.now_s = 0.0
         self.durable: list[Observation] = []
@@ -125,12 +123,14 @@ class MemoryPair:
             self.to_manager_bytes += len(kept)
             self.handle(self.manager.receive(kept, self.now_s) if kept else [])
             if ends:
-                return self.lose()
+                self.lose()
+                return
             kept, ends = _cut(to_agent, self.to_agent_bytes, self.cut_to_agent)
             self.to_agent_bytes += len(kept)
             self.heard += self.agent.receive(kept, self.now_s) if kept else []
             if ends:
-                return self.lose()
+                self.lose()
+                return
 
     def lose(self) -> None:
         """The link is gone, for both."""
@@ -148,8 +148,7 @@ class MemoryPair:
                     continue
                 self.durable += event.observations
                 key = SegmentKey(AGENT_ID, event.store, event.segment)
-                through = event.first_entry + event.entries
-                self.fetched.note(key, SegmentProgress(event.identity, through, event.whole))
+                self.fetched.note(key, SegmentProgress(event.identity, event.through, event.whole))
             elif isinstance(event, SegmentsCleared):
                 for number in event.segments:
                     self.fetched.forget(SegmentKey(AGENT_ID, event.store, number))

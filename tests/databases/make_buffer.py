@@ -9,13 +9,15 @@ from pathlib import Path
 
 from gateway.buffer import create_store
 from gateway.buffer.migrations import VERSION
+from gateway.buffer.segments import FetchedSegment
+from protocols.ieee11073.association.fetched_segments import SegmentKey, SegmentProgress
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
 from tests.builders.buffer_store import GATEWAY, KEY, answered, opened
 
 
 async def write(path: Path) -> None:
-    """Ten commits in three lanes, the first two numeric batches acknowledged, one device, one fact."""
+    """Ten commits in three lanes, the first two numeric batches acknowledged, one device, one segment, one fact."""
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     async with opened(path) as buffer:
         for n in range(10):
@@ -25,6 +27,9 @@ async def write(path: Path) -> None:
         await buffer.remember_device("00000000000000aa", "Invented Oximeter")
         await buffer.remember_configuration(bytes.fromhex("00000000000000aa"), 0x4001, b"\x00\x01")
         await buffer.remember_device_reports([("00000000000000aa", b"{}")])
+        key = SegmentKey(bytes.fromhex("00000000000000aa"), 9, 1)
+        fetched = FetchedSegment(key, SegmentProgress(b"identity", 2, b"state"))
+        await buffer.append([], fetched=fetched)
         await buffer.state_put("wall_us", "1700000000000000")
         await buffer.flush()
 

@@ -38,13 +38,16 @@ from protocols.ieee11073.association.events import (
     RejectReason,
     ReportReceived,
 )
+from protocols.ieee11073.association.fetched_segments import FetchedSegments, RememberedSegments
 from protocols.ieee11073.association.machine import Association, do_nothing
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.mds_reading import MdsReading
+from protocols.ieee11073.association.pm_stores import PmStores
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
 from protocols.ieee11073.association.requests import Request, Requests
 from protocols.ieee11073.association.scanners import Scanners
+from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
@@ -66,9 +69,14 @@ class ManagerAssociation(Association):
     """One link's manager end, on an open link. After a release or an abort the link may carry a new association."""
 
     def __init__(
-        self, *, system_id: bytes, configurations: ConfigurationStore, settings: ManagerSettings | None = None
+        self,
+        *,
+        system_id: bytes,
+        configurations: ConfigurationStore,
+        settings: ManagerSettings | None = None,
+        fetched: FetchedSegments | None = None,
     ) -> None:
-        """`system_id` is the manager's own EUI-64."""
+        """`system_id` is the manager's own EUI-64. `fetched` knows what of devices' memories is durable already."""
         if len(system_id) != SYSTEM_ID_OCTETS:
             raise LocalProtocolError("a system id has eight octets")
         self._settings = settings or ManagerSettings()
@@ -105,6 +113,15 @@ class ManagerAssociation(Association):
         self.data_requests = DataRequests(
             self._asking, self._settings, take_report=self._take_inline_report, reports_of=self._reports_of_request
         )
+        self.pm_stores = PmStores(
+            self._asking,
+            self._settings.memory,
+            fetched or RememberedSegments(),
+            system_id=self._device_id,
+            to_get_s=self._settings.to_get_s,
+            tickets=self._tickets,
+            answer=self._answer_entries,
+        )
         self._told: MdsRead | None = None
         """What the shell was told of the device and has not said to have heard; then the services begin."""
         self._services: tuple[Service, ...] = (
@@ -113,6 +130,7 @@ class ManagerAssociation(Association):
             self.clock_setting,
             self.scanners,
             self.data_requests,
+            self.pm_stores,
         )
         """In the order in which they ask."""
         self._actions.update(
@@ -140,7 +158,9 @@ class ManagerAssociation(Association):
 
     @property
     def deadline_s(self) -> float | None:
-        due = [super().deadline_s, *(service.deadline_s for service in self._services)]
+        due = [super().deadline_s]
+        if self.state is State.OPERATING:  # while it ends, services are not given the time
+            due += [service.deadline_s for service in self._services]
         return min((each for each in due if each is not None), default=None)
 
     def expire(self, now_s: float) -> list[Event]:
@@ -160,6 +180,8 @@ class ManagerAssociation(Association):
             tail = b"\x02\x01\x00\x0a" + owed.handle.to_bytes(2, "big") + bytes(4)
             tail += owed.event_type.to_bytes(2, "big") + bytes(2)
             self._answer(event, _ACCEPTED_HEAD, owed, tail)
+        elif isinstance(event, SegmentDataReceived):
+            self.pm_stores.settled(event, durable=True)
         elif event is self._told:
             self._begin()
 
@@ -169,6 +191,8 @@ class ManagerAssociation(Association):
         if owed is not None:
             problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
             self._answer(event, _REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
+        elif isinstance(event, SegmentDataReceived):
+            self.pm_stores.settled(event, durable=False)
         elif event is self._told:
             self._begin()
 
@@ -180,12 +204,20 @@ class ManagerAssociation(Association):
         assert isinstance(event, ReportReceived)
         self._send_answer(event.ticket, head + (tail + head).join(owed.invoke_ids) + tail)
 
+    def _device_id(self) -> bytes:
+        assert self._applicant is not None
+        return self._applicant.system_id
+
+    def _answer_entries(self, ticket: int, invoke_id: int, message: MessageTag, body: object) -> None:
+        self._send_answer(ticket, self._encoded(invoke_id, message, body))
+
     def _owed_tickets(self) -> set[int]:
-        return set(self._owed)
+        return set(self._owed) | self.pm_stores.owed_tickets
 
     def _forget_answers(self) -> None:
         super()._forget_answers()
         self._owed.clear()
+        self.pm_stores.forget_answers()
 
     def _ended(self) -> None:
         super()._ended()
@@ -357,6 +389,9 @@ class ManagerAssociation(Association):
             if not self._asks_anew():
                 self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
             return
+        if report.event_type == EventType.SEGMENT_DATA and self.pm_stores.has(report.obj_handle):
+            self._take_entries(row, received)
+            return
         if report.event_type not in SCAN_REPORTS:
             self._notes.met(Oddity.REPORT_TYPE, received.octets, event_type=int(report.event_type))
             self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
@@ -367,6 +402,13 @@ class ManagerAssociation(Association):
             self._not_taken(row, received, error)
             return
         self._tell_reports(events)
+
+    def _take_entries(self, row: Row, received: Received) -> None:
+        try:
+            self.pm_stores.receive(received)
+        except RemoteProtocolError as error:
+            self._notes.met(Oddity.MESSAGE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
+            self._refuse_unreadable(row, received)
 
     def _not_taken(self, row: Row, received: Received, error: RemoteProtocolError) -> None:
         if self._asks_anew():

@@ -13,7 +13,7 @@ class SegmentDataReceived:
     """Entries of one segment: those from `first_entry` on, `entries` of them, counted from 0 in the segment.
 
     Made durable and then `delivered` like a report; a shell that cannot store calls `refused`, and the device sends
-    them again. `identity` is the segment's (`dim.segments.Segment`), `whole` is its state when these are its last
+    them again. `through`: so many entries of the segment are durable then, if all before these are. `identity` is the segment's (`dim.segments.Segment`), `whole` is its state when these are its last
     entries and nothing before them was left out, else empty. `adjustment_us`: what the device's clock was moved by
     since these were taken. `ticket` as in `ReportReceived`.
     """
@@ -22,6 +22,7 @@ class SegmentDataReceived:
     segment: int
     first_entry: int
     entries: int
+    through: int
     observations: Sequence[Observation]
     confirmed: bool
     last: bool

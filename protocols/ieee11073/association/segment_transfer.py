@@ -117,6 +117,7 @@ class SegmentTransfer:
             segment=self.segment.number,
             first_entry=first,
             entries=at + count - first,
+            through=max(self.had, at + count),
             observations=observations,
             confirmed=invoke_id is not None,
             last=self.ended,

@@ -1,0 +1,50 @@
+"""How far the memories of devices are fetched: written with the entries, in one commit, and read once at start.
+
+A segment's entries and the mark behind them are durable together or not at all. So a gateway that is killed anywhere
+asks a device again for exactly what it does not hold, and entries without a date, which nobody could tell from new
+ones by their content, are known by their place.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gateway.buffer.statements import DEVICES
+from gateway.buffer.store import Store
+from protocols.ieee11073.association.fetched_segments import SEGMENTS_MAX, SegmentKey, SegmentProgress
+
+
+class FetchedSegment(NamedTuple):
+    """One row."""
+
+    key: SegmentKey
+    progress: SegmentProgress
+
+
+def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
+    """All that is remembered, the one fetched longest ago first."""
+    return [
+        FetchedSegment(SegmentKey(bytes.fromhex(row[0]), row[1], row[2]), SegmentProgress(row[3], row[4], row[5]))
+        for row in connection.execute(DEVICES["fetched_segments"]).fetchall()
+    ]
+
+
+def write(store: Store, fetched: FetchedSegment) -> None:
+    """Inside a transaction that is open."""
+    (system_id, handle, segment), (identity, through, state) = fetched
+    row = (system_id.hex(), handle, segment, identity, through, state, store.time.now_us())
+    store.connection.execute(DEVICES["remember_segment"], row)
+    store.connection.execute(DEVICES["trim_segments"], (SEGMENTS_MAX,))
+
+
+def remember(store: Store, fetched: FetchedSegment) -> None:
+    """In a transaction of its own, for an event that brought nothing new but said that it was the last one."""
+    with store.transaction():
+        write(store, fetched)
+
+
+def forget(store: Store, keys: Sequence[SegmentKey]) -> None:
+    """The device cleared these."""
+    with store.transaction():
+        for system_id, handle, segment in keys:
+            store.connection.execute(DEVICES["forget_segment"], (system_id.hex(), handle, segment))

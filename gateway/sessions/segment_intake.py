@@ -1,0 +1,155 @@
+"""A device's memory on its way into the record: entries become durable together with how far the segment is fetched.
+
+Everything that carries a date is marked as stored (DESIGN D3), so that the cloud knows it again by its content when a
+device sends its memory once more, or has also reported it live. What carries none is known by its place in the segment,
+which is what the mark beside the entries is for.
+
+A memory says nothing about what a device's clock shows now, so it never teaches the clock; it is only placed by what is
+known, together with what the device says that its clock was moved by since. It is no news either: the crew's page shows
+what is measured now.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.segments import FetchedSegment
+from gateway.sessions.device_clock import DeviceClocks
+from gateway.sessions.journal import Journal
+from gateway.sessions.sections import DATES, RECEPTION_US
+from gateway.transports.clock import Instant
+from protocols.device_time import TimeKind
+from protocols.errors import ProtocolError
+from protocols.ieee11073.association.fetched_segments import RememberedSegments, SegmentKey, SegmentProgress
+from protocols.ieee11073.association.segment_events import (
+    SegmentDataReceived,
+    SegmentNotFetched,
+    SegmentsCleared,
+)
+from protocols.observation import Observation
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+log = structlog.get_logger()
+
+
+class SegmentStore(Protocol):
+    """The part of the buffer that this needs."""
+
+    async def append(
+        self,
+        sections: list[DeviceObservations],
+        *,
+        held_by_device: bool = False,
+        fetched: FetchedSegment | None = None,
+    ) -> None: ...
+
+    async def forget_segments(self, keys: list[SegmentKey]) -> None: ...
+
+
+class SegmentIntake:
+    """For all sessions of one gateway. `fetched` is what the associations ask; it follows the store, never runs
+    ahead."""
+
+    def __init__(self, store: SegmentStore, clocks: DeviceClocks, journal: Journal) -> None:
+        self.fetched = RememberedSegments()
+        self._store = store
+        self._clocks = clocks
+        self._journal = journal
+
+    def load(self, rows: list[FetchedSegment]) -> None:
+        """What was durable when the gateway started."""
+        for key, progress in rows:
+            self.fetched.note(key, progress)
+
+    async def store(
+        self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
+    ) -> bool:
+        """Whether the entries are durable now."""
+        key = SegmentKey(bytes.fromhex(device.system_id), event.store, event.segment)
+        progress = self._progress(key, event)
+        fetched = None if progress is None else FetchedSegment(key, progress)
+        sections = list(self._sections(event, device, instant, wall_synchronised=wall_synchronised))
+        try:
+            await self._store.append(sections, held_by_device=event.confirmed, fetched=fetched)
+        except StoreFull:
+            await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
+            return False
+        except ProtocolError as error:
+            # A bug of ours: the record has no form for what the memory holds. The device keeps it, and we are told.
+            log.error("store.no_form", device=device.system_id, why=str(error))
+            await self._journal.write("store.no_form", device.system_id, entries=event.entries)
+            return False
+        if progress is not None:
+            self.fetched.note(key, progress)
+        if event.last:
+            await self._journal.write(
+                "memory.segment_fetched",
+                device.system_id,
+                store=event.store,
+                segment=event.segment,
+                entries=event.first_entry + event.entries,
+                whole=bool(progress is not None and progress.state),
+            )
+        return True
+
+    async def note(self, event: SegmentNotFetched | SegmentsCleared, system_id: str) -> None:
+        """What became of a segment that brought no entries."""
+        if isinstance(event, SegmentNotFetched):
+            await self._journal.write(
+                "memory.not_fetched", system_id, store=event.store, segment=event.segment, why=event.why.value
+            )
+            return
+        keys = [SegmentKey(bytes.fromhex(system_id), event.store, segment) for segment in event.segments]
+        for key in keys:
+            self.fetched.forget(key)
+        try:
+            await self._store.forget_segments(keys)
+        except StoreFull:
+            # The mark stays: at worst a segment that has the number, start and length of this one is taken for it.
+            log.warning("memory.mark_kept", device=system_id, segments=len(keys))
+        await self._journal.write("memory.cleared", system_id, store=event.store, segments=len(keys))
+
+    def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
+        """How far the segment is fetched with this event; None where entries before it are not durable."""
+        known = self.fetched.progress(key)
+        had = known.through if known is not None and known.identity == event.identity else 0
+        if event.first_entry > had:
+            return None
+        return SegmentProgress(event.identity, event.through, event.whole)
+
+    def _sections(
+        self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
+    ) -> Iterator[DeviceObservations]:
+        wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
+        received_us = round(event.received_s * 1_000_000)
+        for kind, group in groupby(event.observations, _kind):
+            observations = list(group)
+            offset_us, uncertainty_us = None, RECEPTION_US
+            time = observations[-1].device_time
+            local_us = None if time is None else time.local_us()
+            if local_us is not None:
+                uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
+            if kind in DATES and local_us is not None:
+                # Counters begin anew with each power-on, and a memory does not say which one its entries are from.
+                assert kind is not None
+                relation = self._clocks.clock(device.system_id, kind).relation()
+                if relation.offset_us is not None:
+                    offset_us = wall_offset_us + relation.offset_us + event.adjustment_us
+                    uncertainty_us = relation.uncertainty_us
+            yield DeviceObservations(
+                device=device,
+                boot_id=instant.boot_id,
+                wall_offset_us=wall_offset_us,
+                wall_synchronised=wall_synchronised,
+                device_offset_us=offset_us,
+                uncertainty_us=uncertainty_us,
+                stored=kind in DATES,
+                observations=observations,
+            )
+
+
+def _kind(observation: Observation) -> TimeKind | None:
+    return None if observation.device_time is None else observation.device_time.kind
