@@ -67,13 +67,13 @@ class DeviceTime:
             return f"{self.kind.value}:0x{self.octets.hex()}"
         if self.kind is TimeKind.ABSOLUTE:
             moment = _EPOCH + timedelta(microseconds=local_us)
-            return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}"
+            return moment.isoformat(timespec="milliseconds")[:23]
         if self.kind is TimeKind.BASE_OFFSET:
             offset_min = int.from_bytes(self.octets[6:8], "big", signed=True)
             moment = _EPOCH + timedelta(microseconds=local_us, minutes=offset_min)
             sign, rest_min = ("-", -offset_min) if offset_min < 0 else ("+", offset_min)
             zone = f"{sign}{rest_min // 60:02d}:{rest_min % 60:02d}"
-            return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}{zone}"
+            return f"{moment.isoformat(timespec='milliseconds')[:23]}{zone}"
         return f"{self.kind.value}:{local_us / 1_000_000:.6f}"
 
 
@@ -99,7 +99,7 @@ def _bcd_datetime(octets: bytes) -> datetime | None:
 
 def absolute_time(moment: datetime) -> DeviceTime:
     """The AbsoluteTime that a device with this local time sends; hundredths are cut, the zone is dropped."""
-    text = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 10_000:02d}"
+    text = f"{moment.year:04d}{moment:%m%d%H%M%S}{moment.microsecond // 10_000:02d}"  # %Y alone pads no year
     return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))
 
 
