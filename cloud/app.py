@@ -26,6 +26,7 @@ from cloud import (
     http,
     identity,
     ingest,
+    oauth,
     observations,
     standing,
     tenancy,
@@ -35,18 +36,22 @@ from cloud import (
 from cloud.audit import Audit
 from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
-from cloud.events import Outbox, Relay, Subscriber
+from cloud.events import Outbox, Relay
 from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.housekeeping import Chore, Housekeeping
 from cloud.http.idempotency import sweep_keys
+from cloud.identity.lockout import FailureStore
+from cloud.identity.sessions import SessionStore
 from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
+from cloud.oauth.redemption import sweep_codes
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
 from cloud.observability.samplers import broker_sampler, events_sampler
 from cloud.observability.service_manager import notify
 from cloud.roles import Role
 from cloud.settings import MqttSection, Settings, SettingsUnusable, read_password
 from cloud.surface import Surface, make_surface
+from cloud.webhooks import DeliveryWorker
 
 log = structlog.get_logger()
 
@@ -63,6 +68,7 @@ SLICES: tuple[ModuleType, ...] = (
     standing,
     apps,
     identity,
+    oauth,
     tokens,
     audit,
     http,
@@ -81,6 +87,7 @@ class Parts:
     surface: Surface | None
     ingest: RunningIngest | None
     relay: Relay | None
+    deliveries: DeliveryWorker | None
     housekeeping: Housekeeping | None
     metrics: MetricsServer | None
 
@@ -107,22 +114,25 @@ def build(
                 "([hosts.auth], [hosts.api], [hosts.sandbox] and [hosts.docs] are required to serve.)"
             )
         surface = make_surface(settings, database, clock, ids, checks, metrics)
-    relay = housekeeping = None
+    relay = deliveries = housekeeping = None
     if Role.WORKER in roles:
-        relay = Relay(database, Outbox(ids), subscribers(), clock)
+        relay = Relay(database, Outbox(ids), webhooks.subscribers(clock, ids), clock)
+        deliveries = webhooks.make_worker(settings, database, clock, ids)
         housekeeping = Housekeeping(database, clock, chores(clock))
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
-    return Parts(surface, running, relay, housekeeping, figures)
-
-
-def subscribers() -> Sequence[Subscriber]:
-    """Who wants to know of domain events. Webhooks and jobs will."""
-    return ()
+    return Parts(surface, running, relay, deliveries, housekeeping, figures)
 
 
 def chores(clock: Clock) -> Sequence[Chore]:
     """What grows old in the slices' tables."""
-    return (Chore("idempotency_keys", sweep_keys), Chore("audit_entries", Audit(clock).sweep))
+    return (
+        Chore("idempotency_keys", sweep_keys),
+        Chore("audit_entries", Audit(clock).sweep),
+        Chore("authorization_codes", sweep_codes),
+        Chore("sign_in_sessions", SessionStore().sweep),
+        Chore("sign_in_failures", FailureStore().sweep),
+        *webhooks.chores(),
+    )
 
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
@@ -168,6 +178,8 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
         running: list[asyncio.Task[None]] = []
         if parts.relay is not None:
             running.append(tasks.create_task(parts.relay.run(stopping), name="relay"))
+        if parts.deliveries is not None:
+            running.append(tasks.create_task(parts.deliveries.run(stopping), name="deliveries"))
         if parts.housekeeping is not None:
             running.append(tasks.create_task(parts.housekeeping.run(stopping), name="housekeeping"))
         finishing = asyncio.Event()  # set when the last request was answered

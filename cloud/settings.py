@@ -190,6 +190,13 @@ class EgressSection(_Section):
     for instance `["127.0.0.1:9000"]`. Each is a door into your network for whoever may register a webhook."""
 
 
+class SignInSection(_Section):
+    """`[sign_in]`: what people need on the pages of the auth host."""
+
+    second_factor: Literal["optional", "administrators", "everybody"] = "administrators"
+    """Who must set up a second factor before anything else. Whoever has one is asked for it whatever stands here."""
+
+
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
@@ -216,6 +223,7 @@ class Settings(_Section):
     http: HttpSection = HttpSection()
     secrets: SecretsSection = SecretsSection()
     egress: EgressSection = EgressSection()
+    sign_in: SignInSection = SignInSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
 

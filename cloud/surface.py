@@ -28,6 +28,7 @@ from cloud.http.pipeline import Observer, Pipeline
 from cloud.http.rates import BucketLimiter, RateLimiter
 from cloud.http.site import Gate, Site
 from cloud.http.spans import Spans
+from cloud.identity.sign_in import SecondFactorPolicy
 from cloud.ids import Ids
 from cloud.master_key import MasterKeyAbsent
 from cloud.oauth.surface import TokenSurface, token_surface
@@ -105,7 +106,14 @@ def make_surface(
 
 
 def _tokens_of(settings: Settings, parts: Parts) -> TokenSurface:
-    return token_surface(parts.database, parts.clock, parts.ids, parts.bases, lambda: load_master_key(settings))
+    return token_surface(
+        parts.database,
+        parts.clock,
+        parts.ids,
+        parts.bases,
+        lambda: load_master_key(settings),
+        SecondFactorPolicy(settings.sign_in.second_factor),
+    )
 
 
 class pipelines:  # noqa: N801  read as a word: it makes one for each listening address

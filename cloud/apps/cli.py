@@ -33,6 +33,7 @@ def _shown(app: App) -> dict[str, Any]:
         "tenant_id": app.tenant_id,
         "organization_id": app.organization_id,
         "grant_types": list(app.grant_types),
+        "redirect_uris": list(app.redirect_uris),
         "requested_scopes": list(app.requested_scopes),
         "approved_scopes": list(app.approved_scopes),
         "governance": app.governance.document(),
@@ -80,6 +81,9 @@ def add_app(
     ] = None,
     id: Annotated[str | None, typer.Option("--id", help="Its client id; without this one is made.")] = None,
     grant: Annotated[list[str] | None, typer.Option("--grant", help=", ".join(GrantType) + ".")] = None,
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option("--redirect-uri", help="Where codes may be sent; repeat it for more.")
+    ] = None,
     level: Annotated[str, typer.Option("--secrecy-level", help="The most that it may see.")] = "standard",
     public: Annotated[bool, typer.Option("--public", help="It can keep no secret (a page, a phone).")] = False,
     allow_service_tokens: AllowServiceTokens = False,
@@ -90,6 +94,7 @@ def add_app(
         name=name,
         scopes=_scopes(scope),
         grant_types=tuple(grant or [GrantType.CLIENT_CREDENTIALS]),
+        redirect_uris=tuple(redirect_uri or ()),
         organization_id=organization,
         client_id=id,
         governance=Governance(allow_service_tokens=allow_service_tokens),

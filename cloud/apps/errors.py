@@ -29,3 +29,10 @@ class GraceTooLong(DomainError):
 
     code = "grace_too_long"
     status = 400
+
+
+class RedirectUriRefused(DomainError):
+    """A redirect URI is https without fragment, wildcard or credentials; a public client may use http on 127.0.0.1."""
+
+    code = "invalid_redirect_uri"
+    status = 400

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from cloud.tenancy import SecrecyLevel
 
@@ -21,6 +22,15 @@ class Governance:
     allow_service_tokens: bool = False
     """Turning it off also stops service tokens that exist (A-029)."""
     enforce_pkce: bool = True
+    allowed_redirect_hosts: tuple[str, ...] | None = None
+    """Names of hosts that answers of the authorization endpoint may go to. None: wherever the app has registered."""
+    allowed_webhook_hosts: tuple[str, ...] | None = None
+    """Names of hosts that the app's webhooks may be sent to. None: any public one."""
+
+    def allows_redirect(self, redirect_uri: str) -> bool:
+        """Whether the tenant lets answers go to this registered address."""
+        hosts = self.allowed_redirect_hosts
+        return hosts is None or (urlsplit(redirect_uri).hostname or "") in hosts
 
     def document(self) -> dict[str, Any]:
         """Every flag by its contract name."""
@@ -29,7 +39,9 @@ class Governance:
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Governance":
         """From a stored document; a flag that it lacks has its default."""
-        return cls(**{one.name: document[one.name] for one in fields(cls) if one.name in document})
+        known: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
+        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**{**known, **lists})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

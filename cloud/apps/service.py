@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from cloud.apps.errors import AppPublic, AppUnknown, GraceTooLong, GrantTypeUnknown
 from cloud.apps.model import App, Governance, GrantType, LiveSecret
+from cloud.apps.redirects import checked_redirects
 from cloud.apps.scopes import PLATFORM_ADMIN, ScopeUnknown, in_order
 from cloud.apps.secrets import digest_of, matches, new_secret
 from cloud.apps.store import AppStore
@@ -37,6 +38,7 @@ class Wanted:
     name: str
     scopes: Collection[str]
     grant_types: Sequence[str] = (GrantType.CLIENT_CREDENTIALS,)
+    redirect_uris: Sequence[str] = ()
     organization_id: str | None = None
     client_id: str | None = None
     governance: Governance = field(default_factory=Governance)
@@ -74,19 +76,21 @@ class Apps:
     async def register(self, viewer: Viewer, wanted: Wanted, *, by_operator: bool = False) -> Registered:
         """Add an app whose requested scopes are approved. Only an operator may approve `argus:platform:admin` (A-022).
 
-        Raises `ScopeUnknown`, `GrantTypeUnknown`, `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken` and the
-        malformed kinds.
+        Raises `ScopeUnknown`, `GrantTypeUnknown`, `RedirectUriRefused`, `TenantUnknown`, `OrganizationUnknown`,
+        `IdentifierTaken` and the malformed kinds.
         """
         scopes = in_order(wanted.scopes)
         if PLATFORM_ADMIN in scopes and not by_operator:
             raise ScopeUnknown
         now_us = self._clock.now_us()
+        grants = _grant_types(wanted.grant_types)
         app = App(
             client_id=self._ids.new("app") if wanted.client_id is None else checked_id(wanted.client_id),
             tenant_id=viewer.tenant_id,
             organization_id=wanted.organization_id,
             name=checked_name(wanted.name),
-            grant_types=_grant_types(wanted.grant_types),
+            grant_types=grants,
+            redirect_uris=checked_redirects(wanted.redirect_uris, grants, confidential=wanted.confidential),
             requested_scopes=scopes,
             approved_scopes=scopes,
             governance=wanted.governance,

@@ -240,12 +240,13 @@ def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
         responses[str(status)] = _success(row, status, text, schemas)
     told = {status: text for status, text in row.answers.items() if status >= 400}
     for status in sorted({*told, *_possible_refusals(row)}):
-        if row.oauth_errors or status in told or status not in shared_parts.REFUSALS:
+        own = row.oauth_errors or row.refusal_page is not None
+        if own or status in told or status not in shared_parts.REFUSALS:
             text = told.get(status) or shared_parts.REFUSALS[status]
-            responses[str(status)] = _refusal(status, text, oauth=row.oauth_errors)
+            responses[str(status)] = _refusal(status, text, row)
         else:
             responses[str(status)] = _part("responses", f"Refused{status}")
-    responses["default"] = _refusal(0, "Any other refusal.", oauth=row.oauth_errors)
+    responses["default"] = _refusal(0, "Any other refusal.", row)
     return responses
 
 
@@ -274,7 +275,8 @@ def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, 
     response: dict[str, Any] = {"description": text, "headers": headers}
     if row.answer is None or status in _BODILESS:
         if status not in _BODILESS and row.answer_media_type != "application/json":
-            response["content"] = {row.answer_media_type: _content({"type": "object"}, row.answer_example)}
+            kind = "string" if row.answer_media_type == "text/html" else "object"
+            response["content"] = {row.answer_media_type: _content({"type": kind}, row.answer_example)}
         return response
     schema = schemas.of(row, "answer")
     if schema.get("type") == "array":
@@ -287,9 +289,13 @@ def _trace_headers() -> dict[str, Any]:
     return {name: _part("headers", name) for name in ("X-Argus-Trace-ID", "X-Argus-Span-ID")}
 
 
-def _refusal(status: int, text: str, *, oauth: bool = False) -> dict[str, Any]:
+def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:
+    """How a row refuses; None: as all do."""
     headers = _trace_headers()
     for name in shared_parts.REFUSAL_HEADERS.get(status, ()):
         headers[name] = _part("headers", name)
+    if row is not None and row.refusal_page is not None:
+        return {"description": text, "headers": headers, "content": {"text/html": {"schema": {"type": "string"}}}}
+    oauth = row is not None and row.oauth_errors
     kind, schema = ("application/json", "OAuthError") if oauth else ("application/problem+json", "Problem")
     return {"description": text, "headers": headers, "content": {kind: {"schema": _part("schemas", schema)}}}

@@ -22,7 +22,10 @@ DENYLIST: tuple[str, ...] = (
     "api:/v1/.well-known/*",
     "api:/v1/profiles*",
     # Pages for people.
-    "auth:/v1/sign-in*",
+    "auth:/sign-in*",
+    "auth:/sign-out",
+    "auth:/consent",
+    "auth:/assets/*",
     "api:/problems*",
     "docs:*",
     # The machine room.

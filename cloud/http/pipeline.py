@@ -36,7 +36,7 @@ from cloud.http.errors import (
 )
 from cloud.http.idempotency import Once, fingerprint, read_key
 from cloud.http.problem import oauth_error, problem, told
-from cloud.http.query import read_query
+from cloud.http.query import read_all_pairs, read_query
 from cloud.http.request import Caller, Request
 from cloud.http.route import RateClass
 from cloud.http.site import Endpoint, Gate, Site
@@ -191,7 +191,7 @@ class Pipeline:
         if route.idempotent and "Idempotency-Key" in headers:
             given = headers.getall("Idempotency-Key")
             key = read_key(given[0] if len(given) == 1 else "")
-        read = read_query(query, route.query)
+        read = read_all_pairs(query) if route.query_as_sent else read_query(query, route.query)
         octets, document, body = b"", None, None
         if route.body is not None:
             octets = await arrival.body(route.body_octets_max or BODY_OCTETS_MAX)
@@ -241,6 +241,8 @@ class Pipeline:
                 self._admission.failed(arrival)
             if endpoint.route.oauth_errors:
                 return oauth_error(shown, types_at=types_at)
+            if endpoint.route.refusal_page is not None:
+                return endpoint.route.refusal_page(shown, arrival.headers)
         return problem(shown, types_at=types_at, instance=path[:256], trace_id=progress.trace.trace_id)
 
     @property

@@ -34,7 +34,8 @@ def title(code: str) -> str:
     return code.replace("_", " ").capitalize()
 
 
-def _headers(error: DomainError) -> dict[str, str]:
+def headers_of(error: DomainError) -> dict[str, str]:
+    """The headers that go with an error, whatever form it is rendered in."""
     headers = dict(getattr(error, "headers", {}))
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS) or isinstance(
         error, IdempotencyKeyInFlight
@@ -57,7 +58,7 @@ def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id
     }
     if instance is not None:
         document["instance"] = instance
-    return Answer(error.status, orjson.dumps(document), MEDIA_TYPE, headers=_headers(error))
+    return Answer(error.status, orjson.dumps(document), MEDIA_TYPE, headers=headers_of(error))
 
 
 def oauth_error(error: DomainError, *, types_at: str) -> Answer:
@@ -73,7 +74,7 @@ def oauth_error(error: DomainError, *, types_at: str) -> Answer:
     if said:
         document["error_description"] = "".join(letter if letter in _DESCRIPTION else "'" for letter in said)
     document["error_uri"] = f"{types_at}/problems/{slug(code)}"
-    headers = {"Cache-Control": "no-store", "Pragma": "no-cache", **_headers(error)}
+    headers = {"Cache-Control": "no-store", "Pragma": "no-cache", **headers_of(error)}
     return Answer(error.status, orjson.dumps(document), "application/json", headers=headers)
 
 

@@ -56,8 +56,20 @@ class Paged(Query):
 def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
     """The pairs of a query or a form. Raises `QueryMalformed`; names are quoted, values never."""
     found: dict[str, str] = {}
+    for name, value in read_all_pairs(text, pairs_max=pairs_max):
+        if name in found:
+            raise QueryMalformed(f"({shown(name)} is given twice.)")
+        if _CONTROL.search(name) or "\x00" in value:
+            raise QueryMalformed("(It has control characters.)")
+        found[name] = value
+    return found
+
+
+def read_all_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> tuple[tuple[str, str], ...]:
+    """The pairs in their order, repeated ones too. Raises `QueryMalformed`."""
     if not text:
-        return found
+        return ()
+    found: list[tuple[str, str]] = []
     pairs = text.split("&")
     if len(pairs) > pairs_max:
         raise QueryMalformed(f"(More than {pairs_max} parameters.)")
@@ -70,12 +82,8 @@ def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
             value = unquote_plus(value, errors="strict")
         except UnicodeDecodeError:
             raise QueryMalformed("(It is not UTF-8.)") from None
-        if name in found:
-            raise QueryMalformed(f"({shown(name)} is given twice.)")
-        if _CONTROL.search(name) or "\x00" in value:
-            raise QueryMalformed("(It has control characters.)")
-        found[name] = value
-    return found
+        found.append((name, value))
+    return tuple(found)
 
 
 def shown(name: str) -> str:

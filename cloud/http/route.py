@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from cloud.errors import DomainError
 from cloud.http.answer import Answer
 from cloud.http.host import Host
 
 if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
     from cloud.http.request import Request
 
 Handler = Callable[["Request"], Awaitable[Answer]]
+RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Answer]
+"""A refusal as a page for people, from the error and the request's headers."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Za-z0-9._~-]*))+")
@@ -109,6 +114,9 @@ class Route:
     """Less or more than the usual mebibyte."""
     query: type[BaseModel] | None = None
     """Model of the query's parameters; a parameter that it does not have is refused."""
+    query_as_sent: bool = False
+    """The handler gets the pairs as they came (`read_all_pairs`), since even their mistakes have an answer of its own;
+    `query` then only documents them."""
     answer: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
     answer_media_type: str = "application/json"
@@ -129,6 +137,8 @@ class Route:
     """False: an extension or operator route, never in the public OpenAPI."""
     oauth_errors: bool = False
     """Refusals are RFC 6749 documents instead of problem documents."""
+    refusal_page: RefusalPage | None = None
+    """Refusals are pages: this address is for people."""
     open_to_browsers: bool = False
     """`Access-Control-Allow-Origin: *`; only for public documents (A-004)."""
     request_example: Any = None

@@ -36,3 +36,29 @@ class SignInBusy(DomainError):
 
     code = "sign_in_busy"
     status = 503
+
+
+class SignInRefused(DomainError):
+    """The user name or the password is wrong."""
+
+    code = "sign_in_refused"
+    status = 422
+
+
+class CodeRefused(DomainError):
+    """That code is not the present one, or it was used before. Wait for the next one."""
+
+    code = "code_refused"
+    status = 422
+
+
+class SignInThrottled(DomainError):
+    """Too many attempts failed. Wait a little before the next one."""
+
+    code = "sign_in_throttled"
+    status = 429
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__()
+        self.wait_s = wait_s
+        self.headers = {"Retry-After": str(wait_s)}

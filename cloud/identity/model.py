@@ -33,6 +33,7 @@ class User:
     clearance: SecrecyLevel
     created_at_us: int
     disabled_at_us: int | None = None
+    has_second_factor: bool = False
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ from cloud.identity.model import Role, User
 from cloud.identity.tables import users
 from cloud.tenancy import SecrecyLevel, Viewer, visible
 
-_COLUMNS = (
+USER_COLUMNS = (
     users.c.id,
     users.c.tenant_id,
     users.c.organization_id,
@@ -19,8 +19,11 @@ _COLUMNS = (
     users.c.secrecy_level,
     users.c.created_at_us,
     users.c.disabled_at_us,
+    users.c.totp_secret_sealed.is_not(None).label("has_second_factor"),
 )
-_FIND = Prepared(select(*_COLUMNS).where(users.c.id == bindparam("user")))
+"""What `user_of` reads, in its order."""
+
+_FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
 
 
 class UserStore:
@@ -29,21 +32,22 @@ class UserStore:
     async def standing(self, tx: Transaction, user_id: str) -> User | None:
         """The user behind a token, also a disabled one."""
         rows = await tx.driver.rows(_FIND, {"user": user_id})
-        return _user(rows[0]) if rows else None
+        return user_of(rows[0]) if rows else None
 
     async def by_username(self, tx: Transaction, username: str) -> tuple[User, str] | None:
         """The user of that name and their password's hash."""
-        row = (await tx.execute(select(*_COLUMNS, users.c.password_hash).where(users.c.username == username))).first()
-        return None if row is None else (_user(row[:-1]), str(row[-1]))
+        statement = select(*USER_COLUMNS, users.c.password_hash).where(users.c.username == username)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else (user_of(row[:-1]), str(row[-1]))
 
     async def find(self, tx: Transaction, viewer: Viewer, username: str) -> User | None:
-        statement = select(*_COLUMNS).where(*visible(users, viewer), users.c.username == username)
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.username == username)
         row = (await tx.execute(statement)).first()
-        return None if row is None else _user(row)
+        return None if row is None else user_of(row)
 
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[User]:
-        statement = select(*_COLUMNS).where(*visible(users, viewer)).order_by(users.c.id)
-        return [_user(row) for row in await tx.execute(statement)]
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer)).order_by(users.c.id)
+        return [user_of(row) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
         """False when the name is taken, by whichever tenant."""
@@ -64,8 +68,9 @@ class UserStore:
         await tx.execute(statement.values(disabled_at_us=at_us))
 
 
-def _user(row: Sequence[Any]) -> User:
-    id, tenant_id, organization_id, username, roles, level, created_at_us, disabled_at_us = row
+def user_of(row: Sequence[Any]) -> User:
+    """A user from a row of `USER_COLUMNS`."""
+    id, tenant_id, organization_id, username, roles, level, created_at_us, disabled_at_us, second = row
     return User(
         id=id,
         tenant_id=tenant_id,
@@ -75,4 +80,5 @@ def _user(row: Sequence[Any]) -> User:
         clearance=SecrecyLevel(level),
         created_at_us=created_at_us,
         disabled_at_us=disabled_at_us,
+        has_second_factor=bool(second),
     )

@@ -65,8 +65,9 @@ def _basic(header: str) -> Credentials:
     return Credentials(name, secret or None)
 
 
-async def authenticated(apps: Apps, credentials: Credentials) -> App:
-    """The app that these credentials prove. Raises `OAuthError`."""
+async def authenticated(apps: Apps, credentials: Credentials, *, public_too: bool = False) -> App:
+    """The app that these credentials prove. `public_too`: a public client proves itself otherwise, by PKCE or by what
+    it holds. Raises `OAuthError`."""
     # A name that no app can have goes the same way to the database, as one that none has.
     client_id = credentials.client_id if SHAPE.fullmatch(credentials.client_id) else NEVER_AN_ID
     app = await apps.authenticate(client_id, credentials.secret or "")
@@ -75,5 +76,7 @@ async def authenticated(apps: Apps, credentials: Credentials) -> App:
     if credentials.secret is None:
         known = await apps.find(client_id)
         if known is not None and not known.confidential:
+            if public_too:
+                return known
             raise OAuthError("unauthorized_client", "A public client has no secret, so it cannot act for itself.")
     raise invalid_client()

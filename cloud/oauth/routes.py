@@ -1,9 +1,17 @@
 """The OAuth endpoints of the auth host."""
 
 from cloud.http.host import Host
-from cloud.http.route import CLIENT_AUTHENTICATED, BodyKind, RateClass, Route
+from cloud.http.route import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, RateClass, Route
 from cloud.oauth.handlers import OAuthHandlers
-from cloud.oauth.schemas import RevocationForm, TokenAnswer, TokenForm
+from cloud.oauth.pages import AuthorizationHandlers, refusal
+from cloud.oauth.schemas import (
+    AuthorizationQuery,
+    ConsentForm,
+    IntrospectionForm,
+    RevocationForm,
+    TokenAnswer,
+    TokenForm,
+)
 
 _FORM_OCTETS_MAX = 32_768
 
@@ -15,8 +23,49 @@ _REFUSALS = {
 }
 
 
-def routes(h: OAuthHandlers) -> tuple[Route, ...]:
+def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
     return (
+        Route(
+            method="GET",
+            path="/v1/oauth/authorize",
+            handler=pages.authorize,
+            host=Host.AUTH,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            query=AuthorizationQuery,
+            query_as_sent=True,
+            answer_media_type="text/html",
+            answers={
+                302: "Back to the app's redirect URI, with a code or an OAuth error.",
+                303: "To the sign-in page first.",
+                200: "The consent page.",
+                400: "A page: the app or its redirect URI is not known, so nothing is sent anywhere.",
+            },
+            operation_id="authorize",
+            summary="Start OAuth authorization code flow",
+            description="Initiates the authorization flow for integrations that act on behalf of a signed-in user. "
+            "Redirect URI and scopes must have been approved for the app. PKCE with S256 is required of public "
+            "clients, and of every app whose governance enforces it. The redirect carries `code`, `state` and `iss`.",
+            tag="Authentication",
+            added_in="v2026.2",
+            refusal_page=refusal,
+        ),
+        Route(
+            method="POST",
+            path="/consent",
+            handler=pages.decide,
+            host=Host.AUTH,
+            scopes=PUBLIC,
+            rate_class=RateClass.TOKEN,
+            body=ConsentForm,
+            body_kind=BodyKind.FORM,
+            body_octets_max=_FORM_OCTETS_MAX,
+            answers={302: "Back to the app.", 303: "Back to the app.", 403: "The form did not come from our page."},
+            summary="Allow or refuse an app",
+            tag="Pages",
+            in_contract=False,
+            refusal_page=refusal,
+        ),
         Route(
             method="POST",
             path="/v1/oauth/token",
@@ -67,5 +116,38 @@ def routes(h: OAuthHandlers) -> tuple[Route, ...]:
             tag="Authentication",
             in_contract=False,
             oauth_errors=True,
+        ),
+        Route(
+            method="POST",
+            path="/v1/oauth/introspect",
+            handler=h.introspect,
+            host=Host.AUTH,
+            scopes=CLIENT_AUTHENTICATED,
+            rate_class=RateClass.TOKEN,
+            body=IntrospectionForm,
+            body_kind=BodyKind.FORM,
+            body_octets_max=_FORM_OCTETS_MAX,
+            answers={200: "Whether the token is active, and what it says then.", **_REFUSALS},
+            operation_id="introspectToken",
+            summary="Introspect an access token",
+            description="Says whether a token of the asking client's tenant would be accepted now (RFC 7662).",
+            tag="Authentication",
+            in_contract=False,
+            oauth_errors=True,
+        ),
+        Route(
+            method="GET",
+            path="/.well-known/oauth-authorization-server",
+            handler=h.metadata,
+            host=Host.AUTH,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            answers={200: "The metadata.", 304: "It has not changed."},
+            operation_id="authorizationServerMetadata",
+            summary="Read the authorization server's metadata",
+            description="RFC 8414: where the endpoints are and what they can do.",
+            tag="Authentication",
+            in_contract=False,
+            open_to_browsers=True,
         ),
     )

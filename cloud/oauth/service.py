@@ -1,7 +1,7 @@
 """What the token endpoint and the revocation endpoint do once the form has been read.
 
-Two grants exist for the public (C-059, C-060): `client_credentials` here, and `authorization_code`, which needs the
-sign-in pages that the auth host gets later and is refused until then like any grant that we do not know.
+Two grants exist for the public (C-059, C-060): `client_credentials`, and `authorization_code`, whose codes `redemption`
+knows. Introspection is for the resource servers of a tenant: a token of another tenant is answered like none.
 """
 
 import structlog
@@ -13,8 +13,9 @@ from cloud.http.errors import OAuthError
 from cloud.http.request import Caller
 from cloud.http.trace import TraceContext
 from cloud.oauth.client_authentication import Credentials, authenticated
+from cloud.oauth.redemption import Redemption
 from cloud.tenancy import Viewer
-from cloud.tokens import Mint, Minted, Revocation, Verifier
+from cloud.tokens import Claims, Mint, Minted, Revocation, Verifier
 from cloud.tokens.signing_key import SECOND_US
 
 log = structlog.get_logger()
@@ -23,8 +24,17 @@ log = structlog.get_logger()
 class TokenEndpoint:
     """The use cases."""
 
-    def __init__(self, apps: Apps, mint: Mint, verifier: Verifier, revocation: Revocation, audit: Audit) -> None:
+    def __init__(
+        self,
+        apps: Apps,
+        mint: Mint,
+        verifier: Verifier,
+        revocation: Revocation,
+        redemption: Redemption,
+        audit: Audit,
+    ) -> None:
         self._apps = apps
+        self._redemption = redemption
         self._mint = mint
         self._verifier = verifier
         self._revocation = revocation
@@ -42,12 +52,34 @@ class TokenEndpoint:
         log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti)
         return minted
 
+    async def authorization_code(
+        self,
+        credentials: Credentials,
+        code: str | None,
+        redirect_uri: str | None,
+        verifier: str | None,
+        trace: TraceContext,
+    ) -> Minted:
+        """An access token in which an app acts for whoever gave it the code. Raises `OAuthError`."""
+        app = await authenticated(self._apps, credentials, public_too=True)
+        if GrantType.AUTHORIZATION_CODE not in app.grant_types:
+            raise _refused(app, "unauthorized_client", "This app was not registered for authorization_code.")
+        if code is None:
+            raise OAuthError("invalid_request", "code is missing.")
+        return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)
+
+    async def introspect(self, credentials: Credentials, token: str) -> Claims | None:
+        """What a token says, None when it is not active or not of the asking client's tenant. Raises `OAuthError`."""
+        app = await authenticated(self._apps, credentials)
+        claims = await self._verifier.active(token)
+        return claims if claims is not None and claims.holder.tenant_id == app.tenant_id else None
+
     async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
         """End a token of this client. One that is not valid any more needs no ending (RFC 7009 §2.2).
 
         Raises `OAuthError`, also for a token of another client: its holder can read whose it is, so this tells nothing.
         """
-        app = await authenticated(self._apps, credentials)
+        app = await authenticated(self._apps, credentials, public_too=True)
         claims = await self._verifier.claims(token)
         if claims is None:
             return

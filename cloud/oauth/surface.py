@@ -11,11 +11,20 @@ from cloud.clock import Clock
 from cloud.db import Database
 from cloud.http.host import Bases, Host
 from cloud.http.route import Route
+from cloud.identity import Passwords, Users
+from cloud.identity.handlers import SignInHandlers
+from cloud.identity.routes import routes as sign_in_routes
+from cloud.identity.sign_in import SecondFactorPolicy, SignIn
 from cloud.ids import Ids
 from cloud.master_key import MasterKey, MasterKeyAbsent, MasterKeyUnfit
+from cloud.oauth.consent import Authorization
 from cloud.oauth.handlers import OAuthHandlers
+from cloud.oauth.pages import AuthorizationHandlers
+from cloud.oauth.redemption import Redemption
 from cloud.oauth.routes import routes as oauth_routes
 from cloud.oauth.service import TokenEndpoint
+from cloud.pages import AssetHandlers
+from cloud.pages import routes as page_routes
 from cloud.settings import SettingsUnusable
 from cloud.tokens import KeySetHandlers, Mint, Names, Revocation, SigningKeys, Standing, Verifier
 from cloud.tokens import routes as key_set_routes
@@ -46,13 +55,32 @@ class TokenSurface:
 
 
 def token_surface(
-    database: Database, clock: Clock, ids: Ids, bases: Bases, master: Callable[[], MasterKey]
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    bases: Bases,
+    master: Callable[[], MasterKey],
+    second_factor: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> TokenSurface:
     """Wire it; nothing is read yet, neither from the database nor of the master key."""
     standing = Standing(database, clock)
     verifier = Verifier(standing, clock, bases)
     names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
     mint = Mint(database, clock, ids, standing, master, names)
-    endpoint = TokenEndpoint(Apps(database, clock, ids), mint, verifier, Revocation(database, clock), Audit(clock))
-    rows = (*oauth_routes(OAuthHandlers(endpoint)), *key_set_routes(KeySetHandlers(standing, clock)))
+    apps, audit, revocation = Apps(database, clock, ids), Audit(clock), Revocation(database, clock)
+    redemption = Redemption(database, clock, mint, revocation, audit)
+    endpoint = TokenEndpoint(apps, mint, verifier, revocation, redemption, audit)
+    authorization = Authorization(database, clock, apps, mint, audit)
+    users = Users(database, clock, ids, Passwords())
+    sign_in = SignIn(database, clock, users, audit, master, second_factor)
+    people = SignInHandlers(sign_in, names.issuer, authorization.leads_to)
+    rows = (
+        *oauth_routes(
+            OAuthHandlers(endpoint, names, bases[Host.DOCS]),
+            AuthorizationHandlers(authorization, people, names.issuer),
+        ),
+        *key_set_routes(KeySetHandlers(standing, clock)),
+        *sign_in_routes(people),
+        *page_routes(AssetHandlers()),
+    )
     return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), rows)

@@ -25,6 +25,10 @@ class TenancyStore:
     async def has_tenant(self, tx: Transaction, tenant_id: str) -> bool:
         return (await tx.execute(select(tenants.c.id).where(tenants.c.id == tenant_id))).first() is not None
 
+    async def find_tenant(self, tx: Transaction, tenant_id: str) -> Tenant | None:
+        row = (await tx.execute(select(tenants).where(tenants.c.id == tenant_id))).first()
+        return None if row is None else Tenant(*row)
+
     async def list_tenants(self, tx: Transaction) -> Sequence[Tenant]:
         return [Tenant(*row) for row in await tx.execute(select(tenants).order_by(tenants.c.id))]
 

@@ -6,7 +6,7 @@ minting costs the RSA operation alone.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -73,6 +73,18 @@ class Mint:
         Raises `ScopeUnknown` for a scope that was not approved (never fewer than asked for), `KeysAbsent`.
         """
         return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
+
+    async def delegated_token(self, app: App, user: User, scopes: Sequence[str], *, auth_time_s: int) -> Minted:
+        """A token of one hour in which the app acts for somebody who signed in at `auth_time_s`.
+
+        Raises `ScopeUnknown` for what the app or the person may not do any more, `KeysAbsent`.
+        """
+        claims = self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S)
+        return await self._minted(replace(claims, auth_time_s=auth_time_s))
+
+    def grantable(self, app: App, user: User, scopes: Sequence[str]) -> tuple[str, ...]:
+        """The scopes that such a token would have; none asked for means all. Raises `ScopeUnknown`."""
+        return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
         self, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int = SERVICE_TTL_S

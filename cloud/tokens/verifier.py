@@ -7,7 +7,7 @@ until the token expires or something changed; then only the cheap part is judged
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cloud.apps import effective
@@ -91,6 +91,21 @@ class Verifier:
             return None
         return verdict.claims if now_us < verdict.ends_us else None
 
+    async def active(self, bearer: str) -> Claims | None:
+        """What a token of ours says when it would be let in on the host that it is for; None otherwise."""
+        try:
+            claims = await self.claims(bearer)
+            if claims is None:
+                return None
+            use = claims.holder.use
+            host = Host.SANDBOX if use is TokenUse.SANDBOX else Host.API
+            if use is not TokenUse.SANDBOX and self._bases[Host.API] not in claims.holder.audience:
+                host = Host.AUTH
+            caller = await self.verify(bearer, host)
+        except (InvalidToken, WrongEnvironment):
+            return None
+        return replace(claims, holder=replace(claims.holder, scopes=_still(claims, caller)))
+
     def _first_sight(self, token: bytes, now_us: int) -> _Verdict:
         """Everything that depends on the token alone. Raises `InvalidToken`."""
         try:
@@ -145,6 +160,11 @@ class Verifier:
         if len(self._verdicts) >= self._verdicts_max:
             del self._verdicts[next(iter(self._verdicts))]
         self._verdicts[digest] = verdict
+
+
+def _still(claims: Claims, caller: Caller) -> tuple[str, ...]:
+    """Of the token's scopes those that were not taken from its app or user since."""
+    return tuple(name for name in claims.scopes if name in caller.scopes)
 
 
 def _may_hold(app: AppStanding, holder: Holder) -> bool:

@@ -1,6 +1,7 @@
 """A cloud that issues tokens: two tenants, an app with its secret, signing keys that are made once a session."""
 
 import base64
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from cloud.apps import PLATFORM_ADMIN, App, Apps, Governance, Wanted
 from cloud.db import Database
 from cloud.http.host import Host
 from cloud.identity import Passwords, Role, User, Users
+from cloud.identity.sign_in import SecondFactorPolicy
 from cloud.ids import UlidIds
 from cloud.master_key import MasterKey
 from cloud.oauth import TokenSurface, token_surface
@@ -71,9 +73,9 @@ class AuthWorld:
     app: App
     secret: str
 
-    def another_process(self) -> TokenSurface:
-        """A second process of the same installation."""
-        return token_surface(self.database, self.clock, self.ids, BASES, lambda: MASTER)
+    def another_process(self, second_factor: SecondFactorPolicy = SecondFactorPolicy.OPTIONAL) -> TokenSurface:
+        """A second process of the same installation; it may ask more of people than the first."""
+        return token_surface(self.database, self.clock, self.ids, BASES, lambda: MASTER, second_factor)
 
     async def token(self, *scopes: str) -> str:
         """An access token of the app."""
@@ -86,13 +88,25 @@ class AuthWorld:
         made = await self.apps.register(self.home.operator, wanted, by_operator=True)
         return made.app, made.secret
 
-    async def person(self, username: str = "ada@example.org", role: Role = Role.ADMINISTRATOR) -> User:
-        """A synthetic user."""
+    async def person(
+        self, username: str = "ada@example.org", role: Role = Role.ADMINISTRATOR, *, tenant: str = "north"
+    ) -> User:
+        """A synthetic user. `tenant`: "south" is the other one, made when it is first asked for."""
+        home = self.home if tenant == "north" else await household(self.database, self.clock, name=tenant)
+        return await self._with_users(
+            lambda users: users.add(home.operator, username, "correct horse battery", roles=[role])
+        )
+
+    async def disable(self, username: str) -> User:
+        """They may not act any more."""
+        return await self._with_users(lambda users: users.set_disabled(self.home.operator, username, True))
+
+    async def _with_users(self, work: Callable[[Users], Awaitable[User]]) -> User:
         passwords = Passwords()
-        users = Users(self.database, self.clock, self.ids, passwords)
-        user = await users.add(self.home.operator, username, "correct horse battery", roles=[role])
-        passwords.close()
-        return user
+        try:
+            return await work(Users(self.database, self.clock, self.ids, passwords))
+        finally:
+            passwords.close()
 
     def claims(self, **changed: Any) -> dict[str, Any]:
         """The payload of a good token of the app; a value of None leaves the claim out."""
@@ -142,7 +156,7 @@ async def auth_world(database: Database, *scopes: str) -> AuthWorld:
     )
     made = await apps.register(home.operator, wanted, by_operator=PLATFORM_ADMIN in scopes)
     assert made.secret is not None
-    surface = token_surface(database, clock, ids, BASES, lambda: MASTER)
+    surface = token_surface(database, clock, ids, BASES, lambda: MASTER, SecondFactorPolicy.OPTIONAL)
     await surface.start()
     return AuthWorld(database, clock, ids, home, surface, keys, apps, made.app, made.secret)
 

@@ -13,6 +13,7 @@ from cloud.hosts import HostServer
 from cloud.http import Answer, Host, Json, Request, Route
 from cloud.http.route import Scopes
 from cloud.http.site import Site
+from cloud.oauth import TokenSurface
 from cloud.settings import Address, HttpSection
 from cloud.surface import pipelines
 from tests.builders.auth_world import BASES, DEVICES, AuthWorld
@@ -71,16 +72,21 @@ class AuthServer:
 
 @asynccontextmanager
 async def auth_server(
-    world: AuthWorld, *, limits: HttpSection | None = None, clock: Clock | None = None
+    world: AuthWorld,
+    *,
+    limits: HttpSection | None = None,
+    clock: Clock | None = None,
+    surface: TokenSurface | None = None,
 ) -> AsyncIterator[AuthServer]:
-    """Serve until the block ends."""
+    """Serve until the block ends. `surface`: another process's than the world's own."""
+    process = surface or world.surface
 
     async def who(request: Request) -> Answer:
         return Json({"client_id": request.verified.client_id, "jti": request.verified.jti})
 
     probe = Route(method="GET", path=PROBE, handler=who, host=(Host.API, Host.SANDBOX), scopes=Scopes.any_of(DEVICES))
-    rows = (*world.surface.routes, probe)
-    make = pipelines(limits or HttpSection(), BASES, clock or world.clock, world.surface.verifier, None)
+    rows = (*process.routes, probe)
+    make = pipelines(limits or HttpSection(), BASES, clock or world.clock, process.verifier, None)
     server = HostServer([(Site(host, rows, BASES), Address("127.0.0.1", 0)) for host in Host], make)
     await server.start()
     try:

@@ -150,7 +150,7 @@ async def test_basic_is_form_encoded_within_and_read_strictly(world: AuthWorld) 
 @pytest.mark.contract("C-060", "S-020")
 async def test_no_other_grant_exists(world: AuthWorld) -> None:
     async with auth_server(world) as server:
-        for grant in ("password", "refresh_token", "implicit", "session", "authorization_code", "CLIENT_CREDENTIALS"):
+        for grant in ("password", "refresh_token", "implicit", "session", "Authorization_Code", "CLIENT_CREDENTIALS"):
             answer = await server.token(grant_type=grant, username="ada@example.org", password="correct horse battery")
             assert answer.error == (400, "unsupported_grant_type")
         assert (await server.token(grant_type="")).error == (400, "invalid_request")

@@ -1,0 +1,50 @@
+"""What the sign-in pages say, in English and Polish."""
+
+from typing import Final
+
+WORDS: Final = {
+    "sign_in.title": ("Sign in", "Zaloguj się"),
+    "sign_in.username": ("User name", "Nazwa użytkownika"),
+    "sign_in.password": ("Password", "Hasło"),
+    "sign_in.button": ("Sign in", "Zaloguj się"),
+    "sign_in.refused": ("The user name or the password is wrong.", "Nazwa użytkownika lub hasło są nieprawidłowe."),
+    "sign_in.throttled": (
+        "Too many attempts failed. Try again in {wait_s} seconds.",
+        "Zbyt wiele nieudanych prób. Spróbuj ponownie za {wait_s} s.",
+    ),
+    "sign_in.busy": (
+        "Too many people sign in at this moment. Try again in a few seconds.",
+        "W tej chwili loguje się zbyt wiele osób. Spróbuj ponownie za kilka sekund.",
+    ),
+    "sign_in.lost": (
+        "If you have lost your password, ask your administrator.",
+        "Jeśli nie pamiętasz hasła, zwróć się do administratora.",
+    ),
+    "signed_in.title": ("You are signed in", "Jesteś zalogowany"),
+    "signed_in.as": ("Signed in as {username}.", "Zalogowano jako {username}."),
+    "signed_in.out": ("Sign out", "Wyloguj się"),
+    "signed_out.title": ("You are signed out", "Wylogowano"),
+    "signed_out.again": ("Sign in again", "Zaloguj się ponownie"),
+    "code.title": ("Second step", "Drugi krok"),
+    "code.label": ("Six digits from your authenticator app", "Sześć cyfr z aplikacji uwierzytelniającej"),
+    "code.button": ("Continue", "Dalej"),
+    "code.refused": (
+        "That code is not the present one, or it was used before. Wait for the next one.",
+        "Ten kod nie jest aktualny albo został już użyty. Poczekaj na następny.",
+    ),
+    "code.lost": (
+        "If you have lost your telephone, ask whoever operates Argus for you.",
+        "Jeśli nie masz już telefonu, zwróć się do operatora systemu Argus.",
+    ),
+    "set_up.title": ("Set up your second step", "Skonfiguruj drugi krok"),
+    "set_up.why": (
+        "Your account needs a second step. Scan this picture with an authenticator app, then type the code that it "
+        "shows.",
+        "To konto wymaga drugiego kroku. Zeskanuj obraz aplikacją uwierzytelniającą, a potem wpisz kod, który pokaże.",
+    ),
+    "set_up.picture": ("QR code for an authenticator app", "Kod QR dla aplikacji uwierzytelniającej"),
+    "set_up.by_hand": (
+        "Or type this key into the app by hand:",
+        "Możesz też wpisać ten klucz w aplikacji ręcznie:",
+    ),
+}

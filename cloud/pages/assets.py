@@ -1,0 +1,32 @@
+"""The files that pages refer to. Their address has a digest of their content, so they may be kept for ever."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+_STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file. `name` is the last part of its address."""
+
+    name: str
+    octets: bytes
+    media_type: str
+
+    @property
+    def path(self) -> str:
+        return f"/assets/{self.name}"
+
+
+def _asset(file: str, media_type: str) -> Asset:
+    octets = (_STATIC / file).read_bytes()
+    stem, _, suffix = file.partition(".")
+    return Asset(f"{stem}.{hashlib.sha256(octets).hexdigest()[:16]}.{suffix}", octets, media_type)
+
+
+STYLESHEET = _asset("argus.css", "text/css; charset=utf-8")
+MARK = _asset("mark.svg", "image/svg+xml")
+
+ASSETS = {asset.name: asset for asset in (STYLESHEET, MARK)}

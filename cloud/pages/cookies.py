@@ -1,0 +1,54 @@
+"""Cookies of our pages: `__Host-` where the address is https, HttpOnly and SameSite always (RFC 6265bis §4.1.3).
+
+Lax rather than Strict: an integrator sends people here with a link, and they must not have to sign in anew for that.
+What a form may do does not rest on the cookie alone (`forgery`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+COOKIES_LENGTH_MAX = 8192
+
+
+class Cookie:
+    """One cookie of one host. `base`: the host's public address."""
+
+    def __init__(self, name: str, base: str, *, max_age_s: int | None = None) -> None:
+        """`max_age_s` None: until the browser ends."""
+        self._secure = base.startswith("https:")
+        self.name = f"__Host-{name}" if self._secure else name
+        self._max_age = "" if max_age_s is None else f"; Max-Age={max_age_s}"
+
+    def read(self, headers: CIMultiDictProxy[str]) -> str | None:
+        """Its value in a request. Two of one name are none: one of them was planted."""
+        return read_cookie(headers, self.name)
+
+    def set(self, value: str) -> str:
+        """The value of a `Set-Cookie` field."""
+        return f"{self.name}={value}{self._max_age}{self._attributes}"
+
+    def drop(self) -> str:
+        """The `Set-Cookie` that removes it."""
+        return f"{self.name}=; Max-Age=0{self._attributes}"
+
+    @property
+    def _attributes(self) -> str:
+        return f"; Path=/; HttpOnly; SameSite=Lax{'; Secure' if self._secure else ''}"
+
+
+def read_cookie(headers: CIMultiDictProxy[str], name: str) -> str | None:
+    """The value of the one cookie of that name, None when there is none or more than one."""
+    text = "; ".join(headers.getall("Cookie", ()))
+    if len(text) > COOKIES_LENGTH_MAX:
+        return None
+    found = [value for pair in text.split(";") for key, _, value in (pair.strip().partition("="),) if key == name]
+    return found[0] if len(found) == 1 else None
+
+
+def with_cookies(cookies: Sequence[str], headers: Mapping[str, str] | None = None) -> CIMultiDict[str]:
+    """Headers of an answer that sets cookies, each in a field of its own."""
+    together = CIMultiDict(headers or {})
+    for cookie in cookies:
+        together.add("Set-Cookie", cookie)
+    return together

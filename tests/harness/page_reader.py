@@ -1,0 +1,116 @@
+"""Somebody at our pages without a browser: keeps cookies, reads forms, follows what it is told to, one step at a time.
+
+The hosts are served on loopback under https names (`auth_world.BASES`), so a browser would not send `__Host-` cookies
+there. Real browsers are `tests/journeys`' business; this is for what a form may and may not do.
+"""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from tests.builders.auth_world import ISSUER
+from tests.harness.auth_server import Answered, AuthServer
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Form:
+    """A form of a page. `fields`: the hidden ones and the defaults, by name."""
+
+    method: str
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self.text = ""
+        self.links: list[str] = []
+        self._open: Form | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._open = Form(given.get("method", "get"), given["action"])
+            self.forms.append(self._open)
+        elif tag == "input" and self._open is not None and "name" in given:
+            self._open.fields[given["name"]] = given.get("value", "")
+        elif tag == "a":
+            self.links.append(given.get("href", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._open = None
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer as a reader sees it."""
+
+    answered: Answered
+    text: str
+    forms: list[Form]
+
+    @property
+    def status(self) -> int:
+        return self.answered.status
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads."""
+        return str(self.answered.headers["Location"])
+
+    def form(self, action: str) -> Form:
+        """The form that goes to this path."""
+        (found,) = [form for form in self.forms if form.action == action]
+        return found
+
+
+class PageReader:
+    """One person with one browser."""
+
+    def __init__(self, server: AuthServer, language: str = "en") -> None:
+        self._server = server
+        self._language = language
+        self.cookies: dict[str, str] = {}
+
+    async def get(self, target: str, **headers: str) -> Page:
+        """One page, without following a redirect."""
+        return await self._ask("GET", target, headers)
+
+    async def submit(self, form: Form, origin: str | None = ISSUER, **fields: str) -> Page:
+        """Send a form with what was typed into it."""
+        headers = {} if origin is None else {"Origin": origin}
+        return await self._ask("POST", form.action, headers, data={**form.fields, **fields})
+
+    async def follow(self, page: Page) -> Page:
+        """Where a redirect of ours leads."""
+        assert page.status in (302, 303), page.text
+        return await self.get(page.location)
+
+    async def sign_in(self, username: str = "ada@example.org", *, password: str = PASSWORD, after: str = "") -> Page:
+        """Type user name and password; the answer to it. `after`: where to go then, a path of ours."""
+        page = await self.get(f"/sign-in?next={quote(after, safe='')}")
+        return await self.submit(page.form("/sign-in"), username=username, password=password)
+
+    async def _ask(self, method: str, target: str, headers: dict[str, str], **more: Any) -> Page:
+        parts = urlsplit(target)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        sent = {"Accept-Language": self._language, "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        answered = await self._server.ask(method, path, headers={**sent, **headers}, allow_redirects=False, **more)
+        for line in answered.headers.getall("Set-Cookie", ()):
+            name, _, value = line.partition(";")[0].partition("=")
+            if "Max-Age=0" in line:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        reader = _Reader()
+        reader.feed(answered.octets.decode())
+        return Page(answered, " ".join(reader.text.split()), reader.forms)
