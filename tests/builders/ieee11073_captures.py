@@ -21,6 +21,12 @@ from tests.builders.ieee11073_apdus import MANAGER_ID, config_report
 _CONFIG_EVENT = b"\x0d\x1c"
 
 
+def records(path: Path) -> list[tuple[str, bytes]]:
+    """Who sends (`agent` or `manager`) and what, in the order of a capture."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+    return [(record["dir"].split("->")[0], bytes.fromhex(record["hex"])) for record in lines]
+
+
 @dataclass
 class Played:
     """What came of a capture: events in order, and every APDU of the manager."""

@@ -1,0 +1,125 @@
+"""What our manager answers to the recorded agents is what the recording's manager answered, octet for octet.
+
+That manager is the C stack Antidote; where it differs from ours, DIFFERENT says how and why ours is right. Each capture
+is played in its own time and order, with the recorded manager's system id; what its operator did (a release), ours is
+told to do at the same place.
+"""
+
+import json
+from typing import NamedTuple
+
+import pytest
+
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.association import (
+    ManagerAssociation,
+    ManagerSettings,
+    RememberedConfigurations,
+    State,
+)
+from tests.builders.ieee11073_apdus import rlrq
+from tests.builders.ieee11073_captures import records
+from tests.harness.shared import shared_path
+
+CAPTURES = (
+    "agent_vs_settime",
+    "config_bloodpressure_02bc",
+    "config_oximeter_0190",
+    "config_oximeter_0191",
+    "end_agent_abort",
+    "end_agent_drop",
+    "end_manager_release",
+    "known_bloodpressure_02bc",
+    "known_oximeter_0190",
+    "known_oximeter_0191",
+    "neg_byte_by_byte",
+    "neg_two_apdus_one_segment",
+    "synth_ecg_rtsa",
+)
+GET_MDS = bytes.fromhex("E700000E 000C 0000 0103 0006 0000 0000 0000")
+SET_TIME = bytes.fromhex("E700001A 0018 0017 0107 0012 0000 0C17 000C 2024050607080900 00000000")
+
+
+class Difference(NamedTuple):
+    """APDUs that only one of the two managers sends, and why that is right."""
+
+    only_ours: tuple[bytes, ...] = ()
+    only_theirs: tuple[bytes, ...] = ()
+    why: str = ""
+
+
+NEVER_ASKED = Difference(
+    only_ours=(GET_MDS,),
+    why="after entering Operating a manager normally reads the MDS (§9.1); this recording's was not told to",
+)
+DIFFERENT = {
+    "end_manager_release": NEVER_ASKED,
+    "neg_byte_by_byte": NEVER_ASKED,
+    "neg_two_apdus_one_segment": NEVER_ASKED,
+    "agent_vs_settime": Difference(
+        only_ours=(GET_MDS,),
+        only_theirs=(SET_TIME,),
+        why="a clock is set only when its device says that it can (§6), so the MDS is read first; theirs was made to",
+    ),
+}
+
+
+NO_CLOCK = b"\xff\xff\xff\xff"
+
+
+def with_time_zero(octets: bytes) -> bytes:
+    """An answer to a confirmed report as we write it. The recorded manager's currentTime says that it has no relative
+    clock; reference §5 has there 0 or the manager's relative time, as in E6 and E11, and no agent reads it."""
+    if octets[8:10] != b"\x02\x01":
+        return octets
+    assert octets[14:18] == NO_CLOCK
+    return octets[:14] + bytes(4) + octets[18:]
+
+
+def recorded(name: str) -> list[tuple[str, bytes]]:
+    return records(shared_path(f"data/captures/{name}.jsonl"))
+
+
+def ours_and_theirs(name: str) -> tuple[list[bytes], list[bytes]]:
+    """The APDUs that each manager sends, in order."""
+    said = recorded(name)
+    theirs = [octets for who, octets in said if who == "manager"]
+    accepted = theirs[0]
+    manager = ManagerAssociation(
+        system_id=accepted[30:38],
+        configurations=RememberedConfigurations(),
+        settings=ManagerSettings(accept_standard_configurations=accepted[4:6] == b"\x00\x00"),
+    )
+    stream, ours = ApduStream(), []
+    for number, (who, octets) in enumerate(said):
+        now_s = number / 10
+        if who == "agent":
+            for event in manager.receive(octets, now_s):
+                manager.delivered(event)
+        elif octets == rlrq():
+            manager.release(now_s)
+        ours += stream.feed(manager.to_send())
+    assert manager.state is State.UNASSOCIATED or name.startswith("neg_") or name == "end_agent_drop"
+    return ours, theirs
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_our_answers_are_the_recorded_ones(name: str) -> None:
+    ours, theirs = ours_and_theirs(name)
+    different = DIFFERENT.get(name, Difference())
+    assert [octets for octets in ours if octets in different.only_ours] == list(different.only_ours)
+    assert [octets for octets in theirs if octets in different.only_theirs] == list(different.only_theirs)
+    assert [octets.hex() for octets in ours if octets not in different.only_ours] == [
+        with_time_zero(octets).hex() for octets in theirs if octets not in different.only_theirs
+    ]
+
+
+def test_every_capture_is_compared() -> None:
+    paths = shared_path("data/captures").glob("*.jsonl")
+    assert {path.stem for path in paths} == set(CAPTURES)
+    answers = sum(who == "manager" for name in CAPTURES for who, _ in recorded(name))
+    assert answers == sum(
+        json.loads(line).get("dir") == "manager->agent"
+        for path in shared_path("data/captures").glob("*.jsonl")
+        for line in path.read_text().splitlines()
+    )

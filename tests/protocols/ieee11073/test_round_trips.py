@@ -1,0 +1,149 @@
+"""What is encoded is decoded to the same, for every wire type, number and time; and what is read is written back.
+
+The values are made from the wire types' own annotations, so a structure that is added is covered here unasked.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, get_args, get_origin
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.device_time import DeviceTime, TimeKind, absolute_time
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu import BODIES, MessageTag, Prst, body_of, decode_apdu, decode_data, encode_data
+from protocols.ieee11073.apdu.pm_store import (
+    AllSegments,
+    SegmentList,
+    TimeRange,
+    decode_selection,
+    encode_selection,
+)
+from protocols.ieee11073.mder import decode, encode
+from protocols.ieee11073.mder.annotations import CountedOctets, FixedOctets, Listed, Number, OpenIntEnum
+from protocols.ieee11073.mder.codec import _SEQUENCES
+from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
+from tests.builders.ieee11073_trees import hints_of
+
+WIRE_TYPES = sorted(_SEQUENCES, key=lambda one: one.__name__)
+FEW = settings(max_examples=25, deadline=None, derandomize=True)
+MANY = settings(max_examples=300, deadline=None, derandomize=True)
+
+
+def values_of(annotation: Any) -> st.SearchStrategy[Any]:
+    """Any value that an annotation's wire form can hold; lists and octets short."""
+    if get_origin(annotation) is Annotated:
+        inner, form = get_args(annotation)
+        match form:
+            case Number(octets=octets, signed=signed):
+                low, high = (
+                    (-(1 << 8 * octets - 1), (1 << 8 * octets - 1) - 1) if signed else (0, (1 << 8 * octets) - 1)
+                )
+                return st.integers(low, high)
+            case FixedOctets(octets=octets):
+                return st.binary(min_size=octets, max_size=octets)
+            case CountedOctets():
+                return st.binary(max_size=24)
+            case Listed():
+                return st.lists(values_of(get_args(inner)[0]), max_size=3).map(tuple)
+    if issubclass(annotation, OpenIntEnum):
+        return st.integers(0, (1 << 8 * annotation.octets()) - 1).map(annotation)
+    return st.builds(annotation, *[values_of(hint) for _, hint in hints_of(annotation)])
+
+
+@pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
+def test_a_wire_type_comes_back_as_it_went(wire_type: type[Any]) -> None:
+    @FEW
+    @given(values_of(wire_type))
+    def comes_back(value: Any) -> None:
+        octets = encode(value)
+        assert decode(wire_type, octets) == value
+        assert encode(decode(wire_type, octets)) == octets
+        for cut in range(len(octets)):
+            with pytest.raises(RemoteProtocolError):
+                decode(wire_type, octets[:cut])
+        with pytest.raises(RemoteProtocolError):
+            decode(wire_type, octets + b"\x00")
+
+    comes_back()
+
+
+@pytest.mark.parametrize("message", sorted(BODIES), ids=lambda tag: MessageTag(tag).name)
+def test_a_message_comes_back_as_it_went(message: int) -> None:
+    @FEW
+    @given(st.integers(0, 0xFFFF), values_of(BODIES[message]))
+    def comes_back(invoke_id: int, body: Any) -> None:
+        octets = encode_data(invoke_id, MessageTag(message), body)
+        found = decode_apdu(octets)
+        assert isinstance(found, Prst)
+        data = decode_data(found.data)
+        assert (data.invoke_id, data.message, body_of(data)) == (invoke_id, message, body)
+
+    comes_back()
+
+
+@pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
+def test_what_is_read_is_written_back(wire_type: type[Any]) -> None:
+    """There is one way to say a thing: whatever octets can be read are those that the value is written as."""
+
+    @FEW
+    @given(st.binary(max_size=40))
+    def written_back(octets: bytes) -> None:
+        try:
+            value = decode(wire_type, octets)
+        except RemoteProtocolError:
+            return
+        assert encode(value) == octets
+
+    written_back()
+
+
+@MANY
+@given(
+    st.one_of(
+        st.just(AllSegments()),
+        st.lists(st.integers(0, 0xFFFF), max_size=5).map(lambda numbers: SegmentList(tuple(numbers))),
+        st.builds(TimeRange, st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8)),
+    )
+)
+def test_a_selection_of_segments_comes_back_as_it_went(selection: AllSegments | SegmentList | TimeRange) -> None:
+    assert decode_selection(encode_selection(selection)) == selection
+
+
+def test_every_sfloat_is_written_as_a_number_that_reads_the_same() -> None:
+    """All 65 536 of them. The precision of an exponent is not kept by a value alone; the value is."""
+    for raw in range(0x10000):
+        value = sfloat_of(raw)
+        again = sfloat_raw(value)
+        assert sfloat_of(again) == value, hex(raw)
+        assert sfloat_raw(sfloat_of(again)) == again
+
+
+@MANY
+@given(st.integers(0, 0xFFFF_FFFF))
+def test_any_float_is_written_as_a_number_that_reads_the_same(raw: int) -> None:
+    value = float_of(raw)
+    again = float_raw(value)
+    assert float_of(again) == value
+    assert float_raw(float_of(again)) == again
+
+
+@MANY
+@given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))  # noqa: DTZ001  # local time
+def test_an_absolute_time_names_the_moment_that_it_was_made_of(moment: datetime) -> None:
+    moment = moment.replace(microsecond=moment.microsecond // 10_000 * 10_000, tzinfo=UTC)
+    made = absolute_time(moment)
+    assert made.local_us() == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert made.text() == f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}"
+
+
+@MANY
+@given(st.sampled_from(TimeKind), st.binary(min_size=8, max_size=8))
+def test_any_octets_are_a_time_or_are_none(kind: TimeKind, octets: bytes) -> None:
+    time = DeviceTime(kind, octets[:4] if kind is TimeKind.RELATIVE else octets)
+    text = time.text()
+    if time.local_us() is None:
+        assert text.endswith(time.octets.hex())
+    else:
+        assert "0x" not in text
