@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 from gateway.transports.clock import Clock
-from simulators.agents.agent import Agent, AgentOptions, AgentStatus, Connect
+from simulators.agents.agent import Agent, AgentOptions, Connect
+from simulators.agents.behaviour import Asked, Behaviour, ScannerKind
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import KINDS, MONITOR, NothingToReplay, UnknownKind, build_device
+from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+from simulators.agents.sending import AgentStatus
 from simulators.agents.witness import Witness
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
@@ -58,9 +61,15 @@ __all__ = [
     "Agent",
     "AgentOptions",
     "AgentStatus",
+    "Asked",
+    "Behaviour",
+    "ClockBehaviour",
     "Connect",
     "DeviceClock",
     "NothingToReplay",
+    "ScannerKind",
+    "SetAnswer",
+    "Setting",
     "UnknownKind",
     "Witness",
     "build_agent",

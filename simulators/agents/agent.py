@@ -1,20 +1,19 @@
 """A simulated device on a link: it measures on its own clock, and keeps what it measured until a manager has it.
 
 Two things run side by side. The device measures at its pace whether or not anybody listens; what it measured goes
-into a bounded outbox. The association sends from there, one confirmed report at a time, writes each answered one to
-the witness, and after any loss (an abort, a silent manager, a link that ended, a gateway that was killed) associates
-again with growing pauses and repeats the report that was not answered. Report content never changes between
-repetitions: the time in it is when it was measured.
+into a bounded outbox (`sending`). The association sends from there, one confirmed report at a time, and after any loss
+(an abort, a silent manager, a link that ended, a gateway that was killed) associates again with growing pauses and
+repeats the report that was not answered. Report content never changes between repetitions: the time in it is when it
+was measured.
 
-Unconfirmed waveforms are a setting, for the sake of devices that work so: they are sent when the association stands
-and nothing waits, else dropped and counted. Closing the link and connecting again is left to the end of patience on
-one link; both a serial line and a TCP connection carry the next association otherwise.
+Unconfirmed waveforms are a setting, for the sake of devices that work so. Closing the link and connecting again is left
+to the end of patience on one link; both a serial line and a TCP connection carry the next association otherwise.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -22,6 +21,8 @@ import structlog
 from gateway.transports.clock import Clock, Instant
 from gateway.transports.link import Link
 from gateway.transports.pump import Nudge, pump
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.apdu import actions
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import RejectProblem
 from protocols.ieee11073.association import (
@@ -37,10 +38,18 @@ from protocols.ieee11073.association import (
     ReportRefused,
     State,
 )
+from protocols.ieee11073.association.agent_clock import SettableClock
+from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
+from protocols.ieee11073.association.agent_service import AgentService, Refusal
+from protocols.ieee11073.dim.configuration import Configuration
+from protocols.ieee11073.dim.reports import ScanReport
 from simulators.agents.backoff import Backoff
+from simulators.agents.behaviour import SCANNER_HANDLE, Asked, Behaviour, with_accessory
 from simulators.agents.device import Device, Measured
 from simulators.agents.device_clock import DeviceClock
-from simulators.agents.report import Outbox, Report
+from simulators.agents.own_clock import OwnClock, Setting
+from simulators.agents.report import Report, scan_of
+from simulators.agents.sending import AgentStatus, Sending
 from simulators.agents.witness import Witness
 from simulators.physiology import Patient
 
@@ -51,14 +60,20 @@ Connect = Callable[[], Awaitable[Link]]
 
 ASSOCIATIONS_PER_LINK: Final = 3
 """Associations that failed in a row before the link itself is given up."""
-REFUSALS_MAX: Final = 3
-"""Refusals, other than for want of room, after which a report is given up: repeating it would block all that follow."""
-FULL_PAUSE_S: Final = 1.0
-"""A manager whose store is full is asked again after this."""
 DRAIN_S: Final = 5.0
 """How long a device that is switched off tries to hand over what it still holds."""
 LEAVE_S: Final = 1.0
 """How long it waits for the manager's farewell."""
+_EVERY_REQUEST: Final = (
+    actions.SUPPORTS_STOP
+    | actions.SUPPORTS_SCOPE_ALL
+    | actions.SUPPORTS_SCOPE_CLASS
+    | actions.SUPPORTS_SCOPE_HANDLE
+    | actions.SUPPORTS_SINGLE_RESPONSE
+    | actions.SUPPORTS_TIME_PERIOD
+    | actions.SUPPORTS_TIME_NO_LIMIT
+)
+_FLOWS_MAX: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +82,8 @@ class AgentOptions:
     gateway was killed on a serial line comes back at once."""
 
     waveforms_confirmed: bool = True
+    behaviour: Behaviour = field(default_factory=Behaviour)
     association: AgentSettings = field(default_factory=lambda: AgentSettings(to_assoc_s=3.0))
-
-
-@dataclass(slots=True)
-class AgentStatus:
-    """What a terminal view shows; counts since the start."""
-
-    link: str = ""
-    associated: bool = False
-    associations: int = 0
-    measured: int = 0
-    answered: int = 0
-    repeated: int = 0
-    waiting: int = 0
-    dropped: int = 0
-    given_up: int = 0
-    trouble: str = ""
 
 
 class Agent:
@@ -106,22 +106,28 @@ class Agent:
         self._connect = connect
         self._clock = clock
         self._device_clock = device_clock
-        self._witness = witness
         self._options = options or AgentOptions()
-        self._outbox = Outbox(on_dropped=self._note_dropped)
+        behaviour = self._options.behaviour
+        self._own_clock = OwnClock(device_clock, behaviour.clock)
+        self._configuration = behaviour.configuration_of(device.configuration)
+        self._requests = None if behaviour.asked is Asked.NO else self._served()
+        self._wake = asyncio.Event()
+        self._sending = Sending(
+            device.description,
+            clock,
+            self.status,
+            witness=witness,
+            requests=self._requests,
+            asked=behaviour.asked,
+            wake=self._wake,
+        )
+        self._latest: dict[int, Measured] = {}
         self._nudge = Nudge()
-        self._association: AgentAssociation | None = None
         self._link: Link | None = None
         self._backoff = Backoff(device.description.system_id)
         self._numbers = 0
-        self._sent: tuple[int, Report] | None = None
-        self._last_sent = 0
-        self._refusals = 0
         self._failures = 0
-        self._pause_until_s = 0.0
-        self._wake = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._leaving = False
+        self._leaving = self._changed = False
         self._measuring: asyncio.Task[None] | None = None
         self._told_dropped = 0
 
@@ -158,26 +164,76 @@ class Agent:
             await self._clock.sleep_until(self._device_clock.monotonic_s(due_s))
             if self._patient is not None:
                 self._patient.advance_to(due_s)
-            for measured in self.device.measure(due_s, self._device_clock.time_at):
+            for measured in self.device.measure(due_s, self._own_clock.time_at):
                 self._take(measured)
+            change_s = self._options.behaviour.reconfigure_at_s
+            if change_s is not None and due_s >= change_s:
+                self._reconfigure()
             self._offer()
 
     def _take(self, measured: Measured) -> None:
         self._numbers += 1
         self.status.measured += 1
-        report = Report.of(measured, self.device.configuration, self._numbers)
-        association = self._association
-        if self._options.waveforms_confirmed or not measured.waveform:
-            self._outbox.put(report)
-        elif association is not None and association.state is State.OPERATING and not self._outbox:
-            association.report(report.scan, confirmed=False, now_s=self._clock.monotonic_s())
+        options = self._options
+        if options.behaviour.scanner is not None and measured.scanner is None:
+            measured = replace(measured, scanner=SCANNER_HANDLE)
+        if self._requests is not None:
+            self._latest.update((reading.handle, measured) for reading in measured.readings)
+        report = Report.of(measured, self._configuration, self._numbers)
+        confirmed = measured.confirmed and (options.waveforms_confirmed or not measured.waveform)
+        if self._sending.take(report, confirmed=confirmed):
             self._nudge()
-        else:
-            self._note_dropped(report)
-        self.status.waiting = len(self._outbox)
 
-    def _note_dropped(self, report: Report) -> None:
-        self.status.dropped += 1
+    def _reconfigure(self) -> None:
+        """Once: an accessory was plugged in, and the manager has to be told what the device is now."""
+        if self._changed:
+            return
+        self._changed = True
+        self._configuration = with_accessory(self._configuration)
+        log.info("agent.reconfigured", device=self.name, config_id=self._configuration.config_id)
+        association = self._sending.association
+        if association is not None:
+            association.reconfigure(self._offers(), self._clock.monotonic_s())
+            self._nudge()
+
+    def _patient_now_s(self) -> float:
+        return self._device_clock.patient_s(self._clock.monotonic_s())
+
+    # What it tells a manager that asks.
+
+    def _offers(self) -> Sequence[Configuration]:
+        return self._options.behaviour.offers(self._configuration)
+
+    def _services(self) -> Sequence[AgentService]:
+        services = list(self.device.services())
+        clock = self._options.behaviour.clock
+        if clock.setting is not Setting.NO:
+            services.append(SettableClock(self._set_clock, clock.kind))
+        if self._requests is not None:
+            services.append(self._requests)
+        return services
+
+    def _set_clock(self, time: DeviceTime) -> Refusal | None:
+        refusal = self._own_clock.set(time, self._patient_now_s())
+        self.status.clock_set = self._own_clock.times_set
+        return refusal
+
+    def _mds_attributes(self) -> Sequence[AvaType]:
+        described = self.device.description.mds(self._configuration.config_id)
+        return *described, *self._own_clock.attributes(self._patient_now_s())
+
+    def _served(self) -> ServedRequests:
+        return ServedRequests(self._current, supports=_EVERY_REQUEST, flows_max=_FLOWS_MAX)
+
+    def _current(self, scope: DataScope) -> ScanReport | None:
+        """What was measured last, of each object that was asked for."""
+        asked = {handle: measured for handle, measured in self._latest.items() if scope.covers(handle)}
+        if not asked:
+            return None
+        readings = tuple(
+            reading for handle, measured in asked.items() for reading in measured.readings if reading.handle == handle
+        )
+        return scan_of(self._configuration, readings, variable=any(each.variable for each in asked.values()))
 
     # Conversing.
 
@@ -193,7 +249,7 @@ class Agent:
                 await self._use(link)
             finally:
                 self._lost()
-                self._association = self._link = None
+                self._sending.association = self._link = None
                 await link.close()
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
@@ -201,22 +257,20 @@ class Agent:
         """Associate, again and again, until the link has ended."""
         self._link, self._failures = link, 0
         self.status.link = link.name
-        association = self._association = AgentAssociation(
+        asked = self._options.behaviour.asked
+        association = self._sending.association = AgentAssociation(
             system_id=self.device.description.system_id,
-            configurations=(self.device.configuration,),
+            configurations=self._offers(),
             mds_attributes=self._mds_attributes,
-            settings=self._options.association,
+            services=self._services(),
+            relative_time=lambda: self._own_clock.relative_ticks(self._patient_now_s()),
+            settings=replace(self._options.association, reports_unasked=asked is not Asked.ONLY),
         )
         association.associate(self._clock.monotonic_s())
         async with asyncio.TaskGroup() as tasks:
             again = tasks.create_task(self._associate_again(association, link))
             await pump(link, association, self._deliver, self._clock, nudge=self._nudge)
             again.cancel()
-
-    def _mds_attributes(self) -> Sequence[AvaType]:
-        now_s = self._device_clock.patient_s(self._clock.monotonic_s())
-        configuration = self.device.configuration
-        return self.device.description.mds(configuration.config_id, self._device_clock.time_at(now_s))
 
     async def _associate_again(self, association: AgentAssociation, link: Link) -> None:
         """After each lost association wait a little, then ask again; after some in vain end the link."""
@@ -225,7 +279,7 @@ class Agent:
             self._wake.clear()
             if association.state is State.OPERATING:
                 # A manager that was full, or a report that was put back: offer it when its pause is over.
-                await self._clock.sleep_until(self._pause_until_s)
+                await self._clock.sleep_until(self._sending.pause_until_s)
                 self._offer()
             elif association.state is State.UNASSOCIATED and not self._leaving:
                 self._failures += 1
@@ -243,7 +297,7 @@ class Agent:
                 case ConfigurationAgreed():
                     self._associated()
                 case ReportAnswered(invoke_id=invoke_id):
-                    await self._answered(invoke_id)
+                    await self._sending.answered(invoke_id)
                 case ReportRefused():
                     self._refused(event)
                 case Aborted(why=why):
@@ -263,64 +317,29 @@ class Agent:
         self.status.trouble = ""
         self._failures = 0
         self._backoff.reset()
-        log.info("agent.associated", device=self.name, link=self.status.link, waiting=len(self._outbox))
+        log.info("agent.associated", device=self.name, link=self.status.link, waiting=len(self._sending))
         if self.status.dropped > self._told_dropped:
             log.warning("agent.reports_dropped", device=self.name, count=self.status.dropped - self._told_dropped)
             self._told_dropped = self.status.dropped
 
     def _lost(self) -> None:
         self.status.associated = False
-        self._sent = None
+        self._sending.lost()
         self._wake.set()
-        self._settled.set()
 
     def _trouble(self, sentence: str) -> None:
         if sentence != self.status.trouble:  # once a reason, not once a try
             log.info("agent.troubled", device=self.name, reason=sentence)
         self.status.trouble = sentence
 
-    # Sending.
-
     def _offer(self) -> None:
-        """Send the head of the outbox, when nothing is under way and the manager is ready for it."""
-        association, report, now_s = self._association, self._outbox.head, self._clock.monotonic_s()
-        if association is None or report is None or not association.can_confirm or now_s < self._pause_until_s:
-            return
-        self._sent = association.report(report.scan, confirmed=True, now_s=now_s), report
-        self.status.repeated += report.number <= self._last_sent
-        self._last_sent = max(self._last_sent, report.number)
-        self._nudge()
-
-    async def _answered(self, invoke_id: int) -> None:
-        if self._sent is None or self._sent[0] != invoke_id:
-            return
-        report = self._outbox.done()
-        assert report is self._sent[1], "the report that was answered is the one that was sent"
-        self._sent, self._refusals = None, 0
-        self.status.answered += 1
-        self.status.waiting = len(self._outbox)
-        self._settled.set()
-        if self._witness is not None:
-            system_id = self.device.description.system_id
-            await asyncio.to_thread(self._witness.answered, system_id, report, invoke_id)
+        if self._sending.offer():
+            self._nudge()
 
     def _refused(self, event: ReportRefused) -> None:
-        if self._sent is None or self._sent[0] != event.invoke_id:
-            return
-        self._sent = None
         if event.rejected and event.reason == RejectProblem.RESOURCE_LIMITATION:
             self._trouble("the manager has no room; the report is kept")
-            self._pause_until_s = self._clock.monotonic_s() + FULL_PAUSE_S
-            self._wake.set()
-            return
-        self._refusals += 1
-        if self._refusals >= REFUSALS_MAX:
-            report = self._outbox.done()
-            self._refusals = 0
-            self.status.given_up += 1
-            self.status.waiting = len(self._outbox)
-            self._settled.set()
-            log.warning("agent.report_given_up", device=self.name, report=report.number, reason=int(event.reason))
+        self._sending.refused(event)
 
     # Leaving.
 
@@ -329,16 +348,16 @@ class Agent:
         deadline_s = self._clock.monotonic_s() + DRAIN_S
         with suppress(TimeoutError):
             async with self._clock.timeout_at(deadline_s):
-                while self._outbox:
-                    self._settled.clear()
-                    await self._settled.wait()
-        if self._outbox:
-            log.warning("agent.left_with_reports", device=self.name, count=len(self._outbox))
+                while len(self._sending):
+                    self._sending.settled.clear()
+                    await self._sending.settled.wait()
+        if len(self._sending):
+            log.warning("agent.left_with_reports", device=self.name, count=len(self._sending))
 
     async def _leave(self) -> None:
         """Release in order where there is an association; then the link ends."""
         self._leaving = True
-        association, link = self._association, self._link
+        association, link = self._sending.association, self._link
         if association is None or link is None:
             return
         association.release(self._clock.monotonic_s())
@@ -346,6 +365,6 @@ class Agent:
         with suppress(TimeoutError):
             async with self._clock.timeout_at(self._clock.monotonic_s() + LEAVE_S):
                 while association.state is State.DISASSOCIATING:
-                    self._settled.clear()
-                    await self._settled.wait()
+                    self._sending.settled.clear()
+                    await self._sending.settled.wait()
         await link.close()

@@ -6,40 +6,23 @@ loses those samples, says so, and goes on with the oldest that there are.
 """
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
 import structlog
 
 from protocols.ieee11073.dim.reports import Reading
-from protocols.ieee11073.nomenclature import Code
+from protocols.ieee11073.specializations.extended import BLOCK_S
 from simulators.agents.device import Measured, TimeAt
 from simulators.agents.objects import Waveform
-from simulators.agents.scale import scale_of
 from simulators.physiology import SamplesGone, Track
 
 log = structlog.get_logger(__name__)
 
-BLOCK_S = 0.25
-
-
-def waveform_of(handle: int, track: Track, type_: Code, unit: Code, label: str = "") -> Waveform:
-    """A waveform that carries a track of the patient sample by sample."""
-    return Waveform(
-        handle=handle,
-        type=type_,
-        unit=unit,
-        rate_hz=track.rate_hz,
-        block_samples=round(track.rate_hz * BLOCK_S),
-        scale=scale_of(Fraction(track.gain)),
-        label=label,
-    )
-
 
 class Blocks:
-    """`sources` pair each waveform with its track."""
+    """`sources` pair the handle of each waveform with its track, whose samples it carries one by one."""
 
-    def __init__(self, sources: Sequence[tuple[Waveform, Track]]) -> None:
-        self._sources = tuple(sources)
+    def __init__(self, sources: Sequence[tuple[int, Track]]) -> None:
+        self._sources = tuple((Waveform(handle), track) for handle, track in sources)
         self._number = 0
 
     @property
@@ -63,5 +46,5 @@ class Blocks:
             self._number += 1
 
     def _read(self, waveform: Waveform, track: Track, time_at: TimeAt) -> Reading:
-        count = waveform.block_samples
+        count = round(track.rate_hz * BLOCK_S)
         return waveform.read(track.read(self._number * count, count), time_at(self._number * BLOCK_S))

@@ -2,65 +2,50 @@
 
 One extended configuration. Compressions and pacing are told once a second while they happen, a shock when it was given
 (energy, impedance and count in one report), the pads' state and impedance every two seconds. The codes are private ones
-(`codes`), as no public ones were found.
+(`specializations.codes`), as no
+public ones were found.
 """
 
 from collections.abc import Iterator
 
 from protocols.device_time import DeviceTime
-from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading
-from simulators.agents import codes
-from simulators.agents.blocks import Blocks, waveform_of
-from simulators.agents.device import Description, Measured, Pace, TimeAt
+from protocols.ieee11073.specializations.extended import DEFIBRILLATOR
+from simulators.agents.blocks import Blocks
+from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Bits, Numeric
 from simulators.physiology import Patient
 
-CONFIG_ID = 0x4200
 PADS_ATTACHED = 0x8000
 """Pad status, bit 0."""
 PACER_FIXED_RATE = 0x8000
 """Pacer mode, bit 0; bit 1 would be demand."""
 
-HEART_RATE = Numeric(handle=10, type=codes.HEART_RATE, unit=codes.BEATS_PER_MIN)
-IMPEDANCE = Numeric(handle=11, type=codes.PAD_IMPEDANCE, unit=codes.OHM)
-PADS = Bits(handle=12, type=codes.PAD_STATUS)
-ENERGY_SELECTED = Numeric(handle=20, type=codes.ENERGY_SELECTED, unit=codes.JOULE)
-ENERGY_DELIVERED = Numeric(handle=21, type=codes.ENERGY_DELIVERED, unit=codes.JOULE)
-SHOCK_COUNT = Numeric(handle=22, type=codes.SHOCK_COUNT, unit=codes.DIMENSIONLESS)
-COMPRESSION_RATE = Numeric(handle=30, type=codes.COMPRESSION_RATE, unit=codes.PER_MIN)
-COMPRESSION_DEPTH = Numeric(handle=31, type=codes.COMPRESSION_DEPTH, unit=codes.MILLIMETRE)
-PACER_RATE = Numeric(handle=40, type=codes.PACER_RATE, unit=codes.PER_MIN)
-PACER_CURRENT = Numeric(handle=41, type=codes.PACER_CURRENT, unit=codes.MILLIAMPERE)
-PACER_MODE = Bits(handle=42, type=codes.PACER_MODE)
+HEART_RATE = Numeric(10)
+IMPEDANCE = Numeric(11)
+PADS = Bits(12)
+ENERGY_SELECTED = Numeric(20)
+ENERGY_DELIVERED = Numeric(21)
+SHOCK_COUNT = Numeric(22)
+COMPRESSION_RATE = Numeric(30)
+COMPRESSION_DEPTH = Numeric(31)
+PACER_RATE = Numeric(40)
+PACER_CURRENT = Numeric(41)
+PACER_MODE = Bits(42)
 
 
-class Defibrillator:
-    """Implements `Device`. Handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40… pacer."""
+class Defibrillator(Device):
+    """Handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40… pacer."""
+
+    configuration = DEFIBRILLATOR
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        self.description = description
+        super().__init__(description)
         self._patient = patient
-        track = patient.lead("II")
-        ecg = waveform_of(1, track, codes.LEAD_CODES["II"], codes.MILLIVOLT)
-        self._blocks = Blocks([(ecg, track)])
+        self._blocks = Blocks([(1, patient.lead("II"))])
         self._each_second = Pace(1.0, 1.0)
         self._each_two = Pace(2.0, 2.0)
         self._shocks_told = 0
-        others = (
-            HEART_RATE,
-            IMPEDANCE,
-            PADS,
-            ENERGY_SELECTED,
-            ENERGY_DELIVERED,
-            SHOCK_COUNT,
-            COMPRESSION_RATE,
-            COMPRESSION_DEPTH,
-            PACER_RATE,
-            PACER_CURRENT,
-            PACER_MODE,
-        )
-        self.configuration = Configuration(CONFIG_ID, (ecg.declared(), *(item.declared() for item in others)))
 
     @property
     def due_s(self) -> float:

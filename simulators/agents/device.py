@@ -1,43 +1,44 @@
 """What every simulated device is: a description, a configuration, and a pace at which it measures.
 
 A device is plain computation: it is told the patient second and returns what it measured until then, in order of device
-time, which never goes backwards. Sending, keeping and repeating are the agent's (`agent.py`).
+time, which never goes backwards unless its clock is set back. Sending, keeping and repeating are the agent's
+(`agent.py`), how it behaves beside measuring is `behaviour.py`.
 """
 
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.apdu.attributes import AvaType, ProductionSpecEntry, SystemModel, TypeVersion
+from protocols.ieee11073.association.agent_service import AgentService
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration
-from protocols.ieee11073.dim.identity import MdsTimeInfo
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.mder import encode, encode_list
+from protocols.ieee11073.specializations.profiles import Specialization
 
 TimeAt = Callable[[float], DeviceTime]
 """The device's own time at a patient second."""
 
-_REAL_TIME_CLOCK = 0x8000
-_NO_TIME_SYNC = 7936
 _ON_MAINS = 0x8000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What the device says it is. `profiles` are codes of partition 8."""
+    """What the device says it is."""
 
     system_id: bytes
     manufacturer: str
     model: str
     serial_number: str
-    profiles: tuple[int, ...]
+    specializations: tuple[Specialization, ...]
 
-    def mds(self, config_id: int, time: DeviceTime) -> tuple[AvaType, ...]:
-        """The attributes that a Get of the MDS is answered with, at this moment."""
+    def mds(self, config_id: int) -> tuple[AvaType, ...]:
+        """The attributes that a Get of the MDS is answered with, except those of the clock (`own_clock`)."""
+        types = tuple(TypeVersion(item.profile, 1) for item in self.specializations)
         return (
-            AvaType(Attribute.SYSTEM_TYPE_SPEC_LIST, encode_list(tuple(TypeVersion(p, 1) for p in self.profiles))),
+            AvaType(Attribute.SYSTEM_TYPE_SPEC_LIST, encode_list(types)),
             AvaType(Attribute.SYSTEM_MODEL, encode(SystemModel(_even(self.manufacturer), _even(self.model)))),
             AvaType(Attribute.SYSTEM_ID, len(self.system_id).to_bytes(2, "big") + self.system_id),
             AvaType(Attribute.DEV_CONFIGURATION_ID, config_id.to_bytes(2, "big")),
@@ -45,11 +46,6 @@ class Description:
                 Attribute.PRODUCTION_SPECIFICATION,
                 encode_list((ProductionSpecEntry(1, 0, _even(self.serial_number)),)),
             ),
-            AvaType(
-                Attribute.MDS_TIME_INFO,
-                encode(MdsTimeInfo(_REAL_TIME_CLOCK, _NO_TIME_SYNC, 0xFFFF_FFFF, 1, 0, 0)),
-            ),
-            AvaType(Attribute.DATE_AND_TIME, time.octets),
             AvaType(Attribute.POWER_STATUS, _ON_MAINS.to_bytes(2, "big")),
         )
 
@@ -61,29 +57,40 @@ def _even(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One report's worth of readings, all of this time. `waveform`: it may go unconfirmed where that is wanted;
-    `variable`: the report names its attributes itself, because the objects' maps have no time."""
+    """One report's worth of readings, all of this time. `waveform`: it may go unconfirmed where that is wanted.
+
+    `variable`: the report names its attributes itself, because the objects' maps have no time. `scanner` reports it,
+    None: the MDS. `confirmed` False: it is sent once or never.
+    """
 
     device_time: DeviceTime
     readings: tuple[Reading, ...]
     waveform: bool = False
     variable: bool = False
+    scanner: int | None = None
+    confirmed: bool = True
 
 
-class Device(Protocol):
-    """A simulated device. `due_s` is the patient second at which `measure` has something next."""
+class Device(ABC):
+    """A simulated device. `configuration` is set when it is built."""
+
+    configuration: Configuration
+
+    def __init__(self, description: Description) -> None:
+        self.description = description
 
     @property
-    def description(self) -> Description: ...
+    @abstractmethod
+    def due_s(self) -> float:
+        """The patient second at which `measure` has something next."""
 
-    @property
-    def configuration(self) -> Configuration: ...
-
-    @property
-    def due_s(self) -> float: ...
-
+    @abstractmethod
     def measure(self, now_s: float, time_at: TimeAt) -> Iterable[Measured]:
         """What was measured since the last call, up to `now_s`."""
+
+    def services(self) -> Sequence[AgentService]:
+        """What it answers a manager beyond what all devices answer; the same objects over all associations."""
+        return ()
 
 
 class Pace:

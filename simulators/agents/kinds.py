@@ -3,11 +3,24 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from simulators.agents import codes
+from protocols.ieee11073.specializations.profiles import (
+    BASIC_ECG,
+    BLOOD_PRESSURE_METER,
+    BODY_THERMOMETER,
+    GENERIC,
+    GLUCOSE,
+    PULSE_OXIMETER,
+    RESPIRATION_RATE,
+    SCALE,
+    Specialization,
+)
+from simulators.agents.capnometer import Capnometer
 from simulators.agents.defibrillator import Defibrillator
 from simulators.agents.device import Description, Device
+from simulators.agents.ecg import BasicEcg, ScannedEcg, SlowEcg
+from simulators.agents.metabolic import BodyScale, GlucoseDiary, GlucoseMeter, HouseholdScale, WeighingScale
 from simulators.agents.monitor import Monitor
-from simulators.agents.personal import BasicEcg, BloodPressure, Oximeter, Thermometer
+from simulators.agents.personal import BloodPressure, Oximeter, SpotOximeter, Thermometer
 from simulators.agents.recorded import RecordedMonitor
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
@@ -35,14 +48,23 @@ MONITOR: Final = "monitor"
 
 _Maker = Callable[[Patient, Description], Device]
 
-KINDS: Final[Mapping[str, tuple[int, str, tuple[int, ...], _Maker]]] = {
-    # kind: number in the system id, model, profiles (partition 8), class
-    "oximeter": (1, "SIM-OX", (codes.PROFILE_OXIMETER,), Oximeter),
-    "blood-pressure": (2, "SIM-BP", (codes.PROFILE_BLOOD_PRESSURE,), BloodPressure),
-    "thermometer": (3, "SIM-TEMP", (codes.PROFILE_THERMOMETER,), Thermometer),
-    "ecg": (4, "SIM-ECG", (codes.PROFILE_ECG,), BasicEcg),
-    MONITOR: (5, "SIM-MONITOR", (codes.PROFILE_GENERIC, codes.PROFILE_ECG, codes.PROFILE_OXIMETER), Monitor),
-    "defibrillator": (6, "SIM-DEFIB", (codes.PROFILE_GENERIC, codes.PROFILE_ECG), Defibrillator),
+KINDS: Final[Mapping[str, tuple[int, str, tuple[Specialization, ...], _Maker]]] = {
+    # kind: number in the system id, model, specialisations, class
+    "oximeter": (1, "SIM-OX", (PULSE_OXIMETER,), Oximeter),
+    "blood-pressure": (2, "SIM-BP", (BLOOD_PRESSURE_METER,), BloodPressure),
+    "thermometer": (3, "SIM-TEMP", (BODY_THERMOMETER,), Thermometer),
+    "ecg": (4, "SIM-ECG", (BASIC_ECG,), BasicEcg),
+    MONITOR: (5, "SIM-MONITOR", (GENERIC, BASIC_ECG, PULSE_OXIMETER), Monitor),
+    "defibrillator": (6, "SIM-DEFIB", (GENERIC, BASIC_ECG), Defibrillator),
+    "spot-oximeter": (7, "SIM-OX-SPOT", (PULSE_OXIMETER,), SpotOximeter),
+    "scanned-ecg": (8, "SIM-ECG-SCAN", (BASIC_ECG,), ScannedEcg),
+    "slow-ecg": (9, "SIM-ECG-SLOW", (BASIC_ECG,), SlowEcg),
+    "etco2": (10, "SIM-ETCO2", (GENERIC, RESPIRATION_RATE), Capnometer),
+    "scale": (11, "SIM-SCALE", (SCALE,), WeighingScale),
+    "body-scale": (12, "SIM-BODY", (SCALE,), BodyScale),
+    "household-scale": (13, "SIM-HOUSE", (SCALE,), HouseholdScale),
+    "glucose": (14, "SIM-GLU", (GLUCOSE,), GlucoseMeter),
+    "glucose-diary": (15, "SIM-GLU-DIARY", (GLUCOSE,), GlucoseDiary),
 }
 
 
@@ -50,13 +72,13 @@ def description_of(kind: str, unit: int = 1) -> Description:
     """The description of the device of this kind and unit number (1 … 65535). Raises UnknownKind."""
     if kind not in KINDS:
         raise UnknownKind(kind)
-    number, model, profiles, _ = KINDS[kind]
+    number, model, specializations, _ = KINDS[kind]
     return Description(
         system_id=_OUI + b"\xff\xfe" + bytes((number,)) + (unit & 0xFFFF).to_bytes(2, "big"),
         manufacturer=_MAKER,
         model=model,
         serial_number=f"{model}-{unit:05d}",
-        profiles=profiles,
+        specializations=specializations,
     )
 
 

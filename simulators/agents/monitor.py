@@ -6,56 +6,38 @@ three quarters of a minute and a measurement that finds no pulse is told as NaN 
 
 from collections.abc import Iterator
 
-from protocols.ieee11073.dim.configuration import Configuration
-from simulators.agents import codes
-from simulators.agents.blocks import Blocks, waveform_of
-from simulators.agents.device import Description, Measured, Pace, TimeAt
+from protocols.ieee11073.specializations.extended import MULTIPARAMETER
+from simulators.agents.blocks import Blocks
+from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Compound, Numeric
-from simulators.physiology import LEADS, Patient
-
-CONFIG_ID = 0x4100
+from simulators.physiology import Patient
 
 _CUFF_FIRST_S = 12.0
 _CUFF_EVERY_S = 45.0
 
+HEART_RATE = Numeric(30)
+SPO2 = Numeric(31, decimals=1)
+PULSE = Numeric(32)
+PERFUSION = Numeric(33, decimals=1)
+END_TIDAL = Numeric(34)
+BREATHS = Numeric(35)
+TEMPERATURE = Numeric(36, decimals=1)
+CUFF = Compound(40)
+CUFF_PULSE = Numeric(41)
 
-HEART_RATE = Numeric(handle=30, type=codes.HEART_RATE, unit=codes.BEATS_PER_MIN)
-SPO2 = Numeric(handle=31, type=codes.SPO2, unit=codes.PERCENT, decimals=1)
-PULSE = Numeric(handle=32, type=codes.PULSE_RATE_OXIMETER, unit=codes.BEATS_PER_MIN)
-PERFUSION = Numeric(handle=33, type=codes.PERFUSION, unit=codes.PERCENT, decimals=1)
-END_TIDAL = Numeric(handle=34, type=codes.END_TIDAL_CO2, unit=codes.MMHG)
-BREATHS = Numeric(handle=35, type=codes.RESPIRATION_RATE, unit=codes.BREATHS_PER_MIN)
-TEMPERATURE = Numeric(handle=36, type=codes.TEMPERATURE, unit=codes.CELSIUS, decimals=1)
-CUFF = Compound(handle=40, type=codes.PRESSURE, components=codes.PRESSURE_PARTS, unit=codes.MMHG)
-CUFF_PULSE = Numeric(handle=41, type=codes.PULSE_RATE_CUFF, unit=codes.BEATS_PER_MIN)
 
+class Monitor(Device):
+    """Handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40… cuff."""
 
-class Monitor:
-    """Implements `Device`. Handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40… cuff."""
+    configuration = MULTIPARAMETER
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        self.description = description
+        super().__init__(description)
         self._patient = patient
-        leads = [
-            (waveform_of(index + 1, track, codes.LEAD_CODES[name], codes.MILLIVOLT), track)
-            for index, (name, track) in enumerate(zip(LEADS, patient.ecg, strict=True))
-        ]
-        others = [
-            (waveform_of(20, patient.pleth, codes.PLETH, codes.DIMENSIONLESS), patient.pleth),
-            (waveform_of(21, patient.capnogram, codes.CO2, codes.MMHG), patient.capnogram),
-            (waveform_of(22, patient.respiration, codes.IMPEDANCE_RESPIRATION, codes.OHM), patient.respiration),
-        ]
-        self._blocks = Blocks([*leads, *others])
+        others = (20, patient.pleth), (21, patient.capnogram), (22, patient.respiration)
+        self._blocks = Blocks([*enumerate(patient.ecg, 1), *others])
         self._each_second = Pace(1.0, 1.0)
         self._cuff = Pace(_CUFF_FIRST_S, _CUFF_EVERY_S)
-        numbers = (HEART_RATE, SPO2, PULSE, PERFUSION, END_TIDAL, BREATHS, TEMPERATURE)
-        declared = (
-            *(waveform.declared() for waveform, _ in (*leads, *others)),
-            *(number.declared() for number in numbers),
-            CUFF.declared(),
-            CUFF_PULSE.declared(),
-        )
-        self.configuration = Configuration(CONFIG_ID, declared)
 
     @property
     def due_s(self) -> float:

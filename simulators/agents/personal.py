@@ -1,82 +1,38 @@
-"""The small devices: oximeter, blood-pressure cuff and thermometer with their standard configurations, and a basic ECG.
+"""The small devices with standard configurations: oximeter, spot oximeter, blood-pressure cuff and thermometer.
 
 The standard configuration 0x0190 maps an oximeter's value without a time. A report without a time cannot be told from
 its repetition after a lost answer, so this oximeter reports in variable form, which names what it carries, and adds
-the time.
+the time. The spot oximeter's (0x0191) has a time and tells one finger a minute.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
+from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.configuration import Configuration
-from protocols.ieee11073.specializations.standard import BLOOD_PRESSURE, OXIMETER, THERMOMETER
-from simulators.agents import codes
-from simulators.agents.blocks import Blocks, waveform_of
-from simulators.agents.device import Description, Measured, Pace, TimeAt
+from protocols.ieee11073.dim.reports import Reading
+from protocols.ieee11073.specializations.standard import BLOOD_PRESSURE, OXIMETER, OXIMETER_SPOT, THERMOMETER
+from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Compound, Numeric
-from simulators.physiology import Patient
+from simulators.physiology import Patient, Vitals
 
-ECG_CONFIG_ID = 0x4000
-
-_SPO2 = Numeric(handle=1, type=codes.SPO2, unit=codes.PERCENT, decimals=1)
-_OXIMETER_PULSE = Numeric(handle=10, type=codes.PULSE_RATE_OXIMETER, unit=codes.BEATS_PER_MIN)
-_CUFF = Compound(handle=1, type=codes.PRESSURE, components=codes.PRESSURE_PARTS, unit=codes.MMHG)
-_CUFF_PULSE = Numeric(handle=2, type=codes.PULSE_RATE_CUFF, unit=codes.BEATS_PER_MIN)
-_TEMPERATURE = Numeric(handle=1, type=codes.TEMPERATURE, unit=codes.CELSIUS, decimals=1)
-_HEART_RATE = Numeric(handle=10, type=codes.HEART_RATE, unit=codes.BEATS_PER_MIN)
+_SPO2 = Numeric(1, decimals=1)
+_OXIMETER_PULSE = Numeric(10)
+_CUFF = Compound(1)
+_CUFF_PULSE = Numeric(2)
+_TEMPERATURE = Numeric(1, decimals=1)
 
 
-class Oximeter:
-    """Implements `Device`: saturation and pulse rate once a second. Handles as in 10404: 1 and 10."""
+class SpotDevice(Device):
+    """Measures the patient's vitals at a pace, one report a time. Subclasses say what they read."""
 
-    configuration = OXIMETER
+    configuration: Configuration
+    variable = False
 
-    def __init__(self, patient: Patient, description: Description) -> None:
-        self.description = description
+    def __init__(self, patient: Patient, description: Description, pace: Pace) -> None:
+        super().__init__(description)
         self._patient = patient
-        self._pace = Pace(1.0, 1.0)
-
-    @property
-    def due_s(self) -> float:
-        return self._pace.due_s
-
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        at_s = self._pace.turn_s(now_s)
-        if at_s is not None:
-            vitals, time = self._patient.vitals(), time_at(at_s)
-            readings = _SPO2.read(vitals.spo2_percent, time), _OXIMETER_PULSE.read(vitals.pulse_rate_bpm, time)
-            yield Measured(time, readings, variable=True)
-
-
-class BloodPressure:
-    """Implements `Device`: a cuff that measures every half minute. Handles as in 10407: 1 and 2."""
-
-    configuration = BLOOD_PRESSURE
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        self.description = description
-        self._patient = patient
-        self._pace = Pace(8.0, 30.0)
-
-    @property
-    def due_s(self) -> float:
-        return self._pace.due_s
-
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        at_s = self._pace.turn_s(now_s)
-        if at_s is not None:
-            vitals, time = self._patient.vitals(), time_at(at_s)
-            yield Measured(time, (_CUFF.read(vitals.cuff_mmhg, time), _CUFF_PULSE.read(vitals.pulse_rate_bpm, time)))
-
-
-class Thermometer:
-    """Implements `Device`: core temperature every fifteen seconds. Handle as in 10408: 1."""
-
-    configuration = THERMOMETER
-
-    def __init__(self, patient: Patient, description: Description) -> None:
-        self.description = description
-        self._patient = patient
-        self._pace = Pace(3.0, 15.0)
+        self._pace = pace
 
     @property
     def due_s(self) -> float:
@@ -86,31 +42,57 @@ class Thermometer:
         at_s = self._pace.turn_s(now_s)
         if at_s is not None:
             time = time_at(at_s)
-            yield Measured(time, (_TEMPERATURE.read(self._patient.vitals().temperature_c, time),))
+            yield Measured(time, self.read(self._patient.vitals(), time), variable=self.variable)
+
+    @abstractmethod
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        """What is measured now."""
 
 
-class BasicEcg:
-    """Implements `Device`: leads I, II and III and the heart rate. The configuration is an extended one, since the
-    objects of 10406's standard configuration are not known to us."""
+class Oximeter(SpotDevice):
+    """Saturation and pulse rate once a second. Handles as in 10404: 1 and 10."""
+
+    configuration = OXIMETER
+    variable = True
 
     def __init__(self, patient: Patient, description: Description) -> None:
-        self.description = description
-        self._patient = patient
-        sources = [
-            (waveform_of(handle, patient.lead(lead), codes.LEAD_CODES[lead], codes.MILLIVOLT), patient.lead(lead))
-            for handle, lead in enumerate(("I", "II", "III"), 1)
-        ]
-        self._blocks = Blocks(sources)
-        self._pace = Pace(1.0, 1.0)
-        declared = (*(waveform.declared() for waveform, _ in sources), _HEART_RATE.declared())
-        self.configuration = Configuration(ECG_CONFIG_ID, declared)
+        super().__init__(patient, description, Pace(1.0, 1.0))
 
-    @property
-    def due_s(self) -> float:
-        return self._blocks.due_s
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return _SPO2.read(vitals.spo2_percent, time), _OXIMETER_PULSE.read(vitals.pulse_rate_bpm, time)
 
-    def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
-        yield from self._blocks.measure(now_s, time_at)
-        if self._pace.turn_s(now_s) is not None:
-            time = time_at(self._blocks.end_s)
-            yield Measured(time, (_HEART_RATE.read(self._patient.vitals().heart_rate_bpm, time),))
+
+class SpotOximeter(SpotDevice):
+    """Saturation and pulse rate of one finger, once a minute. Handles as in 10404: 1 and 10."""
+
+    configuration = OXIMETER_SPOT
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(5.0, 60.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return _SPO2.read(vitals.spo2_percent, time), _OXIMETER_PULSE.read(vitals.pulse_rate_bpm, time)
+
+
+class BloodPressure(SpotDevice):
+    """A cuff that measures every half minute. Handles as in 10407: 1 and 2."""
+
+    configuration = BLOOD_PRESSURE
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(8.0, 30.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return _CUFF.read(vitals.cuff_mmhg, time), _CUFF_PULSE.read(vitals.pulse_rate_bpm, time)
+
+
+class Thermometer(SpotDevice):
+    """Core temperature every fifteen seconds. Handle as in 10408: 1."""
+
+    configuration = THERMOMETER
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(3.0, 15.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return (_TEMPERATURE.read(vitals.temperature_c, time),)

@@ -10,15 +10,21 @@ begins again: the block that crosses the end holds its last and its first sample
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 from zlib import crc32
 
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import ConfigObject
+from protocols.ieee11073.dim import objects
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.nomenclature import Code, code_of
-from simulators.agents import codes
-from simulators.agents.device import Description, Measured, TimeAt
+from protocols.ieee11073.specializations import codes
+from protocols.ieee11073.specializations.extended import CONTINUOUS
+from simulators.agents.device import Description, Device, Measured, TimeAt
 from simulators.agents.objects import Numeric, Waveform
 from simulators.agents.scale import scale_of
 from simulators.replay.wfdb import GAP, Record
@@ -79,12 +85,12 @@ _UNITS: Final = {
 }
 
 
-class RecordedMonitor:
-    """Implements `Device`. The handle of a signal is its place in the header, from 1."""
+class RecordedMonitor(Device):
+    """The handle of a signal is its place in the header, from 1."""
 
     def __init__(self, record: Record, description: Description) -> None:
         """Raises RecordUnusable where the record is empty or its signals do not fit one report."""
-        self.description = description
+        super().__init__(description)
         self._record = record
         hz = record.header.frame_hz
         self.played_faster = hz < 1
@@ -95,10 +101,11 @@ class RecordedMonitor:
         if record.frames < self._frames_per_block or not record.signals:
             raise RecordUnusable(f"record {record.header.name} is too short to be played")
         self._objects = tuple(self._object(index, signal) for index, signal in enumerate(record.signals))
+        declared = tuple(self._declared(index, signal) for index, signal in enumerate(record.signals))
         octets = sum(12 + 2 * signal.samples_per_frame * self._frames_per_block for signal in record.signals)
         if octets > _REPORT_OCTETS_MAX:
             raise RecordUnusable(f"a quarter of a second of record {record.header.name} does not fit one report")
-        self.configuration = Configuration(self._config_id(), tuple(item.declared() for item in self._objects))
+        self.configuration = Configuration(_config_id(declared), declared)
 
     @property
     def due_s(self) -> float:
@@ -129,32 +136,56 @@ class RecordedMonitor:
         tail = self._record.read(0, count - left)
         return tuple(a + b for a, b in zip(head, tail, strict=True))
 
-    def _object(self, index: int, signal: Signal) -> Waveform | Numeric:
-        name = signal.description.strip().upper().replace(" ", "")
-        unit = _UNITS.get(signal.units.upper())
-        rate_hz = float(signal.samples_per_frame / self._frame_s)
-        table = _WAVEFORMS if rate_hz >= _SLOWEST_WAVEFORM_HZ else _NUMERICS
-        code = table.get(name)
-        label = "" if code is not None else signal.description.strip()[:32]
-        if code is None:
-            code = Code(_PRIVATE, _PRIVATE_FIRST + index)
-        if table is _NUMERICS:
-            return Numeric(handle=index + 1, type=code, unit=unit, decimals=1, label=label)
-        return Waveform(
-            handle=index + 1,
-            type=code,
-            unit=unit,
-            rate_hz=rate_hz,
-            block_samples=signal.samples_per_frame * self._frames_per_block,
-            scale=scale_of(signal.gain, signal.baseline),
-            label=label,
-        )
+    def _rate_hz(self, signal: Signal) -> float:
+        return float(signal.samples_per_frame / self._frame_s)
 
-    def _config_id(self) -> int:
-        """One configuration id for each form of record, so that a manager that remembers one never takes it for
-        another: it follows from what is declared."""
-        declared = Configuration(_FIRST_CONFIG_ID, tuple(item.declared() for item in self._objects)).octets
-        return _FIRST_CONFIG_ID + crc32(declared) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
+    def _is_waveform(self, signal: Signal) -> bool:
+        return self._rate_hz(signal) >= _SLOWEST_WAVEFORM_HZ
+
+    def _object(self, index: int, signal: Signal) -> Waveform | Numeric:
+        return Waveform(index + 1) if self._is_waveform(signal) else Numeric(index + 1, decimals=1)
+
+    def _declared(self, index: int, signal: Signal) -> ConfigObject:
+        """What the signal's name and unit say to us. Sample-Period counts eighths of a millisecond, so a rate that does
+        not divide 8000 Hz is declared rounded."""
+        waveform = self._is_waveform(signal)
+        name = signal.description.strip().upper().replace(" ", "")
+        code = (_WAVEFORMS if waveform else _NUMERICS).get(name)
+        unit = _UNITS.get(signal.units.upper())
+        label = "" if code is not None else signal.description.strip()[:32]
+        kind = code or Code(_PRIVATE, _PRIVATE_FIRST + index)
+        stamp, shown = Attribute.TIME_STAMP_ABSOLUTE, unit or codes.DIMENSIONLESS
+        if waveform:
+            scale = scale_of(signal.gain, signal.baseline)
+            declared = objects.waveform(
+                index + 1,
+                kind,
+                shown,
+                period_s=1 / self._rate_hz(signal),
+                samples=signal.samples_per_frame * self._frames_per_block,
+                physical=(float(scale.lower), float(scale.upper)),
+                raw=(scale.lower_raw, scale.upper_raw),
+                time_stamp=stamp,
+            )
+        else:
+            declared = objects.numeric(index + 1, kind, shown, time_stamp=stamp, metric_spec=CONTINUOUS)
+        return _labelled(declared, label, named_unit=unit is not None)
+
+
+def _labelled(declared: ConfigObject, label: str, *, named_unit: bool) -> ConfigObject:
+    attributes = [item for item in declared.attributes if named_unit or item.attribute_id != Attribute.UNIT_CODE]
+    if label:
+        text = label.encode("ascii", "replace")
+        text += b" " * (len(text) % 2)
+        attributes.append(AvaType(Attribute.LABEL_STRING, len(text).to_bytes(2, "big") + text))
+    return replace(declared, attributes=tuple(attributes))
+
+
+def _config_id(declared: tuple[ConfigObject, ...]) -> int:
+    """One configuration id for each form of record, so that a manager that remembers one never takes it for another:
+    it follows from what is declared."""
+    octets = Configuration(_FIRST_CONFIG_ID, declared).octets
+    return _FIRST_CONFIG_ID + crc32(octets) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
 
 
 def _frames_per_block(frame_s: Fraction) -> int:

@@ -7,13 +7,13 @@ because its answer may be on the way. Does not send and does not know the protoc
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.configuration import Configuration
-from protocols.ieee11073.dim.reports import ScanReport, fixed_report, variable_report
+from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report, variable_report
 from simulators.agents.device import Measured
 
 REPORTS_MAX: Final = 20_000
@@ -33,18 +33,25 @@ class Report:
 
     @classmethod
     def of(cls, measured: Measured, configuration: Configuration, number: int) -> Self:
-        build = variable_report if measured.variable else fixed_report
         return cls(
             number=number,
             device_time=measured.device_time,
-            handles=tuple(reading.handle for reading in measured.readings),
-            scan=build(configuration, measured.readings),
+            handles=tuple(dict.fromkeys(reading.handle for reading in measured.readings)),
+            scan=scan_of(configuration, measured.readings, variable=measured.variable, scanner=measured.scanner),
         )
 
     @property
     def octets(self) -> int:
         """Its size on the wire, near enough for a memory limit."""
         return 40 + len(self.scan.observations)
+
+
+def scan_of(
+    configuration: Configuration, readings: Sequence[Reading], *, variable: bool, scanner: int | None = None
+) -> ScanReport:
+    """The readings in the form that their device uses."""
+    build = variable_report if variable else fixed_report
+    return build(configuration, readings, scanner=scanner)
 
 
 class Outbox:

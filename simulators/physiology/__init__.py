@@ -1,8 +1,22 @@
 """A simulated patient: seeded, coupled, in plain Python. `Patient(seed, scenario)` and what can be read from it."""
 
+from simulators.physiology.body import MG_PER_DL_PER_MMOL_PER_L, Body, body_of
 from simulators.physiology.condition import Condition, Rhythm, ShockGiven, Treatment
 from simulators.physiology.ecg import LEADS
 from simulators.physiology.patient import Patient, Vitals
 from simulators.physiology.track import SamplesGone, Track
 
-__all__ = ["LEADS", "Condition", "Patient", "Rhythm", "SamplesGone", "ShockGiven", "Track", "Treatment", "Vitals"]
+__all__ = [
+    "LEADS",
+    "MG_PER_DL_PER_MMOL_PER_L",
+    "Body",
+    "Condition",
+    "Patient",
+    "Rhythm",
+    "SamplesGone",
+    "ShockGiven",
+    "Track",
+    "Treatment",
+    "Vitals",
+    "body_of",
+]

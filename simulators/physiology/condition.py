@@ -44,6 +44,8 @@ class Condition:
     """Where core temperature drifts to."""
     st_elevation_mv: float = 0.0
     """Injury current of the inferior and lateral wall, at its largest lead."""
+    glucose_set_mmol_per_l: float = 5.4
+    """What blood glucose stays near."""
 
 
 CONDITION_NAMES = frozenset(field.name for field in fields(Condition))

@@ -45,9 +45,11 @@ class Lungs:
         self.rate_per_min = _REST_PER_MIN
         self.capnogram_mmhg = 0.0
         self.end_tidal_mmhg = 37.0
+        self.inspired_mmhg = 0.0
         self.saturation_percent = 97.5
         self.oximeter_percent = 97.5
         self._breath_peak_mmhg = 37.0
+        self._breath_low_mmhg = 0.0
         self._alveolar_co2 = 37.5
         self._tissue_co2 = 46.0
         self._alveolar_o2 = 100.0
@@ -109,6 +111,7 @@ class Lungs:
     def _end_breath(self, rate: float) -> None:
         self.end_tidal_mmhg = self._breath_peak_mmhg
         self._breath_peak_mmhg = 0.0
+        self.inspired_mmhg, self._breath_low_mmhg = self._breath_low_mmhg, self.capnogram_mmhg
         if self._since_breath_s > 0.5:
             measured = 60 / self._since_breath_s
             weight = 0.35 if measured < 1.5 * rate else 1.0
@@ -124,6 +127,11 @@ class Lungs:
     def measured_end_tidal_mmhg(self) -> float | None:
         """None after 20 s without a breath: there is nothing to measure."""
         return None if self._since_breath_s > 20.0 else self.end_tidal_mmhg
+
+    @property
+    def measured_inspired_mmhg(self) -> float | None:
+        """The least of the last breath, which is what came in; None after 20 s without a breath."""
+        return None if self._since_breath_s > 20.0 else self.inspired_mmhg
 
     def _exchange(self, condition: Condition, alveolar_l_per_min: float, flow_l_per_min: float) -> None:
         demand = condition.metabolism * self.heat
@@ -155,6 +163,7 @@ class Lungs:
             target, time_s = mixed * self._alveolar_co2 * (0.93 + 0.07 * expired), 0.11
         self.capnogram_mmhg += (target - self.capnogram_mmhg) * _DT_S / time_s
         self._breath_peak_mmhg = max(self._breath_peak_mmhg, self.capnogram_mmhg)
+        self._breath_low_mmhg = min(self._breath_low_mmhg, self.capnogram_mmhg)
 
 
 def _severinghaus(pressure_mmhg: float) -> float:

@@ -9,6 +9,7 @@ vehicle of devices runs beside the gateway on the same two cores.
 from dataclasses import dataclass
 from random import Random
 
+from simulators.physiology.body import body_of, glucose_mmol_per_l
 from simulators.physiology.circulation import STEP_HZ, Circulation
 from simulators.physiology.condition import Condition, Rhythm, ShockGiven, Treatment
 from simulators.physiology.ecg import LEADS, project
@@ -43,8 +44,10 @@ class Vitals:
     spo2_percent: float | None
     perfusion_percent: float
     end_tidal_co2_mmhg: float | None
+    inspired_co2_mmhg: float | None
     respiration_per_min: float
     temperature_c: float
+    glucose_mmol_per_l: float
 
     @property
     def cuff_mmhg(self) -> tuple[float | None, float | None, float | None]:
@@ -71,7 +74,9 @@ class Patient:
     """Seeded; `ecg` has one track a lead, in the order of `LEADS`."""
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
+        self.seed = seed
         self.scenario = scenario
+        self.body = body_of(seed)
         random = Random(seed)
         self._heart = Heart(random)
         self._circulation = Circulation()
@@ -126,8 +131,10 @@ class Patient:
             spo2_percent=min(100.0, lungs.oximeter_percent) if found and circulation.perfused else None,
             perfusion_percent=max(0.02, circulation.pulse_pressure_mmhg / 12.0),
             end_tidal_co2_mmhg=lungs.measured_end_tidal_mmhg,
+            inspired_co2_mmhg=lungs.measured_inspired_mmhg,
             respiration_per_min=lungs.measured_rate_per_min,
             temperature_c=self._temperature.core_c,
+            glucose_mmol_per_l=glucose_mmol_per_l(self.condition.glucose_set_mmol_per_l, self.now_s),
         )
 
     def _step(self) -> None:

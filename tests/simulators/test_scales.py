@@ -7,17 +7,22 @@ import pytest
 from protocols.ieee11073.dim.channels import ValueMeaning, channel_of
 from protocols.ieee11073.dim.configuration import attributes_of
 from protocols.ieee11073.dim.notes import Notes
-from simulators.agents import codes
-from simulators.agents.objects import Waveform
+from protocols.ieee11073.dim.objects import waveform
+from protocols.ieee11073.specializations import codes
 from simulators.agents.scale import Scale, scale_of
 
 
 def as_a_manager_reads(scale: Scale) -> tuple[float, float]:
     """slope and offset of a waveform declared with this scale, as the product's own manager computes them."""
-    waveform = Waveform(
-        handle=1, type=codes.LEAD_CODES["II"], unit=codes.MILLIVOLT, rate_hz=500, block_samples=125, scale=scale
+    declared = waveform(
+        1,
+        codes.LEAD_CODES["II"],
+        codes.MILLIVOLT,
+        period_s=0.002,
+        samples=125,
+        physical=(float(scale.lower), float(scale.upper)),
+        raw=(scale.lower_raw, scale.upper_raw),
     )
-    declared = waveform.declared()
     notes = Notes()
     channel = channel_of(1, declared.obj_class, attributes_of(declared.attributes), ValueMeaning(), notes)
     assert notes.taken() == []

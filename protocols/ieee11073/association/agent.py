@@ -75,12 +75,13 @@ class AgentAssociation(Association):
         configurations: Sequence[Configuration],
         mds_attributes: MdsAttributes = tuple,
         services: Sequence[AgentService] = (),
+        relative_time: Callable[[], int] = lambda: NO_RELATIVE_TIME,
         settings: AgentSettings | None = None,
     ) -> None:
         """`configurations` in the order of the offers, at least one. `mds_attributes` is asked at each Get.
 
-        `services` are what this device answers beyond its MDS and its scanners; they come to live in this association
-        and in no other.
+        `services` are what this device answers beyond its MDS and its scanners; they serve one association object at a
+        time. `relative_time` is the event-time of reports, for a device that counts in 125 µs.
         """
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
@@ -94,6 +95,7 @@ class AgentAssociation(Association):
         port = AgentPort(self._notes, self._tell, self._confirm, lambda: self._now_s)
         for service in self._services:
             service.port = port
+        self._relative_time = relative_time
         self._offer = 0
         self._requests_sent = 0
         self._report_nos: dict[tuple[int, int], int] = {}
@@ -174,7 +176,7 @@ class AgentAssociation(Association):
         flow = report.handle, data_req_id
         report_no = self._report_nos.get(flow, 0)
         info = data_req_id.to_bytes(2, "big") + report_no.to_bytes(2, "big") + report.observations
-        argument = EventReportArgument(report.handle, NO_RELATIVE_TIME, report.event_type, info)
+        argument = EventReportArgument(report.handle, self._relative_time(), report.event_type, info)
         if confirmed:
             done = partial(self._report_settled, report_no)
             to_s = self._scanners.confirm_timeout_s(report.handle) or self._settings.to_cer_s
@@ -214,10 +216,11 @@ class AgentAssociation(Association):
 
     def _send_aarq(self, row: Row, received: Received) -> None:
         self._requests_sent += 1
-        modes, flows = REQUEST_INIT_AGENT, 0
+        unasked = self._settings.reports_unasked
+        modes, flows = REQUEST_INIT_AGENT if unasked else 0, 0
         for service in self._services:
             modes, flows = modes | service.request_modes, flows + service.manager_flows
-        request_modes = admission.RequestModes(modes, manager_flows=flows)
+        request_modes = admission.RequestModes(modes, int(unasked), flows)
         self._send(admission.request(self._system_id, self.configuration.config_id, request_modes))
 
     def _repeat_aarq(self, row: Row, received: Received) -> None:
@@ -250,7 +253,7 @@ class AgentAssociation(Association):
 
     def _send_config(self, row: Row, received: Received) -> None:
         report = encode(self.configuration.report)
-        argument = EventReportArgument(0, NO_RELATIVE_TIME, EventType.CONFIG, report)
+        argument = EventReportArgument(0, self._relative_time(), EventType.CONFIG, report)
         deadline_s = self._now_s + self._settings.to_config_s
         self._config_request = Request(_REPORT_ANSWERS, deadline_s, self._verdict_after_release)
         self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, self._config_request)
@@ -317,7 +320,7 @@ class AgentAssociation(Association):
             raise LocalProtocolError(f"{_WAITING_MAX} reports wait already")
 
         def send() -> None:
-            argument = EventReportArgument(handle, NO_RELATIVE_TIME, event_type, info)
+            argument = EventReportArgument(handle, self._relative_time(), event_type, info)
             request = Request(_REPORT_ANSWERS, self._now_s + to_s, done)
             self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, request)
 

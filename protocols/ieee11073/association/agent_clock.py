@@ -22,7 +22,7 @@ SetClock = Callable[[DeviceTime], Refusal | None]
 _MDS = 0
 
 
-class ClockSetting(AgentService):
+class SettableClock(AgentService):
     """A clock that a manager may set, by the kind of time that it keeps: ABSOLUTE or BASE_OFFSET."""
 
     def __init__(self, set_clock: SetClock, kind: TimeKind = TimeKind.ABSOLUTE) -> None:

@@ -67,7 +67,7 @@ Current = Callable[[DataScope], ScanReport | None]
 """What the device has measured last, within a scope; None where it cannot say now."""
 
 
-class DataRequests(AgentService):
+class ServedRequests(AgentService):
     """`supports` are `SUPPORTS_…` bits, `persons` the ids that the device knows (PERSON_ID support needs some)."""
 
     def __init__(

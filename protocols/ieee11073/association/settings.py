@@ -83,3 +83,5 @@ class AgentSettings:
     """As the manager's."""
     scanners_start_enabled: bool = False
     """True: a device that reports from its scanners unasked, against the standard; for trying managers."""
+    reports_unasked: bool = True
+    """False: the device says that it reports only what a manager requests."""

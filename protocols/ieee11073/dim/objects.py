@@ -30,6 +30,8 @@ _VALUE_OCTETS = {
     Attribute.ENUM_SIMPLE_BITS: 4,
     Attribute.ENUM_BASIC_BITS: 2,
     Attribute.MEASUREMENT_STATUS: 2,
+    Attribute.MEASURE_ACTIVE_PERIOD: 4,
+    **{Attribute(stamp): form.octets for stamp, form in TIME_STAMPS.items()},
 }
 
 
@@ -45,6 +47,10 @@ def _type(code: Code) -> AvaType:
 def _value_map(*entries: tuple[Attribute, int]) -> AvaType:
     listed = encode_list(tuple(AttrValMapEntry(attribute, octets) for attribute, octets in entries))
     return ava(Attribute.ATTRIBUTE_VALUE_MAP, listed)
+
+
+def _mapped(attributes: Sequence[Attribute]) -> AvaType:
+    return _value_map(*((attribute, _VALUE_OCTETS[attribute]) for attribute in attributes))
 
 
 def _stamped(value: tuple[Attribute, int], time_stamp: Attribute | None) -> AvaType:
@@ -72,15 +78,19 @@ def numeric(
     time_stamp: Attribute | None = None,
     metric_spec: int = STREAMING,
     supplemental_types: Sequence[Code] = (),
+    source_handle: int | None = None,
+    mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """A numeric with one value, SFLOAT (NU_BASIC) or FLOAT (NU_SIMPLE)."""
+    """A numeric with one value, SFLOAT (NU_BASIC) or FLOAT (NU_SIMPLE). `source_handle` is the object it was computed
+    from; `mapped` are the attributes of its map in order, where that is not the value and then the time stamp."""
     return _object(
         ObjectClass.NUMERIC,
         handle,
         _type(code),
         ava(Attribute.METRIC_SPEC_SMALL, metric_spec),
         ava(Attribute.UNIT_CODE, unit.code),
-        _stamped((value, _VALUE_OCTETS[value]), time_stamp),
+        None if source_handle is None else ava(Attribute.SOURCE_HANDLE_REFERENCE, source_handle),
+        _mapped(mapped) if mapped else _stamped((value, _VALUE_OCTETS[value]), time_stamp),
         _supplemental(supplemental_types),
     )
 
@@ -117,15 +127,22 @@ def enumeration(
     partition: int | None = None,
     time_stamp: Attribute | None = None,
     metric_spec: int = STREAMING,
+    mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """An enumeration of codes of `partition`, of bits, or of text (of no fixed length: report it in variable form)."""
+    """An enumeration of codes of `partition`, of bits, or of text (of no fixed length: report it in variable form).
+    `mapped` as for a numeric."""
+    values = None
+    if mapped:
+        values = _mapped(mapped)
+    elif value in _VALUE_OCTETS:
+        values = _stamped((value, _VALUE_OCTETS[value]), time_stamp)
     return _object(
         ObjectClass.ENUMERATION,
         handle,
         _type(code),
         ava(Attribute.METRIC_SPEC_SMALL, metric_spec),
         None if partition is None else ava(Attribute.ENUM_PARTITION, partition),
-        _stamped((value, _VALUE_OCTETS[value]), time_stamp) if value in _VALUE_OCTETS else None,
+        values,
     )
 
 

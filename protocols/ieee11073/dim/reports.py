@@ -2,36 +2,53 @@
 
 A report is its form and its encoded observation list; the association adds data-req-id and report number, because the
 number belongs to the conversation. `mapped_values` lays values out as an object's Attribute-Value-Map declares, so that
-agent and manager read one map.
+agent and manager read one map; `report_values` has the forms of values. Readings that name a person make a
+multi-person report, and a scanner's class decides whether its reports are buffered.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.apdu.data import EventType, GroupedObservation, ObservationScan, ObservationScanFixed
-from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.apdu.data import (
+    EventType,
+    GroupedObservation,
+    ObservationScan,
+    ObservationScanFixed,
+    PersonScan,
+    PersonScanFixed,
+    PersonScanGrouped,
+)
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
 from protocols.ieee11073.dim.configuration import Configuration, ValueMap, attributes_of, scanner_map, value_map
+from protocols.ieee11073.dim.report_forms import EVENT_TYPES, Reporter, ReportForm, ScanForm
+from protocols.ieee11073.dim.report_values import Measured, encoded_value, own_attribute
 from protocols.ieee11073.dim.value_fields import TIME_STAMPS
 from protocols.ieee11073.mder import encode_list
-from protocols.ieee11073.nomenclature.code import Code
-from protocols.medfloat import float_raw, sfloat_raw
-from protocols.observation import Scalar, Special, Value
-
-Measured = Value | bytes
-"""A value as an `Observation` has it, or the octets of samples, big-endian."""
+from protocols.observation import Special
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one object reports: the value, when it was measured, and the Measurement-Status where there is one."""
+    """What one object reports: the value, when it was measured, and the Measurement-Status where there is one.
+
+    `person` is the device's number of whom it measured, None where it tells no persons apart. `active_s` is the
+    Measure-Active-Period of an object whose map has it. `attributes` are further ones: in fixed form those that the map
+    has, in variable form all. `value` None: there is none, only they are reported, as of the MDS itself (handle 0).
+    """
 
     handle: int
-    value: Measured
+    value: Measured | None
     time: DeviceTime | None = None
     status: int | None = None
+    person: int | None = None
+    active_s: float | None = None
+    attributes: tuple[AvaType, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +63,12 @@ class ScanReport:
 def fixed_report(
     configuration: Configuration, readings: Sequence[Reading], *, scanner: int | None = None
 ) -> ScanReport:
-    """A report in fixed form, buffered from a scanner. `LocalProtocolError` for an object without a map."""
-    items = tuple(
-        ObservationScanFixed(reading.handle, mapped_values(_map_of(configuration, reading.handle, scanner), reading))
-        for reading in readings
-    )
-    event_type = EventType.SCAN_REPORT_FIXED if scanner is None else EventType.BUF_SCAN_REPORT_FIXED
-    return ScanReport(event_type, encode_list(items), scanner or 0)
+    """A report in fixed form. `LocalProtocolError` for an object without a map."""
+    items = []
+    for reading in readings:
+        values = mapped_values(_map_of(configuration, reading.handle, scanner), reading)
+        items.append((reading.person, ObservationScanFixed(reading.handle, values)))
+    return _report(configuration, ReportForm.FIXED, items, scanner)
 
 
 def variable_report(
@@ -65,35 +81,71 @@ def variable_report(
     """A report in variable form. `extra` are further attributes by handle, such as a changed unit."""
     items = []
     for reading in readings:
-        attribute = _value_attribute(configuration, reading)
-        attributes = [AvaType(attribute, encoded_value(attribute, reading.value))]
+        attributes = []
+        if reading.value is not None:
+            attribute = own_attribute(reading.value) or _value_attribute(configuration, reading)
+            attributes.append(AvaType(attribute, encoded_value(attribute, reading.value)))
         if reading.time is not None:
             attributes.append(AvaType(_STAMP_OF[reading.time.kind], reading.time.octets))
+        if reading.active_s is not None:
+            active = encoded_value(Attribute.MEASURE_ACTIVE_PERIOD, reading.active_s)
+            attributes.append(AvaType(Attribute.MEASURE_ACTIVE_PERIOD, active))
         if reading.status is not None:
             attributes.append(AvaType(Attribute.MEASUREMENT_STATUS, reading.status.to_bytes(2, "big")))
-        attributes += (extra or {}).get(reading.handle, ())
-        items.append(ObservationScan(reading.handle, tuple(attributes)))
-    event_type = EventType.SCAN_REPORT_VAR if scanner is None else EventType.BUF_SCAN_REPORT_VAR
-    return ScanReport(event_type, encode_list(tuple(items)), scanner or 0)
+        attributes += (*reading.attributes, *(extra or {}).get(reading.handle, ()))
+        items.append((reading.person, ObservationScan(reading.handle, tuple(attributes))))
+    return _report(configuration, ReportForm.VARIABLE, items, scanner)
 
 
 def grouped_report(configuration: Configuration, scanner: int, groups: Sequence[Sequence[Reading]]) -> ScanReport:
-    """A buffered report in grouped form: each group has a reading of each object that the scanner maps."""
+    """A report in grouped form: each group has a reading of each object that the scanner maps, of one person."""
     scans = scanner_map(_attribute(configuration, scanner, Attribute.SCAN_HANDLE_ATTR_VAL_MAP))
-    strings = []
+    items = []
     for group in groups:
         by_handle = {reading.handle: reading for reading in group}
         if set(by_handle) != {handle for handle, _ in scans}:
             raise LocalProtocolError("a group has other objects than its scanner")
         values = b"".join(mapped_values(mapped, by_handle[handle]) for handle, mapped in scans)
-        strings.append(GroupedObservation(values))
-    return ScanReport(EventType.BUF_SCAN_REPORT_GROUPED, encode_list(tuple(strings)), scanner)
+        items.append((group[0].person, GroupedObservation(values)))
+    return _report(configuration, ReportForm.GROUPED, items, scanner)
+
+
+def _report(
+    configuration: Configuration,
+    form: ReportForm,
+    items: Sequence[tuple[Any, Any]],
+    scanner: int | None,
+) -> ScanReport:
+    """`items` are persons with observations, in order. What follows each other of one person stands under one
+    person-id, except groups, which have one each."""
+    named = {person is not None for person, _ in items}
+    if len(named) > 1:
+        raise LocalProtocolError("a report tells persons apart or it does not")
+    persons = named == {True}
+    reporter = Reporter.DEVICE if scanner is None else _reporter(configuration, scanner)
+    event_type = EVENT_TYPES[ScanForm(form, reporter, persons=persons)]
+    observations: tuple[object, ...] = tuple(item for _, item in items)
+    if persons and form is ReportForm.GROUPED:
+        observations = tuple(PersonScanGrouped(person, item.values) for person, item in items)
+    elif persons:
+        kind = PersonScanFixed if form is ReportForm.FIXED else PersonScan
+        by_person = groupby(items, key=itemgetter(0))
+        observations = tuple(kind(person, tuple(item for _, item in group)) for person, group in by_person)
+    return ScanReport(event_type, encode_list(observations), scanner or 0)
+
+
+def _reporter(configuration: Configuration, scanner: int) -> Reporter:
+    for item in configuration.objects:
+        if item.obj_handle == scanner and item.obj_class in _REPORTERS:
+            return _REPORTERS[item.obj_class]
+    raise LocalProtocolError(f"handle {scanner} is no scanner")
 
 
 def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
     """An observation in fixed form. `LocalProtocolError` where map and reading do not agree."""
     out = bytearray()
     stamps = 0
+    further = attributes_of(reading.attributes)
     for attribute, octets in mapped:
         if attribute in TIME_STAMPS:
             if reading.time is None or _STAMP_OF[reading.time.kind] != attribute:
@@ -101,6 +153,12 @@ def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
             value, stamps = reading.time.octets, stamps + 1
         elif attribute == Attribute.MEASUREMENT_STATUS:
             value = (reading.status or 0).to_bytes(2, "big")
+        elif attribute == Attribute.MEASURE_ACTIVE_PERIOD:
+            value = encoded_value(attribute, Special.NAN if reading.active_s is None else reading.active_s)
+        elif attribute in further:
+            value = further[attribute]
+        elif reading.value is None:
+            raise LocalProtocolError(f"handle {reading.handle} reports without a value")
         else:
             value = encoded_value(attribute, reading.value)
         if len(value) != octets:
@@ -111,44 +169,17 @@ def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
     return bytes(out)
 
 
-def encoded_value(attribute: int, value: Measured) -> bytes:
-    """The MDER form of a value as that attribute. Raises `LocalProtocolError` where the value is of another kind."""
-    match attribute, value:
-        case Attribute.NU_BASIC, float() | int() | Special():
-            return sfloat_raw(value).to_bytes(2, "big")
-        case Attribute.NU_SIMPLE, float() | int() | Special():
-            return float_raw(value).to_bytes(4, "big")
-        case Attribute.NU_COMPOUND_BASIC, tuple():
-            return _compound(value, 2)
-        case Attribute.NU_COMPOUND_SIMPLE, tuple():
-            return _compound(value, 4)
-        case Attribute.SA_SIMPLE, bytes():
-            return len(value).to_bytes(2, "big") + value
-        case Attribute.ENUM_SIMPLE_OID, Code():
-            return value.code.to_bytes(2, "big")
-        case Attribute.ENUM_SIMPLE_BITS, int():
-            return value.to_bytes(4, "big")
-        case Attribute.ENUM_BASIC_BITS, int():
-            return value.to_bytes(2, "big")
-        case Attribute.ENUM_SIMPLE_STRING, str():
-            text = value.encode()
-            text += b" " * (len(text) % 2)
-            return len(text).to_bytes(2, "big") + text
-    raise LocalProtocolError(f"attribute {attribute} does not hold a {type(value).__name__}")
-
-
+_REPORTERS: Mapping[int, Reporter] = {
+    ObjectClass.EPISODIC_SCANNER: Reporter.EPISODIC,
+    ObjectClass.PERIODIC_SCANNER: Reporter.PERIODIC,
+}
+_BESIDE_VALUES = frozenset({Attribute.MEASUREMENT_STATUS, Attribute.MEASURE_ACTIVE_PERIOD})
 _STAMP_OF = {
     TimeKind.ABSOLUTE: Attribute.TIME_STAMP_ABSOLUTE,
     TimeKind.BASE_OFFSET: Attribute.TIME_STAMP_BASE_OFFSET,
     TimeKind.RELATIVE: Attribute.TIME_STAMP_RELATIVE,
     TimeKind.HIGH_RESOLUTION: Attribute.TIME_STAMP_HIGH_RESOLUTION,
 }
-
-
-def _compound(values: Sequence[Scalar | int], octets: int) -> bytes:
-    raw = sfloat_raw if octets == 2 else float_raw
-    items = b"".join(raw(value).to_bytes(octets, "big") for value in values)
-    return len(values).to_bytes(2, "big") + len(items).to_bytes(2, "big") + items
 
 
 def _attribute(configuration: Configuration, handle: int, attribute: Attribute) -> bytes:
@@ -169,12 +200,10 @@ def _map_of(configuration: Configuration, handle: int, scanner: int | None) -> V
 
 
 def _value_attribute(configuration: Configuration, reading: Reading) -> int:
-    """The attribute that an object's map uses for its value; a text has none and is a simple string."""
-    if isinstance(reading.value, str):
-        return Attribute.ENUM_SIMPLE_STRING
+    """The attribute that an object's map uses for its value."""
+    further = attributes_of(reading.attributes)
     mapped = value_map(_attribute(configuration, reading.handle, Attribute.ATTRIBUTE_VALUE_MAP))
-    return next(
-        attribute
-        for attribute, _ in mapped
-        if attribute not in TIME_STAMPS and attribute != Attribute.MEASUREMENT_STATUS
-    )
+    for attribute, _ in mapped:
+        if attribute not in TIME_STAMPS and attribute not in _BESIDE_VALUES and attribute not in further:
+            return attribute
+    raise LocalProtocolError(f"the map of handle {reading.handle} has no value")

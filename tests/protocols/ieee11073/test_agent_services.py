@@ -11,8 +11,8 @@ from protocols.ieee11073.apdu import actions as modes
 from protocols.ieee11073.apdu.actions import ActionType, DataRequestResult
 from protocols.ieee11073.apdu.data import ErrorValue, EventReportResult, EventType, RejectProblem
 from protocols.ieee11073.association import AgentSettings, Released, ScannerSwitched, State
-from protocols.ieee11073.association.agent_clock import ClockSetting
-from protocols.ieee11073.association.agent_data_requests import DataRequests, DataScope
+from protocols.ieee11073.association.agent_clock import SettableClock
+from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
 from protocols.ieee11073.association.agent_service import Acted, AgentService, Refusal, Refused, Rejected, Silent
 from protocols.ieee11073.dim import (
     Attribute,
@@ -118,7 +118,7 @@ def test_a_confirmed_report_waits_as_long_as_its_scanner_says(timeout_s: float |
 # The clock.
 
 
-def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) -> tuple[ClockSetting, list[DeviceTime]]:
+def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) -> tuple[SettableClock, list[DeviceTime]]:
     """A clock, and the times that it was set to."""
     times: list[DeviceTime] = []
 
@@ -126,7 +126,7 @@ def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) ->
         times.append(time)
         return refusal
 
-    return ClockSetting(set_clock, kind), times
+    return SettableClock(set_clock, kind), times
 
 
 def test_the_clock_is_set_and_the_answer_is_that_of_the_reference() -> None:
@@ -193,7 +193,7 @@ def test_what_an_agent_does_not_have_is_refused_by_what_it_is(octets: bytes, err
 
 def requests(
     supports: int = ALL_KINDS, *, persons: Sequence[int] = (), flows_max: int = 2, continuation: bool = True
-) -> tuple[DataRequests, list[DataScope]]:
+) -> tuple[ServedRequests, list[DataScope]]:
     """A device that answers single requests with one report, and the scopes that it was asked for."""
     scopes: list[DataScope] = []
 
@@ -203,7 +203,7 @@ def requests(
         covered = [reading for reading in readings if scope.covers(reading.handle)]
         return fixed_report(OXIMETER, covered) if covered else None
 
-    return DataRequests(
+    return ServedRequests(
         current, supports=supports, persons=persons, flows_max=flows_max, continuation=continuation
     ), scopes
 

@@ -1,6 +1,7 @@
-"""The codes that the simulated devices use, by name, from the project's own nomenclature.
+"""The codes of our extended configurations, by name, from the project's own nomenclature.
 
 The X_PRIVATE rows stand in for what no public code was found for: a defibrillator's shocks, compressions and pacing.
+Loads every table of the nomenclature, so only who describes or plays devices imports it.
 """
 
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -18,10 +19,19 @@ PRESSURE_PARTS = (
 )
 PULSE_RATE_CUFF = code_of("MDC_PULS_RATE_NON_INV")
 CO2 = code_of("MDC_AWAY_CO2")
+INSPIRED_CO2 = code_of("MDC_AWAY_CO2_INSP")
 END_TIDAL_CO2 = code_of("MDC_AWAY_CO2_ET")
 RESPIRATION_RATE = code_of("MDC_CO2_RESP_RATE")
 IMPEDANCE_RESPIRATION = code_of("MDC_IMPED_TTHOR")
 TEMPERATURE = code_of("MDC_TEMP_BODY")
+BODY_MASS = code_of("MDC_MASS_BODY_ACTUAL")
+BODY_HEIGHT = code_of("MDC_LEN_BODY_ACTUAL")
+BODY_MASS_INDEX = code_of("MDC_RATIO_MASS_BODY_LEN_SQ")
+GLUCOSE = code_of("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD")
+MEAL = code_of("MDC_CTXT_GLU_MEAL")
+MEAL_BEFORE = code_of("MDC_CTXT_GLU_MEAL_PREPRANDIAL")
+MEAL_AFTER = code_of("MDC_CTXT_GLU_MEAL_POSTPRANDIAL")
+EXERCISE = code_of("MDC_CTXT_GLU_EXERCISE")
 LEAD_CODES: dict[str, Code] = {
     "I": code_of("MDC_ECG_ELEC_POTL_I"),
     "II": code_of("MDC_ECG_ELEC_POTL_II"),
@@ -55,9 +65,7 @@ OHM = code_of("MDC_DIM_X_OHM")
 JOULE = code_of("MDC_DIM_X_JOULES")
 MILLIAMPERE = code_of("MDC_DIM_MILLI_AMPS")
 MILLIMETRE = code_of("MDC_DIM_MILLI_M")
-
-PROFILE_OXIMETER = 4100
-PROFILE_ECG = 4102
-PROFILE_BLOOD_PRESSURE = 4103
-PROFILE_THERMOMETER = 4104
-PROFILE_GENERIC = 4169
+CENTIMETRE = code_of("MDC_DIM_CENTI_M")
+KILOGRAM = code_of("MDC_DIM_KILO_G")
+KILOGRAM_PER_M2 = code_of("MDC_DIM_KG_PER_M_SQ")
+MILLIMOLE_PER_L = code_of("MDC_DIM_MILLI_MOLE_PER_L")

@@ -1,0 +1,122 @@
+"""How a simulated device behaves beside measuring: clock, scanner, data requests, a configuration that changes.
+
+Any kind of device can be told any of these; together they are what real devices do to a manager. Each changes what the
+device declares: one that reports through a scanner, or with another time stamp than its kind has, declares an extended
+configuration of its own (the id says which), since a standard one has nothing of the kind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from protocols.device_time import TimeKind
+from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType
+from protocols.ieee11073.apdu.data import ConfigObject
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.channels import METRICS
+from protocols.ieee11073.dim.configuration import Configuration, value_map
+from protocols.ieee11073.dim.objects import ava, episodic_scanner, numeric, periodic_scanner
+from protocols.ieee11073.dim.value_fields import TIME_STAMPS
+from protocols.ieee11073.mder import encode_list
+from protocols.ieee11073.specializations import codes
+from simulators.agents.own_clock import ClockBehaviour
+
+SCANNER_HANDLE = 0x0F00
+ACCESSORY_HANDLE = 0x0F01
+_SCANNED, _RESTAMPED, _CHANGED = 0x2000, 0x1000, 0x0800
+"""Added to a configuration id for what was done to the configuration."""
+_EXTENDED = 0x4000
+_INTERVAL_S = 0.25
+
+
+class ScannerKind(Enum):
+    """What reports, instead of the device itself."""
+
+    EPISODIC = "episodic"
+    PERIODIC = "periodic"
+
+
+class Asked(Enum):
+    """Whether the device serves data requests."""
+
+    NO = "no"
+    ALSO = "also"
+    """While one runs that covers a report, the report goes under the request's id."""
+    ONLY = "only"
+    """What no request covers is kept until one does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """The default is a device that behaves as its kind does.
+
+    `scanner`: all reports go through one, confirmed, and wait until the manager enables it. `standard_id_first`: a
+    standard configuration id that is offered first, without objects, as a device does that trusts the manager to know
+    it. `reconfigure_at_s`: at this patient second an accessory is plugged in, which changes the configuration.
+    """
+
+    clock: ClockBehaviour = field(default_factory=ClockBehaviour)
+    scanner: ScannerKind | None = None
+    asked: Asked = Asked.NO
+    standard_id_first: int | None = None
+    reconfigure_at_s: float | None = None
+
+    def configuration_of(self, configuration: Configuration) -> Configuration:
+        """What a device of this configuration declares with this behaviour."""
+        if self.clock.kind is not TimeKind.ABSOLUTE:
+            configuration = restamped(configuration, _STAMPS[self.clock.kind])
+        if self.scanner is not None:
+            configuration = scanned(configuration, self.scanner)
+        return configuration
+
+    def offers(self, configuration: Configuration) -> Sequence[Configuration]:
+        """The configurations to offer, in order."""
+        if self.standard_id_first is None:
+            return (configuration,)
+        return Configuration(self.standard_id_first, ()), configuration
+
+
+def restamped(configuration: Configuration, stamp: Attribute) -> Configuration:
+    """With this time stamp wherever its objects' maps have an absolute one; itself where none has."""
+    objects = tuple(_restamped(item, stamp) for item in configuration.objects)
+    if objects == configuration.objects:
+        return configuration
+    return Configuration(configuration.config_id | _EXTENDED | _RESTAMPED, objects)
+
+
+def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
+    """With a scanner over all its metric objects."""
+    metrics = tuple(item for item in configuration.objects if item.obj_class in METRICS)
+    if kind is ScannerKind.EPISODIC:
+        scanner = episodic_scanner(SCANNER_HANDLE, metrics, confirmed=True)
+    else:
+        scanner = periodic_scanner(SCANNER_HANDLE, metrics, interval_s=_INTERVAL_S, confirmed=True)
+    return Configuration(configuration.config_id | _EXTENDED | _SCANNED, (*configuration.objects, scanner))
+
+
+def with_accessory(configuration: Configuration) -> Configuration:
+    """With one more object, of a probe that has measured nothing yet. What the others report stays as it is."""
+    stamp = Attribute.TIME_STAMP_ABSOLUTE
+    accessory = numeric(ACCESSORY_HANDLE, codes.PERFUSION, codes.PERCENT, time_stamp=stamp)
+    return Configuration(configuration.config_id | _EXTENDED | _CHANGED, (*configuration.objects, accessory))
+
+
+def _restamped(item: ConfigObject, stamp: Attribute) -> ConfigObject:
+    return replace(item, attributes=tuple(_restamped_map(each, stamp) for each in item.attributes))
+
+
+def _restamped_map(attribute: AvaType, stamp: Attribute) -> AvaType:
+    if attribute.attribute_id != Attribute.ATTRIBUTE_VALUE_MAP:
+        return attribute
+    entries = [
+        (stamp, TIME_STAMPS[stamp].octets) if mapped == Attribute.TIME_STAMP_ABSOLUTE else (mapped, octets)
+        for mapped, octets in value_map(attribute.attribute_value)
+    ]
+    return ava(Attribute.ATTRIBUTE_VALUE_MAP, encode_list(tuple(AttrValMapEntry(*entry) for entry in entries)))
+
+
+_STAMPS = {
+    TimeKind.BASE_OFFSET: Attribute.TIME_STAMP_BASE_OFFSET,
+    TimeKind.RELATIVE: Attribute.TIME_STAMP_RELATIVE,
+    TimeKind.HIGH_RESOLUTION: Attribute.TIME_STAMP_HIGH_RESOLUTION,
+}

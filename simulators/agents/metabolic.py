@@ -1,0 +1,99 @@
+"""Scales and glucose meters: the patient on a scale, a household on a scale, and blood glucose with its context.
+
+A household's scale knows its people by number and tells all who stepped on it in one multi-person report, as the
+reference's example has it. What a person eats and does is not simulated: the diary says so by always having the same
+two entries, the last meal and no exercise.
+"""
+
+from dataclasses import replace
+
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.dim.reports import Reading
+from protocols.ieee11073.specializations import codes
+from protocols.ieee11073.specializations.extended import BODY_SCALE, GLUCOSE_DIARY
+from protocols.ieee11073.specializations.standard import GLUCOSE_METER, WEIGHING_SCALE
+from simulators.agents.device import Description, Pace
+from simulators.agents.objects import Choice, Numeric
+from simulators.agents.personal import SpotDevice
+from simulators.physiology import MG_PER_DL_PER_MMOL_PER_L, Patient, Vitals, body_of
+
+HOUSEHOLD = (1, 2)
+"""Person ids; 1 is the patient."""
+
+_MASS = Numeric(1, decimals=1)
+_HEIGHT = Numeric(2)
+_MASS_INDEX = Numeric(3, decimals=1)
+_GLUCOSE_MG = Numeric(1)
+_GLUCOSE_MMOL = Numeric(1, decimals=1)
+_MEAL = Choice(2)
+_EXERCISE = Numeric(3)
+
+
+class WeighingScale(SpotDevice):
+    """Body mass every half minute. Handle as in 10415: 1."""
+
+    configuration = WEIGHING_SCALE
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(4.0, 30.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return (_MASS.read(self._patient.body.mass_kg, time),)
+
+
+class BodyScale(SpotDevice):
+    """Mass (1), the height that was typed in (2), and the index computed from both (3), every half minute."""
+
+    configuration = BODY_SCALE
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(4.0, 30.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        body = self._patient.body
+        return (
+            _MASS.read(body.mass_kg, time),
+            _HEIGHT.read(body.height_cm, time),
+            _MASS_INDEX.read(body.mass_index, time),
+        )
+
+
+class HouseholdScale(SpotDevice):
+    """The mass of each of the household, told together every minute."""
+
+    configuration = WEIGHING_SCALE
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(6.0, 60.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        bodies = {person: body_of(self._patient.seed, person) for person in HOUSEHOLD}
+        return tuple(replace(_MASS.read(body.mass_kg, time), person=person) for person, body in bodies.items())
+
+
+class GlucoseMeter(SpotDevice):
+    """Glucose of capillary whole blood in mg/dL, every minute. Handle as in 10417: 1."""
+
+    configuration = GLUCOSE_METER
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(7.0, 60.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return (_GLUCOSE_MG.read(vitals.glucose_mmol_per_l * MG_PER_DL_PER_MMOL_PER_L, time),)
+
+
+class GlucoseDiary(SpotDevice):
+    """Glucose in mmol/L (1) with the meal (2) and the exercise with its duration (3), every minute."""
+
+    configuration = GLUCOSE_DIARY
+
+    def __init__(self, patient: Patient, description: Description) -> None:
+        super().__init__(patient, description, Pace(7.0, 60.0))
+
+    def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
+        return (
+            _GLUCOSE_MMOL.read(vitals.glucose_mmol_per_l, time),
+            _MEAL.read(codes.MEAL_BEFORE, time),
+            replace(_EXERCISE.read(0.0, time), active_s=0.0),
+        )

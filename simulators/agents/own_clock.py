@@ -1,0 +1,149 @@
+"""A device's own clock: which kind it is, how wrong, whether it lets itself be set, and what its MDS says of it.
+
+`DeviceClock` says when patient second 0 was for all devices of a vehicle; each device then has a clock of its own,
+which may be off, drift, count from power-on instead of knowing a date, and be set by the manager. What was measured
+keeps the time that the clock showed then: setting it does not rewrite what waits to be sent.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import NO_RELATIVE_TIME, ErrorValue
+from protocols.ieee11073.association.agent_service import Refusal, Refused, Silent
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.identity import MdsTimeInfo
+from protocols.ieee11073.mder import encode
+from simulators.agents.device_clock import DeviceClock
+
+_NO_TIME_SYNC = 7936
+_ACCURACY_UNKNOWN = 0xFFFF_FFFF
+_REAL_TIME_CLOCK, _SET_CLOCK, _RELATIVE, _HIGH_RESOLUTION = 0x8000, 0x4000, 0x2000, 0x1000
+_BASE_OFFSET, _MANAGER_SETS_TIME = 0x0100, 0x0010
+_TICK_US = 125
+_TICKS = 1 << 32
+_HUNDREDTH_US = 10_000
+
+
+class Setting(Enum):
+    """Whether a manager may set the clock, as Mds-Time-Info says it."""
+
+    NO = 0
+    MAY = _SET_CLOCK
+    SHOULD = _SET_CLOCK | _MANAGER_SETS_TIME
+
+
+class SetAnswer(Enum):
+    """What the device does when it is told to set its clock."""
+
+    OBEYS = "obeys"
+    REFUSES = "refuses"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockBehaviour:
+    """`wrong_by_s` and `drift_ppm` are what the clock is ahead and gains. A relative or high-resolution clock began at
+    `counts_from_s` when the device was switched on; `with_date`: beside it the MDS shows a date, which is what dates
+    it. `zone_min` is the zone of a base-offset clock."""
+
+    kind: TimeKind = TimeKind.ABSOLUTE
+    wrong_by_s: float = 0.0
+    drift_ppm: float = 0.0
+    setting: Setting = Setting.NO
+    set_answer: SetAnswer = SetAnswer.OBEYS
+    counts_from_s: float = 0.0
+    with_date: bool = True
+    zone_min: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it stamps measurements with a counter."""
+        return self.kind in (TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
+
+
+class OwnClock:
+    """Told patient seconds, says device time."""
+
+    def __init__(self, device_clock: DeviceClock, behaviour: ClockBehaviour) -> None:
+        self._behaviour = behaviour
+        self._rate = 1 + behaviour.drift_ppm / 1_000_000
+        self._from_s = 0.0
+        self._from_us = device_clock.started_us + round(behaviour.wrong_by_s * 1_000_000)
+        self.times_set = 0
+
+    def time_at(self, patient_s: float) -> DeviceTime:
+        """What a measurement of this patient second is stamped with."""
+        return self._time(self._behaviour.kind, patient_s)
+
+    def relative_ticks(self, patient_s: float) -> int:
+        """event-time of a report, in 125 µs; of a device without such a counter the value that says so."""
+        if self._behaviour.kind is not TimeKind.RELATIVE:
+            return NO_RELATIVE_TIME
+        ticks = self._counted_us(patient_s) // _TICK_US % _TICKS
+        return ticks - (ticks == NO_RELATIVE_TIME)
+
+    def attributes(self, patient_s: float) -> tuple[AvaType, ...]:
+        """Mds-Time-Info and the clocks, all at this moment."""
+        kinds = [self._behaviour.kind]
+        if self._behaviour.counts and self._behaviour.with_date:
+            kinds.append(TimeKind.ABSOLUTE)
+        clocks = (AvaType(_ATTRIBUTES[kind], self._time(kind, patient_s).octets) for kind in kinds)
+        return AvaType(Attribute.MDS_TIME_INFO, encode(self._info(kinds))), *clocks
+
+    def set(self, time: DeviceTime, patient_s: float) -> Refusal | None:
+        """The manager's Set-Time, at this patient second."""
+        match self._behaviour.set_answer:
+            case SetAnswer.REFUSES:
+                return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
+            case SetAnswer.SILENT:
+                return Silent()
+        local_us = time.local_us()
+        assert local_us is not None, "the association takes no time that is none"
+        self._from_s, self._from_us = patient_s, local_us
+        self.times_set += 1
+        return None
+
+    def _info(self, kinds: list[TimeKind]) -> MdsTimeInfo:
+        state = self._behaviour.setting.value
+        for kind in kinds:
+            state |= _CAPABILITIES[kind]
+        bases = {TimeKind.ABSOLUTE: 1, TimeKind.BASE_OFFSET: 656}
+        date = next((bases[kind] for kind in kinds if kind in bases), 0)
+        ticks, microseconds = int(TimeKind.RELATIVE in kinds), int(TimeKind.HIGH_RESOLUTION in kinds)
+        return MdsTimeInfo(state, _NO_TIME_SYNC, _ACCURACY_UNKNOWN, date, ticks, microseconds)
+
+    def _time(self, kind: TimeKind, patient_s: float) -> DeviceTime:
+        match kind:
+            case TimeKind.ABSOLUTE:
+                return absolute_time_at(self._date_us(patient_s))
+            case TimeKind.BASE_OFFSET:
+                return base_offset_time_at(self._date_us(patient_s), self._behaviour.zone_min)
+            case TimeKind.RELATIVE:
+                return DeviceTime(kind, self.relative_ticks(patient_s).to_bytes(4, "big"))
+            case TimeKind.HIGH_RESOLUTION:
+                return DeviceTime(kind, self._counted_us(patient_s).to_bytes(8, "big"))
+
+    def _date_us(self, patient_s: float) -> int:
+        """Rounded to the hundredths that AbsoluteTime has."""
+        hundredths = round((patient_s - self._from_s) * self._rate * 100)
+        return self._from_us // _HUNDREDTH_US * _HUNDREDTH_US + hundredths * _HUNDREDTH_US
+
+    def _counted_us(self, patient_s: float) -> int:
+        """A counter drifts as a date does, but nobody sets it."""
+        return round((self._behaviour.counts_from_s + patient_s * self._rate) * 1_000_000)
+
+
+_ATTRIBUTES = {
+    TimeKind.ABSOLUTE: Attribute.DATE_AND_TIME,
+    TimeKind.BASE_OFFSET: Attribute.BASE_OFFSET_TIME,
+    TimeKind.RELATIVE: Attribute.RELATIVE_TIME,
+    TimeKind.HIGH_RESOLUTION: Attribute.HIGH_RESOLUTION_TIME,
+}
+_CAPABILITIES = {
+    TimeKind.ABSOLUTE: _REAL_TIME_CLOCK,
+    TimeKind.BASE_OFFSET: _BASE_OFFSET,
+    TimeKind.RELATIVE: _RELATIVE,
+    TimeKind.HIGH_RESOLUTION: _HIGH_RESOLUTION,
+}

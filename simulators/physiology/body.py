@@ -1,0 +1,40 @@
+"""What a patient weighs, how tall, and the glucose of the blood: facts of the seed that a transfer does not change.
+
+From a random sequence of its own, so that a patient's heart beats as it did before anybody was weighed. Mass follows
+height through a body mass index that adults have. Glucose has a slow tide around what the condition sets (two percent
+in a quarter of an hour), so that two measurements in one mission differ as they do in life; meals and insulin are not
+modelled.
+"""
+
+from dataclasses import dataclass
+from math import pi, sin
+from random import Random
+
+_TIDE_S = 900.0
+_TIDE = 0.02
+MG_PER_DL_PER_MMOL_PER_L = 18.016
+"""Molar mass of glucose, 180.16 g/mol, in these units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    height_cm: float
+    mass_kg: float
+
+    @property
+    def mass_index(self) -> float:
+        """kg/m²."""
+        return self.mass_kg / (self.height_cm / 100) ** 2
+
+
+def body_of(seed: int, person: int = 1) -> Body:
+    """The body of a person of a household; person 1 is the patient."""
+    random = Random(f"body {seed} {person}")
+    height_cm = round(random.gauss(172, 9))
+    mass_kg = round(random.uniform(20.5, 29.5) * (height_cm / 100) ** 2, 1)
+    return Body(float(height_cm), mass_kg)
+
+
+def glucose_mmol_per_l(set_mmol_per_l: float, now_s: float) -> float:
+    """Glucose of capillary whole blood at a patient second."""
+    return set_mmol_per_l * (1 + _TIDE * sin(2 * pi * now_s / _TIDE_S))
