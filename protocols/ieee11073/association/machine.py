@@ -116,6 +116,8 @@ class Association(ABC):
             return []
         if not data:
             self.closed = True
+            self._stream.clear()  # half an APDU has nothing more to wait for
+            self._apdu_deadline_s = None
             self._step(Input.LINK_DOWN)
             return self._taken()
         self._stream.append(data)
