@@ -98,3 +98,13 @@ def test_the_next_device_on_a_line_is_heard_although_the_last_one_left_half_a_re
     events = line.expire(8.0)
     assert [type(event) for event in events if isinstance(event, Aborted | Associated)] == [Aborted, Associated]
     assert line.state is State.OPERATING
+
+
+def test_a_link_that_ends_in_the_middle_of_an_apdu_stays_ended() -> None:
+    line = operating_line()
+    line.receive(b"\xe7\x00\x01\x00" + request(), 0.0)
+    line.receive(b"", 1.0)
+    assert line.deadline_s is None
+    assert line.expire(9.0) == []
+    assert line.closed
+    assert line.state is State.DISCONNECTED
