@@ -40,7 +40,7 @@ SEGMENT_INDEX_START: Words = (
     "20601 §7 segm-evt-entry-index", "the first entry of a segment has the index {index}",
     "Entries are counted from there.",
     "The device says itself that it is the first entry.",
-    "association/pm_stores.py",
+    "association/segment_transfer.py",
 )
 SEGMENT_INDEX_GAP: Words = (
     "20601 §7 segm-evt-entry-index", "entries of a segment are left out between two events",
@@ -52,19 +52,19 @@ SEGMENT_ENTRIES_REPEATED: Words = (
     "20601 §7 segm-evt-entry-index", "entries of a segment come again",
     "What is durable is confirmed and not taken twice.",
     "A device repeats what it was not answered, and an answer can be lost.",
-    "association/pm_stores.py",
+    "association/segment_transfer.py",
 )
 SEGMENT_COUNT_OTHER: Words = (
     "20601 §7 segm-evt-entry-count", "an event has {entries} entries and says {count}",
     "The whole entries are taken; the segment is never cleared.",
     "Which of the two is wrong is not known, so the device keeps its copy.",
-    "association/pm_stores.py",
+    "association/segment_transfer.py",
 )
 SEGMENT_SHORT: Words = (
     "20601 §8.7 Segment-Usage-Count", "segment {segment} ends before its usage count",
     "What came is taken; the segment is not cleared and fetched again next time.",
     "The device keeps its copy until all of it was seen.",
-    "association/pm_stores.py",
+    "association/segment_transfer.py",
 )
 SEGMENT_CHANGED: Words = (
     "20601 §8.7 Segment-Usage-Count", "segment {segment} changed while it was fetched",
@@ -82,6 +82,12 @@ SEGMENT_ENTRY_UNREADABLE: Words = (
     "20601 §7 PmSegmentEntryMap", "an entry of a segment does not fit its map: {reason}",
     "It is left out, the others are taken; the segment is never cleared.",
     "Every entry has its place by its length, so the others are beyond doubt.",
+    "dim/segment_entries.py",
+)
+SEGMENT_ATTRIBUTE_LEFT: Words = (
+    "20601 §8 attributes", "entries of a segment carry attributes of handle {handle} that are no value",
+    "The values are taken, the others are not kept; the segment is never cleared.",
+    "An observation has no place for them, so the device keeps its copy.",
     "dim/segment_entries.py",
 )
 SEGMENT_ELEMENT_WITHOUT_VALUE: Words = (

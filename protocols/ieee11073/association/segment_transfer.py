@@ -134,10 +134,10 @@ class SegmentTransfer:
         observations: list[Observation] = []
         if known:
             read = self.reader.read(octets[:cut], first, received_s)
-            self.sound = self.sound and not read.unreadable
+            self.sound = self.sound and read.whole
             observations = [each for each in read.observations if _dated(each)]
         read = self.reader.read(octets[cut:], first + known, received_s)
-        self.sound = self.sound and not read.unreadable
+        self.sound = self.sound and read.whole
         return observations + read.observations if observations else read.observations
 
     def settled(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:

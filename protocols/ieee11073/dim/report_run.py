@@ -161,7 +161,7 @@ class ReportPlan:
         """The observations of a matched run: report after report, in each the order of the report."""
         columns, count = run.columns, run.reports
         times: MadeTimes = []
-        made = [self._observations(plan, columns, times, received_s) for plan in self.observations]
+        made = [observed(plan, columns, count, _times(plan, columns, times), received_s) for plan in self.observations]
         if len(made) == 1:
             return made[0]
         # Interleaving by slices keeps the loop in C.
@@ -171,42 +171,36 @@ class ReportPlan:
             mixed[at::step] = column
         return mixed
 
-    @staticmethod
-    def _observations(
-        plan: ObservationPlan, columns: Columns, times: MadeTimes, received_s: float
-    ) -> list[Observation]:
-        values: Iterable[Value | None] = repeat(None)
-        samples: Iterable[bytes | None] = repeat(None)
-        if plan.convert is None:
-            samples = columns[plan.columns[0]]
-            if plan.mask is not None:
-                samples = map(plan.mask, columns[plan.columns[0]])
-        elif plan.compound:
-            values = zip(*[map(plan.convert, columns[column]) for column in plan.columns], strict=True)
-        else:
-            values = map(plan.convert, columns[plan.columns[0]])
-        statuses: Iterable[int] = columns[plan.statuses[0]] if plan.statuses else repeat(0)
-        if len(plan.statuses) > 1:
-            statuses = map(or_, statuses, columns[plan.statuses[1]])
-        # strict=False by design: the constant columns are endless.
-        return list(
-            map(
-                Observation,
-                repeat(plan.channel, len(columns[INVOKE_ID])),
-                values,
-                samples,
-                statuses,
-                repeat(None) if plan.time is None else _times(plan.time, plan.time_kind, columns, times),
-                repeat(received_s),
-            )
-        )
+
+def observed(
+    plan: ObservationPlan, columns: Columns, count: int, times: Iterable[DeviceTime | None], received_s: float
+) -> list[Observation]:
+    """`count` observations of one plan, their times as given; also how the entries of a memory are read."""
+    values: Iterable[Value | None] = repeat(None)
+    samples: Iterable[bytes | None] = repeat(None)
+    if plan.convert is None:
+        samples = columns[plan.columns[0]]
+        if plan.mask is not None:
+            samples = map(plan.mask, columns[plan.columns[0]])
+    elif plan.compound:
+        values = zip(*[map(plan.convert, columns[column]) for column in plan.columns], strict=True)
+    else:
+        values = map(plan.convert, columns[plan.columns[0]])
+    statuses: Iterable[int] = columns[plan.statuses[0]] if plan.statuses else repeat(0)
+    if len(plan.statuses) > 1:
+        statuses = map(or_, statuses, columns[plan.statuses[1]])
+    # strict=False by design: the constant columns are endless.
+    return list(map(Observation, repeat(plan.channel, count), values, samples, statuses, times, repeat(received_s)))
 
 
-def _times(column: int, kind: TimeKind, columns: Columns, made: MadeTimes) -> list[DeviceTime]:
-    """The time stamps of a column. Objects measured together carry equal stamps, so they share the values too.
+def _times(plan: ObservationPlan, columns: Columns, made: MadeTimes) -> Iterable[DeviceTime | None]:
+    """The time stamps of a plan's column. Objects measured together carry equal stamps, so they share the values too.
 
     Only the stamps of the object before are compared: to compare with all would let one report cost its square.
     """
+    column, kind = plan.time, plan.time_kind
+    if column is None:
+        return repeat(None)
     if made:
         other, times = made[-1]
         if times[0].kind is kind and columns[other] == columns[column]:

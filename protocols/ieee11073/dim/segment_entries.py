@@ -13,9 +13,8 @@ segment must know that not all of it was read.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import repeat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from protocols.device_time import DeviceTime, TimeKind
@@ -27,15 +26,16 @@ from protocols.ieee11073.apdu.pm_store import (
     SegmentEntryElement,
 )
 from protocols.ieee11073.dim.attribute import Attribute
-from protocols.ieee11073.dim.channels import channel_of, enum_partition
-from protocols.ieee11073.dim.device_model import DeviceModel
+from protocols.ieee11073.dim.device_model import DeviceModel, DeviceObject, Reshaping
+from protocols.ieee11073.dim.report_items import Binder, Item
 from protocols.ieee11073.dim.report_layout import Field, Layout
+from protocols.ieee11073.dim.report_run import ObservationPlan, observed
 from protocols.ieee11073.dim.segments import Segment
-from protocols.ieee11073.dim.value_fields import TIME_STAMPS, ItemFields, ValueFields
+from protocols.ieee11073.dim.value_fields import TIME_STAMPS, ItemFields
 from protocols.ieee11073.mder import encode
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
-from protocols.observation import Channel, Observation, Value
+from protocols.observation import Observation
 from protocols.reader import Reader
 
 _CLAUSE = "20601 §7 PmSegmentEntryMap"
@@ -52,31 +52,19 @@ _PROBE = 4
 
 
 class EntriesRead(NamedTuple):
-    """What the entries of one event hold. `entries` were whole, `unreadable` of them broke their form."""
+    """What the entries of one event hold. `whole`: nothing of them was left out."""
 
     observations: list[Observation]
-    entries: int
-    unreadable: int
-
-
-@dataclass(frozen=True, slots=True)
-class _ObservationPlan:
-    """How one observation of an entry comes from its columns; a time column of None is placed by the segment."""
-
-    channel: Channel
-    columns: tuple[int, ...]
-    convert: Callable[[Any], Value] | None
-    compound: bool
-    status: int | None
-    time: int | None
-    time_kind: TimeKind
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _EntryLayout:
     form: struct.Struct
     constants: tuple[tuple[int, bytes], ...]
-    observations: tuple[_ObservationPlan, ...]
+    observations: tuple[ObservationPlan, ...]
+    whole: bool
+    """Everything in such an entry has a place in an observation."""
 
     def rows(self, entries: memoryview) -> int:
         """How many entries at the front have this layout."""
@@ -94,7 +82,6 @@ class EntryReader:
 
     def __init__(self, segment: Segment, model: DeviceModel) -> None:
         self._segment = segment
-        self._model = model
         entry_map = segment.map
         if entry_map.segm_entry_header & ~_KNOWN_HEADER & 0xFFFF:
             raise RemoteProtocolError("the header of a segment's entries has an unknown bit", clause=_CLAUSE)
@@ -104,37 +91,55 @@ class EntryReader:
         )
         if not self.entry_octets or not entry_map.segm_entry_elem_list:
             raise RemoteProtocolError("the entries of a segment hold nothing", clause=_CLAUSE)
+        # A picture of its own: what a segment says of its objects is said of what it stored, not of what is live.
+        self._model = DeviceModel(model.configuration, model.notes)
+        for element in entry_map.segm_entry_elem_list:
+            self._declare(element)
         self._layouts: list[_EntryLayout] = []
-        self._octets = b""
+
+    def _declare(self, element: SegmentEntryElement) -> None:
+        """The object that an element stores is the configured one, as far as they agree."""
+        kind = encode(element.metric_type)
+        known = self._model.objects.get(element.handle)
+        if known is None:
+            self._model.notes.met(Oddity.SEGMENT_HANDLE_UNKNOWN, handle=element.handle)
+            attributes: dict[int, bytes] = {Attribute.TYPE: kind}
+            self._model.objects[element.handle] = DeviceObject(element.handle, element.class_id, attributes, None, None)
+            return
+        stored = Code(element.metric_type.partition, element.metric_type.code)
+        if known.attributes.get(Attribute.TYPE) != kind and self._model.channel(element.handle).type != stored:
+            self._model.notes.met(Oddity.SEGMENT_TYPE_OTHER, handle=element.handle)
+            known.attributes.pop(Attribute.METRIC_ID, None)
+            known.attributes[Attribute.TYPE] = kind
+            self._model.forget_channels()
 
     def read(self, octets: bytes, first_index: int, received_s: float) -> EntriesRead:
         """The observations of whole entries, entry after entry, in each the order of the map.
 
         `first_index` is the place of the first of them in the segment, counted from 0.
         """
-        count = len(octets) // self.entry_octets
-        if count * self.entry_octets != len(octets):
-            self._model.notes.met(Oddity.SEGMENT_ENTRY_CUT, octets[count * self.entry_octets :])
+        size = self.entry_octets
+        count = len(octets) // size
+        whole = count * size == len(octets)
+        if not whole:
+            self._model.notes.met(Oddity.SEGMENT_ENTRY_CUT, octets[count * size :])
         view = memoryview(octets)
         observations: list[Observation] = []
-        at = unreadable = 0
-        probe = _PROBE
+        at, probe = 0, _PROBE
         while at < count:
-            layout = self._layout_for(view[at * self.entry_octets :])
+            layout = self._layout_for(view[at * size : (at + 1) * size])
             if layout is None:
-                at, unreadable, probe = at + 1, unreadable + 1, _PROBE
+                at, whole, probe = at + 1, False, _PROBE
                 continue
-            tried = min(count - at, probe)
-            rows = layout.rows(view[at * self.entry_octets : (at + tried) * self.entry_octets])
-            run = view[at * self.entry_octets : (at + rows) * self.entry_octets]
+            rows = layout.rows(view[at * size : min(count, at + probe) * size])
+            run = view[at * size : (at + rows) * size]
             observations += self._observe(layout, run, rows, first_index + at, received_s)
-            at += rows
-            probe = max(_PROBE, rows * _PROBE)
-        return EntriesRead(observations, count, unreadable)
+            whole = whole and layout.whole
+            at, probe = at + rows, max(_PROBE, rows * _PROBE)
+        return EntriesRead(observations, whole)
 
-    def _layout_for(self, entries: memoryview) -> _EntryLayout | None:
-        """The layout of the entry at the front; None where it breaks its form."""
-        entry = entries[: self.entry_octets]
+    def _layout_for(self, entry: memoryview) -> _EntryLayout | None:
+        """The layout of an entry; None where it breaks its form."""
         for at, layout in enumerate(self._layouts):
             if layout.rows(entry):
                 if at:
@@ -148,8 +153,6 @@ class EntryReader:
         self._layouts = [layout, *self._layouts[: _LAYOUTS_MAX - 1]]
         return layout
 
-    # Compiling.
-
     def _compiled(self, entry: bytes) -> _EntryLayout:
         reader, layout = Reader(entry, clause=_CLAUSE), Layout()
         header: list[tuple[TimeKind, Field]] = []
@@ -158,130 +161,65 @@ class EntryReader:
             layout.add(found)
             reader.take(octets)
             header.append((kind, found))
-        items = []
-        for element in self._segment.map.segm_entry_elem_list:
-            item = ItemFields()
-            for entry_value in element.attr_val_map:
-                item.take(entry_value.attribute_id, reader.inside(entry_value.attribute_len), layout.add)
-            items.append((element, item))
+        items = [
+            Item(element.handle, self._segment.person, self._fields(element, reader, layout, header))
+            for element in self._segment.map.segm_entry_elem_list
+        ]
         reader.finish()
-        observations: list[tuple[ValueFields, Channel, Field | None, Field | None, TimeKind, int]] = []
-        for element, item in items:
-            time, kind = _time_field(item, header)
-            partition = enum_partition(self._attributes(element, item))
-            if not item.values:
-                self._model.notes.met(Oddity.SEGMENT_ELEMENT_WITHOUT_VALUE, handle=element.handle)
-            for value in item.values:
-                channel = self._channel(element, item, value)
-                usable = self._usable(element, value, channel, layout)
-                if usable is not None:
-                    observations.append((usable, channel, value.status or item.status, time, kind, partition))
+        reshaping = Reshaping(self._model)
+        binder = Binder(self._model, layout, reshaping, misfit=self._met, habit=self._met)
+        bound = [value for item in items for value in binder.bound(item)]
+        reshaping.take_back()
+        values = sum(len(item.fields.values) for item in items)
+        carried = [item.handle for item in items if item.fields.carried]
+        if carried:
+            self._met(Oddity.SEGMENT_ATTRIBUTE_LEFT, handle=carried[0])
         form, constants, columns = layout.finished(entry)
-        plans = tuple(
-            _ObservationPlan(
-                channel=channel,
-                columns=tuple(columns[found] for found in value.fields),
-                convert=value.converter(partition),
-                compound=value.compound,
-                status=None if status is None else columns[status],
-                time=None if time is None else columns[time],
-                time_kind=kind,
-            )
-            for value, channel, status, time, kind, partition in observations
-        )
-        return _EntryLayout(struct.Struct(form), constants, plans)
+        whole = not carried and len(bound) == values
+        return _EntryLayout(struct.Struct(form), constants, tuple(one.plan(columns) for one in bound), whole)
 
-    def _attributes(self, element: SegmentEntryElement, item: ItemFields) -> dict[int, bytes]:
-        """What shapes the element's values: the object's attributes as they stand, under what the entry itself says."""
-        known = self._model.objects.get(element.handle)
-        attributes: dict[int, bytes] = {Attribute.TYPE: encode(element.metric_type)}
-        return {**(attributes if known is None else known.attributes), **item.shaping}
+    def _fields(
+        self,
+        element: SegmentEntryElement,
+        reader: Reader,
+        layout: Layout,
+        header: Sequence[tuple[TimeKind, Field]],
+    ) -> ItemFields:
+        """What one element of an entry holds, with the time that says most: its own where the header's says as much."""
+        fields = ItemFields()
+        for value in element.attr_val_map:
+            fields.take(value.attribute_id, reader.inside(value.attribute_len), layout.add)
+        fields.close()
+        for oddity in fields.oddities:
+            self._met(oddity, handle=element.handle)
+        if fields.empty:
+            self._met(Oddity.SEGMENT_ELEMENT_WITHOUT_VALUE, handle=element.handle)
+        for kind, found in header:
+            if fields.time is None or _RANKS[kind] < _RANKS[fields.time_kind]:
+                fields.time, fields.time_kind = found, kind
+        return fields
 
-    def _channel(self, element: SegmentEntryElement, item: ItemFields, value: ValueFields) -> Channel:
-        """The channel that the same value has when it is reported live, of the segment's person."""
-        known = self._model.objects.get(element.handle)
-        if known is not None and not item.shaping:
-            channel = self._model.channel(element.handle, value.meaning)
-        else:
-            object_class = element.class_id if known is None else known.object_class
-            attributes = self._attributes(element, item)
-            channel = channel_of(element.handle, object_class, attributes, value.meaning, self._model.notes)
-        kind = Code(element.metric_type.partition, element.metric_type.code)
-        if known is None:
-            self._model.notes.met(Oddity.SEGMENT_HANDLE_UNKNOWN, handle=element.handle)
-        elif encode(element.metric_type) != known.attributes.get(Attribute.TYPE) and channel.type != kind:
-            self._model.notes.met(Oddity.SEGMENT_TYPE_OTHER, handle=element.handle)
-            channel = replace(channel, type=kind)
-        person = self._segment.person
-        return channel if person is None else replace(channel, person=person)
-
-    def _usable(
-        self, element: SegmentEntryElement, value: ValueFields, channel: Channel, layout: Layout
-    ) -> ValueFields | None:
-        """The value as its channel can hold it: samples whole and of a waveform, a compound with its components."""
-        if value.compound and len(channel.components) != len(value.fields):
-            self._model.notes.met(Oddity.COMPOUND_LENGTH, handle=element.handle)
-        if not value.samples:
-            return value
-        if channel.array is None:
-            self._model.notes.met(Oddity.SAMPLES_OF_NO_WAVEFORM, handle=element.handle)
-            return None
-        (found,) = value.fields
-        cut = found.octets % channel.array.format.octets
-        if not cut:
-            return value
-        self._model.notes.met(Oddity.SAMPLES_CUT, handle=element.handle)
-        return replace(value, fields=(layout.cut(found, cut),))
-
-    # Reading.
+    def _met(self, oddity: Oddity, /, *, handle: int, **said: object) -> None:
+        self._model.notes.met(oddity, handle=handle, **said)
 
     def _observe(
         self, layout: _EntryLayout, entries: memoryview, count: int, first_index: int, received_s: float
     ) -> list[Observation]:
         columns: Sequence[Sequence[Any]] = list(zip(*layout.form.iter_unpack(entries), strict=True))
-        placed: list[DeviceTime | None] | None = None
-        made: dict[int, list[DeviceTime]] = {}
+        made: dict[int | None, list[DeviceTime | None]] = {}
         step = len(layout.observations)
         mixed: list[Any] = [None] * (count * step)
         for at, plan in enumerate(layout.observations):
-            times: Iterable[DeviceTime | None]
-            if plan.time is None:
-                if placed is None:
-                    placed = [self._segment.time_of(first_index + index) for index in range(count)]
-                times = placed
-            else:
-                if plan.time not in made:
-                    made[plan.time] = [DeviceTime(plan.time_kind, octets) for octets in columns[plan.time]]
-                times = made[plan.time]
-            mixed[at::step] = _observations(plan, columns, times, count, received_s)
+            if plan.time not in made:
+                made[plan.time] = self._times(plan, columns, count, first_index)
+            mixed[at::step] = observed(plan, columns, count, made[plan.time], received_s)
         return mixed
 
-
-def _time_field(item: ItemFields, header: Sequence[tuple[TimeKind, Field]]) -> tuple[Field | None, TimeKind]:
-    """The time that says most; the element's own before the header's where both say as much."""
-    found = [] if item.time is None else [(item.time_kind, item.time)]
-    found += header
-    if not found:
-        return None, TimeKind.ABSOLUTE
-    kind, time = min(found, key=lambda each: _RANKS[each[0]])
-    return time, kind
-
-
-def _observations(
-    plan: _ObservationPlan,
-    columns: Sequence[Sequence[Any]],
-    times: Iterable[DeviceTime | None],
-    count: int,
-    received_s: float,
-) -> list[Observation]:
-    values: Iterable[Value | None] = repeat(None, count)
-    samples: Iterable[bytes | None] = repeat(None, count)
-    if plan.convert is None:
-        samples = columns[plan.columns[0]]
-    elif plan.compound:
-        values = zip(*[map(plan.convert, columns[column]) for column in plan.columns], strict=True)
-    else:
-        values = map(plan.convert, columns[plan.columns[0]])
-    statuses: Iterable[int] = repeat(0, count) if plan.status is None else columns[plan.status]
-    # strict=False by design: what is the same for all is endless.
-    return list(map(Observation, repeat(plan.channel), values, samples, statuses, times, repeat(received_s)))
+    def _times(
+        self, plan: ObservationPlan, columns: Sequence[Sequence[Any]], count: int, first_index: int
+    ) -> list[DeviceTime | None]:
+        """As sent, or placed by the segment where the entries carry none."""
+        if plan.time is None:
+            return [self._segment.time_of(first_index + index) for index in range(count)]
+        octets: Iterable[bytes] = columns[plan.time]
+        return [DeviceTime(plan.time_kind, each) for each in octets]
