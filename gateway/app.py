@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -29,6 +30,7 @@ from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
+from gateway.sessions.clock_policy import ClockPolicy, ClockRules
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
@@ -38,7 +40,7 @@ from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from gateway.sessions.tracing import Taps
-from gateway.settings import CrewSection, DevicesSection, MqttSection, Settings
+from gateway.settings import ClocksSection, CrewSection, DevicesSection, MqttSection, Settings
 from gateway.status import Json, base_json, devices_json, port_json, session_json, uplink_json
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.ble_backend import load_ble_backend
@@ -152,7 +154,8 @@ class Gateway:
             claims=Claims(self._clock),
             journal=self._journal,
             taps=self.taps,
-            manager=manager_settings(settings.devices),
+            manager=manager_settings(settings.devices, settings.clocks),
+            clock_rules=ClockRules(clock_policy(settings.clocks)),
             memory=memory,
             reports=self.reports,
         )
@@ -366,10 +369,11 @@ def own_system_id(gateway: str) -> bytes:
     return bytes(octets)
 
 
-def manager_settings(devices: DevicesSection) -> ManagerSettings:
+def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
     """How the operator wants devices to be treated; the rest is the standard's."""
     return ManagerSettings(
         accept_standard_configurations=devices.known_configurations,
+        clock_read_every_s=float(clocks.read_every_s),
         memory=PmStoreSettings(fetch=devices.fetch_memory, clear=devices.clear_memory),
     )
 
@@ -390,4 +394,14 @@ def buffer_settings(settings: Settings) -> BufferSettings:
     """What the operator chose; the rest is the buffer's own."""
     return BufferSettings(
         retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
+    )
+
+
+def clock_policy(clocks: ClocksSection) -> ClockPolicy:
+    """When the clocks of devices are set."""
+    return ClockPolicy(
+        set_clocks=clocks.set_devices,
+        offset_s_max=clocks.offset_s_max,
+        pause_s_min=clocks.pause_min * 60.0,
+        zone=ZoneInfo(clocks.zone),
     )

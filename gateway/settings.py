@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
@@ -61,9 +62,19 @@ def _broker_url(value: object) -> str:
     return str(value)
 
 
+def _zone(value: object) -> str:
+    try:
+        return ZoneInfo(value if isinstance(value, str) else "").key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            'write the name of a time zone of this machine, for instance "Europe/Zurich" or "UTC"'
+        ) from None
+
+
 Listen = Annotated[Address, BeforeValidator(_address)]
 FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
+Zone = Annotated[str, BeforeValidator(_zone)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -165,6 +176,21 @@ class DevicesSection(_Section):
     """Whether a device clears a segment of its memory once all of it is durable here. False: it keeps its copy."""
 
 
+class ClocksSection(_Section):
+    """`[clocks]`: the clocks of the devices. Their offset is measured and kept beside every time in any case."""
+
+    set_devices: bool = True
+    """Whether a device's clock is set where the device allows it, it is wrong and our own is right."""
+    offset_s_max: float = Field(default=5.0, ge=1.0, le=3_600.0)
+    """Seconds by which a device's clock may be wrong and is left alone."""
+    pause_min: int = Field(default=60, ge=1, le=10_080)
+    """Minutes between two attempts to set one device's clock; longer after attempts in vain."""
+    read_every_s: int = Field(default=600, ge=10, le=86_400)
+    """Seconds between two questions to a device what its clocks show."""
+    zone: Zone = "UTC"
+    """Whose local time devices show, as the time zone database names it, for instance "Europe/Zurich"."""
+
+
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
@@ -182,6 +208,7 @@ class Settings(_Section):
     crew: CrewSection | None = None
     buffer: BufferSection = BufferSection()
     devices: DevicesSection = DevicesSection()
+    clocks: ClocksSection = ClocksSection()
     log: LogSection = LogSection()
     ble_backend: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     """The BLE stack as `module:Class`. None: no BLE. The name is loaded when the gateway starts, not here."""

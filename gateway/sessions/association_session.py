@@ -25,6 +25,8 @@ import structlog
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
 from gateway.sessions.claims import Claims
+from gateway.sessions.clock_keeping import ClockKeeping
+from gateway.sessions.clock_policy import ClockRules
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
@@ -89,6 +91,7 @@ class Surroundings:
     manager: ManagerSettings
     memory: SegmentIntake
     reports: DeviceReports = field(default_factory=DeviceReports)
+    clock_rules: ClockRules = field(default_factory=ClockRules)
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ class AssociationSession:
         self._last_octet_s = self.opened_s
         self._device: LiveDevice | None = None
         self._keeping = ReportKeeping(around.reports, link.name)
+        self._clock_keeping = ClockKeeping(around, self._association.clock_setting)
         self.left = asyncio.Event()
         """Set while no device is associated here."""
         self.left.set()
@@ -286,6 +290,12 @@ class AssociationSession:
                 await journal.write(
                     "device.deviation", system_id, sentence=event.sentence, clause=event.clause, link=self.link.name
                 )
+            case told.ScannerSilent():
+                await journal.write(
+                    "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
+                )
+            case told.ScannerResumed():
+                await journal.write("scanner.resumed", system_id, scanner=event.handle)
             case SegmentNotFetched() | SegmentsCleared() if system_id is not None:
                 await self._around.memory.note(event, system_id)
             case told.Rejected():
@@ -296,6 +306,8 @@ class AssociationSession:
                 await self._leave(f"aborted by {'us' if event.by_us else 'the device'}: {event.why or event.reason}")
             case told.LinkLost():
                 await self._leave("link lost")
+        if self._device is not None:
+            await self._clock_keeping.noted(event, self._device.ref.system_id, instant)
 
     async def _associated(self, event: told.Associated, instant: Instant) -> None:
         around, system_id = self._around, event.system_id.hex()
@@ -343,8 +355,6 @@ class AssociationSession:
         if self._device is None:
             return
         around, identity, system_id = self._around, event.identity, self._device.ref.system_id
-        if (now := identity.date_and_time) is not None and (local_us := now.local_us()) is not None:
-            around.clocks.clock(system_id, now.kind).asked(local_us, round(instant.monotonic_s * 1_000_000))
         known = replace(
             around.roster.device(system_id),
             model=identity.model[:NAME_LENGTH_MAX],

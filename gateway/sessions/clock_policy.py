@@ -1,0 +1,141 @@
+"""Whether a device's clock is set now, and the words for why not.
+
+Setting a clock is the one thing that a gateway changes in a device, and a wrong one is worse than none: a measured
+offset corrects every time without touching anything. So all of this must hold: the device says that a manager may set
+its clock; it does not keep it right by itself; its offset exceeds the limit by more than we may be mistaken; our own
+clock is kept right by somebody; and the last attempt is long enough ago, longer after each one in vain.
+
+A clock is not set back in a device that keeps measurements, unless the device notes by how much its clock was moved
+(Date-and-Time-Adjustment). What it measured before would else carry times that come again, and nobody could tell
+a measurement from before the setting from one after it. Set forward, the times of both lie apart.
+
+Does not measure (`device_clock`) and does not command (`clock_keeping`).
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import Enum
+
+from protocols.device_time import TimeKind
+from protocols.ieee11073.association.clock_setting import MANAGER_SETS_TIME, SYNCHRONISED
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.configuration import Configuration, attributes_of
+
+AVAILABLE_STORED_DATA = 0x4000
+"""Metric-Spec-Small: values of this object may come from a memory."""
+_DEVICES_MAX = 256
+_DOUBLED_MAX = 5
+"""Attempts in vain after which the pause grows no more: 32 times the shortest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockPolicy:
+    """What the operator chose."""
+
+    set_clocks: bool = True
+    offset_s_max: float = 5.0
+    """A clock that is off by no more is left alone."""
+    pause_s_min: float = 3600.0
+    """Between two attempts on one device; doubled with each one in vain."""
+    zone: tzinfo = UTC
+    """Whose local time an AbsoluteTime shows."""
+
+    def zone_min(self, wall_us: int) -> int:
+        """What local time is ahead of UTC at `wall_us`, in minutes."""
+        offset = datetime.fromtimestamp(wall_us / 1_000_000, self.zone).utcoffset() or timedelta()
+        return offset // timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class SettingHistory:
+    """What became of our attempts on one device, over one boot of ours. Times are monotonic."""
+
+    attempted_s: float | None = None
+    in_vain: int = 0
+    """Attempts in a row after which the clock was still wrong."""
+
+    def attempt_due_s(self, policy: ClockPolicy) -> float | None:
+        """When the next attempt may be made; None: at once."""
+        if self.attempted_s is None:
+            return None
+        return self.attempted_s + policy.pause_s_min * 2.0 ** min(self.in_vain, _DOUBLED_MAX)
+
+
+class ClockRules:
+    """The policy, and what became of it on each device of this boot; the one longest not asked for is forgotten."""
+
+    def __init__(self, policy: ClockPolicy | None = None) -> None:
+        self.policy = policy or ClockPolicy()
+        self._histories: OrderedDict[str, SettingHistory] = OrderedDict()
+
+    def history(self, system_id: str) -> SettingHistory:
+        history = self._histories.setdefault(system_id, SettingHistory())
+        self._histories.move_to_end(system_id)
+        while len(self._histories) > _DEVICES_MAX:
+            self._histories.popitem(last=False)
+        return history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockState:
+    """One look at a device's clock. `error_us`: what it shows minus what it should, None if unknown."""
+
+    settable: TimeKind | None
+    capabilities: int
+    """mds-time-cap-state."""
+    error_us: int | None
+    uncertainty_us: int
+    keeps_measurements: bool
+    notes_adjustments: bool
+    wall_synchronised: bool
+    now_s: float
+
+
+class Verdict(Enum):
+    """What to do; the value says why in words."""
+
+    SET = "its clock is wrong"
+    NOT_OURS = "the device does not say that a manager may set its clock"
+    RIGHT = "its clock is right"
+    UNWANTED = "setting clocks is switched off"
+    SYNCHRONISED = "the device says that it keeps its clock right by itself"
+    UNSURE_OF_OURSELVES = "our own clock is not synchronised"
+    WOULD_REPEAT_TIMES = "its clock would go back over times that stored measurements may have"
+    TRIED = "it was set, or tried to be, not long ago"
+
+    @property
+    def left(self) -> bool:
+        """Whether a clock that is wrong was left so although the device would let us."""
+        return self not in {Verdict.SET, Verdict.NOT_OURS, Verdict.RIGHT}
+
+
+def judged(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Verdict:
+    """The first reason against setting, or SET."""
+    if state.settable is None or state.error_us is None:
+        return Verdict.NOT_OURS
+    if abs(state.error_us) - state.uncertainty_us <= policy.offset_s_max * 1_000_000:
+        return Verdict.RIGHT
+    if not policy.set_clocks:
+        return Verdict.UNWANTED
+    if state.capabilities & SYNCHRONISED and not state.capabilities & MANAGER_SETS_TIME:
+        return Verdict.SYNCHRONISED
+    if not state.wall_synchronised:
+        return Verdict.UNSURE_OF_OURSELVES
+    if state.error_us > 0 and state.keeps_measurements and not state.notes_adjustments:
+        return Verdict.WOULD_REPEAT_TIMES
+    due_s = history.attempt_due_s(policy)
+    if due_s is not None and state.now_s < due_s:
+        return Verdict.TRIED
+    return Verdict.SET
+
+
+def keeps_measurements(configuration: Configuration) -> bool:
+    """Whether the device may hold measurements that it has not sent: a PM-store, or values that may be stored ones."""
+    for item in configuration.objects:
+        if item.obj_class == ObjectClass.PM_STORE:
+            return True
+        octets = attributes_of(item.attributes).get(Attribute.METRIC_SPEC_SMALL, b"")
+        if len(octets) == 2 and int.from_bytes(octets, "big") & AVAILABLE_STORED_DATA:
+            return True
+    return False
