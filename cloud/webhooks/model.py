@@ -47,6 +47,7 @@ class ErrorCode(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
     ANSWER_MALFORMED = "answer_malformed"
+    INTERNAL_ERROR = "internal_error"  # ours
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_DELETED = "endpoint_deleted"
 

@@ -57,6 +57,7 @@ async def test_a_role_can_be_played_alone(config: Path) -> None:
         assert "host.listening" not in served.events()
         assert next(line["parts"] for line in served.lines if line["event"] == "cloud.started") == [
             "relay",
+            "deliveries",
             "housekeeping",
         ]
         served.process.send_signal(signal.SIGINT)

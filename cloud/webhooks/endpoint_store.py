@@ -1,0 +1,166 @@
+"""What the sending of deliveries reads and writes of subscriptions: who hears of an event, where it goes, how it fares.
+
+Subscriptions as their owners see them are another store's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, case, or_, select, update
+
+from cloud.apps.tables import apps
+from cloud.db import Prepared, Transaction
+from cloud.tenancy import SecrecyLevel
+from cloud.webhooks.model import DisabledReason
+from cloud.webhooks.schedule import QUIET_US_MAX
+from cloud.webhooks.tables import webhook_events, webhook_subscriptions
+
+_subs = webhook_subscriptions.c
+
+# Of an event without an organisation only those hear who hear of the whole tenant, or an organisation's app would learn
+# what it may not read.
+_MAY_HEAR = (
+    _subs.tenant_id == bindparam("tenant_id"),
+    _subs.deleted_at_us.is_(None),
+    or_(_subs.organization_id.is_(None), _subs.organization_id == bindparam("organization_id")),
+    _subs.secrecy_level >= bindparam("secrecy_level"),
+    apps.c.client_id == _subs.client_id,
+    apps.c.deleted_at_us.is_(None),
+    apps.c.secrecy_level >= bindparam("secrecy_level"),
+)
+_LISTENERS = Prepared(
+    select(_subs.id, _subs.disabled_at_us)
+    .where(*_MAY_HEAR, webhook_events.c.webhook_id == _subs.id, webhook_events.c.event == bindparam("event"))
+    .order_by(_subs.id)
+)
+_NEIGHBOURS = Prepared(
+    select(_subs.id, _subs.disabled_at_us)
+    .where(*_MAY_HEAR, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
+    .order_by(_subs.id)
+)
+_ENDPOINT = Prepared(
+    select(
+        _subs.id,
+        _subs.tenant_id,
+        _subs.organization_id,
+        _subs.url,
+        _subs.secret_sealed,
+        _subs.previous_secret_sealed,
+        _subs.previous_secret_expires_at_us,
+        _subs.disabled_at_us,
+        _subs.deleted_at_us,
+        _subs.failing_since_us,
+    ).where(_subs.id == bindparam("id"))
+)
+_SUCCEEDED = Prepared(
+    update(webhook_subscriptions)
+    .where(_subs.id == bindparam("which"), _subs.failing_since_us.is_not(None))
+    .values(failing_since_us=None, failed_at_us=None)
+)
+_FAILED = Prepared(
+    update(webhook_subscriptions)
+    .where(_subs.id == bindparam("which"), _subs.disabled_at_us.is_(None), _subs.deleted_at_us.is_(None))
+    .values(
+        failing_since_us=case(
+            (_subs.failing_since_us.is_(None), bindparam("at")),
+            (_subs.failed_at_us < bindparam("quiet_since"), bindparam("at")),
+            else_=_subs.failing_since_us,
+        ),
+        failed_at_us=bindparam("at"),
+    )
+    .returning(_subs.failing_since_us)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A subscription that hears of an event; one that is disabled has it noted only."""
+
+    id: str
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a subscription's deliveries go, and what signs them."""
+
+    id: str
+    tenant_id: str
+    organization_id: str | None
+    url: str = field(repr=False)
+    secret_sealed: bytes | None = field(repr=False)
+    previous_secret_sealed: bytes | None = field(repr=False)
+    previous_secret_expires_at_us: int | None
+    disabled_at_us: int | None
+    deleted_at_us: int | None
+    failing_since_us: int | None
+
+
+class EndpointStore:
+    """Every statement about them."""
+
+    async def listeners(
+        self, tx: Transaction, event: str, *, tenant: str, organization: str | None, secrecy: SecrecyLevel
+    ) -> Sequence[Listener]:
+        """Who subscribed to this event and may hear of what it is about, by id."""
+        values = {
+            "event": event,
+            "tenant_id": tenant,
+            "organization_id": organization,
+            "secrecy_level": int(secrecy),
+        }
+        return [Listener(str(id), at_us is not None) for id, at_us in await tx.driver.rows(_LISTENERS, values)]
+
+    async def neighbours(
+        self, tx: Transaction, id: str, *, tenant: str, organization: str | None
+    ) -> Sequence[Listener]:
+        """The tenant's other subscriptions that work and may hear of this one."""
+        values = {"id": id, "tenant_id": tenant, "organization_id": organization, "secrecy_level": 0}
+        return [Listener(str(other), False) for other, _ in await tx.driver.rows(_NEIGHBOURS, values)]
+
+    async def endpoint(self, tx: Transaction, id: str) -> Endpoint | None:
+        rows = await tx.driver.rows(_ENDPOINT, {"id": id})
+        if not rows:
+            return None
+        (
+            id,
+            tenant_id,
+            organization_id,
+            url,
+            secret_sealed,
+            previous_secret_sealed,
+            previous_secret_expires_at_us,
+            disabled_at_us,
+            deleted_at_us,
+            failing_since_us,
+        ) = rows[0]
+        return Endpoint(
+            id=id,
+            tenant_id=tenant_id,
+            organization_id=organization_id,
+            url=url,
+            secret_sealed=secret_sealed,
+            previous_secret_sealed=previous_secret_sealed,
+            previous_secret_expires_at_us=previous_secret_expires_at_us,
+            disabled_at_us=disabled_at_us,
+            deleted_at_us=deleted_at_us,
+            failing_since_us=failing_since_us,
+        )
+
+    async def succeeded(self, tx: Transaction, id: str) -> None:
+        """Something got through: the count of failures begins anew with the next."""
+        await tx.driver.run_later(_SUCCEEDED, {"which": id})
+
+    async def failed(self, tx: Transaction, id: str, at_us: int) -> int | None:
+        """Note a failure; since when there are only failures. None: it is disabled or deleted already."""
+        rows = await tx.driver.rows(_FAILED, {"which": id, "at": at_us, "quiet_since": at_us - QUIET_US_MAX})
+        return int(rows[0][0]) if rows else None
+
+    async def disable(self, tx: Transaction, id: str, reason: DisabledReason, at_us: int) -> bool:
+        """False when somebody else did so before."""
+        statement = (
+            update(webhook_subscriptions)
+            .where(_subs.id == id, _subs.disabled_at_us.is_(None), _subs.deleted_at_us.is_(None))
+            .values(disabled_at_us=at_us, disabled_reason=reason.value)
+        )
+        return (await tx.execute(statement)).rowcount == 1

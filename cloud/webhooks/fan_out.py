@@ -1,0 +1,75 @@
+"""From a domain event to a delivery for each endpoint that hears of it, in the transaction that settles the event.
+
+So each delivery exists exactly once, whatever is killed when: either the event is settled and they are all there, or it
+is not and none is.
+"""
+
+from collections.abc import Sequence
+
+from cloud.clock import Clock
+from cloud.db import Transaction
+from cloud.events import DomainEvent
+from cloud.http.trace import begin_trace
+from cloud.ids import Ids
+from cloud.webhooks.delivery_store import DeliveryStore, NewDelivery
+from cloud.webhooks.endpoint_store import EndpointStore, Listener
+from cloud.webhooks.messages import DISABLED_EVENT, PublicEvent, Translate, as_it_is, message_body
+from cloud.webhooks.model import DeliveryKind
+
+
+class FanOut:
+    """A `Subscriber` of the relay."""
+
+    def __init__(self, clock: Clock, ids: Ids, translate: Translate = as_it_is) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._translate = translate
+        self._deliveries = DeliveryStore()
+        self._endpoints = EndpointStore()
+
+    async def take(self, tx: Transaction, event: DomainEvent) -> None:
+        """Queue a delivery for each listener; a disabled one has it noted."""
+        if event.type == DISABLED_EVENT:
+            about = str(event.payload["webhook_id"])
+            listeners = await self._endpoints.neighbours(
+                tx, about, tenant=event.tenant_id, organization=event.organization_id
+            )
+            await self._queue(tx, event, PublicEvent(event.type, event.payload), DeliveryKind.NOTICE, listeners)
+            return
+        public = self._translate(event)
+        if public is None:
+            return
+        listeners = await self._endpoints.listeners(
+            tx, public.type, tenant=event.tenant_id, organization=event.organization_id, secrecy=public.secrecy
+        )
+        await self._queue(tx, event, public, DeliveryKind.EVENT, listeners)
+
+    async def _queue(
+        self,
+        tx: Transaction,
+        event: DomainEvent,
+        public: PublicEvent,
+        kind: DeliveryKind,
+        listeners: Sequence[Listener],
+    ) -> None:
+        if not listeners:
+            return
+        body = message_body(public.type, event.at_us, public.data)
+        traceparent = begin_trace(event.traceparent).traceparent
+        now_us = self._clock.now_us()
+        for listener in listeners:
+            new = NewDelivery(
+                id=self._ids.new("dlv"),
+                webhook_id=listener.id,
+                tenant_id=event.tenant_id,
+                kind=kind,
+                event=public.type,
+                event_id=event.id,
+                lane=event.key,
+                body=body,
+                traceparent=traceparent,
+            )
+            if listener.disabled:
+                await self._deliveries.note(tx, new, now_us)
+            else:
+                await self._deliveries.queue(tx, new, now_us)

@@ -1,0 +1,45 @@
+"""The sending of webhooks put together from the settings, for a process that plays the worker's role."""
+
+import random
+from collections.abc import Sequence
+
+from cloud.audit import Audit
+from cloud.clock import Clock
+from cloud.db import Database
+from cloud.egress import AllowList, Egress
+from cloud.events import Outbox, Subscriber
+from cloud.housekeeping import Chore
+from cloud.ids import Ids
+from cloud.settings import Settings
+from cloud.tokens.place import load_master_key
+from cloud.webhooks.delivery_store import DeliveryStore
+from cloud.webhooks.fan_out import FanOut
+from cloud.webhooks.settling import Settling
+from cloud.webhooks.worker import DeliveryWorker
+
+
+def allow_list(settings: Settings) -> AllowList:
+    """The operator's exact pairs."""
+    return AllowList([(pair.host, pair.port) for pair in settings.egress.allow])
+
+
+def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) -> DeliveryWorker:
+    """Wire it; nothing is sent yet."""
+    return DeliveryWorker(
+        database,
+        clock,
+        Egress(allow_list(settings)),
+        lambda: load_master_key(settings),
+        # Chance spreads retries; nobody gains by guessing it.
+        Settling(clock, Outbox(ids), Audit(clock), random.Random().random),  # noqa: S311
+    )
+
+
+def subscribers(clock: Clock, ids: Ids) -> Sequence[Subscriber]:
+    """Who turns events into deliveries."""
+    return (FanOut(clock, ids),)
+
+
+def chores() -> Sequence[Chore]:
+    """What grows old."""
+    return (Chore("webhook_deliveries", DeliveryStore().sweep),)

@@ -1,0 +1,63 @@
+"""When a delivery is tried again, and when an endpoint is given up (A-062).
+
+Pure: times and chance come in as values.
+"""
+
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+SECOND_US = 1_000_000
+_MINUTE_S, _HOUR_S = 60, 3600
+
+DELAYS_S = (
+    0,
+    5,
+    5 * _MINUTE_S,
+    30 * _MINUTE_S,
+    2 * _HOUR_S,
+    5 * _HOUR_S,
+    10 * _HOUR_S,
+    14 * _HOUR_S,
+    20 * _HOUR_S,
+    24 * _HOUR_S,
+)
+"""Before each attempt: ten attempts in a little over three days."""
+ATTEMPTS_MAX = len(DELAYS_S)
+JITTER = 0.2
+"""Each delay is up to so much shorter or longer, so that what failed together does not come back together."""
+RETRY_AFTER_S_MAX = 24 * _HOUR_S
+RETRY_AFTER_STATUSES = frozenset({429, 503})
+
+FAILING_US_MAX = 5 * 86_400 * SECOND_US
+"""An endpoint from which nothing but failures came for so long is disabled."""
+QUIET_US_MAX = FAILING_US_MAX
+"""A failure so long after the one before begins a new count: in between nobody asked the endpoint anything."""
+
+
+def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chance: float) -> int | None:
+    """When to try again after `attempts` that failed; None when there is no further attempt.
+
+    `chance` is uniform in [0, 1). `retry_after_us`, the moment that the receiver asked for, can only make it later.
+    """
+    if attempts >= ATTEMPTS_MAX:
+        return None
+    delay_s = DELAYS_S[attempts] * (1 + JITTER * (2 * chance - 1))
+    planned_us = now_us + round(delay_s * SECOND_US)
+    if retry_after_us is None:
+        return planned_us
+    return max(planned_us, min(retry_after_us, now_us + RETRY_AFTER_S_MAX * SECOND_US))
+
+
+def read_retry_after(status: int, value: str | None, now_us: int) -> int | None:
+    """The moment of a `Retry-After` (RFC 9110 §10.2.3) of an answer that may carry one; None for anything else."""
+    if value is None or status not in RETRY_AFTER_STATUSES:
+        return None
+    text = value.strip()
+    if re.fullmatch(r"[0-9]{1,10}", text):
+        return now_us + int(text) * SECOND_US
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * SECOND_US

@@ -1,0 +1,152 @@
+"""Write what attempts came to: the attempt, what becomes of its delivery, how its endpoint fares, and who is told.
+
+All of one batch in one transaction, subscription by subscription in the order of their ids: the subscription's row
+first, then its deliveries, as everybody else who locks both does.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import structlog
+
+from cloud.audit import Audit
+from cloud.clock import Clock
+from cloud.db import Transaction
+from cloud.events import Outbox
+from cloud.http.request import Caller
+from cloud.moments import write_moment
+from cloud.tenancy import SecrecyLevel, Viewer
+from cloud.webhooks.attempt import Outcome
+from cloud.webhooks.delivery_store import Claimed, DeliveryStore
+from cloud.webhooks.endpoint_store import Endpoint, EndpointStore
+from cloud.webhooks.messages import DISABLED_EVENT
+from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, DisabledReason, ErrorCode
+from cloud.webhooks.schedule import FAILING_US_MAX, next_attempt_us
+
+log = structlog.get_logger()
+
+ACTOR = "webhooks"
+"""Who disables an endpoint, in the audit trail: the product itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What there is to write of a claimed delivery: an outcome, or why it is discarded unsent."""
+
+    claimed: Claimed
+    endpoint: Endpoint
+    outcome: Outcome | ErrorCode
+
+    @property
+    def counts(self) -> bool:
+        """A test moves no failure clock (A-061), and what was not sent moves none either."""
+        return isinstance(self.outcome, Outcome) and self.claimed.kind is not DeliveryKind.TEST
+
+
+class Settling:
+    """Settles batches. `chance` gives uniform numbers in [0, 1) for the jitter."""
+
+    def __init__(self, clock: Clock, outbox: Outbox, audit: Audit, chance: Callable[[], float]) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._audit = audit
+        self._chance = chance
+        self._deliveries = DeliveryStore()
+        self._endpoints = EndpointStore()
+
+    async def settle(self, tx: Transaction, results: Sequence[Result]) -> None:
+        """Write a batch; what another worker has taken over meanwhile is left to it."""
+        recorded: list[tuple[Claimed, Attempt]] = []
+        ordered = sorted(results, key=lambda result: (result.claimed.webhook_id, result.claimed.position))
+        for _, group in groupby(ordered, key=lambda result: result.claimed.webhook_id):
+            recorded += await self._settle_endpoint(tx, list(group))
+        await self._deliveries.record(tx, recorded)
+
+    async def _settle_endpoint(self, tx: Transaction, results: list[Result]) -> list[tuple[Claimed, Attempt]]:
+        now_us = self._clock.now_us()
+        endpoint = results[0].endpoint
+        outcomes = [result.outcome for result in results if result.counts and isinstance(result.outcome, Outcome)]
+        failed = [outcome for outcome in outcomes if not outcome.succeeded]
+        if len(failed) < len(outcomes) and (
+            failed or any(one.endpoint.failing_since_us is not None for one in results)
+        ):
+            await self._endpoints.succeeded(tx, endpoint.id)
+        since_us = await self._endpoints.failed(tx, endpoint.id, now_us) if failed else None
+        reason = None
+        if any(outcome.gone for outcome in failed):
+            reason = DisabledReason.GONE
+        elif since_us is not None and now_us - since_us >= FAILING_US_MAX:
+            reason = DisabledReason.FAILING
+        disabled = bool(failed) and (since_us is None or reason is not None)
+        recorded = []
+        for result in results:
+            attempt = await self._settle_one(tx, result, now_us, disabled=disabled)
+            if attempt is not None:
+                recorded.append((result.claimed, attempt))
+        if reason is not None and since_us is not None:
+            await self._disable(tx, endpoint, reason, now_us)
+        return recorded
+
+    async def _settle_one(self, tx: Transaction, result: Result, now_us: int, *, disabled: bool) -> Attempt | None:
+        """The attempt that is to be recorded; None when there was none or the lease was lost."""
+        claimed, outcome = result.claimed, result.outcome
+        if isinstance(outcome, ErrorCode):
+            await self._deliveries.discard(tx, claimed, outcome, now_us)
+            return None
+        status, next_at_us = self._course(claimed, outcome, now_us, disabled=disabled)
+        held = await self._deliveries.settle(tx, claimed, outcome.attempt, status, next_at_us=next_at_us, now_us=now_us)
+        if not held:
+            log.warning("delivery.lease_lost", delivery_id=claimed.id, webhook_id=claimed.webhook_id)
+            return None
+        if status is DeliveryStatus.EXHAUSTED:
+            log.warning("delivery.exhausted", delivery_id=claimed.id, webhook_id=claimed.webhook_id)
+        return outcome.attempt
+
+    def _course(
+        self, claimed: Claimed, outcome: Outcome, now_us: int, *, disabled: bool
+    ) -> tuple[DeliveryStatus, int | None]:
+        """What becomes of it, and when it is tried again."""
+        if outcome.succeeded:
+            return DeliveryStatus.SUCCEEDED, None
+        # A test says how things are now; an answer in three days would be none.
+        if outcome.gone or claimed.kind is DeliveryKind.TEST:
+            return DeliveryStatus.EXHAUSTED, None
+        if disabled:
+            return DeliveryStatus.DISCARDED, None
+        next_at_us = next_attempt_us(outcome.attempt.number, now_us, outcome.retry_after_us, self._chance())
+        return (DeliveryStatus.EXHAUSTED if next_at_us is None else DeliveryStatus.FAILED), next_at_us
+
+    async def _disable(self, tx: Transaction, endpoint: Endpoint, reason: DisabledReason, now_us: int) -> None:
+        """Stop sending, and tell the tenant: in the audit trail and by an event to its other endpoints."""
+        if not await self._endpoints.disable(tx, endpoint.id, reason, now_us):
+            return
+        waiting = await self._deliveries.discard_waiting(
+            tx, endpoint.id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False
+        )
+        await self._outbox.emit(
+            tx,
+            DISABLED_EVENT,
+            tenant=endpoint.tenant_id,
+            organization=endpoint.organization_id,
+            key=endpoint.id,
+            payload={"webhook_id": endpoint.id, "reason": reason.value, "disabled_at": write_moment(now_us)},
+            at_us=now_us,
+        )
+        await self._audit.record(
+            tx, _product(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
+        )
+        log.warning("webhook.disabled", webhook_id=endpoint.id, reason=reason.value, discarded=waiting)
+
+
+def _product(endpoint: Endpoint) -> Caller:
+    """The product itself as the one who did it."""
+    return Caller(
+        subject=ACTOR,
+        client_id=ACTOR,
+        token_use="service",  # noqa: S106  a word, not a secret
+        scopes=frozenset(),
+        viewer=Viewer(endpoint.tenant_id, endpoint.organization_id, SecrecyLevel.STANDARD),
+        jti="",
+        expires_at_us=0,
+    )

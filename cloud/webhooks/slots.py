@@ -1,0 +1,75 @@
+"""How many attempts run at a time, and whose: so that no receiver, and no tenant with many, delays the others.
+
+An endpoint that is slow or failing gets one slot until something of it goes well again; its own deliveries wait for
+each other then, and nobody else's do. Counts are of this process; several workers have several times as many.
+"""
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+
+SLOW_MS = 2_000
+"""An answer that takes longer holds its slot too long for sixteen of them."""
+REMEMBERED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Attempts at a time."""
+
+    of_process: int = 256
+    of_tenant: int = 96
+    of_endpoint: int = 16
+    of_slow_endpoint: int = 1
+
+
+class Slots:
+    """Taken before a claim, given back when the attempt is settled."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._taken = 0
+        self._of_tenant: Counter[str] = Counter()
+        self._of_endpoint: Counter[str] = Counter()
+        self._slow: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def taken(self) -> int:
+        """Attempts that run or wait to be settled."""
+        return self._taken
+
+    @property
+    def full(self) -> bool:
+        return self._taken >= self._limits.of_process
+
+    def free(self, tenant: str, endpoint: str) -> int:
+        """How many attempts of an endpoint may begin now."""
+        limits = self._limits
+        own = limits.of_slow_endpoint if endpoint in self._slow else limits.of_endpoint
+        return max(
+            0,
+            min(
+                limits.of_process - self._taken,
+                limits.of_tenant - self._of_tenant[tenant],
+                own - self._of_endpoint[endpoint],
+            ),
+        )
+
+    def take(self, tenant: str, endpoint: str, count: int) -> None:
+        self._taken += count
+        self._of_tenant[tenant] += count
+        self._of_endpoint[endpoint] += count
+
+    def give_back(self, tenant: str, endpoint: str) -> None:
+        self._taken -= 1
+        for counts, name in ((self._of_tenant, tenant), (self._of_endpoint, endpoint)):
+            counts[name] -= 1
+            if not counts[name]:
+                del counts[name]
+
+    def note(self, endpoint: str, *, well: bool) -> None:
+        """How an attempt went; the last one counts."""
+        self._slow.pop(endpoint, None)
+        if not well:
+            self._slow[endpoint] = None
+            if len(self._slow) > REMEMBERED_MAX:
+                self._slow.popitem(last=False)

@@ -1,0 +1,210 @@
+"""Webhooks in a small world: an app with subscriptions, events that happen, workers, and a clock moved by hand.
+
+Nothing runs by itself: `await story.turn()` lets the relay and a worker do all that is due now.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import select
+
+from cloud.apps import Apps, Wanted
+from cloud.audit import Audit
+from cloud.db import Database, Transaction, insert
+from cloud.egress import AllowList, Egress
+from cloud.events import Outbox, Relay
+from cloud.ids import UlidIds
+from cloud.tenancy import SecrecyLevel
+from cloud.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
+from cloud.webhooks.sealing import seal_key
+from cloud.webhooks.slots import Limits, Slots
+from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_events, webhook_subscriptions
+from tests.builders.auth_world import MASTER
+from tests.builders.cloud_people import HandClock, Household, household
+from tests.builders.egress_names import Names
+from tests.harness.receiver import Receiver
+
+SECOND_US = 1_000_000
+HOUR_US = 3600 * SECOND_US
+DAY_US = 24 * HOUR_US
+UPDATED, CLOSED = "incident.updated", "incident.closed"
+
+
+@dataclass
+class WebhookStory:
+    """One database, one clock. `allowed` are the receivers that the operator allowed."""
+
+    database: Database
+    home: Household
+    clock: HandClock
+    allowed: list[Receiver]
+    chance: Callable[[], float] = lambda: 0.5
+    """0.5: a retry comes exactly at the time of the schedule."""
+    request_s_max: float = 2.0
+    names: Names = field(default_factory=Names)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self.ids = UlidIds(self.clock)
+        self.outbox = Outbox(self.ids)
+        self._egresses: list[Egress] = []
+        self.relay = self.another_relay()
+        self.worker = self.another_worker()
+
+    def another_relay(self) -> Relay:
+        return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock)
+
+    def another_worker(self, database: Database | None = None) -> DeliveryWorker:
+        """A second process's; on the same rows."""
+        egress = Egress(
+            AllowList([receiver.pair for receiver in self.allowed]), self.names, request_s_max=self.request_s_max
+        )
+        self._egresses.append(egress)
+        return DeliveryWorker(
+            database or self.database,
+            self.clock,
+            egress,
+            lambda: MASTER,
+            Settling(self.clock, self.outbox, Audit(self.clock), self.chance),
+            Slots(self.limits),
+        )
+
+    async def close(self) -> None:
+        """End the workers' connections."""
+        for egress in self._egresses:
+            await egress.close()
+
+    async def subscribe(
+        self,
+        url: str,
+        *events: str,
+        secret: str | None = None,
+        home: Household | None = None,
+        whole_tenant: bool = False,
+        clearance: SecrecyLevel = SecrecyLevel.STANDARD,
+    ) -> "Webhook":
+        """A subscription of the home's app; to `incident.updated` unless said otherwise."""
+        home = home or self.home
+        secret = secret or new_secret()
+        id, now_us = self.ids.new("wh"), self.clock.now_us()
+        client_id = f"app_{home.tenant.id}"
+        row = {
+            "id": id,
+            "tenant_id": home.tenant.id,
+            "organization_id": None if whole_tenant else home.organization.id,
+            "client_id": client_id,
+            "secrecy_level": int(clearance),
+            "url": url,
+            "secret_sealed": seal_key(MASTER, id, secret_key(secret)),
+            "secret_set_at_us": now_us,
+            "version": 1,
+            "created_at_us": now_us,
+            "updated_at_us": now_us,
+        }
+        async with self.database.transaction() as tx:
+            await tx.execute(insert(webhook_subscriptions).values(**row))
+            for event in events or (UPDATED,):
+                await tx.execute(insert(webhook_events).values(webhook_id=id, event=event))
+        return Webhook(id, secret)
+
+    async def rotate(self, webhook: "Webhook", *, overlap_us: int = DAY_US) -> "Webhook":
+        """A new secret beside the old one, which goes on for a while."""
+        secret = new_secret()
+        await self.change(
+            webhook.id,
+            secret_sealed=seal_key(MASTER, webhook.id, secret_key(secret)),
+            previous_secret_sealed=seal_key(MASTER, webhook.id, secret_key(webhook.secret)),
+            previous_secret_expires_at_us=self.clock.now_us() + overlap_us,
+        )
+        return replace(webhook, secret=secret)
+
+    async def change(self, webhook_id: str, **values: Any) -> None:
+        """Write to a subscription's row."""
+        statement = webhook_subscriptions.update().where(webhook_subscriptions.c.id == webhook_id)
+        async with self.database.transaction() as tx:
+            await tx.execute(statement.values(**values))
+
+    async def happen(
+        self, key: str = "inc_1", type: str = UPDATED, *, home: Household | None = None, **data: Any
+    ) -> str:
+        """An event of the home's organisation; its id."""
+        async with self.database.transaction() as tx:
+            return await self.emit(tx, key, type, home=home, **data)
+
+    async def emit(
+        self, tx: Transaction, key: str, type: str = UPDATED, *, home: Household | None = None, **data: Any
+    ) -> str:
+        home = home or self.home
+        return await self.outbox.emit(
+            tx,
+            type,
+            tenant=home.tenant.id,
+            organization=home.organization.id,
+            key=key,
+            payload={"incident_id": key, **data},
+            at_us=self.clock.now_us(),
+        )
+
+    async def fan_out(self) -> None:
+        """Turn every event that waits into deliveries."""
+        while await self.relay.step():
+            pass
+
+    async def turn(self) -> int:
+        """All that is due now; how many attempts that were."""
+        await self.fan_out()
+        attempted = 0
+        while count := await self.worker.step():
+            attempted += count
+            await self.fan_out()
+        return attempted
+
+    async def later(self, *, us: int = 0, hours: float = 0, days: float = 0) -> int:
+        """Move the clock, then a turn."""
+        self.clock.advance(us=us + round(hours * HOUR_US + days * DAY_US))
+        return await self.turn()
+
+    async def deliveries(self, webhook: "Webhook | None" = None) -> list[dict[str, Any]]:
+        """Rows, the oldest first."""
+        statement = select(webhook_deliveries).order_by(webhook_deliveries.c.position)
+        if webhook is not None:
+            statement = statement.where(webhook_deliveries.c.webhook_id == webhook.id)
+        return await self._rows(statement)
+
+    async def attempts(self) -> list[dict[str, Any]]:
+        order = webhook_attempts.c.delivery_position, webhook_attempts.c.number
+        return await self._rows(select(webhook_attempts).order_by(*order))
+
+    async def subscription(self, webhook: "Webhook") -> dict[str, Any]:
+        (row,) = await self._rows(select(webhook_subscriptions).where(webhook_subscriptions.c.id == webhook.id))
+        return row
+
+    async def _rows(self, statement: Any) -> list[dict[str, Any]]:
+        async with self.database.read() as tx:
+            return [dict(row._mapping) for row in await tx.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A subscription's id, and its secret as its owner keeps it."""
+
+    id: str
+    secret: str
+
+
+async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> WebhookStory:
+    """A tenant `tnt_north` with the app of its organisation."""
+    clock = HandClock()
+    home = await household(database, clock)
+    story = WebhookStory(database, home, clock, list(allowed), **more)
+    await add_app(story, home)
+    return story
+
+
+async def add_app(story: WebhookStory, home: Household) -> None:
+    """The app whose subscriptions a home has."""
+    wanted = Wanted(
+        name="Case sync", scopes=("webhooks:write",), client_id=f"app_{home.tenant.id}", clearance=SecrecyLevel.SECRET
+    )
+    await Apps(story.database, story.clock, story.ids).register(home.operator, wanted, by_operator=True)

@@ -1,0 +1,25 @@
+"""What every test of webhooks can ask for: a story on either database, whose connections are ended with it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from cloud.db import Database
+from tests.builders.webhook_story import WebhookStory, webhook_story
+
+Begin = Callable[..., Awaitable[WebhookStory]]
+"""`await begin(receiver, …)`: as `webhook_story`, on the test's database."""
+
+
+@pytest.fixture
+async def begin(database: Database) -> AsyncIterator[Begin]:
+    begun: list[WebhookStory] = []
+
+    async def begin_one(*allowed: object, **more: object) -> WebhookStory:
+        story = await webhook_story(database, *allowed, **more)
+        begun.append(story)
+        return story
+
+    yield begin_one
+    for story in begun:
+        await story.close()
