@@ -7,6 +7,7 @@ link loses is gone, as with any unconfirmed waveform; the agent counts it.
 
 from array import array
 from collections.abc import Iterator
+from math import ceil
 
 import structlog
 
@@ -14,7 +15,7 @@ from protocols.ieee11073.specializations.extended import BASIC_ECG, ECG_SCANNED,
 from simulators.agents.blocks import Blocks
 from simulators.agents.device import Description, Device, Measured, Pace, TimeAt
 from simulators.agents.objects import Numeric, Waveform
-from simulators.physiology import Patient, SamplesGone
+from simulators.physiology import STEP_HZ, Patient, SamplesGone
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,8 @@ class _OneLead(Device):
 
     @property
     def due_s(self) -> float:
-        return (self._number + 1) * self._block_s
+        """The patient lives in steps: a block that ends between two is there after the later one."""
+        return ceil((self._number + 1) * self._block_s * STEP_HZ - 1e-6) / STEP_HZ
 
     def _blocks(self, now_s: float) -> Iterator[tuple[float, "array[int]"]]:
         """Whole blocks until now: when each began, and its samples."""

@@ -1,6 +1,7 @@
 """A simulated patient: seeded, coupled, in plain Python. `Patient(seed, scenario)` and what can be read from it."""
 
 from simulators.physiology.body import MG_PER_DL_PER_MMOL_PER_L, Body, body_of
+from simulators.physiology.circulation import STEP_HZ
 from simulators.physiology.condition import Condition, Rhythm, ShockGiven, Treatment
 from simulators.physiology.ecg import LEADS
 from simulators.physiology.patient import Patient, Vitals
@@ -9,6 +10,7 @@ from simulators.physiology.track import SamplesGone, Track
 __all__ = [
     "LEADS",
     "MG_PER_DL_PER_MMOL_PER_L",
+    "STEP_HZ",
     "Body",
     "Condition",
     "Patient",
