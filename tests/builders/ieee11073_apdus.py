@@ -73,8 +73,15 @@ def config_report(configuration: Configuration, *, invoke_id: int = 1) -> bytes:
     return event_report(EventType.CONFIG, encode(configuration.report), invoke_id=invoke_id)
 
 
-def scan_report(report: ScanReport, *, report_no: int = 0, invoke_id: int = 1, confirmed: bool = True) -> bytes:
-    info = DATA_REQUEST_AGENT_INITIATED.to_bytes(2, "big") + report_no.to_bytes(2, "big") + report.observations
+def scan_report(
+    report: ScanReport,
+    *,
+    report_no: int = 0,
+    invoke_id: int = 1,
+    confirmed: bool = True,
+    request: int = DATA_REQUEST_AGENT_INITIATED,
+) -> bytes:
+    info = request.to_bytes(2, "big") + report_no.to_bytes(2, "big") + report.observations
     return event_report(report.event_type, info, invoke_id=invoke_id, confirmed=confirmed, handle=report.handle)
 
 

@@ -78,6 +78,16 @@ class ReportIntake:
         """The channels of the configuration's metric objects."""
         return self._model.channels
 
+    @property
+    def layouts_count(self) -> int:
+        """Compiled layouts now, at most `LAYOUTS_MAX`."""
+        return self._plan_count
+
+    @property
+    def layouts_weight(self) -> int:
+        """What they are made of, at most `LAYOUTS_WEIGHT_MAX`."""
+        return self._plan_weight
+
     def has(self, handle: int) -> bool:
         """Whether reports may come from this handle: the MDS or an object of the configuration."""
         return handle == 0 or handle in self._model.objects

@@ -8,7 +8,6 @@ import pytest
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
 from protocols.ieee11073.apdu.data import ConfigObject, ErrorValue, EventType, RejectProblem
-from protocols.ieee11073.association import Deviation, ManagerAssociation, ReportReceived
 from protocols.ieee11073.dim import (
     Attribute,
     Configuration,
@@ -23,8 +22,8 @@ from protocols.ieee11073.dim import (
 from protocols.ieee11073.dim.objects import ava
 from protocols.ieee11073.mder import encode_list
 from protocols.ieee11073.nomenclature.code import Code
-from protocols.observation import Observation, SampleFormat, Special
-from tests.builders.ieee11073_apdus import roer, rorj, scan_report
+from protocols.observation import SampleFormat, Special
+from tests.builders.ieee11073_apdus import roer, rorj
 from tests.builders.ieee11073_devices import (
     ALARMS,
     BLOOD_PRESSURE,
@@ -41,31 +40,10 @@ from tests.builders.ieee11073_devices import (
     SYSTOLIC,
     ecg_configuration,
     minute,
-    operating_manager,
 )
+from tests.builders.reports_reading import Read
 
 FIXED, VARIABLE = EventType.SCAN_REPORT_FIXED, EventType.SCAN_REPORT_VAR
-
-
-class Read:
-    """What a manager with a configuration makes of one report after another."""
-
-    def __init__(self, configuration: Configuration) -> None:
-        self.manager: ManagerAssociation = operating_manager(configuration)
-        self.sentences: list[str] = []
-        self._number = 0
-
-    def __call__(self, report: ScanReport) -> list[Observation]:
-        octets = scan_report(report, report_no=self._number, invoke_id=self._number)
-        self._number += 1
-        found: list[Observation] = []
-        for event in self.manager.receive(octets, 5.0):
-            if isinstance(event, ReportReceived):
-                found += event.observations
-            elif isinstance(event, Deviation):
-                self.sentences.append(event.sentence)
-            self.manager.delivered(event)
-        return found
 
 
 def fixed(items: str) -> ScanReport:

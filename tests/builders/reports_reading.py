@@ -1,0 +1,99 @@
+"""What a manager with a configuration makes of one scan report after another."""
+
+from collections.abc import Sequence
+
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import ConfigObject, EventType, ObservationScan
+from protocols.ieee11073.association import (
+    AttributesReported,
+    Deviation,
+    Event,
+    ManagerAssociation,
+    MdsChanged,
+    ReportReceived,
+    ReportsLost,
+)
+from protocols.ieee11073.dim import Configuration, ObjectClass, ScanReport, periodic_scanner
+from protocols.ieee11073.mder import encode
+from protocols.ieee11073.tolerances import Oddity
+from protocols.observation import Observation
+from tests.builders.ieee11073_apdus import scan_report
+from tests.builders.ieee11073_devices import operating_manager
+
+
+class Read:
+    """Reports are numbered and delivered. `sentences` are the deviations, `events` all that was told, in order."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.manager: ManagerAssociation = operating_manager(configuration)
+        self.events: list[Event] = []
+        self._number = 0
+
+    def __call__(self, report: ScanReport) -> list[Observation]:
+        """The observations of the next report."""
+        octets = scan_report(report, report_no=self._number, invoke_id=self._number)
+        self._number += 1
+        return self.octets(octets)
+
+    def octets(self, octets: bytes) -> list[Observation]:
+        """The observations of APDUs as they are."""
+        found: list[Observation] = []
+        for event in self.manager.receive(octets, 5.0):
+            self.events.append(event)
+            if isinstance(event, ReportReceived):
+                found += event.observations
+            self.manager.delivered(event)
+        return found
+
+    @property
+    def sentences(self) -> list[str]:
+        return [event.sentence for event in self.events if isinstance(event, Deviation)]
+
+    @property
+    def oddities(self) -> list[Oddity | None]:
+        return [event.oddity for event in self.events if isinstance(event, Deviation)]
+
+    @property
+    def lost(self) -> list[ReportsLost]:
+        return [event for event in self.events if isinstance(event, ReportsLost)]
+
+    @property
+    def carried(self) -> list[AttributesReported]:
+        return [event for event in self.events if isinstance(event, AttributesReported)]
+
+    @property
+    def mds(self) -> list[MdsChanged]:
+        return [event for event in self.events if isinstance(event, MdsChanged)]
+
+
+def variable_of(
+    handle: int, *attributes: tuple[int, str], event_type: EventType = EventType.SCAN_REPORT_VAR
+) -> ScanReport:
+    """A report in variable form of one object, attributes by id and hex."""
+    return variable_items((handle, attributes), event_type=event_type)
+
+
+def variable_items(
+    *items: tuple[int, Sequence[tuple[int, str]]], event_type: EventType = EventType.SCAN_REPORT_VAR
+) -> ScanReport:
+    """A report in variable form of several objects."""
+    octets = b"".join(
+        encode(ObservationScan(handle, tuple(AvaType(number, bytes.fromhex(value)) for number, value in attributes)))
+        for handle, attributes in items
+    )
+    return ScanReport(
+        EventType.SCAN_REPORT_VAR, len(items).to_bytes(2, "big") + len(octets).to_bytes(2, "big") + octets
+    )
+
+
+def with_attributes(item: ConfigObject, *attributes: tuple[int, str]) -> ConfigObject:
+    """An object with further attributes, or others in the place of those that it has."""
+    added = {number: AvaType(number, bytes.fromhex(value)) for number, value in attributes}
+    kept = tuple(ava for ava in item.attributes if ava.attribute_id not in added)
+    return ConfigObject(item.obj_class, item.obj_handle, (*kept, *added.values()))
+
+
+def scanner(handle: int, scans: Sequence[ConfigObject], *, episodic: bool) -> ConfigObject:
+    """A scanner that maps these objects."""
+    made = periodic_scanner(handle, scans, interval_s=1.0)
+    return ConfigObject(ObjectClass.EPISODIC_SCANNER, handle, made.attributes) if episodic else made

@@ -1,0 +1,245 @@
+"""All sixteen forms of scan report are read and written: fixed, variable and grouped, from the device or a scanner of
+either kind, for one person or for several; their numbers are kept by flow."""
+
+from typing import Any
+
+import pytest
+
+from protocols.ieee11073.apdu.data import (
+    ErrorValue,
+    EventType,
+    RejectProblem,
+    ScanReportInfoFixed,
+    ScanReportInfoGrouped,
+    ScanReportInfoMPFixed,
+    ScanReportInfoMPGrouped,
+    ScanReportInfoMPVar,
+    ScanReportInfoVar,
+)
+from protocols.ieee11073.association import ReportReceived, ReportsLost
+from protocols.ieee11073.association.report_intake import LAYOUTS_MAX, LAYOUTS_WEIGHT_MAX, ReportIntake
+from protocols.ieee11073.dim import (
+    Attribute,
+    Configuration,
+    Reading,
+    ScanReport,
+    fixed_report,
+    grouped_report,
+    numeric,
+    variable_report,
+)
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.dim.objects import ava
+from protocols.ieee11073.dim.report_forms import EVENT_TYPES, SCAN_REPORTS, Reporter, ReportForm, ScanForm
+from protocols.ieee11073.mder import decode, encode
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import PERSON_UNKNOWN, Observation
+from tests.builders.ieee11073_apdus import report_answer, roer, rorj, scan_report
+from tests.builders.ieee11073_corpus import apdu
+from tests.builders.ieee11073_devices import BPM, PERCENT, PULSE, SPO2, STAMP, minute
+from tests.builders.reports_reading import Read, scanner
+
+_METRICS = (numeric(1, SPO2, PERCENT, time_stamp=STAMP), numeric(10, PULSE, BPM, time_stamp=STAMP))
+EPISODIC, PERIODIC = 20, 30
+MONITOR = Configuration(
+    0x4020, (*_METRICS, scanner(EPISODIC, _METRICS, episodic=True), scanner(PERIODIC, _METRICS, episodic=False))
+)
+SCALE = Configuration(0x4021, (numeric(1, Code(2, 57664), Code(4, 1731), value=Attribute.NU_SIMPLE, time_stamp=STAMP),))
+SCANNERS = {Reporter.DEVICE: None, Reporter.EPISODIC: EPISODIC, Reporter.PERIODIC: PERIODIC}
+INFOS: dict[tuple[ReportForm, bool], type[Any]] = {
+    (ReportForm.FIXED, False): ScanReportInfoFixed,
+    (ReportForm.VARIABLE, False): ScanReportInfoVar,
+    (ReportForm.GROUPED, False): ScanReportInfoGrouped,
+    (ReportForm.FIXED, True): ScanReportInfoMPFixed,
+    (ReportForm.VARIABLE, True): ScanReportInfoMPVar,
+    (ReportForm.GROUPED, True): ScanReportInfoMPGrouped,
+}
+FORMS = list(EVENT_TYPES)
+
+
+def named(form: ScanForm) -> str:
+    return f"{form.reporter.value}-{form.form.value}-{'persons' if form.persons else 'one'}"
+
+
+def report_of(form: ScanForm) -> ScanReport:
+    """Two readings each of persons 1 and 2, or of nobody named."""
+    handle = SCANNERS[form.reporter]
+    groups = [
+        (Reading(1, 97.0 - at, minute(at), person=person), Reading(10, 60.0 + at, minute(at), person=person))
+        for at, person in enumerate((1, 2) if form.persons else (None, None))
+    ]
+    readings = [reading for group in groups for reading in group]
+    match form.form:
+        case ReportForm.FIXED:
+            return fixed_report(MONITOR, readings, scanner=handle)
+        case ReportForm.VARIABLE:
+            return variable_report(MONITOR, readings, scanner=handle)
+        case ReportForm.GROUPED:
+            assert handle is not None
+            return grouped_report(MONITOR, handle, groups)
+
+
+def rows(observations: list[Observation]) -> list[tuple[int | None, int, object, object]]:
+    return [(one.channel.person, one.channel.handle, one.value, one.device_time) for one in observations]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=named)
+def test_a_report_of_each_form_is_written_and_read(form: ScanForm) -> None:
+    report = report_of(form)
+    assert SCAN_REPORTS[report.event_type] == form
+    persons = (1, 1, 2, 2) if form.persons else (None,) * 4
+    expected = [
+        (persons[0], 1, 97.0, minute(0)),
+        (persons[1], 10, 60.0, minute(0)),
+        (persons[2], 1, 96.0, minute(1)),
+        (persons[3], 10, 61.0, minute(1)),
+    ]
+    read = Read(MONITOR)
+    for _ in range(3):  # compiled, matched, matched again
+        assert rows(read(report)) == expected
+    assert (read.sentences, read.lost) == ([], [])
+    answer = report.handle
+    assert read.manager.to_send() == b"".join(
+        report_answer(number, report.event_type, handle=answer) for number in range(3)
+    )
+
+
+@pytest.mark.parametrize("form", FORMS, ids=named)
+def test_the_structure_of_each_form_goes_both_ways(form: ScanForm) -> None:
+    info = bytes.fromhex("F000 0007") + report_of(form).observations
+    decoded = decode(INFOS[form.form, form.persons], info)
+    assert encode(decoded) == info
+
+
+@pytest.mark.parametrize("form", FORMS, ids=named)
+def test_a_run_of_each_form_is_one_event(form: ScanForm) -> None:
+    read = Read(MONITOR)
+    apdus = [scan_report(report_of(form), report_no=at, invoke_id=at) for at in range(40)]
+    read.octets(apdus[0])
+    read.octets(b"".join(apdus[1:]))
+    reports = [event for event in read.events if isinstance(event, ReportReceived)]
+    assert sum(event.reports for event in reports) == 40
+    assert len(reports) < 6
+
+
+@pytest.mark.parametrize("form", FORMS, ids=named)
+def test_a_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None:
+    octets = report_of(form).observations
+    for cut in (octets[:-1], octets + b"\x00", octets[:1] + b"\x7f" + octets[2:]):
+        read = Read(MONITOR)
+        assert read(ScanReport(report_of(form).event_type, cut, report_of(form).handle)) == []
+        assert read.manager.to_send() == rorj(0, RejectProblem.BADLY_STRUCTURED_APDU)
+
+
+def test_the_two_persons_of_a_scale_are_told_apart() -> None:
+    """The worked bytes E28 of the reference."""
+    read = Read(SCALE)
+    observations = read.octets(apdu("e28"))
+    noon = minute(145)
+    assert rows(observations) == [(1, 1, 76.2, noon), (2, 1, 58.45, noon)]
+    assert [one.channel.unit for one in observations] == [Code(4, 1731)] * 2
+    assert read.sentences == []
+
+
+def test_two_persons_of_a_scale_are_written_as_the_reference_has_them() -> None:
+    noon = minute(145)
+    report = fixed_report(SCALE, (Reading(1, 76.2, noon, person=1), Reading(1, 58.45, noon, person=2)))
+    assert scan_report(report, invoke_id=14) == apdu("e28")
+
+
+def test_a_person_whom_the_device_does_not_know_is_no_absent_person() -> None:
+    read = Read(SCALE)
+    report = fixed_report(SCALE, (Reading(1, 76.2, minute(0), person=PERSON_UNKNOWN),))
+    assert [one.channel.person for one in read(report)] == [0xFFFF]
+    assert [one.channel.person for one in read(fixed_report(SCALE, (Reading(1, 76.2, minute(0)),)))] == [None]
+
+
+def test_values_of_one_person_share_their_channel() -> None:
+    read = Read(MONITOR)
+    form = ScanForm(ReportForm.FIXED, Reporter.DEVICE, persons=True)
+    first, again = read(report_of(form)), read(report_of(form))
+    assert first[0].channel is again[0].channel
+    assert first[0].channel is not first[2].channel
+
+
+def test_a_person_without_observations_costs_nothing() -> None:
+    read = Read(SCALE)
+    assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, bytes.fromhex("0001 0006 0003 0000 0000"))) == []
+    assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_MP_FIXED)
+    assert read.sentences == []
+
+
+def test_an_object_that_is_not_there_is_told_in_a_report_for_persons_too() -> None:
+    read = Read(SCALE)
+    items = bytes.fromhex("0001 000C 0001 0001 0006 0007 0002 0062")
+    assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, items)) == []
+    assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+
+
+def test_a_unit_holds_from_the_item_that_brings_it_and_not_before() -> None:
+    """Two persons of one scale, who read their weight in different units, in one report after the other."""
+    read = Read(SCALE)
+    kilograms = Reading(1, 76.2, person=1, attributes=(ava(Attribute.UNIT_CODE, 1731),))
+    pounds = Reading(1, 168.0, person=2, attributes=(ava(Attribute.UNIT_CODE, 1760),))
+    report = variable_report(SCALE, (kilograms, pounds))
+    plain = variable_report(SCALE, (Reading(1, 170.0),))
+    for _ in range(3):
+        assert [(one.channel.person, one.channel.unit, one.value) for one in read(report)] == [
+            (1, Code(4, 1731), 76.2),
+            (2, Code(4, 1760), 168.0),
+        ]
+        assert [one.channel.unit for one in read(plain)] == [Code(4, 1760)]
+
+
+# Report numbers.
+
+
+def test_each_reporter_and_each_request_counts_for_itself() -> None:
+    read = Read(MONITOR)
+    of_device, of_scanner = report_of(FORMS[0]), report_of(FORMS[-1])
+    for number in range(3):
+        for report, request in ((of_device, 0xF000), (of_scanner, 0xF000), (of_scanner, 5), (of_device, 6)):
+            read.octets(scan_report(report, report_no=number, request=request))
+    assert read.lost == []
+    read.octets(scan_report(of_device, report_no=4, request=6))
+    read.octets(scan_report(of_scanner, report_no=2, request=7))
+    assert read.lost == [ReportsLost(1, 2), ReportsLost(2, None)]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=named)
+def test_a_repeated_number_is_told_and_its_values_are_kept(form: ScanForm) -> None:
+    read = Read(MONITOR)
+    octets = scan_report(report_of(form), report_no=0)
+    assert len(read.octets(octets + octets)) == 8
+    assert (
+        read.sentences
+        == [
+            "an invoke-id is used again before its answer",
+            "a report has the number of the one before it",
+        ][-len(read.sentences) :]
+    )
+    assert read.sentences
+    read.octets(scan_report(report_of(form), report_no=4))
+    assert read.lost == [ReportsLost(3, 0)]
+
+
+# Hostile reports.
+
+
+def test_a_device_that_invents_persons_without_end_is_served_in_bounded_memory() -> None:
+    intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)))
+    for number in range(2 * LAYOUTS_MAX):
+        report = fixed_report(SCALE, (Reading(1, 70.0, minute(0), person=number),))
+        apdu_octets = scan_report(report, report_no=number)
+        assert intake.take_known(memoryview(apdu_octets), 0.0) == (0, [])
+        intake.take_new(apdu_octets, 0.0)
+        assert intake.layouts_count <= LAYOUTS_MAX
+
+
+def test_the_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None:
+    intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)))
+    for start in range(8):
+        readings = [Reading(1, 70.0, minute(0), person=start * 2000 + at) for at in range(2000)]
+        intake.take_new(scan_report(fixed_report(SCALE, readings), report_no=start), 0.0)
+        assert intake.layouts_weight <= LAYOUTS_WEIGHT_MAX
+    assert intake.layouts_count > 1
