@@ -12,21 +12,28 @@ from pathlib import Path
 import pytest
 
 import protocols.ieee11073
-from protocols.ieee11073.apdu import encode_apdu
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import MessageTag, encode_apdu, encode_data
+from protocols.ieee11073.apdu.actions import SUPPORTS_SCOPE_ALL, SUPPORTS_TIME_NO_LIMIT, ActionType
 from protocols.ieee11073.apdu.association import (
     DATA_PROTO_20601,
+    ENCODING_MDER,
+    SYSTEM_TYPE_AGENT,
     VERSION_1,
     Aare,
     Aarq,
     AssociateResult,
     DataProto,
+    PhdAssociationInformation,
 )
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
-from protocols.ieee11073.apdu.data import ConfigObject, ErrorValue, EventType
-from protocols.ieee11073.association import Aborted, AgentAssociation, Deviation, Event
+from protocols.ieee11073.apdu.data import ActionResult, ConfigObject, ErrorValue, EventType, SetResult
+from protocols.ieee11073.association import Aborted, AgentAssociation, Deviation, Event, ManagerAssociation
+from protocols.ieee11073.association.clock_setting import WallClock
+from protocols.ieee11073.association.data_requests import DataWanted
 from protocols.ieee11073.dim import Attribute, Configuration, Reading, ScanReport, fixed_report, numeric
 from protocols.ieee11073.dim.attribute import ObjectClass
-from protocols.ieee11073.mder import encode_list
+from protocols.ieee11073.mder import encode, encode_list
 from protocols.ieee11073.tolerances import BY_KEY, Oddity, Outcome
 from tests.builders.ieee11073_apdus import (
     AGENT_ID,
@@ -158,6 +165,88 @@ def late() -> list[Event]:
     return association.receive(roer(1, ErrorValue.NO_SUCH_ACTION), deadline_s + 1.0)
 
 
+def overdue_scanner() -> list[Event]:
+    association = operating_manager(ecg_configuration())
+    association.scanners.switch(3, enable=True, now_s=1.0)
+    assert association.deadline_s is not None
+    return association.expire(association.deadline_s)
+
+
+def silent_scanner() -> list[Event]:
+    association = operating_manager(ecg_configuration())
+    association.scanners.switch(3, enable=True, now_s=1.0)
+    sent = association.to_send()
+    enabled = (AvaType(Attribute.OPERATIONAL_STATE, b"\x00\x01"),)
+    answer = encode_data(int.from_bytes(sent[6:8], "big"), MessageTag.SET_RESULT, SetResult(3, enabled))
+    told = association.receive(answer, 1.0)
+    for _ in range(4):
+        assert association.deadline_s is not None
+        told += association.expire(association.deadline_s)
+    return told
+
+
+def with_clock() -> ManagerAssociation:
+    """A device whose clock may be set; it has said what it is, and nothing is asked any more."""
+    association = manager(known=OXIMETER)
+    association.receive(aarq(OXIMETER.config_id), 0.0)
+    clock = (
+        AvaType(Attribute.MDS_TIME_INFO, bytes.fromhex("C010 1F00 FFFFFFFF 0064 0000 00000000")),
+        AvaType(Attribute.DATE_AND_TIME, bytes.fromhex("2026030112000000")),
+    )
+    association.receive(get_answer(0, clock), 0.0)
+    association.to_send()
+    return association
+
+
+def refused_by_device(association: ManagerAssociation, error: ErrorValue) -> list[Event]:
+    """Answers what was just asked with ROER."""
+    return association.receive(roer(int.from_bytes(association.to_send()[6:8], "big"), error), 2.0)
+
+
+def clock_not_set() -> list[Event]:
+    association = with_clock()
+    association.clock_setting.set_time(WallClock(1_700_000_000_000_000), 1.0)
+    return refused_by_device(association, ErrorValue.NO_SUCH_ACTION)
+
+
+def clocks_withheld() -> list[Event]:
+    association = with_clock()
+    association.clock_setting.read_clocks(1.0)
+    return refused_by_device(association, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+
+
+def requested(answer: bytes | None) -> list[Event]:
+    """A device that is asked for its data; `answer` is its DataResponse, None a ROER."""
+    association = manager(known=OXIMETER)
+    told = association.receive(aarq_on_request(OXIMETER.config_id), 0.0)
+    told += association.receive(get_answer(0), 0.0)
+    association.data_requests.request(DataWanted(), now_s=1.0)
+    sent = association.to_send()
+    apdus = ApduStream().feed(sent)
+    invoke_id = int.from_bytes(apdus[-1][6:8], "big")
+    if answer is None:
+        return told + association.receive(roer(invoke_id, ErrorValue.NO_SUCH_ACTION), 1.0)
+    result = ActionResult(0, ActionType.DATA_REQUEST, answer)
+    return told + association.receive(encode_data(invoke_id, MessageTag.ACTION_RESULT, result), 1.0)
+
+
+def aarq_on_request(config_id: int) -> bytes:
+    info = PhdAssociationInformation(
+        protocol_version=VERSION_1,
+        encoding_rules=ENCODING_MDER,
+        nomenclature_version=VERSION_1,
+        functional_units=0,
+        system_type=SYSTEM_TYPE_AGENT,
+        system_id=AGENT_ID,
+        dev_config_id=config_id,
+        data_req_mode_flags=SUPPORTS_SCOPE_ALL | SUPPORTS_TIME_NO_LIMIT,
+        data_req_init_agent_count=0,
+        data_req_init_manager_count=1,
+        option_list=(),
+    )
+    return encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(info)),)))
+
+
 PLAIN = Configuration(0x4010, (numeric(1, SPO2, PERCENT),))
 TYPE = (Attribute.TYPE, "0002 4BB8")
 PERIOD = (Attribute.SAMPLE_PERIOD, "00000020")
@@ -211,6 +300,12 @@ STORIES: dict[Oddity, Story] = {
     Oddity.REPORT_NUMBER_REPEATED: lambda: numbered(0, 0),
     Oddity.REPORT_NUMBER_START: lambda: numbered(0xFFF0),
     Oddity.REPORT_NUMBER_BACKWARD: lambda: numbered(0, 1, 0xFFFF),
+    Oddity.ATTRIBUTES_WITHHELD: clocks_withheld,
+    Oddity.CLOCK_NOT_SET: clock_not_set,
+    Oddity.SCANNER_NOT_SWITCHED: overdue_scanner,
+    Oddity.SCANNER_SILENT: silent_scanner,
+    Oddity.DATA_REQUEST_REFUSED: lambda: requested(None),
+    Oddity.DATA_RESPONSE_UNREADABLE: lambda: requested(b"\x00"),
     Oddity.CONFIG_VERDICT_UNREADABLE: verdict_to_agent,
     Oddity.MANY_MORE: many,
 }
