@@ -76,6 +76,8 @@ class Requests:
         self._operating = operating
         self._waiting: deque[_Waiting] = deque()
         self._under_way = False
+        self._completing = False
+        """Whether an answer is just being taken."""
 
     @property
     def now_s(self) -> float:
@@ -98,9 +100,12 @@ class Requests:
 
         `body` may be an `AtSending`. `done` is given the answer, one of `answers`; its body may be an ErrorResult or a
         RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and
-        when too many requests wait.
+        when too many requests wait; but what an answer that arrives while we leave would ask next is forgotten, as
+        everything that waits is.
         """
         if not self._operating():
+            if self._completing:
+                return
             raise LocalProtocolError("no association operates that could be asked")
         if len(self._waiting) >= WAITING_MAX:
             raise LocalProtocolError(f"{WAITING_MAX} requests wait already")
@@ -129,16 +134,20 @@ class Requests:
 
     def _then_next_after(self, done: Callable[[Received], None]) -> Callable[[Received], None]:
         def answered(received: Received) -> None:
-            self._under_way = False
-            done(received)
-            self._send_next()
+            self._complete(lambda: done(received))
 
         return answered
 
     def _then_next(self, overdue: Callable[[], None]) -> Callable[[], None]:
         def given_up() -> None:
-            self._under_way = False
-            overdue()
-            self._send_next()
+            self._complete(overdue)
 
         return given_up
+
+    def _complete(self, call: Callable[[], None]) -> None:
+        self._under_way, self._completing = False, True
+        try:
+            call()
+        finally:
+            self._completing = False
+        self._send_next()
