@@ -277,6 +277,18 @@ def test_an_answer_that_arrives_while_leaving_completes_its_request_and_asks_not
     assert manager.state is State.DISASSOCIATING
 
 
+def test_what_an_answer_would_ask_while_leaving_is_forgotten() -> None:
+    manager = operating()
+    manager.service.ask(11, then=12)
+    manager.release(0.5)
+    manager.to_send()
+    assert manager.receive(result(1, 11), 1.0) == []
+    assert manager.to_send() == b""
+    assert manager.service.came == ["11 ActionResult"]
+    with pytest.raises(LocalProtocolError):
+        manager.service.ask(13)
+
+
 def test_an_mds_that_is_read_while_leaving_makes_no_service_ask_in_vain() -> None:
     manager = operating(mds_read=False)
     manager.release(0.5)
