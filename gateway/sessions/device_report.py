@@ -139,15 +139,23 @@ class DeviceReport:
         self.config_id, self.agreed_us = config_id, at_us
 
     def identified(self, identity: DeviceIdentity, at_us: int) -> None:
+        self.identified_us = at_us
+        self._describe(identity.attributes, at_us)
+
+    def changed(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
+        """The device told new values of these attributes of its MDS."""
+        self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
+
+    def _describe(self, attributes: tuple[tuple[int, bytes], ...], at_us: int) -> None:
         self._seen(at_us)
         kept, octets = [], 0
-        for attribute_id, value in identity.attributes:
+        for attribute_id, value in attributes:
             octets += len(value) + 4
             if octets > ATTRIBUTES_BYTES_MAX:
                 break
             kept.append((attribute_id, value))
-        self.attributes, self.identified_us = tuple(kept), at_us
-        self.attributes_dropped = len(identity.attributes) - len(kept)
+        self.attributes = tuple(kept)
+        self.attributes_dropped = len(attributes) - len(kept)
 
     def took(self, reports: int, observations: int, at_us: int) -> None:
         self._seen(at_us)

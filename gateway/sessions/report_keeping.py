@@ -6,11 +6,9 @@ then, at most for the octets of one read, so that noise on a line is nobody's.
 
 from collections.abc import Sequence
 
-from gateway.sessions.device_report import ClockSetting, DeviceReport, DeviceReports, SettingOutcome
-from protocols.device_time import DeviceTime
+from gateway.sessions.device_report import DeviceReport, DeviceReports
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Event
-from protocols.ieee11073.association.refusals import UNANSWERED
 from protocols.uplink.observations import DeviceObservations
 
 _OF_NOBODY_MAX = 16
@@ -42,7 +40,8 @@ class ReportKeeping:
         self.report = None
 
     def noted(self, event: Event, at_us: int) -> None:
-        """Anything that is no report; `associated` and `left` come from who decides about the id."""
+        """Anything that is no report. `associated` and `left` come from who decides about the id, what came of a clock
+        from `clock_keeping`."""
         report = self.report
         if report is None:
             if isinstance(event, told.Deviation) and len(self._of_nobody) < _OF_NOBODY_MAX:
@@ -55,39 +54,16 @@ class ReportKeeping:
                 report.agreed(event.config_id, learned=event.learned, at_us=at_us)
             case told.MdsRead():
                 report.identified(event.identity, at_us)
+            case told.MdsChanged():
+                report.changed(event.attributes, at_us)
             case told.ReportsLost():
                 report.lost_reports(event.count, at_us)
-            case told.ClockSet():
-                self._clock_setting(report, event.time, SettingOutcome.SET, at_us)
-            case told.ClockNotSet():
-                outcome = SettingOutcome.UNANSWERED if event.why == UNANSWERED else SettingOutcome.REFUSED
-                self._clock_setting(report, event.time, outcome, at_us, why=event.why)
             case told.Released():
                 report.ended("released", at_us)
             case told.Aborted():
                 report.ended("aborted by us" if event.by_us else "aborted by the device", at_us)
             case told.LinkLost():
                 report.ended("link lost", at_us)
-
-    def left_clock(self, why: str, at_us: int) -> None:
-        """The policy leaves the device's clock as it is; once an association, `why` in a few words."""
-        if self.report is not None:
-            self.report.clock_was_set(ClockSetting(at_us=at_us, outcome=SettingOutcome.LEFT, why=why))
-
-    @staticmethod
-    def _clock_setting(
-        report: DeviceReport, time: DeviceTime, outcome: SettingOutcome, at_us: int, why: str = ""
-    ) -> None:
-        before = report.clocks.get(time.kind)
-        report.clock_was_set(
-            ClockSetting(
-                at_us=at_us,
-                outcome=outcome,
-                why=why,
-                offset_us=None if before is None else before.offset_us,
-                uncertainty_us=None if before is None else before.uncertainty_us,
-            )
-        )
 
     def took(self, reports: int, sections: Sequence[DeviceObservations], at_us: int) -> None:
         """Reports that are durable, with the sections that they became."""

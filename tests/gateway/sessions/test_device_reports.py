@@ -8,6 +8,7 @@ from gateway.buffer import StoreFull
 from gateway.device_view import met_device, report_json
 from gateway.sessions import device_report
 from gateway.sessions.device_report import (
+    ClockSetting,
     DeviceReport,
     DeviceReports,
     SettingOutcome,
@@ -21,16 +22,13 @@ from gateway.transports.tcp import connect_tcp
 from protocols.device_time import TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject
-from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Deviation
-from protocols.ieee11073.association.refusals import UNANSWERED
 from protocols.ieee11073.dim import Attribute, Configuration
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.ieee11073.tolerances import Oddity
 from tests.builders.buffer_store import new_store, opened
 from tests.builders.gateway_device import NOON
 from tests.builders.gateway_sessions import Sessions, sessions
-from tests.builders.ieee11073_devices import minute
 from tests.builders.report_device import ODD_ID, UNDECLARED_TIME, OddDevice, described, odd_device
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
@@ -86,24 +84,14 @@ def test_what_comes_in_another_read_than_an_association_is_nobodys():
     assert [each.sentence for each in reports.of(DEVICE, 4).deviations] == ["a synthetic deviation 2"]
 
 
-def test_how_a_clock_was_set_stands_in_the_report():
-    reports = DeviceReports()
-    keeping = ReportKeeping(reports, "tcp:127.0.0.1:1")
-    keeping.associated(DEVICE, US)
-    report = reports.of(DEVICE, US)
-    report.placed(TimeKind.ABSOLUTE, 90 * US, US, US)
-    keeping.noted(told.ClockSet(minute(1), 1.0, 1.1), 2 * US)
-    keeping.noted(told.ClockNotSet(minute(2), UNANSWERED), 3 * US)
-    keeping.noted(told.ClockNotSet(minute(3), "ROER no-such-action (9)"), 4 * US)
-    keeping.left_clock("within 2 s of ours", 5 * US)
-    outcome = SettingOutcome
-    assert [each.outcome for each in report.settings] == [
-        outcome.SET,
-        outcome.UNANSWERED,
-        outcome.REFUSED,
-        outcome.LEFT,
-    ]
-    assert report.settings[0].offset_us == 90 * US
+def test_how_a_clock_was_set_or_left_stands_in_the_report_and_the_last_times_only():
+    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=1)
+    outcomes = [*SettingOutcome, *SettingOutcome, *SettingOutcome]
+    for at_us, outcome in enumerate(outcomes):
+        report.clock_was_set(ClockSetting(at_us=at_us, outcome=outcome, why="why", offset_us=-90 * US))
+    assert [each.outcome for each in report.settings] == outcomes[-device_report.SETTINGS_MAX :]
+    first = report_json(report, None)["clock"]["settings"][0]
+    assert (first["outcome"], first["why"], first["offset_s"]) == ("left as it was", "why", -90.0)
 
 
 def test_a_hostile_device_fills_nothing():
@@ -220,6 +208,14 @@ def test_a_configuration_of_thousands_of_attributes_is_shown_in_part_and_the_res
     report = DeviceReport(system_id=DEVICE, first_us=1, last_us=1, config_id=0x4001, agreed_us=1)
     shown = report_json(report, octets)["configuration"]
     assert len(shown["objects"][0]["attributes"]) + shown["attributes_left_out"] == 3000
+
+
+def test_what_a_device_tells_of_itself_later_replaces_what_it_said_before():
+    report = DeviceReport(system_id=DEVICE, first_us=1, last_us=1)
+    report.identified(identity_of(ODD_ID, described()), 2)
+    report.changed(((Attribute.BATTERY_LEVEL, b"\x00\x11"),), 3)
+    said = report_json(report, None)
+    assert (said["power"]["battery_percent"], said["identity"]["model"]) == (17, "Synthetic OX-2")
 
 
 def test_a_device_that_told_its_name_once_keeps_it_over_a_restart():
