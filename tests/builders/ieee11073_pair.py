@@ -14,6 +14,7 @@ from protocols.ieee11073.association import (
     RememberedConfigurations,
 )
 from protocols.ieee11073.association.agent import MdsAttributes
+from protocols.ieee11073.association.agent_service import AgentService
 from protocols.ieee11073.dim import Configuration
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
@@ -81,6 +82,7 @@ def association_pair(
     manager_settings: ManagerSettings | None = None,
     agent_settings: AgentSettings | None = None,
     mds_attributes: MdsAttributes = tuple,
+    services: Sequence[AgentService] = (),
     remembered: RememberedConfigurations | None = None,
     system_ids: Sequence[bytes] = (MANAGER_ID, AGENT_ID),
 ) -> Pair:
@@ -95,6 +97,7 @@ def association_pair(
             system_id=system_ids[1],
             configurations=configurations,
             mds_attributes=mds_attributes,
+            services=services,
             settings=agent_settings,
         ),
         step,

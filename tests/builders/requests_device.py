@@ -1,0 +1,138 @@
+"""A device that a manager asks for things, played by hand: it says octets and reads what it was asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocols.framing.apdu_stream import ApduStream
+from protocols.ieee11073.apdu import MessageTag, Prst, body_of, decode_apdu, decode_data, encode_apdu, encode_data
+from protocols.ieee11073.apdu.actions import DataRequestResult, DataResponse
+from protocols.ieee11073.apdu.association import (
+    DATA_PROTO_20601,
+    ENCODING_MDER,
+    REQUEST_INIT_AGENT,
+    SYSTEM_TYPE_AGENT,
+    VERSION_1,
+    Aarq,
+    DataProto,
+    PhdAssociationInformation,
+)
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, EventType, GetResult, SetResult
+from protocols.ieee11073.association import Event, ManagerAssociation, ManagerSettings, State
+from protocols.ieee11073.dim import Attribute, Configuration
+from protocols.ieee11073.mder import encode
+from tests.builders.ieee11073_apdus import AGENT_ID
+from tests.builders.ieee11073_devices import manager
+
+CAN_BE_SET = 0xC000
+"""mds-time-cap-state: a real-time clock that a manager may set."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of the manager, with its octets."""
+
+    invoke_id: int
+    message: MessageTag
+    body: Any
+    octets: bytes
+
+
+@dataclass
+class Device:
+    """A manager that operates with a device which a test plays, and everything that it told."""
+
+    manager: ManagerAssociation
+    now_s: float = 0.0
+    told: list[Event] = field(default_factory=list)
+
+    def asked(self) -> list[Asked]:
+        """What the manager sent since the last call."""
+        found = []
+        for octets in ApduStream().feed(self.manager.to_send()):
+            apdu = decode_apdu(octets)
+            assert isinstance(apdu, Prst)
+            data = decode_data(apdu.data)
+            found.append(Asked(data.invoke_id, data.message, body_of(data), octets))
+        return found
+
+    def says(self, octets: bytes, *, after_s: float = 0.0) -> list[Event]:
+        """The device's next octets, `after_s` later; what the manager told, each delivered."""
+        self.now_s += after_s
+        events = self.manager.receive(octets, self.now_s)
+        for event in events:
+            self.manager.delivered(event)
+        self.told += events
+        return events
+
+    def waits(self, seconds: float) -> list[Event]:
+        """Time passes; the manager expires at each of its deadlines."""
+        until_s, events = self.now_s + seconds, []
+        while (due_s := self.manager.deadline_s) is not None and due_s <= until_s:
+            self.now_s = due_s
+            events += self.manager.expire(due_s)
+        self.now_s = until_s
+        self.told += events
+        return events
+
+
+def device(
+    configuration: Configuration,
+    mds: Sequence[AvaType] = (),
+    *,
+    settings: ManagerSettings | None = None,
+    modes: int = REQUEST_INIT_AGENT,
+    flows: int = 0,
+    round_trip_s: float = 0.0,
+) -> Device:
+    """A device whose configuration the manager knew and whose MDS it has read. `modes` are data-req-mode-flags, `flows`
+    how many the manager may begin."""
+    played = Device(manager(known=configuration, settings=settings))
+    information = PhdAssociationInformation(
+        protocol_version=VERSION_1,
+        encoding_rules=ENCODING_MDER,
+        nomenclature_version=VERSION_1,
+        functional_units=0,
+        system_type=SYSTEM_TYPE_AGENT,
+        system_id=AGENT_ID,
+        dev_config_id=configuration.config_id,
+        data_req_mode_flags=modes,
+        data_req_init_agent_count=1,
+        data_req_init_manager_count=flows,
+        option_list=(),
+    )
+    played.says(encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(information)),))))
+    played.manager.to_send()
+    played.says(attributes(0, mds), after_s=round_trip_s)
+    assert played.manager.state is State.OPERATING
+    return played
+
+
+def attributes(invoke_id: int, values: Sequence[AvaType], handle: int = 0) -> bytes:
+    """The answer to a Get."""
+    return encode_data(invoke_id, MessageTag.GET_RESULT, GetResult(handle, tuple(values)))
+
+
+def time_info(capabilities: int) -> AvaType:
+    """Mds-Time-Info with hundredths of a second and counters of 125 µs and 1 µs."""
+    octets = capabilities.to_bytes(2, "big") + bytes.fromhex("1F00 FFFFFFFF 0001 0001 00000001")
+    return AvaType(Attribute.MDS_TIME_INFO, octets)
+
+
+def switched(invoke_id: int, handle: int, state: int = 1) -> bytes:
+    """The answer to a Set of the Operational-State."""
+    value = AvaType(Attribute.OPERATIONAL_STATE, state.to_bytes(2, "big"))
+    return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
+
+
+def acted(asked: Asked, info: bytes = b"") -> bytes:
+    """The answer to an action."""
+    assert isinstance(asked.body, ActionArgument)
+    return encode_data(asked.invoke_id, MessageTag.ACTION_RESULT, ActionResult(0, asked.body.action_type, info))
+
+
+def data_response(asked: Asked, result: int = 0, *, event_type: EventType | int = 0, event_info: bytes = b"") -> bytes:
+    """The answer to a data request."""
+    response = DataResponse(0xFFFF_FFFF, DataRequestResult(result), EventType(event_type), event_info)
+    return acted(asked, encode(response))

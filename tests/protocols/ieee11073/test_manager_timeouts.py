@@ -1,0 +1,107 @@
+"""Every time that a manager gives a device (reference 20601 §9.3): what happens when it is over, and not before.
+
+What a silent agent costs differs: the configuration and the MDS are needed, a release has only one end, and all else
+is told while the device is served on. Time-outs of a memory's segments stand with the memory's own tests.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from protocols.ieee11073.apdu.association import AbortReason
+from protocols.ieee11073.association import Aborted, ManagerSettings, State
+from protocols.ieee11073.association.clock_setting import WallClock
+from protocols.ieee11073.association.data_requests import DataWanted
+from tests.builders.ieee11073_apdus import aarq
+from tests.builders.ieee11073_devices import OXIMETER, ecg_configuration, manager
+from tests.builders.requests_device import CAN_BE_SET, Device, device, time_info
+
+NOT_THE_DEFAULTS = ManagerSettings(
+    to_config_s=11.0, to_get_s=5.0, to_set_s=6.0, to_action_s=7.0, to_release_s=4.0, clock_read_every_s=None
+)
+
+
+class Waiting(NamedTuple):
+    """A manager that has begun to wait at 0 s."""
+
+    name: str
+    timeout_s: float
+    begin: Callable[[ManagerSettings], Device]
+    ends: AbortReason | None
+    """The reason of the ABRT that ends the association; None: it goes on."""
+
+
+def for_the_configuration(settings: ManagerSettings) -> Device:
+    waiting = Device(manager(settings=settings))
+    waiting.says(aarq(OXIMETER.config_id))
+    return waiting
+
+
+def for_the_mds(settings: ManagerSettings) -> Device:
+    waiting = Device(manager(known=OXIMETER, settings=settings))
+    waiting.says(aarq(OXIMETER.config_id))
+    return waiting
+
+
+def for_attributes(settings: ManagerSettings) -> Device:
+    waiting = device(OXIMETER, settings=settings)
+    waiting.manager.attribute_reading.read(1, now_s=0.0)
+    return waiting
+
+
+def for_a_scanner(settings: ManagerSettings) -> Device:
+    return device(ecg_configuration(), settings=settings)
+
+
+def for_the_clock(settings: ManagerSettings) -> Device:
+    waiting = device(OXIMETER, (time_info(CAN_BE_SET),), settings=settings)
+    waiting.manager.clock_setting.set_time(WallClock(0), 0.0)
+    return waiting
+
+
+def for_data(settings: ManagerSettings) -> Device:
+    waiting = device(OXIMETER, modes=0x0821, flows=1, settings=settings)
+    waiting.manager.data_requests.request(DataWanted(), now_s=0.0)
+    return waiting
+
+
+def for_the_release(settings: ManagerSettings) -> Device:
+    waiting = device(OXIMETER, settings=settings)
+    waiting.manager.release(0.0)
+    return waiting
+
+
+WAITINGS = (
+    Waiting("TOconfig", 11.0, for_the_configuration, AbortReason.CONFIGURATION_TIMEOUT),
+    Waiting("get of the MDS", 5.0, for_the_mds, AbortReason.RESPONSE_TIMEOUT),
+    Waiting("get of another object", 5.0, for_attributes, None),
+    Waiting("confirmed set", 6.0, for_a_scanner, None),
+    Waiting("set-time", 7.0, for_the_clock, None),
+    Waiting("data request", 7.0, for_data, None),
+    Waiting("TOrelease", 4.0, for_the_release, AbortReason.RESPONSE_TIMEOUT),
+)
+
+
+@pytest.mark.parametrize("waiting", WAITINGS, ids=lambda waiting: waiting.name)
+def test_a_silence_ends_what_it_must_and_nothing_sooner(waiting: Waiting) -> None:
+    played = waiting.begin(NOT_THE_DEFAULTS)
+    before = played.manager.state
+    assert played.manager.deadline_s == waiting.timeout_s
+    played.manager.to_send()
+    played.manager.expire(0.0)
+    assert not played.manager.expire(waiting.timeout_s - 0.001)
+    assert (played.manager.state, played.manager.to_send()) == (before, b"")
+    told = played.manager.expire(waiting.timeout_s)
+    ended = [event.reason for event in told if isinstance(event, Aborted)]
+    assert told
+    if waiting.ends is None:
+        assert (played.manager.state, ended) == (State.OPERATING, [])
+    else:
+        assert (played.manager.state, ended) == (State.UNASSOCIATED, [waiting.ends])
+
+
+def test_the_defaults_are_those_of_the_reference() -> None:
+    settings = ManagerSettings()
+    assert (settings.to_config_s, settings.to_release_s) == (10.0, 3.0)
+    assert (settings.to_get_s, settings.to_set_s, settings.to_action_s) == (3.0, 3.0, 3.0)

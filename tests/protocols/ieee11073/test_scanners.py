@@ -1,0 +1,183 @@
+"""Scanners are enabled one after the other, told when they refuse, and missed when they fall silent."""
+
+from collections.abc import Callable
+
+import pytest
+
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import ErrorValue
+from protocols.ieee11073.association import (
+    Deviation,
+    ManagerSettings,
+    ReportReceived,
+    ScannerNotSwitched,
+    ScannerResumed,
+    ScannerSilent,
+    ScannerState,
+    State,
+)
+from protocols.ieee11073.dim import (
+    Attribute,
+    Configuration,
+    Reading,
+    episodic_scanner,
+    fixed_report,
+    numeric,
+    periodic_scanner,
+)
+from tests.builders.ieee11073_apdus import abrt, roer, scan_report
+from tests.builders.ieee11073_corpus import apdu
+from tests.builders.ieee11073_devices import BPM, HEART_RATE, OXIMETER, PERCENT, SPO2
+from tests.builders.ieee11073_pair import association_pair
+from tests.builders.requests_device import Device, attributes, device, switched
+
+RATE, SATURATION = numeric(1, HEART_RATE, BPM), numeric(2, SPO2, PERCENT)
+FAST, RARE = 3, 4
+MONITOR = Configuration(
+    0x4010,
+    (
+        RATE,
+        SATURATION,
+        periodic_scanner(FAST, (RATE,), interval_s=1.0),
+        episodic_scanner(RARE, (SATURATION,), interval_min_s=0.5, confirmed=True, confirm_timeout_s=7.0),
+    ),
+)
+
+
+def rate_report(number: int) -> bytes:
+    report = fixed_report(MONITOR, [Reading(1, 70.0)], scanner=FAST)
+    return scan_report(report, report_no=number, confirmed=False)
+
+
+def enabled() -> Device:
+    """A monitor whose scanners were both enabled at 0 s."""
+    played = device(MONITOR)
+    for handle in (FAST, RARE):
+        (asked,) = played.asked()
+        played.says(switched(asked.invoke_id, handle))
+    return played
+
+
+def test_scanners_are_enabled_one_after_the_other_by_the_octets_of_the_reference() -> None:
+    played = device(MONITOR)
+    (first,) = played.asked()
+    example = bytearray(apdu("e15"))
+    example[6:8] = first.invoke_id.to_bytes(2, "big")
+    assert first.octets == bytes(example)
+    answer = bytearray(apdu("e16"))
+    answer[6:8] = first.invoke_id.to_bytes(2, "big")
+    assert played.says(bytes(answer)) == [ScannerState(FAST, enabled=True)]
+    (second,) = played.asked()
+    assert second.body.obj_handle == RARE
+    assert played.says(switched(second.invoke_id, RARE)) == [ScannerState(RARE, enabled=True)]
+    assert played.asked() == []
+
+
+def test_what_a_scanner_promises_is_known_from_its_configuration() -> None:
+    fast, rare = (device(MONITOR).manager.scanners.known[handle] for handle in (FAST, RARE))
+    assert (fast.periodic, fast.interval_s, fast.confirmed) == (True, 1.0, False)
+    assert (rare.periodic, rare.interval_s, rare.confirmed, rare.confirm_timeout_s) == (False, 0.5, True, 7.0)
+
+
+def test_what_the_configuration_does_not_say_is_asked_for() -> None:
+    *rest, fast, rare = MONITOR.objects
+    bare = type(fast)(fast.obj_class, FAST, tuple(ava for ava in fast.attributes if ava.attribute_id != 2421))
+    played = device(Configuration(MONITOR.config_id, (*rest, bare, rare)))
+    (asked,) = played.asked()
+    played.says(switched(asked.invoke_id, FAST))
+    (other,) = played.asked()
+    played.says(switched(other.invoke_id, RARE))
+    (get,) = played.asked()
+    assert (get.message, get.body.obj_handle) == (MessageTag.GET, FAST)
+    interval = AvaType(Attribute.REPORTING_INTERVAL, (16_000).to_bytes(4, "big"))
+    played.says(attributes(get.invoke_id, (interval, AvaType(Attribute.TRANSMIT_WINDOW, b"\0\1")), FAST))
+    fast_now = played.manager.scanners.known[FAST]
+    assert (fast_now.interval_s, fast_now.transmit_window) == (2.0, 1)
+    assert played.manager.deadline_s == 20.0
+
+
+def test_scanners_are_left_alone_where_the_shell_wants_it_so() -> None:
+    played = device(MONITOR, settings=ManagerSettings(enable_scanners=False))
+    assert played.asked() == []
+    played.manager.scanners.switch(RARE, enable=True, now_s=1.0)
+    assert [asked.body.obj_handle for asked in played.asked()] == [RARE]
+
+
+def test_a_scanner_can_be_disabled_and_enabled_again() -> None:
+    played = enabled()
+    played.manager.scanners.switch(FAST, enable=False, now_s=5.0)
+    (asked,) = played.asked()
+    assert asked.octets[-2:] == b"\0\0"
+    assert played.says(switched(asked.invoke_id, FAST, 0)) == [ScannerState(FAST, enabled=False)]
+    assert not [event for event in played.waits(100.0) if isinstance(event, ScannerSilent)]
+    with pytest.raises(LocalProtocolError, match="no scanner 1"):
+        played.manager.scanners.switch(1, enable=True, now_s=6.0)
+
+
+def test_a_device_that_never_answers_is_told_and_its_reports_are_taken_all_the_same() -> None:
+    played = device(MONITOR)
+    told = played.waits(3.0)
+    why = "it was not answered in time"
+    assert [event for event in told if isinstance(event, ScannerNotSwitched)] == [ScannerNotSwitched(FAST, True, why)]
+    assert [event.sentence for event in told if isinstance(event, Deviation)] == [f"scanner 3 is not switched: {why}"]
+    assert isinstance(played.says(rate_report(0))[-1], ReportReceived)
+    assert [asked.body.obj_handle for asked in played.asked()] == [FAST, RARE]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (lambda n: roer(n, ErrorValue.INVALID_OBJECT_INSTANCE), "ROER invalid-object-instance (17)"),
+        (lambda n: switched(n, FAST, 2), "it is not available"),
+        (lambda n: switched(n, FAST, 0), "it is disabled"),
+        (lambda n: switched(n, FAST, 7), "its state is 7"),
+    ],
+)
+def test_a_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], why: str) -> None:
+    played = device(MONITOR)
+    (asked,) = played.asked()
+    assert ScannerNotSwitched(FAST, True, why) in played.says(answer(asked.invoke_id))
+    assert played.manager.scanners.known[FAST].enabled is None
+    assert played.manager.state is State.OPERATING
+
+
+def test_a_periodic_scanner_that_falls_silent_is_told_once_and_again_when_it_comes_back() -> None:
+    played = enabled()
+    for second in range(30):
+        played.says(rate_report(second), after_s=1.0)
+        played.told += played.manager.expire(played.now_s)
+    assert not [event for event in played.told if isinstance(event, ScannerSilent)]
+    silent = [event for event in played.waits(60.0) if isinstance(event, ScannerSilent)]
+    assert [(event.handle, event.interval_s) for event in silent] == [(FAST, 1.0)]
+    assert 10.0 <= silent[0].silent_s <= 20.0
+    assert played.manager.state is State.OPERATING
+    played.says(rate_report(30))
+    assert ScannerResumed(FAST) in played.waits(10.0)
+
+
+def test_an_episodic_scanner_may_be_silent_for_ever() -> None:
+    played = enabled()
+    told = [event for event in played.waits(100_000.0) if isinstance(event, ScannerSilent)]
+    assert [event.handle for event in told] == [FAST]
+
+
+def test_nothing_is_watched_in_the_next_association() -> None:
+    played = enabled()
+    played.says(abrt())
+    assert (played.manager.scanners.known, played.manager.deadline_s) == ({}, None)
+
+
+def test_our_agent_reports_once_our_manager_has_enabled_its_scanner() -> None:
+    pair = association_pair(MONITOR, step=1).associate()
+    assert pair.agent.scanner_enabled(FAST)
+    assert pair.agent.scanner_enabled(RARE)
+    assert [event for event in pair.manager_events if isinstance(event, ScannerState)] == [
+        ScannerState(FAST, enabled=True),
+        ScannerState(RARE, enabled=True),
+    ]
+
+
+def test_a_device_without_scanners_is_asked_for_none() -> None:
+    assert device(OXIMETER).asked() == []
