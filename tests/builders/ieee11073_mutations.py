@@ -86,20 +86,21 @@ def mutated(conversation: Sequence[bytes], random: Random) -> list[bytes]:
             other = random.randrange(len(apdus))
             apdus[at], apdus[other] = apdus[other], apdus[at]
         else:
-            apdus[at] = _damaged(apdus[at], random)
+            apdus[at] = damaged(apdus[at], random)
     return apdus
 
 
-def _damaged(apdu: bytes, random: Random) -> bytes:
-    damaged = bytearray(apdu)
+def damaged(apdu: bytes, random: Random) -> bytes:
+    """The APDU with one to three damages; the lengths of its outer layers are right again half of the time."""
+    octets = bytearray(apdu)
     keeps_lengths = random.random() < 0.5
     for _ in range(random.randrange(1, 4)):
-        if len(damaged) >= 2:
-            random.choice(MUTATIONS)(damaged, random)
+        if len(octets) >= 2:
+            random.choice(MUTATIONS)(octets, random)
     if keeps_lengths:
-        damaged[:2] = apdu[:2] or damaged[:2]
-        return with_right_lengths(bytes(damaged))
-    return bytes(damaged)
+        octets[:2] = apdu[:2] or octets[:2]
+        return with_right_lengths(bytes(octets))
+    return bytes(octets)
 
 
 def sliced(octets: bytes, random: Random) -> list[bytes]:

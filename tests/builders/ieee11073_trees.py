@@ -120,7 +120,7 @@ _SCANS: list[tuple[type[Any], tuple[str, ...]]] = [
     (ScanReportInfoMPVar, ("SCAN_REPORT_MP_VAR", "UNBUF_SCAN_REPORT_MP_VAR", "BUF_SCAN_REPORT_MP_VAR")),
     (ScanReportInfoMPGrouped, ("UNBUF_SCAN_REPORT_MP_GROUPED", "BUF_SCAN_REPORT_MP_GROUPED")),
 ]
-EVENT_INFOS: dict[int, Content] = {
+EVENT_INFOS: dict[int, type[Any]] = {
     EventType.CONFIG: ConfigReport,
     EventType.SEGMENT_DATA: SegmentDataEvent,
     **{EventType[name]: wire_type for wire_type, names in _SCANS for name in names},

@@ -1,8 +1,6 @@
 """A decoder raises `RemoteProtocolError` and nothing else, on any bytes: the sentence of `protocols.errors`, tested."""
 
-import os
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
@@ -19,12 +17,12 @@ from protocols.ieee11073.dim.identity import MdsTimeInfo, identity_of
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import compile_plan
 from protocols.ieee11073.mder import decode, decode_list
+from tests.builders.fuzz_counts import SEED, count, seeded
 from tests.builders.ieee11073_corpus import apdus
 from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration
 from tests.builders.ieee11073_mutations import MUTATIONS, with_right_lengths
 
-COUNT = int(os.environ.get("ARGUS_FUZZ_COUNT", "3000")) // 10
-SEED = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
+COUNT = count(300)
 EVENT_TYPES = (b"\x0d\x1d", b"\x0d\x1e", b"\x0d\x29")
 MODELS = [DeviceModel(one, Notes()) for one in (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration())]
 
@@ -63,7 +61,7 @@ def test_any_octets_are_read_or_refused(name: str) -> None:
     samples = [sample.octets for sample in apdus()]
     read = refused = 0
     for number in range(COUNT):
-        random = Random(f"{SEED}:{name}:{number}")
+        random = seeded(name, number)
         octets = bytearray(random.choice(samples))
         del octets[: random.choice((0, 0, 12, 22, 26, random.randrange(0, len(octets), 2)))]
         del octets[random.choice((len(octets), random.randrange(len(octets) + 1))) :]
@@ -83,7 +81,7 @@ def test_any_report_compiles_or_is_refused() -> None:
     reports = [one for one in samples if one[8:9] == b"\x01" and one[18:20] in EVENT_TYPES]
     assert len(reports) == 4
     for number in range(COUNT * 3):
-        random = Random(f"{SEED}:report:{number}")
+        random = seeded("report", number)
         octets = bytearray(random.choice(reports))
         head = bytes(octets[:20])
         for _ in range(random.randrange(1, 4)):

@@ -1,12 +1,10 @@
 """Whatever an agent sends, the manager answers, aborts or closes: it never raises and never hangs.
 
 The agent's octets of every conversation in the corpus, and of the shared captures where they are present, are damaged
-and played, `ARGUS_FUZZ_COUNT` times (`make fuzz`: 100 000). `ARGUS_FUZZ_SEED` repeats a run; the seed is printed, and
-a failure names the conversation's own seed.
+and played as a whole, so that APDUs come twice, in another order, or not at all. `test_manager_engine` feeds one APDU
+at a time, and far more of them.
 """
 
-import json
-import os
 from itertools import chain
 from random import Random
 
@@ -23,14 +21,14 @@ from protocols.ieee11073.association import (
     State,
 )
 from protocols.ieee11073.dim import Reading, fixed_report
+from tests.builders.fuzz_counts import SEED, count, seeded
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 from tests.builders.ieee11073_corpus import agent_octets, conversations
 from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
+from tests.builders.ieee11073_fuzz_peers import captured
 from tests.builders.ieee11073_mutations import mutated, sliced
-from tests.harness.shared import shared_path
 
-COUNT = int(os.environ.get("ARGUS_FUZZ_COUNT", "3000"))
-SEED = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
+COUNT = count(600)
 DEVIATIONS_MAX = 80
 """Kinds of deviation that one association may tell, with the sentence that ends the list."""
 ANSWER_OCTETS_MAX = 64
@@ -40,18 +38,7 @@ CORPUS = {name: agent_octets(conversation) for name, conversation in conversatio
 
 
 def captures() -> dict[str, list[bytes]]:
-    try:
-        folder = shared_path("data/captures")
-    except pytest.skip.Exception:
-        return {}
-    return {
-        path.stem: [
-            bytes.fromhex(record["hex"])
-            for record in map(json.loads, path.read_text().splitlines()[1:])
-            if record["dir"] == "agent->manager"
-        ]
-        for path in sorted(folder.glob("*.jsonl"))
-    }
+    return {name: [octets for who, octets in said if who == "agent"] for name, said in captured().items()}
 
 
 def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> None:
@@ -92,7 +79,7 @@ def test_mutated_conversations_never_raise_and_never_hang(conversations_to_damag
     print(f"\nfuzz: {COUNT} mutated conversations, seed {SEED}, of {len(conversations_to_damage)}")
     names = sorted(conversations_to_damage)
     for number in range(COUNT):
-        random = Random(f"{SEED}:{number}")
+        random = seeded("conversation", number)
         name = random.choice(names)
         octets = b"".join(mutated(conversations_to_damage[name], random))
         settings = ManagerSettings(
@@ -107,7 +94,7 @@ def test_mutated_conversations_never_raise_and_never_hang(conversations_to_damag
 
 def test_noise_after_an_association_ends_it() -> None:
     for number in range(COUNT // 10):
-        random = Random(f"{SEED}:noise:{number}")
+        random = seeded("noise", number)
         manager = operating_manager(OXIMETER)
         octets = random.randbytes(random.randrange(1, 400))
         play(manager, sliced(octets, random), random)
@@ -119,7 +106,7 @@ def test_an_agent_survives_a_mad_manager(conversations_to_damage: dict[str, list
         for conversation in conversations().values()
     ]
     for number in range(COUNT // 3):
-        random = Random(f"{SEED}:agent:{number}")
+        random = seeded("agent", number)
         agent = AgentAssociation(system_id=AGENT_ID, configurations=(OXIMETER,))
         agent.associate(0.0)
         octets = b"".join(mutated(random.choice(answers), random))

@@ -7,25 +7,19 @@ from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import APDUS, Prst, body_of, decode_apdu, decode_data, encode_apdu, encode_data
 from protocols.ieee11073.apdu.association import AbortReason, Abrt, PhdAssociationInformation
 from protocols.ieee11073.apdu.data import (
-    ConfigReport,
     ConfigReportRsp,
     ConfigResult,
     EventReportArgument,
     EventReportResult,
-    EventType,
     ScanReportInfoFixed,
-    ScanReportInfoVar,
 )
 from protocols.ieee11073.mder import decode, encode
 from tests.builders.ieee11073_corpus import Sample, apdu, apdus, conversations
+from tests.builders.ieee11073_trees import EVENT_INFOS
 
 EVERY = [*apdus(), *(sample for conversation in conversations().values() for sample in conversation)]
-INFOS = {
-    EventType.CONFIG: ConfigReport,
-    EventType.SCAN_REPORT_FIXED: ScanReportInfoFixed,
-    EventType.BUF_SCAN_REPORT_FIXED: ScanReportInfoFixed,
-    EventType.SCAN_REPORT_VAR: ScanReportInfoVar,
-}
+DIFFERENT = list({sample.octets: sample for sample in reversed(EVERY)}.values())
+"""Every sample of the corpus once."""
 
 
 def decoded_deep(octets: bytes) -> object:
@@ -42,18 +36,19 @@ def test_a_sample_is_read_whole_and_encoded_back(sample: Sample) -> None:
         data = decode_data(found.data)
         body = body_of(data)
         assert encode_data(data.invoke_id, data.message, body) == sample.octets
-        if isinstance(body, EventReportArgument) and body.event_type in INFOS:
-            assert encode(decode(INFOS[body.event_type], body.event_info)) == body.event_info
+        if isinstance(body, EventReportArgument) and body.event_type in EVENT_INFOS:
+            info = EVENT_INFOS[body.event_type]
+            assert encode(decode(info, body.event_info)) == body.event_info
 
 
-@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
 def test_a_sample_octet_by_octet_is_the_same_apdu(sample: Sample) -> None:
     stream = ApduStream()
     found = [one for at in range(len(sample.octets)) for one in stream.feed(sample.octets[at : at + 1])]
     assert found == [sample.octets]
 
 
-@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
 def test_a_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
     for length in range(len(sample.octets)):
         assert ApduStream().feed(sample.octets[:length]) == []
@@ -61,7 +56,7 @@ def test_a_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
             decode_apdu(sample.octets[:length])
 
 
-@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
 def test_octets_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) -> None:
     stream = ApduStream()
     assert stream.feed(sample.octets + b"\xe7") == [sample.octets]
@@ -70,7 +65,7 @@ def test_octets_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample)
         decode_apdu(sample.octets + b"\x00")
 
 
-@pytest.mark.parametrize("sample", apdus(), ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
 def test_a_layer_that_ends_early_or_late_is_refused(sample: Sample) -> None:
     """The outer length is set right after the cut, so the inner layers have to notice it."""
     content = sample.octets[4:]

@@ -1,0 +1,325 @@
+"""Courses for the fuzzer: a real association, brought to where reports and requests are due, fed mutated APDUs.
+
+Three of five mutations keep every length right and change what is inside (`splices`), the others damage octets
+anywhere (`mutations`). An answer gets the invoke-id that is waited for, most of the time, so that it is one. After an
+end the association is begun anew, mostly by whole APDUs. One seed is one course, whatever else runs.
+
+What must hold is asserted after each read: no exception, events and answers bounded by what came, calls bounded too.
+"""
+
+import sys
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from random import Random
+from typing import Any, Final
+
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.association import (
+    AgentAssociation,
+    Deviation,
+    Event,
+    ManagerAssociation,
+    ReportReceived,
+    State,
+)
+from tests.builders.ieee11073_mutations import damaged, sliced
+from tests.builders.ieee11073_splices import APDU_OCTETS_MAX, Pool, Sample
+
+CALLS_MAX: Final = 6_000
+CALLS_AN_OCTET_MAX: Final = 300
+"""Python and C calls that one APDU may cost: far above what any takes, far below what a hang is."""
+ANSWER_OCTETS_MAX: Final = 200
+"""No answer to one APDU is longer: Get, verdict and what the services ask together. An agent's Get answer is counted
+by what the agent has to say."""
+_CALLS_COUNTED_EVERY = 64
+_RESPONSES_FROM = 0x02
+_UNSETTLED_MAX = 50
+
+
+class StepsExceeded(AssertionError):
+    """An APDU cost more calls than any may."""
+
+
+class Steps:
+    """Counts calls while something runs, and ends it where there are too many: a hang is found by steps, not time."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+
+    def __enter__(self) -> "Steps":
+        sys.setprofile(self._called)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        sys.setprofile(None)
+
+    def _called(self, frame: object, event: str, argument: object) -> None:
+        if event in ("call", "c_call"):
+            self.left -= 1
+            if self.left < 0:
+                sys.setprofile(None)
+                raise StepsExceeded("an APDU takes too many steps")
+
+
+def is_response(octets: bytes) -> bool:
+    """Whether an APDU answers a request."""
+    return len(octets) > 8 and octets[:2] == b"\xe7\x00" and octets[8] >= _RESPONSES_FROM
+
+
+class Samples:
+    """What a course mutates: messages that are due in Operating above all, responses where one is waited for."""
+
+    def __init__(self, due: Sequence[Sample], every: Sequence[Sample]) -> None:
+        """`due`: of the device or manager that is played; `every`: of the whole corpus, either way."""
+        self._requests = [one for one in due if one.octets[0] == 0xE7 and not is_response(one.octets)]
+        self._responses = [one for one in every if is_response(one.octets)]
+        self._every = every
+
+    def one(self, random: Random, *, asked: bool) -> Sample:
+        choice = random.random()
+        if choice < 0.8:
+            samples: Sequence[Sample] = self._responses if asked and choice < 0.4 else self._requests
+        else:
+            samples = self._every
+            if choice < 0.95:  # what ends an association ends it whatever is changed in it
+                samples = [samples[int(random.random() * len(samples))] for _ in range(2)]
+                samples = [one for one in samples if one.octets[0] == 0xE7 and not is_response(one.octets)] or samples
+        return samples[int(random.random() * len(samples))]
+
+
+class Course(ABC):
+    """One association under fire. `fed` counts mutated APDUs, `met` what came of them."""
+
+    def __init__(self, pool: Pool, samples: "Samples", random: Random) -> None:
+        self.pool = pool
+        self.samples = samples
+        self.random = random
+        self.now_s = 0.0
+        self.fed = 0
+        self.met: Counter[str] = Counter()
+        self.asked: bytes | None = None
+        """The invoke-id of the request that the association waits to have answered."""
+        self.trace: list[bytes] = []
+        """Everything that was fed, so that a failure can be told."""
+        self._waiting = 0
+
+    association: ManagerAssociation | AgentAssociation
+
+    @abstractmethod
+    def due(self) -> Sample | None:
+        """What the association waits for before it operates; None: it operates."""
+
+    @abstractmethod
+    def renewed(self) -> None:
+        """A new link."""
+
+    @abstractmethod
+    def acts(self) -> None:
+        """What our own side does now and then."""
+
+    def run(self, apdus: int) -> None:
+        """Feeds so many mutated APDUs."""
+        random = self.random
+        while self.fed < apdus:
+            if self.association.closed:
+                self.renewed()
+            sample = self.due()
+            if sample is None or random.random() < 0.05:
+                self.feed(self.mutated(self.samples.one(random, asked=self.asked is not None)))
+            elif random.random() < 0.08:
+                self.feed(self.mutated(sample))
+            else:
+                self.receive(self.addressed(sample.octets))
+            if random.random() < 0.06:
+                self.acts()
+            if random.random() < 0.03:
+                self.passes(random.choice((0.5, 3.0, 10.0)))
+
+    def mutated(self, sample: Sample) -> bytes:
+        self.fed += 1
+        if self.random.random() < 0.6:
+            return self.addressed(self.pool.changed(sample, self.random))
+        return damaged(self.addressed(sample.octets), self.random)
+
+    def addressed(self, octets: bytes) -> bytes:
+        """A response under the invoke-id that is waited for, most of the time."""
+        if self.asked is None or not is_response(octets) or self.random.random() < 0.05:
+            return octets
+        asked, self.asked = self.asked, None
+        return octets[:6] + asked + octets[8:]
+
+    def feed(self, octets: bytes) -> None:
+        """One mutated APDU, whole or in pieces; another behind it now and then."""
+        if self.fed % _CALLS_COUNTED_EVERY == 0:
+            with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * len(octets)):
+                self.receive(octets)
+        elif self.random.random() < 0.1:
+            for piece in sliced(octets, self.random):
+                self.receive(piece)
+        else:
+            self.receive(octets)
+
+    def receive(self, octets: bytes) -> None:
+        if not octets:
+            return
+        self.trace.append(octets)
+        self.now_s += 0.01
+        self._waiting = min(self._waiting + len(octets), APDU_OCTETS_MAX)
+        self.took(self.association.receive(octets, self.now_s))
+
+    def passes(self, seconds: float) -> None:
+        """Time goes on, and what is due is done."""
+        self.now_s += seconds
+        self.took(self.association.expire(self.now_s))
+        deadline_s = self.association.deadline_s
+        assert deadline_s is None or deadline_s > self.now_s, "what was due is done once"
+
+    def took(self, events: list[Event]) -> None:
+        """Events, and what goes out: bounded by what came, all of which may have waited behind a false length."""
+        assert len(events) <= 2 * self._waiting + 80
+        for event in events:
+            self.met[type(event).__name__] += 1
+            if isinstance(event, Deviation):
+                assert len(event.octets) <= 256
+            self.settle(event)
+        self.sent(self.association.to_send())
+
+    @abstractmethod
+    def settle(self, event: Event) -> None:
+        """What the shell says about an event."""
+
+    def sent(self, octets: bytes) -> None:
+        """What went out; the last request in it is the one to answer."""
+        assert len(octets) <= ANSWER_OCTETS_MAX * (self._waiting // 6 + 3)
+        at = 0
+        while at < len(octets):
+            if octets[at : at + 2] == b"\xe7\x00" and octets[at + 8] < _RESPONSES_FROM:
+                self.asked = octets[at + 6 : at + 8]
+            at += 4 + int.from_bytes(octets[at + 2 : at + 4], "big")
+        assert at == len(octets), "only whole APDUs are sent"
+
+
+class ManagerCourse(Course):
+    """Our manager, and agents that are out of their mind."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        samples: Samples,
+        random: Random,
+        *,
+        prefix: tuple[Sample, Sample, Sample],
+        make: Callable[[], ManagerAssociation],
+        command: Callable[[ManagerAssociation, float, Random], None],
+    ) -> None:
+        """`prefix` are AARQ, configuration report and Get answer of one device; `command` asks a service something."""
+        super().__init__(pool, samples, random)
+        self._prefix = prefix
+        self._make = make
+        self._command = command
+        self.manager = self.association = make()
+        self._identified = False
+        self._unsettled: list[Event] = []
+
+    def due(self) -> Sample | None:
+        request, configuration, identity = self._prefix
+        match self.manager.state:
+            case State.UNASSOCIATED:
+                self._identified = False
+                return request
+            case State.WAITING_FOR_CONFIG:
+                return configuration
+            case _ if not self._identified:
+                self._identified = True
+                return identity
+            case _:
+                return None
+
+    def renewed(self) -> None:
+        self._unsettled.clear()
+        assert self.manager.receive(b"more", self.now_s) == []
+        self.manager = self.association = self._make()
+
+    def acts(self) -> None:
+        match self.random.randrange(8):
+            case 0:
+                self.took(self.manager.abort())
+            case 1:
+                self.took(self.manager.release(self.now_s))
+            case 2:
+                self.took(self.manager.receive(b"", self.now_s))
+            case _:
+                if self.manager.state is State.OPERATING:
+                    self.commands()
+
+    def commands(self) -> None:
+        """What a shell may ask of the manager's services; what it may not just now is its own error."""
+        with suppress(LocalProtocolError):
+            self._command(self.manager, self.now_s, self.random)
+        self.sent(self.manager.to_send())
+
+    def settle(self, event: Event) -> None:
+        """Durable at once, most of the time; else later, whatever became of the association until then."""
+        self._unsettled.append(event)
+        if len(self._unsettled) > _UNSETTLED_MAX or self.random.random() < 0.9:
+            for told in self._unsettled:
+                (self.manager.refused if self.random.random() < 0.1 else self.manager.delivered)(told)
+            self._unsettled.clear()
+        if isinstance(event, ReportReceived):
+            self.met["observations"] += len(event.observations)
+            for one in event.observations:
+                assert (one.value is None) != (one.samples is None)
+
+
+class AgentCourse(Course):
+    """Our agent, and managers that are out of their mind."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        samples: Samples,
+        random: Random,
+        *,
+        answers: tuple[Sample, Sample],
+        make: Callable[[], AgentAssociation],
+        report: Callable[[AgentAssociation, float, Random], Any],
+    ) -> None:
+        """`answers` are AARE and verdict; `report` sends one report."""
+        super().__init__(pool, samples, random)
+        self._answers = answers
+        self._make = make
+        self._report = report
+        self.agent = self.association = make()
+
+    def due(self) -> Sample | None:
+        match self.agent.state:
+            case State.UNASSOCIATED:
+                self.took(self.agent.associate(self.now_s))
+                return self._answers[0]
+            case State.ASSOCIATING:
+                return self._answers[0]
+            case State.WAITING_APPROVAL:
+                return self._answers[1]
+            case _:
+                return None
+
+    def renewed(self) -> None:
+        self.agent = self.association = self._make()
+
+    def acts(self) -> None:
+        match self.random.randrange(12):
+            case 0:
+                self.took(self.agent.abort())
+            case 1:
+                self.took(self.agent.release(self.now_s))
+            case 2:
+                self.took(self.agent.receive(b"", self.now_s))
+            case _:
+                if self.agent.state is State.OPERATING:
+                    self._report(self.agent, self.now_s, self.random)
+                    self.sent(self.agent.to_send())
+
+    def settle(self, event: Event) -> None:
+        (self.agent.refused if self.random.random() < 0.1 else self.agent.delivered)(event)

@@ -1,0 +1,186 @@
+"""Who plays in the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of every kind."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from protocols.ieee11073.apdu import actions
+from protocols.ieee11073.association import (
+    AgentAssociation,
+    ManagerAssociation,
+    ManagerSettings,
+    RememberedConfigurations,
+)
+from protocols.ieee11073.association.agent_clock import SettableClock
+from protocols.ieee11073.association.agent_data_requests import DataScope, ServedRequests
+from protocols.ieee11073.association.agent_pm_store import AgentPmStore
+from protocols.ieee11073.association.clock_setting import WallClock
+from protocols.ieee11073.association.data_requests import DataWanted, Reach
+from protocols.ieee11073.association.settings import PmStoreSettings
+from protocols.ieee11073.dim import Configuration, Reading, fixed_report, grouped_report
+from protocols.ieee11073.dim.attribute import ObjectClass
+from protocols.ieee11073.dim.reports import ScanReport
+from protocols.ieee11073.specializations import standard_configuration
+from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, config_report, get_answer
+from tests.builders.ieee11073_captures import records
+from tests.builders.ieee11073_corpus import apdu, apdus, conversations
+from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration, minute
+from tests.builders.ieee11073_fuzz import AgentCourse, ManagerCourse, Samples
+from tests.builders.ieee11073_splices import Pool, Sample
+from tests.builders.memory_devices import METER, STORE, HeldMemory, meter_segment
+from tests.harness.shared import shared_path
+
+ALL_KINDS = (
+    actions.SUPPORTS_STOP
+    | actions.SUPPORTS_SCOPE_ALL
+    | actions.SUPPORTS_SCOPE_CLASS
+    | actions.SUPPORTS_SCOPE_HANDLE
+    | actions.SUPPORTS_SINGLE_RESPONSE
+    | actions.SUPPORTS_TIME_PERIOD
+    | actions.SUPPORTS_TIME_NO_LIMIT
+    | actions.SUPPORTS_PERSON_ID
+)
+
+
+def captured() -> dict[str, list[tuple[str, bytes]]]:
+    """Who sends (`agent` or `manager`) and what, of each shared capture; nothing where they are absent."""
+    try:
+        folder = shared_path("data/captures")
+    except pytest.skip.Exception:
+        return {}
+    return {path.stem: records(path) for path in sorted(folder.glob("*.jsonl"))}
+
+
+def recorded() -> dict[str, list[tuple[str, bytes]]]:
+    """The corpus' conversations and the captures."""
+    known = {name: [(sample.name, sample.octets) for sample in samples] for name, samples in conversations().items()}
+    return {**known, **captured()}
+
+
+class Peers:
+    """Made once a test: parsing the corpus takes longer than many courses."""
+
+    def __init__(self) -> None:
+        self._recorded = {name: [(who, Sample(octets)) for who, octets in said] for name, said in recorded().items()}
+        single = [Sample(one.octets) for one in apdus()]
+        self._every = single + [sample for said in self._recorded.values() for _, sample in said]
+        self._pool = Pool(self._every)
+        self._single = single
+        self.names = sorted(self._recorded)
+        self._agents = (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration(), METER)
+
+    def manager_course(self, random: Random) -> ManagerCourse:
+        """A manager and one of the recorded devices."""
+        said = [sample for who, sample in self._recorded[random.choice(self.names)] if who == "agent"]
+        request = next(one for one in said if one.octets[:1] == b"\xe2")
+        configuration = next((one for one in said if one.octets[18:20] == b"\x0d\x1c"), None)
+        if configuration is None:
+            known = standard_configuration(int.from_bytes(request.octets[44:46], "big")) or OXIMETER
+            configuration = Sample(config_report(known))
+        identity = next((one for one in said if one.octets[8:10] == b"\x02\x03"), None) or Sample(get_answer())
+        due = [one for one in said if one is not configuration] + (self._single if random.random() < 0.3 else [])
+        settings = ManagerSettings(
+            accept_standard_configurations=random.random() < 0.5,
+            resynchronise=random.random() < 0.3,
+            memory=PmStoreSettings(clear=random.random() < 0.5),
+        )
+        remembered = RememberedConfigurations()
+
+        def make() -> ManagerAssociation:
+            return ManagerAssociation(system_id=MANAGER_ID, configurations=remembered, settings=settings)
+
+        return ManagerCourse(
+            self._pool,
+            Samples(due, self._every),
+            random,
+            prefix=(request, configuration, identity),
+            make=make,
+            command=command,
+        )
+
+    def agent_course(self, random: Random) -> AgentCourse:
+        """An agent with every service, and what managers say."""
+        configuration = random.choice(self._agents)
+        due = [sample for said in self._recorded.values() for who, sample in said if who == "manager"]
+        due += [one for one in self._single if one.octets[8:10] in (b"\x01\x03", b"\x01\x05", b"\x01\x07")]
+        verdict = apdu("e6").replace(b"\x02\xbc", configuration.config_id.to_bytes(2, "big"))
+
+        def make() -> AgentAssociation:
+            return AgentAssociation(
+                system_id=AGENT_ID, configurations=(configuration, OXIMETER), services=services(configuration)
+            )
+
+        return AgentCourse(
+            self._pool,
+            Samples(due, self._every),
+            random,
+            answers=(Sample(apdu(random.choice(("e2", "e3")))), Sample(verdict)),
+            make=make,
+            report=reporting(configuration),
+        )
+
+
+def readings(configuration: Configuration) -> tuple[Reading, ...]:
+    """A reading of each object that takes a number."""
+    values: dict[Configuration, tuple[Reading, ...]] = {
+        OXIMETER: (Reading(1, 97.0, minute(1)), Reading(10, 60.0, minute(1))),
+        BLOOD_PRESSURE: (Reading(1, (120.0, 80.0, 93.0), minute(1)), Reading(2, 64.0)),
+        METER: (Reading(1, 110.0, minute(1)),),
+    }
+    return values.get(configuration, ())
+
+
+def services(configuration: Configuration) -> tuple[Any, ...]:
+    """A clock, data on request, and a memory where the configuration has one."""
+    report = fixed_report(configuration, readings(configuration))
+
+    def current(scope: DataScope) -> ScanReport | None:
+        return report if scope.handles is None else None
+
+    memory = (AgentPmStore(STORE, HeldMemory([meter_segment(1, range(5)), meter_segment(2, [9])])),)
+    clock, requests = SettableClock(lambda time: None), ServedRequests(current, supports=ALL_KINDS, flows_max=2)
+    return (clock, requests, *(memory if configuration is METER else ()))
+
+
+def reporting(configuration: Configuration) -> Callable[[AgentAssociation, float, Random], None]:
+    """Sends a report where the agent may send one now."""
+    scanner = next((one for one in configuration.objects if one.obj_class == ObjectClass.PERIODIC_SCANNER), None)
+
+    def report(agent: AgentAssociation, now_s: float, random: Random) -> None:
+        if scanner is not None:
+            if agent.scanner_enabled(scanner.obj_handle):
+                group = (Reading(1, bytes(16)), Reading(2, 70.0))
+                grouped = grouped_report(configuration, scanner.obj_handle, [group])
+                agent.report(grouped, confirmed=False, now_s=now_s)
+        elif agent.can_confirm:
+            report = fixed_report(configuration, readings(configuration))
+            agent.report(report, confirmed=random.random() < 0.7, now_s=now_s)
+
+    return report
+
+
+def command(manager: ManagerAssociation, now_s: float, random: Random) -> None:
+    """Asks one of the manager's services something. Raises `LocalProtocolError` where it may not be asked now."""
+    handle = random.choice((0, 1, 2, 3, 9, 10))
+    reach = random.choice(tuple(Reach))
+    match random.randrange(8):
+        case 0:
+            manager.clock_setting.read_clocks(now_s)
+        case 1:
+            manager.clock_setting.set_time(WallClock(1_772_000_000_000_000, zone_min=60), now_s)
+        case 2:
+            manager.scanners.switch(handle, enable=random.random() < 0.5, now_s=now_s)
+        case 3:
+            manager.scanners.read(handle, now_s=now_s)
+        case 4:
+            handles = (handle,) if random.random() < 0.3 else ()
+            wanted = DataWanted(reach=reach, period_s=5.0 if reach is Reach.PERIOD else 0.0, handles=handles)
+            manager.data_requests.request(wanted, now_s=now_s)
+        case 5:
+            manager.data_requests.prolong(random.randrange(4), now_s=now_s)
+        case 6:
+            manager.data_requests.stop(random.randrange(4), now_s=now_s)
+        case _:
+            manager.pm_stores.fetch(now_s)

@@ -1,0 +1,24 @@
+"""Whatever a manager sends, an agent answers, aborts or closes: it never raises, never hangs, and holds no more
+afterwards than before.
+
+`ARGUS_FUZZ_COUNT` mutated APDUs (200 000 in `make test`, 5 000 000 in `make fuzz`), two of five here.
+"""
+
+import pytest
+
+from tests.builders.fuzz_counts import APDUS, SHARDS
+from tests.builders.fuzz_engine import run
+from tests.builders.ieee11073_fuzz_peers import Peers
+
+
+@pytest.fixture(scope="module")
+def peers() -> Peers:
+    return Peers()
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_an_agent_outlives_any_manager(peers: Peers, shard: int) -> None:
+    apdus = APDUS * 2 // 5 // SHARDS
+    met = run(peers, "agent", shard, apdus)
+    assert met["ConfigurationAgreed"] > apdus // 50
+    assert met["ReportAnswered"] > 0

@@ -1,0 +1,26 @@
+"""Whatever an agent sends, a manager answers, aborts or closes: it never raises, never hangs, and holds no more
+afterwards than before.
+
+`ARGUS_FUZZ_COUNT` mutated APDUs (200 000 in `make test`, 5 000 000 in `make fuzz`), three of five here.
+"""
+
+import pytest
+
+from tests.builders.fuzz_counts import APDUS, SHARDS
+from tests.builders.fuzz_engine import run
+from tests.builders.ieee11073_fuzz_peers import Peers
+
+
+@pytest.fixture(scope="module")
+def peers() -> Peers:
+    return Peers()
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_manager_outlives_any_agent(peers: Peers, shard: int) -> None:
+    apdus = APDUS * 3 // 5 // SHARDS
+    met = run(peers, "manager", shard, apdus)
+    # It reaches deep: reports are taken although something in them was changed.
+    assert met["ReportReceived"] > apdus // 20
+    assert met["observations"] > apdus // 20
+    assert met["MdsRead"] > apdus // 50
