@@ -23,14 +23,10 @@ if TYPE_CHECKING:
 
 CONTRACT = "2026.4"
 
-_ALWAYS = (
-    f"X-Argus-Contract: {CONTRACT}\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "X-Frame-Options: DENY\r\n"
-)
-# Answers are data; a page that a slice renders brings its own policy.
+_ALWAYS = f"X-Argus-Contract: {CONTRACT}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+# Answers are data; a page that a slice renders brings its own policies.
 _POLICY = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+_REFERRER = "Referrer-Policy: no-referrer\r\n"
 # Two years, as browsers' preload lists want it.
 _HSTS = "Strict-Transport-Security: max-age=63072000; includeSubDomains\r\n"
 
@@ -87,6 +83,8 @@ def octets_of(
         lines.append("Cache-Control: no-store\r\n")
     if "Content-Security-Policy" not in answer.headers:
         lines.append(_POLICY)
+    if "Referrer-Policy" not in answer.headers:
+        lines.append(_REFERRER)
     if answer.etag is not None:
         lines.append(f"ETag: {answer.etag}\r\n")
     if answer.status not in _BODILESS:

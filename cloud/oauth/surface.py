@@ -23,7 +23,6 @@ from cloud.oauth.pages import AuthorizationHandlers
 from cloud.oauth.redemption import Redemption
 from cloud.oauth.routes import routes as oauth_routes
 from cloud.oauth.service import TokenEndpoint
-from cloud.pages import AssetHandlers
 from cloud.pages import routes as page_routes
 from cloud.settings import SettingsUnusable
 from cloud.tokens import KeySetHandlers, Mint, Names, Revocation, SigningKeys, Standing, Verifier
@@ -81,6 +80,6 @@ def token_surface(
         ),
         *key_set_routes(KeySetHandlers(standing, clock)),
         *sign_in_routes(people),
-        *page_routes(AssetHandlers()),
+        *page_routes(),
     )
     return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), rows)

@@ -4,10 +4,9 @@ from cloud.pages.cookies import Cookie, read_cookie
 from cloud.pages.forgery import FormForged, check_form, token_of
 from cloud.pages.language import Language, Words, language_of
 from cloud.pages.rendering import Pages, see_other
-from cloud.pages.routes import AssetHandlers, routes
+from cloud.pages.routes import routes
 
 __all__ = [
-    "AssetHandlers",
     "Cookie",
     "FormForged",
     "Language",

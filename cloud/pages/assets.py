@@ -29,4 +29,4 @@ def _asset(file: str, media_type: str) -> Asset:
 STYLESHEET = _asset("argus.css", "text/css; charset=utf-8")
 MARK = _asset("mark.svg", "image/svg+xml")
 
-ASSETS = {asset.name: asset for asset in (STYLESHEET, MARK)}
+ASSETS = (STYLESHEET, MARK)

@@ -15,7 +15,7 @@ from multidict import CIMultiDictProxy
 from cloud.errors import DomainError
 from cloud.http.answer import Answer, Octets
 from cloud.http.problem import headers_of, title
-from cloud.pages.assets import STYLESHEET
+from cloud.pages.assets import MARK, STYLESHEET
 from cloud.pages.cookies import with_cookies
 from cloud.pages.language import Language, Words, language_of, say
 from cloud.pages.words import WORDS
@@ -53,10 +53,12 @@ class Pages:
             return say(self._words, language, key, **given)
 
         html = self._environment.get_template(template).render(
-            facts, say=said, language=language.value, stylesheet=STYLESHEET.path
+            facts, say=said, language=language.value, stylesheet=STYLESHEET.path, mark=MARK.path
         )
         own = with_cookies(cookies, headers)
         own["Content-Security-Policy"] = _policy(form_to)
+        # Under no-referrer a browser calls the origin of our own forms null (Fetch §3.2), like a stranger's.
+        own["Referrer-Policy"] = "same-origin"
         own["Content-Language"] = language.value
         own["Vary"] = "Accept-Language, Cookie"
         return Octets(html.encode(), "text/html; charset=utf-8", status=status, headers=own)

@@ -84,6 +84,10 @@ objects_dir = "{plan.file("objects")}"
 [secrets]
 master_key_file = "{plan.file("master.key")}"
 
+# The demo's people have no authenticator app; production asks administrators for a second factor.
+[sign_in]
+second_factor = "optional"
+
 [mqtt]
 url = "{plan.url("mqtt", "mqtt")}"
 username = "{CLOUD_USER}"
