@@ -10,7 +10,7 @@ STORE_REFUSED: Words = (
     "20601 §7 PM-store", "PM-store {handle} does not answer {what} as asked: {reason}",
     "What it holds stays there; it is asked again in the next association.",
     "A device that cannot hand its memory over still measures.",
-    "association/pm_stores.py",
+    "association/pm_store_steps.py",
 )
 STORE_SILENT: Words = (
     "20601 §9.3 PM-store", "PM-store {handle} is silent where {what} is due",
@@ -28,7 +28,7 @@ SEGMENT_UNREADABLE: Words = (
     "", "segment {segment} of PM-store {handle} cannot be read: {reason}",
     "It is neither fetched nor cleared.",
     "Without a map that we understand its entries have no meaning.",
-    "association/pm_stores.py",
+    "association/pm_store_steps.py",
 )
 SEGMENT_UNASKED: Words = (
     "20601 §7 SegmentDataEvent", "entries come of a segment that was not asked for",

@@ -98,6 +98,9 @@ class MemoryPair:
         self.heard: list[Event] = []
         self.refuse = 0
         """So many events of entries are refused before one is taken."""
+        self.holds = False
+        """The disk is slow: entries are `held` until `commit`."""
+        self.held: list[SegmentDataReceived] = []
         self.to_manager_bytes = self.to_agent_bytes = 0
         self.cut_to_manager: int | None = None
         self.cut_to_agent: int | None = None
@@ -142,6 +145,9 @@ class MemoryPair:
         for event in events:
             self.told.append(event)
             if isinstance(event, SegmentDataReceived):
+                if self.holds:
+                    self.held.append(event)
+                    continue
                 if self.refuse:
                     self.refuse -= 1
                     self.manager.refused(event)
@@ -153,6 +159,12 @@ class MemoryPair:
                 for number in event.segments:
                     self.fetched.forget(SegmentKey(AGENT_ID, event.store, number))
             self.manager.delivered(event)
+
+    def commit(self) -> None:
+        """What was held is durable now."""
+        held, self.held, self.holds = self.held, [], False
+        self.handle(held)
+        self.exchange()
 
     def wait(self, seconds: float) -> None:
         """Time passes; each end expires when its own deadline says so."""

@@ -14,23 +14,19 @@ the moment, however long the disk took.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.actions import ActionType
 from protocols.ieee11073.apdu.data import (
-    ActionArgument,
-    ActionResult,
     EventReportArgument,
     EventReportResult,
     EventType,
-    GetArgument,
     GetResult,
 )
 from protocols.ieee11073.apdu.pm_store import (
-    CAPABILITY_CLEAR_BY_LIST,
     CAPABILITY_SELECT_BY_TIME,
     STATUS_FIRST_ENTRY,
     STATUS_LAST_ENTRY,
@@ -40,7 +36,6 @@ from protocols.ieee11073.apdu.pm_store import (
     InstanceNumber,
     SegmentDataEvent,
     SegmentDataResult,
-    SegmentInfo,
     SegmentList,
     SegmentSelection,
     TimeRange,
@@ -49,6 +44,7 @@ from protocols.ieee11073.apdu.pm_store import (
     encode_selection,
 )
 from protocols.ieee11073.association.fetched_segments import FetchedSegments, SegmentKey
+from protocols.ieee11073.association.pm_store_steps import Store, StoreSteps
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import refusal
 from protocols.ieee11073.association.requests import Requests
@@ -61,12 +57,12 @@ from protocols.ieee11073.association.segment_events import (
 from protocols.ieee11073.association.segment_transfer import Owed, SegmentTransfer
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.association.settings import PmStoreSettings
-from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.segment_entries import EntryReader
-from protocols.ieee11073.dim.segments import Segment, segment_of
-from protocols.ieee11073.mder import decode, decode_list, encode
+from protocols.ieee11073.dim.segments import Segment
+from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.tolerances import Oddity
 
 SEGMENTS_MAX = 1024
@@ -76,43 +72,10 @@ TRIES_MAX = 3
 """How often a segment is asked for while the device clears it or breaks it off, and how often a repetition is waited
 for after a gap or a full store."""
 CLEARING_PAUSE_S = 1.0
-_GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-_ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-_RELATIVE_TIME_S = 125e-6
 _TRIGGER_FAILURES = {
     TransferResult.NO_SUCH_SEGMENT: NotFetched.NO_SUCH_SEGMENT,
     TransferResult.CLEAR_IN_PROCESS: NotFetched.BEING_CLEARED,
 }
-
-
-@dataclass(slots=True)
-class _Store:
-    """A PM-store in this round: what it says of itself, what is still to fetch, what may be cleared as a whole."""
-
-    handle: int
-    selection: SegmentSelection
-    attributes: dict[int, bytes] = field(default_factory=dict)
-    due: deque[Segment] = field(default_factory=deque)
-    listed: tuple[int, ...] = ()
-    whole: list[Segment] = field(default_factory=list)
-    """Those of which nothing is missing here."""
-    tries: int = 0
-
-    @property
-    def clearable(self) -> bool:
-        """Whether clearing everything would lose nothing, and do something."""
-        return {segment.number for segment in self.whole} == set(self.listed) and any(
-            segment.usage_count for segment in self.whole
-        )
-
-    @property
-    def capability(self) -> int:
-        return int.from_bytes(self.attributes.get(Attribute.PM_STORE_CAPABILITY, b"")[:2], "big")
-
-    @property
-    def clear_timeout_s(self) -> float | None:
-        value = self.attributes.get(Attribute.CLEAR_TIMEOUT, b"")
-        return int.from_bytes(value, "big") * _RELATIVE_TIME_S if len(value) == 4 and any(value) else None
 
 
 class PmStores(Service):
@@ -139,15 +102,14 @@ class PmStores(Service):
         self._answer = answer
         self._handles: tuple[int, ...] = ()
         self._model: DeviceModel | None = None
-        self._queue: deque[_Store] = deque()
-        self._store: _Store | None = None
+        self._queue: deque[Store] = deque()
+        self._store: Store | None = None
         self._transfer: SegmentTransfer | None = None
         self._before: SegmentTransfer | None = None
         """The transfer before, whose last event may be repeated."""
         self._owing: dict[int, SegmentTransfer] = {}
         """Ticket of an event that is not settled → its transfer."""
-        self._due_s: float | None = None
-        self._step: Callable[[], None] | None = None
+        self._steps = StoreSteps(requests, self._silent)
 
     # The association.
 
@@ -164,7 +126,7 @@ class PmStores(Service):
         self._handles = ()
         self._model = self._store = self._transfer = self._before = None
         self._queue.clear()
-        self._wait(None, None)
+        self._steps.begin()
 
     def fetch(self, now_s: float, selection: SegmentSelection | None = None) -> None:
         """Fetches all memories once more, or what is selected of them; what is under way goes on first. A time range
@@ -174,26 +136,20 @@ class PmStores(Service):
 
     def _fetch(self, selection: SegmentSelection) -> None:
         if len(self._queue) + len(self._handles) <= STORES_MAX:
-            self._queue.extend(_Store(handle, selection) for handle in self._handles)
+            self._queue.extend(Store(handle, selection) for handle in self._handles)
         if self._store is None and self._queue:
             self._next_store()
 
     @property
     def deadline_s(self) -> float | None:
-        return self._due_s
+        return self._steps.deadline_s
 
     def pass_time(self) -> None:
-        if self._due_s is not None and self._due_s <= self._requests.now_s:
-            step = self._step
-            self._wait(None, None)
-            if step is not None:
-                step()
-
-    def _wait(self, until_s: float | None, step: Callable[[], None] | None) -> None:
-        self._due_s, self._step = until_s, step
+        self._steps.pass_time()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        self._wait(self._requests.now_s, step)
+        """At once, but not within what the shell just called."""
+        self._steps.wait(0.0, step)
 
     # What the shell says.
 
@@ -280,17 +236,11 @@ class PmStores(Service):
     # Step by step.
 
     def _next_store(self) -> None:
+        self._steps.begin()
         self._transfer = None
         self._store = self._queue.popleft() if self._queue else None
         if self._store is not None:
-            self._requests.ask(
-                MessageTag.GET,
-                GetArgument(self._store.handle, ()),
-                answers=_GET_ANSWERS,
-                to_s=self._to_get_s,
-                done=self._described,
-                overdue=partial(self._silent, "a Get of its attributes"),
-            )
+            self._steps.get(self._store, self._described, self._to_get_s)
 
     def _described(self, received: Received) -> None:
         """A store that does not describe itself is fetched all the same."""
@@ -298,14 +248,15 @@ class PmStores(Service):
         if isinstance(received.body, GetResult):
             store.attributes = attributes_of(received.body.attribute_list)
         else:
-            self._refused(received, "a Get of its attributes")
+            self._steps.refused(store, received, "a Get of its attributes", refusal(received.body) or "")
         if isinstance(store.selection, TimeRange) and not store.capability & CAPABILITY_SELECT_BY_TIME:
             self._next_store()
         else:
             self._act(ActionType.SEG_GET_INFO, encode_selection(store.selection), self._listed)
 
     def _listed(self, received: Received) -> None:
-        store, infos = self._now_at(), self._infos(received)
+        store = self._now_at()
+        infos = self._steps.infos(store, received)
         if infos is None:
             self._requests.tell(SegmentNotFetched(store.handle, None, NotFetched.REFUSED))
             self._next_store()
@@ -314,36 +265,16 @@ class PmStores(Service):
         if len(infos) > SEGMENTS_MAX:
             self._requests.notes.met(Oddity.STORE_SEGMENTS_MANY, handle=store.handle, segments_max=SEGMENTS_MAX)
         for info in infos[:SEGMENTS_MAX]:
-            segment = self._segment(info)
-            if segment is not None:
+            segment = self._steps.segment(store, info)
+            if segment is None:
+                self._requests.tell(SegmentNotFetched(store.handle, info.seg_inst_no, NotFetched.UNREADABLE))
+            else:
                 store.due.append(segment)
         self._next_segment()
 
-    def _infos(self, received: Received) -> tuple[SegmentInfo, ...] | None:
-        octets = self._result(received, "SEG_GET_INFO")
-        if octets is None:
-            return None
-        try:
-            return decode_list(SegmentInfo, octets)
-        except RemoteProtocolError as error:
-            self._misread(received, "SEG_GET_INFO", error)
-            return None
-
-    def _segment(self, info: SegmentInfo) -> Segment | None:
-        store = self._now_at()
-        try:
-            return segment_of(info, store.attributes, self._requests.notes)
-        except RemoteProtocolError as error:
-            self._unreadable(info.seg_inst_no, error)
-            return None
-
-    def _unreadable(self, number: int, error: RemoteProtocolError) -> None:
-        handle, notes = self._now_at().handle, self._requests.notes
-        notes.met(Oddity.SEGMENT_UNREADABLE, clause=error.clause, segment=number, handle=handle, reason=error.reason)
-        self._requests.tell(SegmentNotFetched(handle, number, NotFetched.UNREADABLE))
-
     def _next_segment(self) -> None:
         store = self._now_at()
+        self._steps.begin()
         self._before, self._transfer = self._transfer or self._before, None
         while store.due:
             segment = store.due.popleft()
@@ -352,18 +283,15 @@ class PmStores(Service):
                 store.whole.append(segment)
             elif known is not None and segment.dated and known.state == segment.state:
                 store.whole.append(segment)
-                if self._clears_each(store):
+                if self._settings.clear and store.clears_each:
                     self._recheck([segment])
                     return
             elif self._begin(segment):
                 return
-        if self._settings.clear and not store.capability & CAPABILITY_CLEAR_BY_LIST and store.clearable:
+        if self._settings.clear and not store.clears_each and store.clearable:
             self._recheck(store.whole)
         else:
             self._next_store()
-
-    def _clears_each(self, store: _Store) -> bool:
-        return self._settings.clear and bool(store.capability & CAPABILITY_CLEAR_BY_LIST)
 
     def _begin(self, segment: Segment) -> bool:
         store = self._now_at()
@@ -371,7 +299,8 @@ class PmStores(Service):
         try:
             reader = EntryReader(segment, self._model)
         except RemoteProtocolError as error:
-            self._unreadable(segment.number, error)
+            self._steps.unreadable(store, segment.number, error)
+            self._requests.tell(SegmentNotFetched(store.handle, segment.number, NotFetched.UNREADABLE))
             return False
         store.tries = 0
         self._start(segment, reader)
@@ -389,26 +318,25 @@ class PmStores(Service):
     def _trigger(self) -> None:
         transfer = self._transfer
         assert transfer is not None
+        self._steps.begin()
         number = encode(InstanceNumber(transfer.segment.number))
-        self._act(ActionType.SEG_TRIG_XFER, number, partial(self._triggered, transfer))
+        self._act(ActionType.SEG_TRIG_XFER, number, self._triggered)
 
-    def _triggered(self, transfer: SegmentTransfer, received: Received) -> None:
-        if transfer is not self._transfer:
-            return  # its entries came before the answer, all of them
-        octets = self._result(received, "SEG_TRIG_XFER")
+    def _triggered(self, received: Received) -> None:
+        store = self._now_at()
+        octets = self._steps.result(store, received, "SEG_TRIG_XFER")
         try:
             result = None if octets is None else decode(TriggerResult, octets).trig_segm_xfer_rsp
         except RemoteProtocolError as error:
-            self._misread(received, "SEG_TRIG_XFER", error)
+            self._steps.refused(store, received, "SEG_TRIG_XFER", error.reason)
             result = None
-        store = self._now_at()
         if result is TransferResult.SUCCESSFUL:
             self._watch()
         elif result is TransferResult.SEGMENT_EMPTY:
             self._next_segment()
         elif result is TransferResult.CLEAR_IN_PROCESS and store.tries < TRIES_MAX:
             store.tries += 1
-            self._wait(self._requests.now_s + CLEARING_PAUSE_S, self._trigger)
+            self._steps.wait(CLEARING_PAUSE_S, self._trigger)
         elif result is None:
             self._fail(NotFetched.REFUSED)
         else:
@@ -419,20 +347,23 @@ class PmStores(Service):
         transfer = self._transfer
         if transfer is not None:
             wait_s = transfer.segment.transfer_timeout_s or self._settings.to_transfer_s
-            self._wait(self._requests.now_s + wait_s, partial(self._silent, "the entries of a segment"))
+            self._steps.wait(wait_s, partial(self._silent, "the entries of a segment"))
 
     def _transferred(self) -> None:
         store, transfer = self._now_at(), self._transfer
         assert transfer is not None
+        self._steps.begin()
         if transfer.aborted:
             store.tries += 1
             if store.tries < TRIES_MAX:
                 self._start(transfer.segment, transfer.reader)
             else:
                 self._fail(NotFetched.DEVICE_ABORTED)
-        elif transfer.settled_whole:
+            return
+        self._before, self._transfer = transfer, None
+        if transfer.settled_whole:
             store.whole.append(transfer.segment)
-            if self._clears_each(store):
+            if self._settings.clear and store.clears_each:
                 self._recheck([transfer.segment])
             else:
                 self._next_segment()
@@ -457,87 +388,43 @@ class PmStores(Service):
 
     def _recheck(self, segments: Sequence[Segment]) -> None:
         """Nothing is cleared unless the device has just said that it holds what we have, and no more."""
+        numbers = tuple(segment.number for segment in segments)
+        selection = encode_selection(SegmentList(numbers) if self._now_at().clears_each else AllSegments())
+        self._act(ActionType.SEG_GET_INFO, selection, partial(self._rechecked, tuple(segments), selection))
+
+    def _rechecked(self, segments: tuple[Segment, ...], selection: bytes, received: Received) -> None:
         store = self._now_at()
-        selection = self._clearing(segments)
-        asked = partial(self._rechecked, store, tuple(segments), encode_selection(selection))
-        self._act(ActionType.SEG_GET_INFO, encode_selection(selection), asked)
-
-    def _clearing(self, segments: Sequence[Segment]) -> SegmentSelection:
-        each = self._now_at().capability & CAPABILITY_CLEAR_BY_LIST
-        return SegmentList(tuple(segment.number for segment in segments)) if each else AllSegments()
-
-    def _rechecked(self, store: _Store, segments: tuple[Segment, ...], selection: bytes, received: Received) -> None:
-        infos = self._infos(received) or ()
-        now = {info.seg_inst_no: self._segment(info) for info in infos}
-        same = {segment.number for segment in segments} == set(now)
-        for segment in segments:
-            listed = now.get(segment.number)
-            if listed is None or listed.state != segment.state or listed.usage_count is None:
-                same = False
-        if not same:
+        now = {info.seg_inst_no: self._steps.segment(store, info) for info in self._steps.infos(store, received) or ()}
+        if len(now) != len(segments) or not all(_same(segment, now.get(segment.number)) for segment in segments):
             self._requests.notes.met(Oddity.SEGMENT_CHANGED, segment=segments[0].number)
-            self._next_segment_or_store(segments)
+            self._after_clearing()
             return
         numbers = tuple(segment.number for segment in segments if segment.usage_count)
-        self._act(
-            ActionType.SEG_CLR,
-            selection,
-            partial(self._cleared, numbers, segments),
-            to_s=store.clear_timeout_s or self._settings.to_clear_s,
-            ahead=True,
-        )
+        cleared = partial(self._cleared, numbers)
+        to_s = store.clear_timeout_s or self._settings.to_clear_s
+        self._steps.act(store, ActionType.SEG_CLR, selection, cleared, to_s, ahead=True)
 
-    def _cleared(self, numbers: tuple[int, ...], segments: tuple[Segment, ...], received: Received) -> None:
-        if self._result(received, "SEG_CLR") is not None:
-            self._requests.tell(SegmentsCleared(self._now_at().handle, numbers))
-        self._next_segment_or_store(segments)
+    def _cleared(self, numbers: tuple[int, ...], received: Received) -> None:
+        store = self._now_at()
+        if self._steps.result(store, received, "SEG_CLR") is not None:
+            self._requests.tell(SegmentsCleared(store.handle, numbers))
+        self._after_clearing()
 
-    def _next_segment_or_store(self, segments: Sequence[Segment]) -> None:
-        """After the clearing of one segment the next one is due, after that of all of them the next store."""
-        if self._clears_each(self._now_at()):
+    def _after_clearing(self) -> None:
+        """After that of one segment the next segment is due, after that of all of them the next store."""
+        if self._now_at().clears_each:
             self._next_segment()
         else:
             self._next_store()
 
-    # Asking.
+    def _act(self, action: ActionType, octets: bytes, done: Callable[[Received], None]) -> None:
+        self._steps.act(self._now_at(), action, octets, done, self._settings.to_action_s)
 
-    def _act(
-        self,
-        action: ActionType,
-        octets: bytes,
-        done: Callable[[Received], None],
-        *,
-        to_s: float | None = None,
-        ahead: bool = False,
-    ) -> None:
-        self._requests.ask(
-            MessageTag.CONFIRMED_ACTION,
-            ActionArgument(self._now_at().handle, action, octets),
-            answers=_ACTION_ANSWERS,
-            to_s=to_s or self._settings.to_action_s,
-            done=done,
-            overdue=partial(self._silent, f"the answer to {action.name}"),
-            ahead=ahead,
-        )
-
-    def _result(self, received: Received, what: str) -> bytes | None:
-        """The action-info-args of an answer; None where it is a refusal, which is told."""
-        if isinstance(received.body, ActionResult):
-            return received.body.action_info_args
-        self._refused(received, what)
-        return None
-
-    def _refused(self, received: Received, what: str) -> None:
-        reason = refusal(received.body) or "another answer"
-        self._requests.notes.met(
-            Oddity.STORE_REFUSED, received.octets, handle=self._now_at().handle, what=what, reason=reason
-        )
-
-    def _misread(self, received: Received, what: str, error: RemoteProtocolError) -> None:
-        self._requests.notes.met(
-            Oddity.STORE_REFUSED, received.octets, handle=self._now_at().handle, what=what, reason=error.reason
-        )
-
-    def _now_at(self) -> _Store:
+    def _now_at(self) -> Store:
         assert self._store is not None, "a step belongs to a store"
         return self._store
+
+
+def _same(fetched: Segment, listed: Segment | None) -> bool:
+    """Whether a segment is still what was fetched; one that does not say how much it holds could be anything."""
+    return listed is not None and listed.usage_count is not None and listed.state == fetched.state

@@ -1,0 +1,175 @@
+"""How a manager asks one PM-store after the other, a step at a time: requests, their silence, waiting, reading answers.
+
+A step is begun when what is due next is decided. An answer, or its absence, belongs to the step that asked for it and
+means nothing once another was begun, so that a device that answers late or twice cannot make two things happen at once.
+
+What is asked, and in which order, is `pm_stores`'s.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ParamSpec
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.actions import ActionType
+from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, GetArgument
+from protocols.ieee11073.apdu.pm_store import CAPABILITY_CLEAR_BY_LIST, SegmentInfo, SegmentSelection
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.refusals import refusal
+from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.segments import Segment, segment_of
+from protocols.ieee11073.mder import decode_list
+from protocols.ieee11073.tolerances import Oddity
+
+P = ParamSpec("P")
+_GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+_ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
+_RELATIVE_TIME_S = 125e-6
+
+
+@dataclass(slots=True)
+class Store:
+    """A PM-store in this round: what it says of itself, what is still to fetch, what may be cleared as a whole."""
+
+    handle: int
+    selection: SegmentSelection
+    attributes: dict[int, bytes] = field(default_factory=dict)
+    due: deque[Segment] = field(default_factory=deque)
+    listed: tuple[int, ...] = ()
+    whole: list[Segment] = field(default_factory=list)
+    """Those of which nothing is missing here."""
+    tries: int = 0
+
+    @property
+    def capability(self) -> int:
+        return int.from_bytes(self.attributes.get(Attribute.PM_STORE_CAPABILITY, b"")[:2], "big")
+
+    @property
+    def clears_each(self) -> bool:
+        """Whether single segments can be cleared."""
+        return bool(self.capability & CAPABILITY_CLEAR_BY_LIST)
+
+    @property
+    def clearable(self) -> bool:
+        """Whether clearing everything would lose nothing, and do something."""
+        return {segment.number for segment in self.whole} == set(self.listed) and any(
+            segment.usage_count for segment in self.whole
+        )
+
+    @property
+    def clear_timeout_s(self) -> float | None:
+        value = self.attributes.get(Attribute.CLEAR_TIMEOUT, b"")
+        return int.from_bytes(value, "big") * _RELATIVE_TIME_S if len(value) == 4 and any(value) else None
+
+
+class StoreSteps:
+    """The asking of one manager. `silent` is called, with what was due, when an answer does not come."""
+
+    def __init__(self, requests: Requests, silent: Callable[[str], None]) -> None:
+        self._requests = requests
+        self._silent = silent
+        self._steps = 0
+        self._due: Callable[[], None] | None = None
+        self.deadline_s: float | None = None
+        """When the step that waits is due."""
+
+    def begin(self) -> None:
+        """Another step: what was asked before, or waited for, is of no concern any more."""
+        self._steps += 1
+        self.deadline_s = self._due = None
+
+    def wait(self, seconds: float, step: Callable[[], None]) -> None:
+        """`step` is due in so long, unless another is begun or waited for."""
+        self.deadline_s, self._due = self._requests.now_s + seconds, step
+
+    def pass_time(self) -> None:
+        """Does what is due."""
+        if self.deadline_s is not None and self.deadline_s <= self._requests.now_s:
+            due, self._due, self.deadline_s = self._due, None, None
+            if due is not None:
+                due()
+
+    # Asking.
+
+    def get(self, store: Store, done: Callable[[Received], None], to_s: float) -> None:
+        """All attributes of a store."""
+        self._requests.ask(
+            MessageTag.GET,
+            GetArgument(store.handle, ()),
+            answers=_GET_ANSWERS,
+            to_s=to_s,
+            done=self._if_still(done),
+            overdue=self._overdue("a Get of its attributes"),
+        )
+
+    def act(
+        self,
+        store: Store,
+        action: ActionType,
+        octets: bytes,
+        done: Callable[[Received], None],
+        to_s: float,
+        *,
+        ahead: bool = False,
+    ) -> None:
+        """An action of a store."""
+        self._requests.ask(
+            MessageTag.CONFIRMED_ACTION,
+            ActionArgument(store.handle, action, octets),
+            answers=_ACTION_ANSWERS,
+            to_s=to_s,
+            done=self._if_still(done),
+            overdue=self._overdue(f"the answer to {action.name}"),
+            ahead=ahead,
+        )
+
+    def _overdue(self, what: str) -> Callable[[], None]:
+        return self._if_still(lambda: self._silent(what))
+
+    def _if_still(self, call: Callable[P, None]) -> Callable[P, None]:
+        """`call`, unless another step was begun meanwhile."""
+        step = self._steps
+
+        def called(*given: P.args, **named: P.kwargs) -> None:
+            if step == self._steps:
+                call(*given, **named)
+
+        return called
+
+    # Reading answers.
+
+    def result(self, store: Store, received: Received, what: str) -> bytes | None:
+        """The action-info-args of an answer; None where it is a refusal, which is told."""
+        if isinstance(received.body, ActionResult):
+            return received.body.action_info_args
+        self.refused(store, received, what, refusal(received.body) or "another answer")
+        return None
+
+    def infos(self, store: Store, received: Received) -> tuple[SegmentInfo, ...] | None:
+        """The answer to SEG_GET_INFO; None where it is a refusal or cannot be read, which is told."""
+        octets = self.result(store, received, "SEG_GET_INFO")
+        try:
+            return None if octets is None else decode_list(SegmentInfo, octets)
+        except RemoteProtocolError as error:
+            self.refused(store, received, "SEG_GET_INFO", error.reason)
+            return None
+
+    def segment(self, store: Store, info: SegmentInfo) -> Segment | None:
+        """A listed segment; None where its entries cannot be read, which is told."""
+        try:
+            return segment_of(info, store.attributes, self._requests.notes)
+        except RemoteProtocolError as error:
+            self.unreadable(store, info.seg_inst_no, error)
+            return None
+
+    def unreadable(self, store: Store, number: int, error: RemoteProtocolError) -> None:
+        """A segment whose entries have no meaning for us."""
+        said = {"clause": error.clause, "segment": number, "handle": store.handle, "reason": error.reason}
+        self._requests.notes.met(Oddity.SEGMENT_UNREADABLE, **said)
+
+    def refused(self, store: Store, received: Received, what: str, reason: str) -> None:
+        """A store that does not answer as it was asked."""
+        self._requests.notes.met(Oddity.STORE_REFUSED, received.octets, handle=store.handle, what=what, reason=reason)

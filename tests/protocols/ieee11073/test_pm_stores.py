@@ -1,0 +1,298 @@
+"""A device's memory is fetched once, answered only for what is durable, and cleared only by policy and when safe."""
+
+import pytest
+
+from protocols.ieee11073.apdu.data import ErrorValue
+from protocols.ieee11073.apdu.pm_store import (
+    CAPABILITY_CLEAR_BY_LIST,
+    CAPABILITY_SELECT_BY_TIME,
+    CAPABILITY_VARIABLE_SEGMENTS,
+    TimeRange,
+    TransferResult,
+)
+from protocols.ieee11073.association import Aborted, Released, ReportReceived
+from protocols.ieee11073.association.agent_service import Refused
+from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentsCleared
+from protocols.ieee11073.association.settings import PmStoreSettings
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim import Attribute, Reading, fixed_report
+from tests.builders.memory_devices import METER, HeldMemory, MemoryPair, meter_segment, minute
+from tests.builders.memory_scripts import ONLY, SILENT, ScriptedStore, Sent, info_list
+
+CLEAR = PmStoreSettings(clear=True)
+FIRST, AGENT_ABORT, CONFIRM = 0x8000, 0x0800, 0x0080
+
+
+def scripted(store: ScriptedStore, settings: PmStoreSettings | None = None) -> MemoryPair:
+    return MemoryPair(HeldMemory([]), settings=settings, agent_store=store)
+
+
+def test_everything_that_a_memory_holds_is_fetched_in_order_and_nothing_is_cleared_by_itself() -> None:
+    memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10]), meter_segment(3, range(20, 27))])
+    pair = MemoryPair(memory).run()
+    assert pair.minutes == [0, 1, 2, 3, 4, 10, 20, 21, 22, 23, 24, 25, 26]
+    assert (memory.cleared, pair.of(SegmentsCleared), pair.not_fetched) == ([], [], [])
+    assert [event.first_entry for event in pair.of(SegmentDataReceived)] == [0, 2, 4, 0, 0, 2, 4, 6]
+    assert [bool(event.whole) for event in pair.of(SegmentDataReceived) if event.last] == [True] * 3
+
+
+def test_an_operator_may_leave_memories_alone() -> None:
+    pair = MemoryPair(HeldMemory([meter_segment(1, range(5))]), settings=PmStoreSettings(fetch=False)).run()
+    assert pair.minutes == []
+    pair.manager.pm_stores.fetch(pair.now_s)
+    pair.exchange()
+    assert pair.minutes == [0, 1, 2, 3, 4]
+
+
+def test_what_was_fetched_is_not_fetched_again_until_it_has_changed() -> None:
+    memory = HeldMemory([meter_segment(1, range(5))])
+    pair = MemoryPair(memory).run()
+    again = MemoryPair(memory, fetched=pair.fetched).run()
+    assert again.minutes == []
+    memory.held = [meter_segment(1, range(6))]
+    grown = MemoryPair(memory, fetched=pair.fetched).run()
+    assert grown.minutes == [0, 1, 2, 3, 4, 5]  # dated, so what comes again is known by its content
+
+
+def test_a_segment_that_no_date_tells_from_another_is_fetched_each_time() -> None:
+    segment = meter_segment(1, range(3))
+    attributes = {key: value for key, value in segment.attributes.items() if key != Attribute.SEGMENT_START_ABSOLUTE}
+    memory = HeldMemory([type(segment)(1, segment.entries, attributes)])
+    pair = MemoryPair(memory).run()
+    assert MemoryPair(memory, fetched=pair.fetched).run().minutes == [0, 1, 2]
+
+
+def test_entries_are_confirmed_only_when_they_are_durable() -> None:
+    store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0, 1], ONLY)])
+    pair = scripted(store)
+    pair.holds = True
+    pair.run()
+    assert (len(pair.held), store.answers) == (1, [])
+    pair.commit()
+    assert store.answers == [ONLY | CONFIRM]
+
+
+def test_a_full_store_makes_the_device_repeat_and_then_wait_for_the_next_association() -> None:
+    memory = HeldMemory([meter_segment(1, range(4))])
+    pair = MemoryPair(memory)
+    pair.refuse = 2
+    pair.run()
+    assert (pair.minutes, pair.not_fetched) == ([0, 1, 2, 3], [])
+    full = MemoryPair(memory)
+    full.refuse = 99
+    full.run()
+    assert (full.minutes, full.not_fetched) == ([], [(1, "STORE_FULL")])
+    assert full.manager.state is State.OPERATING
+
+
+def test_clearing_follows_durability_segment_by_segment() -> None:
+    memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10])])
+    pair = MemoryPair(memory, settings=CLEAR).run()
+    assert (memory.cleared, memory.held) == ([1, 2], [])
+    order = [type(event).__name__ for event in pair.told if isinstance(event, SegmentDataReceived | SegmentsCleared)]
+    assert order == ["SegmentDataReceived"] * 3 + ["SegmentsCleared", "SegmentDataReceived", "SegmentsCleared"]
+
+
+def test_a_store_that_clears_only_as_a_whole_is_cleared_when_all_of_it_is_durable() -> None:
+    memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, []), meter_segment(3, [9])])
+    pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS).run()
+    assert memory.cleared == [1, 2, 3]
+    assert [event.segments for event in pair.of(SegmentsCleared)] == [(1, 3)]
+
+
+def test_nothing_is_cleared_as_a_whole_while_one_segment_is_missing() -> None:
+    memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [9])])
+    pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS)
+    pair.refuse = 3
+    pair.run()
+    assert (pair.not_fetched, pair.minutes, memory.cleared) == ([(1, "STORE_FULL")], [9], [])
+
+
+def test_what_was_fetched_earlier_is_cleared_when_the_operator_changes_his_mind() -> None:
+    memory = HeldMemory([meter_segment(1, range(5))])
+    pair = MemoryPair(memory).run()
+    later = MemoryPair(memory, fetched=pair.fetched, settings=CLEAR).run()
+    assert (later.minutes, memory.cleared) == ([], [1])
+
+
+def test_a_segment_that_grew_meanwhile_is_not_cleared() -> None:
+    listed, grown = meter_segment(1, range(2)), meter_segment(1, range(3))
+    store = ScriptedStore(
+        [[listed], [grown]],
+        [Sent(0, [0, 1], ONLY)],
+        attributes={Attribute.PM_STORE_CAPABILITY: CAPABILITY_CLEAR_BY_LIST.to_bytes(2, "big")},
+    )
+    pair = scripted(store, CLEAR).run()
+    assert (pair.minutes, pair.of(SegmentsCleared)) == ([0, 1], [])
+    assert store.asked == ["GET", "SEG_GET_INFO", "SEG_TRIG_XFER", "SEG_GET_INFO"]
+
+
+def test_a_segment_that_does_not_say_how_much_it_holds_is_not_cleared() -> None:
+    segment = meter_segment(1, range(2))
+    avas = tuple(ava for ava in segment.info.seg_info if ava.attribute_id != Attribute.SEGMENT_USAGE_COUNT)
+    info = info_list(type(segment.info)(1, avas))
+    store = ScriptedStore([info], [Sent(0, [0, 1], ONLY)])
+    pair = scripted(store, CLEAR).run()
+    assert (pair.minutes, pair.of(SegmentsCleared)) == ([0, 1], [])
+
+
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        ([TransferResult.NO_SUCH_SEGMENT], "NO_SUCH_SEGMENT"),
+        ([TransferResult.OTHER_FAILURE], "FAILED"),
+        ([TransferResult(0x777)], "FAILED"),
+        ([TransferResult.CLEAR_IN_PROCESS], "BEING_CLEARED"),
+    ],
+)
+def test_a_transfer_that_the_device_does_not_begin_is_told_and_the_next_segment_is_due(
+    results: list[TransferResult], why: str
+) -> None:
+    pair = scripted(ScriptedStore([[meter_segment(1, [0]), meter_segment(2, [5])]], results=results)).run()
+    pair.wait(20.0)
+    assert pair.not_fetched == [(1, why), (2, why)]
+    assert pair.manager.state is State.OPERATING
+
+
+def test_a_segment_that_is_being_cleared_is_asked_for_again_in_a_while() -> None:
+    store = ScriptedStore(
+        [[meter_segment(1, [0])]],
+        [Sent(0, [0], ONLY)],
+        [TransferResult.CLEAR_IN_PROCESS, TransferResult.CLEAR_IN_PROCESS, TransferResult.SUCCESSFUL],
+    )
+    pair = scripted(store).run()
+    assert pair.minutes == []
+    pair.wait(2.5)
+    assert pair.minutes == [0]
+
+
+def test_an_empty_segment_costs_nothing() -> None:
+    store = ScriptedStore([[meter_segment(1, []), meter_segment(2, [3])]], results=[TransferResult.SEGMENT_EMPTY])
+    pair = scripted(store, CLEAR).run()
+    assert (pair.minutes, pair.not_fetched) == ([], [])
+    assert store.asked.count("SEG_TRIG_XFER") == 1
+    assert pair.of(SegmentsCleared) == []
+
+
+def test_a_transfer_that_the_device_breaks_off_is_begun_again_and_not_for_ever() -> None:
+    broken = [Sent(0, [0], FIRST), Sent(1, [], AGENT_ABORT)]
+    once = ScriptedStore([[meter_segment(1, [0, 1])]], [*broken, Sent(0, [0, 1], ONLY)])
+    pair = scripted(once).run()
+    assert (pair.minutes, pair.not_fetched) == ([0, 0, 1], [])
+    always = ScriptedStore([[meter_segment(1, [0, 1])]], broken * 5)
+    pair = scripted(always).run()
+    assert pair.not_fetched == [(1, "DEVICE_ABORTED")]
+
+
+def test_a_silent_transfer_is_given_up_and_live_reports_go_on() -> None:
+    store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])
+    pair = scripted(store).run()
+    pair.wait(29.0)
+    assert pair.not_fetched == []
+    pair.wait(2.0)
+    assert pair.not_fetched == [(1, "SILENT")]
+    pair.agent.report(fixed_report(METER, [Reading(1, 99.0, minute(50))]), confirmed=True, now_s=pair.now_s)
+    pair.exchange()
+    assert len(pair.of(ReportReceived)) == 1
+
+
+def test_a_segments_own_transfer_timeout_counts() -> None:
+    segment = meter_segment(1, [0, 1], more={Attribute.TRANSFER_TIMEOUT: (5 * 8000).to_bytes(4, "big")})
+    pair = scripted(ScriptedStore([[segment]], [Sent(0, [0], FIRST)])).run()
+    pair.wait(4.0)
+    assert pair.not_fetched == []
+    pair.wait(2.0)
+    assert pair.not_fetched == [(1, "SILENT")]
+
+
+def test_a_store_that_says_nothing_to_a_question_is_given_up() -> None:
+    for store in (
+        ScriptedStore([[meter_segment(1, [0])]], describes=SILENT),
+        ScriptedStore([SILENT]),
+        ScriptedStore([[meter_segment(1, [0])]], triggering=SILENT),
+    ):
+        pair = scripted(store).run()
+        pair.wait(10.0)
+        assert [why for _, why in pair.not_fetched] == ["SILENT"]
+        assert pair.of(Aborted) == []
+
+
+def test_a_store_that_will_not_describe_itself_is_fetched_all_the_same() -> None:
+    store = ScriptedStore(
+        [[meter_segment(1, [0])]], [Sent(0, [0], ONLY)], describes=Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE)
+    )
+    assert scripted(store).run().minutes == [0]
+
+
+def test_a_store_that_lists_nothing_readable_is_told() -> None:
+    refused = Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
+    for infos in (refused, b"\0\1\0\0", b"\0"):
+        pair = scripted(ScriptedStore([infos])).run()
+        assert pair.not_fetched == [(None, "REFUSED")]
+
+
+def test_clearing_that_is_refused_or_overdue_costs_nothing_else() -> None:
+    capability = {
+        Attribute.PM_STORE_CAPABILITY: CAPABILITY_CLEAR_BY_LIST.to_bytes(2, "big"),
+        Attribute.CLEAR_TIMEOUT: (6 * 8000).to_bytes(4, "big"),
+    }
+    segments = [meter_segment(1, [0])]
+    for clearing in (Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT), SILENT):
+        store = ScriptedStore([segments], [Sent(0, [0], ONLY)], attributes=dict(capability), clearing=clearing)
+        pair = scripted(store, CLEAR).run()
+        pair.wait(7.0)
+        assert store.asked[-1] == "SEG_CLR"
+        assert (pair.minutes, pair.of(SegmentsCleared), pair.of(Aborted)) == ([0], [], [])
+
+
+def test_a_time_range_reaches_only_a_store_that_can_select_by_time() -> None:
+    wanted = TimeRange(minute(0).octets, minute(3).octets)
+    for capability, asked in ((0, ["GET"]), (CAPABILITY_SELECT_BY_TIME, ["GET", "SEG_GET_INFO", "SEG_TRIG_XFER"])):
+        store = ScriptedStore(
+            [[meter_segment(1, [0])]],
+            [Sent(0, [0], ONLY)],
+            attributes={Attribute.PM_STORE_CAPABILITY: capability.to_bytes(2, "big")},
+        )
+        pair = scripted(store, PmStoreSettings(fetch=False)).run()
+        pair.manager.pm_stores.fetch(pair.now_s, wanted)
+        pair.exchange()
+        assert store.asked == asked
+
+
+def test_entries_that_come_before_the_answer_to_their_trigger_are_taken() -> None:
+    store = ScriptedStore([[meter_segment(1, [0])]], [Sent(0, [0], ONLY)], sends_at_once=True)
+    pair = scripted(store).run()
+    assert (pair.minutes, store.answers, pair.not_fetched) == ([0], [ONLY | CONFIRM], [])
+
+
+def test_live_reports_go_on_between_the_entries() -> None:
+    pair = scripted(ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])).run()
+    for value in range(3):
+        pair.agent.report(fixed_report(METER, [Reading(1, value, minute(90 + value))]), confirmed=True, now_s=0.0)
+        pair.exchange()
+    assert len(pair.of(ReportReceived)) == 3
+    assert pair.minutes == [0]
+
+
+def test_a_release_in_the_middle_waits_for_the_answer_that_is_owed() -> None:
+    store = ScriptedStore([[meter_segment(1, [0, 1])]], [Sent(0, [0], FIRST)])
+    pair = scripted(store)
+    pair.holds = True
+    pair.run()
+    pair.handle(pair.manager.release(pair.now_s))
+    assert pair.manager.to_send() == b""
+    pair.commit()
+    assert store.answers == [FIRST | CONFIRM]
+    assert pair.of(Released)
+    assert pair.manager.state is State.UNASSOCIATED
+
+
+def test_what_becomes_durable_after_the_association_is_answered_to_nobody() -> None:
+    pair = MemoryPair(HeldMemory([meter_segment(1, range(4))]))
+    pair.holds = True
+    pair.run()
+    pair.handle(pair.manager.abort())
+    pair.manager.to_send()
+    pair.commit()
+    assert pair.manager.to_send() == b""
+    assert pair.minutes == [0, 1]
