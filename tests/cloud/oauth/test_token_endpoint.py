@@ -107,7 +107,9 @@ async def test_an_unknown_client_and_a_wrong_secret_get_the_same_answer(world: A
 @pytest.mark.contract("S-018", "C-063")
 async def test_a_public_client_and_one_without_the_grant_cannot_act_for_themselves(world: AuthWorld) -> None:
     public, _ = await world.register("page", confidential=False)
-    delegated, secret = await world.register("portal", grant_types=(GrantType.AUTHORIZATION_CODE,))
+    delegated, secret = await world.register(
+        "portal", grant_types=(GrantType.AUTHORIZATION_CODE,), redirect_uris=["https://portal.example/callback"]
+    )
     async with auth_server(world) as server:
         assert (await server.token(client_id=public.client_id)).error == (400, "unauthorized_client")
         answer = await server.token(client_id=delegated.client_id, client_secret=secret or "")
