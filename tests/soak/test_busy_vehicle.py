@@ -22,7 +22,7 @@ from tests.harness.gateway_process import Vehicle, vehicle
 from tests.harness.process_figures import processor_s, resident_bytes
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
-SECONDS = 60.0 if FULL else 3.0
+SECONDS = 60.0 if FULL else 2.0
 CORE_SHARE_MAX = 0.5
 LINK_BYTES_A_SECOND = 100_000
 SAMPLE_BYTES = 2

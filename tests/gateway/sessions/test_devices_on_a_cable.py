@@ -11,11 +11,10 @@ from pathlib import Path
 
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
-from protocols.ieee11073.association import AgentAssociation
-from protocols.ieee11073.specializations import standard_configuration
-from tests.builders.gateway_device import THERMOMETER, device, device_id, device_on
+from tests.builders.gateway_device import device, device_id, device_on
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.builders.ieee11073_apdus import abrt
+from tests.builders.serial_far_end import heard_until, request
 from tests.harness.eventually import eventually
 from tests.harness.pty_pair import pty_pair
 
@@ -33,22 +32,6 @@ async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
             yield gateway, other_end
         finally:
             await other_end.close()
-
-
-def request(number: int = 1) -> bytes:
-    """A thermometer's association request."""
-    standard = standard_configuration(THERMOMETER)
-    assert standard is not None
-    agent = AgentAssociation(system_id=device_id(number), configurations=[standard])
-    agent.associate(0.0)
-    return agent.to_send()
-
-
-async def heard_until(link: Link, ending: bytes) -> bytes:
-    heard = b""
-    while ending not in heard:
-        heard += await link.receive()
-    return heard
 
 
 async def test_a_request_that_follows_noise_in_one_breath_is_answered_on_the_same_link(tmp_path):

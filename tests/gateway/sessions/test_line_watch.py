@@ -13,10 +13,10 @@ from gateway.transports.serial_port import Framing, SerialPort
 from tests.builders.gateway_device import device_on
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.builders.ieee11073_apdus import abrt
+from tests.builders.serial_far_end import heard_until, request
 from tests.builders.serial_shared_line import SharedLine
 from tests.builders.serial_watch import Watched
 from tests.builders.serial_wrong_baud import heard_at
-from tests.gateway.sessions.test_devices_on_a_cable import heard_until, request
 from tests.harness.eventually import eventually
 from tests.harness.pty_pair import pty_pair
 

@@ -12,8 +12,8 @@ from protocols.ieee11073.association.settings import ManagerSettings
 from tests.builders.gateway_device import Device, device_id, device_on
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.builders.ieee11073_apdus import abrt
+from tests.builders.serial_far_end import heard_until, request
 from tests.builders.serial_shared_line import SharedLine
-from tests.gateway.sessions.test_devices_on_a_cable import heard_until, request
 from tests.harness.eventually import eventually
 from tests.harness.pty_pair import pty_pair
 from tests.harness.serial_socket import SerialSocket

@@ -1,0 +1,23 @@
+"""What a test says and hears at the device's end of a cable, octet by octet."""
+
+from gateway.transports.link import Link
+from protocols.ieee11073.association import AgentAssociation
+from protocols.ieee11073.specializations import standard_configuration
+from tests.builders.gateway_device import THERMOMETER, device_id
+
+
+def request(number: int = 1) -> bytes:
+    """A thermometer's association request."""
+    standard = standard_configuration(THERMOMETER)
+    assert standard is not None
+    agent = AgentAssociation(system_id=device_id(number), configurations=[standard])
+    agent.associate(0.0)
+    return agent.to_send()
+
+
+async def heard_until(link: Link, ending: bytes) -> bytes:
+    """Everything until `ending` was heard."""
+    heard = b""
+    while ending not in heard:
+        heard += await link.receive()
+    return heard

@@ -1,0 +1,78 @@
+"""Issue «20601: complete», G, with small counts: links break in every way, and each device is back without a restart.
+
+Time is moved: what a port waits before it opens again is counted, not waited for. `make soak` does it a thousand times
+by the clock (tests/soak/test_reconnections).
+"""
+
+import asyncio
+import random
+import statistics
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.transports.serial_port import RETURN_PAUSE_S_MAX
+from tests.builders.gateway_sessions import sessions
+from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
+from tests.harness.serial_and_tcp_breaks import Breaks, answered_values, break_serial, break_tcp, held
+from tests.harness.serial_socket import SerialSocket
+
+WARM_UP, ROUNDS = 10, 25
+"""Twice ROUNDS are the fifty of the issue."""
+OCTETS_A_ROUND_MAX = 1_000
+"""What a round may leave behind while caches still fill; the soak holds a thousand rounds to a tenth of it."""
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@asynccontextmanager
+async def quick_ports(clock: MovedClock) -> AsyncIterator[list[float]]:
+    """Moves the ports' clock on as soon as one waits; gives what each wait would have taken."""
+    waits_s: list[float] = []
+
+    async def move() -> None:
+        while True:
+            wake_s = await eventually(lambda: clock.next_wake_s, within_s=60, what="a port that waits")
+            assert wake_s is not None
+            waits_s.append(wake_s - clock.monotonic_s())
+            await clock.advance(waits_s[-1])
+
+    moving = asyncio.create_task(move())
+    try:
+        yield waits_s
+    finally:
+        moving.cancel()
+        await asyncio.gather(moving, return_exceptions=True)
+
+
+async def test_after_fifty_broken_links_every_device_is_back_and_nothing_is_left_behind(tmp_path: Path, traced):
+    dice, clock = random.Random(20_601), MovedClock()
+    at, serial, tcp = SerialSocket(tmp_path / "monitor"), Breaks(1), Breaks(2)
+    async with sessions(tmp_path, serial=at.path, ports_clock=clock) as gateway:
+        for rounds in (WARM_UP, ROUNDS):
+            before = await held(gateway)
+            async with quick_ports(clock) as waits_s:
+                await break_serial(at, serial, rounds, dice)
+            await break_tcp(gateway.address, tcp, rounds, dice)
+        after = await held(gateway)
+        assert await answered_values(gateway, 1) == serial.measured
+        assert await answered_values(gateway, 2) == tcp.measured
+        (port,) = gateway.supervisor.ports
+        openings = port.openings
+    assert (len(serial.measured), len(tcp.measured)) == (WARM_UP + ROUNDS,) * 2
+    assert openings == WARM_UP + ROUNDS, "each cable was opened once"
+    assert max(waits_s) <= RETURN_PAUSE_S_MAX
+    assert statistics.median(waits_s) < 3.0
+    assert len(waits_s) <= 3 * ROUNDS, "and at most three of these waits for each"
+    assert after.tasks <= before.tasks
+    assert after.descriptors <= before.descriptors
+    assert after.octets - before.octets < 2 * ROUNDS * OCTETS_A_ROUND_MAX

@@ -1,0 +1,121 @@
+"""Devices whose links break again and again, in every way that a script can think of, and how they come back.
+
+Each round: the device is there, associates, measures, and its link breaks: pulled while nothing happens, in the middle
+of a message, with a report under way that nobody will hear answered, after a release in order, or reset by the network.
+The next round begins at once. Real links, our own agent role; the seed makes the script.
+"""
+
+import asyncio
+import gc
+import random
+import socket
+import struct
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from gateway.transports.clock import SystemClock
+from gateway.transports.link import Link
+from gateway.transports.tcp import TcpLink
+from tests.builders.gateway_device import device_id, device_on
+from tests.builders.gateway_sessions import Sessions
+from tests.harness.eventually import eventually
+from tests.harness.process_figures import descriptors
+from tests.harness.serial_socket import SerialSocket
+
+HALF_A_MESSAGE = b"\xe7\x00\x00\x40\x00\x3e half a report"
+RESET = "reset by the network"
+WAYS = ("while nothing happens", "in the middle of a message", "with a report under way", "after a release")
+_LINGER_NONE = struct.pack("ii", 1, 0)
+UNHEARD = -1.0
+"""What a report says whose answer the device never hears: it may be stored or not."""
+VALUES = 1000
+"""Other values count rounds up to this and begin again."""
+
+
+@dataclass(slots=True)
+class Breaks:
+    """What came of one device's rounds. `back_s`: from the moment that the device is there until it can report."""
+
+    number: int
+    back_s: list[float] = field(default_factory=list)
+    measured: list[float] = field(default_factory=list)
+    """Every value that was answered, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the process holds: tasks of the loop, descriptors, octets that Python allocated."""
+
+    tasks: int
+    descriptors: int
+    octets: int
+
+
+async def held(gateway: Sessions) -> Held:
+    """Once all sessions of broken links have ended. Needs tracemalloc to be tracing."""
+    await eventually(lambda: not any(each.device for each in gateway.supervisor.sessions), what="no device is there")
+    for _ in range(3):  # what one collection frees may hold more
+        gc.collect()
+    return Held(len(asyncio.all_tasks()), descriptors(), tracemalloc.get_traced_memory()[0])
+
+
+async def answered_values(gateway: Sessions, number: int) -> list[float]:
+    """What the store has of a device, without what it never heard the answer to."""
+    values = [each.value for each in await gateway.stored() if each.device.system_id == device_id(number).hex()]
+    return [value for value in values if isinstance(value, float) and value != UNHEARD]
+
+
+async def break_serial(at: SerialSocket, breaks: Breaks, rounds: int, dice: random.Random) -> None:
+    """A device in a socket of the vehicle, pulled and plugged in again `rounds` times."""
+    for _ in range(rounds):
+        line = await at.plug_in()
+
+        async def pull(line: Link = line) -> None:
+            at.pull_out(name_stays=dice.random() < 0.5)
+            await line.close()
+
+        await _round(line, breaks, dice.choice(WAYS), pull)
+
+
+async def break_tcp(address: tuple[str, int], breaks: Breaks, rounds: int, dice: random.Random) -> None:
+    """The same over TCP, each round a new connection."""
+    for _ in range(rounds):
+        way = dice.choice((*WAYS, RESET))
+        connection, link = await _connected(address)
+
+        async def cut(link: Link = link, connection: socket.socket = connection, reset: bool = way == RESET) -> None:
+            if reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+            await link.close()
+
+        await _round(link, breaks, way, cut)
+
+
+async def _connected(address: tuple[str, int]) -> tuple[socket.socket, Link]:
+    """A connection whose socket stays at hand."""
+    loop = asyncio.get_running_loop()
+    connection = socket.socket()
+    connection.setblocking(False)
+    await loop.sock_connect(connection, address)
+    _, link = await loop.create_connection(TcpLink, sock=connection)
+    return connection, link
+
+
+async def _round(link: Link, breaks: Breaks, way: str, cut: Callable[[], Awaitable[None]]) -> None:
+    clock = SystemClock()
+    there_s = clock.monotonic_s()
+    async with device_on(link, breaks.number) as device:
+        breaks.back_s.append(clock.monotonic_s() - there_s)
+        assert device.operating, f"device {breaks.number} was turned away"
+        value = float(len(breaks.back_s) % VALUES)
+        assert await device.measure(value) == "answered"
+        breaks.measured.append(value)
+        match way:
+            case "in the middle of a message":
+                await link.send(HALF_A_MESSAGE)
+            case "with a report under way":
+                await device.report_unheard(UNHEARD, second=len(breaks.back_s) % 60)
+            case "after a release":
+                await device.leave()
+        await cut()

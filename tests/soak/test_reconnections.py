@@ -1,0 +1,66 @@
+"""Issue «20601: complete», G: a thousand serial links and a thousand of TCP break in every way, by the clock.
+
+Four serial devices and four of TCP side by side, each broken again as soon as it is back. `make test` tells the same
+story with fifty links and moved time (tests/gateway/sessions/test_reconnection). `ARGUS_SEED` repeats a run.
+"""
+
+import asyncio
+import os
+import random
+import statistics
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tests.builders.gateway_sessions import sessions
+from tests.harness.process_figures import resident_bytes
+from tests.harness.serial_and_tcp_breaks import Breaks, answered_values, break_serial, break_tcp, held
+from tests.harness.serial_socket import SerialSocket
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+DEVICES = 4
+"""Of each kind."""
+WARM_UP, ROUNDS = 25, 250
+MEDIAN_S_MAX = 3.0
+OCTETS_A_ROUND_MAX = 100
+"""A thing that leaks with each link is larger than this; what caches still take up is less."""
+
+
+@pytest.mark.skipif(not FULL, reason="by the clock, for minutes: make soak; the story itself is in make test")
+async def test_two_thousand_links_that_break_are_back_within_three_seconds_and_nothing_is_left_behind(tmp_path: Path):
+    seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"seed {seed}")
+    sockets = [SerialSocket(tmp_path / f"socket{number}") for number in range(DEVICES)]
+    serial = [Breaks(number) for number in range(1, DEVICES + 1)]
+    tcp = [Breaks(number) for number in range(DEVICES + 1, 2 * DEVICES + 1)]
+    tracemalloc.start()
+    async with sessions(tmp_path, serial=[each.path for each in sockets]) as gateway:
+        for rounds in (WARM_UP, ROUNDS):
+            before, resident_before = await held(gateway), resident_bytes()
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(DEVICES):
+                    dice = random.Random(f"{seed} {number}")
+                    tasks.create_task(break_serial(sockets[number], serial[number], rounds, dice))
+                    tasks.create_task(break_tcp(gateway.address, tcp[number], rounds, dice))
+        after, resident_after = await held(gateway), resident_bytes()
+        for breaks in (*serial, *tcp):
+            assert len(breaks.measured) == WARM_UP + ROUNDS
+            assert await answered_values(gateway, breaks.number) == breaks.measured
+    tracemalloc.stop()
+
+    for name, devices in (("serial", serial), ("TCP", tcp)):
+        back_s = sorted(time_s for each in devices for time_s in each.back_s[WARM_UP:])
+        median_s = statistics.median(back_s)
+        print(f"{name}: {len(back_s)} reconnections, median {median_s:.3f} s, longest {back_s[-1]:.3f} s")
+        assert median_s < MEDIAN_S_MAX
+    links = 2 * DEVICES * ROUNDS
+    octets = after.octets - before.octets
+    print(
+        f"{links} links: tasks {before.tasks} → {after.tasks}, descriptors {before.descriptors} → {after.descriptors}, "
+        f"{octets} octets more ({octets / links:.1f} a link), resident {resident_before / 1e6:.1f} → "
+        f"{resident_after / 1e6:.1f} MB"
+    )
+    assert after.tasks <= before.tasks
+    assert after.descriptors <= before.descriptors
+    assert octets < links * OCTETS_A_ROUND_MAX
