@@ -33,6 +33,7 @@ from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.nomenclature.tables import name_of, term_of
 from protocols.ieee11073.specializations import standard_configuration
 from protocols.ieee11073.tolerances import BY_KEY
+from protocols.observation import Scalar, Special
 from protocols.observation_record import utc_text
 
 Json = dict[str, Any]
@@ -286,7 +287,13 @@ def _power(identity: DeviceIdentity) -> Json:
     return {
         "status": [] if identity.power_status is None else list(said(identity.power_status, POWER_STATUS)),
         "battery_percent": identity.battery_percent,
+        "battery_remaining": None if identity.battery_remaining is None else _quantity(*identity.battery_remaining),
     }
+
+
+def _quantity(value: Scalar, unit: Code) -> str:
+    """How long the battery lasts: 90.0 MDC_DIM_MIN."""
+    return f"{value.name if isinstance(value, Special) else value} {name_of(unit)}"
 
 
 def _deviation(each: SeenDeviation) -> Json:

@@ -186,6 +186,8 @@ def _power(power: Json) -> Iterator[tuple[str, str]]:
         yield "status", ", ".join(power["status"])
     if power["battery_percent"] is not None:
         yield "battery", f"{power['battery_percent']} %"
+    if power["battery_remaining"] is not None:
+        yield "battery lasts", power["battery_remaining"]
 
 
 def _counts(report: Json) -> Iterator[tuple[str, str]]:

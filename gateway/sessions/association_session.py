@@ -288,7 +288,12 @@ class AssociationSession:
             case told.Deviation():
                 self.counts.deviations += 1
                 await journal.write(
-                    "device.deviation", system_id, sentence=event.sentence, clause=event.clause, link=self.link.name
+                    "device.deviation",
+                    system_id,
+                    key=None if event.oddity is None else event.oddity.key,
+                    sentence=event.sentence,
+                    clause=event.clause,
+                    link=self.link.name,
                 )
             case told.ScannerSilent():
                 await journal.write(

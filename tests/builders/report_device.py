@@ -34,6 +34,7 @@ def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:
         AvaType(Attribute.DATE_AND_TIME, bytes.fromhex("2026030112000000")),
         AvaType(Attribute.BATTERY_LEVEL, b"\x00\x55"),
         AvaType(Attribute.POWER_STATUS, b"\x40\x00"),
+        AvaType(Attribute.REMAINING_BATTERY_TIME, bytes.fromhex("0000005A 08A0")),
     )
 
 

@@ -197,7 +197,7 @@ def test_a_report_says_in_words_what_a_device_is_and_did():
     absolute, relative = said["clock"]["relations"]
     assert (absolute["offset_s"], absolute["zero_at"]) == (90.0, None)
     assert (relative["offset_s"], relative["zero_at"]) == (None, "2026-05-06T12:00:00.000000Z")
-    assert said["power"] == {"status": ["on battery"], "battery_percent": 85}
+    assert said["power"] == {"status": ["on battery"], "battery_percent": 85, "battery_remaining": "90.0 MDC_DIM_MIN"}
     (seen,) = said["deviations"]
     assert (seen["outcome"], seen["done"], seen["hex"]) == ("tolerated", Oddity.REPORT_LONGER.done, "abcd")
 
