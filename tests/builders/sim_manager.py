@@ -5,12 +5,12 @@ answered) and come back under the same address, can be full, and can be slow to 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Link
-from gateway.transports.pump import pump
+from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import TcpListener
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import MessageTag, Prst, decode_apdu, decode_data, encode_apdu, encode_data
@@ -42,7 +42,7 @@ from protocols.observation import Observation
 class SimManager:
     """`events` are all events of all links in order; `stored` is what was accepted as durable."""
 
-    def __init__(self, *, accept_standard_configurations: bool = True) -> None:
+    def __init__(self, *, accept_standard_configurations: bool = True, settings: ManagerSettings | None = None) -> None:
         self.events: list[Event] = []
         self.stored: list[Observation] = []
         self.confirmed = 0
@@ -53,7 +53,9 @@ class SimManager:
         self.connections = 0
         self.answering = asyncio.Event()
         self.answering.set()
-        self._settings = ManagerSettings(accept_standard_configurations=accept_standard_configurations)
+        self._association: ManagerAssociation | None = None
+        self._nudge = Nudge()
+        self._settings = settings or ManagerSettings(accept_standard_configurations=accept_standard_configurations)
         self._configurations = RememberedConfigurations()
         self._clock = SystemClock()
         self._listener: TcpListener | None = None
@@ -82,7 +84,7 @@ class SimManager:
 
     async def converse(self, link: Link) -> None:
         """One association over one link, to its end."""
-        association = ManagerAssociation(
+        association = self._association = ManagerAssociation(
             system_id=b"a-manager"[:8], configurations=self._configurations, settings=self._settings
         )
         self._links.append(link)
@@ -91,8 +93,14 @@ class SimManager:
             while await link.receive():
                 pass
             return
-        await pump(link, association, self._deliver, self._clock)
+        await pump(link, association, self._deliver, self._clock, nudge=self._nudge)
         await link.close()
+
+    def command(self, give: Callable[[ManagerAssociation, float], object]) -> None:
+        """Gives the last link's association a command, with the time on its clock."""
+        assert self._association is not None
+        give(self._association, self._clock.monotonic_s())
+        self._nudge()
 
     def heard(self, kind: type[Event]) -> int:
         return sum(isinstance(event, kind) for event in self.events)
@@ -151,8 +159,10 @@ async def contrary_manager(link: Link, problems: Sequence[int | None]) -> None:
 
 
 @asynccontextmanager
-async def sim_manager(*, accept_standard_configurations: bool = True) -> AsyncIterator[SimManager]:
-    manager = SimManager(accept_standard_configurations=accept_standard_configurations)
+async def sim_manager(
+    *, accept_standard_configurations: bool = True, settings: ManagerSettings | None = None
+) -> AsyncIterator[SimManager]:
+    manager = SimManager(accept_standard_configurations=accept_standard_configurations, settings=settings)
     await manager.start()
     try:
         yield manager

@@ -8,6 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.transports.capture import Capture, CaptureWriter, read_capture
+from protocols.device_time import TimeKind
+from protocols.ieee11073.association import ConfigurationAgreed
+from simulators.agents import KINDS
 from simulators.cli import app
 from tests.builders.sim_capture import oximeter_capture
 from tests.builders.sim_manager import sim_manager
@@ -45,6 +48,22 @@ async def test_an_agent_measures_hands_over_and_leaves(tmp_path: Path) -> None:
         assert len(manager.stored) == 2
         assert manager.released
         assert witness.read_text().split()[:2] == ["024152fffe010007", "1"]
+
+
+async def test_an_agent_behaves_as_the_command_line_says() -> None:
+    async with sim_manager() as manager:
+        host, port = manager.address
+        options = ("--clock", "relative", "--clock-off", "30", "--set-time", "silent", "--scanner", "episodic")
+        code, _, err = await run("agent", "oximeter", "--tcp", f"{host}:{port}", "--for", "1.2", *options)
+        assert code == 0, err
+        assert [seen.device_time.kind for seen in manager.stored if seen.device_time] == [TimeKind.RELATIVE] * 2
+        (agreed,) = (event for event in manager.events if isinstance(event, ConfigurationAgreed))
+        assert agreed.config_id == 0x6190
+
+
+def test_the_kinds_are_listed() -> None:
+    listed = CliRunner().invoke(app, ["kinds"]).stdout.splitlines()
+    assert [line.split()[0] for line in listed] == list(KINDS)
 
 
 async def test_a_capture_is_played_and_told(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What the commands of `argus-sim` share: one sentence for what cannot be done, addresses, and where log lines go."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+
+class Refusal(Exception):
+    """A command cannot go on; the text says why and what to do."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turns the simulators' own errors inside the block into a sentence and exit code 1."""
+    from gateway.transports.capture import CaptureError
+    from simulators.agents import NothingToReplay, UnknownKind
+    from simulators.replay.wfdb_header import RecordUnusable
+    from simulators.scenarios import UnknownScenario
+
+    ours = (CaptureError, NothingToReplay, RecordUnusable, Refusal, UnknownKind, UnknownScenario, OSError)
+    try:
+        yield
+    except ours as error:
+        refused: BaseException = error
+    except ExceptionGroup as group:  # of a running agent's tasks
+        refused = _first(group)
+        if not isinstance(refused, ours):
+            raise
+    else:
+        return
+    typer.echo(f"argus-sim: {_sentence(refused)}", err=True)
+    raise typer.Exit(1)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _sentence(error: BaseException) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error or type(error).__name__}"
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`. Raises Refusal."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise Refusal(f"{text!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def log_to_stderr() -> None:
+    """Log lines go beside what a command prints."""
+    import structlog
+
+    # Asked for at each line, because who runs a command in-process may put another stream there.
+    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))

@@ -1,0 +1,181 @@
+"""`argus-sim agent`: one simulated device on a link, and what it shall behave like; `argus-sim kinds` lists them.
+
+The words of the options are the command line's own, so that `--help` loads no simulator; they are the names that
+`simulators.agents` has for the same.
+"""
+
+import asyncio
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulators.command_line import Refusal, address_of, log_to_stderr, refusing
+
+if TYPE_CHECKING:
+    from gateway.transports.clock import Clock
+    from simulators.agents import Agent, Behaviour, Connect
+
+
+class Framing(StrEnum):
+    """How APDUs lie on a serial line."""
+
+    RAW = "raw"
+    HDLC = "hdlc"
+
+
+class ClockKind(StrEnum):
+    """What measurements are stamped with."""
+
+    ABSOLUTE = "absolute"
+    BASE_OFFSET = "base-offset"
+    RELATIVE = "relative"
+    HIGH_RESOLUTION = "high-resolution"
+
+
+class SetTime(StrEnum):
+    """Whether a manager may or should set the clock, and what becomes of it."""
+
+    NO = "no"
+    MAY = "may"
+    SHOULD = "should"
+    REFUSES = "refuses"
+    SILENT = "silent"
+
+
+class Through(StrEnum):
+    """The scanner that reports; no: the device does."""
+
+    NO = "no"
+    EPISODIC = "episodic"
+    PERIODIC = "periodic"
+
+
+class Requests(StrEnum):
+    """Whether data requests are served; only: nothing else is reported."""
+
+    NO = "no"
+    ALSO = "also"
+    ONLY = "only"
+
+
+Tcp = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Connect to a manager that listens there.")]
+
+
+def kinds() -> None:
+    """The kinds of simulated devices, and the specialisations that each names."""
+    from simulators.agents.kinds import KINDS
+
+    for kind, (_, model, specializations, _) in KINDS.items():
+        typer.echo(f"{kind:16} {model:14} {', '.join(item.name for item in specializations)}")
+
+
+def agent(
+    kind: Annotated[str, typer.Argument(help="One of those that `argus-sim kinds` lists.")],
+    tcp: Tcp = None,
+    serial: Annotated[Path | None, typer.Option(help="Speak over this serial port or pseudo-terminal.")] = None,
+    framing: Annotated[Framing, typer.Option(help="On a serial line: APDUs as they are, or in frames.")] = Framing.HDLC,
+    baud: Annotated[int, typer.Option(min=300, help="Speed of a real serial port.")] = 115_200,
+    scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
+    unit: Annotated[int, typer.Option(min=1, max=65535, help="Tells devices of one kind apart.")] = 1,
+    witness: Annotated[Path | None, typer.Option(help="Append a line here for each report that was answered.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Play this WFDB record (its name without .hea); monitor only.")
+    ] = None,
+    unconfirmed_waveforms: Annotated[
+        bool, typer.Option("--unconfirmed-waveforms", help="Waveforms without confirmation, so they may be lost.")
+    ] = False,
+    clock_kind: Annotated[ClockKind, typer.Option("--clock", help="What it stamps with.")] = ClockKind.ABSOLUTE,
+    clock_off_s: Annotated[float, typer.Option("--clock-off", help="Seconds that its clock is ahead.")] = 0.0,
+    clock_drift_ppm: Annotated[float, typer.Option("--clock-drift", help="Parts per million that it gains.")] = 0.0,
+    set_time: Annotated[
+        SetTime, typer.Option(help="Whether a manager may set its clock; refuses and silent: it says so and does not.")
+    ] = SetTime.NO,
+    scanner: Annotated[Through, typer.Option(help="Report through a scanner that has to be enabled.")] = Through.NO,
+    requests: Annotated[Requests, typer.Option(help="Serve data requests; only: report nothing else.")] = Requests.NO,
+    standard_id_first: Annotated[
+        int | None, typer.Option(min=1, max=0x3FFF, help="Offer this standard configuration first, without objects.")
+    ] = None,
+    reconfigure_at_s: Annotated[
+        float | None, typer.Option("--reconfigure-at", help="Change the configuration at this second.")
+    ] = None,
+    for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds, in order.")] = None,
+) -> None:
+    """One simulated device. It keeps what it measured until the manager has it, and reconnects by itself."""
+    with refusing():
+        log_to_stderr()
+        from gateway.transports.clock import SystemClock
+        from simulators.agents import AgentOptions, Witness, build_agent
+        from simulators.physiology import Patient
+        from simulators.replay.wfdb import Record
+        from simulators.scenarios import scenario_of
+
+        clock = SystemClock()
+        behaviour = _behaviour(
+            clock_kind, clock_off_s, clock_drift_ppm, set_time, scanner, requests, standard_id_first, reconfigure_at_s
+        )
+        made = build_agent(
+            kind,
+            Record(replay) if replay is not None else Patient(seed, scenario_of(scenario)),
+            _connect(tcp, serial, framing, baud, clock),
+            clock,
+            witness=None if witness is None else Witness(witness),
+            options=AgentOptions(waveforms_confirmed=not unconfirmed_waveforms, behaviour=behaviour),
+            unit=unit,
+        )
+        asyncio.run(_run(made, for_s))
+        status = made.status
+        typer.echo(
+            f"{made.name}: {status.measured} reports measured, {status.answered} answered, {status.repeated} repeated, "
+            f"{status.waiting} left, {status.dropped} dropped, {status.associations} associations"
+        )
+
+
+def _behaviour(
+    clock_kind: ClockKind,
+    clock_off_s: float,
+    clock_drift_ppm: float,
+    set_time: SetTime,
+    scanner: Through,
+    requests: Requests,
+    standard_id_first: int | None,
+    reconfigure_at_s: float | None,
+) -> "Behaviour":
+    from protocols.device_time import TimeKind
+    from simulators.agents import Asked, Behaviour, ClockBehaviour, ScannerKind, SetAnswer, Setting
+
+    settings = {SetTime.NO: Setting.NO, SetTime.MAY: Setting.MAY}
+    answers = {SetTime.REFUSES: SetAnswer.REFUSES, SetTime.SILENT: SetAnswer.SILENT}
+    return Behaviour(
+        clock=ClockBehaviour(
+            kind=TimeKind[clock_kind.name],
+            wrong_by_s=clock_off_s,
+            drift_ppm=clock_drift_ppm,
+            setting=settings.get(set_time, Setting.SHOULD),
+            set_answer=answers.get(set_time, SetAnswer.OBEYS),
+        ),
+        scanner=None if scanner is Through.NO else ScannerKind(scanner),
+        asked=Asked(requests),
+        standard_id_first=standard_id_first,
+        reconfigure_at_s=reconfigure_at_s,
+    )
+
+
+def _connect(tcp: str | None, serial: Path | None, framing: Framing, baud: int, clock: "Clock") -> "Connect":
+    from simulators.agents.links import over_serial, over_tcp
+
+    if (tcp is None) == (serial is None):
+        raise Refusal("say either --tcp HOST:PORT or --serial PATH")
+    if tcp is not None:
+        return over_tcp(*address_of(tcp))
+    return over_serial(str(serial), framing.value, clock, baud=baud)
+
+
+async def _run(made: "Agent", for_s: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, made.stop)
+    await made.run(for_s)

@@ -1,0 +1,244 @@
+"""A simulated device can be told to be wrong or peculiar, as real ones are; the manager still gets what it measured."""
+
+import pytest
+
+from protocols.device_time import DeviceTime, TimeKind, absolute_time_at
+from protocols.ieee11073.apdu.data import ErrorValue
+from protocols.ieee11073.association import (
+    AgentSettings,
+    Associated,
+    ConfigurationAgreed,
+    Event,
+    ManagerAssociation,
+    ManagerSettings,
+    MdsRead,
+    Released,
+)
+from protocols.ieee11073.association.agent_service import Refused, Silent
+from protocols.ieee11073.association.clock_setting import WallClock
+from protocols.ieee11073.association.events import ClockSet, DataFlowStarted, ScannerState
+from protocols.ieee11073.dim.identity import DeviceIdentity
+from simulators.agents import (
+    AgentOptions,
+    Asked,
+    Behaviour,
+    ClockBehaviour,
+    DeviceClock,
+    ScannerKind,
+    SetAnswer,
+    Setting,
+)
+from simulators.agents.own_clock import OwnClock
+from tests.builders.sim_agent import RunningAgent, running_agent
+from tests.builders.sim_manager import SimManager, measurements, sim_manager
+from tests.harness.eventually import eventually
+
+HOUR_US = 3_600_000_000
+STARTED_US = 1_772_000_000_000_000
+
+
+def told(**behaviour: object) -> AgentOptions:
+    return AgentOptions(behaviour=Behaviour(**behaviour))  # type: ignore[arg-type]  # the fields of Behaviour
+
+
+def identity_in(manager: SimManager) -> DeviceIdentity:
+    return [event.identity for event in manager.events if isinstance(event, MdsRead)][-1]
+
+
+def heard(manager: SimManager, kind: type[Event]) -> list[Event]:
+    return [event for event in manager.events if isinstance(event, kind)]
+
+
+async def lost_nothing(device: RunningAgent, manager: SimManager) -> None:
+    """Everything measured arrived, once and in order."""
+    await device.handed_over()
+    seen = measurements(manager.stored)
+    assert len(set(seen)) == len(seen)
+    times = [time for _, time in seen]
+    assert times == sorted(times)
+    assert device.agent.status.answered == device.agent.status.measured > 0
+
+
+# Clocks.
+
+
+def own_clock(**behaviour: object) -> OwnClock:
+    made = ClockBehaviour(**behaviour)  # type: ignore[arg-type]  # the fields of ClockBehaviour
+    return OwnClock(DeviceClock(STARTED_US, 0.0), made)
+
+
+def test_a_clock_is_wrong_and_drifts_as_told() -> None:
+    clock = own_clock(wrong_by_s=-90.0, drift_ppm=200.0)
+    assert clock.time_at(0.0).local_us() == STARTED_US - 90_000_000
+    assert clock.time_at(1000.0).local_us() == STARTED_US - 90_000_000 + 1_000_200_000
+
+
+def test_a_clock_that_is_set_goes_on_from_there_at_its_own_rate() -> None:
+    clock = own_clock(wrong_by_s=-90.0, drift_ppm=1000.0)
+    assert clock.set(absolute_time_at(STARTED_US + 10_000_000), 10.0) is None
+    assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
+    assert clock.time_at(20.0).local_us() == STARTED_US + 20_010_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [(SetAnswer.REFUSES, Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)), (SetAnswer.SILENT, Silent())],
+)
+def test_a_clock_that_does_not_obey_stays_as_it_was(answer: SetAnswer, refusal: object) -> None:
+    clock = own_clock(set_answer=answer)
+    assert clock.set(absolute_time_at(0), 10.0) == refusal
+    assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
+
+
+def test_a_relative_counter_rolls_over_and_never_says_that_it_is_none() -> None:
+    ends_s = (1 << 32) * 125e-6
+    clock = own_clock(kind=TimeKind.RELATIVE, counts_from_s=ends_s - 2.0)
+    assert clock.time_at(1.0) == DeviceTime(TimeKind.RELATIVE, ((1 << 32) - 8000).to_bytes(4, "big"))
+    assert clock.time_at(2.5) == DeviceTime(TimeKind.RELATIVE, (4000).to_bytes(4, "big"))
+    assert clock.relative_ticks(2.0 - 125e-6) == 0xFFFF_FFFE
+
+
+async def test_a_manager_sees_how_wrong_the_clock_is_and_sets_it() -> None:
+    clock = ClockBehaviour(wrong_by_s=3600.0, setting=Setting.SHOULD)
+    async with sim_manager() as manager, running_agent("thermometer", manager, options=told(clock=clock)) as device:
+        await device.associated()
+        await device.live(4)
+        right_us = device.clock.wall_us()
+        shown = identity_in(manager).date_and_time
+        assert shown is not None
+        assert abs((shown.local_us() or 0) - HOUR_US - right_us) < 6_000_000
+        time_info = identity_in(manager).time_info
+        assert time_info is not None
+        assert time_info.mds_time_cap_state == 0xC010
+
+        def set_time(association: ManagerAssociation, now_s: float) -> None:
+            association.clock_setting.set_time(WallClock(right_us - round(now_s * 1_000_000)), now_s)
+
+        manager.command(set_time)
+        await eventually(lambda: bool(heard(manager, ClockSet)))
+        assert device.agent.status.clock_set == 1
+        await device.live(15)
+        await device.handed_over()
+        before, after = [seen.device_time for seen in manager.stored if seen.device_time is not None]
+        assert HOUR_US - 16_000_000 < (before.local_us() or 0) - (after.local_us() or 0) < HOUR_US
+
+
+@pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "etco2"])
+@pytest.mark.parametrize("counter", [TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION, TimeKind.BASE_OFFSET])
+async def test_a_device_without_a_date_stamps_with_its_counter(kind: str, counter: TimeKind) -> None:
+    clock = ClockBehaviour(kind=counter, zone_min=60)
+    async with sim_manager() as manager, running_agent(kind, manager, options=told(clock=clock)) as device:
+        await device.associated()
+        await device.live(9)
+        await lost_nothing(device, manager)
+        stamps = [seen.device_time for seen in manager.stored]
+        assert {stamp.kind for stamp in stamps if stamp is not None} == {counter}
+        assert None not in stamps
+        attributes = dict(identity_in(manager).attributes)
+        both = {TimeKind.RELATIVE: {2447, 2439}, TimeKind.HIGH_RESOLUTION: {2536, 2439}}.get(counter, {2689})
+        assert attributes.keys() & {2439, 2447, 2536, 2689} == both
+
+
+# Scanners, requests, configurations.
+
+
+@pytest.mark.parametrize("scanner", list(ScannerKind))
+@pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "monitor", "glucose-diary"])
+async def test_a_device_reports_through_a_scanner_once_it_is_enabled(kind: str, scanner: ScannerKind) -> None:
+    async with sim_manager() as manager, running_agent(kind, manager, options=told(scanner=scanner)) as device:
+        await device.associated()
+        await device.live(9)
+        await device.handed_over()
+        assert [event for event in manager.events if isinstance(event, ScannerState)] == [ScannerState(0x0F00, True)]
+        assert device.agent.status.answered == device.agent.status.measured > 0
+
+
+async def test_what_a_scanner_measures_before_it_is_enabled_waits() -> None:
+    settings, options = ManagerSettings(enable_scanners=False), told(scanner=ScannerKind.EPISODIC)
+    async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
+        await device.associated()
+        await device.live_unheard(3)
+        assert (device.agent.status.waiting, manager.stored) == (3, [])
+        manager.command(lambda association, now_s: association.scanners.switch(0x0F00, enable=True, now_s=now_s))
+        await eventually(lambda: bool(heard(manager, ScannerState)))
+        await device.live(1)
+        await lost_nothing(device, manager)
+
+
+async def test_an_unconfirmed_scanner_reports_when_enabled_and_counts_what_nobody_wanted() -> None:
+    async with sim_manager() as manager, running_agent("scanned-ecg", manager) as device:
+        await device.associated()
+        for _ in range(25):
+            await device.live(0.04, step_s=0.04)
+        status = device.agent.status
+        await eventually(lambda: manager.unconfirmed + status.withheld + status.dropped == status.measured)
+        assert manager.unconfirmed > 20
+        assert (manager.confirmed, status.answered) == (0, 0)
+    settings = ManagerSettings(enable_scanners=False)
+    async with sim_manager(settings=settings) as manager, running_agent("scanned-ecg", manager) as device:
+        await device.associated()
+        await device.live(1, step_s=0.04)
+        assert device.agent.status.withheld + device.agent.status.dropped == device.agent.status.measured > 20
+
+
+async def test_a_device_that_waits_for_nobody_reports_from_a_scanner_that_is_disabled() -> None:
+    settings = ManagerSettings(enable_scanners=False)
+    options = AgentOptions(
+        behaviour=Behaviour(scanner=ScannerKind.EPISODIC),
+        association=AgentSettings(to_assoc_s=3.0, scanners_start_enabled=True),
+    )
+    async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
+        await device.associated()
+        await device.live(3)
+        await lost_nothing(device, manager)
+
+
+async def test_a_device_that_reports_only_when_asked_is_asked_and_hands_over_what_it_kept() -> None:
+    options = told(asked=Asked.ONLY)
+    async with sim_manager() as manager, running_agent("blood-pressure", manager, options=options) as device:
+        await device.associated()
+        await device.live(40)
+        assert len(heard(manager, DataFlowStarted)) == 1
+        await lost_nothing(device, manager)
+
+
+async def test_a_device_that_is_never_asked_keeps_what_it_measured() -> None:
+    settings, options = ManagerSettings(request_data=False), told(asked=Asked.ONLY)
+    async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
+        await device.associated()
+        await device.live_unheard(3)
+        assert (device.agent.status.waiting, manager.stored) == (3, [])
+
+
+async def test_a_configuration_that_changes_is_told_and_nothing_is_lost() -> None:
+    async with (
+        sim_manager() as manager,
+        running_agent("oximeter", manager, options=told(reconfigure_at_s=3.0)) as device,
+    ):
+        await device.associated()
+        await device.live(2.5)
+        await device.live_unheard(1)
+        await eventually(lambda: bool(heard(manager, Released)))
+        await device.associated()
+        await device.live(3)
+        await lost_nothing(device, manager)
+        assert [event.config_id for event in manager.events if isinstance(event, Associated)] == [0x0190, 0x4990]
+        assert [event.learned for event in manager.events if isinstance(event, ConfigurationAgreed)] == [False, True]
+
+
+async def test_a_standard_id_that_the_manager_does_not_know_is_followed_by_the_devices_own() -> None:
+    options = told(standard_id_first=0x0258)
+    async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
+        await device.associated()
+        await device.live(2)
+        await lost_nothing(device, manager)
+        assert [event.config_id for event in manager.events if isinstance(event, ConfigurationAgreed)] == [0x4000]
+
+
+@pytest.mark.parametrize("kind", ["household-scale", "glucose-diary"])
+async def test_what_has_no_time_of_its_own_apart_is_lost_neither(kind: str) -> None:
+    async with sim_manager() as manager, running_agent(kind, manager) as device:
+        await device.associated()
+        await device.live(8)
+        await device.handed_over()
+        assert device.agent.status.answered == device.agent.status.measured == 1
