@@ -39,7 +39,7 @@ from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
-from protocols.errors import ProtocolError
+from protocols.errors import LocalProtocolError, ProtocolError
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
@@ -299,6 +299,7 @@ class AssociationSession:
                 await journal.write(
                     "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
                 )
+                self._ask_if_silent(event.silent_s, instant)
             case told.ScannerResumed():
                 await journal.write("scanner.resumed", system_id, scanner=event.handle)
             case SegmentNotFetched() | SegmentsCleared() if system_id is not None:
@@ -313,6 +314,12 @@ class AssociationSession:
                 await self._leave("link lost")
         if self._device is not None:
             await self._clock_keeping.noted(event, self._device.ref.system_id, instant)
+
+    def _ask_if_silent(self, silent_s: float, instant: Instant) -> None:
+        """What was promised does not come, nor anything else: the line may be dead, and only an answer tells."""
+        if instant.monotonic_s - self._last_octet_s >= silent_s:
+            with suppress(LocalProtocolError):  # it ended in the same breath, or is being asked enough already
+                self._association.presence.ask(now_s=instant.monotonic_s)
 
     async def _associated(self, event: told.Associated, instant: Instant) -> None:
         around, system_id = self._around, event.system_id.hex()

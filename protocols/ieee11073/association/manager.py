@@ -43,6 +43,7 @@ from protocols.ieee11073.association.machine import Association, do_nothing
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.pm_stores import PmStores
+from protocols.ieee11073.association.presence import Presence
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
 from protocols.ieee11073.association.requests import Request, Requests
@@ -108,6 +109,7 @@ class ManagerAssociation(Association):
         )
         self._mds_reading = MdsReading(self._asking, self._settings.to_get_s, self._identified)
         self.attribute_reading = AttributeReading(self._asking, self._settings.to_get_s)
+        self.presence = Presence(self._asking, self._settings.to_get_s)
         self.clock_setting = ClockSetting(self._asking, self._settings)
         self.scanners = Scanners(self._asking, self._settings, self._reports_of_handle)
         self.data_requests = DataRequests(
@@ -326,7 +328,8 @@ class ManagerAssociation(Association):
 
     def _bound_offers(self) -> None:
         if self._offered >= self._settings.configurations_max:
-            self._why = f"{self._offered} configurations were offered and none could be used"
+            self._notes.met(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)
+            self._why = Oddity.CONFIG_OFFERED_IN_VAIN.sentence.format(offered=self._offered)
             self._abort_reason = AbortReason.UNDEFINED
             self._step(Input.CONFIG_ONCE_TOO_OFTEN)
 

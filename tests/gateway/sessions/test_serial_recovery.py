@@ -14,11 +14,14 @@ from tests.builders.gateway_sessions import Sessions, sessions
 from tests.builders.ieee11073_apdus import abrt
 from tests.builders.serial_far_end import heard_until, request
 from tests.builders.serial_shared_line import SharedLine
+from tests.builders.serial_streaming_device import INTERVAL_S, streaming_device
 from tests.harness.eventually import eventually
 from tests.harness.pty_pair import pty_pair
 from tests.harness.serial_socket import SerialSocket
 
-IMPATIENT = ManagerSettings(to_apdu_s=0.2, to_get_s=0.2)
+IMPATIENT = ManagerSettings(
+    to_apdu_s=0.2, to_get_s=0.2, scanner_silent_intervals=3, scanner_silent_s_min=3 * INTERVAL_S
+)
 
 
 @asynccontextmanager
@@ -145,4 +148,30 @@ async def test_a_device_that_falls_silent_where_it_owes_something_is_given_up_an
             assert await thermometer.measure(36.6) == "answered"
             await thermometer.leave()
         assert gateway.supervisor.sessions == [session]
+        await line.close()
+
+
+async def test_a_stream_that_was_promised_and_stops_is_followed_by_a_question_and_only_silence_ends_it(tmp_path: Path):
+    async with pty_pair() as pair, sessions(tmp_path, serial=pair.left, manager=IMPATIENT) as gateway:
+        line = await SerialPort(pair.right, 115_200, "raw").accept()
+        await eventually(lambda: gateway.supervisor.sessions)
+        (session,) = gateway.supervisor.sessions
+        async with streaming_device(SharedLine(line)) as monitor:
+            await eventually(lambda: session.counts.reports > 3, what="the stream has begun")
+            monitor.streams = False
+            last_report_s = gateway.around.clock.monotonic_s() + INTERVAL_S
+
+            async def times_told(name: str) -> int:
+                return (await gateway.event_names()).count(name)
+
+            await eventually(lambda: times_told("scanner.fell_silent"))
+            await eventually(lambda: session.last_octet_s > last_report_s or session.device is None, what="an answer")
+            assert session.device is not None, "it answers, so it is there, whatever its scanner does"
+            monitor.streams = True
+            await eventually(lambda: times_told("scanner.resumed"))
+            await monitor.go_dead()
+            await eventually(lambda: session.device is None, what="the dead line is given up")
+        whys = [each.fields["why"] for each in await gateway.events() if each.name == "device.disconnected"]
+        assert whys == ["aborted by us: no answer in time in state OPERATING"]
+        assert gateway.supervisor.sessions == [session], "and the line is kept for who comes next"
         await line.close()

@@ -1,0 +1,35 @@
+"""Asking a device whether it is still there: a Get of the MDS, which every agent answers (reference 20601 §9.1).
+
+A line may be dead without any end of it knowing. The standard has no life sign of its own, and silence is no fault of a
+thermometer; so the shell asks only where something that was promised did not come. A device that answers, with
+whatever, is there and stays associated; one that does not ends the association by the standard's own time-out for a Get
+(row 8.4), as if it had not answered the first.
+"""
+
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.data import GetArgument
+from protocols.ieee11073.association.mds_reading import GET_ANSWERS
+from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.association.service import Service
+
+
+class Presence(Service):
+    """The command of the shell."""
+
+    def __init__(self, requests: Requests, to_get_s: float) -> None:
+        super().__init__(requests)
+        self._to_get_s = to_get_s
+
+    def ask(self, *, now_s: float) -> None:
+        """Nothing follows where the device answers; where it does not, `Aborted`.
+
+        Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        """
+        self._requests.at(now_s)
+        self._requests.ask(
+            MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._answered
+        )
+
+    def _answered(self, received: Received) -> None:
+        """It is there. What it says of itself was read when it associated."""
