@@ -6,6 +6,7 @@ calendar do; other headers are for tests to write.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from protocols.device_time import DeviceTime
 from protocols.errors import LocalProtocolError
@@ -70,5 +71,5 @@ def entry(layout: SegmentEntryMap, time: DeviceTime | None, readings: Sequence[R
         if element.handle != reading.handle:
             raise LocalProtocolError(f"handle {reading.handle} stands where handle {element.handle} is due")
         pairs = tuple((item.attribute_id, item.attribute_len) for item in element.attr_val_map)
-        values += mapped_values(pairs, Reading(reading.handle, reading.value, None, reading.status))
+        values += mapped_values(pairs, replace(reading, time=None, person=None))
     return (b"" if time is None else time.octets) + values

@@ -1,0 +1,171 @@
+"""The memory of a simulated device as one small file: entries appended and forced to the disk, gone when cleared.
+
+One line an entry, `entry <segment> <layout> <person> <hex>` (person `-`: nobody in particular), and one line a
+clearing, `clear <segment> …`; read from the top when the device is switched on. A line that a power cut left half
+written is no line and is cut off, so an entry is kept or it is not. A segment holds entries of one layout and one
+person and ends when it is full; numbers go on from there, so that a cleared number is not used again for long.
+
+The witness, when there is one, is told of each entry that is kept and of each before it is cleared (`MemoryWitness`):
+what is told as kept must reach the cloud, what is told as cleared must have been durable at the manager before.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.ieee11073.apdu.pm_store import (
+    HEADER_ABSOLUTE_TIME,
+    HEADER_HIGH_RESOLUTION_TIME,
+    HEADER_RELATIVE_TIME,
+    SegmentEntryMap,
+)
+from protocols.ieee11073.association.agent_pm_store import StoredSegment
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.mder import encode
+
+SEGMENT_ENTRIES_MAX: Final = 32
+SEGMENTS_MAX: Final = 256
+"""When the memory is full, the oldest segment goes, as in a real meter."""
+_NUMBERS: Final = 0x10000
+_HEADERS: Final = {
+    HEADER_ABSOLUTE_TIME: (TimeKind.ABSOLUTE, 8),
+    HEADER_RELATIVE_TIME: (TimeKind.RELATIVE, 4),
+    HEADER_HIGH_RESOLUTION_TIME: (TimeKind.HIGH_RESOLUTION, 8),
+}
+
+
+class NoSuchHeader(Exception):
+    """Entries of a memory cannot carry this kind of time."""
+
+    def __init__(self, kind: TimeKind) -> None:
+        super().__init__(f"a memory cannot date its entries with {kind.name.lower()} time; choose another clock")
+
+
+def header_of(kind: TimeKind) -> int:
+    """The entry header for times of this kind. Raises `NoSuchHeader`."""
+    for header, (of, _) in _HEADERS.items():
+        if of is kind:
+            return header
+    raise NoSuchHeader(kind)
+
+
+class MemoryWitness:
+    """Lines `<kept|cleared> <system id, hex> <handle>[,<handle>…] <device time>`, each forced to the disk."""
+
+    def __init__(self, path: Path, system_id: bytes) -> None:
+        """Raises OSError when the file cannot be written."""
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._system_id = system_id.hex()
+
+    def tell(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
+        """Blocks until the lines are on the disk."""
+        handles = ",".join(str(element.handle) for element in layout.segm_entry_elem_list)
+        lines = [f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}\n" for entry in entries]
+        os.write(self._descriptor, "".join(lines).encode("ascii"))
+        os.fdatasync(self._descriptor)
+
+
+def _time_of(layout: SegmentEntryMap, entry: bytes) -> DeviceTime:
+    kind, octets = _HEADERS[layout.segm_entry_header]
+    return DeviceTime(kind, entry[:octets])
+
+
+@dataclass(slots=True)
+class _Segment:
+    layout: int
+    person: int | None
+    entries: list[bytes] = field(default_factory=list)
+
+
+class MemoryFile:
+    """Implements `Memory` of `agent_pm_store`. `layouts` are the maps that entries may have, in an order that stays."""
+
+    def __init__(self, path: Path, layouts: Sequence[SegmentEntryMap], witness: MemoryWitness | None = None) -> None:
+        """Raises OSError when the file cannot be written."""
+        self._layouts = tuple(layouts)
+        self._witness = witness
+        self._segments: dict[int, _Segment] = {}
+        self._last = 0
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._read()
+
+    def keep(self, layout: int, entry: bytes, person: int | None = None) -> None:
+        """One measurement. Durable when this returns."""
+        number = self._open_segment(layout, person)
+        self._write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
+        self._take(number, layout, person, entry)
+        if self._witness is not None:
+            self._witness.tell("kept", self._layouts[layout], [entry])
+        if len(self._segments) > SEGMENTS_MAX:
+            self._drop([next(iter(self._segments))])
+
+    def segments(self) -> Sequence[StoredSegment]:
+        return [self._stored(number, segment) for number, segment in self._segments.items()]
+
+    def clear(self, numbers: Sequence[int]) -> None:
+        """Tells the witness first: a power cut in between leaves entries that were told as cleared, never the
+        reverse."""
+        known = [number for number in numbers if number in self._segments]
+        for number in known:
+            segment = self._segments[number]
+            if self._witness is not None:
+                self._witness.tell("cleared", self._layouts[segment.layout], segment.entries)
+        self._drop(known)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _stored(self, number: int, segment: _Segment) -> StoredSegment:
+        entry_map, entries = self._layouts[segment.layout], segment.entries
+        attributes: dict[int, bytes] = {Attribute.SEGMENT_MAP: encode(entry_map)}
+        if segment.person is not None:
+            attributes[Attribute.SEGMENT_PERSON_ID] = segment.person.to_bytes(2, "big")
+        if entry_map.segm_entry_header & HEADER_ABSOLUTE_TIME:
+            attributes[Attribute.SEGMENT_START_ABSOLUTE] = entries[0][:8]
+            attributes[Attribute.SEGMENT_END_ABSOLUTE] = entries[-1][:8]
+        return StoredSegment(number, tuple(entries), attributes)
+
+    def _open_segment(self, layout: int, person: int | None) -> int:
+        """The segment that has room for one more of this kind, else the number of a new one."""
+        for number, segment in reversed(self._segments.items()):
+            if (segment.layout, segment.person) == (layout, person) and len(segment.entries) < SEGMENT_ENTRIES_MAX:
+                return number
+        return self._last % (_NUMBERS - 1) + 1
+
+    def _take(self, number: int, layout: int, person: int | None, entry: bytes) -> None:
+        if number not in self._segments:
+            self._last = number
+            self._segments[number] = _Segment(layout, person)
+        self._segments[number].entries.append(entry)
+
+    def _drop(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            self._write("clear " + " ".join(map(str, numbers)))
+        for number in numbers:
+            self._segments.pop(number, None)
+
+    def _write(self, line: str) -> None:
+        os.write(self._descriptor, line.encode("ascii") + b"\n")
+        os.fdatasync(self._descriptor)
+
+    def _read(self) -> None:
+        with os.fdopen(os.dup(self._descriptor), "rb") as file:
+            file.seek(0)
+            octets = file.read()
+        whole = octets.rfind(b"\n") + 1
+        os.ftruncate(self._descriptor, whole)
+        readers: dict[str, Callable[[list[str]], None]] = {"entry": self._read_entry, "clear": self._read_clear}
+        for line in octets[:whole].decode("ascii").splitlines():
+            what, *words = line.split(" ")
+            readers[what](words)
+
+    def _read_entry(self, words: list[str]) -> None:
+        number, layout, person, entry = words
+        self._take(int(number), int(layout), None if person == "-" else int(person), bytes.fromhex(entry))
+
+    def _read_clear(self, words: list[str]) -> None:
+        for number in words:
+            self._segments.pop(int(number), None)
