@@ -102,13 +102,18 @@ def agent(
     reconfigure_at_s: Annotated[
         float | None, typer.Option("--reconfigure-at", help="Change the configuration at this second.")
     ] = None,
+    memory: Annotated[
+        Path | None, typer.Option(help="Keep what it measures in this file, to be fetched; report nothing by itself.")
+    ] = None,
+    memory_witness: Annotated[Path | None, typer.Option(help="Told here: what was kept, and what was cleared.")] = None,
+    memory_live: Annotated[bool, typer.Option("--memory-live", help="Report everything as well as keep it.")] = False,
     for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds, in order.")] = None,
 ) -> None:
     """One simulated device. It keeps what it measured until the manager has it, and reconnects by itself."""
     with refusing():
         log_to_stderr()
         from gateway.transports.clock import SystemClock
-        from simulators.agents import AgentOptions, Witness, build_agent
+        from simulators.agents import AgentOptions, MemoryOptions, Witness, build_agent
         from simulators.physiology import Patient
         from simulators.replay.wfdb import Record
         from simulators.scenarios import scenario_of
@@ -117,6 +122,7 @@ def agent(
         behaviour = _behaviour(
             clock_kind, clock_off_s, clock_drift_ppm, set_time, scanner, requests, standard_id_first, reconfigure_at_s
         )
+        keeps = None if memory is None else MemoryOptions(path=memory, witness=memory_witness, live=memory_live)
         made = build_agent(
             kind,
             Record(replay) if replay is not None else Patient(seed, scenario_of(scenario)),
@@ -124,6 +130,7 @@ def agent(
             clock,
             witness=None if witness is None else Witness(witness),
             options=AgentOptions(waveforms_confirmed=not unconfirmed_waveforms, behaviour=behaviour),
+            memory=keeps,
             unit=unit,
         )
         asyncio.run(_run(made, for_s))

@@ -8,7 +8,9 @@ from simulators.agents.agent import Agent, AgentOptions, Connect
 from simulators.agents.behaviour import Asked, Behaviour, ScannerKind
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import KINDS, MONITOR, NothingToReplay, UnknownKind, build_device
+from simulators.agents.memory_file import NoSuchHeader
 from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+from simulators.agents.remembering import MemoryOptions, RememberingDevice
 from simulators.agents.sending import AgentStatus
 from simulators.agents.witness import Witness
 from simulators.physiology import Patient
@@ -24,16 +26,21 @@ def build_agent(
     witness: Witness | None = None,
     options: AgentOptions | None = None,
     device_clock: DeviceClock | None = None,
+    memory: MemoryOptions | None = None,
     unit: int = 1,
 ) -> Agent:
     """A device of this kind, at a patient or playing a record, that speaks over the links that `connect` gives.
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
-    says when patient second 0 was. `unit` tells devices of one kind apart. Raises UnknownKind, NothingToReplay,
-    RecordUnusable.
+    says when patient second 0 was. `memory` makes it a device that keeps what it measured in a file. `unit` tells
+    devices of one kind apart. Raises UnknownKind, NothingToReplay, RecordUnusable, and NoSuchHeader for a clock that a
+    memory cannot date with.
     """
+    device = build_device(kind, source, unit)
+    if memory is not None:
+        device = RememberingDevice(device, memory, (options or AgentOptions()).behaviour.clock.kind)
     return Agent(
-        build_device(kind, source, unit),
+        device,
         source if isinstance(source, Patient) else None,
         connect,
         clock,
@@ -66,6 +73,8 @@ __all__ = [
     "ClockBehaviour",
     "Connect",
     "DeviceClock",
+    "MemoryOptions",
+    "NoSuchHeader",
     "NothingToReplay",
     "ScannerKind",
     "SetAnswer",

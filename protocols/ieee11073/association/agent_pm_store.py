@@ -101,9 +101,12 @@ class AgentPmStore(AgentService):
         self._entries_per_event = entries_per_event
         self._confirm_timeout_s = confirm_timeout_s
         self._sending: _Sending | None = None
+        self._listed: dict[int, int] = {}
+        """How many entries each segment had when the manager was last told."""
 
     def ended(self) -> None:
         self._sending = None
+        self._listed.clear()
 
     def get(self, handle: int) -> Sequence[AvaType] | Refusal | None:
         if handle != self._handle:
@@ -144,14 +147,19 @@ class AgentPmStore(AgentService):
         selected = self._selected(args)
         if selected is None:
             return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
+        self._listed.update((segment.number, len(segment.entries)) for segment in selected)
         return Acted(encode_list(tuple(segment.info for segment in selected)))
 
     def _clear(self, args: bytes) -> Acted | Refusal:
         selected = self._selected(args)
-        if selected is None or self._sending is not None:
+        if selected is None or self._sending is not None or any(map(self._has_grown, selected)):
             return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
         self._memory.clear([segment.number for segment in selected])
         return Acted()
+
+    def _has_grown(self, segment: StoredSegment) -> bool:
+        """What was measured since the manager last asked is not its to clear."""
+        return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.
 
