@@ -34,6 +34,8 @@ RELATIVE_TIME_S = 125e-6
 """LSB of RelativeTime."""
 SIGNED_SAMPLES = 255
 """significant-bits of signed samples."""
+CODES_MAX = 255
+"""Codes in one list of a channel, as it can be held on its way to the cloud (`uplink.channels`)."""
 EXTENDED_VALUE_RANGE = 0x1000
 """SaFlags ext-val-range: the bits above the significant ones mean something else, for instance an annotation."""
 
@@ -150,7 +152,7 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
     period_s = (period or 0) * RELATIVE_TIME_S
     sample_format = _FORMATS.get((bits, signed))
     if sample_format is None:
-        notes.met(Oddity.SAMPLE_WIDTH, handle=handle, bits=bits)
+        notes.met(Oddity.SAMPLE_WIDTH, attribute.values.get(Attribute.SA_SPECIFICATION, b""), handle=handle, bits=bits)
         return SampleArray(format=SampleFormat.U8, period_s=period_s, slope=1.0, offset=0.0)
     slope, offset = _scale(handle, attribute, scale_id, octets, signed, notes)
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
@@ -216,10 +218,13 @@ class _Attributes:
         if value is None:
             return ()
         try:
-            return decode_list(item_type, value)
+            listed = decode_list(item_type, value)
+            if len(listed) > CODES_MAX:
+                raise RemoteProtocolError(f"it lists {len(listed)} codes", clause="20601 §8.2")
         except RemoteProtocolError as error:
             self._unreadable(attribute, value, error)
             return ()
+        return listed
 
     def _unreadable(self, attribute: Attribute, value: bytes, error: RemoteProtocolError) -> None:
         self._notes.met(

@@ -43,6 +43,10 @@ TIME_STAMPS: dict[int, TimeStamp] = {
     Attribute.TIME_STAMP_RELATIVE: TimeStamp(TimeKind.RELATIVE, 4, 3),
 }
 _NO_TIME_RANK = 4
+PARTS_MAX = 255
+"""Values of a compound that an observation can hold on its way to the cloud (`uplink.channels.COMPONENTS_MAX`)."""
+TEXT_OCTETS_MAX = 16_384
+"""Octets of a text that an observation can hold on its way, however many of them are no text and grow by that."""
 _SECONDS = 2176
 """MDC_DIM_SEC."""
 
@@ -94,8 +98,11 @@ def _compound(reader: Reader, octets: int, code: str, convert: Convert, keep: Ke
         raise RemoteProtocolError(
             f"a compound of {count} values has {items.remaining} octets", at=items.at, clause="20601 §8.3 Compound"
         )
+    if not 0 < count <= PARTS_MAX:
+        items.rest()
+        return []
     fields = tuple(_take(items, octets, code, keep) for _ in range(count))
-    return [ValueFields(fields, convert, compound=True)] if fields else []
+    return [ValueFields(fields, convert, compound=True)]
 
 
 def _compound_basic(reader: Reader, keep: Keep) -> list[ValueFields]:
@@ -135,6 +142,9 @@ def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _text(reader: Reader, keep: Keep) -> list[ValueFields]:
+    if reader.remaining > TEXT_OCTETS_MAX:
+        reader.rest()
+        return []
     return [ValueFields((_counted(reader, keep),), printable)]
 
 
@@ -159,7 +169,7 @@ _ENUM_CHOICES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {1: _oid
 
 
 def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits. Nothing where the choice is none of them."""
+    """Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits. Nothing where it is none of them."""
     metric_id = reader.u16()
     status = Field(reader.at, 2, "H")
     reader.take(2)
@@ -169,8 +179,11 @@ def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
     if read is None:
         chosen.rest()
         return []
+    values = read(chosen, keep)
+    if not values:
+        return []
     keep(status)
-    (value,) = read(chosen, keep)
+    (value,) = values
     chosen.finish()
     meaning = ValueMeaning(metric_id or None)
     return [ValueFields(value.fields, value.convert, oid=value.oid, meaning=meaning, status=status)]
@@ -262,7 +275,7 @@ class ItemFields:
         if values:
             self.values += values
             return
-        # It says that there is no value, or says one in a form of a later edition. Constant, because another report may
-        # have a value in the same place.
+        # It says that there is no value, or says one in a form of a later edition or beyond all measure. Constant,
+        # because another report may have a value in the same place.
         self.oddities.append(Oddity.VALUE_ABSENT)
         self.carried.append(CarriedAttribute(attribute, None, value.since(start)))

@@ -23,6 +23,8 @@ from protocols.ieee11073.dim.report_values import encoded_value
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Observation, SampleFormat, Special
+from protocols.uplink.block_values import TEXT_BYTES_MAX
+from protocols.uplink.channels import channel_octets
 from tests.builders.ieee11073_apdus import roer
 from tests.builders.ieee11073_devices import (
     ALARMS,
@@ -316,8 +318,18 @@ def test_the_partition_of_codes_may_come_with_a_code() -> None:
         (Attribute.ENUM_OBSERVED, "0000 0000 0003 0002 BEEF"),
         (Attribute.NU_COMPOUND_BASIC, "0000 0000"),
         (Attribute.NU_COMPOUND, "0000 0000"),
+        (Attribute.NU_COMPOUND_BASIC, "0100 0200" + "0001" * 256),
+        (Attribute.ENUM_SIMPLE_STRING, "4002" + "41" * 0x4002),
+        (Attribute.ENUM_OBSERVED, "0000 0000 0002 4004 4002" + "41" * 0x4002),
     ],
-    ids=["enumeration-of-an-unknown-choice", "empty-compound", "empty-full-compound"],
+    ids=[
+        "unknown-choice",
+        "empty-compound",
+        "empty-full-compound",
+        "endless-compound",
+        "endless-text",
+        "endless-choice",
+    ],
 )
 def test_a_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: int, octets: str) -> None:
     read = Read(ALARMS)
@@ -325,6 +337,19 @@ def test_a_value_that_is_none_flows_on_by_number_and_costs_no_other(attribute: i
     assert found.value == 1
     assert read.oddities == [Oddity.VALUE_ABSENT]
     assert [event.attributes for event in read.carried] == [((attribute, bytes.fromhex(octets)),)]
+
+
+def test_whatever_a_value_claims_it_has_a_form_on_the_way_to_the_cloud() -> None:
+    """The longest text, the longest compound and lists of codes that are too long: each channel and value goes on."""
+    codes = "0100 0400" + "0002 0001" * 256
+    named = changed(BLOOD_PRESSURE.objects[0], (Attribute.SUPPLEMENTAL_TYPES, codes))
+    read = Read(named)
+    (found,) = read(variable_of(1, (Attribute.NU_COMPOUND_BASIC, "00FF 01FE" + "0001" * 255)))
+    assert len(channel_octets(found.channel)) > 0
+    assert (found.channel.supplemental_types, len(found.channel.components)) == ((), 3)
+    (text,) = Read(ALARMS)(variable_of(4, (Attribute.ENUM_SIMPLE_STRING, "3FFE" + "FF" * 0x3FFE)))
+    assert isinstance(text.value, str)
+    assert len(text.value.encode()) <= TEXT_BYTES_MAX
 
 
 def test_a_choice_that_is_known_is_read_where_an_unknown_one_was() -> None:
