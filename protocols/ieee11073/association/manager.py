@@ -250,7 +250,7 @@ class ManagerAssociation(Association):
     def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
         """What this device sent before, or a standard configuration. A remembered one that does not read is no more."""
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
-            self._notes.met(Oddity.CONFIG_ID_RANGE, config_id=config_id)
+            self._notes.met(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
             return None
         remembered = self._configurations.find(system_id, config_id)
         self._remembered = remembered is not None
@@ -389,7 +389,7 @@ class ManagerAssociation(Association):
         report: EventReportArgument = received.body
         if not self._intake.has(report.obj_handle):
             self._notes.met(Oddity.REPORT_OF_NO_OBJECT, received.octets, handle=report.obj_handle)
-            if not self._asks_anew():
+            if not self._asks_anew(received):
                 self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
             return
         if report.event_type == EventType.SEGMENT_DATA and self.pm_stores.has(report.obj_handle):
@@ -414,7 +414,7 @@ class ManagerAssociation(Association):
             self._refuse_unreadable(row, received)
 
     def _not_taken(self, row: Row, received: Received, error: RemoteProtocolError) -> None:
-        if self._asks_anew():
+        if self._asks_anew(received):
             return
         if isinstance(error, DoesNotFit):
             self._take_report(row, received)  # a habit of the device: its reports are read as far as they go
@@ -424,7 +424,7 @@ class ManagerAssociation(Association):
             self._notes.met(Oddity.REPORT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._refuse_unreadable(row, received)
 
-    def _asks_anew(self) -> bool:
+    def _asks_anew(self, received: Received) -> bool:
         """A report that a remembered configuration does not explain: the device may have changed it and kept its id,
         which 20601 §9.1 forbids and firmware updates do. Then the association ends and the next one asks; the report
         stays with the device until then. What a device explains in this association is not doubted."""
@@ -433,7 +433,7 @@ class ManagerAssociation(Association):
         self._remembered = False
         if not self._configurations.doubt(self._applicant.system_id, self._configuration.config_id):
             return False
-        self._notes.met(Oddity.CONFIG_CHANGED)
+        self._notes.met(Oddity.CONFIG_CHANGED, received.octets)
         self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration anew")
         return True
 

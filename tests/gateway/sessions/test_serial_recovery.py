@@ -170,7 +170,7 @@ async def test_a_stream_that_was_promised_and_stops_is_followed_by_a_question_an
             monitor.streams = True
             await eventually(lambda: times_told("scanner.resumed"))
             await monitor.go_dead()
-            await eventually(lambda: session.device is None, what="the dead line is given up")
+            await eventually(lambda: times_told("device.disconnected"), what="the dead line is given up")
         whys = [each.fields["why"] for each in await gateway.events() if each.name == "device.disconnected"]
         assert whys == ["aborted by us: no answer in time in state OPERATING"]
         assert gateway.supervisor.sessions == [session], "and the line is kept for who comes next"
