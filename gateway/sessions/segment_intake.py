@@ -9,7 +9,7 @@ known, together with what the device says that its clock was moved by since. It 
 what is measured now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -17,9 +17,9 @@ import structlog
 
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.segments import FetchedSegment
-from gateway.sessions.device_clock import DeviceClocks
+from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.journal import Journal
-from gateway.sessions.sections import DATES, RECEPTION_US
+from gateway.sessions.sections import DATES, RECEPTION_US, placed_by
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
@@ -40,13 +40,13 @@ class SegmentStore(Protocol):
 
     async def append(
         self,
-        sections: list[DeviceObservations],
+        sections: Sequence[DeviceObservations],
         *,
         held_by_device: bool = False,
         fetched: FetchedSegment | None = None,
     ) -> None: ...
 
-    async def forget_segments(self, keys: list[SegmentKey]) -> None: ...
+    async def forget_segments(self, keys: Sequence[SegmentKey]) -> None: ...
 
 
 class SegmentIntake:
@@ -126,29 +126,45 @@ class SegmentIntake:
         wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
         received_us = round(event.received_s * 1_000_000)
         for kind, group in groupby(event.observations, _kind):
-            observations = list(group)
-            offset_us, uncertainty_us = None, RECEPTION_US
-            time = observations[-1].device_time
-            local_us = None if time is None else time.local_us()
-            if local_us is not None:
-                uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
-            if kind in DATES and local_us is not None:
-                # Counters begin anew with each power-on, and a memory does not say which one its entries are from.
-                assert kind is not None
-                relation = self._clocks.clock(device.system_id, kind).relation()
+            for relation, placed in self._placed(event, device, kind, list(group), received_us):
+                offset_us, uncertainty_us = None, RECEPTION_US
+                last = placed[-1].device_time
                 if relation.offset_us is not None:
-                    offset_us = wall_offset_us + relation.offset_us + event.adjustment_us
-                    uncertainty_us = relation.uncertainty_us
-            yield DeviceObservations(
-                device=device,
-                boot_id=instant.boot_id,
-                wall_offset_us=wall_offset_us,
-                wall_synchronised=wall_synchronised,
-                device_offset_us=offset_us,
-                uncertainty_us=uncertainty_us,
-                stored=kind in DATES,
-                observations=observations,
-            )
+                    offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
+                elif last is not None and (local_us := last.local_us()) is not None:
+                    uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
+                yield DeviceObservations(
+                    device=device,
+                    boot_id=instant.boot_id,
+                    wall_offset_us=wall_offset_us,
+                    wall_synchronised=wall_synchronised,
+                    device_offset_us=offset_us,
+                    uncertainty_us=uncertainty_us,
+                    stored=kind in DATES,
+                    observations=placed,
+                )
+
+    def _placed(
+        self,
+        event: SegmentDataReceived,
+        device: DeviceRef,
+        kind: TimeKind | None,
+        observations: Sequence[Observation],
+        received_us: int,
+    ) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
+        """The observations with how their clock relates to ours, cut where that differs."""
+        if kind is None or kind not in DATES:
+            # Counters begin anew with each power-on, and a memory does not say which one its entries are from.
+            yield UNKNOWN, observations
+            return
+        clock = self._clocks.clock(device.system_id, kind)
+        if not event.adjustment_us:
+            yield from placed_by(clock, observations, received_us, live=False)
+            return
+        # The device itself says how these times relate to what its clock shows now.
+        now = clock.relation()
+        offset_us = None if now.offset_us is None else now.offset_us + event.adjustment_us
+        yield ClockRelation(offset_us, now.uncertainty_us), observations
 
 
 def _kind(observation: Observation) -> TimeKind | None:

@@ -13,7 +13,7 @@ from gateway.sessions.claims import Claims
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.journal import Journal
 from gateway.sessions.roster import Roster
-from gateway.sessions.segment_intake import SegmentIntake
+from gateway.sessions.segment_intake import SegmentIntake, SegmentStore
 from gateway.sessions.supervisor import Served, Supervisor
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
@@ -53,12 +53,14 @@ async def sessions(
     store_settings: BufferSettings = QUICK,
     sessions_max: int = 8,
     store: ObservationStore | None = None,
+    memory_store: SegmentStore | None = None,
     serial: str | Sequence[str] = (),
     framing: Framing = "raw",
     ports_clock: Clock | None = None,
     manager: ManagerSettings | None = None,
 ) -> AsyncIterator[Sessions]:
-    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it;
+    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it, and
+    `memory_store` for what comes from devices' memories;
     `serial` is the path of a port that is served beside the listener, or several; `ports_clock` times their pauses."""
     path = folder / "buffer.db"
     if not path.exists():
@@ -69,7 +71,7 @@ async def sessions(
         roster.load([(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()], [])
         journal = Journal(buffer, clock)
         clocks = DeviceClocks()
-        memory = SegmentIntake(buffer, clocks, journal)
+        memory = SegmentIntake(memory_store or buffer, clocks, journal)
         memory.load(await buffer.fetched_segments())
         around = Surroundings(
             system_id=bytes(8),

@@ -1,0 +1,106 @@
+"""A meter with a memory on a real link: it associates again and again until its memory is taken, or the test ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from gateway.transports.clock import Instant, SystemClock
+from gateway.transports.link import Link
+from gateway.transports.pump import Nudge, pump
+from gateway.transports.tcp import connect_tcp
+from protocols.ieee11073.association import AgentAssociation, AgentSettings, Event
+from protocols.ieee11073.association.agent_pm_store import AgentPmStore, Memory
+from protocols.ieee11073.association.events import ReportAnswered
+from protocols.ieee11073.association.segment_events import SegmentSent
+from protocols.ieee11073.association.states import State
+from protocols.ieee11073.dim import Configuration, Reading, fixed_report
+from tests.builders.memory_devices import METER, STORE, minute
+from tests.harness.eventually import eventually
+
+AGAIN_S = 0.05
+
+
+class Meter:
+    """`heard` are the events of all its associations."""
+
+    def __init__(
+        self, address: tuple[str, int], memory: Memory, system_id: bytes, configuration: Configuration = METER
+    ) -> None:
+        self._address = address
+        self._memory = memory
+        self.system_id = system_id.hex()
+        self._octets = system_id
+        self._configuration = configuration
+        self._clock = SystemClock()
+        self._nudge = Nudge()
+        self._association: AgentAssociation | None = None
+        self._link: Link | None = None
+        self.heard: list[Event] = []
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            with suppress(OSError):
+                await self._converse(await connect_tcp(*self._address))
+            await asyncio.sleep(AGAIN_S)
+
+    async def _converse(self, link: Link) -> None:
+        store = AgentPmStore(STORE, self._memory, entries_per_event=2)
+        association = self._association = AgentAssociation(
+            system_id=self._octets,
+            configurations=[self._configuration],
+            services=[store],
+            settings=AgentSettings(to_assoc_s=1.0),
+        )
+        self._link = link
+        association.associate(self._clock.monotonic_s())
+        try:
+            await pump(link, association, self._hear, self._clock, nudge=self._nudge)
+        finally:
+            self._association = None
+            await link.close()
+
+    async def _hear(self, events: Sequence[Event], instant: Instant) -> Sequence[bool]:
+        self.heard.extend(events)
+        return [True] * len(events)
+
+    @property
+    def operating(self) -> bool:
+        return self._association is not None and self._association.state is State.OPERATING
+
+    @property
+    def sent_whole(self) -> list[int]:
+        """Segments of which the manager confirmed every entry, in order, as often as it did."""
+        return [event.segment for event in self.heard if isinstance(event, SegmentSent) and event.whole]
+
+    async def report(self, at_minute: int, value: float) -> None:
+        """Report one value live, confirmed, and wait for the answer."""
+        await eventually(lambda: self.operating and self._association is not None and self._association.can_confirm)
+        assert self._association is not None
+        answered = sum(isinstance(event, ReportAnswered) for event in self.heard)
+        report = fixed_report(self._configuration, [Reading(1, value, minute(at_minute))])
+        self._association.report(report, confirmed=True, now_s=self._clock.monotonic_s())
+        self._nudge()
+        await eventually(lambda: sum(isinstance(event, ReportAnswered) for event in self.heard) > answered)
+
+    async def unplug(self) -> None:
+        """End the link; it is plugged in again at once."""
+        if self._link is not None:
+            await self._link.close()
+
+
+@asynccontextmanager
+async def meter(
+    address: tuple[str, int],
+    memory: Memory,
+    system_id: bytes = bytes.fromhex("11223344556600AA"),
+    configuration: Configuration = METER,
+) -> AsyncIterator[Meter]:
+    """A meter that runs for the block."""
+    made = Meter(address, memory, system_id, configuration)
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,190 @@
+"""What a device measured while nobody listened reaches the record once, over restarts and full disks, as stored."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.buffer import Buffer, StoreFull
+from gateway.buffer.segments import FetchedSegment
+from protocols.device_time import TimeKind
+from protocols.ieee11073.association.fetched_segments import SegmentKey
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
+from protocols.ieee11073.dim import Attribute
+from protocols.observation_record import ObservationRecord, content_key
+from protocols.uplink.observations import DeviceObservations
+from tests.builders.gateway_sessions import Sessions, sessions
+from tests.builders.memory_devices import HeldMemory, meter_segment, minute
+from tests.builders.memory_meter import meter
+from tests.harness.eventually import eventually
+
+METER_ID = bytes.fromhex("11223344556600AA")
+CLEARING = ManagerSettings(memory=PmStoreSettings(clear=True))
+
+
+def memory() -> HeldMemory:
+    return HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10, 11])])
+
+
+def values(records: Sequence[ObservationRecord]) -> list[object]:
+    return [record.value for record in records]
+
+
+async def fetched(gateway: Sessions, count: int) -> list[ObservationRecord]:
+    async def there() -> bool:
+        return len(await gateway.stored()) >= count
+
+    await eventually(there, what=f"{count} stored measurements")
+    return await gateway.stored()
+
+
+async def test_a_memory_is_fetched_when_its_device_associates_and_every_entry_is_marked_as_stored(
+    tmp_path: Path,
+) -> None:
+    held = memory()
+    async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:
+        await eventually(lambda: device.sent_whole == [1, 2], what="both segments")
+        records = await gateway.stored()
+        assert values(records) == [80.0, 81.0, 82.0, 83.0, 84.0, 90.0, 91.0]
+        assert all(record.stored and content_key(record) is not None for record in records)
+        assert held.cleared == []
+
+        async def told() -> bool:
+            return (await gateway.event_names()).count("memory.segment_fetched") == 2
+
+        await eventually(told, what="both segments are told")
+        events = [event for event in await gateway.events() if event.name == "memory.segment_fetched"]
+        assert [event.fields for event in events] == [
+            {"store": 9, "segment": 1, "entries": 5, "whole": True},
+            {"store": 9, "segment": 2, "entries": 2, "whole": True},
+        ]
+
+
+async def test_a_memory_that_is_plugged_in_again_adds_nothing(tmp_path: Path) -> None:
+    held = memory()
+    async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:
+        await eventually(lambda: device.sent_whole == [1, 2])
+        await device.unplug()
+        await device.report(50, 123.0)
+        assert device.sent_whole == [1, 2]
+    async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:  # after a restart
+        await device.report(51, 124.0)
+        assert device.sent_whole == []
+        assert values(await gateway.stored()) == [80.0, 81.0, 82.0, 83.0, 84.0, 90.0, 91.0, 123.0, 124.0]
+
+
+async def test_a_segment_that_grew_is_fetched_again_and_its_old_entries_are_known_by_their_content(
+    tmp_path: Path,
+) -> None:
+    held = memory()
+    async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:
+        await eventually(lambda: device.sent_whole == [1, 2])
+        held.held[1] = meter_segment(2, [10, 11, 12])
+        await device.unplug()
+        await eventually(lambda: device.sent_whole == [1, 2, 2])
+        keys = Counter(content_key(record) for record in await gateway.stored())
+        assert len(keys) == 8
+        assert sorted(keys.values()) == [1] * 6 + [2] * 2
+
+
+async def test_what_was_also_reported_live_has_the_same_content(tmp_path: Path) -> None:
+    held = HeldMemory([])
+    async with sessions(tmp_path) as gateway, meter(gateway.address, held) as device:
+        await device.report(3, 83.0)
+        held.held = [meter_segment(1, [3])]
+        await device.unplug()
+        await eventually(lambda: device.sent_whole == [1])
+        live, stored = await gateway.stored()
+        assert (live.value, live.type, live.unit) == (stored.value, stored.type, stored.unit)
+        assert content_key(stored) is not None
+        assert content_key(live) == content_key(stored)
+
+
+async def test_a_device_clears_only_what_is_durable_and_only_when_the_operator_says_so(tmp_path: Path) -> None:
+    held = memory()
+    async with sessions(tmp_path, manager=CLEARING) as gateway, meter(gateway.address, held):
+        await eventually(lambda: held.cleared == [1, 2], what="both segments are cleared")
+        assert len(await gateway.stored()) == 7
+
+        async def told() -> bool:
+            return "memory.cleared" in await gateway.event_names()
+
+        await eventually(told)
+        held.held = [meter_segment(1, [0, 1, 2, 3, 4])]  # the number means another segment now, however alike
+
+        async def forgotten() -> bool:
+            return not await gateway.buffer.fetched_segments()
+
+        await eventually(forgotten, what="a cleared segment is forgotten")
+
+
+class FullAtFirst:
+    """A store that has no room for the first so many appends of a memory."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+        self.buffer: Buffer | None = None
+
+    async def append(
+        self,
+        sections: Sequence[DeviceObservations],
+        *,
+        held_by_device: bool = False,
+        fetched: FetchedSegment | None = None,
+    ) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreFull("no room")
+        assert self.buffer is not None
+        await self.buffer.append(sections, held_by_device=held_by_device, fetched=fetched)
+
+    async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
+        assert self.buffer is not None
+        await self.buffer.forget_segments(keys)
+
+
+async def test_a_full_store_keeps_a_memory_with_its_device_until_there_is_room(tmp_path: Path) -> None:
+    held, full = memory(), FullAtFirst(3)
+    async with sessions(tmp_path, manager=CLEARING, memory_store=full) as gateway:
+        full.buffer = gateway.buffer
+        async with meter(gateway.address, held) as device:
+            await eventually(lambda: held.cleared == [2], what="the segment that there was room for")
+            assert [segment.number for segment in held.held] == [1]
+            await device.unplug()
+            await eventually(lambda: held.held == [], what="the rest")
+            assert len(await gateway.stored()) == 7
+            assert {"store.refused_entries", "memory.not_fetched"} <= set(await gateway.event_names())
+
+
+async def test_a_clock_that_was_moved_since_is_told_beside_the_times_and_never_in_them(tmp_path: Path) -> None:
+    an_hour_back = (-360_000).to_bytes(6, "big", signed=True)
+    held = HeldMemory([meter_segment(1, [0], more={Attribute.DATE_AND_TIME_ADJUSTMENT: an_hour_back})])
+    held.held.append(meter_segment(2, [0]))
+    async with sessions(tmp_path) as gateway:
+        around, now_s = gateway.around, gateway.around.clock.monotonic_s()
+        local_us = minute(30).local_us()
+        assert local_us is not None
+        around.clocks.clock(METER_ID.hex(), TimeKind.ABSOLUTE).asked(local_us, round(now_s * 1_000_000))
+        async with meter(gateway.address, held, METER_ID):
+            moved, plain = await fetched(gateway, 2)
+    assert moved.device_time == plain.device_time
+    assert content_key(moved) == content_key(plain)
+    assert plain.observed_at_us - moved.observed_at_us == 3_600_000_000
+
+
+async def test_progress_is_durable_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
+    async with sessions(tmp_path) as gateway, meter(gateway.address, memory()) as device:
+        await eventually(lambda: device.sent_whole == [1, 2])
+        rows = await gateway.buffer.fetched_segments()
+    async with sessions(tmp_path) as gateway:
+        assert await gateway.buffer.fetched_segments() == rows
+        assert [(key.store, key.segment, progress.through) for key, progress in rows] == [(9, 1, 5), (9, 2, 2)]
+        for key, progress in rows:
+            assert gateway.around.memory.fetched.progress(key) == progress
+
+
+async def test_an_operator_may_leave_memories_with_their_devices(tmp_path: Path) -> None:
+    settings = ManagerSettings(memory=PmStoreSettings(fetch=False))
+    async with sessions(tmp_path, manager=settings) as gateway, meter(gateway.address, memory()) as device:
+        await device.report(1, 99.0)
+        assert values(await gateway.stored()) == [99.0]
+        assert device.sent_whole == []
