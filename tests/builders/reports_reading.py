@@ -25,6 +25,7 @@ class Read:
     """Reports are numbered and delivered. `sentences` are the deviations, `events` all that was told, in order."""
 
     def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
         self.manager: ManagerAssociation = operating_manager(configuration)
         self.events: list[Event] = []
         self._number = 0

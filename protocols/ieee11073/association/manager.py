@@ -4,8 +4,8 @@ It grants or rejects associations, learns configurations, reads who the device i
 observations. The promise that matters: a confirmed report is answered after `delivered`, never before; after
 `refused` it is answered with RORJ resource-limitation, so that the device keeps what we could not store.
 
-Multi-person reports, PM-store segments and enabling scanners belong to «20601: complete»; until then such a confirmed
-report is answered with the RORJ or ROER that the standard has for a service that is not there.
+What a manager asks of a device (who it is, its clock, scanners, data, memories) is the services'; this file composes
+them.
 """
 
 from itertools import count

@@ -243,3 +243,13 @@ def test_the_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None
         intake.take_new(scan_report(fixed_report(SCALE, readings), report_no=start), 0.0)
         assert intake.layouts_weight <= LAYOUTS_WEIGHT_MAX
     assert intake.layouts_count > 1
+
+
+def test_more_persons_than_any_device_has_are_read_each_with_a_channel_of_their_own() -> None:
+    """The longest report of the shortest observations: more channels than are remembered."""
+    read = Read(Configuration(0x4022, (numeric(1, SPO2, PERCENT),)))
+    count = 5300
+    report = fixed_report(read.configuration, [Reading(1, 97.0, person=person) for person in range(count)])
+    for _ in range(2):
+        assert [one.channel.person for one in read(report)] == list(range(count))
+    assert read.sentences == []
