@@ -12,6 +12,12 @@ from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_o
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import NO_RELATIVE_TIME, ErrorValue
 from protocols.ieee11073.association.agent_service import Refusal, Refused, Silent
+from protocols.ieee11073.association.clock_setting import (
+    BASE_OFFSET,
+    CLOCK_ATTRIBUTES,
+    MANAGER_SETS_TIME,
+    SET_CLOCK,
+)
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.identity import MdsTimeInfo
 from protocols.ieee11073.mder import encode
@@ -19,8 +25,7 @@ from simulators.agents.device_clock import DeviceClock
 
 _NO_TIME_SYNC = 7936
 _ACCURACY_UNKNOWN = 0xFFFF_FFFF
-_REAL_TIME_CLOCK, _SET_CLOCK, _RELATIVE, _HIGH_RESOLUTION = 0x8000, 0x4000, 0x2000, 0x1000
-_BASE_OFFSET, _MANAGER_SETS_TIME = 0x0100, 0x0010
+_REAL_TIME_CLOCK, _RELATIVE, _HIGH_RESOLUTION = 0x8000, 0x2000, 0x1000
 _TICK_US = 125
 _TICKS = 1 << 32
 _HUNDREDTH_US = 10_000
@@ -30,8 +35,8 @@ class Setting(Enum):
     """Whether a manager may set the clock, as Mds-Time-Info says it."""
 
     NO = 0
-    MAY = _SET_CLOCK
-    SHOULD = _SET_CLOCK | _MANAGER_SETS_TIME
+    MAY = SET_CLOCK
+    SHOULD = SET_CLOCK | MANAGER_SETS_TIME
 
 
 class SetAnswer(Enum):
@@ -135,15 +140,10 @@ class OwnClock:
         return round((self._behaviour.counts_from_s + patient_s * self._rate) * 1_000_000)
 
 
-_ATTRIBUTES = {
-    TimeKind.ABSOLUTE: Attribute.DATE_AND_TIME,
-    TimeKind.BASE_OFFSET: Attribute.BASE_OFFSET_TIME,
-    TimeKind.RELATIVE: Attribute.RELATIVE_TIME,
-    TimeKind.HIGH_RESOLUTION: Attribute.HIGH_RESOLUTION_TIME,
-}
+_ATTRIBUTES = {kind: attribute for attribute, kind in CLOCK_ATTRIBUTES.items()}
 _CAPABILITIES = {
     TimeKind.ABSOLUTE: _REAL_TIME_CLOCK,
-    TimeKind.BASE_OFFSET: _BASE_OFFSET,
+    TimeKind.BASE_OFFSET: BASE_OFFSET,
     TimeKind.RELATIVE: _RELATIVE,
     TimeKind.HIGH_RESOLUTION: _HIGH_RESOLUTION,
 }

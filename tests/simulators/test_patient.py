@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from simulators.physiology import LEADS, Patient, Rhythm, SamplesGone, Vitals
+from simulators.physiology import LEADS, Patient, Rhythm, SamplesGone, Vitals, body_of
 from simulators.scenarios import SCENARIOS, UnknownScenario, scenario_of
 
 
@@ -156,3 +156,24 @@ def test_a_patient_costs_a_few_percent_of_a_core() -> None:
     started = time.process_time()
     living.advance_to(20)
     assert (time.process_time() - started) / 20 < 0.05
+
+
+def test_a_body_belongs_to_its_seed_and_its_person_and_has_the_size_of_an_adult() -> None:
+    household = [body_of(seed, person) for seed in range(40) for person in (1, 2)]
+    assert len(set(household)) == len(household)
+    assert all(140 <= body.height_cm <= 205 and 20 <= body.mass_index <= 30 for body in household)
+    assert patient(seed=3).body == body_of(3)
+
+
+def test_glucose_stays_near_what_the_condition_sets_and_never_stands_still() -> None:
+    seen = [patient(until_s=at_s).vitals().glucose_mmol_per_l for at_s in (0, 60, 200)]
+    assert len(set(seen)) == 3
+    assert seen == pytest.approx([5.4] * 3, rel=0.03)
+
+
+def test_what_is_breathed_in_has_no_carbon_dioxide_until_nobody_breathes() -> None:
+    assert patient(until_s=20).vitals().inspired_co2_mmhg == pytest.approx(0, abs=1)
+    still = patient()
+    still.condition.breathing_drive = 0.0
+    still.advance_to(40)
+    assert still.vitals().inspired_co2_mmhg is None

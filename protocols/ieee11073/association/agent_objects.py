@@ -11,17 +11,17 @@ from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import AttributeModEntry, ErrorValue
 from protocols.ieee11073.association.agent_service import AgentService, Refusal, Refused
 from protocols.ieee11073.association.events import ScannerSwitched
-from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
+from protocols.ieee11073.association.scanners import DISABLED, ENABLED, REPLACE, SCANNERS
+from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
 
 MdsAttributes = Callable[[], Sequence[AvaType]]
 """What the MDS is at this moment."""
 
-SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
 _MDS = 0
-_REPLACE, _ADD_VALUES, _REMOVE_VALUES, _SET_TO_DEFAULT = range(4)
-_DISABLED, _ENABLED = 0, 1
+_SET_TO_DEFAULT = 3
+"""modify-operator; a scanner's default is disabled."""
 
 
 class Mds(AgentService):
@@ -89,7 +89,7 @@ class Scanners(AgentService):
         return (self._state(handle),) if modifications else ()
 
     def _state(self, handle: int) -> AvaType:
-        state = _ENABLED if self._enabled[handle] else _DISABLED
+        state = ENABLED if self._enabled[handle] else DISABLED
         return AvaType(Attribute.OPERATIONAL_STATE, state.to_bytes(2, "big"))
 
 
@@ -99,9 +99,9 @@ def _wanted(modification: AttributeModEntry) -> bool | None:
         return None
     if modification.modify_operator == _SET_TO_DEFAULT:
         return False
-    if modification.modify_operator != _REPLACE:
+    if modification.modify_operator != REPLACE:
         return None
     value = modification.attribute.attribute_value
     if len(value) != 2:
         raise RemoteProtocolError(f"an Operational-State has {len(value)} octets", clause="20601 §8.6 scanners")
-    return {_DISABLED: False, _ENABLED: True}.get(int.from_bytes(value, "big"))
+    return {DISABLED: False, ENABLED: True}.get(int.from_bytes(value, "big"))
