@@ -10,7 +10,7 @@ What must hold is asserted after each read: no exception, events and answers bou
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any, Final
@@ -36,6 +36,8 @@ by what the agent has to say."""
 _CALLS_COUNTED_EVERY = 64
 _RESPONSES_FROM = 0x02
 _UNSETTLED_MAX = 50
+_STEPS_DUE_MAX = 20
+"""Steps that an association may take one after the other without time passing and without an octet."""
 
 
 class StepsExceeded(AssertionError):
@@ -68,24 +70,37 @@ def is_response(octets: bytes) -> bool:
     return len(octets) > 8 and octets[:2] == b"\xe7\x00" and octets[8] >= _RESPONSES_FROM
 
 
-class Samples:
-    """What a course mutates: messages that are due in Operating above all, responses where one is waited for."""
+def kind_of(request: bytes) -> bytes:
+    """What of a request decides which answers fit it: message, and the event, action or object that it is about."""
+    message = request[8:10]
+    about = {b"\x01\x01": request[18:20], b"\x01\x07": request[14:16]}.get(message, request[12:14])
+    return message + about
 
-    def __init__(self, due: Sequence[Sample], every: Sequence[Sample]) -> None:
-        """`due`: of the device or manager that is played; `every`: of the whole corpus, either way."""
+
+class Samples:
+    """What a course mutates: messages that are due in Operating above all, answers where one is waited for."""
+
+    def __init__(
+        self, due: Sequence[Sample], every: Sequence[Sample], answers: Mapping[bytes, Sequence[Sample]]
+    ) -> None:
+        """`due`: of the device or manager that is played; `every`: of the whole corpus, either way; `answers` by the
+        kind of the request."""
         self._requests = [one for one in due if one.octets[0] == 0xE7 and not is_response(one.octets)]
         self._responses = [one for one in every if is_response(one.octets)]
         self._every = every
+        self._answers = answers
 
-    def one(self, random: Random, *, asked: bool) -> Sample:
+    def one(self, random: Random, asked: bytes | None) -> Sample:
         choice = random.random()
-        if choice < 0.8:
-            samples: Sequence[Sample] = self._responses if asked and choice < 0.4 else self._requests
-        else:
-            samples = self._every
-            if choice < 0.95:  # what ends an association ends it whatever is changed in it
-                samples = [samples[int(random.random() * len(samples))] for _ in range(2)]
-                samples = [one for one in samples if one.octets[0] == 0xE7 and not is_response(one.octets)] or samples
+        samples = self._every
+        if asked is not None and choice < 0.6:
+            fitting = self._answers.get(kind_of(asked))
+            samples = fitting if fitting and choice < 0.5 else self._responses
+        elif choice < 0.9:
+            samples = self._requests
+        elif choice < 0.98:  # what ends an association ends it whatever is changed in it
+            some = [samples[int(random.random() * len(samples))] for _ in range(2)]
+            samples = [one for one in some if one.octets[0] == 0xE7 and not is_response(one.octets)] or some
         return samples[int(random.random() * len(samples))]
 
 
@@ -100,7 +115,7 @@ class Course(ABC):
         self.fed = 0
         self.met: Counter[str] = Counter()
         self.asked: bytes | None = None
-        """The invoke-id of the request that the association waits to have answered."""
+        """The request that the association waits to have answered."""
         self.trace: list[bytes] = []
         """Everything that was fed, so that a failure can be told."""
         self._waiting = 0
@@ -127,7 +142,11 @@ class Course(ABC):
                 self.renewed()
             sample = self.due()
             if sample is None or random.random() < 0.05:
-                self.feed(self.mutated(self.samples.one(random, asked=self.asked is not None)))
+                sample = self.samples.one(random, self.asked)
+                if random.random() < 0.25:  # whole, so that what follows it is reached
+                    self.receive(self.addressed(sample.octets))
+                else:
+                    self.feed(self.mutated(sample))
             elif random.random() < 0.08:
                 self.feed(self.mutated(sample))
             else:
@@ -148,7 +167,7 @@ class Course(ABC):
         if self.asked is None or not is_response(octets) or self.random.random() < 0.05:
             return octets
         asked, self.asked = self.asked, None
-        return octets[:6] + asked + octets[8:]
+        return octets[:6] + asked[6:8] + octets[8:]
 
     def feed(self, octets: bytes) -> None:
         """One mutated APDU, whole or in pieces; another behind it now and then."""
@@ -168,6 +187,12 @@ class Course(ABC):
         self.now_s += 0.01
         self._waiting = min(self._waiting + len(octets), APDU_OCTETS_MAX)
         self.took(self.association.receive(octets, self.now_s))
+        for _ in range(_STEPS_DUE_MAX):
+            due_s = self.association.deadline_s
+            if due_s is None or due_s > self.now_s:
+                return
+            self.took(self.association.expire(self.now_s))
+        raise AssertionError("something is due without end")
 
     def passes(self, seconds: float) -> None:
         """Time goes on, and what is due is done."""
@@ -196,7 +221,7 @@ class Course(ABC):
         at = 0
         while at < len(octets):
             if octets[at : at + 2] == b"\xe7\x00" and octets[at + 8] < _RESPONSES_FROM:
-                self.asked = octets[at + 6 : at + 8]
+                self.asked = octets[at : at + 20]
             at += 4 + int.from_bytes(octets[at + 2 : at + 4], "big")
         assert at == len(octets), "only whole APDUs are sent"
 

@@ -1,6 +1,6 @@
 """Who plays in the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of every kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -27,7 +27,7 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, config_report, 
 from tests.builders.ieee11073_captures import records
 from tests.builders.ieee11073_corpus import apdu, apdus, conversations
 from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration, minute
-from tests.builders.ieee11073_fuzz import AgentCourse, ManagerCourse, Samples
+from tests.builders.ieee11073_fuzz import AgentCourse, ManagerCourse, Samples, is_response, kind_of
 from tests.builders.ieee11073_splices import Pool, Sample
 from tests.builders.memory_devices import METER, STORE, HeldMemory, meter_segment
 from tests.harness.shared import shared_path
@@ -69,6 +69,7 @@ class Peers:
         self._pool = Pool(self._every)
         self._single = single
         self.names = sorted(self._recorded)
+        self._answers = {who: answers_of(self._recorded, who) for who in ("agent", "manager")}
         self._agents = (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration(), METER)
 
     def manager_course(self, random: Random) -> ManagerCourse:
@@ -93,7 +94,7 @@ class Peers:
 
         return ManagerCourse(
             self._pool,
-            Samples(due, self._every),
+            Samples(due, self._every, self._answers["agent"]),
             random,
             prefix=(request, configuration, identity),
             make=make,
@@ -114,12 +115,26 @@ class Peers:
 
         return AgentCourse(
             self._pool,
-            Samples(due, self._every),
+            Samples(due, self._every, self._answers["manager"]),
             random,
             answers=(Sample(apdu(random.choice(("e2", "e3")))), Sample(verdict)),
             make=make,
             report=reporting(configuration),
         )
+
+
+def answers_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> dict[bytes, list[Sample]]:
+    """What `who` answered to each kind of request."""
+    found: dict[bytes, list[Sample]] = {}
+    for said in recorded.values():
+        open_requests: dict[bytes, bytes] = {}
+        for speaker, sample in said:
+            invoke_id = sample.octets[6:8]
+            if speaker != who and sample.octets[8:9] == b"\x01":
+                open_requests[invoke_id] = kind_of(sample.octets)
+            elif speaker == who and is_response(sample.octets) and invoke_id in open_requests:
+                found.setdefault(open_requests[invoke_id], []).append(sample)
+    return found
 
 
 def readings(configuration: Configuration) -> tuple[Reading, ...]:
