@@ -174,10 +174,17 @@ def _configuration(report: DeviceReport, learned: bytes | None) -> Json | None:
         "learned": report.learned,
         "agreed": None if report.agreed_us is None else utc_text(report.agreed_us),
         "known": configuration is not None,
-        "objects": [_object(item, budget) for item in objects[:OBJECTS_MAX]],
+        "objects": [_object(_as_it_stands(item, report), budget) for item in objects[:OBJECTS_MAX]],
         "objects_left_out": max(0, len(objects) - OBJECTS_MAX),
         "attributes_left_out": budget.left_out,
     }
+
+
+def _as_it_stands(item: ConfigObject, report: DeviceReport) -> ConfigObject:
+    """An object with the attributes that reports told of it since."""
+    told = {number: value for (handle, number), value in report.object_attributes.items() if handle == item.obj_handle}
+    kept = tuple(ava for ava in item.attributes if ava.attribute_id not in told)
+    return replace(item, attributes=kept + tuple(AvaType(number, value) for number, value in told.items()))
 
 
 def _found(config_id: int, learned: bytes | None) -> Configuration | None:

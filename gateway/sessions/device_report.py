@@ -30,6 +30,8 @@ OCTETS_MAX = 256
 SENTENCE_LENGTH_MAX = 300
 ATTRIBUTES_BYTES_MAX = 8 * 1024
 """Of the MDS. A device has some three hundred octets of it."""
+OBJECT_ATTRIBUTES_MAX = 64
+"""Attributes of objects that came in reports; the one longest not told makes room."""
 LINKS_MAX = 8
 SETTINGS_MAX = 8
 WRITTEN_EVERY_S = 60.0
@@ -101,6 +103,8 @@ class DeviceReport:
     attributes: tuple[tuple[int, bytes], ...] = ()
     """Of the MDS, as sent last."""
     attributes_dropped: int = 0
+    object_attributes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    """(handle, attribute id) → the first octets, as a report told them last beside its values."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
@@ -145,6 +149,15 @@ class DeviceReport:
     def changed(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
         """The device told new values of these attributes of its MDS."""
         self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
+
+    def told_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
+        """Reports told these attributes of an object beside its values."""
+        self._seen(at_us)
+        for attribute_id, value in attributes:
+            self.object_attributes.pop((handle, attribute_id), None)
+            self.object_attributes[handle, attribute_id] = value[:OCTETS_MAX]
+        while len(self.object_attributes) > OBJECT_ATTRIBUTES_MAX:
+            del self.object_attributes[next(iter(self.object_attributes))]
 
     def _describe(self, attributes: tuple[tuple[int, bytes], ...], at_us: int) -> None:
         self._seen(at_us)
@@ -272,6 +285,10 @@ def encode_report(report: DeviceReport) -> bytes:
             "form": 1,
             **{name: getattr(report, name) for name in _PLAIN},
             "attributes": [[attribute_id, value.hex()] for attribute_id, value in report.attributes],
+            "object_attributes": [
+                [handle, attribute_id, value.hex()]
+                for (handle, attribute_id), value in report.object_attributes.items()
+            ],
             "links": {name: _fields(link) for name, link in report.links.items()},
             "clocks": {kind.value: _fields(clock) for kind, clock in report.clocks.items()},
             "settings": [_fields(setting) for setting in report.settings],
@@ -293,6 +310,10 @@ def decode_report(octets: bytes) -> DeviceReport | None:
         return DeviceReport(
             **{name: body[name] for name in _PLAIN},
             attributes=tuple((attribute_id, bytes.fromhex(value)) for attribute_id, value in body["attributes"]),
+            object_attributes={
+                (handle, attribute_id): bytes.fromhex(value)
+                for handle, attribute_id, value in body.get("object_attributes", ())
+            },
             links={name: SeenLink(**link) for name, link in body["links"].items()},
             clocks={TimeKind(kind): SeenClock(**clock) for kind, clock in body["clocks"].items()},
             settings=[_setting(each) for each in body["settings"]],

@@ -56,6 +56,8 @@ class ReportKeeping:
                 report.identified(event.identity, at_us)
             case told.MdsChanged():
                 report.changed(event.attributes, at_us)
+            case told.AttributesReported():
+                report.told_attributes(event.handle, event.attributes, at_us)
             case told.ReportsLost():
                 report.lost_reports(event.count, at_us)
             case told.Released():

@@ -22,7 +22,7 @@ from gateway.transports.tcp import connect_tcp
 from protocols.device_time import TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject
-from protocols.ieee11073.association.events import Deviation
+from protocols.ieee11073.association.events import AttributesReported, Deviation
 from protocols.ieee11073.dim import Attribute, Configuration
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.ieee11073.tolerances import Oddity
@@ -226,3 +226,24 @@ def test_a_device_that_told_its_name_once_keeps_it_over_a_restart():
     assert (device.manufacturer, device.last_seen_us) == ("Invented Devices", 9)
     assert device.model.isprintable()
     assert Attribute.SYSTEM_MODEL in dict(report.attributes)
+
+
+def test_attributes_that_came_beside_values_are_kept_and_shown_with_their_object():
+    report = DeviceReport(system_id=DEVICE, first_us=0, last_us=0, config_id=0x0190, agreed_us=0)
+    keeping = ReportKeeping(DeviceReports(), "tcp:127.0.0.1")
+    keeping.report = report
+    keeping.noted(AttributesReported(1, None, None, ((2378, b"\x00\x00\x00\x02"), (0xF123, b"\x07")), 0.0), 3)
+    kept = decode_report(encode_report(report))
+    assert kept is not None
+    assert kept.object_attributes == {(1, 2378): b"\x00\x00\x00\x02", (1, 0xF123): b"\x07"}
+    shown = report_json(kept, None)["configuration"]["objects"]
+    assert {each["name"]: each["hex"] for each in shown[0]["attributes"]}["MDC_ATTR_NU_ACCUR_MSMT"] == "00000002"
+    assert "MDC_ATTR_NU_ACCUR_MSMT" not in {each["name"] for each in shown[1]["attributes"]}
+
+
+def test_attributes_of_objects_are_bounded_whatever_a_device_invents():
+    report = DeviceReport(system_id=DEVICE, first_us=0, last_us=0)
+    for number in range(200):
+        report.told_attributes(number, ((0xF000, bytes(1000)),), 1)
+    assert len(report.object_attributes) == device_report.OBJECT_ATTRIBUTES_MAX
+    assert {len(value) for value in report.object_attributes.values()} == {device_report.OCTETS_MAX}
