@@ -193,7 +193,9 @@ class Agent:
         log.info("agent.reconfigured", device=self.name, config_id=self._configuration.config_id)
         association = self._sending.association
         if association is not None:
-            association.reconfigure(self._offers(), self._clock.monotonic_s())
+            events = association.reconfigure(self._offers(), self._clock.monotonic_s())
+            if any(isinstance(event, Aborted) for event in events):  # it was still asking for an association
+                self._lost()
             self._nudge()
 
     def _patient_now_s(self) -> float:

@@ -16,6 +16,7 @@ from protocols.ieee11073.association import (
 )
 from protocols.ieee11073.association.agent_service import Refused, Silent
 from protocols.ieee11073.association.clock_setting import WallClock
+from protocols.ieee11073.association.data_requests import DataWanted, Reach
 from protocols.ieee11073.association.events import ClockSet, DataFlowStarted, ScannerState
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from simulators.agents import (
@@ -202,6 +203,20 @@ async def test_a_device_that_reports_only_when_asked_is_asked_and_hands_over_wha
         await lost_nothing(device, manager)
 
 
+async def test_a_device_that_also_serves_requests_answers_one_with_what_it_measured_last() -> None:
+    async with sim_manager() as manager, running_agent("monitor", manager, options=told(asked=Asked.ALSO)) as device:
+        await device.associated()
+        await device.live(2)
+        numbers = [seen for seen in manager.stored if seen.channel.handle in (30, 36)]
+        wanted = DataWanted(reach=Reach.ONCE, handles=(30, 36))
+        manager.command(lambda association, now_s: association.data_requests.request(wanted, now_s=now_s))
+        await eventually(lambda: len([seen for seen in manager.stored if seen.channel.handle in (30, 36)]) == 6)
+        asked = [seen for seen in manager.stored if seen.channel.handle in (30, 36)][4:]
+        assert [(seen.channel.handle, seen.value, seen.device_time) for seen in asked] == [
+            (seen.channel.handle, seen.value, seen.device_time) for seen in numbers[-2:]
+        ]
+
+
 async def test_a_device_that_is_never_asked_keeps_what_it_measured() -> None:
     settings, options = ManagerSettings(request_data=False), told(asked=Asked.ONLY)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
@@ -224,6 +239,18 @@ async def test_a_configuration_that_changes_is_told_and_nothing_is_lost() -> Non
         await lost_nothing(device, manager)
         assert [event.config_id for event in manager.events if isinstance(event, Associated)] == [0x0190, 0x4990]
         assert [event.learned for event in manager.events if isinstance(event, ConfigurationAgreed)] == [False, True]
+
+
+async def test_a_configuration_that_changes_before_anybody_answered_is_the_one_that_is_offered() -> None:
+    async with sim_manager() as manager:
+        manager.mute = True
+        async with running_agent("oximeter", manager, options=told(reconfigure_at_s=1.0)) as device:
+            await eventually(lambda: manager.connections == 1)
+            await device.live_unheard(2)
+            manager.mute = False
+            await device.associated()
+            await lost_nothing(device, manager)
+            assert [event.config_id for event in manager.events if isinstance(event, Associated)] == [0x4990]
 
 
 async def test_a_standard_id_that_the_manager_does_not_know_is_followed_by_the_devices_own() -> None:
