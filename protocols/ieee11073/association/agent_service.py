@@ -2,7 +2,7 @@
 
 An agent is composed of services. A request of the manager (Get, Set, action) goes to each in order until one says that
 the object and the operation are its own; what nobody owns is refused by the rules of reference 20601 §9.4
-(`answering`). A service holds what the device is and does as a value or a callable that its maker gives it, so
+(`agent_answers`). A service holds what the device is and does as a value or a callable that its maker gives it, so
 that this code decides how a device says things and never what it has to say. No clock: `port.now_s` is the time of
 what just happened.
 
