@@ -23,7 +23,7 @@ REPORTS = 65_536
 RTSA_REPORTS = 16_384
 SCAN_REPORT_OCTETS = 58
 ANSWER_OCTETS = 22
-_SAMPLES = 50
+_SAMPLES = 100
 
 Run = Callable[[], int]
 
@@ -36,11 +36,13 @@ def measure_scan_report() -> tuple[Run, Run]:
 
 
 def measure_rtsa() -> tuple[Run, Run]:
-    """Reports of one array of 50 samples each, with the scale that its channel has."""
+    """Reports of one array of 100 samples each, with the scale that its channel has."""
     configuration = ecg_configuration(samples=_SAMPLES)
     apdus = []
     for number in range(RTSA_REPORTS):
-        samples = b"".join(((number * 7 + at * 31) % 4000 - 2000).to_bytes(2, "big", signed=True) for at in range(50))
+        samples = b"".join(
+            ((number * 7 + at * 31) % 4000 - 2000).to_bytes(2, "big", signed=True) for at in range(_SAMPLES)
+        )
         report = fixed_report(configuration, (Reading(1, samples),))
         apdus.append(scan_report(report, report_no=number, invoke_id=number))
     return _runs(configuration, apdus, observations=1)

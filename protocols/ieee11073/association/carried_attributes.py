@@ -32,7 +32,7 @@ class CarriedAttributes:
 
     def events(self, plan: ReportPlan, run: Run, now_s: float) -> Iterator[MdsChanged | AttributesReported]:
         """What the reports of a run say that is news, report after report."""
-        varies = any(item.varies(run.columns) for item in plan.carried)
+        varies = any(item.varies(run.columns) or item.names(_HAPPENINGS) for item in plan.carried)
         for at in range(run.reports if varies else 1):
             for item in plan.carried:
                 news = tuple(

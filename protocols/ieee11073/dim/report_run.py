@@ -9,7 +9,7 @@ bounds-checked reader. A report that differs in a constant octet has another lay
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter, or_
@@ -69,6 +69,10 @@ class CarriedPlan:
     def device_time(self, columns: "Columns", at: int) -> DeviceTime | None:
         """The time stamp of the item in the report at `at` of a run."""
         return None if self.time is None else DeviceTime(self.time_kind, columns[self.time][at])
+
+    def names(self, attributes: Container[int]) -> bool:
+        """Whether it has any of these attributes."""
+        return any(attribute in attributes for attribute, _ in self.attributes)
 
     def varies(self, columns: "Columns") -> bool:
         """Whether any attribute differs within a run."""

@@ -84,9 +84,11 @@ def test_a_level_is_told_when_it_changes_however_often_it_is_sent() -> None:
 
 def test_every_adjustment_of_the_clock_is_told() -> None:
     read = Read(OXIMETER)
-    for _ in range(3):
-        read(variable_of(0, (Attribute.DATE_AND_TIME_ADJUSTMENT, "000000057E40")))
-    assert [event.attributes[0][1].hex() for event in read.mds] == ["000000057e40"] * 3
+    report = variable_of(0, (Attribute.DATE_AND_TIME_ADJUSTMENT, "000000057E40"))
+    apdus = [scan_report(report, report_no=at, invoke_id=at) for at in range(4)]
+    read.octets(apdus[0])
+    read.octets(b"".join(apdus[1:]))
+    assert [event.attributes[0][1].hex() for event in read.mds] == ["000000057e40"] * 4
 
 
 def test_an_attribute_of_the_device_in_another_form_is_told_by_number() -> None:
