@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from cloud.db import Prepared, Transaction, insert
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
@@ -41,7 +41,8 @@ _NEW = (
     "error_code",
 )
 _QUEUE = Prepared(
-    insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline()
+    insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline(),
+    order=_NEW,
 )
 _LAST_OF_LANE = Prepared(
     select(_rows.position)
@@ -49,6 +50,10 @@ _LAST_OF_LANE = Prepared(
     .order_by(_rows.position.desc())
     .limit(1)
     .with_for_update()
+)
+
+_LOCK_UNFINISHED = Prepared(
+    select(_rows.position).where(_rows.position == bindparam("which"), _UNFINISHED).with_for_update()
 )
 
 
@@ -97,12 +102,8 @@ _CLAIM = Prepared(
         _rows.traceparent,
         _rows.lease_token,
         _rows.attempts,
+        _rows.attempted_at_us,
     )
-)
-_HELD = and_(
-    _rows.position == bindparam("which"),
-    _rows.lease_token == bindparam("token"),
-    _rows.status == DeliveryStatus.DELIVERING.value,
 )
 _SETTLED = (
     "status",
@@ -115,17 +116,10 @@ _SETTLED = (
     "error_code",
 )
 _SETTLE = Prepared(
-    update(webhook_deliveries).where(_HELD).values({name: bindparam(f"new_{name}") for name in _SETTLED})
-)
-_END = Prepared(
     update(webhook_deliveries)
-    .where(_HELD)
-    .values(
-        status=DeliveryStatus.DISCARDED.value,
-        due_at_us=None,
-        finished_at_us=bindparam("at"),
-        error_code=bindparam("why"),
-    )
+    .where(_rows.position == bindparam("which"))
+    .values({name: bindparam(f"new_{name}") for name in _SETTLED}),
+    order=[*(f"new_{name}" for name in _SETTLED), "which"],
 )
 _same_lane = webhook_deliveries.alias("same_lane")
 _WAKE_NEXT = Prepared(
@@ -141,7 +135,8 @@ _WAKE_NEXT = Prepared(
         .scalar_subquery(),
         _rows.due_at_us.is_(None),
     )
-    .values(due_at_us=bindparam("at"))
+    .values(due_at_us=bindparam("at")),
+    order=("at", "in_webhook", "in_lane"),
 )
 _ATTEMPTED = (
     "delivery_position",
@@ -186,6 +181,19 @@ class Claimed:
     traceparent: str | None
     lease_token: int
     attempts: int
+    attempted_at_us: int | None
+    """When the last recorded attempt was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of a delivery. `next_at_us` None: it is finished. No attempt: it was discarded unsent, and why."""
+
+    claimed: Claimed
+    status: DeliveryStatus
+    next_at_us: int | None = None
+    attempt: Attempt | None = None
+    discarded: ErrorCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,31 +211,20 @@ class DeliveryStore:
     async def queue(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
         """Send this when its turn comes. For one (webhook, lane) one transaction at a time, in the wanted order."""
         behind = await tx.driver.rows(_LAST_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane})
-        await tx.driver.run_later(
-            _QUEUE,
-            {
-                **_row_of(new),
-                "status": DeliveryStatus.QUEUED.value,
-                "created_at_us": now_us,
-                "due_at_us": None if behind else now_us,
-                "finished_at_us": None,
-                "error_code": None,
-            },
-        )
+        await tx.driver.run_many(_QUEUE, [_queued(new, now_us, behind=bool(behind))])
 
-    async def note(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
-        """What a disabled endpoint missed: not sent, but there to be repeated once it works again."""
-        await tx.driver.run_later(
-            _QUEUE,
-            {
-                **_row_of(new),
-                "status": DeliveryStatus.DISCARDED.value,
-                "created_at_us": now_us,
-                "due_at_us": None,
-                "finished_at_us": now_us,
-                "error_code": ErrorCode.ENDPOINT_DISABLED.value,
-            },
-        )
+    async def queue_all(
+        self, tx: Transaction, new: Sequence[tuple[NewDelivery, int | None]], noted: Sequence[NewDelivery], now_us: int
+    ) -> None:
+        """As `queue` for several, each of another subscription, in the order of those: with what was the last of its
+        lane. And `noted`: what disabled endpoints miss, not sent but there to be repeated once they work again.
+        """
+        rows = []
+        for one, last in new:
+            # It may have been finished meanwhile; if not, whoever finishes it waits for us and then finds ours.
+            behind = last is not None and bool(await tx.driver.rows(_LOCK_UNFINISHED, {"which": last}))
+            rows.append(_queued(one, now_us, behind=behind))
+        await tx.driver.run_many(_QUEUE, rows + [_noted(one, now_us) for one in noted])
 
     async def claim(
         self, tx: Transaction, webhook_id: str, *, now_us: int, lease_us: int, count: int
@@ -236,60 +233,33 @@ class DeliveryStore:
         values = {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
         return [_claimed(row) for row in await tx.driver.rows(_CLAIM, values)]
 
-    async def settle(
-        self,
-        tx: Transaction,
-        claimed: Claimed,
-        attempt: Attempt,
-        status: DeliveryStatus,
-        *,
-        next_at_us: int | None,
-        now_us: int,
-    ) -> bool:
-        """Write what an attempt came to; False when the lease was lost, and then nothing is written.
-
-        `next_at_us` None: it is finished, and the next of its lane is due. The attempts themselves are added with
-        `record`.
-        """
-        row = (
-            status.value,
-            next_at_us,
-            None if next_at_us is not None else now_us,
-            attempt.number,
-            attempt.attempted_at_us,
-            attempt.duration_ms,
-            attempt.response_status,
-            None if attempt.error_code is None else attempt.error_code.value,
+    async def held(self, tx: Transaction, claims: Sequence[Claimed]) -> set[int]:
+        """The positions of those that are still this worker's; nobody else takes them before `tx` ends."""
+        statement = (
+            select(_rows.position, _rows.lease_token)
+            .where(
+                _rows.position.in_([claimed.position for claimed in claims]),
+                _rows.status == DeliveryStatus.DELIVERING.value,
+            )
+            .order_by(_rows.position)
+            .with_for_update()
         )
-        values = {f"new_{name}": value for name, value in zip(_SETTLED, row, strict=True)}
-        held = await tx.driver.run(_SETTLE, {**values, "which": claimed.position, "token": claimed.lease_token})
-        if held != 1:
-            return False
-        if next_at_us is None:
-            await self._wake_next(tx, claimed, now_us)
-        return True
+        tokens = {claimed.position: claimed.lease_token for claimed in claims}
+        return {position for position, token in await tx.execute(statement) if tokens[position] == token}
 
-    async def discard(self, tx: Transaction, claimed: Claimed, why: ErrorCode, now_us: int) -> bool:
-        """End a claimed delivery unsent; False when the lease was lost."""
-        values = {"which": claimed.position, "token": claimed.lease_token, "at": now_us, "why": why.value}
-        if await tx.driver.run(_END, values) != 1:
-            return False
-        await self._wake_next(tx, claimed, now_us)
-        return True
+    async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
+        """Write what becomes of deliveries of one subscription that are `held`; what is finished wakes its next."""
+        await tx.driver.run_many(_SETTLE, [_settled(one, now_us) for one in settled])
+        woken = [(now_us, one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
+        if woken:
+            # A statement of its own: on PostgreSQL it must see what was queued while ours waited for the row.
+            await tx.driver.run_many(_WAKE_NEXT, woken)
 
     async def record(self, tx: Transaction, attempts: Sequence[tuple[Claimed, Attempt]]) -> None:
         """Add the attempts of settled deliveries."""
         if attempts:
             rows = [
-                (
-                    claimed.position,
-                    attempt.number,
-                    attempt.attempted_at_us,
-                    attempt.duration_ms,
-                    attempt.response_status,
-                    None if attempt.error_code is None else attempt.error_code.value,
-                    attempt.response_head,
-                )
+                (claimed.position, attempt.number, *_course(attempt), attempt.response_head)
                 for claimed, attempt in attempts
             ]
             await tx.driver.append(webhook_attempts, _ATTEMPTED, rows)
@@ -330,28 +300,34 @@ class DeliveryStore:
         )
         return removed
 
-    async def _wake_next(self, tx: Transaction, claimed: Claimed, now_us: int) -> None:
-        # A statement of its own: on PostgreSQL it must see what was queued while ours waited for the row.
-        await tx.driver.run_later(_WAKE_NEXT, {"in_webhook": claimed.webhook_id, "in_lane": claimed.lane, "at": now_us})
+
+def _queued(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:
+    """In the order of `_NEW`."""
+    return (*_told(new), DeliveryStatus.QUEUED.value, now_us, None if behind else now_us, None, None)
 
 
-def _row_of(new: NewDelivery) -> dict[str, Any]:
-    return {
-        "id": new.id,
-        "webhook_id": new.webhook_id,
-        "tenant_id": new.tenant_id,
-        "kind": new.kind.value,
-        "event": new.event,
-        "event_id": new.event_id,
-        "lane": new.lane,
-        "body": new.body,
-        "traceparent": new.traceparent,
-        "replay_id": new.replay_id,
-    }
+def _noted(new: NewDelivery, now_us: int) -> tuple[Any, ...]:
+    return (*_told(new), DeliveryStatus.DISCARDED.value, now_us, None, now_us, ErrorCode.ENDPOINT_DISABLED.value)
+
+
+def _told(new: NewDelivery) -> tuple[Any, ...]:
+    return (
+        new.id,
+        new.webhook_id,
+        new.tenant_id,
+        new.kind.value,
+        new.event,
+        new.event_id,
+        new.lane,
+        new.body,
+        new.traceparent,
+        new.replay_id,
+    )
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    position, id, webhook_id, tenant_id, kind, event, event_id, lane, body, traceparent, lease_token, attempts = row
+    position, id, webhook_id, tenant_id, kind, event, event_id, lane, body, traceparent, *rest = row
+    lease_token, attempts, attempted_at_us = rest
     return Claimed(
         position=position,
         id=id,
@@ -365,4 +341,23 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         traceparent=traceparent,
         lease_token=lease_token,
         attempts=attempts,
+        attempted_at_us=attempted_at_us,
     )
+
+
+def _settled(settled: Settled, now_us: int) -> tuple[Any, ...]:
+    """In the order of `_SETTLE`."""
+    claimed, attempt = settled.claimed, settled.attempt
+    finished_us = None if settled.next_at_us is not None else now_us
+    if attempt is None:
+        why = None if settled.discarded is None else settled.discarded.value
+        last = (claimed.attempts, claimed.attempted_at_us, None, None, why)
+    else:
+        last = (attempt.number, *_course(attempt))
+    return (settled.status.value, settled.next_at_us, finished_us, *last, claimed.position)
+
+
+def _course(attempt: Attempt) -> tuple[Any, ...]:
+    """Time, duration, status and error of an attempt."""
+    code = None if attempt.error_code is None else attempt.error_code.value
+    return (attempt.attempted_at_us, attempt.duration_ms, attempt.response_status, code)

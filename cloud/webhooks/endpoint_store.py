@@ -5,15 +5,16 @@ Subscriptions as their owners see them are another store's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 
 from cloud.apps.tables import apps
 from cloud.db import Prepared, Transaction
 from cloud.tenancy import SecrecyLevel
 from cloud.webhooks.model import DisabledReason
 from cloud.webhooks.schedule import QUIET_US_MAX
-from cloud.webhooks.tables import webhook_events, webhook_subscriptions
+from cloud.webhooks.tables import webhook_deliveries, webhook_events, webhook_subscriptions
 
 _subs = webhook_subscriptions.c
 
@@ -28,13 +29,23 @@ _MAY_HEAR = (
     apps.c.deleted_at_us.is_(None),
     apps.c.secrecy_level >= bindparam("secrecy_level"),
 )
+# The newest unfinished delivery of each listener's lane: what is queued now stands behind it.
+_LAST_OF_LANE = (
+    select(func.max(webhook_deliveries.c.position))
+    .where(
+        webhook_deliveries.c.webhook_id == _subs.id,
+        webhook_deliveries.c.lane == bindparam("lane"),
+        webhook_deliveries.c.finished_at_us.is_(None),
+    )
+    .scalar_subquery()
+)
 _LISTENERS = Prepared(
-    select(_subs.id, _subs.disabled_at_us)
+    select(_subs.id, _subs.disabled_at_us, _LAST_OF_LANE)
     .where(*_MAY_HEAR, webhook_events.c.webhook_id == _subs.id, webhook_events.c.event == bindparam("event"))
     .order_by(_subs.id)
 )
 _NEIGHBOURS = Prepared(
-    select(_subs.id, _subs.disabled_at_us)
+    select(_subs.id, _subs.disabled_at_us, _LAST_OF_LANE)
     .where(*_MAY_HEAR, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
     .order_by(_subs.id)
 )
@@ -74,10 +85,14 @@ _FAILED = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A subscription that hears of an event; one that is disabled has it noted only."""
+    """A subscription that hears of an event; one that is disabled has it noted only.
+
+    `last_of_lane`: position of the newest delivery of the event's lane that was unfinished a moment ago.
+    """
 
     id: str
     disabled: bool
+    last_of_lane: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,23 +115,24 @@ class EndpointStore:
     """Every statement about them."""
 
     async def listeners(
-        self, tx: Transaction, event: str, *, tenant: str, organization: str | None, secrecy: SecrecyLevel
+        self, tx: Transaction, event: str, *, lane: str, tenant: str, organization: str | None, secrecy: SecrecyLevel
     ) -> Sequence[Listener]:
         """Who subscribed to this event and may hear of what it is about, by id."""
         values = {
             "event": event,
+            "lane": lane,
             "tenant_id": tenant,
             "organization_id": organization,
             "secrecy_level": int(secrecy),
         }
-        return [Listener(str(id), at_us is not None) for id, at_us in await tx.driver.rows(_LISTENERS, values)]
+        return [_listener(row) for row in await tx.driver.rows(_LISTENERS, values)]
 
     async def neighbours(
-        self, tx: Transaction, id: str, *, tenant: str, organization: str | None
+        self, tx: Transaction, id: str, *, lane: str, tenant: str, organization: str | None
     ) -> Sequence[Listener]:
         """The tenant's other subscriptions that work and may hear of this one."""
-        values = {"id": id, "tenant_id": tenant, "organization_id": organization, "secrecy_level": 0}
-        return [Listener(str(other), False) for other, _ in await tx.driver.rows(_NEIGHBOURS, values)]
+        values = {"id": id, "lane": lane, "tenant_id": tenant, "organization_id": organization, "secrecy_level": 0}
+        return [_listener(row) for row in await tx.driver.rows(_NEIGHBOURS, values)]
 
     async def endpoint(self, tx: Transaction, id: str) -> Endpoint | None:
         rows = await tx.driver.rows(_ENDPOINT, {"id": id})
@@ -164,3 +180,8 @@ class EndpointStore:
             .values(disabled_at_us=at_us, disabled_reason=reason.value)
         )
         return (await tx.execute(statement)).rowcount == 1
+
+
+def _listener(row: Sequence[Any]) -> Listener:
+    id, disabled_at_us, last_of_lane = row
+    return Listener(id, disabled_at_us is not None, last_of_lane)

@@ -32,7 +32,7 @@ class FanOut:
         if event.type == DISABLED_EVENT:
             about = str(event.payload["webhook_id"])
             listeners = await self._endpoints.neighbours(
-                tx, about, tenant=event.tenant_id, organization=event.organization_id
+                tx, about, lane=event.key, tenant=event.tenant_id, organization=event.organization_id
             )
             await self._queue(tx, event, PublicEvent(event.type, event.payload), DeliveryKind.NOTICE, listeners)
             return
@@ -40,7 +40,12 @@ class FanOut:
         if public is None:
             return
         listeners = await self._endpoints.listeners(
-            tx, public.type, tenant=event.tenant_id, organization=event.organization_id, secrecy=public.secrecy
+            tx,
+            public.type,
+            lane=event.key,
+            tenant=event.tenant_id,
+            organization=event.organization_id,
+            secrecy=public.secrecy,
         )
         await self._queue(tx, event, public, DeliveryKind.EVENT, listeners)
 
@@ -56,7 +61,8 @@ class FanOut:
             return
         body = message_body(public.type, event.at_us, public.data)
         traceparent = begin_trace(event.traceparent).traceparent
-        now_us = self._clock.now_us()
+        queued: list[tuple[NewDelivery, int | None]] = []
+        noted: list[NewDelivery] = []
         for listener in listeners:
             new = NewDelivery(
                 id=self._ids.new("dlv"),
@@ -70,6 +76,7 @@ class FanOut:
                 traceparent=traceparent,
             )
             if listener.disabled:
-                await self._deliveries.note(tx, new, now_us)
+                noted.append(new)
             else:
-                await self._deliveries.queue(tx, new, now_us)
+                queued.append((new, listener.last_of_lane))
+        await self._deliveries.queue_all(tx, queued, noted, self._clock.now_us())

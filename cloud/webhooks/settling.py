@@ -18,7 +18,7 @@ from cloud.http.request import Caller
 from cloud.moments import write_moment
 from cloud.tenancy import SecrecyLevel, Viewer
 from cloud.webhooks.attempt import Outcome
-from cloud.webhooks.delivery_store import Claimed, DeliveryStore
+from cloud.webhooks.delivery_store import Claimed, DeliveryStore, Settled
 from cloud.webhooks.endpoint_store import Endpoint, EndpointStore
 from cloud.webhooks.messages import DISABLED_EVENT
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, DisabledReason, ErrorCode
@@ -79,29 +79,26 @@ class Settling:
         elif since_us is not None and now_us - since_us >= FAILING_US_MAX:
             reason = DisabledReason.FAILING
         disabled = bool(failed) and (since_us is None or reason is not None)
-        recorded = []
+        held = await self._deliveries.held(tx, [result.claimed for result in results])
+        settled = []
         for result in results:
-            attempt = await self._settle_one(tx, result, now_us, disabled=disabled)
-            if attempt is not None:
-                recorded.append((result.claimed, attempt))
+            if result.claimed.position in held:
+                settled.append(self._settled(result, now_us, disabled=disabled))
+            else:
+                log.warning("delivery.lease_lost", delivery_id=result.claimed.id, webhook_id=endpoint.id)
+        await self._deliveries.settle(tx, settled, now_us)
         if reason is not None and since_us is not None:
             await self._disable(tx, endpoint, reason, now_us)
-        return recorded
+        return [(one.claimed, one.attempt) for one in settled if one.attempt is not None]
 
-    async def _settle_one(self, tx: Transaction, result: Result, now_us: int, *, disabled: bool) -> Attempt | None:
-        """The attempt that is to be recorded; None when there was none or the lease was lost."""
+    def _settled(self, result: Result, now_us: int, *, disabled: bool) -> Settled:
         claimed, outcome = result.claimed, result.outcome
         if isinstance(outcome, ErrorCode):
-            await self._deliveries.discard(tx, claimed, outcome, now_us)
-            return None
+            return Settled(claimed, DeliveryStatus.DISCARDED, discarded=outcome)
         status, next_at_us = self._course(claimed, outcome, now_us, disabled=disabled)
-        held = await self._deliveries.settle(tx, claimed, outcome.attempt, status, next_at_us=next_at_us, now_us=now_us)
-        if not held:
-            log.warning("delivery.lease_lost", delivery_id=claimed.id, webhook_id=claimed.webhook_id)
-            return None
         if status is DeliveryStatus.EXHAUSTED:
             log.warning("delivery.exhausted", delivery_id=claimed.id, webhook_id=claimed.webhook_id)
-        return outcome.attempt
+        return Settled(claimed, status, next_at_us, outcome.attempt)
 
     def _course(
         self, claimed: Claimed, outcome: Outcome, now_us: int, *, disabled: bool

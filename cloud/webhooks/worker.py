@@ -90,6 +90,10 @@ class DeliveryWorker:
             waking.cancel()
         await self._egress.close()
 
+    def wake(self) -> None:
+        """Look at once: something was queued."""
+        self._changed.set()
+
     async def step(self) -> int:
         """Attempt and settle what is due now; how many deliveries were claimed. For whoever keeps the time by hand."""
         posts = await self._claim()
