@@ -25,6 +25,7 @@ Raw times are never rewritten; correction is arithmetic for readers (`observatio
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,17 +37,25 @@ RELATIVE_SPAN_US = (1 << 32) * 125
 _WINDOW = 64
 """Differences kept of one relation. At one report a second a minute: long enough to catch a quick one, short against
 drift."""
+_WINDOW_US = 900_000_000
+"""Older differences are of no use beside newer ones, whatever the crystal does."""
 _AGREE_US = 2_000_000
 """Differences closer than this belong to one relation. Above the jitter of links and of clocks that tick in whole
 seconds."""
 _STEP_REPORTS = 3
 _STEP_SPAN_US = 1_000_000
-"""A new relation needs this many reports over this much device time, so that one report in two parts is not three."""
+"""A new relation needs this many reports over this much time on both clocks, so that neither one report in three parts
+nor what had queued up in a link is taken for a clock."""
+_MEMORY_SPAN_US = 3_000_000
+_MEMORY_AGREE_US = 1_200_000
+"""Measurements that may come from a memory were taken in step with ours when both clocks say so over this span. A memory
+is handed over many times faster than it was filled."""
 _FLOOR_US = 20_000
 """We never claim better: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
 _FEW = 8
 _COARSE_US = 1_000_000
-"""With fewer differences than `_FEW` a clock of whole seconds cannot be told from a fine one: add its second."""
+"""With fewer differences than `_FEW` a clock of whole seconds cannot be told from a fine one, nor a quick report from a
+slow one: add a second. A device that answers when it is asked, in parts of a second, leaves no such doubt."""
 _UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
 _IN_FLIGHT_US = 10_000_000
 """A live report that still shows the time before a jump was on its way: no link queues for longer."""
@@ -90,6 +99,8 @@ class _Era:
     uncertainty_us: int
     began_us: int | None
     ended_us: int
+    fitted_us: int
+    """When it was last seen to hold."""
     told: bool
     """Whether the device or we said that it ended, and when: then reports of it may still be on their way."""
 
@@ -101,6 +112,38 @@ class _Sample(NamedTuple):
     error_us: int
     fine: bool
     """Whether the device's time had parts of a second."""
+    at_us: int
+
+
+class _Candidate(NamedTuple):
+    """A sample that may begin a new relation."""
+
+    local_us: int
+    sample: _Sample
+    live: bool
+
+
+class _Possible(NamedTuple):
+    """A moment at which something may have been measured, by a relation that was last seen to hold at `fitted_us`."""
+
+    at_us: int
+    uncertainty_us: int
+    fitted_us: int
+
+    @property
+    def reach_us(self) -> int:
+        """How far off that may be, with what a crystal may have gained in between."""
+        return self.uncertainty_us + _drifted_us(abs(self.fitted_us - self.at_us))
+
+    def within(self, began_us: int | None, ended_us: int) -> bool:
+        """Whether the relation held then, as far as that can be said."""
+        near_us = _AGREE_US + _drifted_us(abs(self.fitted_us - self.at_us))
+        return self.at_us <= ended_us + near_us and (began_us is None or self.at_us >= began_us - near_us)
+
+    def relation(self, local_us: int, others: "Iterable[_Possible]" = ()) -> ClockRelation:
+        """Of a time that belongs here, although it might be any of the others."""
+        reach_us = max((abs(other.at_us - self.at_us) + other.reach_us for other in others), default=0)
+        return ClockRelation(self.at_us - local_us, max(self.reach_us, reach_us))
 
 
 class DeviceClock:
@@ -112,12 +155,14 @@ class DeviceClock:
         self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
         self._relation: ClockRelation | None = None
         """What the samples come to; None where that has to be worked out again."""
-        self._candidates: deque[tuple[int, int, bool]] = deque(maxlen=_WINDOW)
+        self._candidates: deque[_Candidate] = deque(maxlen=_WINDOW)
         self._eras: deque[_Era] = deque(maxlen=_ERAS_MAX)
         self._expected: ClockRelation | None = None
         """While a command to set the clock is under way: the relation when it was obeyed."""
         self._commanded_us = 0
         self._began_us: int | None = None
+        self._answers = False
+        """Whether it was ever asked: then a measurement that seems old is one, and no clock that went back."""
         self._fitted_us = 0
         """When the relation was last seen to hold."""
         self._anchors: list[tuple[int, ClockRelation]] = []
@@ -130,8 +175,10 @@ class DeviceClock:
         """The device said what its clock showed between `sent_us` and `received_us`: believed at once. Without
         `sent_us` the round trip is not known."""
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
-        sample = _Sample(received_us - error_us - self._unwrapped(local_us, received_us), error_us, _fine(local_us))
-        self._expected = None
+        sample = _Sample(
+            received_us - error_us - self._unwrapped(local_us, received_us), error_us, _fine(local_us), received_us
+        )
+        self._expected, self._answers = None, True
         known = self.relation()
         tolerated_us = error_us + _FLOOR_US + (0 if sample.fine else _COARSE_US)
         if sent_us is not None and known.offset_us is not None:
@@ -143,7 +190,6 @@ class DeviceClock:
             self._add(sample)
         else:
             self._begin([sample], received_us, told=True)
-        self._fitted_us = received_us
         self._anchor(received_us)
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
@@ -154,15 +200,18 @@ class DeviceClock:
         """
         difference = received_us - self._unwrapped(local_us, received_us)
         known = self.relation()
-        if known.offset_us is not None and abs(difference - known.offset_us) < _AGREE_US:
+        stale = received_us - self._fitted_us > _WINDOW_US
+        agree_us = self._agree_us(received_us) if live else 0 if stale else _AGREE_US
+        if known.offset_us is not None and abs(difference - known.offset_us) < agree_us:
             self._candidates.clear()
-            self._add(_Sample(difference, 0, _fine(local_us)))
-            self._fitted_us = received_us
+            self._add(_Sample(difference, 0, _fine(local_us), received_us))
             self._anchor(received_us)
         elif live and known.offset_us is None:
-            self._begin([_Sample(difference, 0, _fine(local_us))], received_us, told=False)
+            self._begin([_Sample(difference, 0, _fine(local_us), received_us)], received_us, told=False)
+        elif not live and self._answers and known.offset_us is not None and difference > known.offset_us:
+            pass  # from a memory
         elif not self._in_flight(local_us, received_us):
-            self._consider(local_us, difference, received_us)
+            self._consider(local_us, difference, received_us, live=live)
         if not self._samples:
             return not live
         return self.place(local_us, received_us, live=live).offset_us is not None
@@ -178,13 +227,8 @@ class DeviceClock:
         if expected is None or expected.offset_us is None:
             return
         half_us = (answered_us - self._commanded_us + 1) // 2
-        self._begin(
-            [_Sample(expected.offset_us + half_us, half_us, fine=False)],
-            answered_us,
-            told=True,
-            began_us=self._commanded_us,
-        )
-        self._fitted_us = answered_us
+        sample = _Sample(expected.offset_us + half_us, half_us, fine=False, at_us=answered_us)
+        self._begin([sample], answered_us, told=True, began_us=self._commanded_us)
 
     def refused(self) -> None:
         """The device says that it has not set this clock."""
@@ -204,8 +248,9 @@ class DeviceClock:
         best = min(self._samples)
         ordered = sorted(sample.difference_us for sample in self._samples)
         spread_us = ordered[len(ordered) // 2] - ordered[0]
-        coarse = len(ordered) < _FEW and not any(sample.fine for sample in self._samples)
+        coarse = len(ordered) < _FEW and not (best.fine and best.error_us)
         uncertainty_us = max(_FLOOR_US, spread_us, best.error_us) + (_COARSE_US if coarse else 0)
+        uncertainty_us += _drifted_us(self._samples[-1].at_us - best.at_us)
         return ClockRelation(best.difference_us, uncertainty_us)
 
     def drift(self) -> Drift | None:
@@ -228,24 +273,25 @@ class DeviceClock:
         if now.offset_us is None:
             return UNKNOWN
         offset_us = self._laid(local_us, received_us, now.offset_us)
-        at_us = local_us + offset_us
-        if abs(received_us - at_us) < _AGREE_US:
-            return self._aged(offset_us, now.uncertainty_us, at_us, received_us)
+        current = _Possible(local_us + offset_us, now.uncertainty_us, self._fitted_us)
+        agree_us = self._agree_us(received_us)
         flying = self._in_flight(local_us, received_us)
-        if flying is not None:
-            return flying
+        if abs(received_us - current.at_us) < (agree_us if live else _AGREE_US):
+            return current.relation(local_us, flying)
         if live:
-            return UNKNOWN
-        possible = at_us <= received_us + _AGREE_US and (self._began_us is None or at_us >= self._began_us - _AGREE_US)
+            return flying[0].relation(local_us, flying) if flying else UNKNOWN
+        fits = current.within(self._began_us, received_us)
+        if flying:
+            return flying[0].relation(local_us, [*flying, current] if fits else flying)
         before = self._before(local_us, received_us)
-        if before is None:
-            return self._aged(offset_us, now.uncertainty_us, at_us, received_us) if possible else UNKNOWN
-        era, old_us = before
-        explained = self._explained(old_us - at_us)
-        doubt_us = abs(old_us - at_us) if self._dated and not explained else 0
-        if possible and not explained:
-            return self._aged(offset_us, now.uncertainty_us + doubt_us, at_us, received_us)
-        return self._aged(old_us - local_us, era.uncertainty_us + doubt_us, old_us, era.ended_us)
+        if not fits and not before:
+            return UNKNOWN
+        explained = [each for each in before if self._explained(each.at_us - current.at_us)]
+        if explained:
+            return explained[0].relation(local_us)
+        best = current if fits else before[0]
+        others = [*before, current] if fits or self._dated else before
+        return best.relation(local_us, others)
 
     @property
     def uniform(self) -> bool:
@@ -256,42 +302,43 @@ class DeviceClock:
         """Whether the device itself says that its clock was moved by about so much, and so left its stored dates."""
         return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < _AGREE_US
 
-    def _aged(self, offset_us: int, uncertainty_us: int, at_us: int, known_us: int) -> ClockRelation:
-        """With what a crystal may have gained between the measurement and when its relation was known."""
-        away_us = abs(known_us - at_us) + max(0, known_us - self._fitted_us)
-        return ClockRelation(offset_us, uncertainty_us + away_us * ASSUMED_DRIFT_PPM // 1_000_000)
+    def _agree_us(self, received_us: int) -> int:
+        """How far a time may be from the relation that was last seen to hold some time ago and still belong to it."""
+        return _AGREE_US + _drifted_us(max(0, received_us - self._fitted_us))
 
-    def _in_flight(self, local_us: int, received_us: int) -> ClockRelation | None:
-        """The relation by which this was measured just now although the clock is, or was a moment ago, being moved."""
+    def _in_flight(self, local_us: int, received_us: int) -> list[_Possible]:
+        """When this was measured just now by a relation that a command is about to bring, or that has just ended."""
+        found = []
         if self._expected is not None and self._expected.offset_us is not None:
-            offset_us = self._expected.offset_us
-            if abs(received_us - local_us - offset_us) < _AGREE_US:
-                moving_us = received_us - self._commanded_us
-                return ClockRelation(offset_us + moving_us // 2, moving_us // 2 + _FLOOR_US)
+            moving_us = received_us - self._commanded_us
+            at_us = local_us + self._expected.offset_us + moving_us // 2
+            if abs(received_us - at_us) < _AGREE_US + moving_us:
+                found.append(_Possible(at_us, moving_us // 2 + _FLOOR_US + _COARSE_US, at_us))
         for era in reversed(self._eras):
             if received_us - era.ended_us > _IN_FLIGHT_US:
                 break
-            if not era.told:
-                continue
-            offset_us = self._laid(local_us, received_us, era.offset_us)
-            if abs(received_us - local_us - offset_us) < _AGREE_US:
-                return ClockRelation(offset_us, era.uncertainty_us)
-        return None
+            at_us = local_us + self._laid(local_us, received_us, era.offset_us)
+            if era.told and abs(received_us - at_us) < _AGREE_US + _drifted_us(received_us - era.fitted_us):
+                found.append(_Possible(at_us, era.uncertainty_us, era.fitted_us))
+        return found
 
-    def _before(self, local_us: int, received_us: int) -> tuple[_Era, int] | None:
-        """The latest relation of the past by which this was measured while it held, and when that was."""
+    def _before(self, local_us: int, received_us: int) -> list[_Possible]:
+        """When this was measured by each relation of the past that then held; the latest relation first."""
+        found = []
         for era in reversed(self._eras):
             at_us = local_us + self._laid(local_us, min(received_us, era.ended_us), era.offset_us)
-            if at_us <= era.ended_us + _AGREE_US and (era.began_us is None or at_us >= era.began_us - _AGREE_US):
-                return era, at_us
-        return None
+            possible = _Possible(at_us, era.uncertainty_us, era.fitted_us)
+            if possible.within(era.began_us, era.ended_us):
+                found.append(possible)
+        return found
 
     def _laid(self, local_us: int, by_us: int, offset_us: int) -> int:
         """The offset for this stamp: of a counter that begins again the one that makes it the latest not after
         `by_us`."""
         if self._span_us is None:
             return offset_us
-        return offset_us + (by_us + _AGREE_US - offset_us - local_us) // self._span_us * self._span_us
+        latest_us = by_us + self._agree_us(by_us)
+        return offset_us + (latest_us - offset_us - local_us) // self._span_us * self._span_us
 
     def _unwrapped(self, local_us: int, received_us: int) -> int:
         """The counter as if it never began again, so that its differences from ours stay the same."""
@@ -300,30 +347,38 @@ class DeviceClock:
             return local_us
         return local_us + self._laid(local_us, received_us, known) - known
 
-    def _consider(self, local_us: int, difference: int, received_us: int) -> None:
+    def _consider(self, local_us: int, difference: int, received_us: int, *, live: bool) -> None:
         """A difference that fits nothing known: believed when others like it follow."""
-        if self._candidates and abs(self._candidates[-1][1] - difference) >= _AGREE_US:
+        sample = _Sample(difference, 0, _fine(local_us), received_us)
+        if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= _AGREE_US:
             self._candidates.clear()
-        self._candidates.append((local_us, difference, _fine(local_us)))
-        span_us = self._candidates[-1][0] - self._candidates[0][0]
-        if len(self._candidates) >= _STEP_REPORTS and span_us >= _STEP_SPAN_US:
-            self._begin([_Sample(each, 0, fine) for _, each, fine in self._candidates], received_us, told=False)
-            self._fitted_us = received_us
+        self._candidates.append(_Candidate(local_us, sample, live))
+        first = self._candidates[0]
+        local_span_us, span_us = local_us - first.local_us, received_us - first.sample.at_us
+        if len(self._candidates) < _STEP_REPORTS or min(local_span_us, span_us) < _STEP_SPAN_US:
+            return
+        live = all(candidate.live for candidate in self._candidates)
+        if live or (local_span_us >= _MEMORY_SPAN_US and abs(local_span_us - span_us) < _MEMORY_AGREE_US):
+            self._begin([candidate.sample for candidate in self._candidates], received_us, told=False)
 
     def _begin(self, samples: list[_Sample], at_us: int, *, told: bool, began_us: int | None = None) -> None:
         """A new relation, known from `at_us` on. It may hold since the old one was last seen, or since `began_us`."""
         old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
         if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
-            self._eras.append(_Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, told))
+            self._eras.append(_Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, told))
             self._began_us = self._fitted_us if began_us is None else began_us
         self._samples.clear()
         self._samples.extend(samples)
         self._relation = None
         self._anchors.clear()
+        self._fitted_us = at_us
 
     def _add(self, sample: _Sample) -> None:
+        while self._samples and sample.at_us - self._samples[0].at_us > _WINDOW_US:
+            self._samples.popleft()
         self._samples.append(sample)
         self._relation = None
+        self._fitted_us = sample.at_us
 
     def _anchor(self, at_us: int) -> None:
         """One point a minute of the way that the offset takes; thinned out when there are many."""
@@ -332,6 +387,10 @@ class DeviceClock:
         if len(self._anchors) >= _ANCHORS_MAX:
             del self._anchors[1::2]
         self._anchors.append((at_us, self.relation()))
+
+
+def _drifted_us(span_us: int) -> int:
+    return span_us * ASSUMED_DRIFT_PPM // 1_000_000
 
 
 def _fine(local_us: int) -> bool:

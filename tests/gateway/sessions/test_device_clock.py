@@ -25,7 +25,7 @@ def test_the_quickest_report_of_many_gives_the_offset_and_the_spread_its_uncerta
         delay = 5_000 if second == 7 else 80_000
         clock.observe(second * SECOND, second * SECOND + 300 * SECOND + delay, live=True)
     assert clock.relation().offset_us == 300 * SECOND + 5_000
-    assert clock.relation().uncertainty_us == 75_000
+    assert 75_000 <= clock.relation().uncertainty_us < 77_000
 
 
 def test_one_stored_measurement_of_last_week_does_not_move_a_known_clock():

@@ -1,0 +1,136 @@
+"""A device whose clocks are wrong in known ways, and a gateway's belief about them: the truth beside what is made of it.
+
+Times are in microseconds; `now_us` is the gateway's monotonic clock, which is the truth here.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.sessions.device_clock import ClockRelation, DeviceClock, DeviceClocks
+from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+ORIGIN_US = 1_770_000_000 * SECOND
+"""What a right clock shows at `now_us` 0."""
+NAME = "1122334455667788"
+
+
+@dataclass
+class Kept:
+    """A measurement in the device's memory: when it was taken in truth, and the time stamp that it carries."""
+
+    at_us: int
+    time: DeviceTime
+
+
+@dataclass
+class ClockDevice:
+    """`ahead_us`: how wrong the date is; `ppm`: how much too fast it runs; `tick_us`: what it rounds down to."""
+
+    kind: TimeKind
+    ahead_us: int = 0
+    ppm: int = 0
+    tick_us: int = 10_000
+    delay_us: int = 5_000
+    redates: bool = False
+    """Corrects the dates of what it keeps when its clock is set."""
+    clocks: DeviceClocks = field(default_factory=DeviceClocks)
+    now_us: int = DAY
+    powered_us: int = 0
+    """When its counters were zero."""
+    memory: list[Kept] = field(default_factory=list)
+    set_us: int = DAY
+    """Since when `ahead_us` holds."""
+
+    @property
+    def clock(self) -> DeviceClock:
+        return self.clocks.clock(NAME, self.kind)
+
+    def shows(self, at_us: int | None = None) -> DeviceTime:
+        """What the clock shows at a moment, now unless said otherwise."""
+        at_us = self.now_us if at_us is None else at_us
+        if self.kind in {TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION}:
+            count_us = (at_us - self.powered_us) * (1_000_000 + self.ppm) // 1_000_000
+            if self.kind is TimeKind.HIGH_RESOLUTION:
+                return DeviceTime(self.kind, count_us.to_bytes(8, "big"))
+            return DeviceTime(self.kind, (count_us // 125 % (1 << 32)).to_bytes(4, "big"))
+        shown_us = ORIGIN_US + at_us + self.ahead_us + (at_us - self.set_us) * self.ppm // 1_000_000
+        shown_us -= shown_us % self.tick_us
+        make = absolute_time_at if self.kind is TimeKind.ABSOLUTE else base_offset_time_at
+        return make(shown_us)
+
+    def passes(self, microseconds: int) -> None:
+        self.now_us += microseconds
+
+    def says_its_time(self) -> None:
+        """Answers a Get of its clocks, in two delays."""
+        sent_us = self.now_us
+        self.passes(self.delay_us)
+        time = self.shows()
+        self.passes(self.delay_us)
+        self.clock.asked(_local(time), self.now_us, sent_us=sent_us)
+
+    def reports(self) -> tuple[int, ClockRelation]:
+        """Measures and sends at once: how wrong we put it (0 where we place it by its reception), and the relation."""
+        return self._sent(Kept(self.now_us, self.shows()), live=True)
+
+    def keeps(self) -> None:
+        self.memory.append(Kept(self.now_us, self.shows()))
+
+    def sends_memory(self) -> list[tuple[int, ClockRelation]]:
+        """Everything that it keeps, in confirmed reports."""
+        sent = [self._sent(kept, live=False) for kept in self.memory]
+        self.memory.clear()
+        return sent
+
+    def _sent(self, kept: Kept, *, live: bool) -> tuple[int, ClockRelation]:
+        self.passes(self.delay_us)
+        local_us = _local(kept.time)
+        self.clock.observe(local_us, self.now_us, live=live)
+        relation = self.clock.place(local_us, self.now_us, live=live)
+        if relation.offset_us is None:
+            return 0, relation
+        return local_us + relation.offset_us - kept.at_us, relation
+
+    def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
+        """We ask it for its time and set it right; it does so on the way between our command and its answer, reporting
+        meanwhile if told to, and is asked again afterwards."""
+        self.says_its_time()
+        target_us, came = ORIGIN_US + self.now_us, []
+        self.clock.commanded(_local(absolute_time_at(target_us - target_us % 10_000)), self.now_us)
+        if reports:
+            came.append(self.reports())
+        self.passes(self.delay_us)
+        if obeys:
+            self._set_to(target_us - target_us % 10_000)
+        if reports:
+            came.append(self.reports())
+        self.passes(self.delay_us)
+        self.clock.obeyed(self.now_us)
+        if reports:
+            came.append(self.reports())
+        self.says_its_time()
+        return came
+
+    def _set_to(self, local_us: int) -> None:
+        before_us = self.ahead_us + (self.now_us - self.set_us) * self.ppm // 1_000_000
+        self.ahead_us, self.set_us = local_us - ORIGIN_US - self.now_us, self.now_us
+        if self.redates:
+            moved_us = self.ahead_us - before_us
+            for kept in self.memory:
+                kept.time = absolute_time_at(_local(kept.time) + moved_us)
+
+    def restarts(self) -> None:
+        """Loses power for a moment: counters begin at zero, and what was stamped by them is lost. It associates anew."""
+        self.memory.clear()
+        self.passes(3 * SECOND)
+        self.powered_us = self.now_us
+        self.passes(SECOND)
+        self.says_its_time()
+
+
+def _local(time: DeviceTime) -> int:
+    local_us = time.local_us()
+    assert local_us is not None
+    return local_us
