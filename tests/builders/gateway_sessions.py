@@ -59,8 +59,8 @@ async def sessions(
     ports_clock: Clock | None = None,
     manager: ManagerSettings | None = None,
 ) -> AsyncIterator[Sessions]:
-    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it, and
-    `memory_store` for what comes from devices' memories;
+    """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it,
+    `memory_store` before it for what comes from devices' memories;
     `serial` is the path of a port that is served beside the listener, or several; `ports_clock` times their pauses."""
     path = folder / "buffer.db"
     if not path.exists():

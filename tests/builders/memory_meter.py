@@ -15,6 +15,7 @@ from protocols.ieee11073.association.segment_events import SegmentSent
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report
 from tests.builders.memory_devices import METER, STORE, minute
+from tests.harness.cut_link import Cut, CutLink
 from tests.harness.eventually import eventually
 
 AGAIN_S = 0.05
@@ -24,13 +25,22 @@ class Meter:
     """`heard` are the events of all its associations."""
 
     def __init__(
-        self, address: tuple[str, int], memory: Memory, system_id: bytes, configuration: Configuration = METER
+        self,
+        address: tuple[str, int],
+        memory: Memory,
+        system_id: bytes,
+        *,
+        configuration: Configuration = METER,
+        cut: Cut | None = None,
     ) -> None:
         self._address = address
         self._memory = memory
         self.system_id = system_id.hex()
         self._octets = system_id
         self._configuration = configuration
+        self._cut = cut
+        self.link: CutLink | None = None
+        """The first link, where it has a cut."""
         self._clock = SystemClock()
         self._nudge = Nudge()
         self._association: AgentAssociation | None = None
@@ -41,8 +51,16 @@ class Meter:
         """Until cancelled."""
         while True:
             with suppress(OSError):
-                await self._converse(await connect_tcp(*self._address))
+                await self._converse(await self._connect())
             await asyncio.sleep(AGAIN_S)
+
+    async def _connect(self) -> Link:
+        """A new link; only the first one is cut."""
+        link, cut, self._cut = await connect_tcp(*self._address), self._cut, None
+        if cut is None:
+            return link
+        self.link = CutLink(link, cut)
+        return self.link
 
     async def _converse(self, link: Link) -> None:
         store = AgentPmStore(STORE, self._memory, entries_per_event=2)
@@ -94,10 +112,12 @@ async def meter(
     address: tuple[str, int],
     memory: Memory,
     system_id: bytes = bytes.fromhex("11223344556600AA"),
+    *,
     configuration: Configuration = METER,
+    cut: Cut | None = None,
 ) -> AsyncIterator[Meter]:
-    """A meter that runs for the block."""
-    made = Meter(address, memory, system_id, configuration)
+    """A meter that runs for the block; its first link is `cut`."""
+    made = Meter(address, memory, system_id, configuration=configuration, cut=cut)
     running = asyncio.create_task(made.run())
     try:
         yield made

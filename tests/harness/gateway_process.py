@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,13 @@ async def argus_gateway(*arguments: str | Path) -> Finished:
 class Vehicle:
     """A settings file, its state, and the gateway process over it."""
 
-    def __init__(self, folder: Path, broker: Broker | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Broker | None = None,
+        *,
+        more_settings: str = "",
+    ) -> None:
         self.config = folder / "gateway.toml"
         self.state_dir = folder / "state"
         self.address = ("127.0.0.1", free_port())
@@ -96,7 +102,7 @@ state_dir = "state"
 listen = "127.0.0.1:{self.address[1]}"
 [buffer]
 witness_file = "witness"
-{mqtt}"""
+{mqtt}{more_settings}"""
         )
 
     @property
@@ -115,13 +121,12 @@ witness_file = "witness"
         provisioned: dict[str, Any] = finished.json()
         return provisioned
 
-    async def start(self, environment: dict[str, str] | None = None) -> None:
+    async def start(self, environment: dict[str, str] | None = None, program: Sequence[str] = (PROGRAM, "run")) -> None:
         """Start, or start again, and return when it answers."""
         assert self._process is None
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                PROGRAM,
-                "run",
+                *program,
                 "--config",
                 str(self.config),
                 stdout=log,
@@ -140,6 +145,11 @@ witness_file = "witness"
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         return await self._end(signal.SIGTERM)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone by itself."""
+        return self._process is not None and self._process.returncode is not None
 
     async def ended(self) -> int:
         """Wait until it ends by itself; the exit code."""

@@ -168,7 +168,7 @@ async def test_a_clock_that_was_moved_since_is_told_beside_the_times_and_never_i
             moved, plain = await fetched(gateway, 2)
     assert moved.device_time == plain.device_time
     assert content_key(moved) == content_key(plain)
-    assert plain.observed_at_us - moved.observed_at_us == 3_600_000_000
+    assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 10  # each delivery rounds by itself
 
 
 async def test_progress_is_durable_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
