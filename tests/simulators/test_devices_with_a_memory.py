@@ -1,0 +1,158 @@
+"""A simulated device that keeps what it measures: over power cuts, until a manager has it, and tells a witness."""
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from gateway.transports.clock import SystemClock
+from protocols.device_time import TimeKind
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.reports import Reading
+from protocols.ieee11073.dim.segment_writing import entry, entry_map
+from protocols.observation_record import content_key
+from simulators.agents import MemoryOptions, NoSuchHeader, build_agent
+from simulators.agents.kinds import build_device
+from simulators.agents.links import over_tcp
+from simulators.agents.memory_file import SEGMENT_ENTRIES_MAX, SEGMENTS_MAX, MemoryFile
+from simulators.agents.remembering import RememberingDevice
+from simulators.physiology import Patient
+from simulators.scenarios import scenario_of
+from tests.builders.gateway_sessions import sessions
+from tests.builders.memory_devices import METER, minute
+from tests.harness.eventually import eventually
+
+LAYOUT = entry_map(METER, [1])
+CLEARING = ManagerSettings(memory=PmStoreSettings(clear=True))
+ARGUS_SIM = str(Path(sys.executable).with_name("argus-sim"))
+
+
+def measured(number: int) -> bytes:
+    return entry(LAYOUT, minute(number), [Reading(1, float(number % 500))])
+
+
+def held(memory: MemoryFile) -> list[bytes]:
+    return [each for segment in memory.segments() for each in segment.entries]
+
+
+def test_a_memory_is_the_same_after_it_was_switched_off(tmp_path: Path):
+    path = tmp_path / "memory"
+    first = MemoryFile(path, [LAYOUT])
+    for number in range(SEGMENT_ENTRIES_MAX + 3):
+        first.keep(0, measured(number))
+    first.keep(0, measured(99), person=2)
+    first.clear([1])
+    first.close()
+    again = MemoryFile(path, [LAYOUT])
+    assert again.segments() == first.segments()
+    assert [(each.number, len(each.entries)) for each in again.segments()] == [(2, 3), (3, 1)]
+    again.keep(0, measured(100), person=1)
+    assert [each.number for each in again.segments()] == [2, 3, 4]
+
+
+def test_an_entry_that_was_cut_off_in_the_middle_is_no_entry(tmp_path: Path):
+    path = tmp_path / "memory"
+    memory = MemoryFile(path, [LAYOUT])
+    for number in range(3):
+        memory.keep(0, measured(number))
+    octets = path.read_bytes()
+    lines = octets.splitlines(keepends=True)
+    for length in range(0, len(octets) + 1, 3):
+        path.write_bytes(octets[:length])
+        whole = sum(len(b"".join(lines[: count + 1])) <= length for count in range(3))
+        again = MemoryFile(path, [LAYOUT])
+        assert held(again) == [measured(number) for number in range(whole)]
+        again.keep(0, measured(7))
+        assert held(MemoryFile(path, [LAYOUT]))[-1] == measured(7)
+
+
+def test_a_full_memory_lets_its_oldest_segment_go(tmp_path: Path):
+    memory = MemoryFile(tmp_path / "memory", [LAYOUT])
+    for person in range(SEGMENTS_MAX + 2):
+        memory.keep(0, measured(person), person=person)
+    assert len(memory.segments()) == SEGMENTS_MAX
+    assert memory.segments()[0].number == 3
+
+
+def test_a_clock_that_no_entry_can_be_dated_with_is_refused(tmp_path: Path):
+    device = build_device("glucose", Patient(1, scenario_of("stable")))
+    with pytest.raises(NoSuchHeader, match="base_offset"):
+        RememberingDevice(device, MemoryOptions(path=tmp_path / "memory"), TimeKind.BASE_OFFSET)
+
+
+def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
+    """Handles and device times, by what was told of them."""
+    told: dict[str, Counter[tuple[str, str]]] = {"kept": Counter(), "cleared": Counter()}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        what, _system_id, handles, time = line.split(" ")
+        told[what][handles, time] += 1
+    return told
+
+
+def lived(options: MemoryOptions, seconds: int, kind: str = "oximeter") -> tuple[RememberingDevice, int]:
+    """A device that measured alone for so long; how many reports it would have made."""
+    patient = Patient(7, scenario_of("stable"))
+    device = RememberingDevice(build_device(kind, patient), options)
+    reports = 0
+    for second in range(1, seconds + 1):
+        patient.advance_to(float(second))
+        reports += len(list(device.measure(float(second), lambda at_s: minute(round(at_s)))))
+    return device, reports
+
+
+def test_a_device_reports_what_it_keeps_only_where_it_shall(tmp_path: Path):
+    device, reports = lived(MemoryOptions(path=tmp_path / "quiet"), 3)
+    assert (len(held(device.memory)), reports) == (6, 0)
+    device, reports = lived(MemoryOptions(path=tmp_path / "live", live=True), 3)
+    assert (len(held(device.memory)), reports) == (6, 3)
+
+
+def test_waveforms_are_reported_and_not_kept_and_persons_have_segments_of_their_own(tmp_path: Path):
+    device, reports = lived(MemoryOptions(path=tmp_path / "ecg"), 3, "ecg")
+    assert reports >= 8
+    assert len(held(device.memory)) == 3
+    device, _ = lived(MemoryOptions(path=tmp_path / "household"), 7, "household-scale")
+    persons = [segment.attributes[Attribute.SEGMENT_PERSON_ID] for segment in device.memory.segments()]
+    assert len(set(persons)) == len(persons) > 1
+
+
+async def test_what_a_device_kept_is_in_the_record_and_then_cleared(tmp_path: Path):
+    options = MemoryOptions(path=tmp_path / "memory", witness=tmp_path / "witness")
+    lived(options, 4)
+    async with sessions(tmp_path, manager=CLEARING) as gateway:
+        patient = Patient(7, scenario_of("stable"))
+        agent = build_agent("oximeter", patient, over_tcp(*gateway.address), SystemClock(), memory=options)
+        running = asyncio.create_task(agent.run())
+        try:
+            await eventually(lambda: len(witnessed(tmp_path / "witness")["cleared"]) >= 8, what="all is cleared")
+            records = [record for record in await gateway.stored() if record.stored and record.device_time]
+            times = Counter((str(record.handle), record.device_time.text()) for record in records if record.device_time)
+            assert times >= witnessed(tmp_path / "witness")["cleared"], "what was cleared is durable"
+            assert len({content_key(record) for record in records}) == len(records)
+
+            async def told() -> bool:
+                return "memory.cleared" in await gateway.event_names()
+
+            await eventually(told)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_device_that_is_killed_has_kept_what_it_told_its_witness(tmp_path: Path):
+    memory, witness = tmp_path / "memory", tmp_path / "witness"
+    port = "9"  # nobody listens there: it measures all the same
+    words = ("--tcp", f"127.0.0.1:{port}", "--memory", str(memory), "--memory-witness", str(witness))
+    process = await asyncio.create_subprocess_exec(
+        ARGUS_SIM, "agent", "oximeter", *words, stderr=asyncio.subprocess.DEVNULL
+    )
+    await eventually(lambda: sum(witnessed(witness)["kept"].values()) >= 4, within_s=20, what="four values are kept")
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    device = RememberingDevice(build_device("oximeter", Patient(42, scenario_of("stable"))), MemoryOptions(path=memory))
+    kept = sum(len(segment.entries) for segment in device.memory.segments())
+    assert kept >= sum(witnessed(witness)["kept"].values())
