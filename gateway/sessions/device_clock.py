@@ -48,8 +48,8 @@ _STEP_SPAN_US = 1_000_000
 nor what had queued up in a link is taken for a clock."""
 _MEMORY_SPAN_US = 3_000_000
 _MEMORY_AGREE_US = 1_200_000
-"""Measurements that may come from a memory were taken in step with ours when both clocks say so over this span. A memory
-is handed over many times faster than it was filled."""
+"""Measurements that may come from a memory were taken in step with ours when both clocks say so over this span. A
+memory is handed over many times faster than it was filled."""
 _FLOOR_US = 20_000
 """We never claim better: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
 _FEW = 8

@@ -1,4 +1,5 @@
-"""A device whose clocks are wrong in known ways, and a gateway's belief about them: the truth beside what is made of it.
+"""A device whose clocks are wrong in known ways, and a gateway's belief about them: the truth beside what is made
+of it.
 
 Times are in microseconds; `now_us` is the gateway's monotonic clock, which is the truth here.
 """
@@ -122,7 +123,8 @@ class ClockDevice:
                 kept.time = absolute_time_at(_local(kept.time) + moved_us)
 
     def restarts(self) -> None:
-        """Loses power for a moment: counters begin at zero, and what was stamped by them is lost. It associates anew."""
+        """Loses power for a moment: counters begin at zero, and what was stamped by them is lost. It associates
+        anew."""
         self.memory.clear()
         self.passes(3 * SECOND)
         self.powered_us = self.now_us

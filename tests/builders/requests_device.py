@@ -57,11 +57,11 @@ class Device:
             found.append(Asked(data.invoke_id, data.message, body_of(data), octets))
         return found
 
-    def says(self, octets: bytes, *, after_s: float = 0.0) -> list[Event]:
-        """The device's next octets, `after_s` later; what the manager told, each delivered."""
+    def says(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
+        """The device's next octets, `after_s` later; what the manager told, each delivered unless told otherwise."""
         self.now_s += after_s
         events = self.manager.receive(octets, self.now_s)
-        for event in events:
+        for event in events if deliver else ():
             self.manager.delivered(event)
         self.told += events
         return events
@@ -85,10 +85,12 @@ def device(
     modes: int = REQUEST_INIT_AGENT,
     flows: int = 0,
     round_trip_s: float = 0.0,
+    begins_s: float = 0.0,
+    deliver: bool = True,
 ) -> Device:
     """A device whose configuration the manager knew and whose MDS it has read. `modes` are data-req-mode-flags, `flows`
-    how many the manager may begin."""
-    played = Device(manager(known=configuration, settings=settings))
+    how many the manager may begin; without `deliver` the shell has heard nothing of it yet."""
+    played = Device(manager(known=configuration, settings=settings), begins_s)
     information = PhdAssociationInformation(
         protocol_version=VERSION_1,
         encoding_rules=ENCODING_MDER,
@@ -102,9 +104,10 @@ def device(
         data_req_init_manager_count=flows,
         option_list=(),
     )
-    played.says(encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(information)),))))
+    request = encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(information)),)))
+    played.says(request, deliver=deliver)
     played.manager.to_send()
-    played.says(attributes(0, mds), after_s=round_trip_s)
+    played.says(attributes(0, mds), after_s=round_trip_s, deliver=deliver)
     assert played.manager.state is State.OPERATING
     return played
 

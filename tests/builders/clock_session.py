@@ -1,0 +1,155 @@
+"""One device's clocks in a gateway's hands: association, clock keeping and sections as a session joins them, with time
+moved by hand and no link in between."""
+
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
+
+from gateway.sessions.clock_keeping import ClockKeeping
+from gateway.sessions.clock_policy import ClockRules
+from gateway.sessions.device_clock import DeviceClocks
+from gateway.sessions.device_report import DeviceReports
+from gateway.sessions.journal import Journal
+from gateway.sessions.sections import sections_of
+from gateway.sessions.time_sync import BUILD_US, TrustedClock
+from gateway.transports.clock import instant_of
+from protocols.device_time import DeviceTime, TimeKind, absolute_time_at
+from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu.actions import ActionType
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import ErrorValue
+from protocols.ieee11073.association import Event, ManagerSettings, ReportReceived
+from protocols.ieee11073.dim import Attribute, Configuration, Reading, fixed_report
+from protocols.uplink.events import GatewayEvent
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+from tests.builders.clock_device import NAME
+from tests.builders.ieee11073_apdus import roer, scan_report
+from tests.builders.ieee11073_devices import OXIMETER
+from tests.builders.requests_device import CAN_BE_SET, Asked, Device, acted, attributes, device, time_info
+from tests.harness.moved_clock import MovedClock
+
+SECOND = 1_000_000
+NOON_US = BUILD_US + 12 * 3600 * SECOND
+"""The wall time at which every story begins."""
+QUICK = ManagerSettings(clock_read_every_s=600.0)
+
+
+@dataclass
+class ClockStories:
+    """What the gateway keeps between associations."""
+
+    wall: MovedClock = field(default_factory=lambda: MovedClock(monotonic_s=1000.0, wall_us=NOON_US))
+    synchronised: bool = True
+    written: list[GatewayEvent] = field(default_factory=list)
+    clocks: DeviceClocks = field(default_factory=DeviceClocks)
+    reports: DeviceReports = field(default_factory=DeviceReports)
+    clock_rules: ClockRules = field(default_factory=ClockRules)
+
+    def __post_init__(self) -> None:
+        self.clock = TrustedClock(self.wall, disciplined=lambda: self.synchronised)
+        self.journal = Journal(self, self.clock)
+
+    async def append_event(self, event: GatewayEvent) -> None:
+        self.written.append(event)
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.written]
+
+
+@dataclass
+class ClockStory:
+    """A device whose clock is `ahead_us` wrong, associated since a moment ago."""
+
+    around: ClockStories
+    device: Device
+    keeping: ClockKeeping
+    ahead_us: int
+    obeys: bool = True
+    answers: bool = True
+    refuses: bool = False
+    set_to: list[DeviceTime] = field(default_factory=list)
+    number: int = 0
+
+    async def heard(self, events: list[Event]) -> None:
+        for event in events:
+            await self.keeping.noted(event, NAME, instant_of(self.around.clock))
+            self.device.manager.delivered(event)
+
+    async def passes(self, seconds: float) -> None:
+        """Time goes on; what the manager asks meanwhile is answered after 10 ms."""
+        until_s = self.around.clock.monotonic_s() + seconds
+        while (due_s := self.device.manager.deadline_s) is not None and due_s <= until_s:
+            await self.moved_to(due_s)
+            await self.heard(self.device.manager.expire(due_s))
+            await self.settles()
+        await self.moved_to(until_s)
+
+    async def moved_to(self, at_s: float) -> None:
+        await self.around.wall.advance(max(0.0, at_s - self.around.clock.monotonic_s()))
+        self.device.now_s = self.around.clock.monotonic_s()
+
+    async def settles(self) -> None:
+        """The device answers everything that it is asked."""
+        while requests := self.device.asked():
+            for asked in requests:
+                await self.moved_to(self.around.clock.monotonic_s() + 0.010)
+                answer = self.answer(asked)
+                if answer is not None:
+                    await self.heard(self.device.manager.receive(answer, self.device.now_s))
+
+    def shows(self) -> DeviceTime:
+        """What the device's clock shows now."""
+        shown_us = self.around.clock.wall_us() + self.ahead_us
+        return absolute_time_at(shown_us - shown_us % 10_000)
+
+    def answer(self, asked: Asked) -> bytes | None:
+        if asked.message is MessageTag.GET:
+            return attributes(asked.invoke_id, (AvaType(Attribute.DATE_AND_TIME, self.shows().octets),))
+        if asked.body.action_type != ActionType.SET_TIME:
+            return roer(asked.invoke_id, ErrorValue.NO_SUCH_ACTION)
+        time = DeviceTime(TimeKind.ABSOLUTE, asked.body.action_info_args[:8])
+        self.set_to.append(time)
+        if self.refuses:
+            return roer(asked.invoke_id, ErrorValue.NOT_ALLOWED_BY_OBJECT)
+        if self.obeys:
+            local_us = time.local_us()
+            assert local_us is not None
+            self.ahead_us = local_us - self.around.clock.wall_us()
+        return acted(asked) if self.answers else None
+
+    def reports(self, time: DeviceTime, *, confirmed: bool = False) -> list[DeviceObservations]:
+        """The sections of a report with this time stamp, received now."""
+        reading = fixed_report(OXIMETER, [Reading(1, 97.0, time), Reading(10, 70.0, time)])
+        octets = scan_report(reading, report_no=self.number, confirmed=confirmed)
+        self.number += 1
+        (event,) = self.device.manager.receive(octets, self.device.now_s)
+        assert isinstance(event, ReportReceived)
+        instant = instant_of(self.around.clock)
+        sections = sections_of(event, DeviceRef(NAME, "SIM"), self.around.clocks, instant, wall_synchronised=True)
+        return list(sections)
+
+
+async def associated(
+    ahead_us: int,
+    *,
+    around: ClockStories | None = None,
+    capabilities: int = CAN_BE_SET,
+    configuration: Configuration = OXIMETER,
+    more: tuple[AvaType, ...] = (),
+    zone: tzinfo | None = None,
+    **behaviour: bool,
+) -> ClockStory:
+    """A device that has associated and was asked what it is; what the gateway did about its clock is done."""
+    around = around or ClockStories()
+    if zone is not None:
+        around.clock_rules = ClockRules(replace(around.clock_rules.policy, zone=zone))
+    shown_us = around.clock.wall_us() + ahead_us
+    now = AvaType(Attribute.DATE_AND_TIME, absolute_time_at(shown_us - shown_us % 10_000).octets)
+    began_s = around.clock.monotonic_s()
+    played = device(
+        configuration, (time_info(capabilities), now, *more), settings=QUICK, begins_s=began_s, deliver=False
+    )
+    keeping = ClockKeeping(around, played.manager.clock_setting)
+    story = ClockStory(around, played, keeping, ahead_us, **behaviour)
+    await story.heard(list(played.told))
+    await story.settles()
+    return story
