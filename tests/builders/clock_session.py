@@ -136,7 +136,9 @@ async def associated(
     configuration: Configuration = OXIMETER,
     more: tuple[AvaType, ...] = (),
     zone: tzinfo | None = None,
-    **behaviour: bool,
+    obeys: bool = True,
+    answers: bool = True,
+    refuses: bool = False,
 ) -> ClockStory:
     """A device that has associated and was asked what it is; what the gateway did about its clock is done."""
     around = around or ClockStories()
@@ -149,7 +151,7 @@ async def associated(
         configuration, (time_info(capabilities), now, *more), settings=QUICK, begins_s=began_s, deliver=False
     )
     keeping = ClockKeeping(around, played.manager.clock_setting)
-    story = ClockStory(around, played, keeping, ahead_us, **behaviour)
+    story = ClockStory(around, played, keeping, ahead_us, obeys, answers, refuses)
     await story.heard(list(played.told))
     await story.settles()
     return story
