@@ -43,13 +43,25 @@ class Breaks:
     """Every value that was answered, in order."""
 
 
+_OF_THE_TESTS = (tracemalloc.Filter(False, "*/tests/*"), tracemalloc.Filter(False, tracemalloc.__file__))
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the process holds: tasks of the loop, descriptors, octets that Python allocated."""
+    """What the process holds: tasks of the loop, descriptors, and what Python allocated outside of the tests, whose
+    own lists grow with every round."""
 
     tasks: int
     descriptors: int
-    octets: int
+    allocated: tracemalloc.Snapshot
+
+    @property
+    def octets(self) -> int:
+        return sum(each.size for each in self.allocated.statistics("filename"))
+
+    def more_than(self, before: "Held", count: int = 8) -> str:
+        """Where most was added since, for a person to look at."""
+        return "\n".join(str(each) for each in self.allocated.compare_to(before.allocated, "lineno")[:count])
 
 
 async def held(gateway: Sessions) -> Held:
@@ -57,7 +69,8 @@ async def held(gateway: Sessions) -> Held:
     await eventually(lambda: not any(each.device for each in gateway.supervisor.sessions), what="no device is there")
     for _ in range(3):  # what one collection frees may hold more
         gc.collect()
-    return Held(len(asyncio.all_tasks()), descriptors(), tracemalloc.get_traced_memory()[0])
+    allocated = tracemalloc.take_snapshot().filter_traces(_OF_THE_TESTS)
+    return Held(len(asyncio.all_tasks()), descriptors(), allocated)
 
 
 async def answered_values(gateway: Sessions, number: int) -> list[float]:

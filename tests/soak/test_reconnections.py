@@ -23,8 +23,9 @@ DEVICES = 4
 """Of each kind."""
 WARM_UP, ROUNDS = 25, 250
 MEDIAN_S_MAX = 3.0
-OCTETS_A_ROUND_MAX = 100
-"""A thing that leaks with each link is larger than this; what caches still take up is less."""
+OCTETS_A_LINK_MAX = 250
+"""What a link may leave behind at the end: caches that still fill and cancelled timers that have not come up. A session
+that leaked would be a hundred times that."""
 
 
 @pytest.mark.skipif(not FULL, reason="by the clock, for minutes: make soak; the story itself is in make test")
@@ -63,4 +64,4 @@ async def test_two_thousand_links_that_break_are_back_within_three_seconds_and_n
     )
     assert after.tasks <= before.tasks
     assert after.descriptors <= before.descriptors
-    assert octets < links * OCTETS_A_ROUND_MAX
+    assert octets < links * OCTETS_A_LINK_MAX, after.more_than(before)
