@@ -125,6 +125,12 @@ class Oddity(Enum):
         "A firmware update that keeps the configuration id would make old meanings stand for new values.",
         "association/manager.py",
     )
+    CONFIG_OFFERED_IN_VAIN = (
+        Outcome.ENDED, "20601 §9.1 configuration", "{offered} configurations were offered and none could be used",
+        "ABRT.",
+        "A known agent repeats a configuration that was refused without end.",
+        "association/manager.py",
+    )
     TYPE_MISSING = (
         Outcome.TOLERATED, "20601 §8.2 Type", "the object with handle {handle} has no Type",
         "Its values flow on under type 0:0, or under their own metric id.",
@@ -180,6 +186,12 @@ class Oddity(Enum):
         Outcome.TOLERATED, "20601 §8.1 MDS", "attribute {attribute} of the MDS cannot be read",
         "The attribute counts as absent, its octets stay in the device report.",
         "One padded text must not cost the device its name.",
+        "association/mds_reading.py",
+    )
+    CLOCK_UNREADABLE = (
+        Outcome.TOLERATED, "20601 §1.2 AbsoluteTime", "the clock that the device shows is no time",
+        "Its clock counts as unknown; what it measures is dated by its reception until its reports show a time.",
+        "A well-known agent stack shows all zeros, others write hexadecimal digits where decimal ones are due.",
         "association/mds_reading.py",
     )
     # Reports.
@@ -249,10 +261,16 @@ class Oddity(Enum):
     )
     VALUE_ABSENT = (
         Outcome.TOLERATED, "20601 §8 observed value",
-        "a value of handle {handle} is an empty compound or an enumeration of an unknown choice",
+        "a value of handle {handle} is an empty or endless compound, or an enumeration of an unknown choice or length",
         "Its octets flow on as an attribute by number, the other observations are taken.",
         "It is no value that we know, and the rest of the report does not depend on it.",
         "dim/value_fields.py",
+    )
+    TIME_UNREADABLE = (
+        Outcome.TOLERATED, "20601 §1.2 AbsoluteTime", "observations of handle {handle} carry a time that is none",
+        "Its octets are kept beside the value, which is dated by its reception.",
+        "The value was measured, whatever its clock says. Told for the first report of each layout.",
+        "dim/report_plan.py",
     )
     TIME_STAMP_SECOND = (
         Outcome.TOLERATED, "20601 §8.2 time stamps", "observations of handle {handle} carry more than one time stamp",

@@ -60,6 +60,9 @@ class MdsReading(Service):
         values = dict(self.device.attributes)
         for attribute in self.device.unreadable:
             self._requests.notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
+        shown = self.device.date_and_time
+        if shown is not None and shown.local_us() is None:
+            self._requests.notes.met(Oddity.CLOCK_UNREADABLE, shown.octets)
         self.told = MdsRead(self.device)
         self._requests.tell(self.told)
         self._identified(self.device)

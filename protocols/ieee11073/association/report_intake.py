@@ -147,7 +147,7 @@ class ReportIntake:
             ticket = next(self._tickets)
             invoke_ids = tuple(run.columns[INVOKE_ID])
             if len(set(invoke_ids)) != run.reports:
-                self._notes.met(Oddity.INVOKE_ID_REUSED)
+                self._notes.met(Oddity.INVOKE_ID_REUSED, b"".join(invoke_ids))
             self.owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
         if plan.carried:
             events += self._carried.events(plan, run, now_s)
@@ -165,10 +165,11 @@ class ReportIntake:
             return []
         after = None if due is None else (due - 1) % _NUMBERS
         if report_no == after:
-            self._notes.met(Oddity.REPORT_NUMBER_REPEATED)
+            self._notes.met(Oddity.REPORT_NUMBER_REPEATED, report_no.to_bytes(2, "big"))
             return []
         if ahead >= _BACKWARD_FROM:
-            self._notes.met(Oddity.REPORT_NUMBER_START if due is None else Oddity.REPORT_NUMBER_BACKWARD)
+            oddity = Oddity.REPORT_NUMBER_START if due is None else Oddity.REPORT_NUMBER_BACKWARD
+            self._notes.met(oddity, report_no.to_bytes(2, "big"))
             return []
         return [ReportsLost(ahead, after)]
 

@@ -17,6 +17,7 @@ from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import ValueMap
 from protocols.ieee11073.dim.device_model import MDS_HANDLE, DeviceModel, Reshaping
+from protocols.ieee11073.dim.notes import OCTETS_KEPT
 from protocols.ieee11073.dim.report_forms import SCAN_REPORTS, ReportForm, ScanForm
 from protocols.ieee11073.dim.report_items import Binder, Item, carried_plan
 from protocols.ieee11073.dim.report_layout import Field, Layout
@@ -26,6 +27,7 @@ from protocols.ieee11073.tolerances import Oddity
 from protocols.reader import Reader
 
 _TIME_OCTETS = 8
+_DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 
 class NoObjectKnown(RemoteProtocolError):
@@ -200,6 +202,10 @@ class _Compiler:
         item.close()
         for oddity in item.oddities:
             self._note(oddity, None, handle=handle)
+        if item.time is not None and item.time_kind in _DATES:
+            octets = self._apdu[item.time.at : item.time.at + item.time.octets]
+            if DeviceTime(item.time_kind, octets).local_us() is None:
+                self._model.notes.met(Oddity.TIME_UNREADABLE, octets, handle=handle)
         if item.empty:
             self._note(Oddity.REPORT_WITHOUT_VALUE, None, handle=handle)
         self._items.append(Item(handle, self._person, item))
@@ -223,8 +229,9 @@ class _Compiler:
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """A habit of the device that loses nothing of its values."""
-        octets = b"" if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
+        """A habit of the device that loses nothing of its values. Where nobody knows better, its octets are the head of
+        the report."""
+        octets = self._apdu[:OCTETS_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.met(oddity, octets, **said)
 
     def _reads_as_date(self, values: Reader) -> bool:

@@ -266,6 +266,7 @@ STORIES: dict[Oddity, Story] = {
     Oddity.CONFIG_UNREADABLE: lambda: waiting(event_report(EventType.CONFIG, b"\x40\x01\x00\x05")),
     Oddity.CONFIG_REFUSED: lambda: waiting(config_report(Configuration(0x4001, ()))),
     Oddity.CONFIG_CHANGED: doubted,
+    Oddity.CONFIG_OFFERED_IN_VAIN: lambda: waiting(*[config_report(Configuration(0x4001, ()))] * 8),
     Oddity.TYPE_MISSING: learned,
     Oddity.ATTRIBUTE_LENGTH: lambda: learned(TYPE, (Attribute.UNIT_CODE, "02")),
     Oddity.ATTRIBUTE_UNREADABLE: lambda: learned(TYPE, (Attribute.SUPPLEMENTAL_TYPES, "0001 0004 0002")),
@@ -275,6 +276,7 @@ STORIES: dict[Oddity, Story] = {
     Oddity.SCALE_UNREADABLE: lambda: waveform(PERIOD, (Attribute.SCALE_AND_RANGE_I16, "00000000 00000064 0000")),
     Oddity.MDS_WITHHELD: lambda: identified(roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)),
     Oddity.MDS_ATTRIBUTE_UNREADABLE: lambda: identified(get_answer(0, [AvaType(Attribute.SYSTEM_MODEL, b"\x00")])),
+    Oddity.CLOCK_UNREADABLE: lambda: identified(get_answer(0, [AvaType(Attribute.DATE_AND_TIME, bytes(8))])),
     Oddity.REPORT_OF_NO_OBJECT: lambda: reported(FIXED, "0000 0000", handle=9),
     Oddity.REPORT_TYPE: lambda: operating(event_report(0x0D55, bytes(8))),
     Oddity.REPORT_UNREADABLE: lambda: reported(FIXED, "0001 0006 0001 0003 0062"),
@@ -286,6 +288,7 @@ STORIES: dict[Oddity, Story] = {
     Oddity.REPORT_WITHOUT_VALUE: lambda: reported(VARIABLE, "0001 0006 0001 0000 0000"),
     Oddity.HANDLE_UNKNOWN: lambda: reported(FIXED, "0002 0014 0007 0002 0062 0001 000A 0061 2026030112000000"),
     Oddity.VALUE_ABSENT: lambda: reported(VARIABLE, "0001 000E 0001 0001 0008 0A75 0004 0000 0000"),
+    Oddity.TIME_UNREADABLE: lambda: reported(FIXED, "0001 000E 0001 000A 0062 20260301 0A000000"),
     Oddity.TIME_STAMP_SECOND: lambda: reported(
         VARIABLE, "0001 0020 0001 0003 001A 0A4C 0002 0062 0990 0008 2026030112000000 0991 0004 00000001"
     ),
