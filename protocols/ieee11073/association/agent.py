@@ -314,6 +314,8 @@ class AgentAssociation(Association):
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
     ) -> None:
         """`AgentPort.confirm`."""
+        if self.state is State.DISASSOCIATING:
+            return  # an answer that arrives while we leave asks for no more
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
         if len(self._waiting) >= _WAITING_MAX:

@@ -67,7 +67,8 @@ class AgentPort:
 
     `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report when those before it are
     answered; `done` takes the RORS, ROER or RORJ. An answer that does not come in `to_s` ends the association (row
-    8.4). Raises `LocalProtocolError` outside Operating and when too many wait.
+    8.4). While the association is being left nothing is sent; `ended` follows. Raises `LocalProtocolError` outside
+    Operating otherwise, and when too many wait.
     """
 
     notes: Notes
