@@ -23,6 +23,7 @@ from gateway.transports.capture import Capture, Record, read_capture
 from gateway.transports.recorded_agent import RecordedAgent
 from protocols.ieee11073.association.events import Associated, Deviation, Event, MdsRead, ReportReceived
 from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.specializations import standard_configuration
 from protocols.observation import Observation
@@ -118,8 +119,13 @@ class Replay:
             yield from self._handle(connection, association.expire(deadline_s), deadline_s)
         waiting = [octets]
         for _ in range(_ROUNDS_MAX):
-            if not waiting or connection.ended:
+            due = association.deadline_s is not None and association.deadline_s <= now_s
+            if connection.ended or not (waiting or due):
                 return
+            if due:  # what the association does next by itself, such as asking for the next segment of a memory
+                yield from self._handle(connection, association.expire(now_s), now_s)
+                waiting.extend(connection.agent.reactions(association.to_send()))
+                continue
             data = waiting.pop(0)
             yield from self._handle(connection, association.receive(data, now_s), now_s)
             connection.ended = connection.ended or data == b"" or association.closed
@@ -130,7 +136,7 @@ class Replay:
             match event:
                 case Associated():
                     self.associated = True
-                case ReportReceived():
+                case ReportReceived() | SegmentDataReceived():
                     device = connection.association.device
                     if device is not None:
                         connection.device = DeviceRef(device.system_id.hex(), device.model)
@@ -143,7 +149,7 @@ class Replay:
                     pass
             connection.association.delivered(event)
 
-    def _report(self, device: DeviceRef, report: ReportReceived) -> Iterator[dict[str, Json]]:
+    def _report(self, device: DeviceRef, report: ReportReceived | SegmentDataReceived) -> Iterator[dict[str, Json]]:
         by_lane: dict[Lane, list[Observation]] = {}
         for observation in report.observations:
             by_lane.setdefault(lane_of(observation), []).append(observation)

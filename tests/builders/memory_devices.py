@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.transports.capture import Dir
 from protocols.device_time import DeviceTime, absolute_time
+from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.association import AgentAssociation, Event, ManagerAssociation, RememberedConfigurations
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore, StoredSegment
 from protocols.ieee11073.association.fetched_segments import RememberedSegments, SegmentKey, SegmentProgress
@@ -101,6 +103,8 @@ class MemoryPair:
         self.holds = False
         """The disk is slow: entries are `held` until `commit`."""
         self.held: list[SegmentDataReceived] = []
+        self.said: list[tuple[Dir, bytes]] = []
+        """What went over the link: "agent->manager" or "manager->agent", and an APDU."""
         self.to_manager_bytes = self.to_agent_bytes = 0
         self.cut_to_manager: int | None = None
         self.cut_to_agent: int | None = None
@@ -124,12 +128,14 @@ class MemoryPair:
                 self.handle(self.manager.expire(self.now_s))
             kept, ends = _cut(to_manager, self.to_manager_bytes, self.cut_to_manager)
             self.to_manager_bytes += len(kept)
+            self.said += [("agent->manager", apdu) for apdu in ApduStream().feed(kept)]
             self.handle(self.manager.receive(kept, self.now_s) if kept else [])
             if ends:
                 self.lose()
                 return
             kept, ends = _cut(to_agent, self.to_agent_bytes, self.cut_to_agent)
             self.to_agent_bytes += len(kept)
+            self.said += [("manager->agent", apdu) for apdu in ApduStream().feed(kept)]
             self.heard += self.agent.receive(kept, self.now_s) if kept else []
             if ends:
                 self.lose()
