@@ -118,6 +118,7 @@ def test_the_undeclared_time_of_configuration_0190_is_read_and_noted_once_a_hand
     played = play("known_oximeter_0190", known=True)
     sentences = [event.sentence for event in played.events if isinstance(event, Deviation)]
     assert sentences == [
+        "the clock that the device shows is no time",
         "observations of handle 1 end with a time that their map does not declare",
         "observations of handle 10 end with a time that their map does not declare",
         "a report has the number of the one before it",
