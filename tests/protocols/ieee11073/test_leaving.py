@@ -1,0 +1,56 @@
+"""Who leaves finishes what is under way and begins nothing more, whatever arrives until the other end agrees."""
+
+from protocols.ieee11073.apdu import MessageTag, encode_data
+from protocols.ieee11073.apdu.data import EventReportResult, EventType
+from protocols.ieee11073.apdu.pm_store import SegmentDataDescription, SegmentDataResult
+from protocols.ieee11073.association import Released, State
+from protocols.ieee11073.association.agent_pm_store import AgentPmStore
+from protocols.ieee11073.mder import encode
+from tests.builders.agent_requests import operating_agent
+from tests.builders.ieee11073_apdus import aarq, get_answer, report_answer, rlre, rlrq
+from tests.builders.ieee11073_corpus import conversations
+from tests.builders.ieee11073_devices import manager
+from tests.builders.memory_devices import METER, STORE, HeldMemory, meter_segment
+
+TRIGGER = bytes.fromhex("E7000010 000E 0001 0107 0008 0009 0C1C 0002 0001")
+WHOLE = 0x8000 | 0x0080
+"""first-entry, manager-confirm."""
+
+
+def test_a_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
+    store = AgentPmStore(STORE, HeldMemory([meter_segment(1, [0, 1, 2])]), entries_per_event=1)
+    agent = operating_agent(METER, store)
+    agent.receive(TRIGGER, 0.0)
+    assert agent.to_send()[20:].count(b"\x0d\x21") == 1  # the answer, and the first event
+    agent.release(0.1)
+    assert agent.to_send() == rlrq()
+    taken = SegmentDataResult(SegmentDataDescription(1, 0, 1, WHOLE))
+    answer = EventReportResult(STORE, 0, EventType.SEGMENT_DATA, encode(taken))
+    agent.receive(encode_data(0, MessageTag.EVENT_REPORT_RESULT, answer), 0.2)
+    assert agent.to_send() == b""
+    assert agent.receive(rlre(), 0.3)[-1] == Released()
+
+
+def test_a_device_that_leaves_with_its_configuration_under_way_asks_nothing_of_the_verdict() -> None:
+    agent = operating_agent(METER)
+    agent.release(0.1)
+    agent.to_send()
+    agent.receive(report_answer(77, EventType.CONFIG), 0.2)
+    assert agent.state is State.UNASSOCIATED  # an answer to nothing: row 9.26
+
+
+def test_a_manager_that_leaves_before_it_knows_the_device_asks_for_nothing_of_it() -> None:
+    """A device with a scanner, a clock and a memory would be asked for all three once it said what it is."""
+    for name in ("scanner_forms", "ecg_scanner", "memory_fetched", "data_on_request"):
+        said = [sample.octets for sample in conversations()[name] if sample.name == "agent"]
+        leaving = manager()
+        for octets in said[:2]:
+            leaving.receive(octets, 0.0)
+        assert leaving.state is State.OPERATING
+        leaving.release(0.1)
+        leaving.to_send()
+        leaving.receive(get_answer(0), 0.2)
+        assert leaving.to_send() == b""
+        assert leaving.receive(rlre(), 0.3)[-1] == Released()
+        leaving.receive(aarq(0x0190), 1.0)
+        assert leaving.state is State.OPERATING
