@@ -36,6 +36,9 @@ by what the agent has to say."""
 _CALLS_COUNTED_EVERY = 64
 _RESPONSES_FROM = 0x02
 _UNSETTLED_MAX = 50
+_REPORT_ANSWER = b"\x02\x01"
+_CONFIG_OR_SEGMENT = (b"\x0d\x1c", b"\x0d\x21")
+"""Event types whose answers may not wait for a store: a configuration is judged, a broken segment event refused."""
 _STEPS_DUE_MAX = 20
 """Steps that an association may take one after the other without time passing and without an octet."""
 
@@ -174,7 +177,7 @@ class Course(ABC):
         if self.fed % _CALLS_COUNTED_EVERY == 0:
             with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * len(octets)):
                 self.receive(octets)
-        elif self.random.random() < 0.1:
+        elif self.random.random() < 0.05:
             for piece in sliced(octets, self.random):
                 self.receive(piece)
         else:
@@ -187,6 +190,16 @@ class Course(ABC):
         self.now_s += 0.01
         self._waiting = min(self._waiting + len(octets), APDU_OCTETS_MAX)
         self.took(self.association.receive(octets, self.now_s))
+        self.does_what_is_due()
+
+    def passes(self, seconds: float) -> None:
+        """Time goes on, and what is due is done."""
+        self.now_s += seconds
+        self.took(self.association.expire(self.now_s))
+        self.does_what_is_due()
+
+    def does_what_is_due(self) -> None:
+        """As a shell does: until nothing is due at this moment."""
         for _ in range(_STEPS_DUE_MAX):
             due_s = self.association.deadline_s
             if due_s is None or due_s > self.now_s:
@@ -194,16 +207,10 @@ class Course(ABC):
             self.took(self.association.expire(self.now_s))
         raise AssertionError("something is due without end")
 
-    def passes(self, seconds: float) -> None:
-        """Time goes on, and what is due is done."""
-        self.now_s += seconds
-        self.took(self.association.expire(self.now_s))
-        deadline_s = self.association.deadline_s
-        assert deadline_s is None or deadline_s > self.now_s, "what was due is done once"
-
     def took(self, events: list[Event]) -> None:
         """Events, and what goes out: bounded by what came, all of which may have waited behind a false length."""
         assert len(events) <= 2 * self._waiting + 80
+        self.sent(self.association.to_send(), settled=False)
         for event in events:
             self.met[type(event).__name__] += 1
             if isinstance(event, Deviation):
@@ -215,13 +222,17 @@ class Course(ABC):
     def settle(self, event: Event) -> None:
         """What the shell says about an event."""
 
-    def sent(self, octets: bytes) -> None:
-        """What went out; the last request in it is the one to answer."""
+    def sent(self, octets: bytes, *, settled: bool = True) -> None:
+        """What went out; the last request in it is the one to answer. Before anything of a read is settled, no report
+        of it may be confirmed."""
         assert len(octets) <= ANSWER_OCTETS_MAX * (self._waiting // 6 + 3)
         at = 0
         while at < len(octets):
             if octets[at : at + 2] == b"\xe7\x00" and octets[at + 8] < _RESPONSES_FROM:
                 self.asked = octets[at : at + 20]
+            elif octets[at + 8 : at + 10] == _REPORT_ANSWER:
+                assert settled or octets[at + 18 : at + 20] in _CONFIG_OR_SEGMENT, "confirmed before it was durable"
+                self.met["confirmed"] += 1
             at += 4 + int.from_bytes(octets[at + 2 : at + 4], "big")
         assert at == len(octets), "only whole APDUs are sent"
 

@@ -5,6 +5,7 @@ codes are swapped for others of the corpus, and items for items of another APDU.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from random import Random
 
 from tests.builders.ieee11073_trees import (
@@ -62,11 +63,10 @@ class Pool:
     def changed(self, sample: Sample, random: Random) -> bytes:
         """The sample with one to three places changed, and with a lying length or count now and then."""
         tree, paths = sample.tree, sample.paths
-        for turn in range(1 + (random.random() < 0.4) + (random.random() < 0.15)):
-            if turn:
-                paths = inner_paths(tree) or sample.paths
+        for _ in range(1 + (random.random() < 0.4) + (random.random() < 0.15)):
             path = paths[int(random.random() * len(paths))]
-            tree = replaced(tree, path, lambda node: self._change(node, random))
+            with suppress(IndexError):  # where the change before has left no such place
+                tree = replaced(tree, path, lambda node: self._change(node, random))
             if len(tree.octets) > APDU_OCTETS_MAX:
                 return sample.octets
         return tree.octets
