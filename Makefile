@@ -33,8 +33,9 @@ bench: setup
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 # The full counts of the stories that `make test` tells with small ones.
+# ARGUS_FUZZ_COUNT mutated APDUs through both ends of an association, the other fuzzers in proportion; two processes.
 fuzz: setup
-	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-100000} $(BIN)/python -m pytest -q -s tests/fuzz
+	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q -n 2 --dist load tests/fuzz
 
 soak: setup
 	ARGUS_SOAK=1 ARGUS_BUFFER_KILLS=40 ARGUS_BUFFER_COURSES=60 $(BIN)/python -m pytest -q -s tests/soak \
