@@ -7,6 +7,7 @@ A refusal or a silence is told and costs nothing else.
 
 from collections.abc import Callable, Sequence
 
+from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.data import GetArgument, GetResult, OidEntry
 from protocols.ieee11073.association.events import AttributesRead, AttributesWithheld
@@ -18,6 +19,8 @@ from protocols.ieee11073.tolerances import Oddity
 
 GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 
+ATTRIBUTES_MAX = 1024
+"""Ids in one Get; the standard has some two hundred."""
 Attributes = tuple[tuple[int, bytes], ...]
 
 
@@ -65,8 +68,10 @@ class AttributeReading(Service):
     def read(self, handle: int, attribute_ids: Sequence[int] = (), *, now_s: float) -> None:
         """Get of an object; without ids all its attributes. `AttributesRead` or `AttributesWithheld` follows.
 
-        Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` for too many ids, unless the association operates, and when too many requests wait.
         """
+        if len(attribute_ids) > ATTRIBUTES_MAX:
+            raise LocalProtocolError(f"at most {ATTRIBUTES_MAX} attributes are read at one time")
         self._requests.at(now_s)
         ask_attributes(
             self._requests,

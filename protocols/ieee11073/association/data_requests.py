@@ -59,6 +59,8 @@ from protocols.ieee11073.tolerances import Oddity
 ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 ID_MAX = 0xEFFF
 """data-req-ids of a manager are 0 to this; those above are the agent's or reserved."""
+HANDLES_MAX = 1024
+"""As many as a configuration has objects."""
 PERIOD_S_MAX = 0xFFFF_FFFE * RELATIVE_TIME_S
 """What a RelativeTime can say: six days and five hours."""
 _LONG_PERIOD_S = 3600.0
@@ -189,8 +191,8 @@ class DataRequests(Service):
         """Asks for data and returns the data-req-id. `DataFlowStarted` or `DataRequestRefused` follows; a flow ends
         with `DataFlowEnded`.
 
-        Raises `LocalProtocolError` for what the device does not take by its own words, for too many flows, for a
-        period that cannot be said, unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` for what the device does not take by its own words, for too many flows or handles,
+        for a period that cannot be said, unless the association operates, and when too many requests wait.
         """
         self._requests.at(now_s)
         if missing := self._missing(wanted):
@@ -199,6 +201,8 @@ class DataRequests(Service):
             raise LocalProtocolError(f"the device takes {self._flows_max} data requests at one time")
         if wanted.handles and wanted.object_class is not None:
             raise LocalProtocolError("a data request is for a class or for handles, not for both")
+        if len(wanted.handles) > HANDLES_MAX:
+            raise LocalProtocolError(f"a data request is for at most {HANDLES_MAX} handles")
         if wanted.reach is Reach.PERIOD and not 0 < wanted.period_s <= PERIOD_S_MAX:
             raise LocalProtocolError(f"a data request is for more than 0 and at most {PERIOD_S_MAX:.0f} seconds")
         return self._request(wanted, keeps=False)

@@ -40,6 +40,7 @@ REPLACE = 0
 DISABLED, ENABLED = 0, 1
 _STATES = {DISABLED: "it is disabled", ENABLED: "it is enabled", 2: "it is not available"}
 
+_STATE_OCTETS = 2
 _ATTRIBUTES: dict[int, int] = {
     Attribute.CONFIRM_MODE: 2,
     Attribute.CONFIRM_TIMEOUT: 4,
@@ -157,8 +158,8 @@ class Scanners(Service):
             return
         wanted = ENABLED if enable else DISABLED
         octets = attributes_of(result.attribute_list).get(Attribute.OPERATIONAL_STATE)
-        state = wanted if octets is None else int.from_bytes(octets, "big")
-        if state != wanted:
+        state = int.from_bytes(octets[:2], "big") if octets else wanted
+        if state != wanted or (octets and len(octets) != _STATE_OCTETS):
             why = _STATES.get(state, f"its state is {state}")
             self._not_switched(handle, enable, why, received.octets)
             return

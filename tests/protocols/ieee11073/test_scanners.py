@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from protocols.errors import LocalProtocolError
-from protocols.ieee11073.apdu import MessageTag
+from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.apdu.data import ErrorValue
+from protocols.ieee11073.apdu.data import ErrorValue, SetResult
 from protocols.ieee11073.association import (
     Deviation,
     ManagerSettings,
@@ -44,6 +44,12 @@ MONITOR = Configuration(
         episodic_scanner(RARE, (SATURATION,), interval_min_s=0.5, confirmed=True, confirm_timeout_s=7.0),
     ),
 )
+
+
+def switched_at_length(invoke_id: int, handle: int) -> bytes:
+    """An Operational-State of four thousand octets."""
+    value = AvaType(Attribute.OPERATIONAL_STATE, b"\xff" * 4000)
+    return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 
 
 def rate_report(number: int) -> bytes:
@@ -133,6 +139,7 @@ def test_a_device_that_never_answers_is_told_and_its_reports_are_taken_all_the_s
         (lambda n: switched(n, FAST, 2), "it is not available"),
         (lambda n: switched(n, FAST, 0), "it is disabled"),
         (lambda n: switched(n, FAST, 7), "its state is 7"),
+        (lambda n: switched_at_length(n, FAST), "its state is 65535"),
     ],
 )
 def test_a_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], why: str) -> None:
