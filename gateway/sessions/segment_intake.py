@@ -70,7 +70,8 @@ class SegmentIntake:
         """Whether the entries are durable now."""
         key = SegmentKey(bytes.fromhex(device.system_id), event.store, event.segment)
         progress = self._progress(key, event)
-        fetched = None if progress is None else FetchedSegment(key, progress)
+        known = self.fetched.progress(key)
+        fetched = None if progress is None or progress == known else FetchedSegment(key, progress)
         sections = list(self._sections(event, device, instant, wall_synchronised=wall_synchronised))
         try:
             await self._store.append(sections, held_by_device=event.confirmed, fetched=fetched)

@@ -96,10 +96,11 @@ class SegmentTransfer:
         description = event.segm_data_event_descr
         octets, count = event.segm_data_event_entries, description.segm_evt_entry_count
         size = self.reader.entry_octets
+        counted = len(octets) // size == count
         if len(octets) != count * size:
             self.sound = False
-            if len(octets) // size != count:
-                self.notes.met(Oddity.SEGMENT_COUNT_OTHER, entries=len(octets) // size, count=count)
+        if not counted:
+            self.notes.met(Oddity.SEGMENT_COUNT_OTHER, entries=len(octets) // size, count=count)
         again = min(self.received - at, count)
         if again:
             self.notes.met(Oddity.SEGMENT_ENTRIES_REPEATED)
@@ -117,7 +118,8 @@ class SegmentTransfer:
             segment=self.segment.number,
             first_entry=first,
             entries=at + count - first,
-            through=max(self.had, at + count),
+            # Miscounted entries have no place by which they could be known again.
+            through=max(self.had, at + count if counted else at),
             observations=observations,
             confirmed=invoke_id is not None,
             last=self.ended,

@@ -80,7 +80,8 @@ def test_a_count_that_contradicts_the_octets_is_taken_told_and_never_cleared(sen
     assert (pair.minutes, store.answers) == (list(sent.minutes), [ONLY | CONFIRM])
     assert Oddity.SEGMENT_COUNT_OTHER in oddities(pair)
     assert pair.of(SegmentsCleared) == []
-    assert pair.of(SegmentDataReceived)[-1].whole == b""
+    last = pair.of(SegmentDataReceived)[-1]
+    assert (last.whole, last.through) == (b"", 0)
 
 
 def test_half_an_entry_at_the_end_is_told_and_the_segment_is_never_cleared() -> None:
