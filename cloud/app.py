@@ -116,8 +116,8 @@ def build(
         surface = make_surface(settings, database, clock, ids, checks, metrics)
     relay = deliveries = housekeeping = None
     if Role.WORKER in roles:
-        relay = Relay(database, Outbox(ids), webhooks.subscribers(clock, ids), clock)
         deliveries = webhooks.make_worker(settings, database, clock, ids)
+        relay = Relay(database, Outbox(ids), webhooks.subscribers(clock, ids), clock, deliveries.wake)
         housekeeping = Housekeeping(database, clock, chores(clock))
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
     return Parts(surface, running, relay, deliveries, housekeeping, figures)

@@ -36,6 +36,7 @@ KEEP_ALIVE_S = 4.0
 HEADERS_MAX = 64
 HEADER_OCTETS_MAX = 4096
 READ_OCTETS = 16_384
+TARGETS_KEPT = 4096
 CONNECT_S_MAX = 10.0
 USER_AGENT = "Argus/1"
 
@@ -94,6 +95,7 @@ class Egress:
         self._tls = tls or ssl.create_default_context()
         self._judge = judge
         self._request_s_max = request_s_max
+        self._targets: dict[str, Target] = {}  # the text alone decides, so its judgement holds as long as the process
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def judge(self, text: str) -> Target:
@@ -115,10 +117,15 @@ class Egress:
 
     async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
         """One request, one answer. The text of the address is judged again, by the rules of now."""
-        try:
-            target = read_target(url, self._allowed)
-        except (UrlBlocked, UrlMalformed):
-            return Failure(FailureReason.BLOCKED_ADDRESS)
+        target = self._targets.get(url)
+        if target is None:
+            try:
+                target = read_target(url, self._allowed)
+            except (UrlBlocked, UrlMalformed):
+                return Failure(FailureReason.BLOCKED_ADDRESS)
+            if len(self._targets) >= TARGETS_KEPT:
+                self._targets.clear()
+            self._targets[url] = target
         return await self.send(method, target, headers=headers, body=body)
 
     async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
@@ -222,6 +229,9 @@ class _Judging(AbstractResolver):
 
 async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[bytes, bool]:
     """The beginning of the body, and whether that is all. A body that breaks off or drips does not unsay the status."""
+    if response.content.at_eof():
+        response.release()
+        return b"", True
     read = bytearray()
     try:
         async with asyncio.timeout_at(deadline_s):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 
 from cloud.db import Prepared, Transaction, insert
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
@@ -104,6 +104,18 @@ _CLAIM = Prepared(
         _rows.attempts,
         _rows.attempted_at_us,
     )
+)
+HELD_TOGETHER = 16
+NOWHERE = 0
+"""A position that no row has."""
+_HELD = Prepared(
+    select(_rows.position, _rows.lease_token)
+    .where(
+        _rows.position.in_([bindparam(f"at_{number}", type_=BigInteger) for number in range(HELD_TOGETHER)]),
+        _rows.status == DeliveryStatus.DELIVERING.value,
+    )
+    .order_by(_rows.position)
+    .with_for_update()
 )
 _SETTLED = (
     "status",
@@ -235,17 +247,15 @@ class DeliveryStore:
 
     async def held(self, tx: Transaction, claims: Sequence[Claimed]) -> set[int]:
         """The positions of those that are still this worker's; nobody else takes them before `tx` ends."""
-        statement = (
-            select(_rows.position, _rows.lease_token)
-            .where(
-                _rows.position.in_([claimed.position for claimed in claims]),
-                _rows.status == DeliveryStatus.DELIVERING.value,
-            )
-            .order_by(_rows.position)
-            .with_for_update()
-        )
         tokens = {claimed.position: claimed.lease_token for claimed in claims}
-        return {position for position, token in await tx.execute(statement) if tokens[position] == token}
+        wanted = sorted(tokens)
+        held: set[int] = set()
+        for begin in range(0, len(wanted), HELD_TOGETHER):
+            some = wanted[begin : begin + HELD_TOGETHER]
+            some += [NOWHERE] * (HELD_TOGETHER - len(some))
+            rows = await tx.driver.rows(_HELD, {f"at_{number}": position for number, position in enumerate(some)})
+            held.update(position for position, token in rows if tokens[position] == token)
+        return held
 
     async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
         """Write what becomes of deliveries of one subscription that are `held`; what is finished wakes its next."""

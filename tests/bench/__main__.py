@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import buffer, decode, http, ingest, running, token, uplink
+from tests.bench import buffer, decode, http, ingest, running, token, uplink, webhooks
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -106,6 +106,15 @@ RATIOS = (
                 partial(token.measure_verify_cached, postgresql=postgresql),
             ),
         )
+    ),
+    *(
+        Bench(
+            name=f"webhook.deliveries{suffix}",
+            unit="deliveries/s",
+            reference_is="a bare aiohttp client loop, same octets, same receiver",
+            prepare=partial(webhooks.measure, postgresql=postgresql),
+        )
+        for suffix, postgresql in (("", False), (".postgresql", True))
     ),
 )
 

@@ -52,8 +52,8 @@ class WebhookStory:
         self.relay = self.another_relay()
         self.worker = self.another_worker()
 
-    def another_relay(self) -> Relay:
-        return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock)
+    def another_relay(self, after: Callable[[], None] | None = None) -> Relay:
+        return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after)
 
     def another_worker(self, database: Database | None = None) -> DeliveryWorker:
         """A second process's; on the same rows."""
