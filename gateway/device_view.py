@@ -276,6 +276,7 @@ def _relation(kind: TimeKind, clock: SeenClock) -> Json:
         "offset_s": clock.offset_us / 1_000_000 if clock.offset_us is not None and not counter else None,
         "zero_at": utc_text(clock.offset_us) if clock.offset_us is not None and counter else None,
         "uncertainty_s": clock.uncertainty_us / 1_000_000 if known else None,
+        "drift_ppm": None if clock.drift_ppm is None else round(clock.drift_ppm, 1),
         "as_of": utc_text(clock.at_us),
     }
 

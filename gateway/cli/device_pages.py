@@ -168,10 +168,16 @@ def _clock(clock: Json) -> Iterator[tuple[str, str]]:
 
 def _relation(each: Json) -> str:
     if each["zero_at"] is not None:
-        return f"began at {_moment(each['zero_at'])} ± {each['uncertainty_s']:g} s"
+        return f"began at {_moment(each['zero_at'])} ± {each['uncertainty_s']:g} s{_drift(each['drift_ppm'])}"
     if each["offset_s"] is None:
         return "its relation to ours is not known"
-    return f"{_offset(each['offset_s'])} ± {each['uncertainty_s']:.3g} s"
+    return f"{_offset(each['offset_s'])} ± {each['uncertainty_s']:.3g} s{_drift(each['drift_ppm'])}"
+
+
+def _drift(ppm: float | None) -> str:
+    if ppm is None:
+        return ""
+    return f", it runs {abs(ppm):g} ppm {'slow' if ppm < 0 else 'fast'}"
 
 
 def _offset(offset_s: float) -> str:

@@ -130,8 +130,9 @@ class ClockKeeping:
             relation = clock.relation()
             if relation.offset_us is not None:
                 offset_us = wall_offset_us + relation.offset_us
+                drift = clock.drift()
                 around.reports.of(system_id, instant.wall_us).placed(
-                    time.kind, offset_us, relation.uncertainty_us, instant.wall_us
+                    time.kind, offset_us, relation.uncertainty_us, instant.wall_us, None if drift is None else drift.ppm
                 )
         await self._judge(system_id, instant)
 

@@ -91,6 +91,8 @@ class SeenClock:
     offset_us: int | None
     uncertainty_us: int
     at_us: int
+    drift_ppm: float | None = None
+    """How much faster than ours it runs, in parts per million; negative: slower. None while that is not known."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,8 +190,16 @@ class DeviceReport:
         self._seen(at_us)
         self.ends[how] = self.ends.get(how, 0) + 1
 
-    def placed(self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int) -> None:
-        self.clocks[kind] = SeenClock(offset_us=offset_us, uncertainty_us=uncertainty_us, at_us=at_us)
+    def placed(
+        self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int, drift_ppm: float | None = None
+    ) -> None:
+        """Without a drift the one that was known stays: reports place a clock, only its own answers show its drift."""
+        known = self.clocks.get(kind)
+        if drift_ppm is None and known is not None:
+            drift_ppm = known.drift_ppm
+        self.clocks[kind] = SeenClock(
+            offset_us=offset_us, uncertainty_us=uncertainty_us, at_us=at_us, drift_ppm=drift_ppm
+        )
         self.changes += 1
 
     def clock_was_set(self, setting: ClockSetting) -> None:

@@ -194,6 +194,26 @@ async def test_a_device_that_notes_by_how_much_it_was_moved_leaves_no_doubt() ->
     assert abs(placed_us(section) - taken_us) <= section.uncertainty_us < 2 * SECOND
 
 
+async def test_a_counter_is_dated_through_the_time_stamp_that_coincides_with_ours() -> None:
+    counter = AvaType(Attribute.RELATIVE_TIME, (8000 * 7).to_bytes(4, "big"))
+    story = await associated(0, more=(counter,))
+    taken_us = story.around.clock.monotonic_s() * SECOND
+    await story.passes(3600.0)
+    relation = story.around.clocks.clock(NAME, TimeKind.RELATIVE).place(7 * SECOND, round(taken_us) + HOUR, live=False)
+    assert relation.offset_us is not None
+    assert abs(7 * SECOND + relation.offset_us - taken_us) <= relation.uncertainty_us < 2 * SECOND
+
+
+async def test_how_fast_a_clock_runs_stands_in_the_devices_report() -> None:
+    story = await associated(0)
+    for _ in range(20):
+        story.ahead_us += 600 * 50  # µs, at 50 parts per million
+        await story.passes(600.0)
+    drift_ppm = story.around.reports.of(NAME, 0).clocks[TimeKind.ABSOLUTE].drift_ppm
+    assert drift_ppm is not None
+    assert 45 < drift_ppm < 55
+
+
 async def test_one_report_over_the_roll_over_of_a_counter_is_cut_there() -> None:
     around = ClockStories()
     clock = around.clocks.clock(NAME, TimeKind.RELATIVE)
