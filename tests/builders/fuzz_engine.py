@@ -37,7 +37,7 @@ def run(peers: Peers, role: str, shard: int, apdus: int) -> Counter[str]:
         try:
             course.run(COURSE_APDUS)
         except Exception as error:
-            fed_last = " ".join(octets.hex() for octets in course.trace[-3:])
+            fed_last = " ".join(octets.hex() for octets in course.trace)
             raise AssertionError(f"ARGUS_FUZZ_SEED={SEED}, {role} {shard} {number}: {fed_last}") from error
         fed += course.fed
         met += course.met

@@ -9,7 +9,7 @@ What must hold is asserted after each read: no exception, events and answers bou
 
 import sys
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
@@ -119,8 +119,8 @@ class Course(ABC):
         self.met: Counter[str] = Counter()
         self.asked: bytes | None = None
         """The request that the association waits to have answered."""
-        self.trace: list[bytes] = []
-        """Everything that was fed, so that a failure can be told."""
+        self.trace: deque[bytes] = deque(maxlen=3)
+        """What was fed last, so that a failure can be told."""
         self._waiting = 0
 
     association: ManagerAssociation | AgentAssociation

@@ -1,6 +1,7 @@
 """A decoder raises `RemoteProtocolError` and nothing else, on any bytes: the sentence of `protocols.errors`, tested."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,15 +9,16 @@ import pytest
 from protocols.errors import RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import Prst, body_of, decode_apdu, decode_data
-from protocols.ieee11073.apdu.attributes import AvaType, HandleAttrValMapEntry, ProductionSpecEntry, SystemModel
-from protocols.ieee11073.apdu.data import ConfigReport, ScanReportInfoFixed, ScanReportInfoGrouped, ScanReportInfoVar
+from protocols.ieee11073.apdu.attributes import AvaType, HandleAttrValMapEntry, ProductionSpecEntry
+from protocols.ieee11073.apdu.pm_store import decode_selection
 from protocols.ieee11073.dim import Configuration
 from protocols.ieee11073.dim.configuration import scanner_map, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
-from protocols.ieee11073.dim.identity import MdsTimeInfo, identity_of
+from protocols.ieee11073.dim.identity import identity_of
 from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import compile_plan
 from protocols.ieee11073.mder import decode, decode_list
+from protocols.ieee11073.mder.codec import _SEQUENCES
 from tests.builders.fuzz_counts import SEED, count, seeded
 from tests.builders.ieee11073_corpus import apdus
 from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration
@@ -41,17 +43,13 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "apdu": whole_apdu,
     "stream": lambda octets: ApduStream().feed(octets),
     "configuration": configuration,
-    "config report": lambda octets: decode(ConfigReport, octets),
-    "fixed": lambda octets: decode(ScanReportInfoFixed, octets),
-    "variable": lambda octets: decode(ScanReportInfoVar, octets),
-    "grouped": lambda octets: decode(ScanReportInfoGrouped, octets),
     "attributes": lambda octets: identity_of(b"", decode_list(AvaType, octets)),
-    "system model": lambda octets: decode(SystemModel, octets),
     "production": lambda octets: decode_list(ProductionSpecEntry, octets),
-    "time info": lambda octets: decode(MdsTimeInfo, octets),
     "value map": value_map,
     "scanner map": scanner_map,
     "scanner entries": lambda octets: decode_list(HandleAttrValMapEntry, octets),
+    "selection of segments": decode_selection,
+    **{wire_type.__name__: partial(decode, wire_type) for wire_type in _SEQUENCES},
 }
 
 

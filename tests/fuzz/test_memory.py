@@ -1,0 +1,37 @@
+"""One association that lives through thousands of mutated APDUs holds no more afterwards than after the first ones."""
+
+import gc
+import tracemalloc
+
+import pytest
+
+from protocols.medfloat import float_of, sfloat_of
+from tests.builders.fuzz_counts import count, seeded
+from tests.builders.ieee11073_fuzz_peers import Peers
+
+WARM_APDUS, MEASURED_APDUS = 600, count(1500)
+GROWTH_BYTES_MAX = 1 << 18
+"""What compiled layouts may come and go by; measured: 15 kB. Keeping one APDU in ten would be more in `make fuzz`."""
+
+
+def held_bytes() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+@pytest.mark.parametrize("role", ["manager", "agent"])
+def test_an_association_grows_no_further(role: str) -> None:
+    peers = Peers()
+    for raw in range(0x2000):  # the caches of decoded numbers as full as they get
+        sfloat_of(raw), float_of(raw)
+    tracemalloc.start()
+    try:
+        course = (peers.manager_course if role == "manager" else peers.agent_course)(seeded("memory", role))
+        course.run(WARM_APDUS)
+        before_bytes = held_bytes()
+        course.run(WARM_APDUS + MEASURED_APDUS)
+        growth_bytes = held_bytes() - before_bytes
+        print(f"grown by {growth_bytes} bytes")
+        assert growth_bytes < GROWTH_BYTES_MAX
+    finally:
+        tracemalloc.stop()
