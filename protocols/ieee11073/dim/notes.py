@@ -18,7 +18,7 @@ class Note(NamedTuple):
     sentence: str
     clause: str
     octets: bytes
-    oddity: Oddity | None = None
+    oddity: Oddity
 
 
 class Notes:
@@ -47,10 +47,6 @@ class Notes:
         """
         clause = str(said.pop("clause", oddity.clause))
         self._note(Note(oddity.sentence.format(**said), clause, octets, oddity))
-
-    def tell(self, sentence: str, clause: str, octets: bytes) -> None:
-        """Notes a deviation that has no row yet; see `met`."""
-        self._note(Note(sentence, clause, octets))
 
     def _note(self, note: Note) -> None:
         kind = (note.sentence, note.clause)

@@ -21,6 +21,7 @@ from protocols.ieee11073.dim.notes import KINDS_MAX, Notes
 from protocols.ieee11073.dim.objects import ava
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.ieee11073.specializations import STANDARD_CONFIGURATIONS, standard_configuration
+from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel, SampleFormat
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_devices import (
@@ -141,8 +142,8 @@ def test_a_broken_object_list_is_refused(octets: str) -> None:
 def test_deviations_are_kept_once_a_kind_and_bounded() -> None:
     notes = Notes()
     for number in range(200):
-        notes.tell(f"kind {number}", "rule", bytes(1000))
-        notes.tell(f"kind {number}", "rule", b"")
+        notes.met(Oddity.TYPE_MISSING, bytes(1000), handle=number)
+        notes.met(Oddity.TYPE_MISSING, handle=number)
     told = notes.taken()
     assert len(told) == KINDS_MAX + 1
     assert told[-1].sentence == "further deviations of this association are not listed"
