@@ -36,6 +36,7 @@ from cloud.observations import routes as observations_routes
 from cloud.observations.counting import count_observations
 from cloud.settings import Address, HttpSection, Settings, SettingsUnusable
 from cloud.tokens.place import bases_of, load_master_key
+from cloud.webhooks.key_routes import key_routes
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check]) ->
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
         *epcr_routes.routes(parts, count_observations),
+        *key_routes(parts),
         *discovery.routes(documents),
         *docs.routes(docs.DocsHandlers(parts.bases)),
     )

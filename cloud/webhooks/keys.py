@@ -100,8 +100,7 @@ class WebhookKeys:
         self._store = WebhookKeyStore()
 
     async def published(self) -> Sequence[WebhookKey]:
-        """What receivers may need now, the newest first; the first keys are made where there are none."""
-        await self._ensure()
+        """What receivers may need now, the newest first. None before the first delivery: who reads makes no key."""
         now_us = self._clock.now_us()
         async with self._database.read() as tx:
             return [key for key in reversed(await self._all(tx)) if key.is_published(now_us)]

@@ -1,0 +1,27 @@
+"""The published webhook keys (A-065)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class WebhookPublicKey(BaseModel):
+    """One Ed25519 key (RFC 8037)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kty: Literal["OKP"] = Field(description="Kind of key.")
+    crv: Literal["Ed25519"] = Field(description="The curve.")
+    kid: str = Field(description="Name of the key.")
+    use: Literal["sig"] = Field(description="The key is for signatures.")
+    alg: Literal["EdDSA"] = Field(description="The only algorithm that this key is used with.")
+    x: str = Field(description="The public key, base64url.")
+    standard_webhooks_key: str = Field(description="The same key as Standard Webhooks writes it, `whpk_…`.")
+
+
+class WebhookPublicKeySet(BaseModel):
+    """The keys of `v1a` signatures: the current one, the next one, and for a day a retired one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: list[WebhookPublicKey] = Field(description="Newest first; a signature is good when one of them verifies it.")

@@ -1,0 +1,166 @@
+"""Receivers verify what we send with the libraries that they already have, before, during and after a rotation."""
+
+import base64
+import time
+
+import pytest
+import standardwebhooks
+import svix
+from cryptography.exceptions import InvalidSignature
+
+from cloud.db import Database
+from cloud.master_key import MasterKey, SealBroken
+from cloud.webhooks import SecretMalformed, WebhookKeys, WebhookKeyTooFresh, new_secret, secret_key
+from cloud.webhooks.keys import PUBLISHED_LEAST_US, RETIRED_US
+from cloud.webhooks.sealing import open_key, seal_key
+from tests.builders.auth_world import MASTER
+from tests.builders.cloud_people import HandClock
+from tests.builders.webhook_story import DAY_US, SECOND_US, Webhook, WebhookStory
+from tests.cloud.webhooks.conftest import Begin
+from tests.harness.receiver import Received, Receiver, receiving
+
+PLAIN = "my plain text signing secret!"
+
+
+async def sent(story: WebhookStory, receiver: Receiver) -> Received:
+    """What the receiver gets for one more event."""
+    await story.happen(f"inc_{len(receiver.received)}")
+    await story.turn()
+    return receiver.received[-1]
+
+
+async def now(begin: Begin, receiver: Receiver) -> WebhookStory:
+    """A story of this moment: the libraries look at the machine's clock."""
+    story = await begin(receiver)
+    story.clock.advance(us=time.time_ns() // 1000 - story.clock.now_us())
+    return story
+
+
+def library_secret(secret: str) -> str:
+    """What the owner of a secret hands to a library, which takes everything for base64."""
+    return secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
+
+
+def accept(secret: str, request: Received) -> bool:
+    """Whether both libraries do; they never disagree."""
+    verdicts = set()
+    for verifier in (standardwebhooks.Webhook(library_secret(secret)), svix.Webhook(library_secret(secret))):
+        try:
+            verifier.verify(request.body, request.headers)
+            verdicts.add(True)
+        except (standardwebhooks.WebhookVerificationError, svix.WebhookVerificationError):
+            verdicts.add(False)
+    (verdict,) = verdicts
+    return verdict
+
+
+def changed(request: Received, *, body: bytes | None = None, **headers: str) -> Received:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Received(request.path, request.headers | names, request.body if body is None else body)
+
+
+@pytest.mark.contract("S-096", "A-055", "A-065")
+@pytest.mark.parametrize("secret", [None, PLAIN, "whsec_" + base64.b64encode(bytes(24)).decode()])
+async def test_the_libraries_accept_what_we_send_and_nothing_that_was_altered(begin: Begin, secret: str | None):
+    async with receiving() as receiver:
+        story = await now(begin, receiver)
+        webhook = await story.subscribe(receiver.url(), secret=secret)
+        request = await sent(story, receiver)
+    assert accept(webhook.secret, request)
+    assert not accept(webhook.secret, changed(request, body=request.body + b" "))
+    assert not accept(webhook.secret, changed(request, body=request.body[:-1]))
+    assert not accept(webhook.secret, changed(request, webhook_id="evt_other"))
+    early_s = int(request.headers["webhook-timestamp"]) - 360
+    assert not accept(webhook.secret, changed(request, webhook_timestamp=str(early_s)))
+    assert not accept(new_secret(), request)
+
+
+@pytest.mark.contract("S-097", "A-058", "C-085", "C-093")
+async def test_during_a_rotation_both_secrets_verify_and_afterwards_the_new_one_only(begin: Begin):
+    async with receiving() as receiver:
+        story = await now(begin, receiver)
+        old = await story.subscribe(receiver.url())
+        story.clock.advance(us=-DAY_US)  # a day ago
+        new: Webhook = await story.rotate(old)
+        story.clock.advance(us=DAY_US - 60 * SECOND_US)
+        during = await sent(story, receiver)
+        story.clock.advance(us=60 * SECOND_US)
+        after = await sent(story, receiver)
+    assert (accept(old.secret, during), accept(new.secret, during)) == (True, True)
+    assert (accept(old.secret, after), accept(new.secret, after)) == (False, True)
+
+
+@pytest.mark.contract("A-065", "S-096")
+async def test_a_receiver_without_a_secret_verifies_with_the_published_key(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        await story.subscribe(receiver.url())
+        request = await sent(story, receiver)
+        keys = WebhookKeys(story.database, story.clock, lambda: MASTER)
+        published = await keys.published()
+    content = ".".join((request.headers["webhook-id"], request.headers["webhook-timestamp"])).encode()
+    signatures = [one for one in request.headers["webhook-signature"].split() if one.startswith("v1a,")]
+    (signature,) = [base64.b64decode(one.removeprefix("v1a,")) for one in signatures]
+    (current,) = [key for key in published if key.is_current]
+    current.public().verify(signature, content + b"." + request.body)
+    with pytest.raises(InvalidSignature):
+        current.public().verify(signature, content + b"." + request.body + b" ")
+    jwk = current.jwk()
+    assert (jwk["kty"], jwk["crv"], set(jwk) & {"d"}) == ("OKP", "Ed25519", set())
+    assert base64.b64decode(jwk["standard_webhooks_key"].removeprefix("whpk_")) == current.public_key
+
+
+@pytest.mark.contract("A-065")
+async def test_a_webhook_key_is_published_before_it_signs_and_for_a_day_after(database: Database):
+    clock = HandClock()
+    keys = WebhookKeys(database, clock, lambda: MASTER)
+    first = await keys.current()
+    (next_one,) = [key for key in await keys.published() if not key.is_current]
+    with pytest.raises(WebhookKeyTooFresh):
+        await keys.rotate()
+    clock.advance(us=PUBLISHED_LEAST_US)
+    assert (await keys.rotate()).kid == next_one.kid
+    assert (await keys.current()).kid == next_one.kid
+    assert first.kid in [key.kid for key in await keys.published()]
+    clock.advance(us=RETIRED_US)
+    assert first.kid not in [key.kid for key in await keys.published()]
+    assert len(await keys.published()) == 2
+
+
+@pytest.mark.contract("S-098", "A-055")
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "short",
+        "a" * 23,
+        "whsec_" + base64.b64encode(bytes(23)).decode(),
+        "whsec_" + "!" * 40,
+        "whsec_" + base64.b64encode(bytes(24)).decode().replace("A", "-", 1),
+        "whsec_" + base64.b64encode(bytes(25)).decode().rstrip("="),
+        "whsec_ " + base64.b64encode(bytes(24)).decode(),
+        "a" * 513,
+        "\ud800" * 30,
+    ],
+)
+def test_a_secret_that_two_sides_could_read_differently_is_refused(secret: str):
+    with pytest.raises(SecretMalformed):
+        secret_key(secret)
+
+
+@pytest.mark.contract("S-098", "A-055")
+def test_a_plain_secret_signs_with_its_own_octets():
+    assert secret_key(PLAIN) == PLAIN.encode()
+    assert secret_key("ż" * 12) == ("ż" * 12).encode()
+    assert len(secret_key(new_secret())) == 32
+
+
+@pytest.mark.contract("C-080")
+def test_a_sealed_secret_opens_for_its_own_subscription_and_master_key_only():
+    sealed = seal_key(MASTER, "wh_1", b"k" * 32)
+    assert b"k" * 8 not in sealed
+    assert open_key(MASTER, "wh_1", sealed) == b"k" * 32
+    with pytest.raises(SealBroken):
+        open_key(MASTER, "wh_2", sealed)
+    with pytest.raises(SealBroken):
+        open_key(MasterKey(bytes(32)), "wh_1", sealed)
