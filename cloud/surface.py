@@ -14,6 +14,7 @@ import structlog
 
 from cloud import discovery, docs, health
 from cloud.apps import CATALOGUE
+from cloud.apps import routes as apps_routes
 from cloud.audit import Audit
 from cloud.clock import Clock
 from cloud.db import Database
@@ -61,6 +62,7 @@ def parts_of(settings: Settings, database: Database, clock: Clock, ids: Ids, sec
         audit=Audit(clock),
         cursors=Cursors(secret),
         bases=bases_of(settings),
+        master=lambda: load_master_key(settings),
     )
 
 
@@ -70,6 +72,7 @@ def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check]) ->
     rows = (
         *health.routes(HealthHandlers(checks)),
         *tokens.routes,
+        *apps_routes.routes(parts, tokens.service_token),
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
         *epcr_routes.routes(parts, count_observations),
@@ -113,7 +116,7 @@ def _tokens_of(settings: Settings, parts: Parts) -> TokenSurface:
         parts.clock,
         parts.ids,
         parts.bases,
-        lambda: load_master_key(settings),
+        parts.master,
         SecondFactorPolicy(settings.sign_in.second_factor),
     )
 

@@ -1,14 +1,17 @@
 """`argus-cloud apps`: register integration apps and rotate their secrets. A secret is printed once and never again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from cloud.apps.model import App, Governance, GrantType
+from cloud.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.apps.scopes import CATALOGUE, PLATFORM_ADMIN
-from cloud.apps.service import GRACE_HOURS, Apps, Wanted
+from cloud.apps.service import GRACE_HOURS, Apps, Wanted, Witness
+from cloud.audit import Audit
 from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.db import Transaction
 from cloud.moments import write_moment
 from cloud.tenancy import SecrecyLevel
 
@@ -70,6 +73,15 @@ def clearance_of(word: str) -> SecrecyLevel:
     raise typer.BadParameter(f"a secrecy level is one of {', '.join(level.word for level in SecrecyLevel)}")
 
 
+def _witness(place: Workplace, tenant: str, action: str) -> Witness:
+    """The operator's entry in the audit trail."""
+
+    async def witness(tx: Transaction, app: App) -> None:
+        await Audit(place.clock).record(tx, place.operator(tenant), action, app.client_id)
+
+    return witness
+
+
 @apps.command("add")
 def add_app(
     context: typer.Context,
@@ -101,7 +113,12 @@ def add_app(
         clearance=clearance_of(level),
         confidential=not public,
     )
-    made = run(context, lambda place: _service(place).register(place.operator(tenant), wanted, by_operator=True))
+    made = run(
+        context,
+        lambda place: _service(place).register(
+            place.operator(tenant), wanted, by_operator=True, witness=_witness(place, tenant, "app.create")
+        ),
+    )
     document = {**_shown(made.app), "client_secret": made.secret}
     said = f"App {made.app.client_id} added."
     if made.secret is not None:
@@ -128,7 +145,13 @@ def rotate_secret(
 ) -> None:
     """Give an app a new secret; prints it."""
     rotated = run(
-        context, lambda place: _service(place).rotate_secret(place.operator(tenant), app, grace_hours=grace_hours)
+        context,
+        lambda place: _service(place).rotate_secret(
+            place.operator(tenant),
+            app,
+            grace_hours=grace_hours,
+            witness=_witness(place, tenant, "app.rotate_secret"),
+        ),
     )
     ends = write_moment(rotated.previous_expires_at_us)
     previous = "The previous one has stopped working." if ends is None else f"The previous one works until {ends}."
@@ -142,7 +165,12 @@ def approve(
     context: typer.Context, app: AppArgument, tenant: TenantOption, scope: ScopeOption, as_json: AsJson = False
 ) -> None:
     """Set the scopes of an app, all of them; tokens that hold more lose it within a minute."""
-    changed = run(context, lambda place: _service(place).approve(place.operator(tenant), app, _scopes(scope)))
+    changed = run(
+        context,
+        lambda place: _service(place).approve(
+            place.operator(tenant), app, _scopes(scope), witness=_witness(place, tenant, "app.approve")
+        ),
+    )
     print_one(f"App {app} may have {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)
 
 
@@ -157,10 +185,11 @@ def govern(
     """Allow an app service tokens, or end those that it has."""
 
     async def work(place: Workplace) -> App:
-        service, viewer = _service(place), place.operator(tenant)
-        known = {one.client_id: one.governance for one in await service.list(viewer)}
-        flags = replace(known.get(app, Governance()), allow_service_tokens=service_tokens)
-        return await service.govern(viewer, app, flags)
+        def governed(before: App, live: Sequence[LiveSecret]) -> Governance:
+            return replace(before.governance, allow_service_tokens=service_tokens)
+
+        witness = _witness(place, tenant, "app.govern")
+        return (await _service(place).govern(place.operator(tenant), app, governed, witness=witness))[0]
 
     changed = run(context, work)
     print_one(f"App {app} is governed anew.", _shown(changed), as_json=as_json)
@@ -169,5 +198,26 @@ def govern(
 @apps.command("remove")
 def remove(context: typer.Context, app: AppArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
     """Delete an app; its tokens stop within a minute."""
-    run(context, lambda place: _service(place).remove(place.operator(tenant), app))
+    run(
+        context,
+        lambda place: _service(place).remove(
+            place.operator(tenant), app, witness=_witness(place, tenant, "app.remove")
+        ),
+    )
     print_one(f"App {app} removed.", {"client_id": app, "removed": True}, as_json=as_json)
+
+
+@apps.command("withhold")
+def withhold(
+    context: typer.Context,
+    tenant: TenantOption,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="A scope that this tenant shall not have; none: it has all."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the scopes that a tenant does not have; its apps lose them within a minute."""
+    changed = run(context, lambda place: _service(place).withhold(place.operator(tenant), scope or ()))
+    said = f"Withheld from {tenant}: {' '.join(scope or ()) or 'nothing'}. {len(changed)} apps have lost something."
+    print_one(said, {"tenant_id": tenant, "withheld": list(scope or ())}, as_json=as_json)

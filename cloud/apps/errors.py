@@ -36,3 +36,17 @@ class RedirectUriRefused(DomainError):
 
     code = "invalid_redirect_uri"
     status = 400
+
+
+class ClearanceExceeded(DomainError):
+    """An app may not see more than whoever registers it."""
+
+    code = "clearance_exceeded"
+    status = 403
+
+
+class GovernanceMalformed(DomainError):
+    """A governance flag has a value that it cannot have."""
+
+    code = "invalid_governance"
+    status = 400

@@ -26,6 +26,10 @@ class Governance:
     """Names of hosts that answers of the authorization endpoint may go to. None: wherever the app has registered."""
     allowed_webhook_hosts: tuple[str, ...] | None = None
     """Names of hosts that the app's webhooks may be sent to. None: any public one."""
+    allowed_scopes: tuple[str, ...] | None = None
+    """What the app may use of its approved scopes. None: all of them."""
+    max_token_ttl_seconds: int | None = None
+    """The longest that a token of this app may live. None: as long as its kind may."""
 
     def allows_redirect(self, redirect_uri: str) -> bool:
         """Whether the tenant lets answers go to this registered address."""
@@ -58,8 +62,18 @@ class App:
     approved_scopes: tuple[str, ...]
     governance: Governance = field(default_factory=Governance)
     clearance: SecrecyLevel = SecrecyLevel.STANDARD
+    callback_generation: int = 1
+    """Which secret signs what is sent to the app's call-backs; each rotation takes the next."""
+    callback_previous_until_us: int | None = None
+    """Until when the secret before it signs too."""
     confidential: bool = True
     created_at_us: int
+
+    @property
+    def usable_scopes(self) -> tuple[str, ...]:
+        """What was approved and is not held back by governance, in the order of the approval."""
+        allowed = self.governance.allowed_scopes
+        return tuple(name for name in self.approved_scopes if allowed is None or name in allowed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 What ends tokens early (a scope less, a flag, the deletion) is recorded in the change log within the same transaction.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from cloud.apps.errors import AppPublic, AppUnknown, GraceTooLong, GrantTypeUnknown
+from cloud.apps.errors import AppPublic, AppUnknown, ClearanceExceeded, GraceTooLong, GrantTypeUnknown
 from cloud.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.apps.redirects import checked_redirects
 from cloud.apps.scopes import PLATFORM_ADMIN, ScopeUnknown, in_order
@@ -58,12 +58,24 @@ class Registered:
 class Rotated:
     """The new secret, once only, and until when the previous one works; None when it stopped at once."""
 
+    app: App
     secret: str = field(repr=False)
     previous_expires_at_us: int | None
 
 
+Governed = Callable[[App, Sequence[LiveSecret]], Governance]
+"""The governance that an app shall have, from what it is and the secrets that work."""
+
+Witness = Callable[[Transaction, App], Awaitable[None]]
+"""Writes the audit entry of a change, in the change's transaction."""
+
+
+async def nobody(tx: Transaction, app: App) -> None:
+    """A witness for tests and for changes that need none."""
+
+
 class Apps:
-    """The use cases."""
+    """The use cases. Each change takes a `witness`."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -73,21 +85,26 @@ class Apps:
         self._changes = ChangeLog()
         self._tenancy = TenancyStore()
 
-    async def register(self, viewer: Viewer, wanted: Wanted, *, by_operator: bool = False) -> Registered:
+    async def register(
+        self, viewer: Viewer, wanted: Wanted, *, by_operator: bool = False, witness: Witness = nobody
+    ) -> Registered:
         """Add an app whose requested scopes are approved. Only an operator may approve `argus:platform:admin` (A-022).
 
-        Raises `ScopeUnknown`, `GrantTypeUnknown`, `RedirectUriRefused`, `TenantUnknown`, `OrganizationUnknown`,
-        `IdentifierTaken` and the malformed kinds.
+        An app of whoever is bound to one organisation is of that organisation too, and may see no more than they do.
+        Raises `ScopeUnknown`, `ClearanceExceeded`, `GrantTypeUnknown`, `RedirectUriRefused`, `TenantUnknown`,
+        `OrganizationUnknown`, `IdentifierTaken` and the malformed kinds.
         """
         scopes = in_order(wanted.scopes)
-        if PLATFORM_ADMIN in scopes and not by_operator:
+        if not scopes or (PLATFORM_ADMIN in scopes and not by_operator):
             raise ScopeUnknown
+        if wanted.clearance > viewer.clearance:
+            raise ClearanceExceeded
         now_us = self._clock.now_us()
         grants = _grant_types(wanted.grant_types)
         app = App(
             client_id=self._ids.new("app") if wanted.client_id is None else checked_id(wanted.client_id),
             tenant_id=viewer.tenant_id,
-            organization_id=wanted.organization_id,
+            organization_id=wanted.organization_id or viewer.organization_id,
             name=checked_name(wanted.name),
             grant_types=grants,
             redirect_uris=checked_redirects(wanted.redirect_uris, grants, confidential=wanted.confidential),
@@ -105,17 +122,63 @@ class Apps:
             organization = app.organization_id
             if organization is not None and await self._tenancy.find_organization(tx, viewer, organization) is None:
                 raise OrganizationUnknown
+            if not (await self._store.withheld(tx, viewer.tenant_id)).isdisjoint(scopes):
+                raise ScopeUnknown
             if not await self._store.add(tx, app):
                 raise IdentifierTaken(f"(app {app.client_id})")
             if secret is not None:
                 await self._store.add_secret(tx, app.client_id, self._kept(app.client_id, secret, now_us))
             # A verifier may have looked for this app before it was there.
             await self._changes.record(tx, ChangeKind.APP, app.client_id, now_us)
+            await witness(tx, app)
         return Registered(app, secret)
 
-    async def list(self, viewer: Viewer) -> Sequence[App]:
+    async def list(self, viewer: Viewer, *, after: str | None = None, count: int | None = None) -> Sequence[App]:
+        """In the order of their ids; all of them, or `count` of those behind `after`."""
         async with self._database.read() as tx:
-            return await self._store.list(tx, viewer)
+            return await self._store.list(tx, viewer, after=after, count=count)
+
+    async def page(
+        self, viewer: Viewer, *, after: str | None, count: int
+    ) -> Sequence[tuple[App, Sequence[LiveSecret]]]:
+        """As `list`, with the secrets that work now."""
+        async with self._database.read() as tx:
+            apps = await self._store.list(tx, viewer, after=after, count=count)
+            ids = [app.client_id for app in apps]
+            live = await self._store.live_secrets_of(tx, ids, self._clock.now_us())
+        return [(app, live[app.client_id]) for app in apps]
+
+    async def withheld(self, viewer: Viewer) -> frozenset[str]:
+        """The scopes that nobody of this tenant can have (C-023)."""
+        async with self._database.read() as tx:
+            return await self._store.withheld(tx, viewer.tenant_id)
+
+    async def withhold(self, viewer: Viewer, scopes: Collection[str]) -> Sequence[App]:
+        """Set what a tenant does not have; apps that had it lose it, and their tokens with them. The apps concerned.
+
+        Raises `ScopeUnknown`, `TenantUnknown`.
+        """
+        withheld = frozenset(in_order(scopes))
+        changed = []
+        async with self._database.transaction() as tx:
+            if not await self._tenancy.has_tenant(tx, viewer.tenant_id):
+                raise TenantUnknown
+            await self._store.withhold(tx, viewer.tenant_id, withheld)
+            for app in await self._store.list(tx, viewer):
+                kept = tuple(name for name in app.approved_scopes if name not in withheld)
+                if kept != app.approved_scopes:
+                    changed.append(replace(app, approved_scopes=kept))
+                    await self._store.replace(tx, viewer, changed[-1])
+                    await self._changes.record(tx, ChangeKind.APP, app.client_id, self._clock.now_us())
+        return changed
+
+    async def inspect(self, viewer: Viewer, client_id: str) -> tuple[App, Sequence[LiveSecret]]:
+        """One app and the secrets that work now. Raises `AppUnknown`."""
+        async with self._database.read() as tx:
+            app = await self._store.find_for(tx, viewer, client_id)
+            if app is None:
+                raise AppUnknown
+            return app, await self._store.live_secrets(tx, client_id, self._clock.now_us())
 
     async def authenticate(self, client_id: str, secret: str) -> App | None:
         """The app when the secret is one of its live ones.
@@ -133,8 +196,11 @@ class Apps:
         async with self._database.read() as tx:
             return await self._store.find(tx, client_id)
 
-    async def rotate_secret(self, viewer: Viewer, client_id: str, *, grace_hours: int = GRACE_HOURS) -> Rotated:
-        """A new secret; the newest previous one goes on for `grace_hours`, older ones end now (A-031).
+    async def rotate_secret(
+        self, viewer: Viewer, client_id: str, *, grace_hours: int = GRACE_HOURS, witness: Witness = nobody
+    ) -> Rotated:
+        """A new secret; the newest previous one goes on for `grace_hours`, older ones end now (A-031). The secret of
+        call-backs takes its next generation, beside the one before for as long.
 
         Raises `AppUnknown`, `AppPublic`, `GraceTooLong`.
         """
@@ -150,30 +216,59 @@ class Apps:
             kept = [one.id for one in live[:1]] if grace_hours else []
             await self._store.keep_secrets(tx, client_id, kept, ends_us)
             await self._store.add_secret(tx, client_id, self._kept(client_id, secret, now_us))
-        return Rotated(secret, ends_us if kept else None)
+            app = replace(app, callback_generation=app.callback_generation + 1, callback_previous_until_us=ends_us)
+            await self._store.replace(tx, viewer, app)
+            await witness(tx, app)
+        return Rotated(app, secret, ends_us if kept else None)
 
-    async def approve(self, viewer: Viewer, client_id: str, scopes: Collection[str]) -> App:
+    async def approve(
+        self, viewer: Viewer, client_id: str, scopes: Collection[str], *, witness: Witness = nobody
+    ) -> App:
         """Set what the app may have; tokens that hold more lose it everywhere. Raises `AppUnknown`, `ScopeUnknown`."""
         approved = in_order(scopes)
-        return await self._change(viewer, client_id, lambda app: replace(app, approved_scopes=approved))
+        if not (await self.withheld(viewer)).isdisjoint(approved):
+            raise ScopeUnknown
 
-    async def govern(self, viewer: Viewer, client_id: str, governance: Governance) -> App:
-        """Set the governance flags. Raises `AppUnknown`."""
-        return await self._change(viewer, client_id, lambda app: replace(app, governance=governance))
+        def changed(app: App, live: Sequence[LiveSecret]) -> App:
+            return replace(app, approved_scopes=approved)
 
-    async def remove(self, viewer: Viewer, client_id: str) -> None:
+        return await self._change(viewer, client_id, changed, witness)
+
+    async def govern(
+        self, viewer: Viewer, client_id: str, governed: Governed, *, witness: Witness = nobody
+    ) -> tuple[App, Sequence[LiveSecret]]:
+        """Change governance flags: `governed` is given the app as it is, locked, and may refuse.
+
+        Raises `AppUnknown`, and what `governed` raises.
+        """
+        seen: Sequence[LiveSecret] = ()
+
+        def changed(app: App, live: Sequence[LiveSecret]) -> App:
+            nonlocal seen
+            seen = live
+            return replace(app, governance=governed(app, live))
+
+        return await self._change(viewer, client_id, changed, witness), seen
+
+    async def remove(self, viewer: Viewer, client_id: str, *, witness: Witness = nobody) -> None:
         """Delete the app; its tokens end everywhere. Raises `AppUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            await self._locked(tx, viewer, client_id)
+            app = await self._locked(tx, viewer, client_id)
             await self._store.remove(tx, viewer, client_id, now_us)
             await self._changes.record(tx, ChangeKind.APP, client_id, now_us)
+            await witness(tx, app)
 
-    async def _change(self, viewer: Viewer, client_id: str, changed: Callable[[App], App]) -> App:
+    async def _change(
+        self, viewer: Viewer, client_id: str, changed: Callable[[App, Sequence[LiveSecret]], App], witness: Witness
+    ) -> App:
+        now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
-            app = changed(await self._locked(tx, viewer, client_id))
+            before = await self._locked(tx, viewer, client_id)
+            app = changed(before, await self._store.live_secrets(tx, client_id, now_us))
             await self._store.replace(tx, viewer, app)
-            await self._changes.record(tx, ChangeKind.APP, client_id, self._clock.now_us())
+            await self._changes.record(tx, ChangeKind.APP, client_id, now_us)
+            await witness(tx, app)
         return app
 
     async def _locked(self, tx: Transaction, viewer: Viewer, client_id: str) -> App:

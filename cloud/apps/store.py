@@ -4,14 +4,14 @@
 proved. Everything that shows apps to people takes one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import bindparam, delete, or_, select, update
 
 from cloud.apps.model import App, Governance, GrantType, LiveSecret
-from cloud.apps.tables import app_secrets, apps
+from cloud.apps.tables import app_secrets, apps, withheld_scopes
 from cloud.db import Prepared, Transaction, insert
 from cloud.tenancy import SecrecyLevel, Viewer, visible
 
@@ -28,6 +28,8 @@ _COLUMNS = (
     apps.c.secrecy_level,
     apps.c.confidential,
     apps.c.created_at_us,
+    apps.c.callback_generation,
+    apps.c.callback_previous_until_us,
 )
 _FIND = Prepared(select(*_COLUMNS).where(apps.c.client_id == bindparam("client"), apps.c.deleted_at_us.is_(None)))
 _LIVE = (
@@ -55,14 +57,50 @@ class AppStore:
         rows = await tx.driver.rows(_DIGESTS, {"client": client_id, "now": now_us})
         return [LiveSecret(str(id), bytes(digest), made_us, expires_us) for id, digest, made_us, expires_us in rows]
 
+    async def live_secrets_of(
+        self, tx: Transaction, client_ids: Sequence[str], now_us: int
+    ) -> Mapping[str, Sequence[LiveSecret]]:
+        """As `live_secrets`, for several apps."""
+        live = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > now_us)
+        statement = (
+            select(
+                app_secrets.c.client_id,
+                app_secrets.c.id,
+                app_secrets.c.digest,
+                app_secrets.c.created_at_us,
+                app_secrets.c.expires_at_us,
+            )
+            .where(app_secrets.c.client_id.in_(client_ids), live)
+            .order_by(app_secrets.c.created_at_us.desc(), app_secrets.c.id.desc())
+        )
+        found: dict[str, list[LiveSecret]] = {client_id: [] for client_id in client_ids}
+        for client_id, id, digest, made_us, expires_us in await tx.execute(statement):
+            found[client_id].append(LiveSecret(str(id), bytes(digest), made_us, expires_us))
+        return found
+
+    async def withheld(self, tx: Transaction, tenant_id: str) -> frozenset[str]:
+        """The scopes that nobody of this tenant can have."""
+        statement = select(withheld_scopes.c.scope).where(withheld_scopes.c.tenant_id == tenant_id)
+        return frozenset(str(row[0]) for row in await tx.execute(statement))
+
+    async def withhold(self, tx: Transaction, tenant_id: str, scopes: Collection[str]) -> None:
+        """Set them, all of them."""
+        await tx.execute(delete(withheld_scopes).where(withheld_scopes.c.tenant_id == tenant_id))
+        for scope in sorted(scopes):
+            await tx.execute(insert(withheld_scopes).values(tenant_id=tenant_id, scope=scope))
+
     async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
         """One app of the viewer's tenant and organisation. `lock`: nobody else changes it until `tx` ends."""
         statement = _shown(viewer).where(apps.c.client_id == client_id)
         row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
         return None if row is None else _app(row)
 
-    async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[App]:
-        return [_app(row) for row in await tx.execute(_shown(viewer).order_by(apps.c.client_id))]
+    async def list(
+        self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None
+    ) -> Sequence[App]:
+        """In the order of their ids; all of them, or `count` of those behind `after`."""
+        statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
+        return [_app(row) for row in await tx.execute(statement.where(apps.c.client_id > (after or "")))]
 
     async def add(self, tx: Transaction, app: App) -> bool:
         """False when the client id is taken, by whichever tenant."""
@@ -115,12 +153,14 @@ def _values(app: App) -> dict[str, Any]:
         "secrecy_level": int(app.clearance),
         "confidential": app.confidential,
         "created_at_us": app.created_at_us,
+        "callback_generation": app.callback_generation,
+        "callback_previous_until_us": app.callback_previous_until_us,
     }
 
 
 def _app(row: Sequence[Any]) -> App:
     client_id, tenant_id, organization_id, name, grants, redirects, requested, approved, governance, level, *rest = row
-    confidential, created_at_us = rest
+    confidential, created_at_us, generation, previous_until_us = rest
     return App(
         client_id=client_id,
         tenant_id=tenant_id,
@@ -134,4 +174,6 @@ def _app(row: Sequence[Any]) -> App:
         clearance=SecrecyLevel(level),
         confidential=bool(confidential),
         created_at_us=created_at_us,
+        callback_generation=int(generation),
+        callback_previous_until_us=previous_until_us,
     )

@@ -35,6 +35,8 @@ apps = Table(
     Column("confidential", Boolean, nullable=False),  # false: a public client, which has no secret
     Column("created_at_us", BigInteger, nullable=False),
     Column("deleted_at_us", BigInteger),
+    Column("callback_generation", Integer, nullable=False, server_default="1"),
+    Column("callback_previous_until_us", BigInteger),
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     Index(None, "tenant_id", "client_id"),
 )
@@ -47,4 +49,11 @@ app_secrets = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("expires_at_us", BigInteger),  # null: until the next rotation
+)
+
+withheld_scopes = Table(
+    "withheld_scopes",
+    metadata,
+    Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
+    Column("scope", Text, primary_key=True),
 )

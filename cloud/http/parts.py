@@ -1,5 +1,6 @@
 """What the slices' `routes(parts)` are built from: the things that every handler or service may need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cloud.audit import Audit
@@ -8,6 +9,7 @@ from cloud.db import Database
 from cloud.http.cursors import Cursors
 from cloud.http.host import Bases
 from cloud.ids import Ids
+from cloud.master_key import MasterKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +22,5 @@ class Parts:
     audit: Audit
     cursors: Cursors
     bases: Bases
+    master: Callable[[], MasterKey]
+    """The key that seals what must be told again, such as a webhook's secret. Raises `MasterKeyAbsent`."""

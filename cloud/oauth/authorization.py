@@ -120,7 +120,7 @@ def _scopes(app: App, text: str | None) -> tuple[str, ...]:
         scopes = read_scopes(text)
     except ScopeUnknown:
         raise Redirected("invalid_scope", "A scope is unknown.") from None
-    if not effective(app.approved_scopes).issuperset(scopes):
+    if not effective(app.usable_scopes).issuperset(scopes):
         raise Redirected("invalid_scope", "A scope was not approved for this app.")
     return scopes
 

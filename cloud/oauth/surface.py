@@ -1,11 +1,11 @@
 """Everything about tokens that a serving process needs, put together: the verifier, the mint, the rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from cloud.apps import Apps
+from cloud.apps import App, Apps
 from cloud.audit import Audit
 from cloud.clock import Clock
 from cloud.db import Database
@@ -27,6 +27,7 @@ from cloud.pages import routes as page_routes
 from cloud.settings import SettingsUnusable
 from cloud.tokens import KeySetHandlers, Mint, Names, Revocation, SigningKeys, Standing, Verifier
 from cloud.tokens import routes as key_set_routes
+from cloud.tokens.signing_key import SECOND_US
 
 log = structlog.get_logger()
 
@@ -40,6 +41,11 @@ class TokenSurface:
     mint: Mint
     keys: SigningKeys
     routes: tuple[Route, ...]
+
+    async def service_token(self, app: App, scopes: Sequence[str] | None, ttl_s: int | None) -> tuple[str, str, int]:
+        """A service token of an app: the token, its jti, when it expires. Raises as `Mint.service_token`."""
+        minted = await self.mint.service_token(app, scopes or (), ttl_s=ttl_s)
+        return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:
         """Make the first signing keys when there are none, and learn the standing of everything.

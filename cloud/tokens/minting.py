@@ -87,7 +87,7 @@ class Mint:
         return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
-        self, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int = SERVICE_TTL_S
+        self, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int | None = None
     ) -> Minted:
         """A token for automation; with a `user`, it acts for that person within what both may do.
 
@@ -95,17 +95,20 @@ class Mint:
         """
         if not app.governance.allow_service_tokens:
             raise ServiceTokensDisabled
-        if not SERVICE_TTL_S_LEAST <= ttl_s <= SERVICE_TTL_S_MAX:
-            raise LifetimeRefused
+        longest_s = min(SERVICE_TTL_S_MAX, app.governance.max_token_ttl_seconds or SERVICE_TTL_S_MAX)
+        ttl_s = min(SERVICE_TTL_S, longest_s) if ttl_s is None else ttl_s
+        if not SERVICE_TTL_S_LEAST <= ttl_s <= longest_s:
+            raise LifetimeRefused(f"(At most {longest_s} s for this app.)")
         return await self._minted(self._claims(app, user, scopes, TokenUse.SERVICE, ttl_s))
 
     def _claims(self, app: App, user: User | None, scopes: Sequence[str], use: TokenUse, ttl_s: int) -> Claims:
-        approved = effective(app.approved_scopes)
+        approved = effective(app.usable_scopes)
         if user is not None:
             approved &= user.scopes
-        granted = tuple(scopes) or tuple(name for name in app.approved_scopes if name in approved)
+        granted = tuple(scopes) or tuple(name for name in app.usable_scopes if name in approved)
         if not granted or not approved.issuperset(granted):
             raise ScopeUnknown
+        ttl_s = min(ttl_s, app.governance.max_token_ttl_seconds or ttl_s)
         now_s = self._clock.now_us() // SECOND_US
         audience = {self._names.api}
         if on_auth_host(granted):

@@ -192,7 +192,7 @@ class Standing:
             app = await self._apps.find(tx, client_id)
         found = None
         if app is not None:
-            found = AppStanding(app.tenant_id, effective(app.approved_scopes), app.governance.allow_service_tokens)
+            found = AppStanding(app.tenant_id, effective(app.usable_scopes), app.governance.allow_service_tokens)
         self._hold(self._known_apps, client_id, found, generation)
         return found
 

@@ -18,6 +18,7 @@ from cloud.epcr import routes as epcr_routes
 from cloud.http import Cursors
 from cloud.http.parts import Parts
 from cloud.ids import UlidIds
+from cloud.master_key import MasterKey
 from cloud.observations import routes as observations_routes
 from cloud.observations.counting import count_observations
 from tests.builders.cloud_people import HandClock, Household, household
@@ -84,6 +85,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
         audit=Audit(clock),
         cursors=Cursors(b"synthetic secret of the tests, 32"),
         bases=BASES,
+        master=lambda: MasterKey(bytes(range(32))),
     )
     rows = (
         *devices_routes.routes(parts),

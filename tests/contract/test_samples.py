@@ -14,6 +14,14 @@ from tests.builders.contract_samples import Sample, SampleRequest, samples, shap
 from tests.harness.running_cloud import RunningCloud
 
 FIRST_SURFACE = {
+    ("GET", "/v1/platform/scopes"),
+    ("GET", "/v1/platform/apps"),
+    ("POST", "/v1/platform/apps"),
+    ("GET", "/v1/platform/apps/{client_id}"),
+    ("PATCH", "/v1/platform/apps/{client_id}/governance"),
+    ("POST", "/v1/platform/apps/{client_id}/service-token"),
+    ("POST", "/v1/platform/apps/{client_id}/rotate-secret"),
+    ("GET", "/v1/oauth/authorize"),
     ("POST", "/v1/oauth/token"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/v1/auth/jwks.json"),
@@ -62,6 +70,7 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         "app_123": app.client_id,
         "<client-secret>": app.client_secret,
         "<access-token>": token,
+        "<admin-access-token>": token,
         "$TOKEN": token,
         "<tenant-id>": app.tenant_id,
         "dev_1": device.json()["id"],

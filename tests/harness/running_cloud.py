@@ -30,6 +30,8 @@ from tests.harness.broker import free_port
 START_S_MAX = 30.0
 STOP_S_MAX = 30.0
 _POLL_S = 0.02
+# Everything, also what only an operator can approve: the apps here stand for administrators too.
+SCOPES = ("--scope", "all", "--scope", "argus:platform:admin")
 _PROGRAM = str(Path(sys.executable).with_name("argus-cloud"))
 
 HOSTS = ("auth", "api", "sandbox", "docs")
@@ -266,4 +268,4 @@ def cloud_running(
 
 def _app_command(name: str, tenant_id: str, organization_id: str, clearance: str) -> list[str]:
     whose = ["--tenant", tenant_id, "--organization", organization_id, "--secrecy-level", clearance]
-    return ["apps", "add", *whose, "--id", f"app_{name}", "--name", name, "--scope", "all", "--json"]
+    return ["apps", "add", *whose, "--id", f"app_{name}", "--name", name, *SCOPES, "--json"]

@@ -107,7 +107,7 @@ async def test_service_tokens_end_when_governance_forbids_them(world: AuthWorld)
     service = (await world.surface.mint.service_token(world.app)).token
     access = await world.token()
     processes = await both(world, service)
-    await world.apps.govern(world.home.operator, world.app.client_id, Governance(allow_service_tokens=False))
+    await world.apps.govern(world.home.operator, world.app.client_id, lambda app, live: Governance())
     await refused_everywhere(world, processes, service)
     assert (await verified(world.surface, access)).token_use == "access"
 
