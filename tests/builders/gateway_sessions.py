@@ -1,7 +1,7 @@
 """Sessions as the gateway runs them, over a real store and a real listener: everything but uplink and crew page."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from gateway.sessions.journal import Journal
 from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake, SegmentStore
 from gateway.sessions.supervisor import Served, Supervisor
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.time_sync import TrustedClock, kernel_says_synchronised
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.serial_port import Framing, SerialPort
@@ -58,14 +58,16 @@ async def sessions(
     framing: Framing = "raw",
     ports_clock: Clock | None = None,
     manager: ManagerSettings | None = None,
+    disciplined: Callable[[], bool] = kernel_says_synchronised,
 ) -> AsyncIterator[Sessions]:
     """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it,
     `memory_store` before it for what comes from devices' memories;
-    `serial` is the path of a port that is served beside the listener, or several; `ports_clock` times their pauses."""
+    `serial` is the path of a port that is served beside the listener, or several; `ports_clock` times their pauses, and
+    `disciplined` says whether the machine's clock is right."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)
-    clock = TrustedClock(SystemClock())
+    clock = TrustedClock(SystemClock(), disciplined=disciplined)
     async with opened(path, settings=store_settings, clock=clock) as buffer:
         roster = Roster()
         roster.load([(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()], [])

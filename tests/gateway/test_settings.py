@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from gateway.settings import Address, Settings, SettingsError, load
+from gateway.app import clock_policy, manager_settings
+from gateway.settings import Address, ClocksSection, DevicesSection, Settings, SettingsError, load
 
 MINIMAL = """[gateway]
 id = "amb-1"
@@ -94,3 +95,18 @@ def test_an_ipv6_address_is_written_with_brackets(tmp_path):
     assert settings.tcp is not None
     assert settings.tcp.listen == Address("::1", 6024)
     assert str(settings.tcp.listen) == "[::1]:6024"
+
+
+def test_a_place_that_no_time_zone_is_named_after_is_refused_with_an_example(tmp_path):
+    assert load(settings_file(tmp_path, MINIMAL + '[clocks]\nzone = "Europe/Zurich"\n')).clocks.zone == "Europe/Zurich"
+    for zone in ('"Europe/Atlantis"', '"../etc/passwd"', '""', "60"):
+        with pytest.raises(SettingsError, match=r'line 7, clocks\.zone: write the name of a time zone .* "UTC"'):
+            load(settings_file(tmp_path, MINIMAL + f"[clocks]\nzone = {zone}\n"))
+
+
+def test_what_the_operator_says_about_clocks_is_what_the_parts_get():
+    clocks = ClocksSection(set_devices=False, offset_s_max=9.0, pause_min=2, read_every_s=30, zone="Europe/Zurich")
+    policy = clock_policy(clocks)
+    assert (policy.set_clocks, policy.offset_s_max, policy.pause_s_min) == (False, 9.0, 120.0)
+    assert policy.zone_min(1_767_225_600_000_000) == 60
+    assert manager_settings(DevicesSection(), clocks).clock_read_every_s == 30.0
