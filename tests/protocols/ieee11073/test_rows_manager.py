@@ -238,7 +238,8 @@ STORIES = [
     Story(
         "6.b", I.CONFIG_ONCE_TOO_OFTEN, partial(waiting, ManagerSettings(configurations_max=1)), S.WAITING_FOR_CONFIG,
         config_report(Configuration(CONFIG_ID, ()), invoke_id=6), S.UNASSOCIATED,
-        verdict(CONFIG_ID, ConfigResult.UNSUPPORTED_CONFIG) + abrt(), ("odd config_refused", "odd config_offered_in_vain", "aborted 0 by us"),
+        verdict(CONFIG_ID, ConfigResult.UNSUPPORTED_CONFIG) + abrt(),
+        ("odd config_refused", "odd config_offered_in_vain", "aborted 0 by us"),
     ),
     Story("7.24", I.RX_CONFIG, checking, S.CHECKING_CONFIG, CONFIG, S.UNASSOCIATED, abrt(), ABORTED),
     *(
