@@ -12,6 +12,7 @@ RORJ, AARE), or the association ends (ABRT).
 from enum import Enum
 
 from protocols.ieee11073 import tolerances_of_memories as memories
+from protocols.ieee11073 import tolerances_of_reports as reports
 
 
 class Outcome(Enum):
@@ -195,133 +196,26 @@ class Oddity(Enum):
         "association/mds_reading.py",
     )
     # Reports.
-    REPORT_OF_NO_OBJECT = (
-        Outcome.REFUSED, "20601 §9.4 rule 3", "a report comes from handle {handle}, which the configuration lacks",
-        "ROER no-such-object-instance to a confirmed report.",
-        "Nothing says how its values lie.",
-        "association/manager.py",
-    )
-    REPORT_TYPE = (
-        Outcome.REFUSED, "20601 §9.4 rule 2", "event reports of type {event_type} are not taken",
-        "RORJ unrecognized-operation to a confirmed report.",
-        "Only the event types of the conformance table have a form that we know.",
-        "association/manager.py",
-    )
-    REPORT_UNREADABLE = (
-        Outcome.REFUSED, "", "a report cannot be read: {reason}",
-        "RORJ badly-structured-apdu to a confirmed report; after too many of them ABRT.",
-        "A length that contradicts its parent leaves no doubt-free value.",
-        "association/manager.py",
-    )
-    REPORT_TIME_UNDECLARED = (
-        Outcome.TOLERATED, "20601 §5 scan report",
-        "observations of handle {handle} end with a time that their map does not declare",
-        "The time is taken as the time stamp.",
-        "Eight octets that read as a calendar time are one; the oximeters of a widespread agent stack do this.",
-        "dim/report_plan.py",
-    )
-    REPORT_LONGER = (
-        Outcome.TOLERATED, "20601 §5 scan report", "observations of handle {handle} are longer than their map",
-        "The declared values are taken, the rest is skipped.",
-        "The declared values stand first and are unambiguous.",
-        "dim/report_plan.py",
-    )
-    REPORT_SHORTER = (
-        Outcome.TOLERATED, "20601 §5 scan report", "observations of handle {handle} are shorter than their map",
-        "The values that are whole are taken.",
-        "A value that ends where the map says is the value.",
-        "dim/report_plan.py",
-    )
-    REPORT_SCANS_UNKNOWN = (
-        Outcome.TOLERATED, "20601 §9.4 rule 3", "a scanner reports handle {handle}, which the configuration lacks",
-        "Its octets are skipped, the other observations are taken.",
-        "The scanner's map says how long they are, nothing says what they mean.",
-        "dim/report_plan.py",
-    )
-    GROUP_LONGER = (
-        Outcome.TOLERATED, "20601 §5 scan report",
-        "grouped observations of scanner {handle} are longer than their map",
-        "The declared values are taken, the rest is skipped.",
-        "The declared values stand first and are unambiguous.",
-        "dim/report_plan.py",
-    )
-    REPORT_WITHOUT_VALUE = (
-        Outcome.TOLERATED, "20601 §5 scan report", "a report names handle {handle} without a value",
-        "Nothing is recorded for it, the other observations are taken.",
-        "A name alone says nothing about the patient.",
-        "dim/report_plan.py",
-    )
-    HANDLE_UNKNOWN = (
-        Outcome.TOLERATED, "20601 §9.4 rule 3",
-        "a report has observations of handle {handle}, but {missing}",
-        "They are skipped, the other observations are taken; where none is left the report is refused with ROER "
-        "no-such-object-instance.",
-        "Without an object or a map octets have no meaning. The scale agent of a widespread stack does this.",
-        "dim/report_plan.py",
-    )
-    VALUE_ABSENT = (
-        Outcome.TOLERATED, "20601 §8 observed value",
-        "a value of handle {handle} is an empty or endless compound, or an enumeration of an unknown choice or length",
-        "Its octets flow on as an attribute by number, the other observations are taken.",
-        "It is no value that we know, and the rest of the report does not depend on it.",
-        "dim/value_fields.py",
-    )
-    TIME_UNREADABLE = (
-        Outcome.TOLERATED, "20601 §1.2 AbsoluteTime", "observations of handle {handle} carry a time that is none",
-        "Its octets are kept beside the value, which is dated by its reception.",
-        "The value was measured, whatever its clock says. Told for the first report of each layout.",
-        "dim/report_plan.py",
-    )
-    TIME_STAMP_SECOND = (
-        Outcome.TOLERATED, "20601 §8.2 time stamps", "observations of handle {handle} carry more than one time stamp",
-        "The one that says most counts: a date before a counter. The others are not kept.",
-        "An observation was made at one moment; a date needs no coincident time stamp to be read.",
-        "dim/value_fields.py",
-    )
-    SAMPLES_COUNT = (
-        Outcome.TOLERATED, "20601 §8.4 Sa-Specification",
-        "handle {handle} sends {samples_found} samples where its Sa-Specification has {samples_due}",
-        "All samples are taken.",
-        "Each sample has its place by the sample period, however many there are.",
-        "dim/report_items.py",
-    )
-    COMPOUND_LENGTH = (
-        Outcome.TOLERATED, "20601 §8.3 Metric-Id-List",
-        "a compound value of handle {handle} has another length than its Metric-Id-List",
-        "The components are kept by their position.",
-        "Their numbers are right; only names are missing.",
-        "dim/report_items.py",
-    )
-    SAMPLES_OF_NO_WAVEFORM = (
-        Outcome.TOLERATED, "20601 §8.4", "handle {handle} sends samples but is no waveform",
-        "They are skipped, the other observations are taken.",
-        "Without format and period they cannot be drawn.",
-        "dim/report_items.py",
-    )
-    SAMPLES_CUT = (
-        Outcome.TOLERATED, "20601 §8.4 Sa-Specification", "the samples of handle {handle} end inside a sample",
-        "The whole samples are taken.",
-        "Half a sample is none.",
-        "dim/report_items.py",
-    )
-    REPORT_NUMBER_REPEATED = (
-        Outcome.TOLERATED, "20601 §5 scan-report-no", "a report has the number of the one before it",
-        "It is taken as a new report.",
-        "A device that repeats says so by its time stamps; dropping a report by its number could drop a measurement.",
-        "association/report_intake.py",
-    )
-    REPORT_NUMBER_START = (
-        Outcome.TOLERATED, "20601 §5 scan-report-no", "report numbers do not start at 0",
-        "Reports are taken; numbers are followed from there.",
-        "The number only finds lost reports.",
-        "association/report_intake.py",
-    )
-    REPORT_NUMBER_BACKWARD = (
-        Outcome.TOLERATED, "20601 §5 scan-report-no", "report numbers go backward",
-        "Reports are taken; numbers are followed from there.",
-        "The number only finds lost reports.",
-        "association/report_intake.py",
-    )
+    REPORT_OF_NO_OBJECT = (Outcome.REFUSED, *reports.REPORT_OF_NO_OBJECT)
+    REPORT_TYPE = (Outcome.REFUSED, *reports.REPORT_TYPE)
+    REPORT_UNREADABLE = (Outcome.REFUSED, *reports.REPORT_UNREADABLE)
+    REPORT_TIME_UNDECLARED = (Outcome.TOLERATED, *reports.REPORT_TIME_UNDECLARED)
+    REPORT_LONGER = (Outcome.TOLERATED, *reports.REPORT_LONGER)
+    REPORT_SHORTER = (Outcome.TOLERATED, *reports.REPORT_SHORTER)
+    REPORT_SCANS_UNKNOWN = (Outcome.TOLERATED, *reports.REPORT_SCANS_UNKNOWN)
+    GROUP_LONGER = (Outcome.TOLERATED, *reports.GROUP_LONGER)
+    REPORT_WITHOUT_VALUE = (Outcome.TOLERATED, *reports.REPORT_WITHOUT_VALUE)
+    HANDLE_UNKNOWN = (Outcome.TOLERATED, *reports.HANDLE_UNKNOWN)
+    VALUE_ABSENT = (Outcome.TOLERATED, *reports.VALUE_ABSENT)
+    TIME_UNREADABLE = (Outcome.TOLERATED, *reports.TIME_UNREADABLE)
+    TIME_STAMP_SECOND = (Outcome.TOLERATED, *reports.TIME_STAMP_SECOND)
+    SAMPLES_COUNT = (Outcome.TOLERATED, *reports.SAMPLES_COUNT)
+    COMPOUND_LENGTH = (Outcome.TOLERATED, *reports.COMPOUND_LENGTH)
+    SAMPLES_OF_NO_WAVEFORM = (Outcome.TOLERATED, *reports.SAMPLES_OF_NO_WAVEFORM)
+    SAMPLES_CUT = (Outcome.TOLERATED, *reports.SAMPLES_CUT)
+    REPORT_NUMBER_REPEATED = (Outcome.TOLERATED, *reports.REPORT_NUMBER_REPEATED)
+    REPORT_NUMBER_START = (Outcome.TOLERATED, *reports.REPORT_NUMBER_START)
+    REPORT_NUMBER_BACKWARD = (Outcome.TOLERATED, *reports.REPORT_NUMBER_BACKWARD)
     # What a manager asks of a device.
     ATTRIBUTES_WITHHELD = (
         Outcome.TOLERATED, "20601 §6 Get", "attributes of handle {handle} are not told: {why}",
