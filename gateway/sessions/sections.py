@@ -30,26 +30,49 @@ def sections_of(
     report: ReportReceived, device: DeviceRef, clocks: DeviceClocks, instant: Instant, *, wall_synchronised: bool
 ) -> Iterator[DeviceObservations]:
     """The sections of one report, in order. `instant` is the time at which the report was received."""
-    wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     received_us = round(report.received_s * 1_000_000)
     live = not report.confirmed
     for kind, observations in _runs(report.observations):
         for relation, placed in _placed(kind, observations, device, clocks, received_us, live=live):
-            offset_us, uncertainty_us = None, RECEPTION_US
-            if relation is not None and relation.offset_us is not None:
-                offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
-            elif (local_us := _sent_local_us(placed)) is not None:
-                uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
-            yield DeviceObservations(
-                device=device,
-                boot_id=instant.boot_id,
-                wall_offset_us=wall_offset_us,
+            yield section_of(
+                placed,
+                relation,
+                device,
+                instant,
+                received_us,
                 wall_synchronised=wall_synchronised,
-                device_offset_us=offset_us,
-                uncertainty_us=uncertainty_us,
                 stored=report.confirmed and kind in DATES,
-                observations=placed,
             )
+
+
+def section_of(
+    observations: Sequence[Observation],
+    relation: ClockRelation | None,
+    device: DeviceRef,
+    instant: Instant,
+    received_us: int,
+    *,
+    wall_synchronised: bool,
+    stored: bool,
+) -> DeviceObservations:
+    """Observations of one clock that stands to ours as `relation` says; None, or no offset: nothing is known of it, and
+    they are as uncertain as their times are far from their reception."""
+    wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
+    offset_us, uncertainty_us = None, RECEPTION_US
+    if relation is not None and relation.offset_us is not None:
+        offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
+    elif (local_us := _sent_local_us(observations)) is not None:
+        uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
+    return DeviceObservations(
+        device=device,
+        boot_id=instant.boot_id,
+        wall_offset_us=wall_offset_us,
+        wall_synchronised=wall_synchronised,
+        device_offset_us=offset_us,
+        uncertainty_us=uncertainty_us,
+        stored=stored,
+        observations=observations,
+    )
 
 
 def _placed(

@@ -19,7 +19,7 @@ from gateway.buffer.errors import StoreFull
 from gateway.buffer.segments import FetchedSegment
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.journal import Journal
-from gateway.sessions.sections import DATES, RECEPTION_US, placed_by
+from gateway.sessions.sections import DATES, placed_by, section_of
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
@@ -124,25 +124,17 @@ class SegmentIntake:
     def _sections(
         self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
     ) -> Iterator[DeviceObservations]:
-        wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
         received_us = round(event.received_s * 1_000_000)
         for kind, group in groupby(event.observations, _kind):
             for relation, placed in self._placed(event, device, kind, list(group), received_us):
-                offset_us, uncertainty_us = None, RECEPTION_US
-                last = placed[-1].device_time
-                if relation.offset_us is not None:
-                    offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
-                elif last is not None and (local_us := last.local_us()) is not None:
-                    uncertainty_us = max(RECEPTION_US, abs(wall_offset_us + received_us - local_us))
-                yield DeviceObservations(
-                    device=device,
-                    boot_id=instant.boot_id,
-                    wall_offset_us=wall_offset_us,
+                yield section_of(
+                    placed,
+                    relation,
+                    device,
+                    instant,
+                    received_us,
                     wall_synchronised=wall_synchronised,
-                    device_offset_us=offset_us,
-                    uncertainty_us=uncertainty_us,
                     stored=kind in DATES,
-                    observations=placed,
                 )
 
     def _placed(

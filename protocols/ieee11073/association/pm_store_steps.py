@@ -20,6 +20,7 @@ from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import refusal
 from protocols.ieee11073.association.requests import Requests
 from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.channels import RELATIVE_TIME_S
 from protocols.ieee11073.dim.segments import Segment, segment_of
 from protocols.ieee11073.mder import decode_list
 from protocols.ieee11073.tolerances import Oddity
@@ -27,7 +28,6 @@ from protocols.ieee11073.tolerances import Oddity
 P = ParamSpec("P")
 _GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJECT})
 _ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT})
-_RELATIVE_TIME_S = 125e-6
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Store:
     @property
     def clear_timeout_s(self) -> float | None:
         value = self.attributes.get(Attribute.CLEAR_TIMEOUT, b"")
-        return int.from_bytes(value, "big") * _RELATIVE_TIME_S if len(value) == 4 and any(value) else None
+        return int.from_bytes(value, "big") * RELATIVE_TIME_S if len(value) == 4 and any(value) else None
 
 
 class StoreSteps:
