@@ -77,6 +77,8 @@ class ClockKeeping:
         match event:
             case told.Associated():
                 self._forget()
+                for kind in _DATES:  # what was commanded before shows when the device is asked now
+                    self._around.clocks.clock(system_id, kind).refused()
             case told.ConfigurationAgreed():
                 self._agreed(event)
             case told.MdsRead():
@@ -184,9 +186,8 @@ class ClockKeeping:
 
     def _command(self, error_us: int, uncertainty_us: int, instant: Instant) -> None:
         zone_min = self._around.clock_rules.policy.zone_min(instant.wall_us)
-        with suppress(
-            LocalProtocolError
-        ):  # the association has just ended, or its queue is full: the next look decides
+        # Where the association has just ended, or its queue is full, the next look decides.
+        with suppress(LocalProtocolError):
             self._commands.set_time(WallClock(_wall_offset_us(instant), zone_min), instant.monotonic_s)
             self._setting = _Setting(error_us, uncertainty_us)
 

@@ -136,6 +136,16 @@ async def test_a_device_that_is_silent_and_sets_its_clock_all_the_same_is_notice
     assert abs(placed_us(section) - story.around.clock.wall_us()) < SECOND
 
 
+async def test_a_device_that_left_amid_the_setting_is_judged_by_what_it_shows_when_it_is_back() -> None:
+    story = await settable_later(-HOUR)
+    story.ahead_us = 0  # it obeyed, and its answer never came
+    await story.around.wall.advance(1800.0)
+    again = await associated(0, around=story.around)
+    assert again.set_to == []
+    (section,) = again.reports(again.shows())
+    assert abs(placed_us(section) - story.around.clock.wall_us()) <= section.uncertainty_us < 2 * SECOND
+
+
 # Nothing is misdated meanwhile.
 
 
