@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.apps import CATALOGUE, NAMES, PLATFORM_ADMIN, AppPublic, AppUnknown, Governance, ScopeUnknown, Wanted
+from cloud.apps import CATALOGUE, NAMES, PLATFORM_ADMIN, AppPublic, AppUnknown, ScopeUnknown, Wanted
 from cloud.apps import effective as effective_scopes
 from cloud.apps.errors import GraceTooLong, GrantTypeUnknown
 from cloud.apps.secrets import SECRET_LENGTH_MAX, digest_of, matches, new_secret
