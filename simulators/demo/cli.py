@@ -1,6 +1,7 @@
 """`argus-sim demo`: the whole product on one machine, for a person to watch or for a script to use."""
 
 import asyncio
+import re
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,17 @@ from simulators.replay.wfdb import Record
 from simulators.replay.wfdb_header import RecordUnusable
 from simulators.scenarios import UnknownScenario, scenario_of
 
+_PAIR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+):(?P<port>[0-9]{1,5})")
+
+
+def _pairs(values: list[str] | None) -> list[str] | None:
+    """Refuse what is no pair here, where it was typed: the cloud would say it in a log."""
+    for value in values or ():
+        found = _PAIR.fullmatch(value)
+        if found is None or not 0 < int(found["port"]) <= 65535:
+            raise typer.BadParameter(f"{value!r} is not HOST:PORT, for instance 127.0.0.1:9000 or [::1]:9000")
+    return values
+
 
 def demo(
     state: Annotated[
@@ -33,7 +45,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
     no_devices: Annotated[bool, typer.Option("--no-devices", help="Only the listener for your own devices.")] = False,
     known_configs: Annotated[str, typer.Option(help="all, or none: the gateway asks every device.")] = "all",
-    allow_callback: Annotated[list[str] | None, typer.Option(help="HOST:PORT that call-backs may reach.")] = None,
+    allow_callback: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="HOST:PORT, as it stands in a URL, that webhooks may call though it is http or loopback; repeatable.",
+            callback=_pairs,
+        ),
+    ] = None,
     database_url: Annotated[str | None, typer.Option(help="postgresql://… instead of the cloud's SQLite.")] = None,
     broker: Annotated[
         BrokerChoice, typer.Option(help="auto: mosquitto where it is installed, else iotcore.")

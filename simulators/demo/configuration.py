@@ -4,6 +4,7 @@ The parts read nothing else: whoever wants to question a running demo uses the s
 `cloud_config` of `demo.json`). Secrets stay in files of their own, mode 0600, which the settings name.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,9 @@ master_key_file = "{plan.file("master.key")}"
 # The demo's people have no authenticator app; production asks administrators for a second factor.
 [sign_in]
 second_factor = "optional"
+
+[egress]
+allow = {json.dumps(choices.allow_callback)}
 
 [mqtt]
 url = "{plan.url("mqtt", "mqtt")}"

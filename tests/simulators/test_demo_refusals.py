@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cloud.settings import read_settings
 from simulators.cli import app
+from simulators.demo.configuration import Choices, write_cloud_settings
+from simulators.demo.plan import load_or_mint
 
 
 @pytest.mark.parametrize(
@@ -21,3 +24,20 @@ def test_a_mistyped_wish_is_told_and_leaves_nothing_behind(tmp_path: Path, optio
     assert outcome.exit_code == 1
     assert said in outcome.stderr
     assert not state.exists()
+
+
+@pytest.mark.parametrize("pair", ["127.0.0.1", "http://127.0.0.1:9000", "::1:9000", "127.0.0.1:0", "a:99999"])
+def test_a_callback_that_is_no_exact_pair_is_refused(tmp_path: Path, pair: str):
+    state = tmp_path / "demo"
+    outcome = CliRunner().invoke(app, ["demo", "--headless", "--state", str(state), "--allow-callback", pair])
+    assert outcome.exit_code == 2
+    assert "HOST:PORT" in outcome.stderr
+    assert not state.exists()
+
+
+def test_the_demos_cloud_may_call_the_pairs_that_were_allowed_and_no_others(tmp_path: Path):
+    plan = load_or_mint(tmp_path, seed=42, ports_given={})
+    pairs = ("127.0.0.1:9000", "[::1]:9001", "hook.local:80")
+    allowed = read_settings(write_cloud_settings(plan, Choices(allow_callback=pairs))).egress.allow
+    assert [(pair.host, pair.port) for pair in allowed] == [("127.0.0.1", 9000), ("::1", 9001), ("hook.local", 80)]
+    assert read_settings(write_cloud_settings(plan, Choices())).egress.allow == ()
