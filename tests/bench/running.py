@@ -6,7 +6,6 @@ is read from /proc: resident memory at its highest, processor time over the run.
 """
 
 import asyncio
-import os
 import sqlite3
 import statistics
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from protocols.device_time import DeviceTime, TimeKind
 from tests.bench.frame import Figure
 from tests.harness.demo import start_demo
+from tests.harness.process_figures import processor_s, resident_bytes
 
 NAMES = ("latency.device_to_cloud", "footprint.gateway")
 SETTLE_S = 8.0
@@ -34,13 +34,13 @@ async def _measure() -> list[Figure]:
         demo = await start_demo(Path(folder) / "demo")
         try:
             await asyncio.sleep(SETTLE_S)
-            began_s = _cpu_s(demo.pid("gateway"))
+            began_s = processor_s(demo.pid("gateway"))
             since_us = time.time_ns() // 1000
             resident_mb = 0.0
             for _ in range(int(MEASURE_S)):
                 await asyncio.sleep(1.0)
-                resident_mb = max(resident_mb, _resident_mb(demo.pid("gateway")))
-            cpu_percent = 100 * (_cpu_s(demo.pid("gateway")) - began_s) / MEASURE_S
+                resident_mb = max(resident_mb, resident_bytes(demo.pid("gateway")) / (1 << 20))
+            cpu_percent = 100 * (processor_s(demo.pid("gateway")) - began_s) / MEASURE_S
             latencies_ms = _latencies_ms(demo.state_dir / "cloud.sqlite", since_us)
         finally:
             await demo.stop()
@@ -72,15 +72,3 @@ def _latencies_ms(database: Path, since_us: int) -> list[float]:
         ).fetchall()
     measured = [(DeviceTime(TimeKind.ABSOLUTE, bytes(octets)[1:]).local_us(), stored_us) for octets, stored_us in rows]
     return [(stored_us - local_us) / 1000 for local_us, stored_us in measured if local_us is not None]
-
-
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
