@@ -10,18 +10,15 @@ What must hold is asserted after each read: no exception, events and answers bou
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, Final
+from typing import Final
 
-from protocols.errors import LocalProtocolError
 from protocols.ieee11073.association import (
     AgentAssociation,
     Deviation,
     Event,
     ManagerAssociation,
-    ReportReceived,
     State,
 )
 from tests.builders.ieee11073_mutations import damaged, sliced
@@ -33,9 +30,8 @@ CALLS_AN_OCTET_MAX: Final = 300
 ANSWER_OCTETS_MAX: Final = 200
 """No answer to one APDU is longer: Get, verdict and what the services ask together. An agent's Get answer is counted
 by what the agent has to say."""
-_CALLS_COUNTED_EVERY = 64
+_CALLS_COUNTED_EVERY = 128
 _RESPONSES_FROM = 0x02
-_UNSETTLED_MAX = 50
 _REPORT_ANSWER = b"\x02\x01"
 _CONFIG_OR_SEGMENT = (b"\x0d\x1c", b"\x0d\x21")
 """Event types whose answers may not wait for a store: a configuration is judged, a broken segment event refused."""
@@ -134,8 +130,22 @@ class Course(ABC):
         """A new link."""
 
     @abstractmethod
+    def operates(self) -> None:
+        """What our own side does now and then in Operating."""
+
     def acts(self) -> None:
-        """What our own side does now and then."""
+        """What our own side does now and then: mostly what is its work, else it leaves or the link ends."""
+        match self.random.randrange(10):
+            case 0:
+                self.took(self.association.abort())
+            case 1:
+                self.took(self.association.release(self.now_s))
+            case 2:
+                self.took(self.association.receive(b"", self.now_s))
+            case _:
+                if self.association.state is State.OPERATING:
+                    self.operates()
+                    self.sent(self.association.to_send())
 
     def run(self, apdus: int) -> None:
         """Feeds so many mutated APDUs."""
@@ -146,7 +156,7 @@ class Course(ABC):
             sample = self.due()
             if sample is None or random.random() < 0.05:
                 sample = self.samples.one(random, self.asked)
-                if random.random() < 0.25:  # whole, so that what follows it is reached
+                if random.random() < 0.15:  # whole, so that what follows it is reached
                     self.receive(self.addressed(sample.octets))
                 else:
                     self.feed(self.mutated(sample))
@@ -235,127 +245,3 @@ class Course(ABC):
                 self.met["confirmed"] += 1
             at += 4 + int.from_bytes(octets[at + 2 : at + 4], "big")
         assert at == len(octets), "only whole APDUs are sent"
-
-
-class ManagerCourse(Course):
-    """Our manager, and agents that are out of their mind."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        samples: Samples,
-        random: Random,
-        *,
-        prefix: tuple[Sample, Sample, Sample],
-        make: Callable[[], ManagerAssociation],
-        command: Callable[[ManagerAssociation, float, Random], None],
-    ) -> None:
-        """`prefix` are AARQ, configuration report and Get answer of one device; `command` asks a service something."""
-        super().__init__(pool, samples, random)
-        self._prefix = prefix
-        self._make = make
-        self._command = command
-        self.manager = self.association = make()
-        self._identified = False
-        self._unsettled: list[Event] = []
-
-    def due(self) -> Sample | None:
-        request, configuration, identity = self._prefix
-        match self.manager.state:
-            case State.UNASSOCIATED:
-                self._identified = False
-                return request
-            case State.WAITING_FOR_CONFIG:
-                return configuration
-            case _ if not self._identified:
-                self._identified = True
-                return identity
-            case _:
-                return None
-
-    def renewed(self) -> None:
-        self._unsettled.clear()
-        assert self.manager.receive(b"more", self.now_s) == []
-        self.manager = self.association = self._make()
-
-    def acts(self) -> None:
-        match self.random.randrange(8):
-            case 0:
-                self.took(self.manager.abort())
-            case 1:
-                self.took(self.manager.release(self.now_s))
-            case 2:
-                self.took(self.manager.receive(b"", self.now_s))
-            case _:
-                if self.manager.state is State.OPERATING:
-                    self.commands()
-
-    def commands(self) -> None:
-        """What a shell may ask of the manager's services; what it may not just now is its own error."""
-        with suppress(LocalProtocolError):
-            self._command(self.manager, self.now_s, self.random)
-        self.sent(self.manager.to_send())
-
-    def settle(self, event: Event) -> None:
-        """Durable at once, most of the time; else later, whatever became of the association until then."""
-        self._unsettled.append(event)
-        if len(self._unsettled) > _UNSETTLED_MAX or self.random.random() < 0.9:
-            for told in self._unsettled:
-                (self.manager.refused if self.random.random() < 0.1 else self.manager.delivered)(told)
-            self._unsettled.clear()
-        if isinstance(event, ReportReceived):
-            self.met["observations"] += len(event.observations)
-            for one in event.observations:
-                assert (one.value is None) != (one.samples is None)
-
-
-class AgentCourse(Course):
-    """Our agent, and managers that are out of their mind."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        samples: Samples,
-        random: Random,
-        *,
-        answers: tuple[Sample, Sample],
-        make: Callable[[], AgentAssociation],
-        report: Callable[[AgentAssociation, float, Random], Any],
-    ) -> None:
-        """`answers` are AARE and verdict; `report` sends one report."""
-        super().__init__(pool, samples, random)
-        self._answers = answers
-        self._make = make
-        self._report = report
-        self.agent = self.association = make()
-
-    def due(self) -> Sample | None:
-        match self.agent.state:
-            case State.UNASSOCIATED:
-                self.took(self.agent.associate(self.now_s))
-                return self._answers[0]
-            case State.ASSOCIATING:
-                return self._answers[0]
-            case State.WAITING_APPROVAL:
-                return self._answers[1]
-            case _:
-                return None
-
-    def renewed(self) -> None:
-        self.agent = self.association = self._make()
-
-    def acts(self) -> None:
-        match self.random.randrange(12):
-            case 0:
-                self.took(self.agent.abort())
-            case 1:
-                self.took(self.agent.release(self.now_s))
-            case 2:
-                self.took(self.agent.receive(b"", self.now_s))
-            case _:
-                if self.agent.state is State.OPERATING:
-                    self._report(self.agent, self.now_s, self.random)
-                    self.sent(self.agent.to_send())
-
-    def settle(self, event: Event) -> None:
-        (self.agent.refused if self.random.random() < 0.1 else self.agent.delivered)(event)

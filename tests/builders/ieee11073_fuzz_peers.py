@@ -27,7 +27,8 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID, config_report, 
 from tests.builders.ieee11073_captures import records
 from tests.builders.ieee11073_corpus import apdu, apdus, conversations
 from tests.builders.ieee11073_devices import ALARMS, BLOOD_PRESSURE, OXIMETER, ecg_configuration, minute
-from tests.builders.ieee11073_fuzz import AgentCourse, ManagerCourse, Samples, is_response, kind_of
+from tests.builders.ieee11073_fuzz import Samples, is_response, kind_of
+from tests.builders.ieee11073_fuzz_roles import AgentCourse, ManagerCourse
 from tests.builders.ieee11073_splices import Pool, Sample
 from tests.builders.memory_devices import METER, STORE, HeldMemory, meter_segment
 from tests.harness.shared import shared_path
