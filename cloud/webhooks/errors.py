@@ -15,3 +15,10 @@ class WebhookKeyTooFresh(DomainError):
 
     code = "webhook_key_too_fresh"
     status = 409
+
+
+class WebhookKeysAbsent(DomainError):
+    """The webhook keys are being made at this moment; try again shortly."""
+
+    code = "webhook_keys_absent"
+    status = 503

@@ -17,7 +17,7 @@ from cloud.clock import Clock
 from cloud.db import ConstraintViolated, Database, Transaction
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
-from cloud.webhooks.errors import WebhookKeyTooFresh
+from cloud.webhooks.errors import WebhookKeysAbsent, WebhookKeyTooFresh
 from cloud.webhooks.key_store import WebhookKeyStore
 
 SECOND_US = 1_000_000
@@ -106,10 +106,14 @@ class WebhookKeys:
             return [key for key in reversed(await self._all(tx)) if key.is_published(now_us)]
 
     async def current(self) -> WebhookKey:
-        """The key that signs now. The first keys are made where there are none."""
+        """The key that signs now. The first keys are made where there are none; raises `WebhookKeysAbsent` while
+        another worker is about to."""
         await self._ensure()
         async with self._database.read() as tx:
-            return next(key for key in await self._all(tx) if key.is_current)
+            for key in await self._all(tx):
+                if key.is_current:
+                    return key
+        raise WebhookKeysAbsent
 
     async def rotate(self, *, at_once: bool = False) -> WebhookKey:
         """The next key becomes current, a new next one is published; the new current key.

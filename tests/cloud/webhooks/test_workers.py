@@ -1,0 +1,167 @@
+"""Workers side by side: a delivery is one worker's at a time, a killed one is made up for, nobody waits for others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from cloud.events import Relay
+from cloud.webhooks import DeliveryWorker
+from cloud.webhooks.slots import Limits, Slots
+from cloud.webhooks.worker import LEASE_US
+from tests.builders.cloud_people import household
+from tests.builders.webhook_story import WebhookStory, add_app
+from tests.cloud.webhooks.conftest import Begin
+from tests.harness.eventually import eventually
+from tests.harness.receiver import receiving
+
+
+@asynccontextmanager
+async def running(*parts: DeliveryWorker | Relay) -> AsyncIterator[None]:
+    """Each in its loop, until the end; then asked to stop and awaited."""
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for part in parts:
+            tasks.create_task(part.run(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+
+
+async def finished(story: WebhookStory) -> bool:
+    rows = await story.deliveries()
+    return bool(rows) and all(row["finished_at_us"] for row in rows) and not await backlog(story)
+
+
+async def backlog(story: WebhookStory) -> int:
+    async with story.database.read() as tx:
+        return (await story.outbox.backlog(tx))[0]
+
+
+@pytest.mark.contract("C-089", "A-060")
+async def test_of_several_workers_each_delivery_goes_to_one_and_incidents_keep_their_order(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        await story.subscribe(receiver.url())
+        order = {f"inc_{key}": [await story.happen(f"inc_{key}") for _ in range(8)] for key in range(4)}
+        workers = [story.worker, story.another_worker(), story.another_worker()]
+        async with running(story.relay, story.another_relay(), *workers):
+            await eventually(lambda: len(receiver.received) >= 32, within_s=20)
+            await eventually(lambda: finished(story), within_s=20)
+    assert sorted(receiver.ids()) == sorted(id for ids in order.values() for id in ids)
+    for ids in order.values():
+        assert [id for id in receiver.ids() if id in ids] == ids
+
+
+async def test_events_that_come_while_their_lane_is_being_settled_are_not_forgotten(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        await story.subscribe(receiver.url("/a"))
+        await story.subscribe(receiver.url("/b"))
+        workers = [story.worker, story.another_worker()]
+        async with running(story.relay, story.another_relay(story.worker.wake), *workers):
+            ids = []
+            for _ in range(25):
+                ids += [await story.happen("inc_1"), await story.happen("inc_2")]
+            await eventually(lambda: len(receiver.received) >= 100, within_s=30)
+            await eventually(lambda: finished(story), within_s=20)
+    for path in ("/a", "/b"):
+        seen = [one.headers["webhook-id"] for one in receiver.received if one.path == path]
+        assert [id for id in seen if id in ids[::2]] == ids[::2]
+        assert sorted(seen) == sorted(ids)
+
+
+@pytest.mark.contract("S-102")
+async def test_what_a_dead_worker_had_claimed_is_sent_by_another_once_its_lease_ends(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        webhook = await story.subscribe(receiver.url())
+        event_id = await story.happen()
+        await story.fan_out()
+        assert len(await story.another_worker()._claim()) == 1  # and then it is gone
+        assert await story.later(us=LEASE_US - 1) == 0
+        assert await story.later(us=1) == 1
+        (delivery,) = await story.deliveries(webhook)
+        assert (delivery["status"], delivery["attempts"], receiver.ids()) == ("succeeded", 1, [event_id])
+
+
+@pytest.mark.contract("S-102")
+async def test_a_worker_that_was_too_slow_writes_nothing_over_what_another_wrote(begin: Begin):
+    async with receiving() as receiver:
+        receiver.answers = [500, 200]
+        story = await begin(receiver)
+        webhook = await story.subscribe(receiver.url())
+        event_id = await story.happen()
+        await story.fan_out()
+        late = story.another_worker()
+        (post,) = await late._claim()
+        await late._attempt(post)
+        assert await story.later(us=LEASE_US) == 1
+        await late._settle()
+        (delivery,) = await story.deliveries(webhook)
+        assert (delivery["status"], delivery["attempts"], len(await story.attempts())) == ("succeeded", 1, 1)
+        assert receiver.ids() == [event_id, event_id]
+
+
+@pytest.mark.contract("S-094")
+async def test_a_receiver_that_hangs_delays_nobody_else(begin: Begin):
+    release = asyncio.Event()
+
+    async def held(request: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    async with receiving(always=held) as slow, receiving() as quick:
+        story = await begin(slow, quick, limits=Limits(of_process=12, of_tenant=8, of_endpoint=4), request_s_max=60)
+        south = await household(story.database, story.clock, name="south")
+        await add_app(story, south)
+        for number in range(4):
+            await story.subscribe(slow.url(f"/{number}"))
+        await story.subscribe(quick.url(), home=south)
+        for number in range(20):
+            await story.happen(f"inc_{number}")
+            await story.happen(f"inc_{number}", home=south)
+        async with running(story.relay, story.worker):
+            await eventually(lambda: len(quick.received) == 20, within_s=20)
+            assert len(slow.received) <= 8
+            release.set()
+            await eventually(lambda: finished(story), within_s=30)
+    assert len(slow.received) == 80
+
+
+async def test_a_stop_finishes_and_settles_what_is_under_way(begin: Begin):
+    release = asyncio.Event()
+
+    async def held(request: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    async with receiving(always=held) as receiver:
+        story = await begin(receiver, request_s_max=60)
+        webhook = await story.subscribe(receiver.url())
+        await story.happen()
+        await story.fan_out()
+        async with running(story.worker):
+            await eventually(lambda: receiver.received, within_s=10)
+            asyncio.get_running_loop().call_soon(release.set)
+        (delivery,) = await story.deliveries(webhook)
+        assert delivery["status"] == "succeeded"
+
+
+def test_an_endpoint_that_fails_or_is_slow_has_one_slot_until_something_goes_well():
+    slots = Slots(Limits(of_process=10, of_tenant=6, of_endpoint=4))
+    slots.note("wh_1", well=False)
+    assert slots.free("tnt", "wh_1") == 1
+    slots.note("wh_1", well=True)
+    assert slots.free("tnt", "wh_1") == 4
+    slots.take("tnt", "wh_1", 4)
+    assert (slots.free("tnt", "wh_1"), slots.free("tnt", "wh_2"), slots.free("other", "wh_3")) == (0, 2, 4)
+    slots.take("tnt", "wh_2", 2)
+    slots.take("other", "wh_3", 4)
+    assert (slots.full, slots.free("third", "wh_4")) == (True, 0)
+    for _ in range(4):
+        slots.give_back("other", "wh_3")
+    assert (slots.taken, slots.free("third", "wh_4"), slots.free("tnt", "wh_2")) == (6, 4, 0)
