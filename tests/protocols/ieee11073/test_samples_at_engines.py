@@ -1,0 +1,54 @@
+"""Each sample of the corpus at both ends of an operating association: octet by octet nothing happens before the last
+one, and then the same as when it comes whole; what follows it waits for its own end.
+
+Samples of either role go to both: what an end does not expect, it answers by its table.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from protocols.ieee11073.association import AgentAssociation, ManagerAssociation
+from tests.builders.agent_requests import operating_agent
+from tests.builders.ieee11073_corpus import Sample, apdus, conversations
+from tests.builders.ieee11073_devices import OXIMETER, operating_manager
+from tests.builders.ieee11073_rows import saying
+
+EVERY = [*apdus(), *(sample for conversation in conversations().values() for sample in conversation)]
+DIFFERENT = list({sample.octets: sample for sample in reversed(EVERY)}.values())
+AnyAssociation = ManagerAssociation | AgentAssociation
+ENDS: dict[str, Callable[[], AnyAssociation]] = {
+    "manager": lambda: operating_manager(OXIMETER),
+    "agent": lambda: operating_agent(OXIMETER),
+}
+
+
+def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], bytes, object]:
+    """What is told and sent, and where the association stands."""
+    told = []
+    for piece in pieces:
+        for event in association.receive(piece, 1.0):
+            association.delivered(event)
+            told.append(saying(event))
+    return told, association.to_send(), association.state
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
+def test_a_sample_is_taken_with_its_last_octet(end: str, sample: Sample) -> None:
+    whole = after(ENDS[end](), [sample.octets])
+    association = ENDS[end]()
+    octets = [sample.octets[at : at + 1] for at in range(len(sample.octets))]
+    assert after(association, octets[:-1]) == ([], b"", ENDS[end]().state)
+    assert association.deadline_s is not None  # the rest is waited for, and not for ever
+    assert after(association, octets[-1:]) == whole
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
+def test_what_follows_a_sample_waits_for_its_own_end(end: str, sample: Sample) -> None:
+    whole = after(ENDS[end](), [sample.octets])
+    association = ENDS[end]()
+    assert after(association, [sample.octets + b"\xe7\x00\x00"]) == whole
+    assert association.receive(b"", 1.0)[-1:] != []
+    assert association.deadline_s is None
