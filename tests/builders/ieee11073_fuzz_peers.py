@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from protocols.ieee11073.apdu import actions
+from protocols.ieee11073.apdu import actions, body_of, decode_data
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.apdu.data import GetResult
 from protocols.ieee11073.association import (
     AgentAssociation,
     ManagerAssociation,
@@ -67,7 +69,7 @@ class Peers:
         self._recorded = {name: [(who, Sample(octets)) for who, octets in said] for name, said in recorded().items()}
         single = [Sample(one.octets) for one in apdus()]
         self._every = single + [sample for said in self._recorded.values() for _, sample in said]
-        self._pool = Pool(self._every)
+        self.pool = Pool(self._every)
         self._single = single
         self.names = sorted(self._recorded)
         self._answers = {who: answers_of(self._recorded, who) for who in ("agent", "manager")}
@@ -94,7 +96,7 @@ class Peers:
             return ManagerAssociation(system_id=MANAGER_ID, configurations=remembered, settings=settings)
 
         return ManagerCourse(
-            self._pool,
+            self.pool,
             Samples(due, self._every, self._answers["agent"]),
             random,
             prefix=(request, configuration, identity),
@@ -111,11 +113,14 @@ class Peers:
 
         def make() -> AgentAssociation:
             return AgentAssociation(
-                system_id=AGENT_ID, configurations=(configuration, OXIMETER), services=services(configuration)
+                system_id=AGENT_ID,
+                configurations=(configuration, OXIMETER),
+                mds_attributes=mds,
+                services=services(configuration),
             )
 
         return AgentCourse(
-            self._pool,
+            self.pool,
             Samples(due, self._every, self._answers["manager"]),
             random,
             answers=(Sample(apdu(random.choice(("e2", "e3")))), Sample(verdict)),
@@ -146,6 +151,13 @@ def readings(configuration: Configuration) -> tuple[Reading, ...]:
         METER: (Reading(1, 110.0, minute(1)),),
     }
     return values.get(configuration, ())
+
+
+def mds() -> tuple[AvaType, ...]:
+    """The attributes of E9's oximeter: it has a clock that may and shall be set."""
+    found = body_of(decode_data(apdu("e9")[6:]))
+    assert isinstance(found, GetResult)
+    return found.attribute_list
 
 
 def services(configuration: Configuration) -> tuple[Any, ...]:
