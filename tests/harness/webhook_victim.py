@@ -1,0 +1,48 @@
+"""A relay and a delivery worker in a process of their own, to be killed at any moment.
+
+`python -m tests.harness.webhook_victim DATABASE_URL PORT AHEAD_US`: calls 127.0.0.1:PORT, and lives `AHEAD_US` after
+the machine's clock, so that each life can be later than the leases and retries of the one before.
+"""
+
+import asyncio
+import random
+import sys
+
+from cloud.audit import Audit
+from cloud.clock import SystemClock
+from cloud.db import open_database
+from cloud.egress import AllowList, Egress
+from cloud.events import Outbox, Relay
+from cloud.ids import UlidIds
+from cloud.webhooks import DeliveryWorker, FanOut, Settling
+from tests.builders.auth_world import MASTER
+
+
+class LaterClock(SystemClock):
+    """The machine's clock, set forward."""
+
+    def __init__(self, ahead_us: int) -> None:
+        self._ahead_us = ahead_us
+
+    def now_us(self) -> int:
+        return super().now_us() + self._ahead_us
+
+
+async def live(url: str, port: int, ahead_us: int) -> None:
+    """Until killed."""
+    clock = LaterClock(ahead_us)
+    ids = UlidIds(clock)
+    outbox = Outbox(ids)
+    database = await open_database(url)
+    egress = Egress(AllowList([("127.0.0.1", port)]))
+    settling = Settling(clock, outbox, Audit(clock), random.Random(port).random)
+    worker = DeliveryWorker(database, clock, egress, lambda: MASTER, settling)
+    relay = Relay(database, outbox, [FanOut(clock, ids)], clock, worker.wake)
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay.run(stopping))
+        tasks.create_task(worker.run(stopping))
+
+
+if __name__ == "__main__":
+    asyncio.run(live(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,191 @@
+"""Webhooks over days and deaths: the documented schedule, nothing lost to SIGKILL, and nobody held up by another.
+
+`make soak` tells it with full counts, `make test` with small ones. The seed is in the test's name.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import pairwise
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.db import Database
+from cloud.webhooks.schedule import DELAYS_S, JITTER
+from cloud.webhooks.worker import LEASE_US
+from tests.builders.cloud_people import HandClock
+from tests.builders.webhook_story import SECOND_US, WebhookStory, webhook_story
+from tests.harness.databases import database, database_url, migrated_sqlite, postgresql
+from tests.harness.eventually import eventually
+from tests.harness.receiver import Act, Receiver, answering, hanging, receiving
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgresql"]
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+KILLS = 60 if FULL else 2
+EVENTS_A_LIFE = 40 if FULL else 12
+COURSES = range(20) if FULL else range(1)
+INCIDENTS = 5
+LIFE_US = 20 * LEASE_US
+DAYS = 5
+
+
+@asynccontextmanager
+async def victim(url: str, port: int, ahead_us: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A life that ends with SIGKILL."""
+    words = (sys.executable, "-m", "tests.harness.webhook_victim", url, str(port), str(ahead_us))
+    process = await asyncio.create_subprocess_exec(*words)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def unfinished(story: WebhookStory) -> int:
+    async with story.database.read() as tx:
+        waiting, parked = await story.outbox.backlog(tx)
+    assert parked == 0
+    return waiting + sum(row["finished_at_us"] is None for row in await story.deliveries())
+
+
+@pytest.mark.contract("S-102", "A-060")
+async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_same_id(
+    database: Database, database_url: str
+):
+    chance = random.Random(20_260_324)
+    async with receiving() as receiver:
+        story = await webhook_story(database, receiver)
+        story.clock = HandClock(0)  # due in whatever time the lives have
+        await story.subscribe(receiver.url())
+        happened: list[tuple[str, str]] = []
+        life = 0
+        while life < KILLS or await unfinished(story):
+            ahead_us = life * LIFE_US
+            async with victim(database_url, receiver.port, ahead_us):
+                wanted = None
+                if life < KILLS:
+                    receiver.answers = [500 if chance.random() < 0.1 else 200 for _ in range(EVENTS_A_LIFE)]
+                    for _ in range(EVENTS_A_LIFE):
+                        key = f"inc_{chance.randrange(INCIDENTS)}"
+                        happened.append((key, await story.happen(key)))
+                    # Sometimes before anything is sent, sometimes in the middle.
+                    wanted = len(receiver.received) + chance.choice([0, 1, chance.randrange(EVENTS_A_LIFE)])
+                await eventually(partial(_time_to_die, story, receiver, wanted, ahead_us), within_s=60)
+            life += 1
+            assert life < 10 * KILLS + 40, "it never comes to an end"
+        await story.close()
+    ids = Counter(receiver.ids())
+    assert set(ids) == {event_id for _, event_id in happened}
+    states = Counter(row["status"] for row in await story.deliveries())
+    assert states == {"succeeded": len(happened)}
+    # Told apart by its id, a receiver sees each incident's events once and in order.
+    seen = list(dict.fromkeys(receiver.ids()))
+    for incident in {key for key, _ in happened}:
+        in_order = [event_id for key, event_id in happened if key == incident]
+        assert [event_id for event_id in seen if event_id in in_order] == in_order
+
+
+async def _time_to_die(story: WebhookStory, receiver: Receiver, wanted: int | None, ahead_us: int) -> bool:
+    if wanted is not None and len(receiver.received) >= wanted:
+        return True
+    return await _idle(story, ahead_us)
+
+
+async def _idle(story: WebhookStory, ahead_us: int) -> bool:
+    """Nothing is left that this life could do: the rest waits for a retry, which a later life outlives."""
+    async with story.database.read() as tx:
+        waiting, _ = await story.outbox.backlog(tx)
+    now_us = SystemClock().now_us() + ahead_us
+    rows = [row for row in await story.deliveries() if row["due_at_us"] is not None]
+    return not waiting and not any(row["status"] == "delivering" or row["due_at_us"] <= now_us for row in rows)
+
+
+@pytest.mark.contract("A-062", "S-093", "S-100", "S-101")
+@pytest.mark.parametrize("seed", COURSES)
+@pytest.mark.parametrize("kind", ["fails", "hangs", "redirects", "down"])
+async def test_a_receiver_in_trouble_for_days_sees_the_documented_schedule(database: Database, kind: str, seed: int):
+    if database.dialect == "postgresql" and not FULL:
+        pytest.skip("the schedule does not ask which database it is; the soak shows it on both")
+    chance = random.Random(f"{kind} {seed}")
+    acts: dict[str, int | Act] = {
+        "fails": 500,
+        "hangs": hanging,
+        "redirects": answering(307, Location="/"),
+        "down": 200,
+    }
+    async with receiving(always=acts[kind]) as troubled, receiving() as healthy:
+        story = await webhook_story(database, troubled, healthy, chance=chance.random, request_s_max=0.02)
+        if kind == "down":
+            story.allowed[0].port = await _closed_port()
+            story.worker = story.another_worker()
+        webhook = await story.subscribe(troubled.url() if kind != "down" else story.allowed[0].url())
+        neighbour = await story.subscribe(healthy.url())
+        begun_us = story.clock.now_us()
+        for number in range(DAYS):
+            await story.happen(f"inc_{number}")
+            await _until(story, begun_us + (number + 1) * 86_400 * SECOND_US)
+        await _until(story, begun_us + (DAYS + 1) * 86_400 * SECOND_US)
+        row = await story.subscription(webhook)
+        assert row["disabled_reason"] == "failing"
+        assert row["disabled_at_us"] - begun_us >= DAYS * 86_400 * SECOND_US
+        await _check_schedule(story, webhook.id)
+        delivered = await story.deliveries(neighbour)
+        assert [one["attempts"] for one in delivered] == [1] * (DAYS + 1)  # and the notice
+        assert delivered[-1]["event"] == "webhook.disabled"
+        await story.close()
+
+
+async def _closed_port() -> int:
+    async with receiving() as receiver:
+        return receiver.port
+
+
+async def _until(story: WebhookStory, end_us: int) -> None:
+    """From one due moment to the next, as a worker that never sleeps too long."""
+    await story.turn()
+    while True:
+        due = [row["due_at_us"] for row in await story.deliveries() if row["due_at_us"] is not None]
+        next_us = min((at_us for at_us in due if at_us <= end_us), default=None)
+        if next_us is None:
+            break
+        await story.later(us=max(0, next_us - story.clock.now_us()))
+    story.clock.advance(us=end_us - story.clock.now_us())
+
+
+async def _check_schedule(story: WebhookStory, webhook_id: str) -> None:
+    attempts = await story.attempts()
+    for delivery in await story.deliveries():
+        if delivery["webhook_id"] != webhook_id:
+            continue
+        times = [one["attempted_at_us"] for one in attempts if one["delivery_position"] == delivery["position"]]
+        for number, (before_us, after_us) in enumerate(pairwise(times), start=1):
+            waited = (after_us - before_us) / (DELAYS_S[number] * SECOND_US)
+            assert 1 - JITTER <= waited <= 1 + JITTER + 1e-6, number
+        assert delivery["status"] in ("exhausted", "discarded")
+        assert len(times) == 10 or delivery["status"] == "discarded"
+
+
+@pytest.mark.contract("S-100")
+async def test_a_receiver_that_comes_back_after_three_days_gets_everything_in_order(database: Database):
+    async with receiving(always=503) as receiver:
+        story = await webhook_story(database, receiver)
+        await story.subscribe(receiver.url())
+        begun_us = story.clock.now_us()
+        happened = []
+        for hour in range(40 if FULL else 8):
+            happened.append(await story.happen("inc_1"))
+            await _until(story, begun_us + (hour + 1) * 3600 * SECOND_US)
+        receiver.always = 200
+        before = len(receiver.received)
+        await _until(story, begun_us + 3 * 86_400 * SECOND_US)
+        assert receiver.ids()[before:] == happened
+        assert set(receiver.ids()[:before]) == {happened[0]}
+        await story.close()
