@@ -2,7 +2,7 @@
 
 Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as
 hex and ordered nowhere. 20601 has four clocks; only the absolute and the base-offset one name a date, the relative
-ones need the coincident time stamp that `sessions/time_sync` keeps. Correction to UTC is arithmetic on `local_us`,
+ones need the coincident time stamp that `sessions/device_clock` keeps. Correction to UTC is arithmetic on `local_us`,
 done elsewhere.
 """
 
