@@ -25,6 +25,7 @@ from cloud import (
     fleet,
     http,
     identity,
+    incidents,
     ingest,
     oauth,
     observations,
@@ -36,9 +37,11 @@ from cloud import (
 from cloud.audit import Audit
 from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
+from cloud.devices import DeviceSilence
 from cloud.events import Outbox, Relay
+from cloud.fleet import GatewaySilence
 from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
-from cloud.housekeeping import Chore, Housekeeping
+from cloud.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.http.idempotency import sweep_keys
 from cloud.identity.lockout import FailureStore
 from cloud.identity.sessions import SessionStore
@@ -59,6 +62,7 @@ SLICES: tuple[ModuleType, ...] = (
     tenancy,
     fleet,
     devices,
+    incidents,
     epcr,
     assignments,
     events,
@@ -89,6 +93,7 @@ class Parts:
     relay: Relay | None
     deliveries: DeliveryWorker | None
     housekeeping: Housekeeping | None
+    watches: Housekeeping | None
     metrics: MetricsServer | None
 
 
@@ -114,13 +119,14 @@ def build(
                 "([hosts.auth], [hosts.api], [hosts.sandbox] and [hosts.docs] are required to serve.)"
             )
         surface = make_surface(settings, database, clock, ids, checks, metrics)
-    relay = deliveries = housekeeping = None
+    relay = deliveries = housekeeping = watching = None
     if Role.WORKER in roles:
         deliveries = webhooks.make_worker(settings, database, clock, ids)
         relay = Relay(database, Outbox(ids), webhooks.subscribers(clock, ids), clock, deliveries.wake)
         housekeeping = Housekeeping(database, clock, chores(clock))
+        watching = Housekeeping(database, clock, watches(settings, clock, ids), WATCHES_EVERY_S)
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
-    return Parts(surface, running, relay, deliveries, housekeeping, figures)
+    return Parts(surface, running, relay, deliveries, housekeeping, watching, figures)
 
 
 def chores(clock: Clock) -> Sequence[Chore]:
@@ -132,6 +138,15 @@ def chores(clock: Clock) -> Sequence[Chore]:
         Chore("sign_in_sessions", SessionStore().sweep),
         Chore("sign_in_failures", FailureStore().sweep),
         *webhooks.chores(),
+    )
+
+
+def watches(settings: Settings, clock: Clock, ids: Ids) -> Sequence[Chore]:
+    """What somebody waits for."""
+    silence, now_us = settings.silence, clock.now_us()
+    return (
+        Chore("silent_gateways", GatewaySilence(ids, silence.gateway_s * 1_000_000, now_us).tell),
+        Chore("silent_devices", DeviceSilence(ids, silence.device_s * 1_000_000, now_us).tell),
     )
 
 
@@ -182,6 +197,8 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
             running.append(tasks.create_task(parts.deliveries.run(stopping), name="deliveries"))
         if parts.housekeeping is not None:
             running.append(tasks.create_task(parts.housekeeping.run(stopping), name="housekeeping"))
+        if parts.watches is not None:
+            running.append(tasks.create_task(parts.watches.run(stopping), name="watches"))
         finishing = asyncio.Event()  # set when the last request was answered
         if parts.surface is not None:
             running.append(tasks.create_task(parts.surface.spans.run(finishing), name="spans"))

@@ -25,6 +25,7 @@ from cloud.events.cli import events
 from cloud.fleet.cli import gateways
 from cloud.identity.cli import users
 from cloud.ids import UlidIds
+from cloud.incidents.cli import incidents
 from cloud.observability.logs import configure_logs
 from cloud.observations.cli import observations
 from cloud.roles import Role
@@ -40,6 +41,7 @@ for name, commands in (
     ("devices", devices),
     ("crew", crew),
     ("encounters", encounters),
+    ("incidents", incidents),
     ("assignments", assignments),
     ("observations", observations),
     ("custody", custody),

@@ -197,6 +197,15 @@ class SignInSection(_Section):
     """Who must set up a second factor before anything else. Whoever has one is asked for it whatever stands here."""
 
 
+class SilenceSection(_Section):
+    """`[silence]`: after how long without a word the product tells that something is offline."""
+
+    gateway_s: int = Field(default=300, ge=120, le=86_400)
+    """Seconds, for a vehicle's gateway. It says every minute how it is."""
+    device_s: int = Field(default=900, ge=60, le=86_400)
+    """Seconds, for a device that was enrolled."""
+
+
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
@@ -224,6 +233,7 @@ class Settings(_Section):
     secrets: SecretsSection = SecretsSection()
     egress: EgressSection = EgressSection()
     sign_in: SignInSection = SignInSection()
+    silence: SilenceSection = SilenceSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
 

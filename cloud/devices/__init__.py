@@ -9,6 +9,7 @@ from cloud.devices.errors import (
 )
 from cloud.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
 from cloud.devices.service import Enrolment
+from cloud.devices.silence import DeviceSilence
 from cloud.devices.store import Devices
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DeviceClass",
     "DeviceClassUnknown",
     "DeviceNotActive",
+    "DeviceSilence",
     "DeviceStatus",
     "DeviceUnknown",
     "DeviceVehicleUnknown",

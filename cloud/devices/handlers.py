@@ -47,6 +47,7 @@ class DeviceHandlers:
                 manufacturer=wanted.manufacturer,
                 system_id=wanted.system_id,
                 vehicle_id=wanted.vehicle_id,
+                traceparent=request.trace.traceparent,
             )
             told = {"again": outcome.again, "absorbed": outcome.absorbed}
             await self._parts.audit.record(

@@ -9,9 +9,10 @@ answer that it keeps for a retry into the same one.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from cloud.clock import Clock
 from cloud.db import ConstraintViolated, Database, Transaction
@@ -26,6 +27,7 @@ from cloud.devices.event_types import DEVICE_ENROLLED, DEVICE_RETIRED
 from cloud.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
 from cloud.devices.store import Devices
 from cloud.events import Outbox
+from cloud.events.event_type import SECRECY
 from cloud.ids import Ids
 from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
 
@@ -82,6 +84,7 @@ class Enrolment:
         manufacturer: str,
         system_id: str | None = None,
         vehicle_id: str | None = None,
+        traceparent: str | None = None,
     ) -> Enrolled:
         """Enrol or re-enrol; the same serial number in the same organisation is the same device (A-104).
 
@@ -113,15 +116,14 @@ class Enrolment:
             if vehicle is None or vehicle.organization_id != wanted.organization_id:
                 raise DeviceVehicleUnknown
         outcome = await self._settled(tx, viewer, wanted)
-        await self._outbox.emit(
-            tx,
-            DEVICE_ENROLLED,
-            tenant=wanted.tenant_id,
-            organization=wanted.organization_id,
-            key=outcome.device.id,
-            payload={"device_id": outcome.device.id, "created": outcome.created, "absorbed": outcome.absorbed},
-            at_us=self._clock.now_us(),
-        )
+        device = outcome.device
+        told = {
+            "device_class": None if device.device_class is None else device.device_class.value,
+            "vehicle_id": device.vehicle_id,
+            "created": outcome.created,
+            "absorbed": outcome.absorbed,
+        }
+        await self._tell(tx, DEVICE_ENROLLED, device, told, traceparent=traceparent)
         return outcome
 
     async def _settled(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
@@ -181,16 +183,28 @@ class Enrolment:
                 return device
             retired = replace(device, status=DeviceStatus.RETIRED)
             await self._devices.replace(tx, viewer, retired)
-            await self._outbox.emit(
-                tx,
-                DEVICE_RETIRED,
-                tenant=device.tenant_id,
-                organization=device.organization_id,
-                key=device.id,
-                payload={"device_id": device.id},
-                at_us=self._clock.now_us(),
-            )
+            await self._tell(tx, DEVICE_RETIRED, retired, {})
         return retired
+
+    async def _tell(
+        self,
+        tx: Transaction,
+        event_type: str,
+        device: Device,
+        told: Mapping[str, Any],
+        *,
+        traceparent: str | None = None,
+    ) -> None:
+        await self._outbox.emit(
+            tx,
+            event_type,
+            tenant=device.tenant_id,
+            organization=device.organization_id,
+            key=device.id,
+            payload={"device_id": device.id, **told, SECRECY: device.secrecy_level.word},
+            at_us=self._clock.now_us(),
+            traceparent=traceparent,
+        )
 
     async def list(
         self,

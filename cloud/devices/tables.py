@@ -52,3 +52,12 @@ devices = Table(
     Index(None, "tenant_id", "gateway_id"),
     Index(None, "tenant_id", "merged_into"),
 )
+
+silent_devices = Table(
+    "silent_devices",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("last_seen_us", BigInteger, nullable=False),  # the sighting after which it was told to be silent
+    ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
+)

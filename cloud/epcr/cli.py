@@ -1,13 +1,17 @@
-"""`argus-cloud encounters`: begin an encounter from the console, for set-ups without a dispatch system."""
+"""`argus-cloud encounters`: begin and end encounters from the console, for set-ups without a dispatch system."""
 
 from typing import Annotated, Any
 
 import typer
 
 from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
-from cloud.epcr.model import CareModel, Encounter
+from cloud.epcr.model import CareModel, Encounter, EncounterStatus
 from cloud.epcr.service import Epcr
 from cloud.moments import write_moment
+
+EncounterArgument = Annotated[str, typer.Argument(help="The encounter's id, enc_….")]
+VehicleOption = Annotated[str | None, typer.Option("--vehicle", help="The vehicle's id, veh_….")]
+ENDS = tuple(status.value for status in EncounterStatus if status is not EncounterStatus.IN_PROGRESS)
 
 encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_is_help=True)
 
@@ -32,7 +36,7 @@ def add_encounter(
     context: typer.Context,
     tenant: TenantOption,
     organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
-    vehicle: Annotated[str | None, typer.Option("--vehicle", help="The vehicle's id, veh_….")] = None,
+    vehicle: VehicleOption = None,
     care_model: Annotated[CareModel, typer.Option("--care-model")] = CareModel.PREHOSPITAL_EMERGENCY,
     id: Annotated[str | None, typer.Option("--id", help="Its id; without this one is made.")] = None,
     as_json: AsJson = False,
@@ -52,3 +56,37 @@ def list_encounters(context: typer.Context, tenant: TenantOption, as_json: AsJso
     """The encounters of a tenant."""
     found = run(context, lambda place: _service(place).list(place.operator(tenant)))
     print_rows("Encounters", map(_shown, found), as_json=as_json)
+
+
+@encounters.command("change")
+def change_encounter(
+    context: typer.Context,
+    encounter: EncounterArgument,
+    tenant: TenantOption,
+    vehicle: VehicleOption = None,
+    care_model: Annotated[CareModel | None, typer.Option("--care-model", help="Kind of mission.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Another vehicle went, or it is another kind of mission."""
+    changed = run(
+        context,
+        lambda place: _service(place).change(
+            place.operator(tenant), encounter, vehicle_id=vehicle, care_model=care_model
+        ),
+    )
+    print_one(f"Encounter {encounter} is as you say.", _shown(changed), as_json=as_json)
+
+
+@encounters.command("finish")
+def finish_encounter(
+    context: typer.Context,
+    encounter: EncounterArgument,
+    tenant: TenantOption,
+    how: Annotated[str, typer.Option("--as", help=", ".join(ENDS) + ".")] = EncounterStatus.COMPLETED.value,
+    as_json: AsJson = False,
+) -> None:
+    """End an encounter; the last one of an incident closes that."""
+    if how not in ENDS:
+        raise typer.BadParameter(f"an encounter ends as one of {', '.join(ENDS)}")
+    ended = run(context, lambda place: _service(place).finish(place.operator(tenant), encounter, EncounterStatus(how)))
+    print_one(f"Encounter {encounter} is {ended.status}.", _shown(ended), as_json=as_json)

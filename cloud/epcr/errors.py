@@ -36,3 +36,10 @@ class EncounterTaken(DomainError):
 
     code = "encounter_taken"
     status = 409
+
+
+class EncounterFinished(DomainError):
+    """This encounter is finished; neither its mission nor its end can change any more."""
+
+    code = "encounter_finished"
+    status = 409

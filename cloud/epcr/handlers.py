@@ -33,6 +33,7 @@ class EpcrHandlers:
                 vehicle_id=wanted.vehicle_id,
                 crew_ids=wanted.crew_ids,
                 cad_incident_id=wanted.cad_incident_id,
+                traceparent=request.trace.traceparent,
             )
             encounter = begun.encounter
             told = {"created": begun.created}

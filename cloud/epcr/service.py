@@ -1,4 +1,4 @@
-"""Begin encounters, at the console or from a dispatch system, and say what partners may know of them.
+"""Begin encounters, at the console or from a dispatch system, follow them to their end, and say what partners may know.
 
 A dispatch system repeats itself: a resend after a lost answer, two servers that both send. The same incident with the
 same vehicle is one encounter, so the second sender gets the first one's (A-102); the unique index decides, not a
@@ -9,20 +9,21 @@ answer that it keeps for a retry into the same one.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from cloud.clock import Clock
-from cloud.db import Database, Transaction
+from cloud.db import ConstraintViolated, Database, Transaction
 from cloud.epcr.errors import (
     CadIncidentMalformed,
     CrewMemberUnknown,
+    EncounterFinished,
     EncounterTaken,
     EncounterUnknown,
     EncounterVehicleUnknown,
 )
-from cloud.epcr.event_types import ENCOUNTER_CREATED
 from cloud.epcr.model import Begun, CareModel, Encounter, EncounterStatus, EncounterSummary
 from cloud.epcr.store import Crew, Encounters
-from cloud.events import Outbox
+from cloud.epcr.telling import Telling
 from cloud.ids import Ids, checked_id
 from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
 
@@ -46,7 +47,7 @@ class Epcr:
         self._count_observations = count_observations
         self._encounters = Encounters()
         self._crew = Crew()
-        self._outbox = Outbox(ids)
+        self._telling = Telling(clock, ids)
         self._tenancy = TenancyStore()
 
     async def begin(
@@ -64,7 +65,7 @@ class Epcr:
             await self._check_place(tx, viewer, organization_id, vehicle_id)
             if not await self._encounters.add(tx, encounter):
                 raise EncounterTaken(f"(encounter {encounter.id})")
-            await self._tell(tx, encounter)
+            await self._telling.begun(tx, encounter)
         return encounter
 
     async def dispatch(
@@ -99,6 +100,7 @@ class Epcr:
         vehicle_id: str | None = None,
         crew_ids: Sequence[str] = (),
         cad_incident_id: str | None = None,
+        traceparent: str | None = None,
     ) -> Begun:
         """What a dispatch system began; the one that is there already when it sends the same again.
 
@@ -115,7 +117,7 @@ class Epcr:
                 if member not in known:
                     raise CrewMemberUnknown(f"(crew_ids[{place}])")
             await self._encounters.send(tx, encounter, crew_ids)
-            await self._tell(tx, encounter)
+            await self._telling.begun(tx, encounter, traceparent=traceparent)
             return Begun(encounter, created=True)
         assert encounter.cad_incident_id is not None, "a minted id is not taken"
         found = await self._encounters.of_incident(
@@ -124,6 +126,57 @@ class Epcr:
         if found is None:  # it is there, and above the caller's clearance
             raise EncounterTaken
         return Begun(found, created=False)
+
+    async def change(
+        self, viewer: Viewer, encounter_id: str, *, vehicle_id: str | None = None, care_model: CareModel | None = None
+    ) -> Encounter:
+        """Another vehicle goes, or it is another kind of mission; what is None stays. What is the same is told nobody.
+
+        Raises `EncounterUnknown`, `EncounterFinished`, `EncounterVehicleUnknown`, `EncounterTaken`.
+        """
+        async with self._database.transaction() as tx:
+            before = await self._locked(tx, viewer, encounter_id)
+            if before.status is not EncounterStatus.IN_PROGRESS:
+                raise EncounterFinished
+            await self._check_place(tx, viewer, before.organization_id, vehicle_id)
+            encounter = replace(
+                before,
+                vehicle_id=before.vehicle_id if vehicle_id is None else vehicle_id,
+                care_model=care_model or before.care_model,
+            )
+            changed = [
+                name for name in ("vehicle_id", "care_model") if getattr(encounter, name) != getattr(before, name)
+            ]
+            if changed:
+                try:
+                    await self._encounters.replace(tx, encounter)
+                except ConstraintViolated:
+                    raise EncounterTaken("(This vehicle has one of the incident already.)") from None
+                await self._telling.updated(tx, encounter, changed)
+        return encounter
+
+    async def finish(self, viewer: Viewer, encounter_id: str, how: EncounterStatus) -> Encounter:
+        """It is over. The last one of an incident closes that. Finishing it again in the same way changes nothing.
+
+        Raises `EncounterUnknown`, `EncounterFinished`.
+        """
+        assert how is not EncounterStatus.IN_PROGRESS, "an end is no beginning"
+        async with self._database.transaction() as tx:
+            before = await self._locked(tx, viewer, encounter_id)
+            if before.status is how:
+                return before
+            if before.status is not EncounterStatus.IN_PROGRESS:
+                raise EncounterFinished
+            encounter = replace(before, status=how)
+            await self._encounters.replace(tx, encounter)
+            await self._telling.finished(tx, encounter)
+        return encounter
+
+    async def _locked(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> Encounter:
+        encounter = await self._encounters.find(tx, viewer, encounter_id, lock=True)
+        if encounter is None:
+            raise EncounterUnknown
+        return encounter
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
         """What partners may know. Raises `EncounterUnknown`, also for another organisation's."""
@@ -169,22 +222,6 @@ class Epcr:
             vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
             if vehicle is None or vehicle.organization_id != organization_id:
                 raise EncounterVehicleUnknown
-
-    async def _tell(self, tx: Transaction, encounter: Encounter) -> None:
-        await self._outbox.emit(
-            tx,
-            ENCOUNTER_CREATED,
-            tenant=encounter.tenant_id,
-            organization=encounter.organization_id,
-            key=encounter.id,
-            payload={
-                "encounter_id": encounter.id,
-                "care_model": encounter.care_model,
-                "vehicle_id": encounter.vehicle_id,
-                "from_cad": encounter.cad_incident_id is not None,
-            },
-            at_us=encounter.created_at_us,
-        )
 
 
 def _checked_incident(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from cloud.db import Transaction, insert
 from cloud.epcr.model import CareModel, CrewMember, CrewRole, Encounter, EncounterStatus
@@ -29,10 +29,24 @@ class Encounters:
         )
         return (await tx.execute(statement.on_conflict_do_nothing().returning(encounters.c.id))).first() is not None
 
-    async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> Encounter | None:
+    async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
+        """`lock`: nobody else changes it until `tx` ends."""
         statement = select(encounters).where(*visible(encounters, viewer), encounters.c.id == encounter_id)
-        row = (await tx.execute(statement)).first()
+        row = (await tx.execute(statement.with_for_update(key_share=True) if lock else statement)).first()
         return None if row is None else _encounter(row._mapping)
+
+    async def replace(self, tx: Transaction, encounter: Encounter) -> None:
+        """Write what a locked encounter now is. `ConstraintViolated`: this vehicle has one of its incident."""
+        ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
+        await tx.execute(
+            update(encounters)
+            .where(*ours)
+            .values(
+                vehicle_id=encounter.vehicle_id,
+                care_model=encounter.care_model.value,
+                status=encounter.status.value,
+            )
+        )
 
     async def of_incident(
         self, tx: Transaction, viewer: Viewer, organization_id: str, cad_incident_id: str, vehicle_id: str | None

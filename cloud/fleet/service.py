@@ -8,6 +8,7 @@ from cloud.clock import Clock
 from cloud.db import Database
 from cloud.fleet.errors import GatewayTaken, PublicKeyMalformed
 from cloud.fleet.model import RegisteredGateway
+from cloud.fleet.silence import begin_silent
 from cloud.fleet.store import GatewayDirectory
 from cloud.ids import Ids, checked_id
 from cloud.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown, Viewer
@@ -49,6 +50,7 @@ class Fleet:
                 raise VehicleUnknown
             if not await self._directory.add(tx, gateway):
                 raise GatewayTaken(f"(gateway {gateway.id})")
+            await begin_silent(tx, gateway)
         return gateway
 
     async def list(self, viewer: Viewer) -> Sequence[RegisteredGateway]:

@@ -25,3 +25,13 @@ gateways = Table(
     Index(None, "tenant_id", "organization_id"),
     Index(None, "tenant_id", "vehicle_id"),
 )
+
+silent_gateways = Table(
+    "silent_gateways",
+    metadata,
+    # Those that are told, or known from the beginning, not to be there: what hears of one takes its row away.
+    Column("tenant_id", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),
+    Column("since_us", BigInteger, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+)

@@ -14,7 +14,7 @@ from cloud.custody.marks import LaneMarks
 from cloud.custody.store import CustodyStore
 from cloud.db import Transaction
 from cloud.events import Outbox
-from cloud.fleet import GatewayDirectory, GatewayStatus, RegisteredGateway
+from cloud.fleet import GatewayDirectory, GatewayStatus, RegisteredGateway, heard
 from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
 from cloud.ingest.lane_book import LaneBook
@@ -50,7 +50,7 @@ class StatusKeeper:
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
         if gateway is None:
             return ()
-        heard = GatewayStatus(
+        said = GatewayStatus(
             online=status.online,
             at_us=self._clock.now_us(),
             epoch=status.epoch,
@@ -58,7 +58,9 @@ class StatusKeeper:
             store_state=status.store.value,
             boot_id=status.boot_id,
         )
-        await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, heard)
+        await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, said)
+        if status.online:
+            await heard(tx, self._outbox, gateway, said.at_us)
         before = gateway.status.store_state if gateway.status is not None else None
         if status.store is StoreState.CONTESTED and before != StoreState.CONTESTED.value:
             await self._tell_contested(tx, gateway, status)
