@@ -168,7 +168,11 @@ def approve(
     changed = run(
         context,
         lambda place: _service(place).approve(
-            place.operator(tenant), app, _scopes(scope), witness=_witness(place, tenant, "app.approve")
+            place.operator(tenant),
+            app,
+            _scopes(scope),
+            by_operator=True,
+            witness=_witness(place, tenant, "app.approve"),
         ),
     )
     print_one(f"App {app} may have {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)

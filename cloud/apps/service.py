@@ -70,12 +70,20 @@ Witness = Callable[[Transaction, App], Awaitable[None]]
 """Writes the audit entry of a change, in the change's transaction."""
 
 
+Expected = Callable[[App, Sequence[LiveSecret]], None]
+"""Looks at the app as it is, locked, before a change; raises when it is not the one that somebody saw."""
+
+
+def whatever(app: App, live: Sequence[LiveSecret]) -> None:
+    """Expects nothing."""
+
+
 async def nobody(tx: Transaction, app: App) -> None:
     """A witness for tests and for changes that need none."""
 
 
 class Apps:
-    """The use cases. Each change takes a `witness`."""
+    """The use cases. Each change takes a `witness`; `expected` may refuse it by what the app is before it."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -197,7 +205,13 @@ class Apps:
             return await self._store.find(tx, client_id)
 
     async def rotate_secret(
-        self, viewer: Viewer, client_id: str, *, grace_hours: int = GRACE_HOURS, witness: Witness = nobody
+        self,
+        viewer: Viewer,
+        client_id: str,
+        *,
+        grace_hours: int = GRACE_HOURS,
+        expected: Expected = whatever,
+        witness: Witness = nobody,
     ) -> Rotated:
         """A new secret; the newest previous one goes on for `grace_hours`, older ones end now (A-031). The secret of
         call-backs takes its next generation, beside the one before for as long.
@@ -213,6 +227,7 @@ class Apps:
             if not app.confidential:
                 raise AppPublic
             live = await self._store.live_secrets(tx, client_id, now_us)
+            expected(app, live)
             kept = [one.id for one in live[:1]] if grace_hours else []
             await self._store.keep_secrets(tx, client_id, kept, ends_us)
             await self._store.add_secret(tx, client_id, self._kept(client_id, secret, now_us))
@@ -222,14 +237,27 @@ class Apps:
         return Rotated(app, secret, ends_us if kept else None)
 
     async def approve(
-        self, viewer: Viewer, client_id: str, scopes: Collection[str], *, witness: Witness = nobody
+        self,
+        viewer: Viewer,
+        client_id: str,
+        scopes: Collection[str],
+        *,
+        by_operator: bool = False,
+        expected: Expected = whatever,
+        witness: Witness = nobody,
     ) -> App:
-        """Set what the app may have; tokens that hold more lose it everywhere. Raises `AppUnknown`, `ScopeUnknown`."""
+        """Set what the app may have; tokens that hold more lose it everywhere.
+
+        Only an operator may add `argus:platform:admin` (A-022). Raises `AppUnknown`, `ScopeUnknown`.
+        """
         approved = in_order(scopes)
         if not (await self.withheld(viewer)).isdisjoint(approved):
             raise ScopeUnknown
 
         def changed(app: App, live: Sequence[LiveSecret]) -> App:
+            expected(app, live)
+            if PLATFORM_ADMIN in approved and PLATFORM_ADMIN not in app.approved_scopes and not by_operator:
+                raise ScopeUnknown
             return replace(app, approved_scopes=approved)
 
         return await self._change(viewer, client_id, changed, witness)
@@ -250,11 +278,14 @@ class Apps:
 
         return await self._change(viewer, client_id, changed, witness), seen
 
-    async def remove(self, viewer: Viewer, client_id: str, *, witness: Witness = nobody) -> None:
+    async def remove(
+        self, viewer: Viewer, client_id: str, *, expected: Expected = whatever, witness: Witness = nobody
+    ) -> None:
         """Delete the app; its tokens end everywhere. Raises `AppUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             app = await self._locked(tx, viewer, client_id)
+            expected(app, await self._store.live_secrets(tx, client_id, now_us))
             await self._store.remove(tx, viewer, client_id, now_us)
             await self._changes.record(tx, ChangeKind.APP, client_id, now_us)
             await witness(tx, app)

@@ -36,10 +36,16 @@ _LIVE = (
     app_secrets.c.client_id == bindparam("client"),
     or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > bindparam("now")),
 )
+# The present one has no end, whatever the clocks of the processes say that rotated at the same time.
+_NEWEST_FIRST = (
+    app_secrets.c.expires_at_us.is_not(None),
+    app_secrets.c.created_at_us.desc(),
+    app_secrets.c.id.desc(),
+)
 _DIGESTS = Prepared(
     select(app_secrets.c.id, app_secrets.c.digest, app_secrets.c.created_at_us, app_secrets.c.expires_at_us)
     .where(*_LIVE)
-    .order_by(app_secrets.c.created_at_us.desc(), app_secrets.c.id.desc())
+    .order_by(*_NEWEST_FIRST)
     .limit(2)
 )
 
@@ -71,7 +77,7 @@ class AppStore:
                 app_secrets.c.expires_at_us,
             )
             .where(app_secrets.c.client_id.in_(client_ids), live)
-            .order_by(app_secrets.c.created_at_us.desc(), app_secrets.c.id.desc())
+            .order_by(*_NEWEST_FIRST)
         )
         found: dict[str, list[LiveSecret]] = {client_id: [] for client_id in client_ids}
         for client_id, id, digest, made_us, expires_us in await tx.execute(statement):

@@ -31,3 +31,15 @@ class AuditEntry:
     outcome: Outcome
     trace_id: str | None
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which entries somebody looks for; a field that is None or empty takes all. `since_us` does not count for a trace,
+    which is found by itself however old it is."""
+
+    actor: str | None = None
+    action: str | None = None
+    object: str | None = None
+    trace_id: str | None = None
+    since_us: int | None = None

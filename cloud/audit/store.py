@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, or_, select
 
-from cloud.audit.model import AuditEntry, Outcome
+from cloud.audit.model import AuditEntry, Outcome, Sought
 from cloud.audit.tables import audit_entries
 from cloud.clock import Clock
 from cloud.db import Prepared, Transaction
@@ -100,6 +100,28 @@ class Audit:
         if action is not None:
             statement = statement.where(audit_entries.c.action == action)
         statement = statement.order_by(audit_entries.c.id.desc()).limit(min(limit, ENTRIES_MAX))
+        return [
+            _entry({str(name): value for name, value in row._mapping.items()}) for row in await tx.execute(statement)
+        ]
+
+    async def search(
+        self, tx: Transaction, viewer: Viewer, sought: Sought, *, before: tuple[int, int] | None = None, count: int
+    ) -> Sequence[AuditEntry]:
+        """Entries that the viewer may see, newest first. `before`: moment and id of the last one that was read."""
+        rows = audit_entries.c
+        statement = select(audit_entries).where(*visible(audit_entries, viewer))
+        if sought.trace_id:
+            statement = statement.where(rows.trace_id == sought.trace_id)
+        elif sought.since_us is not None:
+            statement = statement.where(rows.at_us >= sought.since_us)
+        for column, value in ((rows.actor, sought.actor), (rows.action, sought.action), (rows.object, sought.object)):
+            if value:
+                statement = statement.where(column == value)
+        if before is not None:
+            at_us, id = before
+            statement = statement.where(or_(rows.at_us < at_us, and_(rows.at_us == at_us, rows.id < id)))
+            statement = statement.where(rows.at_us <= at_us)  # what the index can use
+        statement = statement.order_by(rows.at_us.desc(), rows.id.desc()).limit(min(count, ENTRIES_MAX))
         return [
             _entry({str(name): value for name, value in row._mapping.items()}) for row in await tx.execute(statement)
         ]

@@ -31,6 +31,20 @@ class RoleUnknown(DomainError):
     status = 422
 
 
+class LevelExceeded(DomainError):
+    """Nobody may add somebody who would see more than they do."""
+
+    code = "secrecy_level_exceeded"
+    status = 403
+
+
+class NotOneself(DomainError):
+    """This cannot be done to oneself; ask another administrator."""
+
+    code = "not_oneself"
+    status = 409
+
+
 class SignInBusy(DomainError):
     """Too many people sign in at this moment; try again in a few seconds."""
 

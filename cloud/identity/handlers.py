@@ -15,6 +15,7 @@ from cloud.http.rates import address_class
 from cloud.http.request import Request
 from cloud.identity import second_factor
 from cloud.identity.errors import CodeRefused, SignInBusy, SignInRefused, SignInThrottled
+from cloud.identity.model import Role
 from cloud.identity.schemas import CodeForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
 from cloud.identity.sessions import BROWSER_S, Session, new_secret
 from cloud.identity.sign_in import SignIn, Stage
@@ -191,6 +192,7 @@ class SignInHandlers:
             "signed_in.html",
             language_of(request.headers, query.lang),
             username=session.user.username,
+            administers=Role.ADMINISTRATOR in session.user.roles,
             form_token=self.form_token(request.headers),
         )
 

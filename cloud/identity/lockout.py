@@ -44,6 +44,11 @@ def second_factor_of(user_id: str) -> tuple[Subject, ...]:
     return (Subject(_digest("second factor", user_id), FREE),)
 
 
+def password_again_of(user_id: str) -> tuple[Subject, ...]:
+    """For the present password of one person who is signed in already and wants to change it."""
+    return (Subject(_digest("password again", user_id), FREE),)
+
+
 class FailureStore:
     """Every statement about the table."""
 

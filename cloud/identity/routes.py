@@ -4,12 +4,14 @@ from typing import Any
 
 from cloud.http import PUBLIC, BodyKind, Handler, Host, RateClass, Route
 from cloud.identity.handlers import PAGES, SignInHandlers
-from cloud.identity.schemas import CodeForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
+from cloud.identity.password_page import PATH as PASSWORD
+from cloud.identity.password_page import PasswordHandlers
+from cloud.identity.schemas import CodeForm, PasswordForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
 
 _FORM_OCTETS_MAX = 16_384
 
 
-def routes(h: SignInHandlers) -> tuple[Route, ...]:
+def routes(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route, ...]:
     return (
         _page("GET", "/sign-in", h.page, "Show the sign-in page", query=SignInQuery),
         _page("POST", "/sign-in", h.sign_in, "Sign in", body=SignInForm),
@@ -17,6 +19,8 @@ def routes(h: SignInHandlers) -> tuple[Route, ...]:
         _page("POST", "/sign-in/second-factor", h.second_factor, "Give a code", body=CodeForm),
         _page("GET", "/sign-in/second-factor/set-up", h.set_up_page, "Offer a second factor", query=SignInQuery),
         _page("POST", "/sign-in/second-factor/set-up", h.set_up, "Set a second factor up", body=SetUpForm),
+        _page("GET", PASSWORD, passwords.page, "Show the form for another password", query=SignInQuery),
+        _page("POST", PASSWORD, passwords.change, "Change one's password", body=PasswordForm),
         _page("POST", "/sign-out", h.sign_out, "Sign out", body=SignOutForm),
     )
 

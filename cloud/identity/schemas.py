@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from cloud.http.query import Query
 
 NEXT_LENGTH_MAX = 6000
-_NEXT = re.compile(r"/(v1/oauth/authorize|admin)([/?][!-\[\]-~]*)?")
+_NEXT = re.compile(r"/(v1/oauth/authorize|admin|sign-in/password)([/?][!-\[\]-~]*)?")
 
 
 def _next(value: object) -> str:
@@ -55,6 +55,14 @@ class SetUpForm(CodeForm):
     """The first code of a new second factor. `key`: its secret, as the page carried it."""
 
     key: str = Field(default="", max_length=64, repr=False)
+
+
+class PasswordForm(_Form):
+    """The present password and the one that is to follow it, typed twice."""
+
+    present: str = Field(default="", max_length=1024, repr=False)
+    wanted: str = Field(default="", max_length=1024, repr=False)
+    again: str = Field(default="", max_length=1024, repr=False)
 
 
 class SignOutForm(_Form):

@@ -15,14 +15,24 @@ from cloud.http.request import Caller
 from cloud.http.trace import TraceContext
 from cloud.identity import second_factor
 from cloud.identity.errors import CodeRefused, SignInRefused, SignInThrottled, UsernameMalformed
-from cloud.identity.lockout import SECOND_US, FailureStore, Subject, second_factor_of, subjects_of
+from cloud.identity.lockout import (
+    SECOND_US,
+    FailureStore,
+    Subject,
+    password_again_of,
+    second_factor_of,
+    subjects_of,
+)
 from cloud.identity.model import Role, User
+from cloud.identity.passwords import checked
 from cloud.identity.second_factor import SecondFactorStore
 from cloud.identity.service import Users, folded
 from cloud.identity.sessions import SEEN_EVERY_US, Session, SessionStore, digest_of, new_secret
 from cloud.identity.store import UserStore
 from cloud.master_key import MasterKey
 from cloud.tenancy import Viewer
+
+CHANGED = "user.change_password"
 
 
 class Stage(StrEnum):
@@ -171,6 +181,27 @@ class SignIn:
                 raise CodeRefused
             await self._audit.record(tx, acting(user), "user.second_factor_set_up", user.id, trace=trace)
         return fresh
+
+    async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
+        """Whoever is signed in takes another password; their other sessions end.
+
+        Raises `SignInRefused` when `present` is not the present one, `SignInThrottled`, `SignInBusy`, `PasswordUnfit`.
+        """
+        user, subjects = session.user, password_again_of(session.user.id)
+        async with self._database.read() as tx:
+            await self._check_wait(tx, subjects, self._clock.now_us())
+        checked(wanted)
+        if await self._users.authenticate(user.username, present) is None:
+            async with self._database.transaction() as tx:
+                await self._failures.failed(tx, subjects, self._clock.now_us())
+                await self._audit.record(tx, acting(user), CHANGED, user.id, Outcome.REFUSED, trace)
+            raise SignInRefused
+
+        async def witness(tx: Transaction, changed: User) -> None:
+            await self._failures.succeeded(tx, subjects)
+            await self._audit.record(tx, acting(user), CHANGED, user.id, trace=trace)
+
+        await self._users.change_own_password(user, wanted, session.digest, witness=witness)
 
     async def end(self, secret: str) -> None:
         """Sign out. Nothing happens when nobody is signed in."""

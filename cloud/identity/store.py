@@ -45,8 +45,21 @@ class UserStore:
         row = (await tx.execute(statement)).first()
         return None if row is None else user_of(row)
 
-    async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[User]:
-        statement = select(*USER_COLUMNS).where(*visible(users, viewer)).order_by(users.c.id)
+    async def by_id(self, tx: Transaction, viewer: Viewer, user_id: str) -> User | None:
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id == user_id)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else user_of(row)
+
+    async def list(
+        self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None
+    ) -> Sequence[User]:
+        """In the order of their ids; all of them, or `count` of those behind `after`."""
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id > (after or ""))
+        return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
+
+    async def locked(self, tx: Transaction, user_ids: Sequence[str]) -> Sequence[User]:
+        """These users, whom nobody else changes until `tx` ends; in one order, so that nobody waits in a circle."""
+        statement = select(*USER_COLUMNS).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()
         return [user_of(row) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
@@ -66,6 +79,13 @@ class UserStore:
     async def set_disabled(self, tx: Transaction, viewer: Viewer, user_id: str, at_us: int | None) -> None:
         statement = update(users).where(*visible(users, viewer), users.c.id == user_id)
         await tx.execute(statement.values(disabled_at_us=at_us))
+
+    async def set_roles(self, tx: Transaction, viewer: Viewer, user_id: str, roles: Sequence[Role]) -> None:
+        statement = update(users).where(*visible(users, viewer), users.c.id == user_id)
+        await tx.execute(statement.values(roles=" ".join(roles)))
+
+    async def set_password(self, tx: Transaction, user_id: str, password_hash: str) -> None:
+        await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
 
 def user_of(row: Sequence[Any]) -> User:

@@ -13,6 +13,7 @@ from cloud.http.host import Bases, Host
 from cloud.http.route import Route
 from cloud.identity import Passwords, Users
 from cloud.identity.handlers import SignInHandlers
+from cloud.identity.password_page import PasswordHandlers
 from cloud.identity.routes import routes as sign_in_routes
 from cloud.identity.sign_in import SecondFactorPolicy, SignIn
 from cloud.ids import Ids
@@ -34,12 +35,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TokenSurface:
-    """`verifier` goes to the pipeline, `routes` to the auth host; `mint` to whoever issues tokens of its own."""
+    """`verifier` goes to the pipeline, `routes` to the auth host; `mint` to whoever issues tokens of its own; `people`
+    and `users` to whoever has pages for those who are signed in."""
 
     standing: Standing
     verifier: Verifier
     mint: Mint
     keys: SigningKeys
+    people: SignInHandlers
+    users: Users
     routes: tuple[Route, ...]
 
     async def service_token(self, app: App, scopes: Sequence[str] | None, ttl_s: int | None) -> tuple[str, str, int]:
@@ -85,7 +89,7 @@ def token_surface(
             AuthorizationHandlers(authorization, people, names.issuer),
         ),
         *key_set_routes(KeySetHandlers(standing, clock)),
-        *sign_in_routes(people),
+        *sign_in_routes(people, PasswordHandlers(sign_in, people)),
         *page_routes(),
     )
-    return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), rows)
+    return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), people, users, rows)

@@ -5,11 +5,11 @@ cached the set is surprised. Rotation by age is an operator's timer: `argus-clou
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from cloud.clock import Clock
-from cloud.db import ConstraintViolated, Database
+from cloud.db import ConstraintViolated, Database, Transaction
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
 from cloud.standing import ChangeKind, ChangeLog
@@ -19,6 +19,13 @@ from cloud.tokens.store import KeyStore
 
 Make = Callable[[int, MasterKey, int], SigningKey]
 """Makes the key of a number at a moment."""
+
+Witness = Callable[[Transaction, SigningKey], Awaitable[None]]
+"""Writes the audit entry of a change, in the change's transaction; of a rotation it is given the new current key."""
+
+
+async def nobody(tx: Transaction, key: SigningKey) -> None:
+    """A witness for what happens by itself."""
 
 
 class SigningKeys:
@@ -55,7 +62,7 @@ class SigningKeys:
         except ConstraintViolated:
             return  # another process was quicker
 
-    async def rotate(self, *, at_once: bool = False) -> SigningKey:
+    async def rotate(self, *, at_once: bool = False, witness: Witness = nobody) -> SigningKey:
         """The next key becomes current, the current one retires, a new next one is published; the new current key.
 
         `at_once`: also when the next key is too fresh for caches, as when the current one was stolen.
@@ -63,15 +70,14 @@ class SigningKeys:
         """
         await self.ensure()
         async with self._database.read() as tx:
-            number = (await self._store.list(tx))[-1].number + 1
+            keys = await self._store.list(tx)
         now_us = self._clock.now_us()
+        _check_usable(keys, now_us, at_once=at_once)  # before the work of making one
+        number = keys[-1].number + 1
         fresh = await self._generated(number, now_us)
         async with self._database.transaction() as tx:
             keys = await self._store.list(tx, lock=True)
-            (successor,) = [key for key in keys if key.state is KeyState.NEXT]
-            usable_us = successor.published_at_us + PUBLISHED_LEAST_US
-            if now_us < usable_us and not at_once:
-                raise KeyTooFresh(f"(It can be used from {write_moment(usable_us)}.)")
+            successor = _check_usable(keys, now_us, at_once=at_once)
             for key in keys:
                 if key.state is KeyState.CURRENT:
                     await self._store.move(tx, replace(key, retired_at_us=now_us))
@@ -79,9 +85,10 @@ class SigningKeys:
             await self._store.move(tx, current)
             await self._store.add(tx, fresh)
             await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
+            await witness(tx, current)
         return current
 
-    async def withdraw(self, kid: str) -> None:
+    async def withdraw(self, kid: str, *, witness: Witness = nobody) -> None:
         """End a key that is no longer ours alone: every token that it signed ends with it.
 
         The current key is replaced at once by the next one. Raises `KeyUnknown`.
@@ -99,6 +106,16 @@ class SigningKeys:
             (key,) = [key for key in await self._store.list(tx, lock=True) if key.kid == kid]
             await self._store.move(tx, replace(key, withdrawn_at_us=now_us))
             await self._changes.record(tx, ChangeKind.KEYS, "", now_us)
+            await witness(tx, key)
 
     async def _generated(self, number: int, now_us: int) -> SigningKey:
         return await asyncio.to_thread(self._make, number, self._master(), now_us)
+
+
+def _check_usable(keys: Sequence[SigningKey], now_us: int, *, at_once: bool) -> SigningKey:
+    """The next key, when every verifier can have seen it. Raises `KeyTooFresh`."""
+    (successor,) = [key for key in keys if key.state is KeyState.NEXT]
+    usable_us = successor.published_at_us + PUBLISHED_LEAST_US
+    if now_us < usable_us and not at_once:
+        raise KeyTooFresh(f"(It can be used from {write_moment(usable_us)}.)")
+    return successor
