@@ -1,7 +1,7 @@
 """The auth host as it is served, on a real socket, with the rows of the token surface and one that needs a token."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +77,7 @@ async def auth_server(
     limits: HttpSection | None = None,
     clock: Clock | None = None,
     surface: TokenSurface | None = None,
+    more_rows: Sequence[Route] = (),
 ) -> AsyncIterator[AuthServer]:
     """Serve until the block ends. `surface`: another process's than the world's own."""
     process = surface or world.surface
@@ -85,7 +86,7 @@ async def auth_server(
         return Json({"client_id": request.verified.client_id, "jti": request.verified.jti})
 
     probe = Route(method="GET", path=PROBE, handler=who, host=(Host.API, Host.SANDBOX), scopes=Scopes.any_of(DEVICES))
-    rows = (*process.routes, probe)
+    rows = (*process.routes, *more_rows, probe)
     make = pipelines(limits or HttpSection(), BASES, clock or world.clock, process.verifier, None)
     server = HostServer([(Site(host, rows, BASES), Address("127.0.0.1", 0)) for host in Host], make)
     await server.start()

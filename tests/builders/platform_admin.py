@@ -1,0 +1,142 @@
+"""An administrator at the platform's routes: real tokens, the auth host on a real socket, people with less to say.
+
+`admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`, `reader` may look,
+`member` has work of another kind, `cleared` may see what is secret, `south` administers another tenant. All of them come
+through an app `app_console_…` of their tenant, which an operator has approved for administration.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloud.apps import NAMES, App, Apps, Wanted
+from cloud.apps import routes as apps_routes
+from cloud.audit import Audit, AuditEntry
+from cloud.db import Database
+from cloud.http import Cursors
+from cloud.http.parts import Parts
+from cloud.identity import Role, User, UserStore
+from cloud.tenancy import SecrecyLevel
+from tests.builders.auth_world import BASES, MASTER, NOON_S, AuthWorld
+from tests.builders.cloud_people import Household, household
+from tests.harness.auth_server import Answered, AuthServer, auth_server
+
+ADMIN, READ = "argus:platform:admin", "argus:platform:read"
+APPS = "/v1/platform/apps"
+CASE_SYNC = {
+    "name": "Case sync connector",
+    "grant_types": ["client_credentials"],
+    "redirect_uris": [],
+    "requested_scopes": ["webhooks:write"],
+}
+
+
+@dataclass
+class Platform:
+    """Ask as one of the people. `home` and `south` are the two tenants' households."""
+
+    world: AuthWorld
+    server: AuthServer
+    south: Household
+    tokens: dict[str, str]
+    secrets: set[str] = field(default_factory=set)
+    """Every secret and token that an answer showed."""
+
+    async def ask(self, method: str, path: str, body: Any = None, *, who: str = "admin", **headers: str) -> Answered:
+        """The answer. `headers` are named with underscores."""
+        given = {"Authorization": f"Bearer {self.tokens[who]}"}
+        given |= {name.replace("_", "-"): text for name, text in headers.items()}
+        more = {} if body is None else {"json": body}
+        answered = await self.server.ask(method, path, headers=given, **more)
+        if isinstance(answered.document, dict):
+            shown = (answered.document.get(name) for name in ("client_secret", "callback_signing_secret", "token"))
+            self.secrets |= {one for one in shown if one}
+        return answered
+
+    async def register(self, *, who: str = "admin", **changed: Any) -> dict[str, Any]:
+        """A new app, as the answer shows it."""
+        answered = await self.ask("POST", APPS, {**CASE_SYNC, **changed}, who=who)
+        assert answered.status == 201, answered.document
+        document: dict[str, Any] = answered.document
+        return document
+
+    async def govern(self, app: dict[str, Any], **flags: Any) -> dict[str, Any]:
+        """Change flags; all of them as they are then."""
+        answered = await self.ask("PATCH", f"{APPS}/{app['client_id']}/governance", flags)
+        assert answered.status == 200, answered.document
+        governance: dict[str, Any] = answered.document["governance"]
+        return governance
+
+    async def granted(self, app: dict[str, Any], secret: str | None = None, **form: str) -> Answered:
+        """A token request of an app by client credentials."""
+        return await self.server.token(basic=(app["client_id"], secret or app["client_secret"]), **form)
+
+    async def entries(self, action: str) -> list[AuditEntry]:
+        """What the audit trail has about an action in `tnt_north`."""
+        async with self.world.database.read() as tx:
+            return list(await Audit(self.world.clock).list(tx, self.world.home.operator, action=action))
+
+
+@asynccontextmanager
+async def platform(world: AuthWorld, **more: Any) -> AsyncIterator[Platform]:
+    """Serve until the block ends; `more` goes to the server."""
+    south = await household(world.database, world.clock, name="south")
+    organization_id = world.home.organization.id
+    tokens = {
+        "admin": await _token(world, world.home, "admin"),
+        "station": await _token(world, world.home, "station", organization_id=organization_id),
+        "reader": await _token(world, world.home, "reader", scopes=(READ,)),
+        "member": await _token(world, world.home, "member", role=Role.MEMBER, scopes=("argus:epcr:read",)),
+        "cleared": await _token(world, world.home, "cleared", clearance=SecrecyLevel.SECRET),
+        "south": await _token(world, south, "south"),
+    }
+    parts = Parts(
+        database=world.database,
+        clock=world.clock,
+        ids=world.ids,
+        audit=Audit(world.clock),
+        cursors=Cursors(b"synthetic secret of the tests, 32"),
+        bases=BASES,
+        master=lambda: MASTER,
+    )
+    rows = apps_routes.routes(parts, world.surface.service_token)
+    async with auth_server(world, more_rows=rows, **more) as server:
+        yield Platform(world, server, south, tokens)
+
+
+async def _token(
+    world: AuthWorld,
+    home: Household,
+    name: str,
+    *,
+    role: Role = Role.ADMINISTRATOR,
+    scopes: tuple[str, ...] = (ADMIN, READ),
+    organization_id: str | None = None,
+    clearance: SecrecyLevel = SecrecyLevel.STANDARD,
+) -> str:
+    console = await _console(world.database, world.apps, home)
+    user = User(
+        id=world.ids.new("usr"),
+        tenant_id=home.tenant.id,
+        organization_id=organization_id,
+        username=f"{name}@example.org",
+        roles=(role,),
+        clearance=clearance,
+        created_at_us=world.clock.now_us(),
+    )
+    async with world.database.transaction() as tx:
+        assert await UserStore().add(tx, user, "nobody signs in as them")
+    return (await world.surface.mint.delegated_token(console, user, scopes, auth_time_s=NOON_S)).token
+
+
+async def _console(database: Database, apps: Apps, home: Household) -> App:
+    client_id = f"app_console_{home.tenant.name.rpartition(' ')[2]}"
+    known = await apps.find(client_id)
+    if known is not None:
+        return known
+    wanted = Wanted(name="Console", scopes=NAMES, client_id=client_id, clearance=SecrecyLevel.TOP_SECRET)
+    return (await apps.register(home.operator, wanted, by_operator=True)).app
+
+
+__all__ = ["ADMIN", "APPS", "CASE_SYNC", "READ", "Platform", "platform"]

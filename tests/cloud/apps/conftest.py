@@ -1,0 +1,5 @@
+"""Platform tests begin in the world of the token tests."""
+
+from tests.cloud.oauth.conftest import world, world_on_either
+
+__all__ = ["world", "world_on_either"]
