@@ -13,9 +13,10 @@ class SegmentDataReceived:
     """Entries of one segment: those from `first_entry` on, `entries` of them, counted from 0 in the segment.
 
     Made durable and then `delivered` like a report; a shell that cannot store calls `refused`, and the device sends
-    them again. `through`: so many entries of the segment are durable then, if all before these are. `identity` is the segment's (`dim.segments.Segment`), `whole` is its state when these are its last
-    entries and nothing before them was left out, else empty. `adjustment_us`: what the device's clock was moved by
-    since these were taken. `ticket` as in `ReportReceived`.
+    them again. `through`: so many entries of the segment are durable then, if all before these are. `identity` is the
+    segment's (`dim.segments.Segment`), `whole` is its state when these are its last entries and nothing before them was
+    left out, else empty. `adjustment_us`: what the device's clock was moved by since these were taken. `ticket` as in
+    `ReportReceived`.
     """
 
     store: int
