@@ -36,6 +36,10 @@ class Governance:
         hosts = self.allowed_redirect_hosts
         return hosts is None or (urlsplit(redirect_uri).hostname or "") in hosts
 
+    def allows_webhook(self, host: str) -> bool:
+        """Whether the tenant lets the app's webhooks go to a host of this name."""
+        return self.allowed_webhook_hosts is None or host in self.allowed_webhook_hosts
+
     def document(self) -> dict[str, Any]:
         """Every flag by its contract name."""
         return asdict(self)

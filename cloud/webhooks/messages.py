@@ -17,11 +17,13 @@ TEST_EVENT = "webhook.test"
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """An event as subscribers know it. Endpoints below `secrecy` do not hear of it."""
+    """An event as subscribers know it. Endpoints below `secrecy` do not hear of it, nor do apps that are not approved
+    for `scope` any more."""
 
     type: str
     data: Mapping[str, Any]
     secrecy: SecrecyLevel = SecrecyLevel.STANDARD
+    scope: str | None = None
 
 
 class Translate(Protocol):
