@@ -222,6 +222,15 @@ def withhold(
     as_json: AsJson = False,
 ) -> None:
     """Set the scopes that a tenant does not have; its apps lose them within a minute."""
-    changed = run(context, lambda place: _service(place).withhold(place.operator(tenant), scope or ()))
-    said = f"Withheld from {tenant}: {' '.join(scope or ()) or 'nothing'}. {len(changed)} apps have lost something."
-    print_one(said, {"tenant_id": tenant, "withheld": list(scope or ())}, as_json=as_json)
+
+    async def work(place: Workplace) -> tuple[Sequence[str], Sequence[App]]:
+        async def witness(tx: Transaction) -> None:
+            await Audit(place.clock).record(
+                tx, place.operator(tenant), "tenant.withhold", tenant, metadata={"scopes": list(scope or ())}
+            )
+
+        return await _service(place).withhold(place.operator(tenant), scope or (), witness=witness)
+
+    withheld, changed = run(context, work)
+    said = f"Withheld from {tenant}: {' '.join(withheld) or 'nothing'}. {len(changed)} apps have lost something."
+    print_one(said, {"tenant_id": tenant, "withheld": list(withheld)}, as_json=as_json)

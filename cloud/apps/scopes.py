@@ -67,6 +67,12 @@ def _effective(granted: tuple[str, ...]) -> frozenset[str]:
     return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
 
 
+def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
+    """What a tenant does not have when it does not have these: also what would imply one of them."""
+    without = frozenset(scopes)
+    return without | {name for name, reads in _READS.items() if reads in without}
+
+
 def in_order(scopes: Iterable[str]) -> tuple[str, ...]:
     """Without repetition, in the order of the catalogue; raises `ScopeUnknown`."""
     wanted = set(scopes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from cloud.apps.errors import AppPublic, AppUnknown, ClearanceExceeded, GraceTooLong, GrantTypeUnknown
 from cloud.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.apps.redirects import checked_redirects
-from cloud.apps.scopes import PLATFORM_ADMIN, ScopeUnknown, in_order
+from cloud.apps.scopes import PLATFORM_ADMIN, ScopeUnknown, in_order, withheld_with
 from cloud.apps.secrets import digest_of, matches, new_secret
 from cloud.apps.store import AppStore
 from cloud.clock import Clock
@@ -78,6 +78,14 @@ def whatever(app: App, live: Sequence[LiveSecret]) -> None:
     """Expects nothing."""
 
 
+Witnessed = Callable[[Transaction], Awaitable[None]]
+"""As `Witness`, of a change that concerns no single app."""
+
+
+async def unseen(tx: Transaction) -> None:
+    """As `nobody`."""
+
+
 async def nobody(tx: Transaction, app: App) -> None:
     """A witness for tests and for changes that need none."""
 
@@ -125,13 +133,12 @@ class Apps:
         )
         secret = new_secret() if app.confidential else None
         async with self._database.transaction() as tx:
-            if not await self._tenancy.has_tenant(tx, viewer.tenant_id):
+            if not await self._tenancy.lock_tenant(tx, viewer.tenant_id):
                 raise TenantUnknown
             organization = app.organization_id
             if organization is not None and await self._tenancy.find_organization(tx, viewer, organization) is None:
                 raise OrganizationUnknown
-            if not (await self._store.withheld(tx, viewer.tenant_id)).isdisjoint(scopes):
-                raise ScopeUnknown
+            await self._refuse_withheld(tx, viewer, scopes)
             if not await self._store.add(tx, app):
                 raise IdentifierTaken(f"(app {app.client_id})")
             if secret is not None:
@@ -161,24 +168,28 @@ class Apps:
         async with self._database.read() as tx:
             return await self._store.withheld(tx, viewer.tenant_id)
 
-    async def withhold(self, viewer: Viewer, scopes: Collection[str]) -> Sequence[App]:
-        """Set what a tenant does not have; apps that had it lose it, and their tokens with them. The apps concerned.
+    async def withhold(
+        self, viewer: Viewer, scopes: Collection[str], *, witness: Witnessed = unseen
+    ) -> tuple[Sequence[str], Sequence[App]]:
+        """Set what a tenant does not have; apps that had it lose it, and their tokens with them.
 
-        Raises `ScopeUnknown`, `TenantUnknown`.
+        A scope whose writing implies a reading that is withheld is withheld too, or it would give it. What is withheld
+        now, and the apps concerned. Raises `ScopeUnknown`, `TenantUnknown`.
         """
-        withheld = frozenset(in_order(scopes))
+        withheld = in_order(withheld_with(in_order(scopes)))
         changed = []
         async with self._database.transaction() as tx:
-            if not await self._tenancy.has_tenant(tx, viewer.tenant_id):
+            if not await self._tenancy.lock_tenant(tx, viewer.tenant_id):
                 raise TenantUnknown
             await self._store.withhold(tx, viewer.tenant_id, withheld)
-            for app in await self._store.list(tx, viewer):
+            for app in await self._store.list(tx, viewer, lock=True):
                 kept = tuple(name for name in app.approved_scopes if name not in withheld)
                 if kept != app.approved_scopes:
                     changed.append(replace(app, approved_scopes=kept))
                     await self._store.replace(tx, viewer, changed[-1])
                     await self._changes.record(tx, ChangeKind.APP, app.client_id, self._clock.now_us())
-        return changed
+            await witness(tx)
+        return withheld, changed
 
     async def inspect(self, viewer: Viewer, client_id: str) -> tuple[App, Sequence[LiveSecret]]:
         """One app and the secrets that work now. Raises `AppUnknown`."""
@@ -251,8 +262,6 @@ class Apps:
         Only an operator may add `argus:platform:admin` (A-022). Raises `AppUnknown`, `ScopeUnknown`.
         """
         approved = in_order(scopes)
-        if not (await self.withheld(viewer)).isdisjoint(approved):
-            raise ScopeUnknown
 
         def changed(app: App, live: Sequence[LiveSecret]) -> App:
             expected(app, live)
@@ -297,10 +306,17 @@ class Apps:
         async with self._database.transaction() as tx:
             before = await self._locked(tx, viewer, client_id)
             app = changed(before, await self._store.live_secrets(tx, client_id, now_us))
+            if app.approved_scopes != before.approved_scopes:
+                # Whoever withholds locks every app of the tenant, so what is read here is what holds.
+                await self._refuse_withheld(tx, viewer, app.approved_scopes)
             await self._store.replace(tx, viewer, app)
             await self._changes.record(tx, ChangeKind.APP, client_id, now_us)
             await witness(tx, app)
         return app
+
+    async def _refuse_withheld(self, tx: Transaction, viewer: Viewer, scopes: Sequence[str]) -> None:
+        if not (await self._store.withheld(tx, viewer.tenant_id)).isdisjoint(scopes):
+            raise ScopeUnknown
 
     async def _locked(self, tx: Transaction, viewer: Viewer, client_id: str) -> App:
         app = await self._store.find_for(tx, viewer, client_id, lock=True)

@@ -102,10 +102,18 @@ class AppStore:
         return None if row is None else _app(row)
 
     async def list(
-        self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        after: str | None = None,
+        count: int | None = None,
+        lock: bool = False,
     ) -> Sequence[App]:
-        """In the order of their ids; all of them, or `count` of those behind `after`."""
+        """In the order of their ids; all of them, or `count` of those behind `after`. `lock` as in `find_for`."""
         statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
+        if lock:
+            statement = statement.with_for_update()
         return [_app(row) for row in await tx.execute(statement.where(apps.c.client_id > (after or "")))]
 
     async def add(self, tx: Transaction, app: App) -> bool:

@@ -25,6 +25,12 @@ class TenancyStore:
     async def has_tenant(self, tx: Transaction, tenant_id: str) -> bool:
         return (await tx.execute(select(tenants.c.id).where(tenants.c.id == tenant_id))).first() is not None
 
+    async def lock_tenant(self, tx: Transaction, tenant_id: str) -> bool:
+        """Whether there is one; until `tx` ends, nobody else who asks so gets past this. Rows that refer to the tenant
+        can be written meanwhile."""
+        statement = select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
+        return (await tx.execute(statement)).first() is not None
+
     async def find_tenant(self, tx: Transaction, tenant_id: str) -> Tenant | None:
         row = (await tx.execute(select(tenants).where(tenants.c.id == tenant_id))).first()
         return None if row is None else Tenant(*row)

@@ -1,7 +1,7 @@
 """An administrator at the platform's routes: real tokens, the auth host on a real socket, people with less to say.
 
 `admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`, `reader` may look,
-`member` has work of another kind, `cleared` may see what is secret, `south` administers another tenant. All of them come
+`member` has work of another kind, `cleared` may see what is secret, `south` administers another tenant. All come
 through an app `app_console_…` of their tenant, which an operator has approved for administration.
 """
 

@@ -1,0 +1,200 @@
+"""Service tokens and secrets: who gets one, what it can do, when it ends, and that nothing keeps it."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud.http import Host
+from tests.builders.auth_world import DEVICES, WEBHOOKS, AuthWorld
+from tests.builders.platform_admin import APPS, platform
+from tests.harness.auth_server import auth_server
+
+HOUR_MINUTES = 60
+SEEN_S = 3.0
+
+
+@pytest.mark.contract("C-041", "C-043", "C-044", "C-045", "A-028", "S-023")
+async def test_a_service_token_works_for_a_day_and_without_anybody(world_on_either: AuthWorld) -> None:
+    async with platform(world_on_either) as it:
+        app = await it.register(requested_scopes=[WEBHOOKS, DEVICES])
+        path = f"{APPS}/{app['client_id']}/service-token"
+        await it.govern(app, allow_service_tokens=True)
+        minted = await it.ask("POST", path, {"scopes": [DEVICES]})
+        assert (minted.status, set(minted.document)) == (201, {"token", "expires_at"})
+        assert minted.document["expires_at"] == "2026-03-25T12:00:00.000000Z"
+        assert minted.headers["Cache-Control"] == "no-store"
+        claims = await it.world.surface.verifier.claims(minted.document["token"])
+        assert claims is not None
+        assert (claims.holder.subject, claims.holder.use, claims.holder.scopes) == (
+            app["client_id"],
+            "service",
+            (DEVICES,),
+        )
+        assert (await it.server.probe(minted.document["token"])).status == 200
+        whole = await it.ask("POST", path, {"ttl_seconds": 90 * 86_400})
+        assert whole.document["expires_at"] == "2026-06-22T12:00:00.000000Z"
+        claims = await it.world.surface.verifier.claims(whole.document["token"])
+        assert claims is not None
+        assert set(claims.holder.scopes) == {WEBHOOKS, DEVICES}
+        it.world.pass_time(minutes=24 * HOUR_MINUTES)
+        assert (await it.server.probe(minted.document["token"])).status == 401
+        assert (await it.server.probe(whole.document["token"])).status == 200
+
+
+@pytest.mark.contract("C-047", "S-029", "A-028", "A-029", "C-064")
+async def test_what_governance_and_approval_do_not_give_is_not_minted(world: AuthWorld) -> None:
+    async with platform(world) as it:
+        app = await it.register()
+        path = f"{APPS}/{app['client_id']}/service-token"
+        refused = await it.ask("POST", path, {"scopes": [WEBHOOKS]})
+        assert (refused.status, refused.document["code"]) == (403, "service_tokens_disabled")
+        await it.govern(app, allow_service_tokens=True)
+        for body, code in (
+            ({"scopes": [DEVICES]}, "invalid_scope"),
+            ({"scopes": [WEBHOOKS, DEVICES]}, "invalid_scope"),
+            ({"scopes": ["argus:platform:admin"]}, "invalid_scope"),
+            ({"scopes": ["argus:everything"]}, "invalid_scope"),
+            ({"scopes": []}, "invalid_body"),
+            ({"scopes": WEBHOOKS}, "invalid_body"),
+            ({"ttl_seconds": 59}, "invalid_ttl"),
+            ({"ttl_seconds": 90 * 86_400 + 1}, "invalid_ttl"),
+            ({"ttl_seconds": "3600"}, "invalid_body"),
+            ({"ttl_seconds": True}, "invalid_body"),
+            ({"scope": WEBHOOKS}, "invalid_body"),
+        ):
+            refused = await it.ask("POST", path, body)
+            assert (refused.status, refused.document["code"]) == (400, code), body
+        assert await it.entries("app.service_token") == []
+
+
+@pytest.mark.contract("S-028", "A-029", "C-047", "S-051")
+async def test_turning_service_tokens_off_ends_those_in_use_on_every_host_and_process(
+    world_on_either: AuthWorld,
+) -> None:
+    other = world_on_either.another_process()
+    async with platform(world_on_either) as it, auth_server(it.world, surface=other) as second:
+        # Its reading the catalogue is what this token does on the auth host.
+        app = (await it.world.register("console", DEVICES, "argus:platform:read"))[0]
+        named = {"client_id": app.client_id}
+        await it.govern(named, allow_service_tokens=True)
+        minted = await it.ask("POST", f"{APPS}/{app.client_id}/service-token")
+        it.tokens["service"] = minted.document["token"]
+
+        async def statuses() -> list[int]:
+            bearer = {"Authorization": f"Bearer {it.tokens['service']}"}
+            return [
+                (await it.ask("GET", "/v1/platform/scopes", who="service")).status,
+                (await it.server.probe(it.tokens["service"])).status,
+                (await second.ask("GET", "/api/v1/probe", Host.API, headers=bearer)).status,
+            ]
+
+        assert await statuses() == [200, 200, 200]
+        await it.govern(named, allow_service_tokens=False)
+        it.world.pass_time(seconds=SEEN_S)
+        assert await statuses() == [401, 401, 401]
+        assert (await it.ask("POST", f"{APPS}/{app.client_id}/service-token")).status == 403
+        access = await it.world.surface.mint.access_token(app)
+        assert (await it.server.probe(access.token)).status == 200, "its other tokens go on"
+
+
+@pytest.mark.contract("C-048", "C-049", "C-050", "C-051", "C-052", "A-031", "A-039", "A-065", "S-025")
+async def test_a_secret_is_rotated_without_a_pause_and_ended_at_once_when_it_leaked(world_on_either: AuthWorld) -> None:
+    async with platform(world_on_either) as it:
+        app = await it.register()
+        path = f"{APPS}/{app['client_id']}/rotate-secret"
+        rotated = await it.ask("POST", path)
+        assert rotated.status == 200
+        assert rotated.headers["Cache-Control"] == "no-store"
+        assert set(rotated.document) == {
+            "client_id",
+            "client_secret",
+            "previous_secret_expires_at",
+            "callback_signing_secret",
+        }
+        assert rotated.document["previous_secret_expires_at"] == "2026-03-25T12:00:00.000000Z"
+        first, second = app["client_secret"], rotated.document["client_secret"]
+
+        async def statuses(*secrets: str) -> list[int]:
+            return [(await it.granted(app, secret)).status for secret in secrets]
+
+        assert await statuses(first, second) == [200, 200]
+        it.world.pass_time(minutes=24 * HOUR_MINUTES)
+        assert await statuses(first, second) == [401, 200]
+        it.tokens["admin"] = await _fresh(it.world)
+        ended = await it.ask("POST", path, {"revoke_previous": True})
+        assert ended.document["previous_secret_expires_at"] is None
+        third = ended.document["client_secret"]
+        assert await statuses(first, second, third) == [401, 401, 200]
+        assert (await it.granted(app, second)).error == (401, "invalid_client")
+        callbacks = {
+            app["callback_signing_secret"],
+            *(one.document["callback_signing_secret"] for one in (rotated, ended)),
+        }
+        assert len(callbacks) == 3
+        for body in ({"grace_hours": 169}, {"grace_hours": -1}, {"revoke_previous": "yes"}, {"secret": "chosen"}):
+            assert (await it.ask("POST", path, body)).status == 400, body
+
+
+async def _fresh(world: AuthWorld) -> str:
+    """A token of today for the console itself, which an operator has approved for administration."""
+    console = await world.apps.find("app_console_north")
+    assert console is not None
+    return (await world.surface.mint.access_token(console)).token
+
+
+@pytest.mark.contract("A-031", "S-025")
+async def test_of_two_hundred_rotations_at_once_two_secrets_are_left(world_on_either: AuthWorld) -> None:
+    world = world_on_either
+    where = (world.home.operator, world.app.client_id)
+    rotations = await asyncio.gather(*(world.apps.rotate_secret(*where) for _ in range(200)))
+    secrets = [one.secret for one in rotations]
+    assert len(set(secrets)) == 200
+    app, live = await world.apps.inspect(*where)
+    assert len(live) == 2
+    assert [one.expires_at_us is None for one in live] == [True, False]
+    good = [one for one in (world.secret, *secrets) if await world.apps.authenticate(app.client_id, one)]
+    assert len(good) == 2
+    assert world.secret not in good
+
+
+@pytest.mark.contract("A-031", "C-051")
+async def test_a_process_whose_clock_is_behind_ends_no_secret_that_was_just_given_out(world: AuthWorld) -> None:
+    where = (world.home.operator, world.app.client_id)
+    await world.apps.rotate_secret(*where)
+    world.pass_time(seconds=-30)
+    behind = (await world.apps.rotate_secret(*where)).secret
+    world.pass_time(seconds=30)
+    newest = (await world.apps.rotate_secret(*where)).secret
+    for secret in (behind, newest):
+        assert await world.apps.authenticate(world.app.client_id, secret) is not None
+
+
+@pytest.mark.contract("S-027", "S-144")
+async def test_no_secret_or_token_lies_in_the_database_or_stands_in_a_log(
+    world: AuthWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with platform(world) as it:
+        app = await it.register()
+        path = f"{APPS}/{app['client_id']}"
+        await it.govern(app, allow_service_tokens=True)
+        await it.ask("POST", f"{path}/service-token")
+        await it.ask("POST", f"{path}/rotate-secret")
+        await it.granted(app)
+        await it.granted(app, "a wrong secret of somebody")
+        await it.ask("POST", f"{path}/service-token", {"scopes": [DEVICES]})
+        secrets = {*it.secrets, *it.tokens.values(), "a wrong secret of somebody"}
+    await world.database.close()
+    with closing(sqlite3.connect(tmp_path / "cloud.db")) as database:
+        dump = "\n".join(database.iterdump())
+    octets = (tmp_path / "cloud.db").read_bytes()
+    told = "".join(capsys.readouterr())
+    assert "app.create" in dump
+    for secret in secrets:
+        inner = secret.removeprefix("whsec_").rpartition(".")[2]
+        assert inner not in dump
+        assert inner not in told
+        assert inner.encode() not in octets
+        assert inner.encode().hex() not in dump.lower()
