@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, select, update
 
 from cloud.db import Prepared, Transaction, insert
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
@@ -105,18 +105,6 @@ _CLAIM = Prepared(
         _rows.attempted_at_us,
     )
 )
-HELD_TOGETHER = 16
-NOWHERE = 0
-"""A position that no row has."""
-_HELD = Prepared(
-    select(_rows.position, _rows.lease_token)
-    .where(
-        _rows.position.in_([bindparam(f"at_{number}", type_=BigInteger) for number in range(HELD_TOGETHER)]),
-        _rows.status == DeliveryStatus.DELIVERING.value,
-    )
-    .order_by(_rows.position)
-    .with_for_update()
-)
 _SETTLED = (
     "status",
     "due_at_us",
@@ -129,9 +117,13 @@ _SETTLED = (
 )
 _SETTLE = Prepared(
     update(webhook_deliveries)
-    .where(_rows.position == bindparam("which"))
+    .where(
+        _rows.position == bindparam("which"),
+        _rows.lease_token == bindparam("token"),
+        _rows.status == DeliveryStatus.DELIVERING.value,
+    )
     .values({name: bindparam(f"new_{name}") for name in _SETTLED}),
-    order=[*(f"new_{name}" for name in _SETTLED), "which"],
+    order=[*(f"new_{name}" for name in _SETTLED), "which", "token"],
 )
 _same_lane = webhook_deliveries.alias("same_lane")
 _WAKE_NEXT = Prepared(
@@ -158,6 +150,27 @@ _ATTEMPTED = (
     "response_status",
     "error_code",
     "response_head",
+)
+# Only where the settling just before wrote this attempt: no other has its token and its number.
+_RECORD = Prepared(
+    insert(webhook_attempts).from_select(
+        _ATTEMPTED,
+        select(
+            _rows.position,
+            bindparam("number", type_=Integer),
+            bindparam("attempted_at_us", type_=BigInteger),
+            bindparam("duration_ms", type_=Integer),
+            bindparam("response_status", type_=Integer),
+            bindparam("error_code", type_=Text),
+            bindparam("response_head", type_=Text),
+        ).where(
+            _rows.position == bindparam("which"),
+            _rows.lease_token == bindparam("token"),
+            _rows.attempts == bindparam("settled_number"),
+            _rows.status != DeliveryStatus.DELIVERING.value,
+        ),
+    ),
+    order=(*_ATTEMPTED[1:], "which", "token", "settled_number"),
 )
 
 
@@ -245,20 +258,11 @@ class DeliveryStore:
         values = {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
         return [_claimed(row) for row in await tx.driver.rows(_CLAIM, values)]
 
-    async def held(self, tx: Transaction, claims: Sequence[Claimed]) -> set[int]:
-        """The positions of those that are still this worker's; nobody else takes them before `tx` ends."""
-        tokens = {claimed.position: claimed.lease_token for claimed in claims}
-        wanted = sorted(tokens)
-        held: set[int] = set()
-        for begin in range(0, len(wanted), HELD_TOGETHER):
-            some = wanted[begin : begin + HELD_TOGETHER]
-            some += [NOWHERE] * (HELD_TOGETHER - len(some))
-            rows = await tx.driver.rows(_HELD, {f"at_{number}": position for number, position in enumerate(some)})
-            held.update(position for position, token in rows if tokens[position] == token)
-        return held
-
     async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
-        """Write what becomes of deliveries of one subscription that are `held`; what is finished wakes its next."""
+        """Write what becomes of deliveries of one subscription; what is finished wakes its next.
+
+        A delivery whose lease was lost stays as it is, and so does its lane, whose head has a time to be due at.
+        """
         await tx.driver.run_many(_SETTLE, [_settled(one, now_us) for one in settled])
         woken = [(now_us, one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
         if woken:
@@ -266,13 +270,20 @@ class DeliveryStore:
             await tx.driver.run_many(_WAKE_NEXT, woken)
 
     async def record(self, tx: Transaction, attempts: Sequence[tuple[Claimed, Attempt]]) -> None:
-        """Add the attempts of settled deliveries."""
+        """Add the attempts of deliveries that were settled in `tx`; none of one whose lease was lost."""
         if attempts:
             rows = [
-                (claimed.position, attempt.number, *_course(attempt), attempt.response_head)
+                (
+                    attempt.number,
+                    *_course(attempt),
+                    attempt.response_head,
+                    claimed.position,
+                    claimed.lease_token,
+                    attempt.number,
+                )
                 for claimed, attempt in attempts
             ]
-            await tx.driver.append(webhook_attempts, _ATTEMPTED, rows)
+            await tx.driver.run_many(_RECORD, rows)
 
     async def discard_waiting(
         self, tx: Transaction, webhook_id: str, why: ErrorCode, now_us: int, *, tests: bool
@@ -364,7 +375,7 @@ def _settled(settled: Settled, now_us: int) -> tuple[Any, ...]:
         last = (claimed.attempts, claimed.attempted_at_us, None, None, why)
     else:
         last = (attempt.number, *_course(attempt))
-    return (settled.status.value, settled.next_at_us, finished_us, *last, claimed.position)
+    return (settled.status.value, settled.next_at_us, finished_us, *last, claimed.position, claimed.lease_token)
 
 
 def _course(attempt: Attempt) -> tuple[Any, ...]:

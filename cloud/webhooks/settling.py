@@ -79,13 +79,7 @@ class Settling:
         elif since_us is not None and now_us - since_us >= FAILING_US_MAX:
             reason = DisabledReason.FAILING
         disabled = bool(failed) and (since_us is None or reason is not None)
-        held = await self._deliveries.held(tx, [result.claimed for result in results])
-        settled = []
-        for result in results:
-            if result.claimed.position in held:
-                settled.append(self._settled(result, now_us, disabled=disabled))
-            else:
-                log.warning("delivery.lease_lost", delivery_id=result.claimed.id, webhook_id=endpoint.id)
+        settled = [self._settled(result, now_us, disabled=disabled) for result in results]
         await self._deliveries.settle(tx, settled, now_us)
         if reason is not None and since_us is not None:
             await self._disable(tx, endpoint, reason, now_us)

@@ -127,17 +127,17 @@ class DeliveryWorker:
         claims: list[tuple[Claimed, Endpoint]] = []
         try:
             async with self._database.transaction() as tx:
-                for one in due[:CLAIMED_ENDPOINTS_MAX]:
+                some = due[:CLAIMED_ENDPOINTS_MAX]
+                endpoints = await self._endpoints.endpoints(tx, [one.webhook_id for one in some])
+                for one in some:
                     count = self._slots.free(one.tenant_id, one.webhook_id)
                     if not count:
                         continue
-                    endpoint = await self._endpoints.endpoint(tx, one.webhook_id)
-                    assert endpoint is not None, "a delivery refers to a subscription"
                     taken = await self._deliveries.claim(
                         tx, one.webhook_id, now_us=now_us, lease_us=LEASE_US, count=count
                     )
                     self._slots.take(one.tenant_id, one.webhook_id, len(taken))
-                    claims += [(claimed, endpoint) for claimed in taken]
+                    claims += [(claimed, endpoints[one.webhook_id]) for claimed in taken]
         except BaseException:
             for claimed, _ in claims:
                 self._slots.give_back(claimed.tenant_id, claimed.webhook_id)
