@@ -57,6 +57,11 @@ class UserStore:
         statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id > (after or ""))
         return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
 
+    async def names(self, tx: Transaction, viewer: Viewer, user_ids: Sequence[str]) -> dict[str, str]:
+        """User names by id, of those whom the viewer may see."""
+        statement = select(users.c.id, users.c.username).where(*visible(users, viewer), users.c.id.in_(user_ids))
+        return {str(row[0]): str(row[1]) for row in await tx.execute(statement)}
+
     async def locked(self, tx: Transaction, user_ids: Sequence[str]) -> Sequence[User]:
         """These users, whom nobody else changes until `tx` ends; in one order, so that nobody waits in a circle."""
         statement = select(*USER_COLUMNS).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()

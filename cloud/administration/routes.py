@@ -1,0 +1,97 @@
+"""The addresses of the administrator's pages. None of it is in the public contract (C-060)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cloud.administration.app_pages import AppPages
+from cloud.administration.audit_pages import AuditPages
+from cloud.administration.desk import Area, Desk, Work
+from cloud.administration.key_pages import KeyPages
+from cloud.administration.schemas import (
+    AdminForm,
+    AppForm,
+    AuditQuery,
+    GovernanceForm,
+    LanguageForm,
+    ListQuery,
+    PageQuery,
+    RotationForm,
+    ServiceTokenForm,
+    UserForm,
+)
+from cloud.administration.user_pages import UserPages
+from cloud.http import PUBLIC, BodyKind, Host, RateClass, Route
+from cloud.http.parts import Parts
+from cloud.oauth import TokenSurface
+
+_FORM_OCTETS_MAX = 65_536
+_Row = Callable[..., Route]
+
+
+def routes(parts: Parts, tokens: TokenSurface) -> tuple[Route, ...]:
+    desk = Desk(parts, tokens.people, parts.bases[Host.AUTH])
+    apps, users = AppPages(desk, tokens), UserPages(desk, tokens)
+    audit, keys = AuditPages(desk), KeyPages(desk, tokens.keys)
+    row = _rows_of(desk)
+    return (
+        row("POST", "/admin/language", Area.HOME, desk.choose_language, "Choose a language", body=LanguageForm),
+        *_apps(row, apps),
+        *_users(row, users),
+        row("GET", "/admin/audit", Area.AUDIT, audit.search, "Search the audit trail", query=AuditQuery),
+        row("GET", "/admin/keys", Area.KEYS, keys.page, "List the signing keys", query=PageQuery),
+        row("POST", "/admin/keys/rotate", Area.KEYS, keys.rotate, "Rotate the signing key", body=AdminForm),
+    )
+
+
+def _apps(row: _Row, h: AppPages) -> tuple[Route, ...]:
+    one = "/admin/apps/{client_id}"
+    return (
+        row("GET", "/admin", Area.HOME, h.home, "Show where to begin"),
+        row("GET", "/admin/apps", Area.APPS, h.list, "List the apps", query=ListQuery),
+        row("GET", "/admin/apps/new", Area.APPS, h.new, "Show the form for an app"),
+        row("POST", "/admin/apps", Area.APPS, h.create, "Register an app", body=AppForm),
+        row("GET", one, Area.APPS, h.show, "Show an app", query=PageQuery),
+        row("POST", f"{one}/scopes", Area.APPS, h.approve, "Approve an app's scopes", body=AdminForm),
+        row("POST", f"{one}/governance", Area.APPS, h.govern, "Govern an app", body=GovernanceForm),
+        row("POST", f"{one}/secret", Area.APPS, h.rotate, "Rotate an app's secret", body=RotationForm),
+        row("POST", f"{one}/service-token", Area.APPS, h.mint, "Mint a service token", body=ServiceTokenForm),
+        row("GET", f"{one}/delete", Area.APPS, h.confirm, "Ask whether to delete an app"),
+        row("POST", f"{one}/delete", Area.APPS, h.delete, "Delete an app", body=AdminForm),
+    )
+
+
+def _users(row: _Row, h: UserPages) -> tuple[Route, ...]:
+    one = "/admin/users/{user_id}"
+    return (
+        row("GET", "/admin/users", Area.USERS, h.list, "List the users", query=ListQuery),
+        row("GET", "/admin/users/new", Area.USERS, h.new, "Show the form for a user"),
+        row("POST", "/admin/users", Area.USERS, h.add, "Add a user", body=UserForm),
+        row("GET", one, Area.USERS, h.show, "Show a user", query=PageQuery),
+        row("POST", f"{one}/roles", Area.USERS, h.set_roles, "Set a user's roles", body=AdminForm),
+        row("POST", f"{one}/disable", Area.USERS, h.disable, "Disable a user", body=AdminForm),
+        row("POST", f"{one}/enable", Area.USERS, h.enable, "Enable a user", body=AdminForm),
+        row("POST", f"{one}/password", Area.USERS, h.set_password, "Give a user a new password", body=AdminForm),
+        row("POST", f"{one}/second-factor", Area.USERS, h.reset_factor, "Reset a second factor", body=AdminForm),
+    )
+
+
+def _rows_of(desk: Desk) -> _Row:
+    def row(method: str, path: str, area: Area, work: Work, summary: str, **more: Any) -> Route:
+        return Route(
+            method=method,
+            path=path,
+            handler=desk.at(area, work),
+            host=Host.AUTH,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
+            body_kind=BodyKind.FORM,
+            body_octets_max=_FORM_OCTETS_MAX,
+            answers={200: "The page.", 303: "Onward.", 403: "Not an administrator, or not our form."},
+            summary=summary,
+            tag="Administration",
+            in_contract=False,
+            refusal_page=desk.refusal,
+            **more,
+        )
+
+    return row
