@@ -12,7 +12,7 @@ from typing import cast
 
 import structlog
 
-from cloud import discovery, docs, health
+from cloud import administration, discovery, docs, health
 from cloud.apps import CATALOGUE
 from cloud.apps import routes as apps_routes
 from cloud.audit import Audit
@@ -73,6 +73,7 @@ def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check]) ->
         *health.routes(HealthHandlers(checks)),
         *tokens.routes,
         *apps_routes.routes(parts, tokens.service_token),
+        *administration.routes(parts, tokens),
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
         *epcr_routes.routes(parts, count_observations),
