@@ -31,6 +31,7 @@ from cloud.observations.cli import observations
 from cloud.roles import Role
 from cloud.tenancy.cli import organizations, tenants, vehicles
 from cloud.tokens.cli import init_secrets, keys, make_first_master_key, tokens
+from cloud.webhooks.cli import webhooks
 
 app = typer.Typer(name="argus-cloud", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, commands in (
@@ -48,6 +49,7 @@ for name, commands in (
     ("events", events),
     ("apps", apps),
     ("users", users),
+    ("webhooks", webhooks),
     ("keys", keys),
     ("tokens", tokens),
 ):

@@ -37,7 +37,10 @@ from cloud.observations import routes as observations_routes
 from cloud.observations.counting import count_observations
 from cloud.settings import Address, HttpSection, Settings, SettingsUnusable
 from cloud.tokens.place import bases_of, load_master_key
+from cloud.webhooks import make_judge
+from cloud.webhooks import routes as webhooks_routes
 from cloud.webhooks.key_routes import key_routes
+from cloud.webhooks.service import Judge
 
 log = structlog.get_logger()
 
@@ -66,7 +69,7 @@ def parts_of(settings: Settings, database: Database, clock: Clock, ids: Ids, sec
     )
 
 
-def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check]) -> tuple[Route, ...]:
+def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check], judge: Judge) -> tuple[Route, ...]:
     """Every row of every host. Raises `RowsDisagree` when the documents cannot be made from them."""
     documents = discovery.DiscoveryHandlers()
     rows = (
@@ -77,6 +80,7 @@ def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check]) ->
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
         *epcr_routes.routes(parts, count_observations),
+        *webhooks_routes.routes(parts, judge),
         *key_routes(parts),
         *discovery.routes(documents),
         *docs.routes(docs.DocsHandlers(parts.bases)),
@@ -90,7 +94,7 @@ def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
     # Making a row touches no database; serving it would.
     nowhere = cast(Database, None)
     parts = parts_of(settings, nowhere, clock, ids, bytes(32))
-    return collect_rows(parts, _tokens_of(settings, parts), ())
+    return collect_rows(parts, _tokens_of(settings, parts), (), make_judge(settings))
 
 
 def make_surface(
@@ -104,7 +108,7 @@ def make_surface(
     """Wire it; nothing listens yet. Raises `SettingsUnusable`."""
     parts = parts_of(settings, database, clock, ids, _cursor_secret(settings))
     tokens = _tokens_of(settings, parts)
-    rows = collect_rows(parts, tokens, checks)
+    rows = collect_rows(parts, tokens, checks, make_judge(settings))
     spans = Spans(database, clock)
     make_pipeline = pipelines(settings.http, parts.bases, clock, tokens.verifier, spans, observer)
     sites = [(Site(host, rows, parts.bases), listen_of(settings, host)) for host in Host]

@@ -18,6 +18,7 @@ DENYLIST: tuple[str, ...] = (
     "auth:/.well-known/openid-configuration",
     "auth:/v1/oauth/introspect",
     "auth:/v1/oauth/revoke",
+    "auth:/v1/webhooks/*/replays*",
     "api:/.well-known/deprecations.json",
     "api:/v1/.well-known/*",
     "api:/v1/profiles*",

@@ -9,11 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from cloud.discovery import DENYLIST
+from cloud.events import EventType
 from cloud.http import Answer, Bases, Host, Json, NotFound, Octets, Request, strong_etag
 from cloud.http.problem import catalogue, slug, title
+from cloud.webhooks.catalogue import EVENTS, message_sample
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -22,6 +25,7 @@ _PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_PAGES.filters["pretty"] = lambda document: orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 CACHE_CONTROL = "public, max-age=300"
 
 
@@ -50,9 +54,14 @@ class DocsHandlers:
             ],
             "keys": f"{self._bases[Host.AUTH]}/.well-known/jwks.json",
             "problems": f"{api}/problems",
+            "events": f"{self._bases[Host.DOCS]}/api/docs/events",
             "denylist": list(DENYLIST),
         }
         return _answer(request, "index.html", document)
+
+    async def events(self, request: Request) -> Answer:
+        """The event catalogue: what webhooks can hear of, with the schema and a sample of each."""
+        return _answer(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
     async def problems(self, request: Request) -> Answer:
         """Every kind of problem."""
@@ -80,6 +89,19 @@ class DocsHandlers:
             }
             for code, status, sentence in catalogue()
         }
+
+
+def _shown_event(one: EventType) -> dict[str, Any]:
+    """An event, and a whole message as a receiver gets it."""
+    return {
+        "name": one.name,
+        "version": one.version,
+        "description": one.description,
+        "scope": one.scope,
+        "sent_to_all": one.always,
+        "schema": one.schema(),
+        "sample": orjson.loads(message_sample(one)),
+    }
 
 
 def _answer(request: Request, page: str, document: Mapping[str, Any]) -> Answer:

@@ -23,6 +23,7 @@ def routes(handlers: DocsHandlers) -> tuple[Route, ...]:
 
     return (
         page("/api/docs", Host.DOCS, handlers.index, "Find the machine-readable documents"),
+        page("/api/docs/events", Host.DOCS, handlers.events, "List the events that webhooks can hear of"),
         page("/problems", Host.API, handlers.problems, "List the kinds of problems"),
         page("/problems/{slug}", Host.API, handlers.problem, "Say what a kind of problem means"),
     )

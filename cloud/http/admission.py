@@ -39,6 +39,8 @@ class Quotas:
     write: int = 6_000
     public: int = 1_200
     token: int = 300
+    test: int = 60
+    """Requests that make us call somebody else's server, which must not become a way to flood it."""
     health: int = 6_000
     failures: int = 30
     """Wrong tokens and wrong client secrets from one address class, before it has to wait."""
@@ -49,6 +51,7 @@ class Quotas:
             RateClass.WRITE: Policy("write", self.write),
             RateClass.PUBLIC: Policy("public", self.public),
             RateClass.TOKEN: Policy("token", self.token),
+            RateClass.TEST: Policy("test", self.test),
             RateClass.HEALTH: Policy("health", self.health),
         }
 

@@ -65,6 +65,7 @@ class RateClass(StrEnum):
     STANDARD = "standard"
     WRITE = "write"
     TOKEN = "token"  # noqa: S105  a word, not a secret
+    TEST = "test"  # what makes us call somebody else's server
     HEALTH = "health"  # a balancer's probes must not run into the limit of its address
 
 

@@ -15,7 +15,7 @@ from cloud.webhooks.model import (
     ErrorCode,
     Subscription,
 )
-from cloud.webhooks.running import allow_list, chores, make_worker, subscribers
+from cloud.webhooks.running import allow_list, chores, make_judge, make_worker, subscribers, watches
 from cloud.webhooks.settling import Settling
 from cloud.webhooks.signing import new_secret, secret_key
 from cloud.webhooks.worker import DeliveryWorker
@@ -45,9 +45,11 @@ __all__ = [
     "WebhookKeys",
     "allow_list",
     "chores",
+    "make_judge",
     "make_worker",
     "message_body",
     "new_secret",
     "secret_key",
     "subscribers",
+    "watches",
 ]

@@ -5,7 +5,6 @@ assignments and of ingest's custody) never leaves the product.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from cloud.apps.scopes import effective
 from cloud.devices.event_types import EVENTS as OF_DEVICES
@@ -62,19 +61,6 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """In the order of the catalogue; what is not in it any more comes last."""
     places = list(_BY_NAME)
     return tuple(sorted(names, key=lambda name: (places.index(name) if name in _BY_NAME else len(places), name)))
-
-
-def told(one: EventType) -> dict[str, Any]:
-    """An event as the catalogue's page shows it."""
-    return {
-        "name": one.name,
-        "version": one.version,
-        "description": one.description,
-        "scope": one.scope,
-        "sent_to_all": one.always,
-        "schema": one.schema(),
-        "sample": message_sample(one),
-    }
 
 
 def message_sample(one: EventType) -> str:

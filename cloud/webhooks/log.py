@@ -184,7 +184,7 @@ class ReplayQueue:
         replay = await self._replays.any_open(tx)
         if replay is None:
             return 0
-        endpoint = await self._endpoints.endpoint(tx, replay.webhook_id)
+        endpoint = (await self._endpoints.endpoints(tx, [replay.webhook_id])).get(replay.webhook_id)
         if endpoint is None or endpoint.deleted_at_us is not None or endpoint.disabled_at_us is not None:
             await self._advance(tx, replace(replay, done_at_us=now_us))
             return 0

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from cloud.audit import Audit
 from cloud.clock import Clock
 from cloud.db import Database
-from cloud.egress import AllowList, Egress
+from cloud.egress import AllowList, Egress, Target
 from cloud.events import Outbox, Subscriber
 from cloud.housekeeping import Chore
 from cloud.ids import Ids
 from cloud.settings import Settings
 from cloud.tokens.place import load_master_key
+from cloud.webhooks.catalogue import public_event
 from cloud.webhooks.delivery_store import DeliveryStore
 from cloud.webhooks.fan_out import FanOut
+from cloud.webhooks.log import ReplayQueue
+from cloud.webhooks.service import Judge
 from cloud.webhooks.settling import Settling
 from cloud.webhooks.worker import DeliveryWorker
 
@@ -35,11 +38,28 @@ def make_worker(settings: Settings, database: Database, clock: Clock, ids: Ids) 
     )
 
 
+def make_judge(settings: Settings) -> Judge:
+    """Whether an address may be called, for a process that registers addresses. Its client is made when first asked."""
+    made: list[Egress] = []
+
+    async def judge(text: str) -> Target:
+        if not made:
+            made.append(Egress(allow_list(settings)))
+        return await made[0].judge(text)
+
+    return judge
+
+
 def subscribers(clock: Clock, ids: Ids) -> Sequence[Subscriber]:
     """Who turns events into deliveries."""
-    return (FanOut(clock, ids),)
+    return (FanOut(clock, ids, public_event),)
 
 
 def chores() -> Sequence[Chore]:
     """What grows old."""
     return (Chore("webhook_deliveries", DeliveryStore().sweep),)
+
+
+def watches(ids: Ids) -> Sequence[Chore]:
+    """What somebody waits for."""
+    return (Chore("webhook_replays", ReplayQueue(ids).step),)
