@@ -1,0 +1,71 @@
+"""An auth host with the administrator's pages, and somebody signed in at them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from cloud import administration
+from cloud.audit import Audit, AuditEntry
+from cloud.http import Cursors
+from cloud.http.parts import Parts
+from cloud.identity import Role
+from tests.builders.auth_world import BASES, MASTER, AuthWorld
+from tests.harness.auth_server import AuthServer, auth_server
+from tests.harness.page_reader import Form, Page, PageReader
+
+ADA, BO = "ada@example.org", "bo@example.org"
+
+
+@dataclass
+class Office:
+    """Ada administers the whole of `tnt_north`."""
+
+    world: AuthWorld
+    server: AuthServer
+    ada: PageReader
+
+    async def somebody(self, username: str, *, language: str = "en") -> PageReader:
+        """A browser in which this person is signed in."""
+        reader = PageReader(self.server, language)
+        await reader.sign_in(username)
+        return reader
+
+    async def send(self, page: str, action: str, **fields: str | None) -> Page:
+        """Fill in the form of a page and send it; None unticks a box."""
+        return await submit(self.ada, (await self.ada.get(page)).form(action), **fields)
+
+    async def trail(self, action: str) -> list[AuditEntry]:
+        """The audit entries of an action, newest first."""
+        async with self.world.database.read() as tx:
+            return list(await Audit(self.world.clock).list(tx, self.world.home.operator, action=action))
+
+
+async def submit(reader: PageReader, form: Form, **fields: str | None) -> Page:
+    """Send a form as a browser would: what is not ticked is not sent."""
+    for name, value in fields.items():
+        if value is None:
+            form.fields.pop(name, None)
+    return await reader.submit(form, **{name: value for name, value in fields.items() if value is not None})
+
+
+def parts_of(world: AuthWorld) -> Parts:
+    """What the pages are built from."""
+    return Parts(
+        database=world.database,
+        clock=world.clock,
+        ids=world.ids,
+        audit=Audit(world.clock),
+        cursors=Cursors(bytes(32)),
+        bases=BASES,
+        master=lambda: MASTER,
+    )
+
+
+@asynccontextmanager
+async def office(world: AuthWorld) -> AsyncIterator[Office]:
+    """Served until the block ends; Ada is signed in."""
+    await world.person(ADA, Role.ADMINISTRATOR)
+    async with auth_server(world, more_rows=administration.routes(parts_of(world), world.surface)) as server:
+        it = Office(world, server, PageReader(server))
+        await it.ada.sign_in(ADA)
+        yield it
