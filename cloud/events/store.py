@@ -89,6 +89,11 @@ _TAKE = Prepared(
     )
     .returning(*_TAKEN)
 )
+_DONE = Prepared(
+    update(outbox_events)
+    .where(_events.position == bindparam("which"), _events.lease_token == bindparam("token"), _pending())
+    .values(done_at_us=bindparam("now"), lease_until_us=None)
+)
 
 
 class Outbox:
@@ -141,7 +146,9 @@ class Outbox:
 
     async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
         """The event was handed on. Raises `LeaseLost`, upon which the caller's transaction must end undone."""
-        await self._settle(tx, claimed, {"done_at_us": now_us, "lease_until_us": None})
+        values = {"which": claimed.event.position, "token": claimed.lease_token, "now": now_us}
+        if await tx.driver.run(_DONE, values) != 1:
+            raise LeaseLost
 
     async def retry(self, tx: Transaction, claimed: ClaimedEvent, *, at_us: int) -> None:
         """It could not be handed on; not before `at_us` again. Raises `LeaseLost`."""
