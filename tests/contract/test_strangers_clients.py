@@ -14,14 +14,24 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tests.harness.node import run_script
-from tests.harness.running_cloud import RunningCloud
+from tests.harness.running_cloud import App, RunningCloud
 
 SCOPE = "argus:devices:read argus:epcr:write"
 CLAIMS = ("sub", "exp", "iat", "nbf", "jti", "client_id", "scope", "tenant_id", "organization_id", "token_use")
 
 
-def client(cloud: RunningCloud, how: str, secret: str | None = None) -> OAuth2Client:
-    app = cloud.apps["north"]
+@pytest.fixture(scope="module")
+def narrow(cloud: RunningCloud) -> App:
+    """An app that may have `SCOPE` and nothing else."""
+    whose = ["--tenant", "tnt_one", "--organization", "org_north"]
+    scopes = [word for name in SCOPE.split() for word in ("--scope", name)]
+    (made,) = cloud.commands(["apps", "add", *whose, "--name", "Narrow", *scopes, "--json"])
+    cloud.secrets.add(made["client_secret"])
+    return App("narrow", "tnt_one", "org_north", made["client_id"], made["client_secret"])
+
+
+def client(cloud: RunningCloud, how: str, secret: str | None = None, app: App | None = None) -> OAuth2Client:
+    app = app or cloud.apps["north"]
     return OAuth2Client(
         client_id=app.client_id,
         client_secret=secret or app.client_secret,
@@ -90,18 +100,18 @@ def test_joserfc_refuses_our_token_for_another_audience_and_issuer(cloud: Runnin
 
 
 @pytest.mark.contract("C-060", "C-064")
-def test_what_is_refused_reads_as_an_oauth_error(cloud: RunningCloud) -> None:
+def test_what_is_refused_reads_as_an_oauth_error(cloud: RunningCloud, narrow: App) -> None:
     with pytest.raises(OAuthError, match="invalid_client"):
         client(cloud, "client_secret_basic", secret="wrong").fetch_token()
     with pytest.raises(OAuthError, match="invalid_scope"):
-        client(cloud, "client_secret_post").fetch_token(scope="argus:platform:admin")
+        client(cloud, "client_secret_post", app=narrow).fetch_token(scope="argus:platform:admin")
     with pytest.raises(OAuthError, match="unsupported_grant_type"):
         client(cloud, "client_secret_post").fetch_token(grant_type="password", username="a", password="b")
 
 
 @pytest.mark.contract("C-059", "C-062", "C-065", "C-066", "C-067", "C-071")
-def test_openid_client_gets_tokens_and_jose_verifies_them(cloud: RunningCloud) -> None:
-    app = cloud.apps["north"]
+def test_openid_client_gets_tokens_and_jose_verifies_them(cloud: RunningCloud, narrow: App) -> None:
+    app = narrow
     findings = run_script(
         "client.mjs",
         {
@@ -119,5 +129,6 @@ def test_openid_client_gets_tokens_and_jose_verifies_them(cloud: RunningCloud) -
         assert found["payload"]["client_id"] == app.client_id
         assert found["payload"]["jti"] == found["versioned"]
         assert found["elsewhere"]["error"] == "ERR_JWT_CLAIM_VALIDATION_FAILED"
+        assert found["introspected"] is True
     assert findings["wrong_secret"] == {"error": "OAUTH_WWW_AUTHENTICATE_CHALLENGE", "status": 401}
     assert findings["unapproved_scope"] == {"error": "invalid_scope", "status": 400}

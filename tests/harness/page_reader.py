@@ -50,6 +50,13 @@ class _Reader(HTMLParser):
         self.text += data
 
 
+def read_page(html: str) -> tuple[str, list[Form]]:
+    """What stands on a page, and its forms."""
+    reader = _Reader()
+    reader.feed(html)
+    return " ".join(reader.text.split()), reader.forms
+
+
 @dataclass(frozen=True)
 class Page:
     """An answer as a reader sees it."""
@@ -111,6 +118,5 @@ class PageReader:
                 self.cookies.pop(name, None)
             else:
                 self.cookies[name] = value
-        reader = _Reader()
-        reader.feed(answered.octets.decode())
-        return Page(answered, " ".join(reader.text.split()), reader.forms)
+        text, forms = read_page(answered.octets.decode())
+        return Page(answered, text, forms)
