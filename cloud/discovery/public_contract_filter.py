@@ -16,6 +16,7 @@ DENYLIST: tuple[str, ...] = (
     # Useful to every client, but not announced by the contract (docs/deviations.md).
     "auth:/.well-known/oauth-authorization-server*",
     "auth:/.well-known/openid-configuration",
+    "auth:/.well-known/webhook-keys.json",
     "auth:/v1/oauth/introspect",
     "auth:/v1/oauth/revoke",
     "auth:/v1/webhooks/*/replays*",

@@ -60,6 +60,7 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
             added_in="v2026.4",
             open_to_browsers=True,
             answer_example=_SAMPLE,
+            in_contract=False,
         ),
     )
 

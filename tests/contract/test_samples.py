@@ -21,6 +21,13 @@ FIRST_SURFACE = {
     ("PATCH", "/v1/platform/apps/{client_id}/governance"),
     ("POST", "/v1/platform/apps/{client_id}/service-token"),
     ("POST", "/v1/platform/apps/{client_id}/rotate-secret"),
+    ("POST", "/v1/webhooks"),
+    ("GET", "/v1/webhooks"),
+    ("GET", "/v1/webhooks/{webhook_id}"),
+    ("PUT", "/v1/webhooks/{webhook_id}"),
+    ("DELETE", "/v1/webhooks/{webhook_id}"),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"),
+    ("POST", "/v1/webhooks/{webhook_id}/test"),
     ("GET", "/v1/oauth/authorize"),
     ("POST", "/v1/oauth/token"),
     ("GET", "/.well-known/jwks.json"),
@@ -63,6 +70,14 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         encounter = client.post(
             "/api/v1/epcr/encounters", json={"care_model": "prehospital_emergency", "vehicle_id": "AMB-42"}
         )
+    with cloud.client("north", "auth") as client:
+        webhook = client.post(
+            "/v1/webhooks",
+            json={"url": "https://integrator.example/webhooks/argus", "events": ["incident.updated"]},
+        )
+        assert webhook.is_success, webhook.text
+        webhook_id = webhook.json()["id"]
+        client.post(f"/v1/webhooks/{webhook_id}/test").raise_for_status()  # so that there is a delivery to show
     assert device.is_success, device.text
     assert encounter.is_success, encounter.text
     token = cloud.token("north")
@@ -73,6 +88,8 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         "<admin-access-token>": token,
         "$TOKEN": token,
         "<tenant-id>": app.tenant_id,
+        "<signing-secret>": "a signing secret for the samples",
+        "wh_123": webhook_id,
         "dev_1": device.json()["id"],
         "enc_123": encounter.json()["id"],
     }
