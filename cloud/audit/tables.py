@@ -21,4 +21,5 @@ audit_entries = Table(
     Column("metadata", Text, nullable=False),
     CheckConstraint("outcome IN ('done', 'refused')", name="outcome"),
     Index(None, "tenant_id", "at_us"),
+    Index(None, "trace_id"),  # what support asks for first: everything that one request did
 )
