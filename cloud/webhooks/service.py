@@ -123,10 +123,17 @@ class Webhooks:
             raise WebhookUnknown
         return found
 
-    async def page(self, viewer: Viewer, *, after: str | None, count: int) -> Sequence[Subscription]:
-        """In the order of their age: at most `count` of those behind `after`."""
+    async def page(
+        self, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
+    ) -> Sequence[Subscription]:
+        """In the order of their age: at most `count` of those behind `after`. `client_id`: only this app's."""
         async with self._database.read() as tx:
-            return await self._store.page(tx, viewer, after=after, count=count)
+            return await self._store.page(tx, viewer, after=after, count=count, client_id=client_id)
+
+    async def ailing(self, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
+        """What somebody has to look at: those whose receiver fails, or that were disabled because it did."""
+        async with self._database.read() as tx:
+            return await self._store.ailing(tx, viewer, count=count)
 
     async def change(
         self,

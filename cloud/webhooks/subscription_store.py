@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from cloud.db import Transaction, insert
 from cloud.tenancy import SecrecyLevel, Viewer, visible
@@ -39,9 +39,25 @@ class SubscriptionStore:
         row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
         return None if row is None else _subscription(row._mapping, (await self._events(tx, [id])).get(id, ()))
 
-    async def page(self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int) -> Sequence[Subscription]:
-        """At most `count` of those behind `after`, in the order of their ids, which is that of their age."""
+    async def page(
+        self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
+    ) -> Sequence[Subscription]:
+        """At most `count` of those behind `after`, in the order of their ids, which is that of their age.
+
+        `client_id`: only those of this app.
+        """
         statement = _seen(viewer).where(_subs.id > (after or "")).order_by(_subs.id).limit(count)
+        return await self._read(tx, statement if client_id is None else statement.where(_subs.client_id == client_id))
+
+    async def ailing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
+        """At most `count` of those whose receiver fails, or that were disabled because it did."""
+        failing = or_(
+            _subs.failing_since_us.is_not(None),
+            _subs.disabled_reason.in_([DisabledReason.GONE.value, DisabledReason.FAILING.value]),
+        )
+        return await self._read(tx, _seen(viewer).where(failing).order_by(_subs.id).limit(count))
+
+    async def _read(self, tx: Transaction, statement: Any) -> Sequence[Subscription]:
         rows = [row._mapping for row in await tx.execute(statement)]
         events = await self._events(tx, [row["id"] for row in rows])
         return [_subscription(row, events.get(row["id"], ())) for row in rows]
