@@ -5,10 +5,13 @@ Subscriptions as their owners see them are another store's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import Text, bindparam, case, func, or_, select, update
 
+from cloud.apps import Governance, effective
 from cloud.apps.tables import apps
 from cloud.db import Prepared, Transaction
 from cloud.tenancy import SecrecyLevel
@@ -40,7 +43,7 @@ _LAST_OF_LANE = (
     .scalar_subquery()
 )
 _LISTENERS = Prepared(
-    select(_subs.id, _subs.disabled_at_us, _LAST_OF_LANE)
+    select(_subs.id, _subs.disabled_at_us, _LAST_OF_LANE, apps.c.approved_scopes, apps.c.governance)
     .where(*_MAY_HEAR, webhook_events.c.webhook_id == _subs.id, webhook_events.c.event == bindparam("event"))
     .order_by(_subs.id)
 )
@@ -117,9 +120,20 @@ class EndpointStore:
     """Every statement about them."""
 
     async def listeners(
-        self, tx: Transaction, event: str, *, lane: str, tenant: str, organization: str | None, secrecy: SecrecyLevel
+        self,
+        tx: Transaction,
+        event: str,
+        *,
+        lane: str,
+        tenant: str,
+        organization: str | None,
+        secrecy: SecrecyLevel,
+        scope: str | None = None,
     ) -> Sequence[Listener]:
-        """Who subscribed to this event and may hear of what it is about, by id."""
+        """Who subscribed to this event and may hear of what it is about, by id.
+
+        `scope`: what their apps must still be approved for; what an app loses ends its hearing at once.
+        """
         values = {
             "event": event,
             "lane": lane,
@@ -127,7 +141,11 @@ class EndpointStore:
             "organization_id": organization,
             "secrecy_level": int(secrecy),
         }
-        return [_listener(row) for row in await tx.driver.rows(_LISTENERS, values)]
+        return [
+            _listener(row)
+            for *row, approved, governance in await tx.driver.rows(_LISTENERS, values)
+            if scope is None or scope in _usable(approved, governance)
+        ]
 
     async def neighbours(
         self, tx: Transaction, id: str, *, lane: str, tenant: str, organization: str | None
@@ -163,6 +181,13 @@ class EndpointStore:
             .values(disabled_at_us=at_us, disabled_reason=reason.value)
         )
         return (await tx.execute(statement)).rowcount == 1
+
+
+@lru_cache(maxsize=1024)
+def _usable(approved: str, governance: str) -> frozenset[str]:
+    """What an app may do, from its row. Remembered, since every event asks and apps are few."""
+    allowed = Governance.of(orjson.loads(governance)).allowed_scopes
+    return effective(name for name in approved.split() if allowed is None or name in allowed)
 
 
 def _listener(row: Sequence[Any]) -> Listener:

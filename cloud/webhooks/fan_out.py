@@ -46,6 +46,7 @@ class FanOut:
             tenant=event.tenant_id,
             organization=event.organization_id,
             secrecy=public.secrecy,
+            scope=public.scope,
         )
         await self._queue(tx, event, public, DeliveryKind.EVENT, listeners)
 
