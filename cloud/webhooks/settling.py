@@ -40,8 +40,11 @@ class Result:
 
     @property
     def counts(self) -> bool:
-        """A test moves no failure clock (A-061), and what was not sent moves none either."""
-        return isinstance(self.outcome, Outcome) and self.claimed.kind is not DeliveryKind.TEST
+        """A test moves no failure clock (A-061), and what was not sent or failed through a fault of ours moves none
+        either."""
+        if not isinstance(self.outcome, Outcome) or self.claimed.kind is DeliveryKind.TEST:
+            return False
+        return self.outcome.attempt.error_code is not ErrorCode.INTERNAL_ERROR
 
 
 class Settling:

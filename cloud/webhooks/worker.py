@@ -74,24 +74,26 @@ class DeliveryWorker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until asked to stop; then what is under way is finished and settled."""
-        async with asyncio.TaskGroup() as tasks:
-            finished = asyncio.Event()
-            settling = tasks.create_task(self._settle_all(finished), name="settling")
-            waking = tasks.create_task(self._wake_at(stopping), name="waking")
-            attempts: set[asyncio.Task[None]] = set()
-            while not stopping.is_set():
-                for post in await self._claimed_or_none():
-                    task = tasks.create_task(self._attempt(post))
-                    attempts.add(task)
-                    task.add_done_callback(attempts.discard)
-                await self._pause()
-            if attempts:
-                await asyncio.wait(attempts)
-            finished.set()
-            self._arrived.set()
-            await settling
-            waking.cancel()
-        await self._egress.close()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                finished = asyncio.Event()
+                settling = tasks.create_task(self._settle_all(finished), name="settling")
+                waking = tasks.create_task(self._wake_at(stopping), name="waking")
+                attempts: set[asyncio.Task[None]] = set()
+                while not stopping.is_set():
+                    for post in await self._claimed_or_none():
+                        task = tasks.create_task(self._attempt(post))
+                        attempts.add(task)
+                        task.add_done_callback(attempts.discard)
+                    await self._pause()
+                if attempts:
+                    await asyncio.wait(attempts)
+                finished.set()
+                self._arrived.set()
+                await settling
+                waking.cancel()
+        finally:
+            await self._egress.close()
 
     def wake(self) -> None:
         """Look at once: something was queued."""

@@ -296,3 +296,20 @@ async def test_a_finished_delivery_is_kept_for_thirty_days(begin: Begin):
                 await DeliveryStore().sweep(tx, story.clock.now_us())
             assert len(await story.deliveries(webhook)) == len(await story.attempts()) == kept
         assert DAY_US == 24 * HOUR_US
+
+
+@pytest.mark.contract("C-080", "A-062")
+async def test_a_secret_that_cannot_be_opened_sends_nothing_and_is_not_held_against_the_receiver(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        webhook = await story.subscribe(receiver.url())
+        sealed = (await story.subscription(webhook))["secret_sealed"]
+        await story.change(webhook.id, secret_sealed=sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        event_id = await story.happen()
+        await story.turn()
+        (delivery,) = await story.deliveries(webhook)
+        assert (delivery["status"], delivery["error_code"]) == ("failed", "internal_error")
+        assert (receiver.received, (await story.subscription(webhook))["failing_since_us"]) == ([], None)
+        await story.change(webhook.id, secret_sealed=sealed)
+        await story.later(us=5 * SECOND_US)
+        assert receiver.ids() == [event_id]
