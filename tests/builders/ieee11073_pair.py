@@ -13,7 +13,7 @@ from protocols.ieee11073.association import (
     ManagerSettings,
     RememberedConfigurations,
 )
-from protocols.ieee11073.association.agent import MdsAttributes
+from protocols.ieee11073.association.agent_objects import MdsAttributes
 from protocols.ieee11073.association.agent_service import AgentService
 from protocols.ieee11073.dim import Configuration
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
