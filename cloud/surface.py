@@ -76,7 +76,7 @@ def collect_rows(parts: Parts, tokens: TokenSurface, checks: Sequence[Check], ju
         *health.routes(HealthHandlers(checks)),
         *tokens.routes,
         *apps_routes.routes(parts, tokens.service_token),
-        *administration.routes(parts, tokens),
+        *administration.routes(parts, tokens, judge),
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
         *epcr_routes.routes(parts, count_observations),

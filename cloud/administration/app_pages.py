@@ -26,7 +26,6 @@ from cloud.http.errors import PreconditionFailed
 from cloud.http.query import mistakes
 from cloud.ids import IdentifierMalformed
 from cloud.oauth import TokenSurface
-from cloud.pages import see_other
 from cloud.tenancy import Tenancy
 
 GRACES_H = (1, 24, 72, 168)
@@ -44,10 +43,6 @@ class AppPages:
         self._tokens = tokens
         self._apps = Apps(parts.database, parts.clock, parts.ids)
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
-
-    async def home(self, visit: Visit) -> Answer:
-        """`GET /admin`."""
-        return see_other(Area.APPS.path)
 
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/apps`."""

@@ -6,36 +6,46 @@ from typing import Any
 from cloud.administration.app_pages import AppPages
 from cloud.administration.audit_pages import AuditPages
 from cloud.administration.desk import Area, Desk, Work
+from cloud.administration.home_page import HomePage
 from cloud.administration.key_pages import KeyPages
 from cloud.administration.schemas import (
     AdminForm,
     AppForm,
+    AppsOfQuery,
     AuditQuery,
     GovernanceForm,
     LanguageForm,
     ListQuery,
     PageQuery,
+    ReplayForm,
     RotationForm,
     ServiceTokenForm,
     UserForm,
+    WebhookQuery,
 )
 from cloud.administration.user_pages import UserPages
+from cloud.administration.webhook_pages import WebhookPages
 from cloud.http import PUBLIC, BodyKind, Host, RateClass, Route
 from cloud.http.parts import Parts
 from cloud.oauth import TokenSurface
+from cloud.webhooks.service import Judge
 
 _FORM_OCTETS_MAX = 65_536
 _Row = Callable[..., Route]
 
 
-def routes(parts: Parts, tokens: TokenSurface) -> tuple[Route, ...]:
+def routes(parts: Parts, tokens: TokenSurface, judge: Judge) -> tuple[Route, ...]:
+    """`judge` says whether an address may be called, as for the webhooks' own routes."""
     desk = Desk(parts, tokens.people, parts.bases[Host.AUTH])
     apps, users = AppPages(desk, tokens), UserPages(desk, tokens)
+    webhooks, home = WebhookPages(desk, judge), HomePage(desk, tokens.keys, judge)
     audit, keys = AuditPages(desk), KeyPages(desk, tokens.keys)
     row = _rows_of(desk)
     return (
+        row("GET", "/admin", Area.HOME, home.show, "Show what needs a look"),
         row("POST", "/admin/language", Area.HOME, desk.choose_language, "Choose a language", body=LanguageForm),
         *_apps(row, apps),
+        *_webhooks(row, webhooks),
         *_users(row, users),
         row("GET", "/admin/audit", Area.AUDIT, audit.search, "Search the audit trail", query=AuditQuery),
         row("GET", "/admin/keys", Area.KEYS, keys.page, "List the signing keys", query=PageQuery),
@@ -46,7 +56,6 @@ def routes(parts: Parts, tokens: TokenSurface) -> tuple[Route, ...]:
 def _apps(row: _Row, h: AppPages) -> tuple[Route, ...]:
     one = "/admin/apps/{client_id}"
     return (
-        row("GET", "/admin", Area.HOME, h.home, "Show where to begin"),
         row("GET", "/admin/apps", Area.APPS, h.list, "List the apps", query=ListQuery),
         row("GET", "/admin/apps/new", Area.APPS, h.new, "Show the form for an app"),
         row("POST", "/admin/apps", Area.APPS, h.create, "Register an app", body=AppForm),
@@ -57,6 +66,21 @@ def _apps(row: _Row, h: AppPages) -> tuple[Route, ...]:
         row("POST", f"{one}/service-token", Area.APPS, h.mint, "Mint a service token", body=ServiceTokenForm),
         row("GET", f"{one}/delete", Area.APPS, h.confirm, "Ask whether to delete an app"),
         row("POST", f"{one}/delete", Area.APPS, h.delete, "Delete an app", body=AdminForm),
+    )
+
+
+def _webhooks(row: _Row, h: WebhookPages) -> tuple[Route, ...]:
+    one, area = "/admin/webhooks/{webhook_id}", Area.WEBHOOKS
+    again = f"{one}/deliveries/{{delivery_id}}/replay"
+    return (
+        row("GET", "/admin/webhooks", area, h.list, "List the webhooks", query=AppsOfQuery),
+        row("GET", one, area, h.show, "Show a webhook and its deliveries", query=WebhookQuery),
+        row("POST", f"{one}/secret", area, h.rotate, "Rotate a webhook's secret", body=AdminForm),
+        row("POST", f"{one}/disable", area, h.disable, "Disable a webhook", body=AdminForm),
+        row("POST", f"{one}/enable", area, h.enable, "Enable a webhook", body=AdminForm),
+        row("POST", f"{one}/test", area, h.test, "Send a test", body=AdminForm),
+        row("POST", f"{one}/replay", area, h.replay_failed, "Send again what failed", body=ReplayForm),
+        row("POST", again, area, h.replay_one, "Send one delivery again", body=AdminForm),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cloud.http.query import Cursor, Query
+from cloud.webhooks import DeliveryStatus
 
 CHOSEN = "on"
 _TRACE = re.compile(r"[0-9a-f]{32}")
@@ -32,6 +33,12 @@ class AppsOfQuery(ListQuery):
     """Webhooks, of one app or of all."""
 
     app: str | None = Field(default=None, max_length=64)
+
+
+class WebhookQuery(ListQuery):
+    """One webhook, and which of its deliveries."""
+
+    status: DeliveryStatus | None = None
 
 
 def _none(value: object) -> object:
@@ -121,10 +128,6 @@ class UserForm(AdminForm):
     username: str = Field(default="", max_length=254)
     organization_id: str = Field(default="", max_length=64)
     secrecy_level: str = Field(default="standard", max_length=20)
-
-
-class TestForm(AdminForm):
-    """Nothing but the wish to send a test."""
 
 
 class ReplayForm(AdminForm):

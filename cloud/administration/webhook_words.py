@@ -1,7 +1,183 @@
-"""What the pages about webhooks say, in English and Polish."""
+"""What the pages about webhooks say, in English and Polish. A reason of failure says what to look at."""
 
 from typing import Final
 
 WEBHOOK_WORDS: Final = {
-    "webhooks.none": ("Nobody subscribes to events yet.", "Nikt jeszcze nie subskrybuje zdarzeń."),
+    "webhooks.none": (
+        "Nobody subscribes to events yet. Apps do so themselves, over the API.",
+        "Nikt jeszcze nie subskrybuje zdarzeń. Aplikacje robią to same, przez API.",
+    ),
+    "webhooks.of_app": ("Only those of {app}.", "Tylko należące do {app}."),
+    "webhooks.all": ("Show all", "Pokaż wszystkie"),
+    "webhook.url": ("Goes to", "Adres"),
+    "webhook.app": ("App", "Aplikacja"),
+    "webhook.events": ("Events", "Zdarzenia"),
+    "webhook.status": ("State", "Stan"),
+    "webhook.description": ("Description", "Opis"),
+    "webhook.id": ("Webhook id", "Identyfikator"),
+    "webhook.active": ("active", "aktywny"),
+    "webhook.failing": ("failing", "zawodzi"),
+    "webhook.failing.since": ("only failures since", "same niepowodzenia od"),
+    "webhook.disabled": ("disabled", "wyłączony"),
+    "webhook.disabled.gone": (
+        "The receiver answered that it will never take anything again (410).",
+        "Odbiorca odpowiedział, że nigdy więcej niczego nie przyjmie (410).",
+    ),
+    "webhook.disabled.failing": (
+        "It failed for five days without a success.",
+        "Przez pięć dni nic nie zostało dostarczone.",
+    ),
+    "webhook.disabled.by_owner": ("It was switched off by hand.", "Wyłączono go ręcznie."),
+    "webhook.trail": ("What was done to it", "Co z nim robiono"),
+    "webhook.act": ("Try it, mend it", "Sprawdź i napraw"),
+    "webhook.test": ("Send a test", "Wyślij test"),
+    "webhook.replay": ("Send again what failed", "Wyślij ponownie to, co się nie powiodło"),
+    "webhook.replay.since": ("Failed within the last", "Niepowodzenia z ostatnich"),
+    "webhook.replay.hint": (
+        "Messages keep their webhook-id, so a receiver that got one after all can tell.",
+        "Komunikaty zachowują swój webhook-id, więc odbiorca rozpozna te, które jednak dotarły.",
+    ),
+    "webhook.secret": ("Signing secret", "Sekret podpisujący"),
+    "webhook.secret.why": (
+        "A new secret signs beside the previous one for 24 hours, so the receiver can change over without a gap.",
+        "Nowy sekret podpisuje obok poprzedniego przez 24 godziny, więc odbiorca może przejść na niego bez przerwy.",
+    ),
+    "webhook.secret.two": ("Two secrets sign until", "Dwa sekrety podpisują do"),
+    "webhook.secret.rotate": ("Make a new secret", "Utwórz nowy sekret"),
+    "webhook.disable": ("Switch it off", "Wyłącz"),
+    "webhook.disable.means": (
+        "Nothing is sent any more; what waits is discarded, and can be sent again later.",
+        "Nic nie będzie już wysyłane; to, co czeka, przepadnie, ale można to później wysłać ponownie.",
+    ),
+    "webhook.enable": ("Switch it on", "Włącz"),
+    "webhook.enable.means": (
+        "It gets events from now on. What it missed can be sent again.",
+        "Będzie otrzymywać nowe zdarzenia. To, co przepadło, można wysłać ponownie.",
+    ),
+    "deliveries": ("Deliveries", "Dostarczenia"),
+    "deliveries.all": ("All", "Wszystkie"),
+    "deliveries.none": ("There is none here.", "Nie ma tu żadnych."),
+    "deliveries.anew": ("Look again", "Odśwież"),
+    "delivery.kind.event": ("event", "zdarzenie"),
+    "delivery.kind.test": ("test", "test"),
+    "delivery.kind.replay": ("sent again", "ponownie"),
+    "delivery.kind.notice": ("notice", "powiadomienie"),
+    "delivery.status.queued": ("waiting", "czeka"),
+    "delivery.status.delivering": ("on its way", "w drodze"),
+    "delivery.status.succeeded": ("delivered", "dostarczono"),
+    "delivery.status.failed": ("failed, will be tried again", "niepowodzenie, będzie ponowione"),
+    "delivery.status.exhausted": ("given up", "zaniechano"),
+    "delivery.status.discarded": ("discarded", "odrzucono"),
+    "delivery.next": ("Next attempt", "Następna próba"),
+    "delivery.attempts": ("{count} attempts", "próby: {count}"),
+    "delivery.attempt": ("Attempt {number}", "Próba {number}"),
+    "delivery.attempts.none": ("Not tried yet.", "Jeszcze nie próbowano."),
+    "delivery.answered": ("answered {status}", "odpowiedź {status}"),
+    "delivery.took": ("took {ms} ms", "trwało {ms} ms"),
+    "delivery.head": ("Beginning of the answer", "Początek odpowiedzi"),
+    "delivery.again": ("Send again", "Wyślij ponownie"),
+    "delivery.trace": ("Trace", "Ślad"),
+    "reason.http_status": (
+        "The receiver answered with an error; look into its log.",
+        "Odbiorca odpowiedział błędem; zajrzyj do jego dziennika.",
+    ),
+    "reason.redirect": (
+        "The receiver redirects; redirects are not followed. Subscribe with the final address.",
+        "Odbiorca przekierowuje, a przekierowań nie stosujemy. Zasubskrybuj z docelowym adresem.",
+    ),
+    "reason.gone": (
+        "The receiver answered 410: it wants nothing any more.",
+        "Odbiorca odpowiedział 410: niczego już nie chce.",
+    ),
+    "reason.blocked_address": (
+        "The name leads to an address that Argus does not call.",
+        "Nazwa prowadzi do adresu, z którym Argus się nie łączy.",
+    ),
+    "reason.dns_failure": (
+        "The name of the receiver could not be found. Is it spelt right, and still registered?",
+        "Nie znaleziono nazwy odbiorcy. Czy jest poprawna i nadal zarejestrowana?",
+    ),
+    "reason.connect_failure": (
+        "The receiver cannot be reached. Is it running, and does its firewall let Argus in?",
+        "Nie można połączyć się z odbiorcą. Czy działa i czy zapora przepuszcza Argus?",
+    ),
+    "reason.tls_failure": (
+        "No safe connection: the certificate has expired, or is for another name.",
+        "Brak bezpiecznego połączenia: certyfikat wygasł albo jest dla innej nazwy.",
+    ),
+    "reason.timeout": (
+        "The receiver took too long. It should answer first and work afterwards.",
+        "Odbiorca odpowiadał zbyt długo. Powinien najpierw odpowiedzieć, a potem pracować.",
+    ),
+    "reason.connection_lost": (
+        "The connection broke before the answer came.",
+        "Połączenie zerwało się, zanim nadeszła odpowiedź.",
+    ),
+    "reason.answer_malformed": (
+        "What came back is not HTTP.",
+        "To, co wróciło, nie jest odpowiedzią HTTP.",
+    ),
+    "reason.internal_error": (
+        "Something went wrong at Argus; it will be tried again.",
+        "Coś się nie udało po stronie Argus; nastąpi kolejna próba.",
+    ),
+    "reason.endpoint_disabled": (
+        "The webhook was switched off. Switch it on, then send this again.",
+        "Webhook był wyłączony. Włącz go i wyślij to ponownie.",
+    ),
+    "reason.endpoint_deleted": ("The webhook was deleted.", "Webhook został usunięty."),
+    "told.webhook_secret": ("The new secret for {name}", "Nowy sekret dla {name}"),
+    "told.webhook_secret.until": ("The previous secret signs too until", "Poprzedni sekret podpisuje także do"),
+    "done.test_queued": (
+        "The test is on its way; look again in a moment.",
+        "Test jest w drodze; odśwież za chwilę.",
+    ),
+    "done.replay_queued": ("It is being sent again; look again in a moment.", "Wysyłamy ponownie; odśwież za chwilę."),
+    "done.replay_empty": ("Nothing has failed in that time.", "W tym czasie wszystko się powiodło."),
+    "done.webhook_enabled": ("The webhook gets events again.", "Webhook znów otrzymuje zdarzenia."),
+    "done.webhook_disabled": ("The webhook is switched off.", "Webhook został wyłączony."),
+    "refusal.webhook_unknown": ("There is no such webhook.", "Nie ma takiego webhooka."),
+    "refusal.webhook_disabled": (
+        "This webhook is disabled; enable it first.",
+        "Webhook jest wyłączony; najpierw go włącz.",
+    ),
+    "refusal.delivery_unknown": (
+        "This webhook has no such delivery, or it is older than 30 days.",
+        "Ten webhook nie ma takiego dostarczenia albo jest ono starsze niż 30 dni.",
+    ),
+    "refusal.delivery_unfinished": ("This delivery is still on its way.", "To dostarczenie jest jeszcze w drodze."),
+    "refusal.replay_under_way": (
+        "A replay of this webhook is under way; wait until it is done.",
+        "Trwa już ponowne wysyłanie; poczekaj, aż się skończy.",
+    ),
+    "refusal.too_many_tests": (
+        "Tests of this webhook still wait for its receiver; look at their deliveries first.",
+        "Testy tego webhooka czekają jeszcze na odbiorcę; najpierw sprawdź ich dostarczenia.",
+    ),
+    "refusal.webhook_host_not_allowed": (
+        "The app's governance does not let its webhooks go to that host.",
+        "Zasady aplikacji nie pozwalają na webhooki do tego hosta.",
+    ),
+    "refusal.event_not_approved": (
+        "The app is no longer approved for some of these events; approve their scopes first.",
+        "Aplikacja nie ma już zgody na niektóre z tych zdarzeń; najpierw zatwierdź ich zakresy.",
+    ),
+    "home.title": ("What needs a look", "Co wymaga uwagi"),
+    "home.nothing": (
+        "Nothing needs a look: receivers take their events, secrets and keys are fresh.",
+        "Nic nie wymaga uwagi: odbiorcy przyjmują zdarzenia, a sekrety i klucze są świeże.",
+    ),
+    "home.begins": (
+        "Nothing is connected yet. Register the first app to begin.",
+        "Nic nie jest jeszcze podłączone. Zacznij od rejestracji pierwszej aplikacji.",
+    ),
+    "home.webhook.disabled": ("Webhook is disabled:", "Webhook jest wyłączony:"),
+    "home.webhook.failing": ("Webhook fails:", "Webhook zawodzi:"),
+    "home.secret": ("Secret is older than a year:", "Sekret ma ponad rok:"),
+    "home.key": (
+        "The signing key is older than 90 days, in use since",
+        "Klucz podpisujący ma ponad 90 dni, w użyciu od",
+    ),
+    "home.latest": ("What was done last", "Co ostatnio zrobiono"),
+    "home.more": ("The whole trail", "Cały dziennik"),
 }
