@@ -1,0 +1,141 @@
+"""The auth host with the rows of webhooks over a real database, the sending behind them, and callers by word.
+
+`north` is an app of org_north of tnt_north that is approved for every event; `plain` is another one there, approved for
+nothing but webhooks; `reader` may only read; `elsewhere` belongs to another organisation of the tenant, `whole` to the
+tenant as a whole, `south` to another tenant.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from cloud.apps import Apps, Wanted
+from cloud.audit import Audit
+from cloud.db import Database
+from cloud.egress import AllowList, Egress
+from cloud.epcr import CareModel, Epcr
+from cloud.events import Relay
+from cloud.http import Cursors, Host
+from cloud.http.parts import Parts
+from cloud.tenancy import SecrecyLevel, Tenancy
+from cloud.webhooks import FanOut
+from cloud.webhooks.catalogue import public_event
+from cloud.webhooks.routes import routes
+from tests.builders.auth_world import MASTER
+from tests.builders.cloud_people import household
+from tests.builders.egress_names import PUBLIC, Names
+from tests.builders.http_surface import BASES, KnownTokens, caller, surface
+from tests.builders.webhook_story import WebhookStory, webhook_story
+from tests.harness.receiver import Receiver
+
+WEBHOOKS = "/v1/webhooks"
+TARGET = "https://integrator.example/webhooks/argus"
+EVERYTHING = ("webhooks:write", "argus:epcr:read", "argus:devices:read")
+WRITE, READ = ("webhooks:write", "webhooks:read"), ("webhooks:read",)
+CALLERS = {
+    "north": caller(scopes=WRITE),
+    "plain": caller(client="app_plain", scopes=WRITE),
+    "reader": caller(scopes=READ),
+    "elsewhere": caller(organization="org_elsewhere", client="app_elsewhere", scopes=WRITE),
+    "whole": caller(organization=None, client="app_whole", scopes=WRITE),
+    "south": caller(tenant="tnt_south", organization="org_south", client="app_south", scopes=WRITE),
+    "stranger": caller(scopes=("argus:jobs:read",)),
+}
+
+
+@dataclass
+class WebhookSurface:
+    """Ask as one of the callers; `story` lets the relay and the worker work, and has the clock."""
+
+    client: httpx.AsyncClient
+    story: WebhookStory
+    apps: Apps
+    epcr: Epcr
+
+    async def ask(self, method: str, path: str = "", body: Any = None, *, who: str = "north", **more: Any) -> Any:
+        """The answer; `path` is what follows `/v1/webhooks`."""
+        content = {} if body is None else {"json": body}
+        headers = {"Authorization": f"Bearer {who}", **more.pop("headers", {})}
+        return await self.client.request(method, WEBHOOKS + path, headers=headers, **content, **more)
+
+    async def create(self, *events: str, url: str = TARGET, who: str = "north", **more: Any) -> dict[str, Any]:
+        """A webhook, of `incident.updated` unless said otherwise."""
+        body = {"url": url, "events": list(events) or ["incident.updated"], **more}
+        answer = await self.ask("POST", body=body, who=who)
+        assert answer.status_code == 201, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    async def deliveries(self, webhook_id: str, **query: str) -> list[dict[str, Any]]:
+        """The log of a webhook, the newest first."""
+        answer = await self.ask("GET", f"/{webhook_id}/deliveries", params=query)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["deliveries"]
+        return found
+
+    async def dispatch(self, cad_incident_id: str = "cad_999", *, vehicle_id: str | None = None) -> str:
+        """An encounter of north's; its id."""
+        begun = await self.epcr.dispatch(
+            self.story.home.viewer,
+            organization_id="org_north",
+            care_model=CareModel.PREHOSPITAL_EMERGENCY,
+            vehicle_id=vehicle_id,
+            cad_incident_id=cad_incident_id,
+        )
+        return begun.encounter.id
+
+    async def audited(self) -> list[tuple[str, str]]:
+        """Action and object of every entry of north's tenant, the oldest first."""
+        async with self.story.database.read() as tx:
+            entries = await Audit(self.story.clock).list(tx, self.story.home.operator)
+        return [(entry.action, entry.object) for entry in reversed(entries)]
+
+
+@asynccontextmanager
+async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterator[WebhookSurface]:
+    """Serve, with everybody in the database."""
+    story = await webhook_story(database, *allowed)
+    story.relay = Relay(database, story.outbox, [FanOut(story.clock, story.ids, public_event)], story.clock)
+    apps = Apps(database, story.clock, story.ids)
+    south = await household(database, story.clock, name="south")
+    tenancy = Tenancy(database, story.clock, story.ids)
+    await tenancy.add_organization(story.home.operator, "Station elsewhere", id="org_elsewhere")
+    for name, operator, organization, scopes in (
+        ("north", story.home.operator, "org_north", EVERYTHING),
+        ("plain", story.home.operator, "org_north", ("webhooks:write",)),
+        ("elsewhere", story.home.operator, "org_elsewhere", EVERYTHING),
+        ("whole", story.home.operator, None, EVERYTHING),
+        ("south", south.operator, "org_south", EVERYTHING),
+    ):
+        wanted = Wanted(
+            name=name,
+            scopes=scopes,
+            organization_id=organization,
+            client_id=f"app_{name}",
+            clearance=SecrecyLevel.SECRET,
+        )
+        await apps.register(operator, wanted, by_operator=True)
+    names = Names(integrator_example=[[PUBLIC]], inside_example=[["10.0.0.7"]])
+    egress = Egress(AllowList([receiver.pair for receiver in allowed]), names)
+    parts = Parts(
+        database=database,
+        clock=story.clock,
+        ids=story.ids,
+        audit=Audit(story.clock),
+        cursors=Cursors(b"synthetic secret of the tests, 32"),
+        bases=BASES,
+        master=lambda: MASTER,
+    )
+    rows = routes(parts, egress.judge)
+    try:
+        async with (
+            surface(*rows, tokens=KnownTokens(CALLERS)) as served,
+            httpx.AsyncClient(base_url=served.url("", Host.AUTH), headers={"Connection": "close"}) as client,
+        ):
+            yield WebhookSurface(client, story, apps, Epcr(database, story.clock, story.ids))
+    finally:
+        await egress.close()
+        await story.close()

@@ -1,0 +1,301 @@
+"""An integration subscribes to what it was approved for, changes its mind, rotates its secret and leaves."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloud.db import Database
+from cloud.webhooks.service import WEBHOOKS_MAX
+from cloud.webhooks.tables import webhook_subscriptions
+from tests.builders.api_surface import alike
+from tests.builders.contract_samples import sample, shape_faults
+from tests.builders.webhook_surface import TARGET, WebhookSurface, webhook_surface
+
+ONE = "/v1/webhooks/{webhook_id}"
+SECRET = "a signing secret of the receiver"
+
+
+@pytest.fixture
+async def here(database: Database) -> AsyncIterator[WebhookSurface]:
+    async with webhook_surface(database) as served:
+        yield served
+
+
+def refused(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+@pytest.mark.contract("C-074", "C-075", "C-076", "C-081", "A-055", "A-056")
+async def test_a_webhook_is_created_with_a_secret_that_is_told_once(here: WebhookSurface):
+    answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "description": "Case sync"})
+    made = answer.json()
+    assert answer.status_code == 201
+    assert made["id"].startswith("wh_")
+    assert made["secret"].startswith("whsec_")
+    assert answer.headers["Location"] == f"https://auth.example.org/v1/webhooks/{made['id']}"
+    assert answer.headers["Cache-Control"] == "no-store"
+    told = {"url": TARGET, "events": ["incident.updated"], "description": "Case sync", "status": "active"}
+    assert told.items() <= made.items()
+    read = await here.ask("GET", f"/{made['id']}", who="reader")
+    assert read.json() == {name: value for name, value in made.items() if name != "secret"}
+    assert await here.audited() == [("webhook.create", made["id"])]
+
+
+@pytest.mark.contract("C-075", "C-076", "C-080", "A-055", "S-098")
+async def test_a_secret_that_was_sent_is_kept_sealed_and_never_shown(here: WebhookSurface):
+    for secret in ("my plain text signing secret!", SECRET, "whsec_" + "QUFB" * 8, "ł" * 12):
+        made = await here.create(secret=secret)
+        assert "secret" not in made
+        assert secret not in (await here.ask("GET", f"/{made['id']}")).text
+    async with here.story.database.read() as tx:
+        rows = (await tx.execute(webhook_subscriptions.select())).rows
+    assert not [row for row in rows if SECRET.encode() in bytes(row.secret_sealed)]
+
+
+@pytest.mark.contract("A-055", "S-098")
+async def test_a_secret_that_is_too_short_or_no_base64_is_refused_unrepeated(here: WebhookSurface):
+    for secret in ("", "too short for anybody!!", "whsec_QUFB", "whsec_" + "QU=B" * 9, "a" * 513):
+        answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "secret": secret})
+        assert answer.status_code == 400, secret
+        assert not secret or secret not in answer.text
+
+
+@pytest.mark.contract("C-074", "C-083", "C-084", "C-088", "C-092")
+async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: WebhookSurface):
+    create, update = sample("POST", "/v1/webhooks"), sample("PUT", ONE)
+    assert create.request is not None
+    assert create.request.body is not None
+    headers = {"Content-Type": "application/json"}
+    octets = create.request.body.replace("<signing-secret>", SECRET).encode()
+    made = await here.ask("POST", content=octets, headers=headers)
+    assert (made.status_code, shape_faults(create.answer, made.json())) == (201, [])
+    assert update.request is not None
+    assert update.request.body is not None
+    changed = await here.ask("PUT", f"/{made.json()['id']}", content=update.request.body.encode(), headers=headers)
+    assert (changed.status_code, shape_faults(update.answer, changed.json())) == (200, [])
+    assert changed.json()["events"] == update.answer["events"]
+
+
+@pytest.mark.contract("C-078", "C-079", "A-059", "S-099")
+async def test_only_events_that_the_app_was_approved_for_can_be_subscribed_to(here: WebhookSurface):
+    wanted = ["incident.updated", "epcr.encounter.created", "device.offline", "incident.closed"]
+    answer = await here.ask("POST", body={"url": TARGET, "events": wanted}, who="plain")
+    assert refused(answer) == (403, "event_not_approved")
+    assert answer.json()["events"] == ["epcr.encounter.created", "device.offline"]
+    assert (await here.create(*wanted))["events"] == [
+        "incident.updated",
+        "incident.closed",
+        "epcr.encounter.created",
+        "device.offline",
+    ]
+    assert (await here.create("incident.updated", "incident.updated", who="plain"))["events"] == ["incident.updated"]
+
+
+@pytest.mark.contract("C-079", "A-059", "S-099")
+async def test_events_that_there_are_not_or_too_many_are_refused(here: WebhookSurface):
+    for events in (
+        [],
+        ["*"],
+        ["incident.*"],
+        ["incident.escalating"],
+        ["gateway.identity_contested"],
+        ["incident.updated"] * 101,
+        [f"incident.number_{number}" for number in range(101)],
+        "incident.updated",
+        None,
+    ):
+        answer = await here.ask("POST", body={"url": TARGET, "events": events})
+        assert answer.status_code == 400, events
+        assert answer.json()["code"] in {"invalid_events", "invalid_body"}
+
+
+NOT_TO_BE_CALLED = (
+    "http://integrator.example/hook",
+    "ftp://integrator.example/hook",
+    "file:///etc/passwd",
+    "https://user:pw@integrator.example/",
+    "https://integrator.example/#fragment",
+    "https://integrator.example:22/",
+    "https://integrator.example:25/",
+    "https://integrator.example:6379/",
+    "nonsense",
+    "",
+)
+INSIDE = (
+    *("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.0.1"),  # noqa: S104  refused
+    *("100.64.0.1", "[fd00::1]", "[fe80::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+    *("[::127.0.0.1]", "224.0.0.1", "2130706433", "0x7f.1", "017700000001", "127.1", "①②⑦.0.0.1"),
+    *("metadata.google.internal", "localhost.", "inside.example"),
+)
+
+
+@pytest.mark.contract("A-063", "S-090")
+async def test_an_address_that_may_not_be_called_is_refused_at_creation_and_at_change(here: WebhookSurface):
+    made = await here.create()
+    for url in NOT_TO_BE_CALLED:
+        answer = await here.ask("POST", body={"url": url, "events": ["incident.updated"]})
+        assert answer.status_code in (400, 422), url
+        assert (await here.ask("PUT", f"/{made['id']}", {"url": url})).status_code == answer.status_code
+    assert (await here.ask("GET", f"/{made['id']}")).json() == {
+        name: value for name, value in made.items() if name != "secret"
+    }
+
+
+@pytest.mark.contract("A-063", "S-091")
+async def test_a_host_inside_is_refused_at_creation_however_it_is_written(here: WebhookSurface):
+    for host in INSIDE:
+        answer = await here.ask("POST", body={"url": f"https://{host}/hook", "events": ["incident.updated"]})
+        assert refused(answer) == (422, "blocked_url"), host
+
+
+@pytest.mark.contract("C-082", "C-083", "C-085", "A-057")
+async def test_a_change_is_merged_and_the_whole_is_answered(here: WebhookSurface):
+    made = await here.create(secret=SECRET, description="Case sync")
+    here.story.clock.advance(us=5_000_000)
+    answer = await here.ask("PUT", f"/{made['id']}", {"events": ["incident.updated", "incident.closed"]})
+    expected = made | {"events": ["incident.updated", "incident.closed"], "updated_at": "2026-03-24T12:00:05.000000Z"}
+    assert (answer.status_code, answer.json()) == (200, expected)
+    again = await here.ask("PUT", f"/{made['id']}", {"events": ["incident.closed", "incident.updated"]})
+    assert again.json() == expected, "the same again changes nothing"
+    moved = await here.ask("PUT", f"/{made['id']}", {"url": TARGET + "/2", "description": None})
+    assert (moved.json()["url"], moved.json()["description"]) == (TARGET + "/2", None)
+    assert (await here.ask("PUT", f"/{made['id']}", {})).json() == moved.json()
+    assert [action for action, _ in await here.audited()] == ["webhook.create", "webhook.change", "webhook.change"]
+
+
+@pytest.mark.contract("A-057")
+async def test_what_a_change_cannot_be_is_refused(here: WebhookSurface):
+    made = await here.create()
+    nulls = [{name: None} for name in ("url", "events", "secret", "status")]
+    for body in ({"id": "wh_2"}, {"status": "gone"}, {"events": []}, *nulls):
+        assert refused(await here.ask("PUT", f"/{made['id']}", body)) == (400, "invalid_body"), body
+
+
+@pytest.mark.contract("A-057")
+async def test_a_change_of_what_somebody_else_has_changed_is_refused(here: WebhookSurface):
+    made = await here.create()
+    etag = (await here.ask("GET", f"/{made['id']}")).headers["ETag"]
+    assert (await here.ask("GET", f"/{made['id']}", headers={"If-None-Match": etag})).status_code == 304
+    changed = await here.ask("PUT", f"/{made['id']}", {"description": "one"}, headers={"If-Match": etag})
+    assert changed.status_code == 200
+    late = await here.ask("PUT", f"/{made['id']}", {"description": "two"}, headers={"If-Match": etag})
+    assert refused(late) == (412, "precondition_failed")
+    fresh = {"If-Match": changed.headers["ETag"]}
+    assert (await here.ask("PUT", f"/{made['id']}", {"description": "two"}, headers=fresh)).status_code == 200
+
+
+@pytest.mark.contract("C-086", "A-064")
+async def test_a_webhook_that_was_deleted_is_gone_and_so_is_what_waited(here: WebhookSurface):
+    made = await here.create()
+    await here.ask("POST", f"/{made['id']}/test")
+    answer = await here.ask("DELETE", f"/{made['id']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    for method, path in (("DELETE", ""), ("GET", ""), ("PUT", ""), ("GET", "/deliveries"), ("POST", "/test")):
+        body = {} if method == "PUT" else None
+        assert refused(await here.ask(method, f"/{made['id']}{path}", body)) == (404, "webhook_unknown")
+    (delivery,) = await here.story.deliveries()
+    assert (delivery["status"], delivery["error_code"]) == ("discarded", "endpoint_deleted")
+    async with here.story.database.read() as tx:
+        (row,) = (await tx.execute(webhook_subscriptions.select())).rows
+    assert (row.secret_sealed, row.previous_secret_sealed) == (None, None)
+
+
+@pytest.mark.contract("C-077", "A-019", "S-063")
+async def test_a_listing_goes_page_by_page_and_its_cursor_is_good_for_nothing_else(here: WebhookSurface):
+    made = [(await here.create(url=f"{TARGET}/{number}"))["id"] for number in range(5)]
+    seen, cursor = [], None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = (await here.ask("GET", params=query, who="reader")).json()
+        seen += [one["id"] for one in page["webhooks"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+        for who in ("south", "elsewhere", "whole"):
+            foreign = await here.ask("GET", params={"cursor": cursor}, who=who)
+            assert refused(foreign) == (400, "invalid_cursor")
+        other = await here.ask("GET", f"/{made[0]}/deliveries", params={"cursor": cursor})
+        assert refused(other) == (400, "invalid_cursor")
+    assert seen == made
+
+
+@pytest.mark.contract("C-013", "A-013", "S-061", "S-106")
+async def test_what_belongs_to_others_is_answered_as_what_is_absent(here: WebhookSurface):
+    made = await here.create(secret=SECRET)
+    replay = (await here.ask("POST", f"/{made['id']}/replays", {"since": "2026-03-24T00:00:00Z"})).json()
+    for who in ("elsewhere", "south"):
+        assert (await here.ask("GET", who=who)).json()["webhooks"] == []
+        for method, path, body in (
+            ("GET", "", None),
+            ("PUT", "", {"events": ["incident.closed"]}),
+            ("DELETE", "", None),
+            ("GET", "/deliveries", None),
+            ("POST", "/test", None),
+            ("POST", "/replays", {"delivery_id": "dlv_1"}),
+            ("GET", f"/replays/{replay['replay_id']}", None),
+        ):
+            foreign = await here.ask(method, f"/{made['id']}{path}", body, who=who)
+            absent = await here.ask(method, f"/wh_01HFXYAAAAAAAAAAAAAAAAAAAA{path}", body, who=who)
+            assert foreign.status_code == 404
+            assert alike(foreign, absent), (who, method, path)
+    assert (await here.ask("GET", f"/{made['id']}", who="whole")).status_code == 200
+    assert (await here.ask("GET", f"/{made['id']}")).json() == made
+
+
+@pytest.mark.contract("C-081", "A-019", "A-005")
+async def test_reading_needs_either_scope_and_writing_needs_the_writing_one(here: WebhookSurface):
+    made = await here.create()
+    for path in ("", f"/{made['id']}", f"/{made['id']}/deliveries"):
+        assert (await here.ask("GET", path, who="reader")).status_code == 200
+        assert refused(await here.ask("GET", path, who="stranger")) == (403, "insufficient_scope")
+    for method, path, body in (
+        ("POST", "", {"url": TARGET, "events": ["incident.updated"]}),
+        ("PUT", f"/{made['id']}", {}),
+        ("DELETE", f"/{made['id']}", None),
+        ("POST", f"/{made['id']}/test", None),
+    ):
+        assert refused(await here.ask(method, path, body, who="reader")) == (403, "insufficient_scope")
+
+
+@pytest.mark.contract("C-078", "A-059")
+async def test_one_app_cannot_use_what_another_was_approved_for(here: WebhookSurface):
+    made = await here.create("epcr.encounter.created", secret=SECRET)
+    for body in (
+        {"url": TARGET + "/mine"},
+        {"secret": "another secret, known to plain"},
+        {"events": ["device.offline"]},
+    ):
+        answer = await here.ask("PUT", f"/{made['id']}", body, who="plain")
+        assert refused(answer) == (403, "event_not_approved")
+    assert (await here.ask("PUT", f"/{made['id']}", {"status": "disabled"}, who="plain")).status_code == 200
+
+
+@pytest.mark.contract("C-037")
+async def test_webhooks_go_to_the_hosts_that_governance_allows_and_to_no_other(here: WebhookSurface):
+    made = await here.create()
+    await here.apps.govern(
+        here.story.home.operator,
+        "app_north",
+        lambda app, _: replace(app.governance, allowed_webhook_hosts=("integrator.example",)),
+    )
+    await here.create()
+    other = {"url": "https://other.example/hook", "events": ["incident.updated"]}
+    assert refused(await here.ask("POST", body=other)) == (403, "webhook_host_not_allowed")
+    answer = await here.ask("PUT", f"/{made['id']}", {"url": other["url"]})
+    assert refused(answer) == (403, "webhook_host_not_allowed")
+
+
+@pytest.mark.contract("C-074")
+async def test_an_app_has_so_many_webhooks_and_no_more(here: WebhookSurface):
+    made = await here.create()
+    async with here.story.database.transaction() as tx:
+        (row,) = (await tx.execute(webhook_subscriptions.select())).rows
+        copies = [{**row._mapping, "id": f"wh_{number}"} for number in range(WEBHOOKS_MAX - 1)]
+        await tx.execute(webhook_subscriptions.insert(), copies)
+    answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"]})
+    assert refused(answer) == (409, "too_many_webhooks")
+    await here.create(who="plain")
+    await here.ask("DELETE", f"/{made['id']}")
+    await here.create()
