@@ -43,6 +43,7 @@ from cloud.fleet import GatewaySilence
 from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.http.idempotency import sweep_keys
+from cloud.http.rate_store import sweep_rates
 from cloud.identity.lockout import FailureStore
 from cloud.identity.sessions import SessionStore
 from cloud.ids import Ids, UlidIds
@@ -133,6 +134,7 @@ def chores(clock: Clock) -> Sequence[Chore]:
     """What grows old in the slices' tables."""
     return (
         Chore("idempotency_keys", sweep_keys),
+        Chore("rate_buckets", sweep_rates),
         Chore("audit_entries", Audit(clock).sweep),
         Chore("authorization_codes", sweep_codes),
         Chore("sign_in_sessions", SessionStore().sweep),
@@ -203,6 +205,8 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
         finishing = asyncio.Event()  # set when the last request was answered
         if parts.surface is not None:
             running.append(tasks.create_task(parts.surface.spans.run(finishing), name="spans"))
+            if parts.surface.limits is not None:
+                running.append(tasks.create_task(parts.surface.limits.run(finishing), name="limits"))
         ingesting = None
         if parts.ingest is not None:
             ingesting = tasks.create_task(parts.ingest.run(), name="ingest")

@@ -27,6 +27,7 @@ from cloud.http.admission import Admission, Quotas
 from cloud.http.parts import Parts
 from cloud.http.pipeline import Observer, Pipeline
 from cloud.http.rates import BucketLimiter, RateLimiter
+from cloud.http.shared_rates import SharedLimiter
 from cloud.http.site import Gate, Site
 from cloud.http.spans import Spans
 from cloud.identity.sign_in import SecondFactorPolicy
@@ -47,13 +48,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Surface:
-    """What listens and what is written about it. `spans` has a loop of its own that must run; `tokens` must be started
-    before the server is."""
+    """What listens and what is written about it. `spans` and `limits` have loops of their own that must run; `tokens`
+    must be started before the server is. `limits` None: this process counts for itself alone."""
 
     rows: tuple[Route, ...]
     server: HostServer
     spans: Spans
     tokens: TokenSurface
+    limits: SharedLimiter | None
 
 
 def parts_of(settings: Settings, database: Database, clock: Clock, ids: Ids, secret: bytes) -> Parts:
@@ -110,9 +112,11 @@ def make_surface(
     tokens = _tokens_of(settings, parts)
     rows = collect_rows(parts, tokens, checks, make_judge(settings))
     spans = Spans(database, clock)
-    make_pipeline = pipelines(settings.http, parts.bases, clock, tokens.verifier, spans, observer)
+    # A SQLite file has one process that serves; a PostgreSQL database may have several, whose limits are the same.
+    limits = SharedLimiter(clock, database) if database.dialect == "postgresql" else None
+    make_pipeline = pipelines(settings.http, parts.bases, clock, tokens.verifier, spans, observer, limits)
     sites = [(Site(host, rows, parts.bases), listen_of(settings, host)) for host in Host]
-    return Surface(rows, HostServer(sites, make_pipeline), spans, tokens)
+    return Surface(rows, HostServer(sites, make_pipeline), spans, tokens, limits)
 
 
 def _tokens_of(settings: Settings, parts: Parts) -> TokenSurface:

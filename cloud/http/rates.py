@@ -4,7 +4,8 @@ A bucket holds `quota` requests and refills evenly over `window_s`, so a burst i
 address class is an IPv4 address or an IPv6 /64: what one subscriber has. The draws of a caller that shows no valid
 token come from its address's buckets, before anything is looked up, so that a flood learns nothing (S-192).
 
-In memory: each process counts for itself, and a restart forgives. `RateLimiter` is the seam for a shared count.
+In memory: each process counts for itself, and a restart forgives. Processes that share a PostgreSQL database settle
+their counts with each other (`shared_rates`).
 """
 
 import ipaddress
@@ -51,6 +52,10 @@ class Draw:
         return shown
 
 
+Place = tuple[str, Hashable]
+"""A bucket: the policy's name, and whom it is for."""
+
+
 class RateLimiter(Protocol):
     """Counts draws. Synchronous: a request must not wait for being counted."""
 
@@ -69,7 +74,7 @@ class BucketLimiter:
     def __init__(self, clock: Clock, *, buckets_max: int = BUCKETS_MAX) -> None:
         self._clock = clock
         self._buckets_max = buckets_max
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()  # level, at which monotonic second
+        self._buckets: OrderedDict[Place, tuple[float, float]] = OrderedDict()  # level, at which monotonic second
 
     def draw(self, policy: Policy, key: Hashable) -> Draw:
         return self._drawn(policy, key, 1.0)
@@ -80,7 +85,7 @@ class BucketLimiter:
     def _drawn(self, policy: Policy, key: Hashable, taken: float) -> Draw:
         now_s = self._clock.monotonic_s()
         quota, per_s = policy.quota, policy.quota / policy.window_s
-        place = (policy.name, key)
+        place = policy.name, key
         level, at_s = self._buckets.get(place, (float(quota), now_s))
         level = min(quota, level + (now_s - at_s) * per_s)
         allowed = level >= 1.0
@@ -94,7 +99,7 @@ class BucketLimiter:
         return Draw(
             policy,
             allowed,
-            int(level),
+            max(0, int(level)),
             ceil((quota - level) / per_s),
             1 if allowed else max(1, ceil((1.0 - level) / per_s)),
         )

@@ -1,6 +1,6 @@
-"""What the HTTP mechanism remembers: idempotency keys for a day, and the spans of what it answered."""
+"""What the HTTP mechanism remembers: idempotency keys for a day, the spans of what it answered, rate limits in use."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
 
 from cloud.db import metadata
 from cloud.db.metadata import row_number
@@ -36,3 +36,17 @@ spans = Table(
     Index(None, "tenant_id", "trace_id"),
     Index(None, "ended_at_us"),
 )
+
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # of the limit's name and of whom it is for: no address lies here
+    Column("quota", Float, nullable=False),
+    Column("window_us", BigInteger, nullable=False),
+    Column("level", Float, nullable=False),  # below 0 when processes together let more through than there was
+    Column("at_us", BigInteger, nullable=False),
+    Index(None, "at_us"),
+)
+# What a crash may take: then every bucket is full again, as after the restart of a single process.
+_UNLOGGED = DDL("ALTER TABLE rate_buckets SET UNLOGGED")  # type: ignore[no-untyped-call]  # SQLAlchemy types it not yet
+event.listen(rate_buckets, "after_create", _UNLOGGED.execute_if(dialect="postgresql"))
