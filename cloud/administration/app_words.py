@@ -94,6 +94,7 @@ APP_WORDS: Final = {
         "The app's governance does not allow service tokens.",
         "Zasady tej aplikacji nie zezwalają na tokeny usługowe.",
     ),
+    "app.token.itself": ("Token", "Token"),
     "app.mint": ("Mint a service token", "Wydaj token usługowy"),
     "app.mint.scopes": ("What the token may do", "Co token może robić"),
     "app.mint.life": ("It lives for", "Żyje przez"),

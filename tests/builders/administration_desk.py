@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 from cloud import administration
 from cloud.audit import Audit, AuditEntry
+from cloud.egress import AllowList, Target
+from cloud.egress.target import read_target
 from cloud.http import Cursors
 from cloud.http.parts import Parts
 from cloud.identity import Role
 from tests.builders.auth_world import BASES, MASTER, AuthWorld
 from tests.harness.auth_server import AuthServer, auth_server
-from tests.harness.page_reader import Form, Page, PageReader
+from tests.harness.page_reader import Page, PageReader
 
-ADA, BO = "ada@example.org", "bo@example.org"
+ADA, BO, EVA = "ada@example.org", "bo@example.org", "eva@example.org"
 
 
 @dataclass
@@ -24,6 +26,11 @@ class Office:
     server: AuthServer
     ada: PageReader
 
+    async def south(self) -> PageReader:
+        """The browser of an administrator of another tenant."""
+        await self.world.person(EVA, tenant="south")
+        return await self.somebody(EVA)
+
     async def somebody(self, username: str, *, language: str = "en") -> PageReader:
         """A browser in which this person is signed in."""
         reader = PageReader(self.server, language)
@@ -32,7 +39,11 @@ class Office:
 
     async def send(self, page: str, action: str, **fields: str | None) -> Page:
         """Fill in the form of a page and send it; None unticks a box."""
-        return await submit(self.ada, (await self.ada.get(page)).form(action), **fields)
+        return await self.ada.fill((await self.ada.get(page)).form(action), **fields)
+
+    async def user_id(self, username: str) -> str:
+        """Of somebody of `tnt_north`."""
+        return (await self.world.surface.users.find(self.world.home.operator, username)).id
 
     async def trail(self, action: str) -> list[AuditEntry]:
         """The audit entries of an action, newest first."""
@@ -40,12 +51,9 @@ class Office:
             return list(await Audit(self.world.clock).list(tx, self.world.home.operator, action=action))
 
 
-async def submit(reader: PageReader, form: Form, **fields: str | None) -> Page:
-    """Send a form as a browser would: what is not ticked is not sent."""
-    for name, value in fields.items():
-        if value is None:
-            form.fields.pop(name, None)
-    return await reader.submit(form, **{name: value for name, value in fields.items() if value is not None})
+async def judged(url: str) -> Target:
+    """Every address may be called here: whether one may is the egress tests' business."""
+    return read_target(url, AllowList())
 
 
 def parts_of(world: AuthWorld) -> Parts:
@@ -65,7 +73,7 @@ def parts_of(world: AuthWorld) -> Parts:
 async def office(world: AuthWorld) -> AsyncIterator[Office]:
     """Served until the block ends; Ada is signed in."""
     await world.person(ADA, Role.ADMINISTRATOR)
-    async with auth_server(world, more_rows=administration.routes(parts_of(world), world.surface)) as server:
+    async with auth_server(world, more_rows=administration.routes(parts_of(world), world.surface, judged)) as server:
         it = Office(world, server, PageReader(server))
         await it.ada.sign_in(ADA)
         yield it

@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 
 @dataclass
 class Form:
-    """A form of a page. `fields`: the hidden ones and the defaults, by name."""
+    """A form of a page. `fields`: what would be sent if nothing was touched, by name."""
 
     method: str
     action: str
@@ -30,23 +30,54 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
         self.text = ""
         self.links: list[str] = []
+        self.told: dict[str, str] = {}
         self._open: Form | None = None
+        self._writes = ""  # the name of the text field that is open
+        self._chooses = ""  # the name of the selection that is open
+        self._labels: str | None = None  # what the open label is for
+        self._label_texts: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._open = Form(given.get("method", "get"), given["action"])
             self.forms.append(self._open)
-        elif tag == "input" and self._open is not None and "name" in given:
-            self._open.fields[given["name"]] = given.get("value", "")
+        elif tag == "label":
+            self._labels = given.get("for")
         elif tag == "a":
             self.links.append(given.get("href", ""))
+        elif tag == "input" and "readonly" in given:
+            self.told[self._label_texts[given["id"]]] = given["value"]
+        elif self._open is not None:
+            self._field(self._open.fields, tag, given)
+
+    def _field(self, fields: dict[str, str], tag: str, given: dict[str, str]) -> None:
+        name = given.get("name", "")
+        if tag == "input" and name:
+            if given.get("type") not in ("checkbox", "radio") or "checked" in given:
+                fields[name] = given.get("value", "")
+        elif tag == "textarea":
+            self._writes = name
+            fields[name] = ""
+        elif tag == "select":
+            self._chooses = name
+        elif tag == "option" and ("selected" in given or self._chooses not in fields):
+            fields[self._chooses] = given["value"]
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._open = None
+        elif tag == "textarea":
+            self._writes = ""
+        elif tag == "label":
+            self._labels = None
 
     def handle_data(self, data: str) -> None:
+        if self._writes and self._open is not None:
+            self._open.fields[self._writes] += data
+            return
+        if self._labels is not None:
+            self._label_texts[self._labels] = data.strip()
         self.text += data
 
 
@@ -64,6 +95,9 @@ class Page:
     answered: Answered
     text: str
     forms: list[Form]
+    links: list[str]
+    told: dict[str, str]
+    """What is shown for copying, by its label."""
 
     @property
     def status(self) -> int:
@@ -97,6 +131,11 @@ class PageReader:
         headers = {} if origin is None else {"Origin": origin}
         return await self._ask("POST", form.action, headers, data={**form.fields, **fields})
 
+    async def fill(self, form: Form, **fields: str | None) -> Page:
+        """As `submit`; None unticks a box. A name with a colon is a box of a choice."""
+        sent = {name: value for name, value in {**form.fields, **fields}.items() if value is not None}
+        return await self.submit(Form(form.method, form.action, sent))
+
     async def follow(self, page: Page) -> Page:
         """Where a redirect of ours leads."""
         assert page.status in (302, 303), page.text
@@ -118,5 +157,6 @@ class PageReader:
                 self.cookies.pop(name, None)
             else:
                 self.cookies[name] = value
-        text, forms = read_page(answered.octets.decode())
-        return Page(answered, text, forms)
+        reader = _Reader()
+        reader.feed(answered.octets.decode())
+        return Page(answered, " ".join(reader.text.split()), reader.forms, reader.links, reader.told)

@@ -1,0 +1,108 @@
+"""The administration lets in signed-in administrators only, takes forms of its own pages only, and tells others why."""
+
+from dataclasses import replace
+
+import pytest
+
+from cloud import administration
+from cloud.identity import Role
+from tests.builders.administration_desk import ADA, BO, judged, office, parts_of
+from tests.builders.auth_world import AuthWorld
+from tests.harness.page_reader import Form, PageReader
+
+
+def addresses(world: AuthWorld) -> list[tuple[str, str]]:
+    """Method and path of every row, with somebody's ids in it."""
+    ids = {"client_id": "app_north", "user_id": "usr_x", "webhook_id": "wh_x", "delivery_id": "dlv_x"}
+    rows = administration.routes(parts_of(world), world.surface, judged)
+    return [(row.method, row.path.format(**ids)) for row in rows]
+
+
+async def test_a_stranger_is_led_to_the_sign_in_page_and_back(world: AuthWorld) -> None:
+    async with office(world) as it:
+        stranger = PageReader(it.server)
+        page = await stranger.get("/admin/audit?actor=operator&days=7")
+        assert page.location == "/sign-in?next=%2Fadmin%2Faudit%3Factor%3Doperator%26days%3D7"
+        form = (await stranger.get(page.location)).form("/sign-in")
+        page = await stranger.submit(form, username=ADA, password="correct horse battery")
+        assert page.location == "/admin/audit?actor=operator&days=7"
+        assert (await stranger.follow(page)).status == 200
+
+
+async def test_no_address_of_the_administration_does_anything_for_a_stranger(world: AuthWorld) -> None:
+    async with office(world) as it:
+        stranger = PageReader(it.server)
+        for method, path in addresses(world):
+            page = await (stranger.get(path) if method == "GET" else stranger.submit(Form(method, path)))
+            assert (page.status, page.location[:14]) == (303, "/sign-in?next="), path
+
+
+async def test_a_member_is_told_why_the_pages_stay_closed(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await world.person(BO, Role.MEMBER)
+        bo = await it.somebody(BO)
+        for method, path in addresses(world):
+            page = await (bo.get(path) if method == "GET" else bo.submit(Form(method, path)))
+            assert page.status == 403, path
+            assert "bo@example.org is not an administrator" in page.text
+        # They may change over to somebody else, and come back here.
+        page = await bo.submit((await bo.get("/admin/keys")).form("/sign-out"))
+        assert page.location == "/sign-in?next=%2Fadmin%2Fkeys"
+
+
+async def test_somebody_who_stops_being_an_administrator_is_outside_at_the_next_page(world: AuthWorld) -> None:
+    async with office(world) as it:
+        assert (await it.ada.get("/admin/apps")).status == 200
+        await world.surface.users.set_roles(world.home.operator, ADA, [Role.MEMBER])
+        assert (await it.ada.get("/admin/apps")).status == 403
+
+
+@pytest.mark.contract("S-015")
+async def test_a_form_that_is_not_from_our_page_changes_nothing(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await world.person(BO, Role.MEMBER)
+        for page, action in (
+            ("/admin/apps/app_north", "/admin/apps/app_north/secret"),
+            ("/admin/apps/app_north/delete", "/admin/apps/app_north/delete"),
+            ("/admin/users/new", "/admin/users"),
+            ("/admin/keys", "/admin/keys/rotate"),
+        ):
+            form = (await it.ada.get(page)).form(action)
+            forged = replace(form, fields={**form.fields, "form_token": "A" * 43})
+            assert (await it.ada.submit(forged)).status == 403
+            assert (await it.ada.submit(form, "https://evil.example")).status == 403
+            without = replace(form, fields={k: v for k, v in form.fields.items() if k != "form_token"})
+            answered = await it.ada.submit(without)
+            assert answered.status == 403
+            assert "did not come from our page" in answered.text
+        assert await world.apps.find("app_north") == world.app
+        assert await it.trail("app.rotate_secret") == []
+
+
+async def test_every_page_allows_its_own_stylesheet_and_nothing_else(world: AuthWorld) -> None:
+    async with office(world) as it:
+        page = await it.ada.get("/admin/apps")
+        policy = page.answered.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';")
+        assert page.answered.headers["Cache-Control"] == "no-store"
+        assert b"<script" not in page.answered.octets
+
+
+async def test_administrators_read_in_the_language_that_they_chose(world: AuthWorld) -> None:
+    async with office(world) as it:
+        page = await it.ada.get("/admin/audit?days=7")
+        assert "Search" in page.text
+        page = await it.ada.submit(page.form("/admin/language"), lang="pl")
+        assert page.location == "/admin/audit?days=7"
+        page = await it.ada.follow(page)
+        assert "Dziennik" in page.text
+        assert page.answered.headers["Content-Language"] == "pl"
+        page = await it.send("/admin/apps/new", "/admin/apps", name="x", **{"grant:client_credentials": None})
+        assert "Wybierz co najmniej jeden z zakresów" in page.text
+
+
+async def test_the_signed_in_page_leads_administrators_on(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await world.person(BO, Role.MEMBER)
+        assert "/admin" in (await it.ada.get("/sign-in")).links
+        assert "/admin" not in (await (await it.somebody(BO)).get("/sign-in")).links
