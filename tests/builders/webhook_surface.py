@@ -118,6 +118,7 @@ async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterat
             clearance=SecrecyLevel.SECRET,
         )
         await apps.register(operator, wanted, by_operator=True)
+    await story.fan_out()  # what the households did is nobody's news
     names = Names(integrator_example=[[PUBLIC]], inside_example=[["10.0.0.7"]])
     egress = Egress(AllowList([receiver.pair for receiver in allowed]), names)
     parts = Parts(
