@@ -57,6 +57,8 @@ class RunningCloud:
     more_settings: str = ""
     more_limits: str = ""
     """Lines of `[http]`."""
+    beside: "RunningCloud | None" = None
+    """The process of the same installation that this one serves beside: same database, master key and public names."""
     ports: dict[str, int] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
@@ -79,6 +81,11 @@ class RunningCloud:
         return {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
 
     @property
+    def public_urls(self) -> dict[str, str]:
+        """What the installation calls itself, as a balancer in front of its processes would."""
+        return self.urls if self.beside is None else self.beside.public_urls
+
+    @property
     def metrics_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['metrics']}/metrics"
 
@@ -87,13 +94,14 @@ class RunningCloud:
         for name in (*HOSTS, "metrics"):
             self.ports.setdefault(name, free_port())
         hosts = "".join(
-            f'[hosts.{name}]\nlisten = "127.0.0.1:{self.ports[name]}"\npublic_url = "{self.urls[name]}"\n'
+            f'[hosts.{name}]\nlisten = "127.0.0.1:{self.ports[name]}"\npublic_url = "{self.public_urls[name]}"\n'
             for name in HOSTS
         )
         # Every test comes from one address, and some come to be refused.
         limits = "[http]\npublic_per_minute = 100000\ntokens_per_minute = 100000\nfailures_per_minute = 100000\n"
         limits += self.more_limits
-        secrets = '[secrets]\nmaster_key_file = "master.key"\n'
+        key_folder = self.folder if self.beside is None else self.beside.folder
+        secrets = f'[secrets]\nmaster_key_file = "{key_folder / "master.key"}"\n'
         metrics = f'[metrics]\nlisten = "127.0.0.1:{self.ports["metrics"]}"\n'
         self.config.write_text(
             f'database_url = "{self.database_url}"\n{hosts}{limits}{secrets}{metrics}{self.more_settings}'
@@ -219,6 +227,20 @@ class RunningCloud:
         # A token's signature is as good as the token, and its head is the same for all.
         seen = [f"a secret of {len(secret)} characters" for secret in self.secrets if secret.rpartition(".")[2] in text]
         return seen + found_in(text) + (["something like a JWT"] if "eyJ" in text else [])
+
+
+@contextmanager
+def serving_beside(first: RunningCloud, folder: Path, *words: str) -> Iterator[RunningCloud]:
+    """A second process of the first one's installation, on addresses of its own; ended at the end."""
+    second = RunningCloud(
+        folder, first.database_url, first.more_settings, first.more_limits, beside=first, apps=first.apps
+    )
+    second.write_settings()
+    second.start(*words)
+    try:
+        yield second
+    finally:
+        second.stop()
 
 
 # Name, tenant, organisation, clearance of each app.

@@ -1,0 +1,203 @@
+"""Two cloud processes on one PostgreSQL are one auth host: what one of them is told, the other knows (H, D).
+
+They are two real `argus-cloud serve`, as behind a balancer: one name, one database, one master key. What is seen by
+the other "soon" is polled for; within what time it must be seen is `cloud/tokens/standing`'s and proved there.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.harness.eventually import eventually, until
+from tests.harness.page_reader import read_page
+from tests.harness.postgresql import PostgresqlCluster
+from tests.harness.running_cloud import RunningCloud, cloud_running, serving_beside
+
+pytestmark = pytest.mark.pg
+
+DEVICES, ENCOUNTERS = "/api/v1/devices", "/api/v1/epcr/encounters"
+SEEN_S_MAX = 30.0
+"""Patience with a busy machine; the promise is 60 s."""
+QUOTA = 120
+CLIENTS = 100
+AN_HOUR_AGO = "UPDATE signing_keys SET published_at_us = published_at_us - 3600000000"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two processes of one installation, and the server of their database."""
+
+    first: RunningCloud
+    second: RunningCloud
+    cluster: PostgresqlCluster
+
+    def administer(self, statement: str) -> None:
+        """Change rows behind the cloud's back."""
+        name = urlsplit(self.first.database_url).path.removeprefix("/")
+        self.cluster.administer(statement, database=name)
+
+
+@pytest.fixture(scope="module")
+def pair(postgresql: PostgresqlCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    limits = f"writes_per_minute = {QUOTA}\n"
+    with (
+        postgresql.database() as url,
+        cloud_running(tmp_path_factory.mktemp("first"), url, more_limits=limits) as first,
+        serving_beside(first, tmp_path_factory.mktemp("second")) as second,
+    ):
+        yield Pair(first, second, postgresql)
+        assert first.leaks() == []
+        assert second.leaks() == []
+
+
+def with_token(cloud: RunningCloud, token: str, path: str = DEVICES, host: str = "api") -> int:
+    answer = httpx.get(cloud.urls[host] + path, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    return answer.status_code
+
+
+@pytest.mark.contract("S-051", "A-037")
+def test_a_token_that_one_process_was_told_to_end_is_refused_by_the_other(pair: Pair) -> None:
+    token = pair.second.token("south")
+    assert [with_token(one, token) for one in (pair.first, pair.second)] == [200, 200]
+    south = pair.first.apps["south"]
+    answer = httpx.post(
+        pair.first.urls["auth"] + "/v1/oauth/revoke",
+        data={"token": token},
+        auth=(south.client_id, south.client_secret),
+        trust_env=False,
+    )
+    assert answer.status_code == 200
+    both = (pair.first, pair.second)
+    until(lambda: [with_token(one, token) for one in both] == [401, 401], within_s=SEEN_S_MAX)
+
+
+@pytest.mark.contract("S-028", "S-051", "A-029")
+def test_service_tokens_that_one_process_was_told_to_stop_are_refused_on_every_host_of_both(pair: Pair) -> None:
+    path = f"/v1/platform/apps/{pair.first.apps['north'].client_id}"
+    with pair.first.client("north", "auth") as admin:
+        assert admin.patch(f"{path}/governance", json={"allow_service_tokens": True}).status_code == 200
+        minted = admin.post(f"{path}/service-token", json={"scopes": ["argus:devices:read", "argus:platform:read"]})
+        token = minted.json()["token"]
+        pair.first.secrets.add(token)
+        places = [
+            (one, path, host)
+            for one in (pair.first, pair.second)
+            for path, host in ((DEVICES, "api"), ("/v1/platform/scopes", "auth"))
+        ]
+
+        def everywhere(status: int) -> bool:
+            return all(with_token(one, token, target, host) == status for one, target, host in places)
+
+        until(lambda: everywhere(200), within_s=SEEN_S_MAX)
+        assert admin.patch(f"{path}/governance", json={"allow_service_tokens": False}).status_code == 200
+        until(lambda: everywhere(401), within_s=SEEN_S_MAX)
+
+
+@pytest.mark.contract("S-190", "S-191", "C-018", "A-012")
+def test_a_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: Pair) -> None:
+    with pair.first.client("low") as first, pair.second.client("low") as second:
+
+        def written(client: httpx.Client) -> int:
+            return client.post(ENCOUNTERS, json={}).status_code
+
+        used = until(lambda: written(first) == 429, within_s=SEEN_S_MAX, what="the first process refuses")
+        assert used
+        let_through = 0
+        while written(second) != 429:
+            let_through += 1
+            assert let_through < QUOTA, "the second process has a quota of its own"
+        refused = second.post(ENCOUNTERS, json={})
+        assert int(refused.headers["Retry-After"]) >= 1
+    with pair.second.client("other") as other:
+        assert other.post(ENCOUNTERS, json={}).status_code == 400, "another tenant's quota is untouched"
+
+
+@pytest.mark.contract("S-031")
+def test_whoever_guesses_at_one_process_waits_at_the_other(pair: Pair) -> None:
+    whose = ["--tenant", "tnt_one", "--organization", "org_north", "--role", "member"]
+    (mia,) = pair.first.commands(["users", "add", *whose, "--username", "mia@rescue.example", "--json"])
+    pair.first.secrets.add(mia["password"])
+
+    def signed_in(cloud: RunningCloud, password: str) -> int:
+        with httpx.Client(base_url=cloud.urls["auth"], trust_env=False) as person:
+            _, forms = read_page(person.get("/sign-in").text)
+            form = next(form for form in forms if form.action == "/sign-in")
+            typed = {**form.fields, "username": mia["username"], "password": password}
+            return person.post(form.action, data=typed).status_code
+
+    assert signed_in(pair.second, mia["password"]) == 303
+    for cloud in (pair.first, pair.second, pair.first, pair.second, pair.first):
+        assert signed_in(cloud, "a wrong password of somebody") == 422
+    assert [signed_in(one, mia["password"]) for one in (pair.second, pair.first)] == [429, 429]
+
+
+@dataclass
+class Load:
+    """Clients that ask both processes for tokens and use them at the other one, with a key set read once."""
+
+    pair: Pair
+    keys: KeySet
+    kids: set[str] = field(default_factory=set)
+    refusals: list[Any] = field(default_factory=list)
+    rounds: int = 0
+    rotated: bool = False
+
+    def seen_by_both(self) -> bool:
+        """Whether both processes sign with the new key."""
+        return self.rotated and len(self.kids) >= 4
+
+    async def client(self, session: aiohttp.ClientSession, number: int) -> None:
+        order = (self.pair.first, self.pair.second)
+        while not self.seen_by_both():
+            giver, taker = order if (number + self.rounds) % 2 else order[::-1]
+            await self._round(session, giver, taker)
+
+    async def _round(self, session: aiohttp.ClientSession, giver: RunningCloud, taker: RunningCloud) -> None:
+        app = giver.apps["north"]
+        form = {"grant_type": "client_credentials", "client_id": app.client_id, "client_secret": app.client_secret}
+        async with session.post(f"{giver.urls['auth']}/v1/oauth/token", data=form) as answer:
+            token = (await answer.json())["access_token"]
+        kid = json.loads(base64.urlsafe_b64decode(token.partition(".")[0] + "=="))["kid"]
+        # By the cached set alone: an unknown key raises here, as it would at an integrator's.
+        jwt.decode(token, self.keys, algorithms=["RS256"])
+        bearer = {"Authorization": f"Bearer {token}"}
+        async with session.get(f"{taker.urls['api']}{DEVICES}", headers=bearer) as answer:
+            if answer.status != 200:
+                self.refusals.append((answer.status, await answer.text()))
+        self.kids.add(f"{kid} by {'first' if giver is self.pair.first else 'second'}")
+        self.rounds += 1
+
+
+@pytest.mark.contract("S-055", "C-072", "A-040")
+def test_while_the_key_is_rotated_nobody_with_a_cached_key_set_meets_a_401(pair: Pair) -> None:
+    # The next key was published an hour ago, as far as the database knows: time enough for every cache.
+    pair.administer(AN_HOUR_AGO)
+    with pair.second.client(host="auth") as auth:
+        keys = KeySet.import_key_set(auth.get("/.well-known/jwks.json").json())
+    load = Load(pair, keys)
+
+    async def rotated() -> None:
+        await asyncio.to_thread(pair.first.console, "keys", "rotate", "--json")
+        load.rotated = True
+
+    async def under_load() -> None:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+            for number in range(CLIENTS):
+                tasks.create_task(load.client(session, number))
+            await eventually(lambda: load.rounds >= CLIENTS, within_s=60)
+            tasks.create_task(rotated())
+
+    asyncio.run(under_load())
+    assert load.refusals == []
+    assert load.rounds > CLIENTS
+    assert len({kid.partition(" ")[0] for kid in load.kids}) == 2, "old and new key, from both processes each"
