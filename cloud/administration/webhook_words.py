@@ -171,8 +171,8 @@ WEBHOOK_WORDS: Final = {
         "Nothing is connected yet. Register the first app to begin.",
         "Nic nie jest jeszcze podłączone. Zacznij od rejestracji pierwszej aplikacji.",
     ),
-    "home.webhook.disabled": ("Webhook is disabled:", "Webhook jest wyłączony:"),
-    "home.webhook.failing": ("Webhook fails:", "Webhook zawodzi:"),
+    "home.webhook": ("Webhook to", "Webhook do"),
+    "home.since": ("since", "od"),
     "home.secret": ("Secret is older than a year:", "Sekret ma ponad rok:"),
     "home.key": (
         "The signing key is older than 90 days, in use since",
