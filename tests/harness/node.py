@@ -18,7 +18,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "contract" / "node"
 PATIENCE_S = 60.0
 
 
-def _require(program: str | Path | None, what: str) -> None:
+def require(program: str | Path | None, what: str) -> None:
+    """Skip without it; in CI fail."""
     if program is not None and Path(program).exists():
         return
     if os.environ.get("ARGUS_ALL_PARTS") == "1":
@@ -28,8 +29,8 @@ def _require(program: str | Path | None, what: str) -> None:
 
 def run_script(name: str, facts: dict[str, Any]) -> Any:
     """Run `tests/contract/node/{name}` with `facts` as JSON on standard input; the JSON that it prints."""
-    _require(shutil.which("node"), "node")
-    _require(FOLDER / "node_modules" / ".package-lock.json", "the packages of tests/contract/node")
+    require(shutil.which("node"), "node")
+    require(FOLDER / "node_modules" / ".package-lock.json", "the packages of tests/contract/node")
     done = subprocess.run(
         ["node", str(FOLDER / name)],
         input=json.dumps(facts),
@@ -45,9 +46,9 @@ def run_script(name: str, facts: dict[str, Any]) -> Any:
 
 def run_redocly(document: Path, *words: str) -> tuple[int, str]:
     """`redocly lint` over a document, without telemetry and without a look for newer versions: exit code and report."""
-    _require(shutil.which("node"), "node")
+    require(shutil.which("node"), "node")
     program = FOLDER / "node_modules" / ".bin" / "redocly"
-    _require(program, "the packages of tests/contract/node")
+    require(program, "the packages of tests/contract/node")
     done = subprocess.run(
         [str(program), "lint", str(document), "--config", str(FOLDER / "redocly.yaml"), *words],
         capture_output=True,

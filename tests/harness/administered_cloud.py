@@ -1,0 +1,173 @@
+"""A real cloud that somebody administers in a real browser: people, apps, a webhook whose receiver fails now and then.
+
+What stands in it is what an administrator meets on an ordinary bad day: a delivery that got through, one that will be
+tried again, one that was refused with a reason, a secret that is being rotated. Tests look at the pages, and
+`make docs-shots` takes their pictures.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pyotp
+from playwright.async_api import Browser, Page
+
+from cloud.webhooks.catalogue import EVENTS
+from tests.harness.axe import violations
+from tests.harness.broker import free_port
+from tests.harness.eventually import eventually
+from tests.harness.receiver import answering, receiving
+from tests.harness.running_cloud import RunningCloud, cloud_running
+
+PASSWORD = "correct horse battery"
+ADA, BO = "ada@rescue.example", "bo@rescue.example"
+REDIRECT = "https://integrator.example/callback"
+DOWN = b'{"error":"the case system is being upgraded","retry":"later"}'
+DELIVERED_WITHIN_S = 30.0
+
+
+@dataclass
+class Administered:
+    """`addresses`: every page that shows something, by name."""
+
+    cloud: RunningCloud
+    people: dict[str, str]
+    webhook_id: str
+    app: dict[str, Any]
+    totp: str = ""
+    secret_of_ada: str = ""
+    _last_step: int = field(default=0)
+
+    def url(self, path: str) -> str:
+        return self.cloud.urls["auth"] + path
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        one = f"/admin/apps/{self.app['client_id']}"
+        return {
+            "home": "/admin",
+            "apps": "/admin/apps",
+            "app": one,
+            "app-new": "/admin/apps/new",
+            "app-delete": f"{one}/delete",
+            "webhooks": "/admin/webhooks",
+            "webhook": f"/admin/webhooks/{self.webhook_id}",
+            "users": "/admin/users",
+            "user": f"/admin/users/{self.people[BO]}",
+            "user-self": f"/admin/users/{self.people[ADA]}",
+            "user-new": "/admin/users/new",
+            "audit": "/admin/audit",
+            "audit-none": "/admin/audit?trace_id=00000000000000000000000000000000",
+            "keys": "/admin/keys",
+            "password": "/sign-in/password",
+        }
+
+    @property
+    def authorization(self) -> str:
+        """A request of the app to act for somebody."""
+        asked = {
+            "response_type": "code",
+            "client_id": self.app["client_id"],
+            "redirect_uri": REDIRECT,
+            "scope": "argus:devices:write argus:epcr:write",
+            "state": "s",
+            "code_challenge": "a" * 43,
+            "code_challenge_method": "S256",
+        }
+        return f"/v1/oauth/authorize?{urlencode(asked)}"
+
+    async def code(self) -> str:
+        """The present code of Ada's second factor; waits for a fresh one, since none works twice."""
+        await eventually(lambda: int(time.time()) // 30 > self._last_step, within_s=40)
+        self._last_step = int(time.time()) // 30
+        return pyotp.TOTP(self.totp).now()
+
+    async def sign_in(self, page: Page, username: str = ADA, *, at: str = "/sign-in") -> None:
+        """By typing. The first time, Ada sets her second factor up."""
+        await page.goto(self.url(at))
+        await page.fill("#username", username)
+        await page.fill("#password", PASSWORD)
+        await page.keyboard.press("Enter")
+        if username == ADA:
+            await page.wait_for_selector("#code")
+            if not self.totp:
+                self.totp = (await page.inner_text("code.key")).strip()
+            await page.fill("#code", await self.code())
+            await page.keyboard.press("Enter")
+            await page.wait_for_selector("h1")
+
+
+class Looking:
+    """A page that is looked at: what the console said, what axe finds, whether it fits."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.said: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text) if message.type in _LOUD else None)
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    async def faults(self) -> list[str]:
+        """Everything that is wrong with the page as it is now."""
+        wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found = [f"{self.page.url}: {one}" for one in await violations(self.page)]
+        found += [f"{self.page.url}: the console says {text}" for text in self.said]
+        self.said.clear()
+        return found + ([f"{self.page.url}: {wide} px too wide"] if wide > 0 else [])
+
+
+_LOUD = ("error", "warning")
+
+
+async def context_page(browser: Browser, viewport: dict[str, int], locale: str) -> Page:
+    """A fresh browser window of that size and language."""
+    context = await browser.new_context(viewport=viewport, locale=locale)  # type: ignore[arg-type]  # a TypedDict of its own
+    page = await context.new_page()
+    await page.route("https://integrator.example/**", lambda route: route.fulfill(body="back"))
+    return page
+
+
+@asynccontextmanager
+async def administered_cloud(folder: Path, database_url: str | None = None) -> AsyncIterator[Administered]:
+    """Served until the block ends."""
+    port = free_port()
+    allowed = f'[egress]\nallow = ["127.0.0.1:{port}"]\n'
+    async with receiving(port, always=answering(200)) as receiver:
+        with cloud_running(folder, database_url, more_settings=allowed) as cloud:
+            it = await asyncio.to_thread(_peopled, cloud, receiver.url("/case-sync"))
+            receiver.answers += [answering(200), answering(503, DOWN, Retry_After="1800"), answering(404, b"gone?")]
+            await asyncio.to_thread(_happened, cloud, it.webhook_id)
+            await eventually(lambda: len(receiver.received) >= 3, within_s=DELIVERED_WITHIN_S)
+            yield it
+
+
+def _peopled(cloud: RunningCloud, hook: str) -> Administered:
+    password = cloud.folder / "password"
+    password.write_text(f"{PASSWORD}\n")
+    whose = ["--tenant", "tnt_one"]
+    people = [
+        ["users", "add", *whose, "--username", name, "--role", role, *level, "--password-file", str(password), "--json"]
+        for name, role, level in ((ADA, "administrator", ["--secrecy-level", "secret"]), (BO, "member", []))
+    ]
+    app = ["apps", "add", *whose, "--name", "Case sync connector", "--scope", "all", "--allow-service-tokens"]
+    app += ["--grant", "authorization_code", "--grant", "client_credentials", "--redirect-uri", REDIRECT, "--json"]
+    ada, bo, made = cloud.commands(*people, app)
+    cloud.commands(["apps", "rotate-secret", made["client_id"], *whose, "--json"])
+    events = [one.name for one in EVENTS if one.scope is not None]
+    with cloud.client("north", "auth") as client:
+        answer = client.post("/v1/webhooks", json={"url": hook, "events": events, "description": "Case system"})
+    assert answer.status_code == 201, answer.text
+    return Administered(cloud, {ADA: ada["id"], BO: bo["id"]}, answer.json()["id"], made)
+
+
+def _happened(cloud: RunningCloud, webhook_id: str) -> None:
+    """Events and a test, one after the other, so that the receiver's answers go to them in this order."""
+    with cloud.client("north", "auth") as auth, cloud.client("north") as api:
+        auth.post(f"/v1/webhooks/{webhook_id}/test").raise_for_status()
+        for number in (1, 2):
+            body = {"care_model": "prehospital_emergency", "cad_incident_id": f"CAD-{number}"}
+            api.post("/api/v1/epcr/encounters", json=body).raise_for_status()
