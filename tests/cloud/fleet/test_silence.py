@@ -1,0 +1,134 @@
+"""A gateway that falls silent is told to be offline once, a tunnel is not, and one that comes back is told so."""
+
+import pytest
+
+from cloud.db import Database
+from cloud.devices import Devices, DeviceSilence, Enrolment
+from cloud.fleet import GatewaySilence
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE, CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.cloud.ingest.test_identities import status
+
+SECOND_US = 1_000_000
+SILENCE_US = 300 * SECOND_US
+
+
+class Watched:
+    """A cloud with one gateway in a vehicle, and what its watches tell."""
+
+    def __init__(self, cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+        self.cloud = cloud
+        self.gateway = gateway
+        self.watch = GatewaySilence(cloud.ids, SILENCE_US, cloud.clock.now_us())
+        self.device_watch = DeviceSilence(cloud.ids, SILENCE_US, cloud.clock.now_us())
+
+    async def says(self, *, online: bool = True) -> None:
+        said = status(online=online)
+        await self.cloud.take(self.cloud.handover.status_delivery(said))
+
+    async def later(self, seconds: int) -> list[str]:
+        """Let time pass and look; all that was told so far."""
+        self.cloud.clock.at_us += seconds * SECOND_US
+        for watch in (self.watch, self.device_watch):
+            async with self.cloud.database.transaction() as tx:
+                await watch.tell(tx, self.cloud.clock.now_us())
+        return await self.told()
+
+    async def told(self) -> list[str]:
+        names = [kind for kind, _ in await self.cloud.events()]
+        return [name for name in names if name in {"gateway.connected", "gateway.offline", "device.offline"}]
+
+    async def enrol(self) -> str:
+        """The vehicle's oximeter; its id."""
+        enrolment = Enrolment(self.cloud.database, self.cloud.clock, self.cloud.ids)
+        enrolled = await enrolment.enrol(
+            OPERATOR,
+            organization_id=ORGANIZATION,
+            serial_number="SN-1",
+            device_class="oximeter",
+            manufacturer="Synthetic",
+            system_id=next(iter(await self.cloud.device_ids())),
+            vehicle_id=VEHICLE,
+        )
+        return enrolled.device.id
+
+
+@pytest.fixture
+async def watched(database: Database) -> Watched:
+    gateway = GatewayInVehicle()
+    return Watched(await CloudUnderTest(database).register(gateway), gateway)
+
+
+@pytest.mark.contract("C-079", "A-059")
+async def test_a_gateway_that_is_heard_of_is_told_once(watched: Watched):
+    assert await watched.later(3600) == [], "it was registered, and nobody has plugged it in"
+    await watched.says()
+    await watched.says()
+    assert await watched.later(60) == ["gateway.connected"]
+    ((_, payload),) = [event for event in await watched.cloud.events() if event[0] == "gateway.connected"]
+    assert payload == {
+        "gateway_id": "gw_test",
+        "vehicle_id": VEHICLE,
+        "connected_at": payload["connected_at"],
+    }
+
+
+async def test_a_tunnel_is_not_told_and_a_silence_is_told_once(watched: Watched):
+    await watched.says()
+    await watched.says(online=False)
+    assert await watched.later(120) == ["gateway.connected"]
+    await watched.says()
+    assert await watched.later(120) == ["gateway.connected"]
+    assert await watched.later(180) == ["gateway.connected", "gateway.offline"]
+    assert await watched.later(3600) == ["gateway.connected", "gateway.offline"]
+    await watched.says()
+    assert await watched.later(0) == ["gateway.connected", "gateway.offline", "gateway.connected"]
+
+
+async def test_a_gateway_whose_will_was_its_last_word_is_offline_after_the_same_while(watched: Watched):
+    await watched.says()
+    await watched.says(online=False)
+    assert await watched.later(299) == ["gateway.connected"]
+    assert await watched.later(1) == ["gateway.connected", "gateway.offline"]
+    await watched.says(online=False)
+    assert await watched.later(600) == ["gateway.connected", "gateway.offline"]
+
+
+async def test_two_workers_that_look_at_once_tell_it_once(watched: Watched):
+    await watched.says()
+    watched.cloud.clock.at_us += SILENCE_US
+    told = []
+    for watch in (watched.watch, GatewaySilence(watched.cloud.ids, SILENCE_US, 0)):
+        async with watched.cloud.database.transaction() as tx:
+            told.append(await watch.tell(tx, watched.cloud.clock.now_us()))
+    assert told == [1, 0]
+
+
+async def test_a_cloud_that_was_away_itself_does_not_take_its_own_silence_for_the_fleets(watched: Watched):
+    await watched.says()
+    watched.cloud.clock.at_us += 86_400 * SECOND_US
+    watched.watch = GatewaySilence(watched.cloud.ids, SILENCE_US, watched.cloud.clock.now_us())
+    assert await watched.later(299) == ["gateway.connected"]
+    assert await watched.later(1) == ["gateway.connected", "gateway.offline"]
+
+
+@pytest.mark.contract("C-079", "A-059")
+async def test_a_device_that_falls_silent_is_told_once_for_each_silence(watched: Watched):
+    await watched.cloud.take(watched.gateway.send())
+    assert await watched.later(600) == [], "nobody enrolled it"
+    device_id = await watched.enrol()
+    assert await watched.later(0) == ["device.offline"]
+    assert await watched.later(3600) == ["device.offline"]
+    ((_, payload),) = [event for event in await watched.cloud.events() if event[0] == "device.offline"]
+    assert (payload["device_id"], payload["vehicle_id"]) == (device_id, VEHICLE)
+    async with watched.cloud.database.transaction() as tx:
+        await Devices(watched.cloud.ids).heard(tx, OPERATOR.tenant_id, device_id, watched.cloud.clock.now_us())
+    assert await watched.later(299) == ["device.offline"]
+    assert await watched.later(1) == ["device.offline"] * 2
+
+
+async def test_a_device_that_was_retired_is_missed_by_nobody(watched: Watched):
+    await watched.cloud.take(watched.gateway.send())
+    device_id = await watched.enrol()
+    await Enrolment(watched.cloud.database, watched.cloud.clock, watched.cloud.ids).retire(OPERATOR, device_id)
+    assert await watched.later(3600) == []

@@ -1,0 +1,173 @@
+"""Every event that the product tells is in a table with its schema, and every event of the tables is told."""
+
+import ast
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import orjson
+import pytest
+
+from cloud import cli
+from cloud.apps import NAMES
+from cloud.assignments import AssignmentDesk
+from cloud.db import Database
+from cloud.devices import Devices, DeviceSilence, Enrolment
+from cloud.docs import DocsHandlers, routes
+from cloud.epcr import CareModel, EncounterStatus
+from cloud.events import EventType
+from cloud.events.event_type import SECRECY
+from cloud.events.tables import outbox_events
+from cloud.fleet import GatewaySilence
+from cloud.http import Host
+from cloud.webhooks.catalogue import EVENTS, message_sample
+from protocols.uplink.envelope import BatchKind
+from tests.builders.http_surface import BASES, surface
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.webhook_surface import WebhookSurface, webhook_surface
+from tests.cloud.ingest.test_identities import status
+from tests.harness.receiver import receiving
+
+CLOUD = Path(cli.__file__).parent
+
+
+def slices_events() -> tuple[EventType, ...]:
+    """The rows of every slice, found where they must be."""
+    modules = [importlib.import_module(f"cloud.{path.parent.name}.event_types") for path in EVENT_FILES]
+    return tuple(one for module in modules for one in module.EVENTS)
+
+
+EVENT_FILES = sorted(CLOUD.glob("*/event_types.py"))
+ALL = slices_events()
+BY_NAME: Mapping[str, EventType] = {one.name: one for one in ALL}
+
+
+def test_an_event_has_one_row_and_the_public_ones_are_the_catalogue():
+    assert len(BY_NAME) == len(ALL)
+    assert {one.name for one in ALL if one.scope is not None} == {one.name for one in EVENTS}
+    assert {one.scope for one in EVENTS} <= NAMES
+
+
+@pytest.mark.contract("C-079", "A-059")
+def test_the_catalogue_has_the_events_of_the_contract_that_the_product_can_tell():
+    core = {f"incident.{what}" for what in ("created", "updated", "closed")}
+    core |= {f"epcr.encounter.{what}" for what in ("created", "updated", "finished")}
+    core |= {"device.enrolled", "device.offline", "webhook.test", "webhook.disabled"}
+    assert core <= {one.name for one in EVENTS}
+
+
+def test_every_sample_fits_its_schema_and_every_schema_is_one():
+    for one in ALL:
+        jsonschema.Draft202012Validator.check_schema(one.schema())
+        fits(one, one.sample)
+        assert all(field["description"] for field in one.fields.values()), one.name
+
+
+def fits(one: EventType, data: Mapping[str, Any]) -> None:
+    """Raises when these data are not what the row says, to the field."""
+    jsonschema.validate(data, one.schema(), format_checker=jsonschema.FormatChecker())
+    assert set(data) <= set(one.fields), f"{one.name} tells {sorted(set(data) - set(one.fields))} undescribed"
+
+
+def test_no_event_is_emitted_by_another_name_than_a_row_has():
+    for path in sorted(CLOUD.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "emit"
+            literal = named and len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
+            assert not literal, f"{path}:{node.lineno} emits a name of its own"
+
+
+async def test_every_event_is_told_and_says_what_its_row_says(database: Database):
+    async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
+        await encounters_happen(here)
+        await devices_happen(here)
+        await webhooks_happen(here, receiver.url())
+        await gateways_happen(here)
+        told: dict[str, list[dict[str, Any]]] = {}
+        async with database.read() as tx:
+            for row in await tx.execute(outbox_events.select()):
+                told.setdefault(row.type, []).append(orjson.loads(row.payload))
+    for name, payloads in told.items():
+        one = BY_NAME[name]
+        for payload in payloads:
+            assert payload.get(SECRECY, "standard") == "standard"
+            fits(one, one.told(payload))
+    tests = [orjson.loads(request.body) for request in receiver.received if b"webhook.test" in request.body]
+    for message in tests:
+        fits(BY_NAME["webhook.test"], message["data"])
+    assert tests
+    assert set(told) | {"webhook.test"} == set(BY_NAME)
+
+
+async def encounters_happen(here: WebhookSurface) -> None:
+    viewer = here.story.home.viewer
+    made = [await here.dispatch("cad_1", vehicle_id=vehicle) for vehicle in ("veh_north", None)]
+    await here.epcr.change(viewer, made[0], care_model=CareModel.EVENT_MEDICAL)
+    for encounter_id in made:
+        await here.epcr.finish(viewer, encounter_id, EncounterStatus.COMPLETED)
+
+
+async def devices_happen(here: WebhookSurface) -> None:
+    story = here.story
+    enrolment, devices = Enrolment(story.database, story.clock, story.ids), Devices(story.ids)
+    what = {"device_class": "oximeter", "manufacturer": "Synthetic"}
+    enrolled = await enrolment.enrol(story.home.operator, organization_id="org_north", serial_number="SN-1", **what)
+    id = enrolled.device.id
+    desk = AssignmentDesk(story.database, story.clock, story.ids)
+    other = await here.dispatch("cad_2")
+    begun = await desk.assign(story.home.operator, device_id=id, encounter_id="enc_north", by="usr_1")
+    moved = await desk.move(story.home.operator, begun.id, encounter_id=other, by="usr_1")
+    story.clock.advance(us=1)
+    await desk.close(story.home.operator, moved.id, by="usr_1")
+    async with story.database.transaction() as tx:
+        await devices.heard(tx, "tnt_north", id, story.clock.now_us())
+        assert await DeviceSilence(story.ids, 0, 0).tell(tx, story.clock.now_us()) == 1
+    await enrolment.retire(story.home.operator, id)
+
+
+async def webhooks_happen(here: WebhookSurface, url: str) -> None:
+    made = await here.create("incident.created", url=url)
+    await here.create(url=url)
+    await here.ask("POST", f"/{made['id']}/test")
+    await here.dispatch("cad_3")
+    await here.story.turn()
+
+
+async def gateways_happen(here: WebhookSurface) -> None:
+    """In a tenant of its own."""
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(here.story.database).register(gateway)
+    first, second, third = gateway.many(3)
+    broken = gateway.signed(replace(second.batch, previous_hash=bytes(32)))
+    await cloud.take(first, broken, second, third)
+    await cloud.take(gateway.send_raw(BatchKind.EVENT, b"{}"))
+    await cloud.take(GatewayInVehicle(key_seed=9).send())
+    await cloud.take(cloud.handover.status_delivery(status()))
+    async with here.story.database.transaction() as tx:
+        cloud.clock.at_us += 1
+        assert await GatewaySilence(cloud.ids, 0, 0).tell(tx, cloud.clock.now_us()) == 1
+
+
+@pytest.mark.contract("C-079", "C-089")
+async def test_the_catalogue_is_a_page_for_people_and_a_document_for_programs():
+    async with (
+        surface(*routes(DocsHandlers(BASES))) as served,
+        httpx.AsyncClient(base_url=served.url("", Host.DOCS)) as client,
+    ):
+        index = (await client.get("/api/docs")).json()
+        document = (await client.get("/api/docs/events")).json()
+        page = (await client.get("/api/docs/events", headers={"Accept": "text/html"})).text
+    assert index["events"] == "https://docs.example.org/api/docs/events"
+    assert [one["name"] for one in document["events"]] == [one.name for one in EVENTS]
+    for shown, one in zip(document["events"], EVENTS, strict=True):
+        assert shown["scope"] == one.scope
+        assert shown["schema"] == one.schema()
+        assert shown["sample"] == orjson.loads(message_sample(one))
+        jsonschema.validate(shown["sample"]["data"], shown["schema"])
+        assert f'<h2 id="{one.name}">' in page
+    assert not [one.name for one in ALL if one.scope is None and one.name in page]

@@ -1,0 +1,119 @@
+"""An operator at a terminal looks at webhooks, stops them and helps them along, and the trail says who did."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cloud.audit import Audit
+from cloud.cli import app
+from cloud.db import Database, open_database
+from cloud.tenancy import Viewer
+from tests.builders.cloud_people import HandClock
+from tests.builders.cloud_settings import settings_file
+from tests.builders.webhook_surface import webhook_surface
+from tests.cloud.cli.conftest import logging_as_before
+from tests.harness.receiver import receiving
+
+__all__ = ["logging_as_before"]
+
+TENANT = ("--tenant", "tnt_north")
+
+
+class Terminal:
+    """`argus-cloud webhooks …` over the database of a story that has ended."""
+
+    def __init__(self, config: Path, url: str) -> None:
+        self._config = config
+        self._url = url
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        done = CliRunner().invoke(app, ["--config", str(self._config), "webhooks", *words, *TENANT])
+        return done.exit_code, done.stdout, done.stderr
+
+    def json(self, *words: str) -> Any:
+        code, out, err = self.run(*words, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    def refused(self, *words: str) -> str:
+        code, out, err = self.run(*words)
+        assert (code, out) == (1, "")
+        return err
+
+    def audited(self) -> list[tuple[str, str, str]]:
+        """Who did what to what, the oldest first."""
+
+        async def read(database: Database) -> list[tuple[str, str, str]]:
+            async with database.read() as tx:
+                entries = await Audit(HandClock()).list(tx, Viewer.operator("tnt_north"))
+            return [(entry.actor, entry.action, entry.object) for entry in reversed(entries)]
+
+        return asyncio.run(with_database(self._url, read))
+
+
+async def with_database(url: str, work: Callable[[Database], Awaitable[Any]]) -> Any:
+    database = await open_database(url)
+    try:
+        return await work(database)
+    finally:
+        await database.close()
+
+
+async def a_story(database: Database) -> str:
+    """A webhook to which three messages were sent in vain; its id."""
+    async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
+        made = await here.create("incident.created", url=receiver.url("/terminal"))
+        for number in range(3):
+            await here.dispatch(f"cad_{number}")
+        await here.story.turn()
+        return str(made["id"])
+
+
+@pytest.fixture
+def told(database_url: str, tmp_path: Path) -> tuple[Terminal, str]:
+    key = tmp_path / "master.key"
+    key.touch(0o600)
+    key.write_text(base64.b64encode(bytes(range(32))).decode())
+    config = settings_file(tmp_path, database_url=database_url, more=f'[secrets]\nmaster_key_file = "{key}"\n')
+    webhook_id = asyncio.run(with_database(database_url, a_story))
+    return Terminal(config, database_url), webhook_id
+
+
+@pytest.mark.contract("C-017", "C-089", "C-090")
+def test_an_operator_sees_why_nothing_arrives_and_sends_it_again(told: tuple[Terminal, str]):
+    terminal, webhook_id = told
+    (listed,) = terminal.json("list")
+    assert (listed["id"], listed["status"], listed["disabled_reason"]) == (webhook_id, "disabled", "gone")
+    assert terminal.json("show", webhook_id) == listed
+    assert "/terminal" in terminal.run("show", webhook_id)[1]
+    deliveries = terminal.json("deliveries", webhook_id)
+    assert {one["error_code"] for one in deliveries} <= {"gone", "endpoint_disabled"}
+    assert terminal.json("deliveries", webhook_id, "--status", "succeeded") == []
+    since = ("--failed-since", "2026-03-24T00:00:00Z")
+    assert "enable it first" in terminal.refused("replay", webhook_id, *since)
+    assert terminal.json("enable", webhook_id)["status"] == "active"
+    assert terminal.json("replay", webhook_id, *since)["queued"] == 3
+    one = terminal.json("replay", webhook_id, "--delivery", deliveries[0]["id"])
+    assert (one["mode"], one["queued"]) == ("one", 1)
+    assert "names one delivery" in terminal.refused("replay", webhook_id)
+    assert terminal.json("test", webhook_id)["delivery_id"].startswith("dlv_test_")
+    did = [action for actor, action, object in terminal.audited() if (actor, object) == ("operator", webhook_id)]
+    assert did == ["webhook.enable", "webhook.replay", "webhook.replay", "webhook.test"]
+
+
+@pytest.mark.contract("C-017", "C-086", "A-064")
+def test_an_operator_stops_a_webhook_and_removes_it(told: tuple[Terminal, str]):
+    terminal, webhook_id = told
+    terminal.json("enable", webhook_id)
+    stopped = terminal.json("disable", webhook_id)
+    assert (stopped["status"], stopped["disabled_reason"]) == ("disabled", "by_owner")
+    assert "removed" in terminal.run("remove", webhook_id)[1]
+    assert "no such webhook" in terminal.refused("remove", webhook_id)
+    assert terminal.json("list") == []
+    assert ("operator", "webhook.remove", webhook_id) in terminal.audited()
