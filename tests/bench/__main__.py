@@ -94,7 +94,12 @@ RATIOS = (
         )
         for suffix, postgresql in (("", False), (".postgresql", True))
         for name, reference_is, prepare in (
-            ("mint", "signature, same key", partial(token.measure_mint, postgresql=postgresql)),
+            (
+                "mint",
+                "signature, same key, and one durable insert",
+                partial(token.measure_mint, postgresql=postgresql),
+            ),
+            ("mint_access", "signature, same key", partial(token.measure_mint_access, postgresql=postgresql)),
             (
                 "verify",
                 "verification, same key; every token at first sight",

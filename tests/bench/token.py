@@ -1,22 +1,29 @@
-"""`token.*`: minting and verifying access tokens, against the bare RSA operation with the same key.
+"""`token.*`: minting and verifying tokens, against the bare RSA operation with the same key.
 
-`verify` is the first sight of each token: length, header, signature, claims, time, audience, and whether token, app or
-user ended early. `verify_cached` is every further sight. `mint` is what the token endpoint does once the client is
-proved: claims, key, signature, and the promise that the key stays published for long enough.
+`mint` is a service token as an administrator gets it: governance, claims, key, signature, and the entry in the audit
+trail, durable before the token is told; its reference is the bare signature and one durable insert of a row as wide.
+`mint_access` is what the token endpoint does once the client is proved, which writes nothing for each token: claims,
+key, signature, and the promise that the key stays published for long enough. `verify` is the first sight of each
+token: length, header, signature, claims, time, audience, and whether token, app or user ended early. `verify_cached`
+is every further sight.
 """
 
 import asyncio
 import atexit
 import base64
+import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import asyncpg
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from cloud.audit import Audit
 from cloud.db import migrate, open_database
 from cloud.http.host import Host
 from cloud.tokens import Verifier
@@ -30,24 +37,65 @@ TOKENS = 2_000
 SIGHTS = 20_000
 
 
+@dataclass(frozen=True)
+class _Place:
+    """One loop and one database for all figures of a kind; `insert` makes one durable row of a raw database beside."""
+
+    loop: asyncio.AbstractEventLoop
+    world: AuthWorld
+    insert: Callable[[tuple[object, ...]], object]
+
+
 @cache
-def _world(*, postgresql: bool = False) -> tuple[asyncio.AbstractEventLoop, AuthWorld]:
-    """One loop and one database for all figures of a kind, until the interpreter ends."""
+def _place(*, postgresql: bool = False) -> _Place:
+    """Until the interpreter ends."""
     kept = ExitStack()
     atexit.register(kept.close)
     loop = asyncio.new_event_loop()
     if postgresql:
         cluster = kept.enter_context(postgresql_running())
-        cluster.administer("CREATE DATABASE ours TEMPLATE template0")
+        cluster.administer("CREATE DATABASE ours TEMPLATE template0", "CREATE DATABASE raw TEMPLATE template0")
         url = cluster.url("ours")
+        insert = _raw_postgresql(loop, cluster.url("raw"))
     else:
-        url = f"sqlite:///{Path(kept.enter_context(tempfile.TemporaryDirectory())) / 'cloud.db'}"
+        folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
+        url = f"sqlite:///{folder / 'cloud.db'}"
+        insert = _raw_sqlite(folder / "raw.db")
     loop.run_until_complete(migrate(url))
 
     async def opened() -> AuthWorld:
         return await auth_world(await open_database(url))
 
-    return loop, loop.run_until_complete(opened())
+    return _Place(loop, loop.run_until_complete(opened()), insert)
+
+
+_COLUMNS = "tenant_id, organization_id, at_us, actor, client_id, action, object, outcome, trace_id, metadata"
+_TABLE = "CREATE TABLE entries (id {key}, " + ", ".join(f"{name} TEXT" for name in _COLUMNS.split(", ")) + ")"
+_ROW = ("tnt_north", "org_north", "1774353600000000", "usr_1", "app_north", "app.service_token", "app_north", "done")
+_ROW += ("0" * 32, '{"jti":"tok_01KMFVEKG0GE4EV2BTQSAQF5Z8"}')
+
+
+def _raw_sqlite(path: Path) -> Callable[[tuple[object, ...]], object]:
+    raw = sqlite3.connect(path, isolation_level=None)
+    raw.execute("PRAGMA journal_mode=WAL")
+    raw.execute("PRAGMA synchronous=FULL")
+    raw.execute(_TABLE.format(key="INTEGER PRIMARY KEY"))
+    statement = f"INSERT INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * 10)})"  # noqa: S608  names of our own
+    return lambda row: raw.execute(statement, row)
+
+
+def _raw_postgresql(loop: asyncio.AbstractEventLoop, url: str) -> Callable[[tuple[object, ...]], object]:
+    raw = loop.run_until_complete(asyncpg.connect(url))
+    loop.run_until_complete(raw.execute(_TABLE.format(key="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")))
+    places = ", ".join(f"${number}" for number in range(1, 11))
+    statement = f"INSERT INTO entries ({_COLUMNS}) VALUES ({places})"  # noqa: S608  names of our own
+    prepared = loop.run_until_complete(raw.prepare(statement))
+    return lambda row: loop.run_until_complete(prepared.fetch(*row))
+
+
+def _world(*, postgresql: bool = False) -> tuple[asyncio.AbstractEventLoop, AuthWorld]:
+    place = _place(postgresql=postgresql)
+    return place.loop, place.world
 
 
 @cache
@@ -61,10 +109,31 @@ def _tokens(*, postgresql: bool = False) -> tuple[str, ...]:
 
 
 def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
+    """Ours against RSA signatures of the same octets, each with an insert that is durable before the next begins."""
+    loop, world = _world(postgresql=postgresql)
+    sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
+    audit, who = Audit(world.clock), world.home.operator
+
+    async def mint() -> int:
+        for _ in range(MINTED):
+            _, jti, _ = await world.surface.service_token(world.app, None, None)
+            async with world.database.transaction() as tx:
+                await audit.record(tx, who, "app.service_token", world.app.client_id, metadata={"jti": jti})
+        return MINTED
+
+    def reference() -> int:
+        for _ in range(MINTED):
+            sign()
+            insert(_ROW)
+        return MINTED
+
+    return lambda: loop.run_until_complete(mint()), reference
+
+
+def measure_mint_access(*, postgresql: bool = False) -> tuple[Run, Run]:
     """Ours against RSA signatures of the same octets."""
     loop, world = _world(postgresql=postgresql)
-    private = private_of(1)
-    signed = _tokens(postgresql=postgresql)[0].rpartition(".")[0].encode()
+    sign = _bare_signature(postgresql=postgresql)
 
     async def mint() -> int:
         for _ in range(MINTED):
@@ -73,10 +142,16 @@ def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
 
     def reference() -> int:
         for _ in range(MINTED):
-            private.sign(signed, PKCS1v15(), SHA256())
+            sign()
         return MINTED
 
     return lambda: loop.run_until_complete(mint()), reference
+
+
+def _bare_signature(*, postgresql: bool) -> Callable[[], object]:
+    private = private_of(1)
+    signed = _tokens(postgresql=postgresql)[0].rpartition(".")[0].encode()
+    return lambda: private.sign(signed, PKCS1v15(), SHA256())
 
 
 def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
