@@ -143,7 +143,9 @@ class AppPages:
             return await self._one(visit, error)
         async with self._parts.database.transaction() as tx:
             await self._witness(visit, "app.service_token", jti=jti)(tx, app)
-        return self._told(visit, app, "told.token", [("app.token.itself", token), ("app.jti", jti)], until_us=expires_us)
+        return self._told(
+            visit, app, "told.token", [("app.token.itself", token), ("app.jti", jti)], until_us=expires_us
+        )
 
     async def confirm(self, visit: Visit) -> Answer:
         """`GET /admin/apps/{client_id}/delete`."""

@@ -32,6 +32,6 @@ def element(at_us: int | None, now_us: int, language: Language) -> Markup:
         return Markup("–")
     shown = f"{datetime.fromtimestamp(at_us / SECOND_US, UTC):%Y-%m-%d %H:%M:%S} UTC"
     near = relative(at_us, now_us, language)
-    return Markup('<time datetime="{}">{} <span class="faint">({})</span></time>').format(
-        write_moment(at_us), shown, near
-    )
+    return Markup(
+        '<time datetime="{}"><span class="whole">{}</span> <span class="faint whole">({})</span></time>'
+    ).format(write_moment(at_us), shown, near)

@@ -69,7 +69,7 @@ WEBHOOK_WORDS: Final = {
     "delivery.status.exhausted": ("given up", "zaniechano"),
     "delivery.status.discarded": ("discarded", "odrzucono"),
     "delivery.next": ("Next attempt", "Następna próba"),
-    "delivery.attempts": ("{count} attempts", "próby: {count}"),
+    "delivery.attempts": ("Attempts: {count}", "Próby: {count}"),
     "delivery.attempt": ("Attempt {number}", "Próba {number}"),
     "delivery.attempts.none": ("Not tried yet.", "Jeszcze nie próbowano."),
     "delivery.answered": ("answered {status}", "odpowiedź {status}"),

@@ -24,6 +24,9 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+_BLOCKS = frozenset({"dt", "dd", "td", "th", "li", "h1", "h2"})
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +74,8 @@ class _Reader(HTMLParser):
             self._writes = ""
         elif tag == "label":
             self._labels = None
+        elif tag in _BLOCKS:
+            self.text += " "
 
     def handle_data(self, data: str) -> None:
         if self._writes and self._open is not None:

@@ -1,0 +1,123 @@
+"""What was done can be found by whom, what and in which trace; keys are shown with their stage and rotated in time."""
+
+import pytest
+
+from cloud.audit import Audit
+from cloud.http import begin_trace
+from cloud.identity import Role
+from tests.builders.administration_desk import ADA, BO, Office, office
+from tests.builders.auth_world import AuthWorld
+from tests.harness.page_reader import PASSWORD, Page
+
+DAY_MIN = 24 * 60
+
+
+def entries(page: Page) -> int:
+    return page.text.count(" done ") + page.text.count(" refused ")
+
+
+async def note(it: Office, action: str, object: str, count: int = 1) -> str:
+    """Entries of the operator in one trace; its id."""
+    trace = begin_trace()
+    audit = Audit(it.world.clock)
+    async with it.world.database.transaction() as tx:
+        for _ in range(count):
+            await audit.record(tx, it.world.home.operator, action, object, trace=trace)
+    return trace.trace_id
+
+
+@pytest.mark.contract("C-017")
+async def test_everything_that_one_request_did_is_found_by_its_trace(world_on_either: AuthWorld) -> None:
+    async with office(world_on_either) as it:
+        wanted = await note(it, "device.enrol", "dev_1", 2)
+        other = await note(it, "device.retire", "dev_2")
+        it.world.pass_time(minutes=400 * DAY_MIN)
+        await it.ada.sign_in(ADA)
+        for typed in (wanted, wanted.upper(), f"  00-{wanted}-00f067aa0ba902b7-01 "):
+            page = await it.ada.get(f"/admin/audit?days=1&trace_id={typed.strip().replace(' ', '+')}")
+            assert (entries(page), "dev_1" in page.text, "dev_2" in page.text) == (2, True, False), typed
+        assert entries(await it.ada.get(f"/admin/audit?trace_id={other}")) == 1
+        page = await it.ada.get("/admin/audit?trace_id=yesterday")
+        assert "That is no trace id" in page.text
+        page = await it.ada.get(f"/admin/audit?trace_id={'0' * 32}")
+        assert "No entry matches" in page.text
+
+
+async def test_the_trail_is_narrowed_by_whom_what_and_when(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await note(it, "device.enrol", "dev_1")
+        world.pass_time(minutes=2 * DAY_MIN)
+        await it.ada.sign_in(ADA)
+        await note(it, "device.enrol", "dev_2")
+        for query, count in (
+            ("actor=operator", 2),
+            ("actor=operator&days=1", 1),
+            ("action=device.enrol&object=dev_2", 1),
+            ("actor=Ada@example.org&action=user.sign_in", 2),
+            (f"actor={await it.user_id(ADA)}&action=user.sign_in", 2),
+            ("actor=nobody@example.org", 0),
+        ):
+            assert entries(await it.ada.get(f"/admin/audit?{query}")) == count, query
+        page = await it.ada.get("/admin/audit?action=user.sign_in")
+        assert page.text.index("2026-03-26") < page.text.index("2026-03-24")
+
+
+async def test_a_long_trail_has_pages_without_gaps_or_repetitions(world: AuthWorld) -> None:
+    async with office(world) as it:
+        for number in range(4):
+            await note(it, "device.enrol", f"dev_{number}", 30)
+        found, address = [], "/admin/audit?action=device.enrol"
+        while address:
+            page = await it.ada.get(address)
+            found.append(entries(page))
+            onward = [link for link in page.links if link.startswith("?") and "cursor=" in link]
+            address = f"/admin/audit{onward[0]}" if onward else ""
+        assert found == [50, 50, 20]
+        # A cursor belongs to its search.
+        page = await it.ada.get("/admin/audit?action=device.enrol")
+        (onward,) = [link for link in page.links if "cursor=" in link]
+        assert (await it.ada.get(f"/admin/audit{onward}&actor=operator")).status == 400
+
+
+@pytest.mark.contract("C-013", "S-062")
+async def test_the_trail_of_another_tenant_is_not_there(world: AuthWorld) -> None:
+    async with office(world) as it:
+        eva = await it.south()
+        trace = await note(it, "device.enrol", "dev_1")
+        for query in (f"trace_id={trace}", "action=device.enrol", "object=dev_1"):
+            assert "No entry matches" in (await eva.get(f"/admin/audit?{query}")).text
+
+
+async def test_keys_are_shown_with_their_stage_and_rotated_when_the_next_one_is_known(world: AuthWorld) -> None:
+    async with office(world) as it:
+        page = await it.ada.get("/admin/keys")
+        assert "next 2026-03-24 12:00:00 UTC" in page.text
+        assert "current 2026-03-24 12:00:00 UTC" in page.text
+        refused = await it.ada.submit(page.form("/admin/keys/rotate"))
+        assert refused.status == 409
+        assert "was published too recently" in refused.text
+        assert "Try again from 2026-03-24 12:15:00 UTC" in refused.text
+        world.pass_time(minutes=15)
+        it.world.surface.keys._make = it.world.keys._make  # no new key is generated, which takes a second
+        page = await it.ada.follow(await it.ada.submit(page.form("/admin/keys/rotate")))
+        assert "The next key signs from now on." in page.text
+        assert "retired" in page.text
+        (entry,) = await it.trail("key.rotate")
+        current = [key for key in await world.keys.list() if key.state == "current"]
+        assert entry.object == current[0].kid
+        assert (await it.server.probe(await world.token())).status == 200
+
+
+async def test_whoever_is_bound_to_an_organisation_looks_at_keys_and_rotates_none(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await world.surface.users.add(
+            world.home.operator, BO, PASSWORD, roles=[Role.ADMINISTRATOR], organization_id=world.home.organization.id
+        )
+        bo = await it.somebody(BO)
+        page = await bo.get("/admin/keys")
+        assert not [form for form in page.forms if form.action == "/admin/keys/rotate"]
+        world.pass_time(minutes=15)
+        form = (await it.ada.get("/admin/keys")).form("/admin/keys/rotate")
+        form.fields["form_token"] = (await bo.get("/admin/users/new")).form("/admin/users").fields["form_token"]
+        assert (await bo.submit(form)).status == 403
+        assert await it.trail("key.rotate") == []
