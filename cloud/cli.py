@@ -13,6 +13,7 @@ import typer
 
 from cloud.apps.cli import apps
 from cloud.assignments.cli import assignments
+from cloud.audit.cli import audit
 from cloud.batch import run_batch
 from cloud.clock import SystemClock
 from cloud.command import AsJson, print_json, print_one, print_rows, run, settings_of, told
@@ -50,6 +51,7 @@ for name, commands in (
     ("apps", apps),
     ("users", users),
     ("webhooks", webhooks),
+    ("audit", audit),
     ("keys", keys),
     ("tokens", tokens),
 ):

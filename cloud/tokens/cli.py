@@ -5,15 +5,18 @@ from typing import Annotated, Any
 import typer
 
 from cloud.apps import AppStore, AppUnknown
+from cloud.audit import Audit
 from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run, settings_of, told
+from cloud.db import Transaction
 from cloud.identity import UserStore, UserUnknown
 from cloud.identity.service import folded
 from cloud.ids import checked_id
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
 from cloud.settings import SettingsUnusable
+from cloud.tenancy import TenancyStore
 from cloud.tokens.claims import SERVICE_TTL_S
-from cloud.tokens.keys import SigningKeys
+from cloud.tokens.keys import SigningKeys, Witness
 from cloud.tokens.minting import Mint, Minted
 from cloud.tokens.place import first_master_key, load_master_key, master_key_path, names_of
 from cloud.tokens.revocation import Revocation
@@ -56,6 +59,16 @@ def _shown(key: SigningKey) -> dict[str, Any]:
     }
 
 
+def _witness(place: Workplace, action: str) -> Witness:
+    """The operator's entry, in the trail of every tenant: each of them holds tokens that these keys sign."""
+
+    async def witness(tx: Transaction, key: SigningKey) -> None:
+        for tenant in await TenancyStore().list_tenants(tx):
+            await Audit(place.clock).record(tx, place.operator(tenant.id), action, key.kid)
+
+    return witness
+
+
 @keys.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """Every signing key there ever was."""
@@ -78,7 +91,7 @@ def rotate(
     """The next key begins to sign; the current one stays published until its last token has expired."""
 
     async def work(place: Workplace) -> SigningKey:
-        return await _signing_keys(place).rotate(at_once=at_once)
+        return await _signing_keys(place).rotate(at_once=at_once, witness=_witness(place, "key.rotate"))
 
     current = run(context, work)
     print_one(f"{current.kid} signs from now on.", _shown(current), as_json=as_json)
@@ -91,7 +104,7 @@ def withdraw(
     """A key that somebody else may have: every token that it signed ends within a minute."""
 
     async def work(place: Workplace) -> None:
-        await _signing_keys(place).withdraw(kid)
+        await _signing_keys(place).withdraw(kid, witness=_witness(place, "key.withdraw"))
 
     run(context, work)
     print_one(f"{kid} and all tokens that it signed are refused from now on.", {"kid": kid}, as_json=as_json)
@@ -118,7 +131,11 @@ def mint(
             raise AppUnknown
         if user is not None and (person is None or person.disabled_at_us is not None):
             raise UserUnknown
-        return await (await _mint(place)).service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s)
+        made = await (await _mint(place)).service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s)
+        async with place.database.transaction() as tx:
+            told = {"jti": made.claims.jti}
+            await Audit(place.clock).record(tx, viewer, "app.service_token", app, metadata=told)
+        return made
 
     minted = run(context, work)
     expires = write_moment(minted.claims.expires_at_s * SECOND_US)
