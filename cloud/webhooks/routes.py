@@ -35,9 +35,41 @@ _SAMPLE = {
     "id": "wh_123",
     "url": "https://integrator.example/webhooks/argus",
     "events": ["incident.updated"],
+    "description": None,
+    "status": "active",
+    "disabled_reason": None,
+    "disabled_at": None,
+    "failing_since": None,
+    "previous_secret_expires_at": None,
+    "client_id": "app_123",
+    "organization_id": "org_1",
+    "created_at": "2026-03-23T11:00:00.000000Z",
+    "updated_at": "2026-03-23T11:00:00.000000Z",
+}
+_ATTEMPT = {
+    "attempted_at": "2026-03-23T12:00:00Z",
+    "duration_ms": 84,
+    "response_status": 200,
+    "error_code": None,
 }
 _DELIVERIES = {
-    "deliveries": [{"id": "dlv_123", "status": "succeeded", "attempted_at": "2026-03-23T12:00:00Z"}],
+    "deliveries": [
+        {
+            "id": "dlv_123",
+            "status": "succeeded",
+            "kind": "event",
+            "event": "incident.updated",
+            "event_id": "evt_123",
+            "replay_id": None,
+            "created_at": "2026-03-23T12:00:00Z",
+            "attempt": 1,
+            **_ATTEMPT,
+            "next_attempt_at": None,
+            "trace_id": "0af7651916cd43dd8448eb211c80319c",
+            "attempts": [{"number": 1, **_ATTEMPT, "response_head": "ok"}],
+        }
+    ],
+    "next_cursor": None,
 }
 
 
@@ -123,7 +155,7 @@ def _one(h: WebhookHandlers) -> tuple[Route, ...]:
             description="Changes what is sent and keeps the rest, its id and its history. A new `secret` signs at "
             "once, and the one before beside it for 24 hours; sending the same again changes nothing.",
             request_example={"events": ["incident.updated", "incident.closed"]},
-            answer_example={"id": "wh_123", "events": ["incident.updated", "incident.closed"]},
+            answer_example=_SAMPLE | {"events": ["incident.updated", "incident.closed"]},
         ),
         _row(
             method="DELETE",

@@ -8,7 +8,7 @@ from cloud.egress.target import URL_LENGTH_MAX
 from cloud.http.query import Paged
 from cloud.webhooks.catalogue import EVENTS, EVENTS_MAX
 from cloud.webhooks.model import DeliveryKind, DeliveryStatus
-from cloud.webhooks.signing import SECRET_LENGTH_MAX, SECRET_OCTETS_MIN
+from cloud.webhooks.signing import SECRET_LENGTH_MAX
 
 DESCRIPTION_LENGTH_MAX = 200
 WebhookStatus = Literal["active", "disabled"]
@@ -47,7 +47,6 @@ class WebhookWanted(_Body):
         repr=False,
         max_length=SECRET_LENGTH_MAX,
         description=f"{_SIGNS} Left out, one is made and told in the answer, once.",
-        json_schema_extra={"minLength": SECRET_OCTETS_MIN},
     )
     description: str | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX, description="What people call it.")
 
