@@ -66,6 +66,14 @@ class PostgresqlDriver:
     async def run_later(self, statement: Prepared, values: Values) -> None:
         await self.run(statement, values)  # the driver has no way to send two statements in one breath
 
+    async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+        ready = statement.on("postgresql")
+        with _our_errors():
+            found: Sequence[Sequence[Any]] = await self._raw.fetchmany(
+                ready.text, [ready.arguments(one) for one in values]
+            )
+        return found
+
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
         ready = statement.on("postgresql")
         reorder = ready.reorder(statement.order)

@@ -64,6 +64,12 @@ class SqliteDriver:
         ready = statement.on("sqlite")
         self._transaction.later(lambda raw: raw.execute(ready.text, ready.arguments(values)))
 
+    async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+        ready = statement.on("sqlite")
+        return await self._transaction.on_connection(
+            lambda raw: [row for one in values for row in raw.execute(ready.text, ready.arguments(one)).fetchall()]
+        )
+
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
         ready = statement.on("sqlite")
         reorder = ready.reorder(statement.order)

@@ -61,6 +61,10 @@ class Driver(Protocol):
         """
         ...
 
+    async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+        """As `rows` for each of the values, in their order and in one go; all rows together."""
+        ...
+
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
         """Make the same change for each row; fields as `statement.order` names them."""
         ...

@@ -1,11 +1,13 @@
 """The rows of deliveries: queued with the event, claimed under a lease, settled under a fence, removed when old.
 
-A lane is one subscription and key. Its oldest unfinished delivery alone has a `due_at_us`; queueing behind it locks the
-newest unfinished row, and settling wakes the next one after its own row is written, so on PostgreSQL either sees what
-the other did and none is forgotten. Rows are locked in the order of subscriptions, everywhere.
+A lane is one subscription and key. Its oldest unfinished delivery, the head, alone has a `due_at_us`. Who queues behind
+it locks the head, and who settles the head wakes the next one by a statement of its own afterwards, so on PostgreSQL
+either sees what the other did and none is forgotten. Heads are locked in the order of subscriptions, everywhere, and
+what stands behind a head only under its lock: so a batch of many subscriptions is settled in one go, and nobody waits
+in a circle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,16 +46,13 @@ _QUEUE = Prepared(
     insert(webhook_deliveries).values(**{name: bindparam(name) for name in _NEW}, lease_token=0, attempts=0).inline(),
     order=_NEW,
 )
-_LAST_OF_LANE = Prepared(
+# PostgreSQL passes over one that was finished while we waited for it, to the one that became the head.
+_HEAD_OF_LANE = Prepared(
     select(_rows.position)
     .where(_rows.webhook_id == bindparam("webhook_id"), _rows.lane == bindparam("lane"), _UNFINISHED)
-    .order_by(_rows.position.desc())
+    .order_by(_rows.position)
     .limit(1)
     .with_for_update()
-)
-
-_LOCK_UNFINISHED = Prepared(
-    select(_rows.position).where(_rows.position == bindparam("which"), _UNFINISHED).with_for_update()
 )
 
 
@@ -235,34 +234,43 @@ class DeliveryStore:
 
     async def queue(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
         """Send this when its turn comes. For one (webhook, lane) one transaction at a time, in the wanted order."""
-        behind = await tx.driver.rows(_LAST_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane})
-        await tx.driver.run_many(_QUEUE, [_queued(new, now_us, behind=bool(behind))])
+        behind = await self._is_behind(tx, new)
+        await tx.driver.run_many(_QUEUE, [_queued(new, now_us, behind=behind)])
 
     async def queue_all(
-        self, tx: Transaction, new: Sequence[tuple[NewDelivery, int | None]], noted: Sequence[NewDelivery], now_us: int
+        self, tx: Transaction, new: Sequence[tuple[NewDelivery, bool]], noted: Sequence[NewDelivery], now_us: int
     ) -> None:
-        """As `queue` for several, each of another subscription, in the order of those: with what was the last of its
-        lane. And `noted`: what disabled endpoints miss, not sent but there to be repeated once they work again.
+        """As `queue` for several, each of another subscription, in the order of those: with whether anything of its
+        lane was unfinished a moment ago. And `noted`: what disabled endpoints miss, not sent but there to be repeated
+        once they work again.
         """
         rows = []
-        for one, last in new:
-            # It may have been finished meanwhile; if not, whoever finishes it waits for us and then finds ours.
-            behind = last is not None and bool(await tx.driver.rows(_LOCK_UNFINISHED, {"which": last}))
-            rows.append(_queued(one, now_us, behind=behind))
+        for one, occupied in new:
+            rows.append(_queued(one, now_us, behind=occupied and await self._is_behind(tx, one)))
         await tx.driver.run_many(_QUEUE, rows + [_noted(one, now_us) for one in noted])
 
+    async def _is_behind(self, tx: Transaction, new: NewDelivery) -> bool:
+        """Whether its lane has a head; whoever finishes that one waits for us and then finds ours."""
+        return bool(await tx.driver.rows(_HEAD_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane}))
+
     async def claim(
-        self, tx: Transaction, webhook_id: str, *, now_us: int, lease_us: int, count: int
+        self, tx: Transaction, counts: Mapping[str, int], *, now_us: int, lease_us: int
     ) -> Sequence[Claimed]:
-        """Take up to `count` due deliveries of one subscription, at most one of each lane."""
-        values = {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
-        return [_claimed(row) for row in await tx.driver.rows(_CLAIM, values)]
+        """Take due deliveries, of each subscription up to its count and at most one of each lane."""
+        values = [
+            {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
+            for webhook_id, count in counts.items()
+        ]
+        return [_claimed(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
     async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
-        """Write what becomes of deliveries of one subscription; what is finished wakes its next.
+        """Write what becomes of deliveries, given in the order of subscription and position; what is finished wakes
+        its next.
 
         A delivery whose lease was lost stays as it is, and so does its lane, whose head has a time to be due at.
         """
+        if not settled:
+            return
         await tx.driver.run_many(_SETTLE, [_settled(one, now_us) for one in settled])
         woken = [(now_us, one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
         if woken:
@@ -304,7 +312,11 @@ class DeliveryStore:
             .where(*conditions)
             .values(status=DeliveryStatus.DISCARDED.value, due_at_us=None, finished_at_us=now_us, error_code=why.value)
         )
-        return (await tx.execute(statement)).rowcount
+        discarded = 0
+        # Until there are none: while we waited for a head, somebody may have queued behind it.
+        while found := (await tx.execute(statement)).rowcount:
+            discarded += found
+        return discarded
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
         """Remove a portion of what finished longer ago than the retention, with its attempts; how many deliveries."""

@@ -32,9 +32,9 @@ _MAY_HEAR = (
     apps.c.deleted_at_us.is_(None),
     apps.c.secrecy_level >= bindparam("secrecy_level"),
 )
-# The newest unfinished delivery of each listener's lane: what is queued now stands behind it.
-_LAST_OF_LANE = (
-    select(func.max(webhook_deliveries.c.position))
+# Whether each listener's lane has an unfinished delivery: what is queued now stands behind it.
+_OCCUPIED = (
+    select(func.min(webhook_deliveries.c.position))
     .where(
         webhook_deliveries.c.webhook_id == _subs.id,
         webhook_deliveries.c.lane == bindparam("lane"),
@@ -43,12 +43,12 @@ _LAST_OF_LANE = (
     .scalar_subquery()
 )
 _LISTENERS = Prepared(
-    select(_subs.id, _subs.disabled_at_us, _LAST_OF_LANE, apps.c.approved_scopes, apps.c.governance)
+    select(_subs.id, _subs.disabled_at_us, _OCCUPIED, apps.c.approved_scopes, apps.c.governance)
     .where(*_MAY_HEAR, webhook_events.c.webhook_id == _subs.id, webhook_events.c.event == bindparam("event"))
     .order_by(_subs.id)
 )
 _NEIGHBOURS = Prepared(
-    select(_subs.id, _subs.disabled_at_us, _LAST_OF_LANE)
+    select(_subs.id, _subs.disabled_at_us, _OCCUPIED)
     .where(*_MAY_HEAR, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
     .order_by(_subs.id)
 )
@@ -92,12 +92,12 @@ _FAILED = Prepared(
 class Listener:
     """A subscription that hears of an event; one that is disabled has it noted only.
 
-    `last_of_lane`: position of the newest delivery of the event's lane that was unfinished a moment ago.
+    `occupied`: an unfinished delivery was in the event's lane a moment ago.
     """
 
     id: str
     disabled: bool
-    last_of_lane: int | None
+    occupied: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +191,8 @@ def _usable(approved: str, governance: str) -> frozenset[str]:
 
 
 def _listener(row: Sequence[Any]) -> Listener:
-    id, disabled_at_us, last_of_lane = row
-    return Listener(id, disabled_at_us is not None, last_of_lane)
+    id, disabled_at_us, head = row
+    return Listener(id, disabled_at_us is not None, head is not None)
 
 
 def _endpoint(row: Sequence[Any]) -> Endpoint:

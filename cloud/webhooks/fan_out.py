@@ -62,7 +62,7 @@ class FanOut:
             return
         body = message_body(public.type, event.at_us, public.data)
         traceparent = begin_trace(event.traceparent).traceparent
-        queued: list[tuple[NewDelivery, int | None]] = []
+        queued: list[tuple[NewDelivery, bool]] = []
         noted: list[NewDelivery] = []
         for listener in listeners:
             new = NewDelivery(
@@ -79,5 +79,5 @@ class FanOut:
             if listener.disabled:
                 noted.append(new)
             else:
-                queued.append((new, listener.last_of_lane))
+                queued.append((new, listener.occupied))
         await self._deliveries.queue_all(tx, queued, noted, self._clock.now_us())

@@ -1,7 +1,7 @@
 """Write what attempts came to: the attempt, what becomes of its delivery, how its endpoint fares, and who is told.
 
-All of one batch in one transaction, subscription by subscription in the order of their ids: the subscription's row
-first, then its deliveries, as everybody else who locks both does.
+All of one batch in one transaction, subscriptions in the order of their ids: a subscription's row before its
+deliveries, as everybody else who locks both does.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,33 +60,44 @@ class Settling:
 
     async def settle(self, tx: Transaction, results: Sequence[Result]) -> None:
         """Write a batch; what another worker has taken over meanwhile is left to it."""
+        now_us = self._clock.now_us()
         recorded: list[tuple[Claimed, Attempt]] = []
+        pending: list[Settled] = []
         ordered = sorted(results, key=lambda result: (result.claimed.webhook_id, result.claimed.position))
         for _, group in groupby(ordered, key=lambda result: result.claimed.webhook_id):
-            recorded += await self._settle_endpoint(tx, list(group))
+            of_endpoint = list(group)
+            disabled, reason = await self._judge(tx, of_endpoint, now_us)
+            settled = [self._settled(result, now_us, disabled=disabled) for result in of_endpoint]
+            recorded += [(one.claimed, one.attempt) for one in settled if one.attempt is not None]
+            pending += settled
+            if reason is not None:  # before later subscriptions: disabling locks what waits of this one
+                await self._deliveries.settle(tx, pending, now_us)
+                pending = []
+                await self._disable(tx, of_endpoint[0].endpoint, reason, now_us)
+        await self._deliveries.settle(tx, pending, now_us)
         await self._deliveries.record(tx, recorded)
 
-    async def _settle_endpoint(self, tx: Transaction, results: list[Result]) -> list[tuple[Claimed, Attempt]]:
-        now_us = self._clock.now_us()
-        endpoint = results[0].endpoint
+    async def _judge(
+        self, tx: Transaction, results: Sequence[Result], now_us: int
+    ) -> tuple[bool, DisabledReason | None]:
+        """How an endpoint fares after these: whether it is disabled, and why, when it is to be just now."""
         outcomes = [result.outcome for result in results if result.counts and isinstance(result.outcome, Outcome)]
         failed = [outcome for outcome in outcomes if not outcome.succeeded]
+        endpoint_id = results[0].endpoint.id
         if len(failed) < len(outcomes) and (
             failed or any(one.endpoint.failing_since_us is not None for one in results)
         ):
-            await self._endpoints.succeeded(tx, endpoint.id)
-        since_us = await self._endpoints.failed(tx, endpoint.id, now_us) if failed else None
-        reason = None
+            await self._endpoints.succeeded(tx, endpoint_id)
+        if not failed:
+            return False, None
+        since_us = await self._endpoints.failed(tx, endpoint_id, now_us)
+        if since_us is None:  # somebody did so before
+            return True, None
         if any(outcome.gone for outcome in failed):
-            reason = DisabledReason.GONE
-        elif since_us is not None and now_us - since_us >= FAILING_US_MAX:
-            reason = DisabledReason.FAILING
-        disabled = bool(failed) and (since_us is None or reason is not None)
-        settled = [self._settled(result, now_us, disabled=disabled) for result in results]
-        await self._deliveries.settle(tx, settled, now_us)
-        if reason is not None and since_us is not None:
-            await self._disable(tx, endpoint, reason, now_us)
-        return [(one.claimed, one.attempt) for one in settled if one.attempt is not None]
+            return True, DisabledReason.GONE
+        if now_us - since_us >= FAILING_US_MAX:
+            return True, DisabledReason.FAILING
+        return False, None
 
     def _settled(self, result: Result, now_us: int, *, disabled: bool) -> Settled:
         claimed, outcome = result.claimed, result.outcome

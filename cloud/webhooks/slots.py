@@ -23,7 +23,7 @@ class Limits:
 
 
 class Slots:
-    """Taken before a claim, given back when the attempt is settled."""
+    """Taken before a claim, given back when the attempt ends."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -34,7 +34,7 @@ class Slots:
 
     @property
     def taken(self) -> int:
-        """Attempts that run or wait to be settled."""
+        """Attempts that run or are about to."""
         return self._taken
 
     @property
@@ -59,10 +59,10 @@ class Slots:
         self._of_tenant[tenant] += count
         self._of_endpoint[endpoint] += count
 
-    def give_back(self, tenant: str, endpoint: str) -> None:
-        self._taken -= 1
+    def give_back(self, tenant: str, endpoint: str, count: int = 1) -> None:
+        self._taken -= count
         for counts, name in ((self._of_tenant, tenant), (self._of_endpoint, endpoint)):
-            counts[name] -= 1
+            counts[name] -= count
             if not counts[name]:
                 del counts[name]
 

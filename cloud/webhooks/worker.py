@@ -7,13 +7,14 @@ tells by its `webhook-id`.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
 
 from cloud.clock import Clock
-from cloud.db import Database
+from cloud.db import Database, Transaction
 from cloud.egress import Egress
 from cloud.errors import DomainError
 from cloud.master_key import MasterKey, SealBroken
@@ -36,6 +37,8 @@ IDLE_S = 0.5
 # What ends within so short a time is settled together: one way to the database instead of one each.
 GATHER_S = 0.004
 SETTLED_TOGETHER = 64
+# Attempts that ended and are not settled hold no slot any more; so many of them, and nothing more is claimed.
+UNSETTLED_MAX = 512
 # Subscriptions that one look sees, and that one claim serves, so that a claim stays short.
 WAITING_MAX = 10_000
 CLAIMED_ENDPOINTS_MAX = 64
@@ -68,6 +71,9 @@ class DeliveryWorker:
         self._master_key: MasterKey | None = None
         self._signer: tuple[float, Signer] | None = None
         self._results: list[Result] = []
+        self._unsettled = 0  # results that wait or are being written
+        self._running = 0
+        self._refill_at = 0  # attempts under way, at which it is time for the next claim
         self._arrived = asyncio.Event()  # results wait
         self._changed = asyncio.Event()  # slots became free, or there is more to claim, or a stop is asked for
         self._due_us: int | None = None
@@ -79,15 +85,11 @@ class DeliveryWorker:
                 finished = asyncio.Event()
                 settling = tasks.create_task(self._settle_all(finished), name="settling")
                 waking = tasks.create_task(self._wake_at(stopping), name="waking")
-                attempts: set[asyncio.Task[None]] = set()
-                while not stopping.is_set():
-                    for post in await self._claimed_or_none():
-                        task = tasks.create_task(self._attempt(post))
-                        attempts.add(task)
-                        task.add_done_callback(attempts.discard)
-                    await self._pause()
-                if attempts:
-                    await asyncio.wait(attempts)
+                async with asyncio.TaskGroup() as attempts:
+                    while not stopping.is_set():
+                        for post in await self._claimed_or_none():
+                            attempts.create_task(self._attempt(post))
+                        await self._pause()
                 finished.set()
                 self._arrived.set()
                 await settling
@@ -102,7 +104,7 @@ class DeliveryWorker:
     async def step(self) -> int:
         """Attempt and settle what is due now; how many deliveries were claimed. For whoever keeps the time by hand."""
         posts = await self._claim()
-        claimed = len(posts) + len(self._results)
+        claimed = len(posts) + self._unsettled
         await asyncio.gather(*(self._attempt(post) for post in posts))
         await self._settle()
         return claimed
@@ -116,6 +118,8 @@ class DeliveryWorker:
 
     async def _claim(self) -> Sequence[Post]:
         """Take what is due, as far as there are free slots. What cannot be sent goes to the results at once."""
+        if self._unsettled >= UNSETTLED_MAX:
+            return ()  # settling says when there are fewer
         now_us = self._clock.now_us()
         rows = await self._database.peek(WAITING, {"most": WAITING_MAX})
         waiting = sorted((Waiting(*row) for row in rows), key=lambda one: one.due_at_us)
@@ -126,27 +130,50 @@ class DeliveryWorker:
         if not due:
             return ()
         signer = await self._current_signer()
-        claims: list[tuple[Claimed, Endpoint]] = []
+        some = due[:CLAIMED_ENDPOINTS_MAX]
+        held: dict[str, int] = {}
         try:
             async with self._database.transaction() as tx:
-                some = due[:CLAIMED_ENDPOINTS_MAX]
                 endpoints = await self._endpoints.endpoints(tx, [one.webhook_id for one in some])
-                for one in some:
-                    count = self._slots.free(one.tenant_id, one.webhook_id)
-                    if not count:
-                        continue
-                    taken = await self._deliveries.claim(
-                        tx, one.webhook_id, now_us=now_us, lease_us=LEASE_US, count=count
-                    )
-                    self._slots.take(one.tenant_id, one.webhook_id, len(taken))
-                    claims += [(claimed, endpoints[one.webhook_id]) for claimed in taken]
+                claims = await self._taken(tx, some, held, now_us)
         except BaseException:
-            for claimed, _ in claims:
-                self._slots.give_back(claimed.tenant_id, claimed.webhook_id)
+            for one in some:
+                self._slots.give_back(one.tenant_id, one.webhook_id, held.get(one.webhook_id, 0))
             raise
         if len(due) > CLAIMED_ENDPOINTS_MAX:
             self._changed.set()  # look again at once
-        return self._posts(claims, signer, now_us)
+        posts = self._posts([(claimed, endpoints[claimed.webhook_id]) for claimed in claims], signer, now_us)
+        self._running += len(posts)
+        self._refill_at = self._running // 2
+        return posts
+
+    async def _taken(
+        self, tx: Transaction, some: Sequence[Waiting], held: dict[str, int], now_us: int
+    ) -> Sequence[Claimed]:
+        """Claim for each as many as there are slots; what one has no use for is offered to those who got none.
+
+        `held` says at any time how many slots each holds.
+        """
+        claims: list[Claimed] = []
+        waiting = some
+        while waiting:
+            offered = []
+            for one in waiting:
+                if count := self._slots.free(one.tenant_id, one.webhook_id):
+                    self._slots.take(one.tenant_id, one.webhook_id, count)
+                    held[one.webhook_id] = count
+                    offered.append(one)
+            if not offered:
+                break
+            counts = {one.webhook_id: held[one.webhook_id] for one in offered}
+            taken = await self._deliveries.claim(tx, counts, now_us=now_us, lease_us=LEASE_US)
+            claims += taken
+            used = Counter(claimed.webhook_id for claimed in taken)
+            for one in offered:
+                self._slots.give_back(one.tenant_id, one.webhook_id, held[one.webhook_id] - used[one.webhook_id])
+                held[one.webhook_id] = used[one.webhook_id]
+            waiting = [one for one in waiting if one.webhook_id not in held]
+        return claims
 
     def _posts(self, claims: Sequence[tuple[Claimed, Endpoint]], signer: Signer, now_us: int) -> list[Post]:
         posts = []
@@ -154,17 +181,15 @@ class DeliveryWorker:
         for claimed, endpoint in claims:
             reason = _unsendable(claimed, endpoint)
             if reason is not None:
-                self._results.append(Result(claimed, endpoint, reason))
+                self._ended(Result(claimed, endpoint, reason))
                 continue
             if endpoint.id not in keys:
                 keys[endpoint.id] = self._keys_of(endpoint, now_us)
             opened = keys[endpoint.id]
             if opened is None:
-                self._results.append(Result(claimed, endpoint, broken(claimed, self._clock)))
+                self._ended(Result(claimed, endpoint, broken(claimed, self._clock)))
             else:
                 posts.append(Post(claimed, endpoint, opened, signer))
-        if self._results:
-            self._arrived.set()
         return posts
 
     def _keys_of(self, endpoint: Endpoint, now_us: int) -> tuple[bytes, ...] | None:
@@ -187,7 +212,16 @@ class DeliveryWorker:
             log.error("delivery.attempt_broken", delivery_id=claimed.id, why=type(error).__name__)
             outcome = broken(claimed, self._clock)
         self._slots.note(claimed.webhook_id, well=outcome.succeeded and outcome.attempt.duration_ms < SLOW_MS)
-        self._results.append(Result(claimed, post.endpoint, outcome))
+        self._running -= 1
+        if self._running == self._refill_at:
+            self._changed.set()
+        self._ended(Result(claimed, post.endpoint, outcome))
+
+    def _ended(self, result: Result) -> None:
+        """The receiver has nothing to do with it any more; it is to be settled."""
+        self._slots.give_back(result.claimed.tenant_id, result.claimed.webhook_id)
+        self._results.append(result)
+        self._unsettled += 1
         self._arrived.set()
 
     async def _settle_all(self, finished: asyncio.Event) -> None:
@@ -221,8 +255,7 @@ class DeliveryWorker:
         except BaseException:
             self._results = batch + self._results
             raise
-        for result in batch:
-            self._slots.give_back(result.claimed.tenant_id, result.claimed.webhook_id)
+        self._unsettled -= len(batch)
         self._changed.set()
 
     async def _pause(self) -> None:
