@@ -7,7 +7,7 @@ each request (`cloud/oauth/authorization`), so nothing is normalised here: it is
 
 import re
 from collections.abc import Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from cloud.apps.errors import RedirectUriRefused
 from cloud.apps.model import GrantType
@@ -16,6 +16,8 @@ URIS_MAX = 20
 LENGTH_MAX = 1024
 _CHARACTERS = re.compile(r"[!$&'()+,\-./0-9:;=?@A-Z\[\]_a-z~%]+")
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+ANSWERED = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
+"""What the authorization endpoint adds to the query; the app could not tell which of two is ours."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -42,6 +44,8 @@ def _mistake(uri: str, *, confidential: bool) -> str:
         return "it cannot be read."
     if "@" in parts.netloc or port == 0:
         return "it has a user, a password or port 0."
+    if ANSWERED & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+        return "its query has a parameter that the answer has."
     if {".", ".."} & set(parts.path.lower().replace("%2e", ".").split("/")):
         return "its path has dot segments."
     if parts.scheme == "http":

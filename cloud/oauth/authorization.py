@@ -47,6 +47,11 @@ class Target(NamedTuple):
     sent: str | None
     state: str | None
 
+    @property
+    def could_be_anybody(self) -> bool:
+        """Whether the address proves nothing about the app: any program of the device can listen on its loopback."""
+        return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
+
     def address(self, issuer: str, **answer: str) -> str:
         """The redirect with `answer`, `state` and `iss` (RFC 9207)."""
         parameters = {**answer, **({} if self.state is None else {"state": self.state}), "iss": issuer}

@@ -74,12 +74,17 @@ class Authorization:
         asked_of(pairs, target)
 
     async def question(self, session: Session, pairs: Pairs, target: Target) -> Question | None:
-        """What has to be asked; None when all of it was allowed before. Raises `Redirected`."""
+        """What has to be asked; None when all of it was allowed before. Raises `Redirected`.
+
+        An app that proves nothing about itself is asked about each time (RFC 8252 §8.6): otherwise any program of
+        somebody's device could fetch a code in its name without their seeing it.
+        """
         asked = asked_of(pairs, target)
         scopes = self._grantable(session, target.app, asked)
         user = session.user
         async with self._database.read() as tx:
-            if (await self._consents.given(tx, user.id, target.app.client_id)).issuperset(scopes):
+            given = await self._consents.given(tx, user.id, target.app.client_id)
+            if given.issuperset(scopes) and not target.could_be_anybody:
                 return None
             viewer = Viewer(user.tenant_id, user.organization_id, user.clearance)
             organization_id = target.app.organization_id or user.organization_id

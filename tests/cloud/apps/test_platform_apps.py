@@ -144,6 +144,8 @@ REFUSED_URIS = {
     "no port that there is": "https://integrator.example:65536/",
     "dot segments": "https://integrator.example/a/../b",
     "hidden dot segments": "https://integrator.example/a/%2e%2E/b",
+    "a code of its own": f"{CALLBACK}?code=1",
+    "a state of its own": f"{CALLBACK}?keep=this&st%61te",
     "a backslash": "https://integrator.example\\@evil.example/",
     "a line end": f"{CALLBACK}\r\nSet-Cookie: a=b",
     "a space": f"{CALLBACK} x",

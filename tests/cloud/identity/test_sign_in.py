@@ -266,7 +266,7 @@ async def test_pages_speak_polish_to_whoever_asks_for_it(world: AuthWorld) -> No
         assert "User name" in (await PageReader(server, "de, fr;q=0.1").get("/sign-in")).text
 
 
-@pytest.mark.contract("S-190")
+@pytest.mark.contract("S-144")
 async def test_neither_password_nor_code_nor_cookie_reaches_a_log(
     world: AuthWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:

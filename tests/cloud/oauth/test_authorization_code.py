@@ -141,6 +141,15 @@ async def test_what_was_allowed_once_is_not_asked_again_and_more_is(world: AuthW
         assert answer_of(refused)["error"] == "access_denied"
 
 
+@pytest.mark.contract("A-035")
+async def test_a_native_app_is_asked_about_each_time_since_any_program_could_be_it(world: AuthWorld) -> None:
+    async with flow(world, redirect_uris=[NATIVE, REDIRECT], confidential=False) as it:
+        await it.code(redirect_uri=NATIVE)
+        assert (await it.ask(redirect_uri=NATIVE)).status == 200
+        assert (await it.ask(redirect_uri="http://127.0.0.1:49152/cb")).status == 200
+        assert "code" in answer_of(await it.ask(redirect_uri=REDIRECT)), "only the app itself answers there"
+
+
 @pytest.mark.contract("S-001", "A-034")
 @pytest.mark.parametrize("client_id", ["app_nobody", "../app_flow", "", "app_flow\r\nX: y"])
 async def test_an_unknown_app_gets_no_redirect(world: AuthWorld, client_id: str) -> None:
