@@ -1,0 +1,96 @@
+"""A code becomes a token once, within a minute, for the app that asked, with everything that it was made with."""
+
+import asyncio
+
+import pytest
+
+from cloud.apps import Governance
+from tests.builders.auth_world import AuthWorld
+from tests.builders.authorization_flow import CODE, REDIRECT, VERIFIER, flow
+
+
+@pytest.mark.contract("S-010", "A-036")
+async def test_a_code_that_comes_twice_ends_the_token_of_the_first_time(world_on_either: AuthWorld) -> None:
+    async with flow(world_on_either) as it:
+        code = await it.code()
+        token = (await it.redeem(code)).document["access_token"]
+        assert (await it.server.probe(token)).status == 200
+        assert (await it.redeem(code)).error == (400, "invalid_grant")
+        it.world.pass_time(seconds=10)
+        assert (await it.server.probe(token)).status == 401
+
+
+@pytest.mark.contract("S-010", "A-036")
+async def test_of_twenty_redemptions_at_once_one_gives_a_token(world_on_either: AuthWorld) -> None:
+    async with flow(world_on_either) as it:
+        code = await it.code()
+        answers = await asyncio.gather(*[it.redeem(code) for _ in range(20)])
+        assert sorted(answer.status for answer in answers) == [200] + [400] * 19
+        assert {answer.document["error"] for answer in answers if answer.status == 400} == {"invalid_grant"}
+
+
+INCOMPLETE: tuple[tuple[dict[str, str | None], str], ...] = (
+    ({"code_verifier": None}, "invalid_grant"),
+    ({"code_verifier": "b" * 43}, "invalid_grant"),
+    ({"code_verifier": "a" * 42}, "invalid_request"),
+    ({"code_verifier": "a" * 129}, "invalid_request"),
+    ({"redirect_uri": f"{REDIRECT}?x=1"}, "invalid_grant"),
+    ({"redirect_uri": None}, "invalid_grant"),
+)
+
+
+@pytest.mark.contract("S-007", "S-009", "S-012", "A-036")
+async def test_a_code_needs_everything_that_it_was_made_with(world: AuthWorld) -> None:
+    async with flow(world) as it:
+        code = await it.code()
+        for changed, error in INCOMPLETE:
+            assert (await it.redeem(code, **changed)).error == (400, error), changed
+        assert (await it.redeem("no such code")).error == (400, "invalid_grant")
+        assert (await it.redeem(None)).error == (400, "invalid_request")
+        assert (await it.redeem(code)).status == 200, "a mistake does not spend the code"
+
+
+@pytest.mark.contract("S-008", "A-033")
+async def test_a_verifier_for_a_code_without_a_challenge_is_refused(world: AuthWorld) -> None:
+    async with flow(world, pkce=False, governance=Governance(enforce_pkce=False)) as it:
+        code = await it.code()
+        assert (await it.redeem(code, code_verifier=VERIFIER)).error == (400, "invalid_grant")
+        assert (await it.redeem(code)).status == 200
+
+
+@pytest.mark.contract("S-011")
+async def test_a_code_is_for_the_app_that_asked(world: AuthWorld) -> None:
+    other, secret = await world.register("other", grant_types=CODE, redirect_uris=[REDIRECT])
+    async with flow(world) as it:
+        code = await it.code()
+        stolen = await it.redeem(code, client_id=other.client_id, client_secret=secret)
+        assert stolen.error == (400, "invalid_grant")
+        assert (await it.redeem(code)).status == 200
+
+
+@pytest.mark.contract("S-012", "A-036")
+async def test_a_code_is_good_for_a_minute(world: AuthWorld) -> None:
+    async with flow(world) as it:
+        first = await it.code()
+        it.world.pass_time(seconds=59)
+        second = await it.code()
+        assert (await it.redeem(first)).status == 200
+        it.world.pass_time(seconds=61)
+        assert (await it.redeem(second)).error == (400, "invalid_grant")
+
+
+@pytest.mark.contract("C-056", "A-033")
+async def test_a_public_app_proves_itself_by_pkce_alone(world: AuthWorld) -> None:
+    async with flow(world, confidential=False) as it:
+        assert (await it.redeem(await it.code(), client_secret=None)).status == 200
+        guess = await it.redeem(await it.code(), client_secret="guess")
+        assert guess.error == (401, "invalid_client")
+
+
+@pytest.mark.contract("S-051")
+async def test_a_code_of_somebody_who_was_disabled_meanwhile_is_worth_nothing(world: AuthWorld) -> None:
+    async with flow(world) as it:
+        code = await it.code()
+        await world.disable("ada@example.org")
+        assert (await it.redeem(code)).error == (400, "invalid_grant")
+        assert (await it.ask()).status == 303
