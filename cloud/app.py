@@ -149,7 +149,7 @@ def watches(settings: Settings, clock: Clock, ids: Ids) -> Sequence[Chore]:
     return (
         Chore("silent_gateways", GatewaySilence(ids, silence.gateway_s * 1_000_000, now_us).tell),
         Chore("silent_devices", DeviceSilence(ids, silence.device_s * 1_000_000, now_us).tell),
-        *webhooks.watches(ids),
+        *webhooks.watches(clock, ids),
     )
 
 

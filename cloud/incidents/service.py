@@ -82,7 +82,7 @@ class Incidents:
         finished = replace(known, open_encounters=still)
         if still:
             return await self._changed(tx, INCIDENT_UPDATED, finished, Change.ENCOUNTER_FINISHED, part, traceparent)
-        closed = replace(finished, status=IncidentStatus.CLOSED, closed_at_us=self._clock.now_us())
+        closed = replace(finished, status=IncidentStatus.CLOSED)
         return await self._changed(tx, INCIDENT_CLOSED, closed, Change.ENCOUNTER_FINISHED, part, traceparent)
 
     async def list(self, database: Database, viewer: Viewer, *, count: int) -> Sequence[Incident]:
@@ -93,8 +93,13 @@ class Incidents:
     async def _changed(
         self, tx: Transaction, event_type: str, incident: Incident, change: Change, part: Part, traceparent: str | None
     ) -> Incident:
-        secrecy = max(incident.secrecy_level, part.secrecy_level)
-        incident = replace(incident, updated_at_us=self._clock.now_us(), secrecy_level=secrecy)
+        now_us = self._clock.now_us()
+        incident = replace(
+            incident,
+            updated_at_us=now_us,
+            closed_at_us=now_us if incident.status is IncidentStatus.CLOSED else None,
+            secrecy_level=max(incident.secrecy_level, part.secrecy_level),
+        )
         await self._store.replace(tx, incident)
         await self._tell(tx, event_type, incident, change, part, traceparent)
         return incident

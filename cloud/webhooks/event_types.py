@@ -21,11 +21,12 @@ EVENTS = (
     ),
     EventType(
         name=DISABLED_EVENT,
-        description="Nothing is sent to a webhook any more, because its receiver said 410 or has failed for five days. "
-        "It goes to the other webhooks of the tenant, whatever they subscribed to.",
+        description="Nothing is sent to a webhook any more, because its receiver said 410 or has failed for five days, "
+        "or because the tenant does not allow its host any more. It goes to the other webhooks of the tenant, whatever "
+        "they subscribed to.",
         fields={
             "webhook_id": _WEBHOOK,
-            "reason": word("Why.", [DisabledReason.GONE, DisabledReason.FAILING]),
+            "reason": word("Why.", [DisabledReason.GONE, DisabledReason.FAILING, DisabledReason.NOT_ALLOWED]),
             "disabled_at": moment("Since when."),
         },
         sample={

@@ -31,6 +31,7 @@ class DisabledReason(StrEnum):
 
     GONE = "gone"  # the receiver answered 410
     FAILING = "failing"  # five days of failures only
+    NOT_ALLOWED = "not_allowed"  # the tenant lets the app send to this host no more
     BY_OWNER = "by_owner"
 
 

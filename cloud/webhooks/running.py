@@ -15,6 +15,7 @@ from cloud.tokens.place import load_master_key
 from cloud.webhooks.catalogue import public_event
 from cloud.webhooks.delivery_store import DeliveryStore
 from cloud.webhooks.fan_out import FanOut
+from cloud.webhooks.governing import HostGovernance
 from cloud.webhooks.log import ReplayQueue
 from cloud.webhooks.service import Judge
 from cloud.webhooks.settling import Settling
@@ -60,6 +61,9 @@ def chores() -> Sequence[Chore]:
     return (Chore("webhook_deliveries", DeliveryStore().sweep),)
 
 
-def watches(ids: Ids) -> Sequence[Chore]:
+def watches(clock: Clock, ids: Ids) -> Sequence[Chore]:
     """What somebody waits for."""
-    return (Chore("webhook_replays", ReplayQueue(ids).step),)
+    return (
+        Chore("webhook_replays", ReplayQueue(ids).step),
+        Chore("webhook_hosts", HostGovernance(Outbox(ids), Audit(clock)).apply),
+    )

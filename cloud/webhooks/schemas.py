@@ -13,7 +13,7 @@ from cloud.webhooks.signing import SECRET_LENGTH_MAX
 DESCRIPTION_LENGTH_MAX = 200
 WebhookStatus = Literal["active", "disabled"]
 
-_EVENT_NAMES = {"items": {"type": "string", "enum": [one.name for one in EVENTS]}, "uniqueItems": True}
+_EVENT_NAMES = {"items": {"type": "string", "enum": [one.name for one in EVENTS]}}
 _URL = "Where deliveries are posted: https, a public host, port 443, 8443 or from 1024 on."
 _SIGNS = (
     "Signs deliveries: `whsec_` and the base64 of at least 24 octets, or any other text of at least 24 octets, whose "
@@ -94,7 +94,8 @@ class WebhookShown(_Answer):
     description: str | None
     status: WebhookStatus
     disabled_reason: str | None = Field(
-        description="`gone`: the receiver answered 410; `failing`: five days of failures only; `by_owner`."
+        description="`gone`: the receiver answered 410; `failing`: five days of failures only; `not_allowed`: the "
+        "tenant does not let the app send to this host any more; `by_owner`."
     )
     disabled_at: str | None
     failing_since: str | None = Field(description="The first failure after the last success; null: none.")

@@ -18,6 +18,7 @@ from cloud.tenancy import Viewer
 from cloud.webhooks.catalogue import checked_events
 from cloud.webhooks.delivery_store import DeliveryStore
 from cloud.webhooks.errors import TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown
+from cloud.webhooks.governing import host_of
 from cloud.webhooks.model import DisabledReason, ErrorCode, Subscription
 from cloud.webhooks.sealing import open_key, seal_key
 from cloud.webhooks.signing import new_secret, secret_key
@@ -108,7 +109,7 @@ class Webhooks:
                 created_at_us=now_us,
                 updated_at_us=now_us,
             )
-            _check_host(app, target)
+            _check_host(app, target.host)
             if await self._store.count_of_app(tx, client_id) >= WEBHOOKS_MAX:
                 raise TooManyWebhooks
             await self._store.add(tx, subscription, sealed)
@@ -153,15 +154,16 @@ class Webhooks:
         Raises what `create` raises, `WebhookUnknown`.
         """
         key = None if wanted.secret is None else secret_key(wanted.secret)
-        target = None if wanted.url is None else await self._judge(wanted.url)
+        if wanted.url is not None:
+            await self._judge(wanted.url)
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             before = await self._locked(tx, viewer, id)
             if require is not None:
                 require(before)
             events = before.events
-            if wanted.events is not None or target is not None or key is not None:
-                events = await self._checked(tx, before, wanted, client_id, target)
+            if wanted.enabled or not (wanted.url is None and wanted.events is None and key is None):
+                events = await self._checked(tx, before, wanted, client_id)
             after = _merged(before, wanted, events, now_us)
             rotated = key is not None and await self._rotated(tx, id, key, now_us)
             if after == before and not rotated:
@@ -192,18 +194,17 @@ class Webhooks:
         return found
 
     async def _checked(
-        self, tx: Transaction, before: Subscription, wanted: Change, client_id: str | None, target: Target | None
+        self, tx: Transaction, before: Subscription, wanted: Change, client_id: str | None
     ) -> tuple[str, ...]:
-        """The events that it shall have, approved for whoever is concerned; and the host that it shall go to."""
+        """The events that it shall have, approved for whoever is concerned, as is the host that it shall go to."""
+        host = host_of(before.url if wanted.url is None else wanted.url)
         owner = await self._apps.find(tx, before.client_id)
-        if target is not None:
-            _check_host(owner, target)
+        _check_host(owner, host)
         events = before.events if wanted.events is None else checked_events(wanted.events, _approved(owner))
         if client_id is not None and client_id != before.client_id:
             asking = await self._apps.find(tx, client_id)
             checked_events(events, _approved(asking))
-            if target is not None:
-                _check_host(asking, target)
+            _check_host(asking, host)
         return events
 
     async def _rotated(self, tx: Transaction, id: str, key: bytes, now_us: int) -> bool:
@@ -236,6 +237,6 @@ def _approved(app: App | None) -> tuple[str, ...]:
     return () if app is None else app.usable_scopes
 
 
-def _check_host(app: App | None, target: Target) -> None:
-    if app is None or not app.governance.allows_webhook(target.host):
+def _check_host(app: App | None, host: str) -> None:
+    if app is None or not app.governance.allows_webhook(host):
         raise WebhookHostNotAllowed

@@ -14,20 +14,14 @@ from cloud.audit import Audit
 from cloud.clock import Clock
 from cloud.db import Transaction
 from cloud.events import Outbox
-from cloud.http.request import Caller
-from cloud.moments import write_moment
-from cloud.tenancy import SecrecyLevel, Viewer
 from cloud.webhooks.attempt import Outcome
 from cloud.webhooks.delivery_store import Claimed, DeliveryStore, Settled
+from cloud.webhooks.disabling import Disabling
 from cloud.webhooks.endpoint_store import Endpoint, EndpointStore
-from cloud.webhooks.messages import DISABLED_EVENT
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, DisabledReason, ErrorCode
 from cloud.webhooks.schedule import FAILING_US_MAX, next_attempt_us
 
 log = structlog.get_logger()
-
-ACTOR = "webhooks"
-"""Who disables an endpoint, in the audit trail: the product itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +46,7 @@ class Settling:
 
     def __init__(self, clock: Clock, outbox: Outbox, audit: Audit, chance: Callable[[], float]) -> None:
         self._clock = clock
-        self._outbox = outbox
-        self._audit = audit
+        self._disabling = Disabling(outbox, audit)
         self._chance = chance
         self._deliveries = DeliveryStore()
         self._endpoints = EndpointStore()
@@ -73,7 +66,7 @@ class Settling:
             if reason is not None:  # before later subscriptions: disabling locks what waits of this one
                 await self._deliveries.settle(tx, pending, now_us)
                 pending = []
-                await self._disable(tx, of_endpoint[0].endpoint, reason, now_us)
+                await self._disabling.disable(tx, of_endpoint[0].endpoint, reason, now_us)
         await self._deliveries.settle(tx, pending, now_us)
         await self._deliveries.record(tx, recorded)
 
@@ -121,37 +114,3 @@ class Settling:
             return DeliveryStatus.DISCARDED, None
         next_at_us = next_attempt_us(outcome.attempt.number, now_us, outcome.retry_after_us, self._chance())
         return (DeliveryStatus.EXHAUSTED if next_at_us is None else DeliveryStatus.FAILED), next_at_us
-
-    async def _disable(self, tx: Transaction, endpoint: Endpoint, reason: DisabledReason, now_us: int) -> None:
-        """Stop sending, and tell the tenant: in the audit trail and by an event to its other endpoints."""
-        if not await self._endpoints.disable(tx, endpoint.id, reason, now_us):
-            return
-        waiting = await self._deliveries.discard_waiting(
-            tx, endpoint.id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False
-        )
-        await self._outbox.emit(
-            tx,
-            DISABLED_EVENT,
-            tenant=endpoint.tenant_id,
-            organization=endpoint.organization_id,
-            key=endpoint.id,
-            payload={"webhook_id": endpoint.id, "reason": reason.value, "disabled_at": write_moment(now_us)},
-            at_us=now_us,
-        )
-        await self._audit.record(
-            tx, _product(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
-        )
-        log.warning("webhook.disabled", webhook_id=endpoint.id, reason=reason.value, discarded=waiting)
-
-
-def _product(endpoint: Endpoint) -> Caller:
-    """The product itself as the one who did it."""
-    return Caller(
-        subject=ACTOR,
-        client_id=ACTOR,
-        token_use="service",  # noqa: S106  a word, not a secret
-        scopes=frozenset(),
-        viewer=Viewer(endpoint.tenant_id, endpoint.organization_id, SecrecyLevel.STANDARD),
-        jti="",
-        expires_at_us=0,
-    )

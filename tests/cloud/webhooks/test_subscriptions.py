@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from cloud.audit import Audit
 from cloud.db import Database
+from cloud.webhooks.governing import HostGovernance
 from cloud.webhooks.service import WEBHOOKS_MAX
 from cloud.webhooks.tables import webhook_subscriptions
 from tests.builders.api_surface import alike
@@ -284,6 +286,30 @@ async def test_webhooks_go_to_the_hosts_that_governance_allows_and_to_no_other(h
     other = {"url": "https://other.example/hook", "events": ["incident.updated"]}
     assert refused(await here.ask("POST", body=other)) == (403, "webhook_host_not_allowed")
     answer = await here.ask("PUT", f"/{made['id']}", {"url": other["url"]})
+    assert refused(answer) == (403, "webhook_host_not_allowed")
+
+
+@pytest.mark.contract("C-037")
+async def test_a_webhook_whose_host_is_not_allowed_any_more_is_disabled_and_its_tenant_told(here: WebhookSurface):
+    made, kept = await here.create(), await here.create(who="plain")
+    await here.apps.govern(
+        here.story.home.operator,
+        "app_north",
+        lambda app, _: replace(app.governance, allowed_webhook_hosts=("other.example",)),
+    )
+    chore = HostGovernance(here.story.outbox, Audit(here.story.clock))
+    done = []
+    for _ in range(2):
+        async with here.story.database.transaction() as tx:
+            done.append(await chore.apply(tx, here.story.clock.now_us()))
+    assert done == [1, 0]
+    now = (await here.ask("GET", f"/{made['id']}")).json()
+    assert (now["status"], now["disabled_reason"]) == ("disabled", "not_allowed")
+    assert (await here.audited())[-1] == ("webhook.disable", made["id"])
+    await here.story.fan_out()
+    (notice,) = await here.story.deliveries()
+    assert (notice["webhook_id"], notice["event"]) == (kept["id"], "webhook.disabled")
+    answer = await here.ask("PUT", f"/{made['id']}", {"status": "active"})
     assert refused(answer) == (403, "webhook_host_not_allowed")
 
 
