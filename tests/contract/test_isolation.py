@@ -147,7 +147,7 @@ def shown(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 def strangers(row: Route) -> tuple[str, ...]:
     """Whose tokens must find nothing: the other tenant's, and the other organisation's where organisations count."""
-    return ("other", "south") if row.needs_organization else ("other",)
+    return ("other", "south") if row.needs_organization or Host.AUTH in row.hosts else ("other",)
 
 
 @pytest.mark.contract("C-013", "S-060", "S-061", "S-066", "A-006", "A-013", "A-015")
@@ -181,17 +181,20 @@ def test_the_owner_finds_them_so_the_walk_means_something(
 def test_what_is_above_a_callers_clearance_is_answered_as_absent(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
-    above_all = {name: MAKERS[name](cloud, "low") for name in ("encounterId", "deviceId")}
+    above_all = {name: MAKERS[name](cloud, "low") for name in ("encounterId", "deviceId", "client_id")}
     owned = owned | above_all
     with closing(sqlite3.connect(cloud.folder / "cloud.db")) as database, database:
         database.execute("UPDATE encounters SET secrecy_level = 3 WHERE id = ?", (owned["encounterId"],))
         database.execute("UPDATE devices SET secrecy_level = 3 WHERE id = ?", (owned["deviceId"],))
+        database.execute("UPDATE apps SET secrecy_level = 3 WHERE client_id = ?", (owned["client_id"],))
     for row in walked(rows):
         if set(parameters(row)) <= above_all.keys():
             above = shown(ask(cloud, row, "low", owned))
             absent = shown(ask(cloud, row, "low", dict.fromkeys(owned, ABSENT)))
             assert above == absent, row.name
             assert ask(cloud, row, "north", owned).is_success, row.name
+    with cloud.client("low", "auth") as low:
+        assert owned["client_id"] not in low.get("/v1/platform/apps", params={"limit": 200}).text
     with cloud.client("low") as low, cloud.client("north") as north:
         assert owned["deviceId"] not in low.get("/api/v1/devices", params={"limit": 200}).text
         assert owned["deviceId"] in north.get("/api/v1/devices", params={"limit": 200}).text
