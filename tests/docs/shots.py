@@ -24,6 +24,7 @@ from simulators.demo.configuration import Choices
 from simulators.demo.gateway_status import ask_gateway
 from simulators.demo.plan import load_or_mint
 from simulators.demo.view import DRAW_EVERY_S, View
+from tests.docs.administration_shots import take_administration
 from tests.harness.browser import PHONE, TABLET, chromium
 
 SHOTS = Path(__file__).parents[2] / "docs" / "shots"
@@ -119,6 +120,7 @@ async def take_all() -> None:
         os.chdir(folder)
         async with running_demo(Path("demo-state")) as demo:
             await asyncio.gather(take_view(demo, SHOTS / "demo.svg"), take_pages(demo))
+        await take_administration(SHOTS)
         os.chdir(SHOTS)
     for shot in sorted(SHOTS.iterdir()):
         size = shot.stat().st_size

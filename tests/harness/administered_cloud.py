@@ -6,10 +6,9 @@ tried again, one that was refused with a reason, a secret that is being rotated.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +23,7 @@ from tests.harness.eventually import eventually
 from tests.harness.receiver import answering, receiving
 from tests.harness.running_cloud import RunningCloud, cloud_running
 
+CLIENT_ID = "app_case_sync"
 PASSWORD = "correct horse battery"
 ADA, BO = "ada@rescue.example", "bo@rescue.example"
 REDIRECT = "https://integrator.example/callback"
@@ -33,22 +33,19 @@ DELIVERED_WITHIN_S = 30.0
 
 @dataclass
 class Administered:
-    """`addresses`: every page that shows something, by name."""
+    """The cloud, and the ids of who and what is in it."""
 
     cloud: RunningCloud
     people: dict[str, str]
     webhook_id: str
-    app: dict[str, Any]
-    totp: str = ""
-    secret_of_ada: str = ""
-    _last_step: int = field(default=0)
 
     def url(self, path: str) -> str:
         return self.cloud.urls["auth"] + path
 
     @property
     def addresses(self) -> dict[str, str]:
-        one = f"/admin/apps/{self.app['client_id']}"
+        """Every page of the administration that shows something, by name."""
+        one = f"/admin/apps/{CLIENT_ID}"
         return {
             "home": "/admin",
             "apps": "/admin/apps",
@@ -72,7 +69,7 @@ class Administered:
         """A request of the app to act for somebody."""
         asked = {
             "response_type": "code",
-            "client_id": self.app["client_id"],
+            "client_id": CLIENT_ID,
             "redirect_uri": REDIRECT,
             "scope": "argus:devices:write argus:epcr:write",
             "state": "s",
@@ -81,25 +78,25 @@ class Administered:
         }
         return f"/v1/oauth/authorize?{urlencode(asked)}"
 
-    async def code(self) -> str:
-        """The present code of Ada's second factor; waits for a fresh one, since none works twice."""
-        await eventually(lambda: int(time.time()) // 30 > self._last_step, within_s=40)
-        self._last_step = int(time.time()) // 30
-        return pyotp.TOTP(self.totp).now()
-
-    async def sign_in(self, page: Page, username: str = ADA, *, at: str = "/sign-in") -> None:
-        """By typing. The first time, Ada sets her second factor up."""
+    async def sign_in(self, page: Page, username: str, *, at: str = "/sign-in") -> None:
+        """By typing user name and password; whatever comes then is shown when this returns."""
         await page.goto(self.url(at))
         await page.fill("#username", username)
         await page.fill("#password", PASSWORD)
-        await page.keyboard.press("Enter")
-        if username == ADA:
-            await page.wait_for_selector("#code")
-            if not self.totp:
-                self.totp = (await page.inner_text("code.key")).strip()
-            await page.fill("#code", await self.code())
+        async with page.expect_navigation():
             await page.keyboard.press("Enter")
-            await page.wait_for_selector("h1")
+
+    async def set_up(self, page: Page) -> None:
+        """The second factor, on the page that asks for it."""
+        secret = (await page.inner_text("code.key")).strip()
+        await page.fill("#code", pyotp.TOTP(secret).now())
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+
+
+async def open_all(page: Page) -> None:
+    """What is folded away is looked at too."""
+    await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
 
 
 class Looking:
@@ -111,8 +108,10 @@ class Looking:
         page.on("console", lambda message: self.said.append(message.text) if message.type in _LOUD else None)
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
-    async def faults(self) -> list[str]:
-        """Everything that is wrong with the page as it is now."""
+    async def faults(self, *, refused: bool = False) -> list[str]:
+        """Everything that is wrong with the page as it is now. `refused`: it is a refusal, and the console says so."""
+        if refused:
+            self.said.clear()
         wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         found = [f"{self.page.url}: {one}" for one in await violations(self.page)]
         found += [f"{self.page.url}: the console says {text}" for text in self.said]
@@ -123,9 +122,9 @@ class Looking:
 _LOUD = ("error", "warning")
 
 
-async def context_page(browser: Browser, viewport: dict[str, int], locale: str) -> Page:
-    """A fresh browser window of that size and language."""
-    context = await browser.new_context(viewport=viewport, locale=locale)  # type: ignore[arg-type]  # a TypedDict of its own
+async def window(browser: Browser, viewport: dict[str, int], locale: str, state: Any = None) -> Page:
+    """A fresh window of that size and language; `state`: the cookies of another one."""
+    context = await browser.new_context(viewport=viewport, locale=locale, storage_state=state)  # type: ignore[arg-type]  # a TypedDict of its own
     page = await context.new_page()
     await page.route("https://integrator.example/**", lambda route: route.fulfill(body="back"))
     return page
@@ -153,15 +152,15 @@ def _peopled(cloud: RunningCloud, hook: str) -> Administered:
         ["users", "add", *whose, "--username", name, "--role", role, *level, "--password-file", str(password), "--json"]
         for name, role, level in ((ADA, "administrator", ["--secrecy-level", "secret"]), (BO, "member", []))
     ]
-    app = ["apps", "add", *whose, "--name", "Case sync connector", "--scope", "all", "--allow-service-tokens"]
-    app += ["--grant", "authorization_code", "--grant", "client_credentials", "--redirect-uri", REDIRECT, "--json"]
-    ada, bo, made = cloud.commands(*people, app)
-    cloud.commands(["apps", "rotate-secret", made["client_id"], *whose, "--json"])
+    app = ["apps", "add", *whose, "--id", CLIENT_ID, "--name", "Case sync connector", "--scope", "all"]
+    app += ["--allow-service-tokens", "--grant", "authorization_code", "--grant", "client_credentials"]
+    app += ["--redirect-uri", REDIRECT, "--json"]
+    ada, bo, *_ = cloud.commands(*people, app, ["apps", "rotate-secret", CLIENT_ID, *whose, "--json"])
     events = [one.name for one in EVENTS if one.scope is not None]
     with cloud.client("north", "auth") as client:
         answer = client.post("/v1/webhooks", json={"url": hook, "events": events, "description": "Case system"})
     assert answer.status_code == 201, answer.text
-    return Administered(cloud, {ADA: ada["id"], BO: bo["id"]}, answer.json()["id"], made)
+    return Administered(cloud, {ADA: ada["id"], BO: bo["id"]}, answer.json()["id"])
 
 
 def _happened(cloud: RunningCloud, webhook_id: str) -> None:

@@ -1,0 +1,178 @@
+"""Sign-in, consent and administration in a real Chromium, on a tablet and on a telephone, in two languages.
+
+axe-core finds nothing against WCAG 2.2 AA, the console says nothing, nothing is wider than the screen, and everything
+can be done with the keyboard alone.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from tests.harness.administered_cloud import (
+    ADA,
+    BO,
+    REDIRECT,
+    Administered,
+    Looking,
+    administered_cloud,
+    open_all,
+    window,
+)
+from tests.harness.browser import PHONE, TABLET, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+SIZES = pytest.mark.parametrize(
+    ("viewport", "locale"), [(TABLET, "en-GB"), (PHONE, "pl-PL")], ids=["tablet", "telephone"]
+)
+TABS_MAX = 120
+"""More stops than any page has up to its last button."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Administered]:
+    async with administered_cloud(tmp_path_factory.mktemp("office")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def signed_in(office: Administered, browser: Browser) -> Any:
+    """The cookies of Ada, who has set her second factor up on the way."""
+    page = await window(browser, TABLET, "en-GB")
+    look = Looking(page)
+    await office.sign_in(page, ADA, at="/sign-in?next=/admin")
+    assert await look.faults() == []
+    await office.set_up(page)
+    assert page.url == office.url("/admin")
+    return await page.context.storage_state()
+
+
+@SIZES
+async def test_every_page_of_the_administration_is_sound(
+    office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
+) -> None:
+    page = await window(browser, viewport, locale, signed_in)
+    look, faults = Looking(page), []
+    for path in office.addresses.values():
+        await page.goto(office.url(path))
+        await open_all(page)
+        faults += await look.faults()
+    for path in ("/admin/apps/app_nowhere", "/admin/users?cursor=AAAA"):
+        await page.goto(office.url(path))
+        faults += await look.faults(refused=True)
+    assert faults == []
+
+
+@SIZES
+async def test_what_is_shown_once_is_sound_and_can_be_copied(
+    office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
+) -> None:
+    page = await window(browser, viewport, locale, signed_in)
+    look = Looking(page)
+    await page.goto(office.url("/admin/users/new"))
+    await page.fill("#username", f"cy-{locale}@rescue.example")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert await look.faults() == []
+    await page.keyboard.press("Tab")
+    await tab_to(page, "input[id=told2]")
+    field = "document.activeElement"
+    assert await page.evaluate(f"{field}.selectionEnd - {field}.selectionStart") == 22
+
+
+@SIZES
+async def test_sign_in_and_consent_are_sound(
+    office: Administered, browser: Browser, viewport: dict[str, int], locale: str
+) -> None:
+    page = await window(browser, viewport, locale)
+    look, faults = Looking(page), []
+    await page.goto(office.url(office.authorization))
+    faults += await look.faults()
+    await page.fill("#username", BO)
+    await page.fill("#password", "not the password")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    faults += await look.faults(refused=True)
+    await page.fill("#password", "correct horse battery")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    faults += await look.faults()
+    # Refused on the tablet, so that the telephone is asked again; allowed there.
+    decision = "deny" if viewport == TABLET else "allow"
+    await page.click(f"button[value={decision}]")
+    await page.wait_for_url(f"{REDIRECT}?**")
+    assert ("code=" in page.url) == (decision == "allow")
+    await page.goto(office.url("/sign-in"))
+    faults += await look.faults()
+    await page.goto(office.url("/admin"))
+    faults += await look.faults(refused=True)
+    await page.goto(office.url("/v1/oauth/authorize?client_id=nobody"))
+    faults += await look.faults(refused=True)
+    assert faults == []
+
+
+async def test_the_second_step_is_asked_for_on_a_sound_page(
+    office: Administered, browser: Browser, signed_in: Any
+) -> None:
+    page = await window(browser, PHONE, "pl-PL")
+    look = Looking(page)
+    await office.sign_in(page, ADA)
+    assert page.url.startswith(office.url("/sign-in/second-factor"))
+    assert await look.faults() == []
+
+
+async def test_an_app_is_registered_and_its_secret_rotated_by_keyboard_alone(
+    office: Administered, browser: Browser, signed_in: Any
+) -> None:
+    page = await window(browser, TABLET, "en-GB", signed_in)
+    await page.goto(office.url("/admin"))
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.getAttribute('href')") == "#main"  # past the navigation
+    await follow(page, "nav a[href='/admin/apps']")
+    await follow(page, "main a[href='/admin/apps/new']")
+    await page.wait_for_function("document.activeElement.id === 'name'")  # the page brings the focus there
+    await page.keyboard.type("Keyboard connector")
+    await tab_to(page, "input[name='scope:webhooks:write']")
+    await page.keyboard.press("Space")
+    await follow(page, "form.panel button")
+    secret = await page.input_value("#told2")
+    await follow(page, "main a.button")
+    assert await page.inner_text("h1") == "Keyboard connector"
+    await tab_to(page, "details:has(form[action$='/secret']) summary")
+    await page.keyboard.press("Enter")
+    await tab_to(page, "input[name=grace_hours]")
+    await page.keyboard.press("ArrowDown")
+    await follow(page, "form[action$='/secret'] button")
+    assert await page.input_value("#told1") != secret
+    await follow(page, "form[action='/sign-out'] button", backwards=True)
+    assert "signed out" in await page.inner_text("h1")
+
+
+async def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
+    """Press Tab until this has the focus; wherever it stops on the way, it can be seen where it is."""
+    for _ in range(TABS_MAX):
+        await page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        reached, outline = await page.evaluate(
+            "it => [document.activeElement.matches(it), getComputedStyle(document.activeElement).outlineStyle]",
+            selector,
+        )
+        assert outline != "none", await page.evaluate("document.activeElement.outerHTML")
+        if reached:
+            return
+    raise AssertionError(f"{page.url}: {selector} is not reached by Tab")
+
+
+async def follow(page: Page, selector: str, *, backwards: bool = False) -> None:
+    """Go to a link or button by Tab, and press it."""
+    await tab_to(page, selector, backwards=backwards)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
