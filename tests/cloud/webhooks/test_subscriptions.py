@@ -16,6 +16,8 @@ from tests.builders.contract_samples import sample, shape_faults
 from tests.builders.webhook_surface import TARGET, WebhookSurface, webhook_surface
 
 ONE = "/v1/webhooks/{webhook_id}"
+EITHER = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what never comes to the database's own ways, whichever it is."""
 SECRET = "a signing secret of the receiver"
 
 
@@ -57,6 +59,7 @@ async def test_a_secret_that_was_sent_is_kept_sealed_and_never_shown(here: Webho
 
 
 @pytest.mark.contract("A-055", "S-098")
+@EITHER
 async def test_a_secret_that_is_too_short_or_no_base64_is_refused_unrepeated(here: WebhookSurface):
     for secret in ("", "too short for anybody!!", "whsec_QUFB", "whsec_" + "QU=B" * 9, "a" * 513):
         answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "secret": secret})
@@ -65,6 +68,7 @@ async def test_a_secret_that_is_too_short_or_no_base64_is_refused_unrepeated(her
 
 
 @pytest.mark.contract("C-074", "C-083", "C-084", "C-088", "C-092")
+@EITHER
 async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: WebhookSurface):
     create, update = sample("POST", "/v1/webhooks"), sample("PUT", ONE)
     assert create.request is not None
@@ -81,6 +85,7 @@ async def test_the_samples_of_the_contract_are_answered_in_their_shapes(here: We
 
 
 @pytest.mark.contract("C-078", "C-079", "A-059", "S-099")
+@EITHER
 async def test_only_events_that_the_app_was_approved_for_can_be_subscribed_to(here: WebhookSurface):
     wanted = ["incident.updated", "epcr.encounter.created", "device.offline", "incident.closed"]
     answer = await here.ask("POST", body={"url": TARGET, "events": wanted}, who="plain")
@@ -96,6 +101,7 @@ async def test_only_events_that_the_app_was_approved_for_can_be_subscribed_to(he
 
 
 @pytest.mark.contract("C-079", "A-059", "S-099")
+@EITHER
 async def test_events_that_there_are_not_or_too_many_are_refused(here: WebhookSurface):
     for events in (
         [],
@@ -134,6 +140,7 @@ INSIDE = (
 
 
 @pytest.mark.contract("A-063", "S-090")
+@EITHER
 async def test_an_address_that_may_not_be_called_is_refused_at_creation_and_at_change(here: WebhookSurface):
     made = await here.create()
     for url in NOT_TO_BE_CALLED:
@@ -146,6 +153,7 @@ async def test_an_address_that_may_not_be_called_is_refused_at_creation_and_at_c
 
 
 @pytest.mark.contract("A-063", "S-091")
+@EITHER
 async def test_a_host_inside_is_refused_at_creation_however_it_is_written(here: WebhookSurface):
     for host in INSIDE:
         answer = await here.ask("POST", body={"url": f"https://{host}/hook", "events": ["incident.updated"]})
@@ -168,6 +176,7 @@ async def test_a_change_is_merged_and_the_whole_is_answered(here: WebhookSurface
 
 
 @pytest.mark.contract("A-057")
+@EITHER
 async def test_what_a_change_cannot_be_is_refused(here: WebhookSurface):
     made = await here.create()
     nulls = [{name: None} for name in ("url", "events", "secret", "status")]
@@ -176,6 +185,7 @@ async def test_what_a_change_cannot_be_is_refused(here: WebhookSurface):
 
 
 @pytest.mark.contract("A-057")
+@EITHER
 async def test_a_change_of_what_somebody_else_has_changed_is_refused(here: WebhookSurface):
     made = await here.create()
     etag = (await here.ask("GET", f"/{made['id']}")).headers["ETag"]
@@ -247,6 +257,7 @@ async def test_what_belongs_to_others_is_answered_as_what_is_absent(here: Webhoo
 
 
 @pytest.mark.contract("C-081", "A-019", "A-005")
+@EITHER
 async def test_reading_needs_either_scope_and_writing_needs_the_writing_one(here: WebhookSurface):
     made = await here.create()
     for path in ("", f"/{made['id']}", f"/{made['id']}/deliveries"):
@@ -262,6 +273,7 @@ async def test_reading_needs_either_scope_and_writing_needs_the_writing_one(here
 
 
 @pytest.mark.contract("C-078", "A-059")
+@EITHER
 async def test_one_app_cannot_use_what_another_was_approved_for(here: WebhookSurface):
     made = await here.create("epcr.encounter.created", secret=SECRET)
     for body in (
@@ -275,6 +287,7 @@ async def test_one_app_cannot_use_what_another_was_approved_for(here: WebhookSur
 
 
 @pytest.mark.contract("C-037")
+@EITHER
 async def test_webhooks_go_to_the_hosts_that_governance_allows_and_to_no_other(here: WebhookSurface):
     made = await here.create()
     await here.apps.govern(
