@@ -72,6 +72,12 @@ def test_an_installation_is_set_up_until_an_administrator_has_a_token(console: C
         changed = console.json("apps", word, "app_1", *TENANT, *scopes)
     assert (changed["approved_scopes"], changed["governance"]["allow_service_tokens"]) == (["argus:jobs:read"], True)
     assert changed["governance"]["enforce_pkce"] is True
+    withheld = console.json("apps", "withhold", *TENANT, "--scope", "argus:jobs:read")["withheld"]
+    assert withheld == ["argus:jobs:read", "argus:jobs:write"], "writing would give the reading"
+    (listed,) = [one for one in console.json("apps", "list", *TENANT) if one["client_id"] == "app_1"]
+    assert listed["approved_scopes"] == []
+    (entry,) = [one for one in console.json("audit", "list", *TENANT) if one["action"] == "tenant.withhold"]
+    assert (entry["object"], entry["metadata"]) == ("tnt_1", {"scopes": ["argus:jobs:read"]})
     assert console.json("users", "disable", "ada@example.org", *TENANT)["disabled_at"] is not None
     assert console.json("users", "enable", "ada@example.org", *TENANT)["disabled_at"] is None
     assert console.json("apps", "remove", "app_1", *TENANT)["removed"] is True
