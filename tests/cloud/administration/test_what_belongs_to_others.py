@@ -1,0 +1,100 @@
+"""To another tenant, organisation or a lower clearance an administrator's page answers as for what is not there.
+
+Goes through the rows themselves, so a page that is added later is walked at once.
+"""
+
+from cloud import administration
+from cloud.identity import Role
+from cloud.tenancy import SecrecyLevel, Tenancy
+from tests.builders.administration_desk import EVA, Office, judged, office, parts_of
+from tests.builders.auth_world import DEVICES, AuthWorld
+from tests.builders.webhook_story import WebhookStory
+from tests.harness.page_reader import PASSWORD, Form, Page, PageReader
+
+ABSENT = {"client_id": "app_0", "user_id": "usr_0", "webhook_id": "wh_0", "delivery_id": "dlv_0"}
+SECRET = SecrecyLevel.SECRET
+
+
+async def owned(world: AuthWorld) -> dict[str, str]:
+    """Of `org_north`, and secret: an app, somebody, a webhook."""
+    station = {"organization_id": world.home.organization.id, "clearance": SECRET}
+    app, _ = await world.register("tnt_north", DEVICES, **station)
+    somebody = await world.surface.users.add(
+        world.home.operator, "zoe@example.org", PASSWORD, roles=[Role.MEMBER], **station
+    )
+    story = WebhookStory(world.database, world.home, world.clock, [])
+    webhook = await story.subscribe("https://owned.example/hook", clearance=SECRET)
+    await story.close()
+    ids = {"client_id": app.client_id, "user_id": somebody.id, "webhook_id": webhook.id}
+    return {**ids, "delivery_id": "dlv_0"}
+
+
+async def administrator(it: Office, name: str, clearance: SecrecyLevel, organization_id: str | None) -> PageReader:
+    """One more of `tnt_north`, signed in."""
+    users, username = it.world.surface.users, f"{name}@example.org"
+    await users.add(
+        it.world.home.operator,
+        username,
+        PASSWORD,
+        roles=[Role.ADMINISTRATOR],
+        clearance=clearance,
+        organization_id=organization_id,
+    )
+    return await it.somebody(username)
+
+
+async def test_no_page_tells_what_belongs_to_others_from_what_is_not_there(world: AuthWorld) -> None:
+    async with office(world) as it:
+        mine = await owned(world)
+        other = await Tenancy(world.database, world.clock, world.ids).add_organization(world.home.operator, "Other")
+        owner = await administrator(it, "owner", SECRET, world.home.organization.id)
+        await world.person(EVA, tenant="south")
+        strangers = {
+            "another tenant": await it.somebody(EVA),
+            "another organisation": await administrator(it, "other", SECRET, other.id),
+            "a lower clearance": await administrator(it, "low", SecrecyLevel.STANDARD, world.home.organization.id),
+        }
+        rows = [row for row in administration.routes(parts_of(world), world.surface, judged) if "{" in row.path]
+        assert len(rows) > 15
+        for row in rows:
+            path = row.path.format(**mine)
+            if row.method == "GET":
+                assert (await owner.get(path)).status == 200, path
+            for whose, stranger in strangers.items():
+                theirs, absent = [await asked(stranger, row.method, row.path.format(**ids)) for ids in (mine, ABSENT)]
+                assert theirs.status == absent.status == 404, (whose, path)
+                assert theirs.text == absent.text, (whose, path)
+        for area in ("apps", "users", "webhooks"):
+            shown = (await owner.get(f"/admin/{area}")).answered.octets
+            (id,) = [id for name, id in mine.items() if f"/admin/{area}/{id}".encode() in shown]
+            for whose, stranger in strangers.items():
+                assert id.encode() not in (await stranger.get(f"/admin/{area}")).answered.octets, (whose, area)
+
+
+async def asked(reader: PageReader, method: str, path: str) -> Page:
+    """A page, or its form sent with everything that any of them asks for."""
+    if method == "GET":
+        return await reader.get(path)
+    token = (await reader.get("/admin/users/new")).form("/admin/users").fields["form_token"]
+    return await reader.submit(Form(method, path, {"form_token": token, "role:member": "on", f"scope:{DEVICES}": "on"}))
+
+
+async def test_every_change_of_a_page_is_in_the_trail_by_whoever_made_it(world: AuthWorld) -> None:
+    async with office(world) as it:
+        mine, ada = await owned(world), await it.user_id("ada@example.org")
+        one = f"/admin/apps/{world.app.client_id}"
+        for action in ("scopes", "governance", "secret", "service-token"):
+            await it.send(one, f"{one}/{action}")
+        zoe = await administrator(it, "zed", SECRET, world.home.organization.id)
+        theirs = f"/admin/webhooks/{mine['webhook_id']}"
+        for action in ("test", "secret", "disable", "enable"):
+            page = await zoe.get(theirs)
+            await zoe.submit(page.form(f"{theirs}/{action}"))
+        zed = await it.user_id("zed@example.org")
+        for actor, actions in (
+            (ada, ("app.approve", "app.govern", "app.rotate_secret", "app.service_token")),
+            (zed, ("webhook.test", "webhook.rotate_secret", "webhook.disable", "webhook.enable")),
+        ):
+            for action in actions:
+                (entry,) = await it.trail(action)
+                assert (entry.actor, entry.trace_id is None) == (actor, False), action
