@@ -59,8 +59,9 @@ class SharedLimiter(BucketLimiter):
                 self._due[place] = policy
                 if drawn * TOLD_SOON_FROM >= policy.quota:
                     self._soon = True
-            elif len(self._untold) > self._buckets_max:
-                self._untold.clear()  # a sixteenth of a quota each, at the most
+            if len(self._untold) > self._buckets_max:
+                self._untold.clear()
+                self._due.clear()
         return found
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -97,10 +98,13 @@ class SharedLimiter(BucketLimiter):
         self._away = False
         now_s = self._clock.monotonic_s()
         for place, portion in portions.items():
-            meanwhile = self._untold.get(place, 0) - drawn[place]
-            if meanwhile < 0:  # it was full in between, and began to count anew
-                meanwhile = self._untold[place]
+            policy = self._due.pop(place, due[place])
+            untold = self._untold.pop(place, 0)
+            if place not in self._buckets:
+                continue  # forgotten meanwhile, for want of room
+            # It was full in between and began to count anew, or what was told is a part of what was let through.
+            meanwhile = untold if untold < drawn[place] else untold - drawn[place]
             self._buckets[place] = (left[portion.digest] - meanwhile, now_s)
             self._untold[place] = meanwhile
-            if meanwhile * TOLD_FROM < due[place].quota:
-                del self._due[place]
+            if meanwhile * TOLD_FROM >= policy.quota:
+                self._due[place] = policy  # behind those that have waited

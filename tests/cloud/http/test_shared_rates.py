@@ -112,6 +112,19 @@ async def test_without_its_database_a_process_counts_for_itself_and_tells_later(
     assert not other.draw(HUNDRED, NORTH).allowed
 
 
+async def test_a_flood_of_addresses_leaves_no_more_in_memory_than_there_is_room_for(database: Database) -> None:
+    clock = HandClock()
+    limiter, other = SharedLimiter(clock, database, buckets_max=10), SharedLimiter(clock, database)
+    few = Policy("few", 2)
+    for number in range(25):
+        assert drawn(limiter, 1, few, f"key {number}") == 1
+        await limiter.settle()
+    assert [limiter.look(few, f"key {number}").remaining for number in (0, 24)] == [2, 1]
+    assert drawn(other, 1, few, "key 0") == 1
+    await other.settle()
+    assert drawn(other, 1, few, "key 0") == 0, "what was told is not forgotten with it"
+
+
 async def test_a_settlement_takes_a_portion_and_the_next_one_the_rest(database: Database) -> None:
     clock = HandClock()
     limiter, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
