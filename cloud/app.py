@@ -145,10 +145,10 @@ def chores(clock: Clock) -> Sequence[Chore]:
 
 def watches(settings: Settings, clock: Clock, ids: Ids) -> Sequence[Chore]:
     """What somebody waits for."""
-    silence, now_us = settings.silence, clock.now_us()
+    now_us, gateway_us, device_us = clock.now_us(), settings.silence.gateway_us, settings.silence.device_us
     return (
-        Chore("silent_gateways", GatewaySilence(ids, silence.gateway_s * 1_000_000, now_us).tell),
-        Chore("silent_devices", DeviceSilence(ids, silence.device_s * 1_000_000, now_us).tell),
+        Chore("silent_gateways", GatewaySilence(ids, gateway_us).tell, now_us + gateway_us),
+        Chore("silent_devices", DeviceSilence(ids, device_us).tell, now_us + device_us),
         *webhooks.watches(clock, ids),
     )
 

@@ -26,10 +26,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """One kind of due rows. `work(tx, now_us)` deals with a portion and says how many those were."""
+    """One kind of due rows. `work(tx, now_us)` deals with a portion and says how many those were; never before
+    `not_before_us`."""
 
     name: str
     work: Callable[[Transaction, int], Awaitable[int]]
+    not_before_us: int = 0
 
 
 class Housekeeping:
@@ -52,6 +54,8 @@ class Housekeeping:
         """Each chore once, in a transaction of its own; how many rows that were. One that fails stops no other."""
         done: dict[str, int] = {}
         for chore in self._chores:
+            if self._clock.now_us() < chore.not_before_us:
+                continue
             try:
                 async with self._database.transaction() as tx:
                     done[chore.name] = await chore.work(tx, self._clock.now_us())

@@ -205,6 +205,14 @@ class SilenceSection(_Section):
     device_s: int = Field(default=900, ge=60, le=86_400)
     """Seconds, for a device that was enrolled."""
 
+    @property
+    def gateway_us(self) -> int:
+        return self.gateway_s * 1_000_000
+
+    @property
+    def device_us(self) -> int:
+        return self.device_s * 1_000_000
+
 
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""

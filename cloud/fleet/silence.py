@@ -48,17 +48,14 @@ async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now
 
 
 class GatewaySilence:
-    """A chore. `listening_since_us`: nobody may have listened before, so silence counts from then at the earliest."""
+    """A chore, to be done once somebody has listened for `silence_us`: before, the silence may be our own."""
 
-    def __init__(self, ids: Ids, silence_us: int, listening_since_us: int) -> None:
+    def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
-        self._listening_since_us = listening_since_us
 
     async def tell(self, tx: Transaction, now_us: int) -> int:
         """Tell of the gateways that have been silent for long enough; how many."""
-        if now_us - self._silence_us < self._listening_since_us:
-            return 0
         told = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             noted = insert(silent_gateways).values(

@@ -59,6 +59,7 @@ async def test_a_role_can_be_played_alone(config: Path) -> None:
             "relay",
             "deliveries",
             "housekeeping",
+            "watches",
         ]
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):

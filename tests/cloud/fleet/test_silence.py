@@ -1,10 +1,16 @@
 """A gateway that falls silent is told to be offline once, a tunnel is not, and one that comes back is told so."""
 
+from pathlib import Path
+
 import pytest
 
+from cloud.app import watches
 from cloud.db import Database
 from cloud.devices import Devices, DeviceSilence, Enrolment
 from cloud.fleet import GatewaySilence
+from cloud.housekeeping import Housekeeping
+from cloud.settings import read_settings
+from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.cloud.ingest.test_identities import status
@@ -19,8 +25,8 @@ class Watched:
     def __init__(self, cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
         self.cloud = cloud
         self.gateway = gateway
-        self.watch = GatewaySilence(cloud.ids, SILENCE_US, cloud.clock.now_us())
-        self.device_watch = DeviceSilence(cloud.ids, SILENCE_US, cloud.clock.now_us())
+        self.watch = GatewaySilence(cloud.ids, SILENCE_US)
+        self.device_watch = DeviceSilence(cloud.ids, SILENCE_US)
 
     async def says(self, *, online: bool = True) -> None:
         said = status(online=online)
@@ -98,18 +104,24 @@ async def test_two_workers_that_look_at_once_tell_it_once(watched: Watched):
     await watched.says()
     watched.cloud.clock.at_us += SILENCE_US
     told = []
-    for watch in (watched.watch, GatewaySilence(watched.cloud.ids, SILENCE_US, 0)):
+    for watch in (watched.watch, GatewaySilence(watched.cloud.ids, SILENCE_US)):
         async with watched.cloud.database.transaction() as tx:
             told.append(await watch.tell(tx, watched.cloud.clock.now_us()))
     assert told == [1, 0]
 
 
-async def test_a_cloud_that_was_away_itself_does_not_take_its_own_silence_for_the_fleets(watched: Watched):
+async def test_a_cloud_that_was_away_itself_does_not_take_its_own_silence_for_the_fleets(
+    watched: Watched, tmp_path: Path
+):
     await watched.says()
-    watched.cloud.clock.at_us += 86_400 * SECOND_US
-    watched.watch = GatewaySilence(watched.cloud.ids, SILENCE_US, watched.cloud.clock.now_us())
-    assert await watched.later(299) == ["gateway.connected"]
-    assert await watched.later(1) == ["gateway.connected", "gateway.offline"]
+    cloud = watched.cloud
+    cloud.clock.at_us += 86_400 * SECOND_US
+    settings = read_settings(settings_file(tmp_path))
+    watching = Housekeeping(cloud.database, cloud.clock, watches(settings, cloud.clock, cloud.ids))
+    for moved_s, told in ((299, []), (1, ["gateway.offline"])):
+        cloud.clock.at_us += moved_s * SECOND_US
+        await watching.tidy()
+        assert await watched.told() == ["gateway.connected", *told]
 
 
 @pytest.mark.contract("C-079", "A-059")

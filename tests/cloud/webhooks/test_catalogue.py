@@ -126,7 +126,7 @@ async def devices_happen(here: WebhookSurface) -> None:
     await desk.close(story.home.operator, moved.id, by="usr_1")
     async with story.database.transaction() as tx:
         await devices.heard(tx, "tnt_north", id, story.clock.now_us())
-        assert await DeviceSilence(story.ids, 0, 0).tell(tx, story.clock.now_us()) == 1
+        assert await DeviceSilence(story.ids, 0).tell(tx, story.clock.now_us()) == 1
     await enrolment.retire(story.home.operator, id)
 
 
@@ -150,7 +150,7 @@ async def gateways_happen(here: WebhookSurface) -> None:
     await cloud.take(cloud.handover.status_delivery(status()))
     async with here.story.database.transaction() as tx:
         cloud.clock.at_us += 1
-        assert await GatewaySilence(cloud.ids, 0, 0).tell(tx, cloud.clock.now_us()) == 1
+        assert await GatewaySilence(cloud.ids, 0).tell(tx, cloud.clock.now_us()) == 1
 
 
 @pytest.mark.contract("C-079", "C-089")
