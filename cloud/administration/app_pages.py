@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cloud.administration.desk import ROWS, Area, Desk, Visit, done
+from cloud.administration.desk import Area, Desk, Visit, done
 from cloud.administration.schemas import AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines
 from cloud.apps import CATALOGUE, PLATFORM_ADMIN, App, Apps, Governance, GrantType, Wanted
 from cloud.apps.callbacks import callback_secret
@@ -19,7 +19,6 @@ from cloud.apps.handlers import etag_of, merged
 from cloud.apps.model import LiveSecret
 from cloud.apps.schemas import GovernancePatch
 from cloud.apps.service import Witness
-from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.http import Answer
 from cloud.http.errors import PreconditionFailed
@@ -46,11 +45,11 @@ class AppPages:
 
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/apps`."""
-        position = self._desk.opened(visit, [str])
-        after = None if position is None else position[0]
-        found = await self._apps.page(visit.viewer, after=after, count=ROWS + 1)
-        rows, more = found[:ROWS], len(found) > ROWS
-        onward = self._desk.next_page(visit, [rows[-1][0].client_id] if more else None)
+        rows, onward = await self._desk.rows(
+            visit,
+            lambda after, count: self._apps.page(visit.viewer, after=after, count=count),
+            lambda row: row[0].client_id,
+        )
         return self._desk.page(visit, "apps.html", apps=rows, onward=onward)
 
     async def new(self, visit: Visit) -> Answer:
@@ -202,12 +201,7 @@ class AppPages:
         )
 
     def _witness(self, visit: Visit, action: str, **metadata: Any) -> Witness:
-        async def witness(tx: Transaction, app: App) -> None:
-            await self._parts.audit.record(
-                tx, visit.caller, action, app.client_id, trace=visit.request.trace, metadata=metadata
-            )
-
-        return witness
+        return self._desk.witness(visit, action, lambda app: app.client_id, **metadata)
 
 
 def _client_id(visit: Visit) -> str:

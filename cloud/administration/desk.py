@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from multidict import CIMultiDictProxy
@@ -17,6 +17,7 @@ from multidict import CIMultiDictProxy
 from cloud.administration.moments import element, span
 from cloud.administration.schemas import AdminForm, LanguageForm
 from cloud.administration.words import WORDS
+from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.http import Answer, Caller, Handler, InvalidCursor, Request
 from cloud.http.parts import Parts
@@ -69,6 +70,7 @@ class Visit:
         return self.caller.viewer
 
 
+Thing = TypeVar("Thing")
 Work = Callable[[Visit], Awaitable[Answer]]
 
 
@@ -173,6 +175,34 @@ class Desk:
         if [type(part) for part in position] != list(kinds):
             raise InvalidCursor
         return position
+
+    async def rows(
+        self,
+        visit: Visit,
+        read: Callable[[str | None, int], Awaitable[Sequence[Thing]]],
+        id_of: Callable[[Thing], str],
+        filters: Mapping[str, Any] | None = None,
+    ) -> tuple[Sequence[Thing], str | None]:
+        """A page of a list that is in the order of its ids, and the address of the next. `read`: after which, how many.
+
+        Raises `InvalidCursor`.
+        """
+        position = self.opened(visit, [str], filters)
+        found = await read(None if position is None else position[0], ROWS + 1)
+        rows, more = found[:ROWS], len(found) > ROWS
+        return rows, self.next_page(visit, [id_of(rows[-1])] if more else None, filters)
+
+    def witness(
+        self, visit: Visit, action: str, id_of: Callable[[Thing], str], **metadata: Any
+    ) -> Callable[[Transaction, Thing], Awaitable[None]]:
+        """Writes the audit entry of a change that this visitor makes, in the change's transaction."""
+
+        async def witness(tx: Transaction, thing: Thing) -> None:
+            await self.parts.audit.record(
+                tx, visit.caller, action, id_of(thing), trace=visit.request.trace, metadata=metadata
+            )
+
+        return witness
 
     def next_page(
         self, visit: Visit, position: Sequence[Any] | None, filters: Mapping[str, Any] | None = None

@@ -6,12 +6,11 @@ are harmed. What ends tokens early (`at once`, `withdraw`) is the operator's, at
 
 from cloud.administration.desk import Area, Desk, Visit, done
 from cloud.administration.errors import WholeTenantOnly
-from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.http import Answer
 from cloud.tokens import SigningKeys
 from cloud.tokens.errors import KeyTooFresh
-from cloud.tokens.signing_key import PUBLISHED_LEAST_US, KeyState, SigningKey
+from cloud.tokens.signing_key import PUBLISHED_LEAST_US, KeyState
 from cloud.webhooks import WebhookKeys
 
 
@@ -33,11 +32,8 @@ class KeyPages:
         if visit.viewer.organization_id is not None:
             return await self._shown(visit, WholeTenantOnly())
 
-        async def witness(tx: Transaction, key: SigningKey) -> None:
-            await self._parts.audit.record(tx, visit.caller, "key.rotate", key.kid, trace=visit.request.trace)
-
         try:
-            await self._keys.rotate(witness=witness)
+            await self._keys.rotate(witness=self._desk.witness(visit, "key.rotate", lambda key: key.kid))
         except DomainError as error:
             return await self._shown(visit, error)
         return done(Area.KEYS.path, "key_rotated")

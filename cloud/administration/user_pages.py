@@ -1,8 +1,9 @@
 """The pages about people. A password that was made here is shown once; whoever gets it changes it."""
 
-from cloud.administration.desk import ROWS, Area, Desk, Visit, done
+from typing import Any
+
+from cloud.administration.desk import Area, Desk, Visit, done
 from cloud.administration.schemas import UserForm
-from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.http import Answer
 from cloud.identity import Role, User
@@ -24,11 +25,11 @@ class UserPages:
 
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/users`."""
-        position = self._desk.opened(visit, [str])
-        after = None if position is None else position[0]
-        found = await self._users.list(visit.viewer, after=after, count=ROWS + 1)
-        rows, more = found[:ROWS], len(found) > ROWS
-        onward = self._desk.next_page(visit, [rows[-1].id] if more else None)
+        rows, onward = await self._desk.rows(
+            visit,
+            lambda after, count: self._users.list(visit.viewer, after=after, count=count),
+            lambda user: user.id,
+        )
         return self._desk.page(visit, "users.html", users=rows, onward=onward, self_id=visit.user.id)
 
     async def new(self, visit: Visit) -> Answer:
@@ -48,7 +49,7 @@ class UserPages:
                 roles=form.chosen("role"),
                 organization_id=form.organization_id or None,
                 clearance=levels.get(form.secrecy_level, SecrecyLevel.STANDARD),
-                witness=self._witness(visit, "user.add"),
+                witness=self._witness(visit, "user.add", roles=sorted(form.chosen("role"))),
             )
         except DomainError as error:
             return await self._form(visit, form, error)
@@ -60,14 +61,15 @@ class UserPages:
 
     async def set_roles(self, visit: Visit) -> Answer:
         """`POST /admin/users/{user_id}/roles`."""
+        roles = visit.request.body.chosen("role")
         try:
             user = await self._of(visit)
             await self._users.set_roles(
                 visit.viewer,
                 user.username,
-                visit.request.body.chosen("role"),
+                roles,
                 by=visit.user.id,
-                witness=self._witness(visit, "user.set_roles"),
+                witness=self._witness(visit, "user.set_roles", roles=sorted(roles)),
             )
         except DomainError as error:
             return await self._one(visit, error)
@@ -156,14 +158,8 @@ class UserPages:
         back = f"{Area.USERS.path}/{user.id}"
         return self._desk.page(visit, "told.html", key=key, told=told, name=user.username, back=back, until_us=None)
 
-    def _witness(self, visit: Visit, action: str) -> Witness:
-        async def witness(tx: Transaction, user: User) -> None:
-            changed = {"roles": list(user.roles)} if action in ("user.add", "user.set_roles") else None
-            await self._parts.audit.record(
-                tx, visit.caller, action, user.id, trace=visit.request.trace, metadata=changed
-            )
-
-        return witness
+    def _witness(self, visit: Visit, action: str, **metadata: Any) -> Witness:
+        return self._desk.witness(visit, action, lambda user: user.id, **metadata)
 
 
 def _path(visit: Visit) -> str:

@@ -5,10 +5,9 @@ Subscriptions are made by the apps themselves, over the contract's routes; here 
 
 from typing import Any
 
-from cloud.administration.desk import ROWS, Area, Desk, Visit, done
+from cloud.administration.desk import Area, Desk, Visit, done
 from cloud.administration.moments import SECOND_US
 from cloud.administration.schemas import AppsOfQuery, ReplayForm, WebhookQuery
-from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.http import Answer
 from cloud.http.errors import PreconditionFailed
@@ -39,12 +38,12 @@ class WebhookPages:
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/webhooks`."""
         query: AppsOfQuery = visit.request.query
-        filters = {"app": query.app}
-        position = self._desk.opened(visit, [str], filters)
-        after = None if position is None else position[0]
-        found = await self._webhooks.page(visit.viewer, after=after, count=ROWS + 1, client_id=query.app)
-        rows, more = found[:ROWS], len(found) > ROWS
-        onward = self._desk.next_page(visit, [rows[-1].id] if more else None, filters)
+        rows, onward = await self._desk.rows(
+            visit,
+            lambda after, count: self._webhooks.page(visit.viewer, after=after, count=count, client_id=query.app),
+            lambda webhook: webhook.id,
+            {"app": query.app},
+        )
         return self._desk.page(visit, "webhooks.html", webhooks=rows, onward=onward, app=query.app)
 
     async def show(self, visit: Visit) -> Answer:
@@ -159,12 +158,7 @@ class WebhookPages:
         )
 
     def _witness(self, visit: Visit, action: str, **metadata: Any) -> Witness:
-        async def witness(tx: Transaction, webhook: Subscription) -> None:
-            await self._parts.audit.record(
-                tx, visit.caller, action, webhook.id, trace=visit.request.trace, metadata=metadata
-            )
-
-        return witness
+        return self._desk.witness(visit, action, lambda webhook: webhook.id, **metadata)
 
 
 def _id(visit: Visit) -> str:
