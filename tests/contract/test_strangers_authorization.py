@@ -21,7 +21,7 @@ from tests.contract.test_strangers_clients import verified
 from tests.harness.browser import chromium
 from tests.harness.eventually import eventually
 from tests.harness.node import run_script
-from tests.harness.page_reader import Form, read_page
+from tests.harness.person_at_forms import allowed
 from tests.harness.receiver import receiving
 from tests.harness.running_cloud import RunningCloud
 
@@ -154,7 +154,8 @@ def test_openid_client_runs_the_whole_grant_and_refuses_every_mix_up(
     }
     begun = run_script("authorization.mjs", {**facts, "step": "begin"})
     assert begun["supports_pkce"] is True
-    returned = _walked(cloud, begun["address"], integration)
+    request = begun["address"].removeprefix(cloud.urls["auth"])
+    returned = allowed(cloud.urls["auth"], request, integration.username, integration.password)
     assert returned.startswith(f"{WEB_REDIRECT}?")
     found = run_script("authorization.mjs", {**facts, **begun, "step": "finish", "returned": returned})
     cloud.secrets.add(found["token"])
@@ -170,25 +171,3 @@ def test_openid_client_runs_the_whole_grant_and_refuses_every_mix_up(
     # The last thing that the script did was to redeem the code once more, which ends the token (A-036); each process
     # sees that within seconds, so either answer is true now.
     assert answer.status_code in (200, 401)
-
-
-def _walked(cloud: RunningCloud, address: str, integration: Integration) -> str:
-    """Sign in and allow by the forms alone; where the last redirect leads."""
-    with httpx.Client(base_url=cloud.urls["auth"], trust_env=False, headers={"Origin": cloud.urls["auth"]}) as person:
-        page = person.get(address)
-        assert page.status_code == 303
-        page = person.get(page.headers["Location"])
-        form = _form(page, "/sign-in")
-        typed = {**form.fields, "username": integration.username, "password": integration.password}
-        page = person.post(form.action, data=typed)
-        assert page.status_code == 303, page.text
-        page = person.get(page.headers["Location"])
-        form = _form(page, "/consent")
-        page = person.post(form.action, data={**form.fields, "decision": "allow"})
-    assert page.status_code == 303, page.text
-    return str(page.headers["Location"])
-
-
-def _form(page: httpx.Response, action: str) -> Form:
-    _, forms = read_page(page.text)
-    return next(form for form in forms if form.action == action)

@@ -6,11 +6,12 @@ the other "soon" is polled for; within what time it must be seen is `cloud/token
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import httpx
@@ -19,7 +20,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.harness.eventually import eventually, until
-from tests.harness.page_reader import read_page
+from tests.harness.person_at_forms import allowed, signed_in
 from tests.harness.postgresql import PostgresqlCluster
 from tests.harness.running_cloud import RunningCloud, cloud_running, serving_beside
 
@@ -30,6 +31,7 @@ SEEN_S_MAX = 30.0
 """Patience with a busy machine; the promise is 60 s."""
 QUOTA = 120
 CLIENTS = 100
+VERIFIER = "v" * 43
 AN_HOUR_AGO = "UPDATE signing_keys SET published_at_us = published_at_us - 3600000000"
 
 
@@ -81,18 +83,19 @@ def test_a_token_that_one_process_was_told_to_end_is_refused_by_the_other(pair: 
     until(lambda: [with_token(one, token) for one in both] == [401, 401], within_s=SEEN_S_MAX)
 
 
-@pytest.mark.contract("S-028", "S-051", "A-029")
+@pytest.mark.contract("C-045", "S-028", "S-051", "A-029")
 def test_service_tokens_that_one_process_was_told_to_stop_are_refused_on_every_host_of_both(pair: Pair) -> None:
     path = f"/v1/platform/apps/{pair.first.apps['north'].client_id}"
     with pair.first.client("north", "auth") as admin:
         assert admin.patch(f"{path}/governance", json={"allow_service_tokens": True}).status_code == 200
-        minted = admin.post(f"{path}/service-token", json={"scopes": ["argus:devices:read", "argus:platform:read"]})
+        wanted = ["argus:devices:read", "argus:platform:read", "webhooks:read"]
+        minted = admin.post(f"{path}/service-token", json={"scopes": wanted})
         token = minted.json()["token"]
         pair.first.secrets.add(token)
         places = [
             (one, path, host)
             for one in (pair.first, pair.second)
-            for path, host in ((DEVICES, "api"), ("/v1/platform/scopes", "auth"))
+            for path, host in ((DEVICES, "api"), ("/v1/platform/scopes", "auth"), ("/v1/webhooks", "auth"))
         ]
 
         def everywhere(status: int) -> bool:
@@ -122,23 +125,60 @@ def test_a_quota_that_was_used_up_at_one_process_is_used_up_at_the_other(pair: P
         assert other.post(ENCOUNTERS, json={}).status_code == 400, "another tenant's quota is untouched"
 
 
-@pytest.mark.contract("S-031")
-def test_whoever_guesses_at_one_process_waits_at_the_other(pair: Pair) -> None:
+@pytest.fixture(scope="module")
+def mia(pair: Pair) -> tuple[str, str]:
+    """Somebody's user name and password."""
     whose = ["--tenant", "tnt_one", "--organization", "org_north", "--role", "member"]
-    (mia,) = pair.first.commands(["users", "add", *whose, "--username", "mia@rescue.example", "--json"])
-    pair.first.secrets.add(mia["password"])
+    (made,) = pair.first.commands(["users", "add", *whose, "--username", "mia@rescue.example", "--json"])
+    pair.first.secrets.add(made["password"])
+    return made["username"], made["password"]
 
-    def signed_in(cloud: RunningCloud, password: str) -> int:
+
+@pytest.mark.contract("S-010", "A-036")
+def test_of_redemptions_of_one_code_at_both_processes_one_gives_a_token(pair: Pair, mia: tuple[str, str]) -> None:
+    redirect_uri = "https://integrator.example/callback"
+    whose = ["--tenant", "tnt_one", "--organization", "org_north", "--scope", "argus:devices:read", "--name", "Desk"]
+    how = ["--grant", "authorization_code", "--redirect-uri", redirect_uri]
+    (app,) = pair.first.commands(["apps", "add", *whose, *how, "--json"])
+    pair.first.secrets.add(app["client_secret"])
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    asked = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": redirect_uri}
+    asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    returned = allowed(pair.second.urls["auth"], f"/v1/oauth/authorize?{urlencode(asked)}", *mia)
+    (code,) = parse_qs(urlsplit(returned).query)["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": VERIFIER}
+    form |= {"client_id": app["client_id"], "client_secret": app["client_secret"]}
+
+    async def redeemed() -> list[tuple[int, Any]]:
+        async with aiohttp.ClientSession() as session:
+
+            async def one(number: int) -> tuple[int, Any]:
+                cloud = pair.first if number % 2 else pair.second
+                async with session.post(f"{cloud.urls['auth']}/v1/oauth/token", data=form) as answer:
+                    return answer.status, await answer.json()
+
+            return await asyncio.gather(*(one(number) for number in range(20)))
+
+    answers = asyncio.run(redeemed())
+    assert sorted(status for status, _ in answers) == [200] + [400] * 19
+    assert {told["error"] for status, told in answers if status == 400} == {"invalid_grant"}
+    (token,) = [told["access_token"] for status, told in answers if status == 200]
+    pair.first.secrets.add(token)
+    both = (pair.first, pair.second)
+    # A code that came twice was stolen from somebody, so its token ends.
+    until(lambda: [with_token(cloud, token) for cloud in both] == [401, 401], within_s=SEEN_S_MAX)
+
+
+@pytest.mark.contract("S-031")
+def test_whoever_guesses_at_one_process_waits_at_the_other(pair: Pair, mia: tuple[str, str]) -> None:
+    def status(cloud: RunningCloud, password: str) -> int:
         with httpx.Client(base_url=cloud.urls["auth"], trust_env=False) as person:
-            _, forms = read_page(person.get("/sign-in").text)
-            form = next(form for form in forms if form.action == "/sign-in")
-            typed = {**form.fields, "username": mia["username"], "password": password}
-            return person.post(form.action, data=typed).status_code
+            return signed_in(person, mia[0], password).status_code
 
-    assert signed_in(pair.second, mia["password"]) == 303
+    assert status(pair.second, mia[1]) == 303
     for cloud in (pair.first, pair.second, pair.first, pair.second, pair.first):
-        assert signed_in(cloud, "a wrong password of somebody") == 422
-    assert [signed_in(one, mia["password"]) for one in (pair.second, pair.first)] == [429, 429]
+        assert status(cloud, "a wrong password of somebody") == 422
+    assert [status(one, mia[1]) for one in (pair.second, pair.first)] == [429, 429]
 
 
 @dataclass
