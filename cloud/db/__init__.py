@@ -16,6 +16,7 @@ from cloud.db.errors import (
     TransactionTooSlow,
     ValueRefused,
 )
+from cloud.db.given import GivenRows, given
 from cloud.db.metadata import metadata
 from cloud.db.migrate import migrate
 from cloud.db.opening import open_database
@@ -29,12 +30,14 @@ __all__ = [
     "DatabaseUnavailable",
     "DatabaseUnusable",
     "Driver",
+    "GivenRows",
     "Prepared",
     "Rows",
     "Transaction",
     "TransactionTooSlow",
     "ValueRefused",
     "compiled",
+    "given",
     "insert",
     "metadata",
     "migrate",

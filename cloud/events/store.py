@@ -138,11 +138,9 @@ class Outbox:
     async def claim(self, tx: Transaction, *, now_us: int, lease_us: int, count: int) -> Sequence[ClaimedEvent]:
         """Take up to `count` due events for `lease_us`; at most one of each key, oldest first."""
         found = await tx.driver.rows(_CLAIMABLE, {"now": now_us, "count": count})
-        taken = []
-        for (position,) in found:
-            rows = await tx.driver.rows(_TAKE, {"which": position, "lease_until": now_us + lease_us})
-            taken.append(_claimed(rows[0]))
-        return taken
+        lease_until_us = now_us + lease_us
+        values = [{"which": position, "lease_until": lease_until_us} for (position,) in found]
+        return [_claimed(row) for row in await tx.driver.rows_many(_TAKE, values)]
 
     async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
         """The event was handed on. Raises `LeaseLost`, upon which the caller's transaction must end undone."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, select, update
 
-from cloud.db import Prepared, Transaction, insert
+from cloud.db import GivenRows, Prepared, Transaction, given, insert
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
 from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays
 
@@ -104,72 +104,69 @@ _CLAIM = Prepared(
         _rows.attempted_at_us,
     )
 )
-_SETTLED = (
-    "status",
-    "due_at_us",
-    "finished_at_us",
-    "attempts",
-    "attempted_at_us",
-    "duration_ms",
-    "response_status",
-    "error_code",
+_settled = GivenRows(
+    "settled",
+    position=BigInteger(),
+    lease_token=BigInteger(),
+    status=Text(),
+    due_at_us=BigInteger(),
+    finished_at_us=BigInteger(),
+    attempts=Integer(),
+    attempted_at_us=BigInteger(),
+    duration_ms=Integer(),
+    response_status=Integer(),
+    error_code=Text(),
+    response_head=Text(),
+    tried=Integer(),
+)
+_ours = (_rows.position == _settled.c("position"), _rows.lease_token == _settled.c("lease_token"))
+_COURSE = ("attempted_at_us", "duration_ms", "response_status", "error_code")
+_NEWS = ("status", "due_at_us", "finished_at_us", "attempts", *_COURSE)
+# Locked in this order first: an UPDATE alone takes its rows in whatever order its plan has.
+_held = (
+    select(_rows.position, *(_settled.c(name).label(f"new_{name}") for name in _NEWS))
+    .where(*_ours, _rows.status == DeliveryStatus.DELIVERING.value)
+    .order_by(_rows.webhook_id, _rows.position)
+    .with_for_update(of=webhook_deliveries)
+    .cte("held")
 )
 _SETTLE = Prepared(
     update(webhook_deliveries)
-    .where(
-        _rows.position == bindparam("which"),
-        _rows.lease_token == bindparam("token"),
-        _rows.status == DeliveryStatus.DELIVERING.value,
-    )
-    .values({name: bindparam(f"new_{name}") for name in _SETTLED}),
-    order=[*(f"new_{name}" for name in _SETTLED), "which", "token"],
-)
-_same_lane = webhook_deliveries.alias("same_lane")
-_WAKE_NEXT = Prepared(
-    update(webhook_deliveries)
-    .where(
-        _rows.position
-        == select(func.min(_same_lane.c.position))
-        .where(
-            _same_lane.c.webhook_id == bindparam("in_webhook"),
-            _same_lane.c.lane == bindparam("in_lane"),
-            _same_lane.c.finished_at_us.is_(None),
-        )
-        .scalar_subquery(),
-        _rows.due_at_us.is_(None),
-    )
-    .values(due_at_us=bindparam("at")),
-    order=("at", "in_webhook", "in_lane"),
-)
-_ATTEMPTED = (
-    "delivery_position",
-    "number",
-    "attempted_at_us",
-    "duration_ms",
-    "response_status",
-    "error_code",
-    "response_head",
+    .where(_rows.position == _held.c.position)
+    .values({name: _held.c[f"new_{name}"] for name in _NEWS})
 )
 # Only where the settling just before wrote this attempt: no other has its token and its number.
 _RECORD = Prepared(
-    insert(webhook_attempts).from_select(
-        _ATTEMPTED,
+    insert(webhook_attempts)
+    .from_select(
+        ("delivery_position", "number", *_COURSE, "response_head"),
         select(
-            _rows.position,
-            bindparam("number", type_=Integer),
-            bindparam("attempted_at_us", type_=BigInteger),
-            bindparam("duration_ms", type_=Integer),
-            bindparam("response_status", type_=Integer),
-            bindparam("error_code", type_=Text),
-            bindparam("response_head", type_=Text),
+            _rows.position, _rows.attempts, *(_settled.c(name) for name in _COURSE), _settled.c("response_head")
         ).where(
-            _rows.position == bindparam("which"),
-            _rows.lease_token == bindparam("token"),
-            _rows.attempts == bindparam("settled_number"),
+            *_ours,
+            _settled.c("tried") == 1,
+            _rows.attempts == _settled.c("attempts"),
             _rows.status != DeliveryStatus.DELIVERING.value,
         ),
-    ),
-    order=(*_ATTEMPTED[1:], "which", "token", "settled_number"),
+    )
+    .on_conflict_do_nothing()  # a batch comes again when nobody could say whether it was committed
+)
+_finished = GivenRows("finished", webhook_id=Text(), lane=Text())
+_same_lane = webhook_deliveries.alias("same_lane")
+_heads = (
+    select(func.min(_same_lane.c.position))
+    .where(
+        _same_lane.c.webhook_id == _finished.c("webhook_id"),
+        _same_lane.c.lane == _finished.c("lane"),
+        _same_lane.c.finished_at_us.is_(None),
+    )
+    .correlate(_finished.source)
+    .scalar_subquery()
+)
+_WAKE_NEXT = Prepared(
+    update(webhook_deliveries)
+    .where(_rows.position.in_(select(_heads).select_from(_finished.source)), _rows.due_at_us.is_(None))
+    .values(due_at_us=bindparam("at"))
 )
 
 
@@ -264,34 +261,20 @@ class DeliveryStore:
         return [_claimed(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
     async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
-        """Write what becomes of deliveries, given in the order of subscription and position; what is finished wakes
-        its next.
+        """Write what becomes of deliveries and add their attempts; what is finished wakes the next of its lane.
 
         A delivery whose lease was lost stays as it is, and so does its lane, whose head has a time to be due at.
         """
         if not settled:
             return
-        await tx.driver.run_many(_SETTLE, [_settled(one, now_us) for one in settled])
-        woken = [(now_us, one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
-        if woken:
+        values = {"settled": given([_settled_row(one, now_us) for one in settled])}
+        await tx.driver.run(_SETTLE, values)
+        if any(one.attempt is not None for one in settled):
+            await tx.driver.run(_RECORD, values)
+        finished = [(one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
+        if finished:
             # A statement of its own: on PostgreSQL it must see what was queued while ours waited for the row.
-            await tx.driver.run_many(_WAKE_NEXT, woken)
-
-    async def record(self, tx: Transaction, attempts: Sequence[tuple[Claimed, Attempt]]) -> None:
-        """Add the attempts of deliveries that were settled in `tx`; none of one whose lease was lost."""
-        if attempts:
-            rows = [
-                (
-                    attempt.number,
-                    *_course(attempt),
-                    attempt.response_head,
-                    claimed.position,
-                    claimed.lease_token,
-                    attempt.number,
-                )
-                for claimed, attempt in attempts
-            ]
-            await tx.driver.run_many(_RECORD, rows)
+            await tx.driver.run(_WAKE_NEXT, {"finished": given(finished), "at": now_us})
 
     async def discard_waiting(
         self, tx: Transaction, webhook_id: str, why: ErrorCode, now_us: int, *, tests: bool
@@ -378,19 +361,21 @@ def _claimed(row: Sequence[Any]) -> Claimed:
     )
 
 
-def _settled(settled: Settled, now_us: int) -> tuple[Any, ...]:
-    """In the order of `_SETTLE`."""
+def _settled_row(settled: Settled, now_us: int) -> tuple[Any, ...]:
+    """In the order of the given columns."""
     claimed, attempt = settled.claimed, settled.attempt
     finished_us = None if settled.next_at_us is not None else now_us
+    news = (claimed.position, claimed.lease_token, settled.status.value, settled.next_at_us, finished_us)
     if attempt is None:
         why = None if settled.discarded is None else settled.discarded.value
-        last = (claimed.attempts, claimed.attempted_at_us, None, None, why)
-    else:
-        last = (attempt.number, *_course(attempt))
-    return (settled.status.value, settled.next_at_us, finished_us, *last, claimed.position, claimed.lease_token)
-
-
-def _course(attempt: Attempt) -> tuple[Any, ...]:
-    """Time, duration, status and error of an attempt."""
-    code = None if attempt.error_code is None else attempt.error_code.value
-    return (attempt.attempted_at_us, attempt.duration_ms, attempt.response_status, code)
+        return (*news, claimed.attempts, claimed.attempted_at_us, None, None, why, None, 0)
+    return (
+        *news,
+        attempt.number,
+        attempt.attempted_at_us,
+        attempt.duration_ms,
+        attempt.response_status,
+        None if attempt.error_code is None else attempt.error_code.value,
+        attempt.response_head,
+        1,
+    )

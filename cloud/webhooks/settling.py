@@ -18,7 +18,7 @@ from cloud.webhooks.attempt import Outcome
 from cloud.webhooks.delivery_store import Claimed, DeliveryStore, Settled
 from cloud.webhooks.disabling import Disabling
 from cloud.webhooks.endpoint_store import Endpoint, EndpointStore
-from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, DisabledReason, ErrorCode
+from cloud.webhooks.model import DeliveryKind, DeliveryStatus, DisabledReason, ErrorCode
 from cloud.webhooks.schedule import FAILING_US_MAX, next_attempt_us
 
 log = structlog.get_logger()
@@ -54,21 +54,17 @@ class Settling:
     async def settle(self, tx: Transaction, results: Sequence[Result]) -> None:
         """Write a batch; what another worker has taken over meanwhile is left to it."""
         now_us = self._clock.now_us()
-        recorded: list[tuple[Claimed, Attempt]] = []
         pending: list[Settled] = []
         ordered = sorted(results, key=lambda result: (result.claimed.webhook_id, result.claimed.position))
         for _, group in groupby(ordered, key=lambda result: result.claimed.webhook_id):
             of_endpoint = list(group)
             disabled, reason = await self._judge(tx, of_endpoint, now_us)
-            settled = [self._settled(result, now_us, disabled=disabled) for result in of_endpoint]
-            recorded += [(one.claimed, one.attempt) for one in settled if one.attempt is not None]
-            pending += settled
+            pending += [self._settled(result, now_us, disabled=disabled) for result in of_endpoint]
             if reason is not None:  # before later subscriptions: disabling locks what waits of this one
                 await self._deliveries.settle(tx, pending, now_us)
                 pending = []
                 await self._disabling.disable(tx, of_endpoint[0].endpoint, reason, now_us)
         await self._deliveries.settle(tx, pending, now_us)
-        await self._deliveries.record(tx, recorded)
 
     async def _judge(
         self, tx: Transaction, results: Sequence[Result], now_us: int

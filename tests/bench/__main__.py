@@ -114,12 +114,13 @@ RATIOS = (
     ),
     *(
         Bench(
-            name=f"webhook.deliveries{suffix}",
+            name=f"webhook.{name}{suffix}",
             unit="deliveries/s",
-            reference_is="a bare aiohttp client loop, same octets, same receiver",
-            prepare=partial(webhooks.measure, postgresql=postgresql),
+            reference_is="a bare aiohttp client loop, same octets, receiver and concurrency",
+            prepare=partial(webhooks.measure, postgresql=postgresql, from_event=from_event),
         )
         for suffix, postgresql in (("", False), (".postgresql", True))
+        for name, from_event in (("deliveries", False), ("events", True))
     ),
 )
 

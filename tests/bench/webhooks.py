@@ -1,19 +1,24 @@
-"""`webhook.deliveries`: from an event in the outbox to a settled delivery, against a bare aiohttp client loop.
+"""`webhook.deliveries`: from a queue of deliveries to their settled rows, against a bare aiohttp client loop.
 
-Ours is the worker's whole way: the relay claims the event, queues a delivery for each subscriber in the transaction
-that settles it, the worker claims it under a lease, signs it twice, sends it through the guarded client, and writes the
-attempt and what became of it, durably. The reference is the plain loop: it posts as many octets with the same headers,
-one request after the other on a kept connection, and keeps nothing. Both send to the same receiver, a process of its
-own that answers 200 and no more.
+Ours is the worker's whole way: it claims a delivery under a lease, durably, signs it twice, sends it through the
+guarded client, and writes the attempt and what became of it, durably. The queue is filled before the time begins; its
+deliveries wait for nothing, each being the only one of its lane. `webhook.events` begins earlier: with events in the
+outbox, which the relay claims and turns into a delivery for each subscriber, in the transaction that settles the event.
+
+The reference is the plain loop: it posts the same octets with the same headers to the same addresses, as many requests
+at a time as the worker may have for one tenant, on kept connections, and keeps nothing. Both send to one receiver, a
+process of its own that answers 200 and no more, and both begin without connections in each run.
 """
 
 import asyncio
 import atexit
+import itertools
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -23,20 +28,20 @@ from cloud.db import Prepared, migrate, open_database
 from cloud.egress.client import USER_AGENT
 from cloud.events.tables import outbox_events
 from cloud.webhooks.messages import message_body
+from cloud.webhooks.slots import Limits
 from cloud.webhooks.tables import webhook_deliveries
+from tests.bench.frame import Done, Run
 from tests.builders.webhook_story import WebhookStory, webhook_story
 from tests.harness.broker import free_port
 from tests.harness.postgresql import postgresql_running
 from tests.harness.receiver import Receiver
 
-Run = Callable[[], int]
-
 _EVENT_LEFT = Prepared(select(outbox_events.c.id).where(outbox_events.c.done_at_us.is_(None)).limit(1))
 _DELIVERY_LEFT = Prepared(select(webhook_deliveries.c.id).where(webhook_deliveries.c.finished_at_us.is_(None)).limit(1))
 
 ENDPOINTS = 8
-EVENTS = 120
-"""Each of an incident of its own, and each for every endpoint."""
+EVENTS = 360
+"""Each of an incident of its own, and each for every endpoint: long enough a run that its beginning is little of it."""
 DELIVERIES = ENDPOINTS * EVENTS
 
 _RECEIVER = """
@@ -61,8 +66,8 @@ asyncio.run(main())
 """
 
 
-def measure(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Ours and the bare loop."""
+def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run, Run]:
+    """Ours and the bare loop. `from_event`: ours begins with the events, and not with queued deliveries."""
     kept = ExitStack()
     atexit.register(kept.close)
     if postgresql:
@@ -86,14 +91,19 @@ def measure(*, postgresql: bool = False) -> tuple[Run, Run]:
         return story
 
     story = loop.run_until_complete(opened())
+    kept.callback(lambda: loop.run_until_complete(story.database.close()))
     # A process ends with its loop: the worker's own loop runs inside each run of ours.
-    return lambda: loop.run_until_complete(_ours(story)), lambda: loop.run_until_complete(_bare(receiver))
+    ours = partial(_ours, story, from_event=from_event)
+    return lambda: loop.run_until_complete(ours()), lambda: loop.run_until_complete(_bare(receiver))
 
 
-async def _ours(story: WebhookStory) -> int:
+async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
     async with story.database.transaction() as tx:
         for number in range(EVENTS):
             await story.emit(tx, f"inc_{number}", state="on_scene")
+    if not from_event:
+        await story.fan_out()
+    begun_s = time.perf_counter()
     stopping = asyncio.Event()
     worker = story.another_worker()
     relay = story.another_relay(worker.wake)
@@ -101,9 +111,10 @@ async def _ours(story: WebhookStory) -> int:
         tasks.create_task(relay.run(stopping))
         tasks.create_task(worker.run(stopping))
         while await _unfinished(story):  # noqa: ASYNC110  the rows say it, and nobody else knows
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.01)
+        elapsed_s = time.perf_counter() - begun_s
         stopping.set()
-    return DELIVERIES
+    return Done(DELIVERIES, elapsed_s)
 
 
 async def _unfinished(story: WebhookStory) -> bool:
@@ -120,8 +131,14 @@ async def _bare(receiver: Receiver) -> int:
         "webhook-signature": f"v1,{'a' * 44} v1a,{'a' * 88}",
         "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
     }
-    async with aiohttp.ClientSession() as session:
-        for number in range(DELIVERIES):
-            async with session.post(receiver.url(f"/{number % ENDPOINTS}"), data=body, headers=headers) as answer:
-                await answer.read()
+    urls = itertools.islice(itertools.cycle([receiver.url(f"/{number}") for number in range(ENDPOINTS)]), DELIVERIES)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+
+        async def loop() -> None:
+            for url in urls:
+                async with session.post(url, data=body, headers=headers) as answer:
+                    await answer.read()
+
+        for _ in range(Limits().of_tenant):
+            tasks.create_task(loop())
     return DELIVERIES
