@@ -52,8 +52,11 @@ def list_webhooks(context: typer.Context, tenant: TenantOption, as_json: AsJson 
     """The webhooks of a tenant, the oldest first."""
 
     async def found(place: Workplace) -> list[dict[str, Any]]:
-        page = await _service(place).page(place.operator(tenant), after=None, count=ROWS_MAX)
-        return [shown(one, place.clock.now_us()) for one in page]
+        service, rows, after = _service(place), [], None
+        while page := await service.page(place.operator(tenant), after=after, count=ROWS_MAX):
+            rows += [shown(one, place.clock.now_us()) for one in page]
+            after = page[-1].id
+        return rows
 
     rows = run(context, found)
     if not as_json:

@@ -30,7 +30,13 @@ class WebhookHandlers:
         """`POST /v1/webhooks`."""
         body = request.body
         assert isinstance(body, WebhookWanted)
-        wanted = Wanted(url=body.url, events=body.events, secret=body.secret, description=body.description)
+        wanted = Wanted(
+            url=body.url,
+            events=body.events,
+            secret=body.secret,
+            description=body.description,
+            enabled=body.status == "active",
+        )
         witness = self._witness(request, "webhook.create", events=sorted(set(body.events)))
         made, secret = await self._webhooks.create(request.viewer, request.verified.client_id, wanted, witness=witness)
         document = self._shown(made)

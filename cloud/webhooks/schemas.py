@@ -49,6 +49,7 @@ class WebhookWanted(_Body):
         description=f"{_SIGNS} Left out, one is made and told in the answer, once.",
     )
     description: str | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX, description="What people call it.")
+    status: WebhookStatus = Field(default="active", description="`disabled`: to be tested before anything is sent.")
 
 
 def _kept(**facts: Any) -> Any:

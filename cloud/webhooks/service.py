@@ -37,12 +37,13 @@ Witness = Callable[[Transaction, Subscription], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A webhook as its owner wants it. `secret` None: one is made."""
+    """A webhook as its owner wants it. `secret` None: one is made. Not `enabled`: it can be tested first (C-094)."""
 
     url: str
     events: Sequence[str]
     secret: str | None = field(default=None, repr=False)
     description: str | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +103,8 @@ class Webhooks:
                 description=wanted.description or None,
                 events=checked_events(wanted.events, _approved(app)),
                 previous_secret_expires_at_us=None,
-                disabled_at_us=None,
-                disabled_reason=None,
+                disabled_at_us=None if wanted.enabled else now_us,
+                disabled_reason=None if wanted.enabled else DisabledReason.BY_OWNER,
                 failing_since_us=None,
                 version=1,
                 created_at_us=now_us,

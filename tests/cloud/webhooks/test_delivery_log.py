@@ -105,14 +105,16 @@ async def test_the_log_is_filtered_and_goes_page_by_page(database: Database):
 @EITHER
 async def test_a_test_is_sent_also_to_a_disabled_webhook_and_moves_no_failure_clock(database: Database):
     async with receiving(always=500) as receiver, webhook_surface(database, receiver) as here:
-        made = await here.create(url=receiver.url())
-        await here.ask("PUT", f"/{made['id']}", {"status": "disabled"})
+        made = await here.create("incident.created", url=receiver.url(), status="disabled")
+        await here.dispatch()
+        await here.story.turn()
+        assert receiver.received == []
         answer = await here.ask("POST", f"/{made['id']}/test")
         assert answer.status_code == 202
         assert answer.json() == {"delivery_id": answer.json()["delivery_id"], "status": "queued"}
         assert answer.json()["delivery_id"].startswith("dlv_test_")
         await here.story.turn()
-        (delivery,) = await here.deliveries(made["id"])
+        (delivery,) = await here.deliveries(made["id"], kind="test")
         assert (delivery["id"], delivery["kind"]) == (answer.json()["delivery_id"], "test")
         assert (delivery["status"], delivery["response_status"]) == ("exhausted", 500)
         assert b'"type":"webhook.test"' in receiver.received[0].body
