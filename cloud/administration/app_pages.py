@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cloud.administration.desk import Area, Desk, Visit, done
-from cloud.administration.schemas import AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines
+from cloud.administration.schemas import CHOSEN, AppForm, GovernanceForm, RotationForm, ServiceTokenForm, lines
 from cloud.apps import CATALOGUE, PLATFORM_ADMIN, App, Apps, Governance, GrantType, Wanted
 from cloud.apps.callbacks import callback_secret
 from cloud.apps.errors import GovernanceMalformed
@@ -110,6 +110,8 @@ class AppPages:
         try:
             witness = self._witness(visit, "app.govern")
             await self._apps.govern(visit.viewer, _client_id(visit), governed, witness=witness)
+        except GovernanceMalformed as error:
+            return await self._one(visit, error, form)
         except DomainError as error:
             return await self._one(visit, error)
         return done(_path(visit), "governed")
@@ -157,7 +159,8 @@ class AppPages:
         await self._apps.remove(visit.viewer, _client_id(visit), expected=_as_shown(visit), witness=witness)
         return done(Area.APPS.path, "app_deleted")
 
-    async def _one(self, visit: Visit, error: DomainError | None = None) -> Answer:
+    async def _one(self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None) -> Answer:
+        """`typed`: rules that have a mistake, to be mended where they stand."""
         app, live = await self._apps.inspect(visit.viewer, _client_id(visit))
         withheld = await self._apps.withheld(visit.viewer)
         choosable = [
@@ -171,11 +174,18 @@ class AppPages:
             error=error,
             app=app,
             live=live,
+            rules=_rules_of(app) if typed is None else typed,
+            allowed=app.usable_scopes if typed is None else typed.chosen("allowed"),
+            organization=await self._organization(visit, app),
             version=etag_of(app, live),
             choosable=choosable,
             graces_h=GRACES_H,
             lives_s=[one for one in LIVES_S if one <= (app.governance.max_token_ttl_seconds or LIVES_S[-1])],
         )
+
+    async def _organization(self, visit: Visit, app: App) -> str | None:
+        names = {one.id: one.name for one in await self._tenancy.list_organizations(visit.viewer)}
+        return None if app.organization_id is None else names.get(app.organization_id, app.organization_id)
 
     async def _form(self, visit: Visit, form: AppForm, error: DomainError | None = None) -> Answer:
         withheld = await self._apps.withheld(visit.viewer)
@@ -225,6 +235,19 @@ class _as_shown:  # noqa: N801  read as words: expected=_as_shown(visit)
     def __call__(self, app: App, live: Sequence[LiveSecret]) -> None:
         if etag_of(app, live) != self._version:
             raise PreconditionFailed
+
+
+def _rules_of(app: App) -> GovernanceForm:
+    """The rules as the form would send them."""
+    rules = app.governance
+    return GovernanceForm(
+        allow_service_tokens=CHOSEN if rules.allow_service_tokens else "",
+        enforce_pkce=CHOSEN if rules.enforce_pkce else "",
+        allowed_redirect_hosts="\n".join(rules.allowed_redirect_hosts or ()),
+        allowed_webhook_hosts="\n".join(rules.allowed_webhook_hosts or ()),
+        max_token_ttl_seconds="" if rules.max_token_ttl_seconds is None else str(rules.max_token_ttl_seconds),
+        limit_scopes="" if rules.allowed_scopes is None else CHOSEN,
+    )
 
 
 def _patch(form: GovernanceForm) -> GovernancePatch:

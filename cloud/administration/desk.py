@@ -111,11 +111,10 @@ class Desk:
         template: str,
         *,
         error: DomainError | None = None,
-        said: str | None = None,
         status: int = 200,
         **facts: Any,
     ) -> Answer:
-        """A page. `error`: why the form on it was not taken; `said`: the same, in words already."""
+        """A page. `error`: why the form on it was not taken."""
         language, now_us = visit.language, self.parts.clock.now_us()
         done = getattr(visit.request.query, "done", None)
         return self._pages.answer(
@@ -123,7 +122,7 @@ class Desk:
             language,
             status=status if error is None else error.status,
             headers={} if error is None else headers_of(error),
-            said=said if error is None else self.words_of(error, language),
+            said=None if error is None else self.words_of(error, language),
             done=self._pages.said(f"done.{done}", language) if f"done.{done}" in WORDS else None,
             area=visit.area.value,
             areas=[(one.value, one.path) for one in Area],

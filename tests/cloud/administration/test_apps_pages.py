@@ -90,9 +90,13 @@ async def test_governance_is_written_as_the_form_shows_it(world: AuthWorld) -> N
 async def test_a_rule_that_cannot_be_is_told_in_words(world: AuthWorld) -> None:
     async with office(world) as it:
         for field, value in (("max_token_ttl_seconds", "an hour"), ("allowed_webhook_hosts", "https://hooks.example")):
-            page = await it.send(NORTH, f"{NORTH}/governance", **{field: value})
+            typed = {"allowed_redirect_hosts": "app.example", "enforce_pkce": None, field: value}
+            page = await it.send(NORTH, f"{NORTH}/governance", **typed)
             assert page.status == 400
             assert field in page.text
+            kept = page.form(f"{NORTH}/governance").fields
+            assert (kept["allowed_redirect_hosts"], kept[field]) == ("app.example", value)
+            assert "enforce_pkce" not in kept
         assert await it.trail("app.govern") == []
 
 
