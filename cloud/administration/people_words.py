@@ -4,6 +4,8 @@ from typing import Final
 
 PEOPLE_WORDS: Final = {
     "users.new": ("New user", "Nowy użytkownik"),
+    "users.find": ("Find by name", "Znajdź po nazwie"),
+    "users.none": ("Nobody has such a name.", "Nikt nie ma takiej nazwy."),
     "users.add": ("Add the user", "Dodaj użytkownika"),
     "user.username": ("User name", "Nazwa użytkownika"),
     "user.username.hint": (

@@ -21,6 +21,7 @@ from cloud.administration.schemas import (
     RotationForm,
     ServiceTokenForm,
     UserForm,
+    UsersQuery,
     WebhookQuery,
 )
 from cloud.administration.user_pages import UserPages
@@ -87,7 +88,7 @@ def _webhooks(row: _Row, h: WebhookPages) -> tuple[Route, ...]:
 def _users(row: _Row, h: UserPages) -> tuple[Route, ...]:
     one = "/admin/users/{user_id}"
     return (
-        row("GET", "/admin/users", Area.USERS, h.list, "List the users", query=ListQuery),
+        row("GET", "/admin/users", Area.USERS, h.list, "List the users", query=UsersQuery),
         row("GET", "/admin/users/new", Area.USERS, h.new, "Show the form for a user"),
         row("POST", "/admin/users", Area.USERS, h.add, "Add a user", body=UserForm),
         row("GET", one, Area.USERS, h.show, "Show a user", query=PageQuery),

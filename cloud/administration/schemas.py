@@ -17,6 +17,14 @@ _TRACE = re.compile(r"[0-9a-f]{32}")
 _BACK = re.compile(r"/admin([/?][!-\[\]-~]*)?")
 
 
+def _none(value: object) -> object:
+    """A field of a search form that was left empty."""
+    return value.strip() or None if isinstance(value, str) else value
+
+
+Sought = Annotated[str | None, BeforeValidator(_none)]
+
+
 class PageQuery(Query):
     """A page that says what was just done."""
 
@@ -29,6 +37,12 @@ class ListQuery(PageQuery):
     cursor: Cursor = None
 
 
+class UsersQuery(ListQuery):
+    """Users, all or those whose name has this in it."""
+
+    named: Sought = Field(default=None, max_length=254)
+
+
 class AppsOfQuery(ListQuery):
     """Webhooks, of one app or of all."""
 
@@ -39,14 +53,6 @@ class WebhookQuery(ListQuery):
     """One webhook, and which of its deliveries."""
 
     status: DeliveryStatus | None = None
-
-
-def _none(value: object) -> object:
-    """A field of a search form that was left empty."""
-    return value.strip() or None if isinstance(value, str) else value
-
-
-Sought = Annotated[str | None, BeforeValidator(_none)]
 
 
 class AuditQuery(Query):

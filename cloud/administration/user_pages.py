@@ -3,7 +3,7 @@
 from typing import Any
 
 from cloud.administration.desk import Area, Desk, Visit, done
-from cloud.administration.schemas import UserForm
+from cloud.administration.schemas import UserForm, UsersQuery
 from cloud.errors import DomainError
 from cloud.http import Answer
 from cloud.identity import Role, User
@@ -25,12 +25,14 @@ class UserPages:
 
     async def list(self, visit: Visit) -> Answer:
         """`GET /admin/users`."""
+        query: UsersQuery = visit.request.query
         rows, onward = await self._desk.rows(
             visit,
-            lambda after, count: self._users.list(visit.viewer, after=after, count=count),
+            lambda after, count: self._users.list(visit.viewer, after=after, count=count, named=query.named),
             lambda user: user.id,
+            {"named": query.named},
         )
-        return self._desk.page(visit, "users.html", users=rows, onward=onward, self_id=visit.user.id)
+        return self._desk.page(visit, "users.html", users=rows, onward=onward, self_id=visit.user.id, named=query.named)
 
     async def new(self, visit: Visit) -> Answer:
         """`GET /admin/users/new`."""

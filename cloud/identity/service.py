@@ -84,10 +84,12 @@ class Users:
             await witness(tx, user)
         return user
 
-    async def list(self, viewer: Viewer, *, after: str | None = None, count: int | None = None) -> Sequence[User]:
-        """In the order of their ids; all of them, or `count` of those behind `after`."""
+    async def list(
+        self, viewer: Viewer, *, after: str | None = None, count: int | None = None, named: str | None = None
+    ) -> Sequence[User]:
+        """In the order of their ids; all of them, or `count` of those behind `after`. `named`: a part of the name."""
         async with self._database.read() as tx:
-            return await self._store.list(tx, viewer, after=after, count=count)
+            return await self._store.list(tx, viewer, after=after, count=count, named=named)
 
     async def find(self, viewer: Viewer, username: str) -> User:
         """Raises `UserUnknown`."""

@@ -51,10 +51,18 @@ class UserStore:
         return None if row is None else user_of(row)
 
     async def list(
-        self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        after: str | None = None,
+        count: int | None = None,
+        named: str | None = None,
     ) -> Sequence[User]:
-        """In the order of their ids; all of them, or `count` of those behind `after`."""
+        """In the order of their ids; all of them, or `count` of those behind `after`. `named`: a part of the name."""
         statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id > (after or ""))
+        if named is not None:
+            statement = statement.where(users.c.username.contains(named.casefold(), autoescape=True))
         return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
 
     async def names(self, tx: Transaction, viewer: Viewer, user_ids: Sequence[str]) -> dict[str, str]:

@@ -43,6 +43,15 @@ async def test_a_user_that_cannot_be_added_is_told_beside_what_was_typed(world: 
         assert await it.trail("user.add") == []
 
 
+async def test_somebody_is_found_by_a_part_of_their_name(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await world.person("Bo_100%@example.org")
+        for typed, found in (("BO_", True), ("100%25", True), ("bo%25org", False), ("b%25100", False), ("", True)):
+            page = await it.ada.get(f"/admin/users?named={typed}")
+            assert ("bo_100%@example.org" in page.text) == found, typed
+        assert "Nobody has such a name." in (await it.ada.get("/admin/users?named=nobody")).text
+
+
 async def test_a_user_is_disabled_and_enabled_again(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
