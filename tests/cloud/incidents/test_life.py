@@ -10,6 +10,7 @@ from cloud.db import Database
 from cloud.epcr import EncounterStatus, EncounterTaken
 from cloud.epcr.errors import EncounterFinished
 from cloud.epcr.model import CareModel
+from cloud.epcr.tables import encounters
 from cloud.incidents import Incident, Incidents
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.harness.receiver import Receiver, receiving
@@ -158,6 +159,20 @@ async def test_an_app_that_loses_its_approval_hears_no_more(database: Database):
         await here.dispatch("cad_2")
         await here.story.turn()
         assert len(receiver.received) == 1
+
+
+@pytest.mark.contract("A-013")
+async def test_what_lies_above_a_webhooks_clearance_is_not_told_to_it(database: Database):
+    async with receiving() as receiver, webhook_surface(database, receiver) as here:
+        await here.create(*INCIDENTS, "epcr.encounter.finished", url=receiver.url())
+        made = await here.dispatch("cad_1")
+        await here.story.turn()
+        async with database.transaction() as tx:
+            await tx.execute(encounters.update().where(encounters.c.id == made).values(secrecy_level=2))
+        await here.epcr.finish(here.story.home.operator, made, DONE)
+        await here.story.turn()
+        assert heard(receiver) == {"cad_1": ["incident.created"]}
+        assert await incidents(here) == [], "the incident is as secret as its encounter"
 
 
 def heard(receiver: Receiver) -> dict[str, list[str]]:
