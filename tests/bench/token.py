@@ -71,8 +71,10 @@ def _place(*, postgresql: bool = False) -> _Place:
 
 _COLUMNS = "tenant_id, organization_id, at_us, actor, client_id, action, object, outcome, trace_id, metadata"
 _TABLE = "CREATE TABLE entries (id {key}, " + ", ".join(f"{name} TEXT" for name in _COLUMNS.split(", ")) + ")"
-_ROW = ("tnt_north", "org_north", "1774353600000000", "usr_1", "app_north", "app.service_token", "app_north", "done")
-_ROW += ("0" * 32, '{"jti":"tok_01KMFVEKG0GE4EV2BTQSAQF5Z8"}')
+_ROW: tuple[str, ...] = (
+    *("tnt_north", "org_north", "1774353600000000", "usr_1", "app_north"),
+    *("app.service_token", "app_north", "done", "0" * 32, '{"jti":"tok_01KMFVEKG0GE4EV2BTQSAQF5Z8"}'),
+)
 
 
 def _raw_sqlite(path: Path) -> Callable[[tuple[object, ...]], object]:
