@@ -161,10 +161,8 @@ async def test_a_replaced_gateway_goes_on_under_a_new_epoch(
                 await eventually(replacement.all_acked, within_s=15)
             everything = sorted([*await buffered(gateway), *await buffered(replacement)], key=_place)
             assert await exported(cloud) == everything
-            assert [(kind, payload["replaces"]) for kind, payload in await cloud.events()] == [
-                (event_types.EPOCH_STARTED, None),
-                (event_types.EPOCH_STARTED, gateway.buffer.epoch),
-            ]
+            told = [payload for kind, payload in await cloud.events() if kind == event_types.EPOCH_STARTED]
+            assert [payload["replaces"] for payload in told] == [None, gateway.buffer.epoch]
 
 
 async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_anything(
