@@ -137,9 +137,9 @@ class Desk:
         )
 
     def words_of(self, error: DomainError, language: Language) -> str:
-        """A refusal in somebody's language; what it adds about this occurrence stays as it is."""
+        """A refusal in words for people; what it adds about this occurrence stays as it is."""
         key = f"refusal.{error.code}"
-        if language is Language.EN or key not in WORDS:
+        if key not in WORDS:
             return error.sentence
         return f"{self._pages.said(key, language)} {error.detail}".rstrip()
 
