@@ -214,7 +214,7 @@ class Scanners(Service):
                 if scanner.silent:
                     scanner.silent = False
                     self._requests.tell(ScannerResumed(scanner.handle))
-            elif not scanner.silent and now_s - scanner.heard_s >= patience_s:
+            elif not scanner.silent and now_s >= scanner.heard_s + patience_s:  # as the deadline is reckoned
                 scanner.silent = True
                 self._requests.notes.met(
                     Oddity.SCANNER_SILENT, handle=scanner.handle, interval_s=f"{scanner.interval_s:g}"

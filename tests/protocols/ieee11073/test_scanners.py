@@ -164,6 +164,21 @@ def test_a_periodic_scanner_that_falls_silent_is_told_once_and_again_when_it_com
     assert ScannerResumed(FAST) in played.waits(10.0)
 
 
+@pytest.mark.parametrize("began_s", [30.49, 30.55, 31.55])
+def test_a_silence_is_told_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
+    """Ten seconds after each of these is, by its sum, a little less: a shell must not be called again without end."""
+    assert (began_s + 10.0) - began_s < 10.0
+    played = device(MONITOR)
+    (asked,) = played.asked()
+    played.says(switched(asked.invoke_id, FAST), after_s=began_s)
+    (asked,) = played.asked()
+    played.says(switched(asked.invoke_id, RARE))
+    assert played.manager.deadline_s == began_s + 10.0
+    assert [event.handle for event in played.manager.expire(began_s + 10.0) if isinstance(event, ScannerSilent)] == [
+        FAST
+    ]
+
+
 def test_an_episodic_scanner_may_be_silent_for_ever() -> None:
     played = enabled()
     told = [event for event in played.waits(100_000.0) if isinstance(event, ScannerSilent)]
