@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from cloud.apps.model import GrantType
+from cloud.apps.scopes import NAMES
 from cloud.http.query import Paged
 
 HOSTS_MAX = 50
+TTL_S_MAX = 90 * 86_400
 
 
 class _Body(BaseModel):
@@ -17,10 +20,22 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-ScopeNames = Annotated[list[str], Field(max_length=64)]
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 7.0 is a whole one (JSON Schema 2020-12 §4.2.3)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+# What the two texts may be is for the document; a wrong one is refused by the service, with a code of its own.
+ScopeName = Annotated[str, Field(json_schema_extra={"enum": sorted(NAMES)})]
+GrantName = Annotated[str, Field(json_schema_extra={"enum": sorted(GrantType)})]
+ScopeNames = Annotated[list[ScopeName], Field(max_length=64)]
 HostName = Annotated[
     str, Field(max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 ]
+
+
+HostNames = Annotated[list[HostName], Field(max_length=HOSTS_MAX, json_schema_extra={"uniqueItems": True})]
 
 
 class ScopeShown(_Answer):
@@ -40,8 +55,9 @@ class AppWanted(_Body):
     """An app to be registered."""
 
     name: str = Field(min_length=1, max_length=200, description="What people call it.")
-    grant_types: list[str] = Field(
+    grant_types: list[GrantName] = Field(
         max_length=8,
+        json_schema_extra={"minItems": 1},
         description="`client_credentials` to act for itself, `authorization_code` to act for people.",
     )
     redirect_uris: list[Annotated[str, Field(max_length=1024)]] = Field(
@@ -72,10 +88,10 @@ class GovernancePatch(_Body):
 
     allow_service_tokens: bool | None = None
     enforce_pkce: bool | None = None
-    allowed_redirect_hosts: list[HostName] | None = Field(default=None, max_length=HOSTS_MAX)
-    allowed_webhook_hosts: list[HostName] | None = Field(default=None, max_length=HOSTS_MAX)
+    allowed_redirect_hosts: HostNames | None = None
+    allowed_webhook_hosts: HostNames | None = None
     allowed_scopes: ScopeNames | None = None
-    max_token_ttl_seconds: int | None = Field(default=None, ge=60, le=90 * 86_400)
+    max_token_ttl_seconds: Annotated[int, Field(ge=60, le=TTL_S_MAX), BeforeValidator(_whole)] | None = None
 
 
 class SecretShown(_Answer):
@@ -131,7 +147,11 @@ class ServiceTokenWanted(_Body):
     """A service token to be minted."""
 
     scopes: ScopeNames | None = Field(default=None, min_length=1, description="Of the app's approval; left out, all.")
-    ttl_seconds: int | None = Field(default=None, description="60 to 7776000; left out, a day.")
+    ttl_seconds: Whole | None = Field(
+        default=None,
+        description="60 to 7776000, and no more than governance allows; left out, a day.",
+        json_schema_extra={"minimum": 60, "maximum": TTL_S_MAX},
+    )
 
 
 class ServiceToken(_Answer):
@@ -145,7 +165,7 @@ class RotationWanted(_Body):
     """How the previous secret ends."""
 
     revoke_previous: bool = Field(default=False, description="End it now, for a secret that has leaked.")
-    grace_hours: int = Field(default=24, ge=0, le=168, description="How long it goes on working.")
+    grace_hours: Whole = Field(default=24, ge=0, le=168, description="How long it goes on working.")
 
 
 class Rotated(_Answer):

@@ -16,6 +16,7 @@ from tests.harness.running_cloud import RunningCloud
 EXAMPLES_MAX = 15
 PATIENCE_S = 120.0
 # What a schema cannot say: whether an object exists, is in the right state, or means something.
+APP_CREATED = ("post", "/v1/platform/apps")
 _EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "422", "429"]
 # Beside what it takes for refusals itself: too large a body, target or head.
 _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431"]
@@ -23,7 +24,7 @@ _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422"
 
 def configuration(document: dict[str, Any]) -> str:
     """Schemathesis' settings. Cursors and client ids are opaque: made-up ones get 400, whatever the schema says; and no
-    schema says which texts are addresses and secrets of webhooks."""
+    schema says which texts are addresses and secrets of webhooks, or redirect URIs of an app."""
     lines = [
         # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema says of a text only with a pattern.
         "[generation]",
@@ -36,7 +37,7 @@ def configuration(document: dict[str, Any]) -> str:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             names = [one.get("name") for one in operation.get("parameters", ())] if isinstance(operation, dict) else []
-            told = path.startswith("/v1/webhooks") and method in ("post", "put")
+            told = (path.startswith("/v1/webhooks") and method in ("post", "put")) or (method, path) == APP_CREATED
             if told or not {"cursor", "client_id"}.isdisjoint(names):
                 lines += [
                     "[[operations]]",
