@@ -35,13 +35,15 @@ LEASE_US = 30_000_000
 # How often an idle worker looks for what other processes queued.
 IDLE_S = 0.5
 # What ends within so short a time is settled together: one way to the database instead of one each.
-GATHER_S = 0.004
+GATHER_S = 0.002
 SETTLED_TOGETHER = 64
 # Attempts that ended and are not settled hold no slot any more; so many of them, and nothing more is claimed.
 UNSETTLED_MAX = 512
 # Subscriptions that one look sees, and that one claim serves, so that a claim stays short.
 WAITING_MAX = 10_000
 CLAIMED_ENDPOINTS_MAX = 64
+# Deliveries that one claim takes, so that the next one is made while these are attempted.
+CLAIMED_TOGETHER = 48
 # A key that was rotated stays published for a day, so an old one may sign for a minute more.
 SIGNER_S_MAX = 60.0
 
@@ -119,7 +121,8 @@ class DeliveryWorker:
     async def _claim(self) -> Sequence[Post]:
         """Take what is due, as far as there are free slots. What cannot be sent goes to the results at once."""
         if self._unsettled >= UNSETTLED_MAX:
-            return ()  # settling says when there are fewer
+            self._due_us = None  # settling says when there are fewer
+            return ()
         now_us = self._clock.now_us()
         rows = await self._database.peek(WAITING, {"most": WAITING_MAX})
         waiting = sorted((Waiting(*row) for row in rows), key=lambda one: one.due_at_us)
@@ -150,16 +153,16 @@ class DeliveryWorker:
     async def _taken(
         self, tx: Transaction, some: Sequence[Waiting], held: dict[str, int], now_us: int
     ) -> Sequence[Claimed]:
-        """Claim for each as many as there are slots; what one has no use for is offered to those who got none.
-
-        `held` says at any time how many slots each holds.
+        """Claim for each its share, as far as there are slots; what one has no use for is offered to those who got
+        none. `held` says at any time how many slots each holds.
         """
+        share = max(1, CLAIMED_TOGETHER // len(some))
         claims: list[Claimed] = []
         waiting = some
         while waiting:
             offered = []
             for one in waiting:
-                if count := self._slots.free(one.tenant_id, one.webhook_id):
+                if count := min(share, self._slots.free(one.tenant_id, one.webhook_id)):
                     self._slots.take(one.tenant_id, one.webhook_id, count)
                     held[one.webhook_id] = count
                     offered.append(one)
@@ -173,6 +176,8 @@ class DeliveryWorker:
                 self._slots.give_back(one.tenant_id, one.webhook_id, held[one.webhook_id] - used[one.webhook_id])
                 held[one.webhook_id] = used[one.webhook_id]
             waiting = [one for one in waiting if one.webhook_id not in held]
+        if any(used == share for used in held.values()):
+            self._changed.set()  # there may be more of it: look again, while these are attempted
         return claims
 
     def _posts(self, claims: Sequence[tuple[Claimed, Endpoint]], signer: Signer, now_us: int) -> list[Post]:

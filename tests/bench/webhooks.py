@@ -12,6 +12,7 @@ process of its own that answers 200 and no more, and both begin without connecti
 
 import asyncio
 import atexit
+import gc
 import itertools
 import subprocess
 import sys
@@ -92,6 +93,8 @@ def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run,
 
     story = loop.run_until_complete(opened())
     kept.callback(lambda: loop.run_until_complete(story.database.close()))
+    gc.collect()
+    gc.freeze()  # as the cloud does once it has started
     # A process ends with its loop: the worker's own loop runs inside each run of ours.
     ours = partial(_ours, story, from_event=from_event)
     return lambda: loop.run_until_complete(ours()), lambda: loop.run_until_complete(_bare(receiver))

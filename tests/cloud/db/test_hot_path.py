@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import BigInteger, Text, bindparam, select, text, update
 
-from cloud.db import ConstraintViolated, Database, Prepared, insert
+from cloud.db import ConstraintViolated, Database, GivenRows, Prepared, given, insert
 from cloud.db import sqlite as sqlite_engine
 from cloud.tenancy.tables import tenants
 
@@ -13,6 +13,13 @@ ADD = Prepared(
     insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at", required=True))
 )
 NAME_OF = Prepared(select(tenants.c.name).where(tenants.c.id == bindparam("id")))
+
+RENAMED = GivenRows("renamed", id=Text(), name=Text(), at=BigInteger())
+RENAME = Prepared(
+    update(tenants)
+    .where(tenants.c.id == RENAMED.c("id"), tenants.c.created_at_us == RENAMED.c("at"))
+    .values(name=RENAMED.c("name"))
+)
 
 
 def tenant(number: int) -> dict[str, object]:
@@ -68,3 +75,20 @@ async def test_a_look_at_a_table_that_is_not_there_is_a_mistake_of_ours(database
     with pytest.raises(Exception, match="nowhere"):
         await database.peek(Prepared(text("SELECT 1 FROM nowhere")), {})
     assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
+
+
+async def test_many_rows_go_into_one_statement_and_each_finds_its_own(database: Database) -> None:
+    async with database.transaction() as tx:
+        for number in (1, 2, 3):
+            await tx.driver.run(ADD, tenant(number))
+    wanted = [
+        ("tnt_1", "Zażółć 'gęślą' \"jaźń\"", 1),
+        ("tnt_2", "fenced off", 7),
+        ("tnt_3", "Third", 3),
+        ("no", "x", 1),
+    ]
+    async with database.transaction() as tx:
+        assert await tx.driver.run(RENAME, {"renamed": given(wanted)}) == 2
+        assert await tx.driver.run(RENAME, {"renamed": given([])}) == 0
+        names = await tx.driver.rows_many(NAME_OF, [{"id": f"tnt_{number}"} for number in (3, 2, 9, 1)])
+    assert [row[0] for row in names] == ["Third", "Rescue 2", "Zażółć 'gęślą' \"jaźń\""]

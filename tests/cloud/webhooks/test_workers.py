@@ -106,6 +106,34 @@ async def test_a_worker_that_was_too_slow_writes_nothing_over_what_another_wrote
         assert receiver.ids() == [event_id, event_id]
 
 
+async def test_a_batch_that_comes_again_because_nobody_knew_of_its_commit_changes_nothing(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        await story.subscribe(receiver.url())
+        await story.happen("inc_1")
+        await story.happen("inc_2")
+        await story.fan_out()
+        for post in await story.worker._claim():
+            await story.worker._attempt(post)
+        batch = list(story.worker._results)
+        await story.worker._settle()
+        written = await story.deliveries(), await story.attempts()
+        story.worker._results = batch
+        await story.worker._settle()
+        assert (await story.deliveries(), await story.attempts()) == written
+        assert [row["status"] for row in written[0]] == ["succeeded", "succeeded"]
+
+
+async def test_slots_that_one_endpoint_has_no_use_for_go_to_the_others_at_once(begin: Begin):
+    async with receiving() as receiver:
+        story = await begin(receiver, limits=Limits(of_process=6, of_tenant=6, of_endpoint=4))
+        webhooks = [await story.subscribe(receiver.url(f"/{number}")) for number in range(4)]
+        await story.happen()
+        await story.fan_out()
+        assert {post.endpoint.id for post in await story.worker._claim()} == {webhook.id for webhook in webhooks}
+        assert story.worker._slots.taken == 4
+
+
 @pytest.mark.contract("S-094")
 async def test_a_receiver_that_hangs_delays_nobody_else(begin: Begin):
     release = asyncio.Event()
