@@ -93,10 +93,6 @@ class ConsentStore:
         update_to = {"scopes": together, "given_at_us": now_us}
         await tx.execute(statement.on_conflict_do_update(index_elements=["user_id", "client_id"], set_=update_to))
 
-    async def withdraw(self, tx: Transaction, user_id: str, client_id: str) -> None:
-        """Ask anew next time."""
-        await tx.execute(delete(consents).where(consents.c.user_id == user_id, consents.c.client_id == client_id))
-
 
 def _code(row: Any) -> Code:
     client_id, user_id, redirect_uri, scopes, challenge, authenticated_us, expires_us, jti = row
