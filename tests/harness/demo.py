@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.harness.eventually import eventually
 
-READY_S = 60.0
+READY_S = 120.0
 STOP_S = 90.0
 QUESTION_S = 120.0
 

@@ -14,8 +14,11 @@ T = TypeVar("T")
 _POLL_S = 0.01
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], *, within_s: float = 5.0, what: str = "") -> T:
-    """Poll `condition` (plain or async) until it is true and return its value; AssertionError after `within_s`."""
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], *, within_s: float = 5.0, what: str = "", poll_s: float = _POLL_S
+) -> T:
+    """Poll `condition` (plain or async) until it is true and return its value; AssertionError after `within_s`. A
+    condition that starts a program is asked more rarely (`poll_s`)."""
     deadline_s = time.monotonic() + within_s
     while True:
         answer = condition()
@@ -25,7 +28,7 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], *, within_s: flo
         if time.monotonic() >= deadline_s:
             description = what or getattr(condition, "__qualname__", repr(condition))
             raise AssertionError(f"still not so after {within_s} s: {description} (last value {value!r})")
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(poll_s)
 
 
 def until(condition: Callable[[], T], *, within_s: float = 5.0, what: str = "") -> T:
