@@ -1,0 +1,132 @@
+"""What a GATT service means: the events that an interpreter makes of characteristic values, and what a service is.
+
+An interpreter is to a GATT session what an association is to an 11073 link: a state machine without I/O and without a
+clock. It is told what was read and what arrived, and answers with events. It lives for one connection; what must
+outlast one (how far a record store was fetched) is the session's. One interpreter a service, so that a device with
+three services has three, and none of them has to know of another.
+
+Malformed octets raise `RemoteProtocolError` and change nothing; what can be read but not understood becomes
+`Uninterpreted`, so that nothing is dropped silently.
+
+Does not decide when to connect, subscribe or ask (gateway/sessions/gatt_session).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.association.events import Deviation
+from protocols.observation import Observation
+
+CHANNELS_OF_ONE_MAX = 16
+
+
+def channel_handle(characteristic: int, number: int = 0) -> int:
+    """The handle of the `number`th channel of a characteristic: 1…65535, the same in each connection and unlike that
+    of any other characteristic (their UUIDs 0x2A00…0x2BFF differ in the low twelve bits)."""
+    assert 0 <= number < CHANNELS_OF_ONE_MAX
+    return (characteristic & 0x0FFF) << 4 | number
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Observations that belong together: one value of a characteristic, or one record of several.
+
+    `stored`: the device keeps this and may send it again (an indication with a date, a record of a record store), so
+    the cloud knows it by its content (DESIGN D3). `record`: its number in the service's record store, None outside.
+    """
+
+    characteristic: int
+    observations: tuple[Observation, ...]
+    stored: bool = False
+    record: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockShown:
+    """The device said what its clock shows, when the value that was read or notified left it."""
+
+    time: DeviceTime
+
+
+@dataclass(frozen=True, slots=True)
+class Uninterpreted:
+    """Octets that are well formed and mean something that we do not know. They may hold a patient's values."""
+
+    characteristic: int
+    octets: bytes = field(repr=False)
+    why: str
+
+
+GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
+
+
+class ServiceInterpreter(Protocol):
+    """One service of one connection."""
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """A value that was read once after connecting (features, a sensor type, a session's start)."""
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        """A notification or indication; `received_s` monotonic. Raises RemoteProtocolError where it is malformed."""
+
+    def settled(self) -> Sequence[GattEvent]:
+        """Nothing follows what was received so far: a transfer of records or the connection has ended. What waited for
+        its other half (a segment, a context) is told as far as it can be."""
+
+
+class Use(Enum):
+    """What a client does with a characteristic."""
+
+    READ = "read"
+    """Once after connecting."""
+    SUBSCRIBE = "subscribe"
+    """Notifications or indications, whichever the characteristic has."""
+    WRITE = "write"
+    """A control point or a clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharacteristicUse:
+    """One characteristic of a service. `fields` names what is understood, for the documents."""
+
+    uuid: int
+    name: str
+    uses: frozenset[Use]
+    required: bool = False
+    fields: str = ""
+
+
+class RecordNumbering(Enum):
+    """By what a record store can be asked for what is new (RACP operand, reference BLE §6)."""
+
+    NONE = "none"
+    """Only for all records."""
+    SEQUENCE_NUMBER = "sequence number"
+    """Filter type 1, uint16."""
+    TIME_OFFSET = "time offset"
+    """Filter type 1, uint16 minutes since the session's start."""
+    RECORD_NUMBER = "record number"
+    """Filter type 1, uint32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProfile:
+    """What a client needs to know of a service. `required_any`: at least one of these characteristics must be there.
+
+    `start` is written, in order, after everything is subscribed (a control point that starts live data). `record_store`
+    None: the service has none.
+    """
+
+    service: int
+    name: str
+    characteristics: tuple[CharacteristicUse, ...]
+    interpreter: Callable[[], ServiceInterpreter]
+    required_any: tuple[int, ...] = ()
+    record_store: RecordNumbering | None = None
+    start: tuple[tuple[int, bytes], ...] = ()
+
+    def use(self, characteristic: int) -> CharacteristicUse | None:
+        return next((each for each in self.characteristics if each.uuid == characteristic), None)

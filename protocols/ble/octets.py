@@ -1,0 +1,116 @@
+"""Reading and writing GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1).
+
+The cursor is the one of `protocols.reader`, so a short value becomes `RemoteProtocolError` with its offset here too;
+only the order of octets is another, since the Bluetooth SIG turned round what IEEE 11073 had laid down.
+
+Does not know a characteristic: layouts stand in the service files.
+"""
+
+from datetime import datetime
+
+from protocols.device_time import DeviceTime, TimeKind, absolute_time
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
+from protocols.observation import Scalar
+from protocols.reader import Reader
+
+DATE_TIME_OCTETS = 7
+
+
+class GattReader(Reader):
+    """Reads a characteristic value from its front. Every method raises `RemoteProtocolError` when octets are
+    missing."""
+
+    __slots__ = ()
+
+    def unsigned(self, octets: int) -> int:
+        """A little-endian number of 1 to 8 octets."""
+        return int.from_bytes(self.take(octets), "little")
+
+    def signed(self, octets: int) -> int:
+        """A little-endian two's complement number."""
+        return int.from_bytes(self.take(octets), "little", signed=True)
+
+    def u16(self) -> int:
+        return self.unsigned(2)
+
+    def u24(self) -> int:
+        return self.unsigned(3)
+
+    def sfloat(self) -> Scalar:
+        """medfloat16."""
+        return sfloat_of(self.unsigned(2))
+
+    def float32(self) -> Scalar:
+        """medfloat32."""
+        return float_of(self.unsigned(4))
+
+    def date_time(self) -> DeviceTime | None:
+        """Date Time (0x2A08), the device's local time; None where the device does not know year, month or day."""
+        return date_time_of(self.take(DATE_TIME_OCTETS))
+
+    def flags(self, octets: int, known: int) -> int:
+        """A flags field. A bit outside `known` announces a field of unknown length, so nothing behind it can be
+        read: that is a protocol error."""
+        at = self.at
+        value = self.unsigned(octets)
+        if value & ~known:
+            raise RemoteProtocolError(f"flag bits 0x{value & ~known:X} have no meaning", at=at, clause=self._clause)
+        return value
+
+
+class GattWriter:
+    """Builds a characteristic value from its front."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self) -> None:
+        self._octets = bytearray()
+
+    def unsigned(self, value: int, octets: int) -> "GattWriter":
+        """LocalProtocolError where `value` does not fit."""
+        return self._number(value, octets, signed=False)
+
+    def signed(self, value: int, octets: int) -> "GattWriter":
+        return self._number(value, octets, signed=True)
+
+    def _number(self, value: int, octets: int, *, signed: bool) -> "GattWriter":
+        try:
+            self._octets += value.to_bytes(octets, "little", signed=signed)
+        except OverflowError:
+            raise LocalProtocolError(f"{value} does not fit {octets} octets") from None
+        return self
+
+    def sfloat(self, value: Scalar, *, decimals: int | None = None) -> "GattWriter":
+        return self.unsigned(sfloat_raw(value, decimals=decimals), 2)
+
+    def float32(self, value: Scalar, *, decimals: int | None = None) -> "GattWriter":
+        return self.unsigned(float_raw(value, decimals=decimals), 4)
+
+    def raw(self, octets: bytes) -> "GattWriter":
+        self._octets += octets
+        return self
+
+    def value(self) -> bytes:
+        return bytes(self._octets)
+
+
+def date_time_of(octets: bytes) -> DeviceTime | None:
+    """The 20601 AbsoluteTime of a Date Time. An impossible date stays as sent behind its kind, orders nowhere and is
+    printed as hex; an unknown one (year, month or day 0) is None."""
+    year, month, day = int.from_bytes(octets[:2], "little"), octets[2], octets[3]
+    if not (year and month and day):
+        return None
+    try:
+        return absolute_time(datetime(year, month, day, octets[4], octets[5], octets[6]))  # noqa: DTZ001  its own zone
+    except ValueError:
+        return DeviceTime(TimeKind.ABSOLUTE, octets + b"\xff")
+
+
+def date_time_octets(moment: datetime | None) -> bytes:
+    """Date Time of a device's local time; None: not known."""
+    if moment is None:
+        return bytes(DATE_TIME_OCTETS)
+    return moment.year.to_bytes(2, "little") + bytes(
+        (moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    )

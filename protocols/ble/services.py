@@ -1,0 +1,16 @@
+"""Every service that Argus understands: the one table that sessions, documents, fuzzers and simulators go through."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import ServiceProfile
+
+_PROFILES: tuple[ServiceProfile, ...] = ()
+_CODECS: tuple[Codec, ...] = ()
+
+PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}
+"""By the service's UUID."""
+
+CODECS: Final[Mapping[int, Codec]] = {codec.characteristic: codec for codec in _CODECS}
+"""By the characteristic's UUID."""
