@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gateway.buffer import damage, device_reports, devices, full_disk, rewinding, segments
+from gateway.buffer import ble_devices, damage, device_reports, devices, full_disk, rewinding, segments
+from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
 from gateway.buffer.database import StoreLock, open_writer, unusable
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
@@ -249,6 +250,17 @@ class Buffer:
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
         """Devices cleared these."""
         await self._task(lambda store: segments.forget(store, keys))
+
+    async def ble_devices(self) -> list[PairedDevice]:
+        """The Bluetooth devices that a person has paired, the one paired longest ago first."""
+        return await self._task(lambda store: ble_devices.ble_devices(store.connection))
+
+    async def remember_ble_device(self, device: PairedDevice) -> None:
+        """In place of what was known of its address. Raises TooManyPaired, StoreFull."""
+        await self._task(lambda store: ble_devices.remember_ble_device(store, device))
+
+    async def forget_ble_device(self, address: str) -> None:
+        await self._task(lambda store: ble_devices.forget_ble_device(store, address))
 
     async def state_get(self, name: str) -> str | None:
         return await self._task(lambda store: devices.state(store.connection, name))

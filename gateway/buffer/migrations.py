@@ -43,7 +43,29 @@ def _fetched_segments(database: "Database") -> None:
     )
 
 
-STEPS: Sequence[Step] = (_device_reports, _fetched_segments)
+def _ble_devices_and_fetched_records(database: "Database") -> None:
+    database.execute(
+        """CREATE TABLE ble_devices (
+    address   TEXT    PRIMARY KEY,   -- upper case, AA:BB:CC:DD:EE:FF
+    name      TEXT    NOT NULL,      -- as it advertised when it was paired, printable; never trusted
+    system_id TEXT    NOT NULL,      -- 16 hex digits; empty until it was first met
+    bonded    INTEGER NOT NULL,      -- 1: paired with a bond, so it is used only while the bond stands
+    services  TEXT    NOT NULL,      -- 16-bit UUIDs that we understand, four hex digits each, with spaces between
+    paired_us INTEGER NOT NULL       -- the gateway's wall clock
+) STRICT, WITHOUT ROWID"""
+    )
+    database.execute(
+        """CREATE TABLE fetched_records (
+    system_id TEXT    NOT NULL,
+    service   INTEGER NOT NULL,   -- 16-bit UUID
+    through   INTEGER NOT NULL,   -- record number (or offset) up to which all are in the outbox
+    kept_us   INTEGER NOT NULL,
+    PRIMARY KEY (system_id, service)
+) STRICT, WITHOUT ROWID"""
+    )
+
+
+STEPS: Sequence[Step] = (_device_reports, _fetched_segments, _ble_devices_and_fetched_records)
 """Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 
 VERSION = 1 + len(STEPS)

@@ -1,4 +1,4 @@
--- The gateway's store, version 3. `migrations.py` says how older files become this; a test proves that both are the same.
+-- The gateway's store, version 4. `migrations.py` says how older files become this; a test proves that both are the same.
 
 -- One row. What this store is: whose, since when, and whether the key at hand is its key.
 CREATE TABLE store (
@@ -89,4 +89,23 @@ CREATE TABLE fetched_segments (
     state     BLOB    NOT NULL,   -- digest of the state in which all of it was fetched; empty while not
     kept_us   INTEGER NOT NULL,
     PRIMARY KEY (system_id, store, segment)
+) STRICT, WITHOUT ROWID;
+
+-- Bluetooth devices that a person has paired: the only ones that are ever connected to.
+CREATE TABLE ble_devices (
+    address   TEXT    PRIMARY KEY,   -- upper case, AA:BB:CC:DD:EE:FF
+    name      TEXT    NOT NULL,      -- as it advertised when it was paired, printable; never trusted
+    system_id TEXT    NOT NULL,      -- 16 hex digits; empty until it was first met
+    bonded    INTEGER NOT NULL,      -- 1: paired with a bond, so it is used only while the bond stands
+    services  TEXT    NOT NULL,      -- 16-bit UUIDs that we understand, four hex digits each, with spaces between
+    paired_us INTEGER NOT NULL       -- the gateway's wall clock
+) STRICT, WITHOUT ROWID;
+
+-- How far record stores of Bluetooth devices are fetched, written in the commit that holds the records (RACP).
+CREATE TABLE fetched_records (
+    system_id TEXT    NOT NULL,
+    service   INTEGER NOT NULL,   -- 16-bit UUID
+    through   INTEGER NOT NULL,   -- record number (or offset) up to which all are in the outbox
+    kept_us   INTEGER NOT NULL,
+    PRIMARY KEY (system_id, service)
 ) STRICT, WITHOUT ROWID;

@@ -8,6 +8,7 @@ import asyncio
 from pathlib import Path
 
 from gateway.buffer import create_store
+from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.migrations import VERSION
 from gateway.buffer.segments import FetchedSegment
 from protocols.ieee11073.association.fetched_segments import SegmentKey, SegmentProgress
@@ -15,9 +16,19 @@ from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
 from tests.builders.buffer_store import GATEWAY, KEY, answered, opened
 
+OXIMETER = PairedDevice(
+    address="C0:FF:EE:00:00:01",
+    name="Invented Oximeter",
+    system_id="00000000000000aa",
+    bonded=True,
+    paired_us=1_700_000_000_000_000,
+    services=(0x1822, 0x180F),
+)
+
 
 async def write(path: Path) -> None:
-    """Ten commits in three lanes, the first two numeric batches acknowledged, one device, one segment, one fact."""
+    """Ten commits in three lanes, the first two numeric batches acknowledged, one device, one segment, one paired
+    Bluetooth device, one fact."""
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     async with opened(path) as buffer:
         for n in range(10):
@@ -30,6 +41,7 @@ async def write(path: Path) -> None:
         key = SegmentKey(bytes.fromhex("00000000000000aa"), 9, 1)
         fetched = FetchedSegment(key, SegmentProgress(b"identity", 2, b"state"))
         await buffer.append([], fetched=fetched)
+        await buffer.remember_ble_device(OXIMETER)
         await buffer.state_put("wall_us", "1700000000000000")
         await buffer.flush()
 
