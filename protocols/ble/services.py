@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from protocols.ble import (
+    record_access,
+)
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import ServiceProfile
 
 _PROFILES: tuple[ServiceProfile, ...] = ()
-_CODECS: tuple[Codec, ...] = ()
+_CODECS: tuple[Codec, ...] = (*record_access.CODECS,)
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}
 """By the service's UUID."""

@@ -1,0 +1,212 @@
+"""Record Access Control Point (0x2A52): asking a device for what it stored, and its answers (reference BLE §6).
+
+One value is opcode, operator and operand. Answers are read strictly; requests are read as leniently as their two first
+octets allow, because a server has to refuse a wrong request with a result code and not with silence. What an operand
+means depends on the service (how wide its record numbers are), so it stays octets here and `bounds_of` reads it.
+
+Does not know when to ask or what follows: that is `record_fetch`, for both sides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import RecordNumbering
+from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter, date_time_octets
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+
+CLAUSE: Final = "RACP 0x2A52"
+OPERAND_OCTETS_MAX: Final = 18
+"""The longest that means anything is 15 octets (a filter type and two Date Times); 18 is what the smallest MTU leaves
+beside opcode and operator."""
+
+
+class Opcode(IntEnum):
+    REPORT = 1
+    DELETE = 2
+    ABORT = 3
+    REPORT_NUMBER = 4
+    NUMBER_RESPONSE = 5
+    RESPONSE = 6
+    COMBINED_REPORT = 7
+    COMBINED_RESPONSE = 8
+
+
+class Operator(IntEnum):
+    NULL = 0
+    ALL = 1
+    AT_MOST = 2
+    AT_LEAST = 3
+    WITHIN = 4
+    """Both bounds included."""
+    FIRST = 5
+    """The oldest."""
+    LAST = 6
+    """The newest."""
+
+
+class Result(IntEnum):
+    SUCCESS = 0x01
+    OPCODE_NOT_SUPPORTED = 0x02
+    INVALID_OPERATOR = 0x03
+    OPERATOR_NOT_SUPPORTED = 0x04
+    INVALID_OPERAND = 0x05
+    NO_RECORDS_FOUND = 0x06
+    ABORT_UNSUCCESSFUL = 0x07
+    PROCEDURE_NOT_COMPLETED = 0x08
+    OPERAND_NOT_SUPPORTED = 0x09
+    SERVER_BUSY = 0x0A
+
+
+class FilterType(IntEnum):
+    """By what the bounds of an operand compare."""
+
+    NUMBER = 1
+    """Sequence number, time offset or record number, whichever the service counts by."""
+    USER_FACING_TIME = 2
+    """Date Time."""
+
+
+BOUNDS: Final[Mapping[int, int]] = {Operator.AT_MOST: 1, Operator.AT_LEAST: 1, Operator.WITHIN: 2}
+"""Operators that have an operand: how many values follow its filter type."""
+
+_NUMBER_OCTETS: Final = {
+    RecordNumbering.NONE: 0,
+    RecordNumbering.SEQUENCE_NUMBER: 2,
+    RecordNumbering.TIME_OFFSET: 2,
+    RecordNumbering.RECORD_NUMBER: 4,
+}
+
+
+_ANSWER_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
+    Opcode.NUMBER_RESPONSE: (2, 4),
+    Opcode.COMBINED_RESPONSE: (2, 4),
+    Opcode.RESPONSE: (2,),
+}
+"""Octets of an answer's operand: a count of 16 or 32 bits, or request opcode and result."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAccess:
+    """One value of the control point. `opcode` and `operator` as sent, also numbers without a meaning."""
+
+    opcode: int
+    operator: int
+    operand: bytes = b""
+
+
+class Answer(NamedTuple):
+    """A response code: how the procedure of opcode `request` ended, `result` as sent."""
+
+    request: int
+    result: int
+
+
+class Bounds(NamedTuple):
+    """A read operand. `values`: record numbers, or Date Times as `comparable_time` makes them numbers."""
+
+    filter_type: int
+    values: tuple[int, ...]
+
+
+def decode_record_access(octets: bytes) -> RecordAccess:
+    reader = GattReader(octets, clause=CLAUSE)
+    access = RecordAccess(reader.u8(), reader.u8(), reader.rest())
+    lengths = _ANSWER_OPERANDS.get(access.opcode)
+    if lengths is not None and len(access.operand) not in lengths:
+        raise RemoteProtocolError(f"an answer's operand has {len(access.operand)} octets", at=2, clause=CLAUSE)
+    if lengths is not None and access.operator != Operator.NULL:
+        raise RemoteProtocolError(f"an answer has operator {access.operator}", at=1, clause=CLAUSE)
+    if len(access.operand) > OPERAND_OCTETS_MAX:
+        raise RemoteProtocolError(f"an operand has {len(access.operand)} octets", at=2, clause=CLAUSE)
+    return access
+
+
+def encode_record_access(access: RecordAccess) -> bytes:
+    return GattWriter().unsigned(access.opcode, 1).unsigned(access.operator, 1).raw(access.operand).value()
+
+
+def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: RecordNumbering) -> bytes:
+    """A request over record numbers; as many `numbers` as the operator has bounds. LocalProtocolError otherwise, and
+    where the service has no record numbers to compare."""
+    if len(numbers) != BOUNDS.get(operator, 0):
+        raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(numbers)}")
+    operand = GattWriter()
+    if numbers:
+        width = _NUMBER_OCTETS[numbering]
+        if not width:
+            raise LocalProtocolError("this service has no record numbers")
+        operand.unsigned(FilterType.NUMBER, 1)
+        for number in numbers:
+            operand.unsigned(number, width)
+    return encode_record_access(RecordAccess(opcode, operator, operand.value()))
+
+
+def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> bytes:
+    """A request over the user facing time (glucose filter 2), the device's local time."""
+    if len(moments) != BOUNDS.get(operator, 0) or not moments:
+        raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(moments)}")
+    operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_octets, moments))
+    return encode_record_access(RecordAccess(opcode, operator, operand))
+
+
+def answer(opcode: int, result: Result) -> bytes:
+    """The response code for a request of `opcode`."""
+    return encode_record_access(RecordAccess(Opcode.RESPONSE, Operator.NULL, bytes((opcode, result))))
+
+
+def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMBER_RESPONSE) -> bytes:
+    """The number of records: 32 bits where records have numbers of 32 bits, else 16."""
+    width = max(_NUMBER_OCTETS[numbering], 2)
+    return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
+
+
+def answer_of(access: RecordAccess) -> Answer | None:
+    """None where `access` is no response code."""
+    if access.opcode != Opcode.RESPONSE or len(access.operand) != 2:
+        return None
+    return Answer(access.operand[0], access.operand[1])
+
+
+def count_of(access: RecordAccess) -> int | None:
+    """The count of a number response or a combined report response; None for anything else."""
+    if access.opcode not in (Opcode.NUMBER_RESPONSE, Opcode.COMBINED_RESPONSE):
+        return None
+    return int.from_bytes(access.operand, "little")
+
+
+def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None:
+    """What a request compares with; None where its operator has no operand. RemoteProtocolError where the operand is
+    not as long as its filter type says; a filter type without a meaning has no values."""
+    due = BOUNDS.get(access.operator)
+    if due is None:
+        return None
+    reader = GattReader(access.operand, clause=CLAUSE)
+    filter_type = reader.u8()
+    if filter_type not in (FilterType.NUMBER, FilterType.USER_FACING_TIME):
+        return Bounds(filter_type, ())
+    if filter_type == FilterType.NUMBER:
+        values = tuple(reader.unsigned(_NUMBER_OCTETS[numbering]) for _ in range(due))
+    else:
+        values = tuple(comparable_time(reader.take(DATE_TIME_OCTETS)) for _ in range(due))
+    reader.finish()
+    return Bounds(filter_type, values)
+
+
+def comparable_time(date_time: bytes) -> int:
+    """A Date Time as a number that grows with time: the year first, then the octets as they stand."""
+    return int.from_bytes(date_time[1::-1] + date_time[2:], "big")
+
+
+def number_max(numbering: RecordNumbering) -> int:
+    """The highest record number that a request can name, 0 where there are none."""
+    return (1 << 8 * _NUMBER_OCTETS[numbering]) - 1
+
+
+CODECS: Final = (
+    Codec(RECORD_ACCESS_CONTROL_POINT, "Record Access Control Point", decode_record_access, encode_record_access),
+)
