@@ -117,6 +117,11 @@ WORDS: Final = {
         "The first ones are made with the first delivery.",
         "Pierwsze powstaną z pierwszym dostarczeniem.",
     ),
+    "keys.webhooks.rotate": ("Rotate the key of webhooks", "Zmień klucz webhooków"),
+    "keys.webhooks.usable": (
+        "The next key can take over now. Receivers that fetch the published keys notice nothing.",
+        "Następny klucz może już przejąć podpisywanie. Odbiorcy pobierający opublikowane klucze niczego nie zauważą.",
+    ),
     "key.kid": ("Key", "Klucz"),
     "key.stage": ("Stage", "Etap"),
     "key.stage.next": ("next", "następny"),
@@ -130,6 +135,10 @@ WORDS: Final = {
     "done.key_rotated": (
         "The next key signs from now on. The previous one stays published until its last token has expired.",
         "Od teraz podpisuje następny klucz. Poprzedni pozostaje opublikowany, aż wygaśnie jego ostatni token.",
+    ),
+    "done.webhook_key_rotated": (
+        "The next key signs webhooks from now on. The previous one stays published for a day.",
+        "Od teraz webhooki podpisuje następny klucz. Poprzedni pozostaje opublikowany jeszcze przez dobę.",
     ),
     "refusal.back": ("Back to the administration", "Wróć do administracji"),
     "refusal.precondition_failed": (
@@ -156,6 +165,14 @@ WORDS: Final = {
         "The next key was published too recently: clients that cached the key set would refuse its tokens.",
         "Następny klucz opublikowano zbyt niedawno: klienci, którzy zapamiętali zestaw kluczy, odrzuciliby jego "
         "tokeny.",
+    ),
+    "refusal.webhook_key_too_fresh": (
+        "The next key was published too recently: receivers that cached the keys would refuse what it signs.",
+        "Następny klucz opublikowano zbyt niedawno: odbiorcy, którzy zapamiętali klucze, odrzuciliby jego podpisy.",
+    ),
+    "refusal.webhook_keys_absent": (
+        "The webhook keys are being made at this moment; try again shortly.",
+        "Klucze webhooków są właśnie tworzone; spróbuj ponownie za chwilę.",
     ),
     "refusal.signing_keys_absent": ("There is no signing key yet.", "Nie ma jeszcze klucza podpisującego."),
     "refusal.master_key_absent": (

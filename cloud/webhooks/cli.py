@@ -14,6 +14,7 @@ from cloud.db import Transaction
 from cloud.moments import read_moment
 from cloud.tokens.place import load_master_key
 from cloud.webhooks.errors import ReplayMalformed
+from cloud.webhooks.key_cli import webhook_keys
 from cloud.webhooks.log import DeliveryLog
 from cloud.webhooks.log_store import Filter, Logged
 from cloud.webhooks.model import DeliveryStatus, Subscription
@@ -23,6 +24,7 @@ from cloud.webhooks.service import Change, Webhooks, Witness
 from cloud.webhooks.showing import shown, shown_delivery, shown_replay
 
 webhooks = typer.Typer(help="Webhooks: where events go.", no_args_is_help=True)
+webhooks.add_typer(webhook_keys, name="keys")
 
 WebhookArgument = Annotated[str, typer.Argument(help="The webhook's id, wh_….")]
 ROWS_MAX = 1000

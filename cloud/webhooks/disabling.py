@@ -48,13 +48,13 @@ class Disabling:
             at_us=now_us,
         )
         await self._audit.record(
-            tx, _product(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
+            tx, by_product(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
         )
         log.warning("webhook.disabled", webhook_id=endpoint.id, reason=reason.value, discarded=waiting)
         return True
 
 
-def _product(endpoint: Endpoint) -> Caller:
+def by_product(endpoint: Endpoint) -> Caller:
     """The product itself as the one who did it."""
     return Caller(
         subject=ACTOR,

@@ -1,8 +1,8 @@
-"""Webhooks whose host their tenant does not allow any more are disabled: what governance says holds for those that are
-there too.
+"""What becomes of webhooks when their app changes: those whose host is not allowed any more are disabled, those of a
+deleted app end with it.
 
-A look every few seconds rather than a call from wherever governance is changed: so it holds whoever changes it and
-however, and apps need to know nothing of webhooks.
+A look every few seconds rather than a call from wherever an app is changed: so it holds whoever changes it and however,
+and apps need to know nothing of webhooks.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,11 @@ from cloud.apps.tables import apps
 from cloud.audit import Audit
 from cloud.db import Transaction
 from cloud.events import Outbox
-from cloud.webhooks.disabling import Disabling
-from cloud.webhooks.endpoint_store import EndpointStore
-from cloud.webhooks.model import DisabledReason
+from cloud.webhooks.delivery_store import DeliveryStore
+from cloud.webhooks.disabling import Disabling, by_product
+from cloud.webhooks.endpoint_store import TOGETHER, EndpointStore
+from cloud.webhooks.model import DisabledReason, ErrorCode
+from cloud.webhooks.subscription_store import SubscriptionStore
 from cloud.webhooks.tables import webhook_subscriptions
 
 # As `cloud/apps/store.py` writes it: spares a look at the webhooks of apps that are free to send anywhere.
@@ -56,6 +58,38 @@ class HostGovernance:
             for row in await tx.execute(statement)
             if not Governance.of(orjson.loads(row.governance)).allows_webhook(host_of(row.url))
         ]
+
+
+class OrphanedWebhooks:
+    """A chore: the webhooks of apps that were deleted are removed, and what waits for them is discarded (A-064)."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+        self._deliveries = DeliveryStore()
+        self._endpoints = EndpointStore()
+        self._subscriptions = SubscriptionStore()
+
+    async def apply(self, tx: Transaction, now_us: int) -> int:
+        """How many ended."""
+        ids = await self._orphans(tx)
+        endpoints = await self._endpoints.endpoints(tx, ids)
+        for id in ids:
+            await self._subscriptions.remove(tx, id, now_us)
+            await self._deliveries.discard_waiting(tx, id, ErrorCode.ENDPOINT_DELETED, now_us, tests=True)
+            why = {"reason": "app_deleted"}
+            await self._audit.record(tx, by_product(endpoints[id]), "webhook.remove", id, metadata=why)
+        return len(ids)
+
+    async def _orphans(self, tx: Transaction) -> Sequence[str]:
+        """By id, since everybody locks them in that order."""
+        statement = (
+            select(_subs.id)
+            .join(apps, apps.c.client_id == _subs.client_id)
+            .where(_subs.deleted_at_us.is_(None), apps.c.deleted_at_us.is_not(None))
+            .order_by(_subs.id)
+            .limit(TOGETHER)
+        )
+        return [row.id for row in await tx.execute(statement)]
 
 
 def host_of(url: str) -> str:

@@ -6,7 +6,7 @@ what partners receive must never be one that a token could be checked against.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives import serialization
@@ -49,6 +49,13 @@ class WebhookKey:
     def is_current(self) -> bool:
         return self.signs_from_us is not None and self.retired_at_us is None
 
+    @property
+    def state(self) -> str:
+        """`next`, `current` or `retired`."""
+        if self.retired_at_us is not None:
+            return "retired"
+        return "next" if self.signs_from_us is None else "current"
+
     def private(self, master: MasterKey) -> Ed25519PrivateKey:
         """Raises `SealBroken` under another master key."""
         return Ed25519PrivateKey.from_private_bytes(master.open(_PURPOSE, self.kid, self.private_key_sealed))
@@ -67,6 +74,14 @@ class WebhookKey:
             "x": base64.urlsafe_b64encode(self.public_key).rstrip(b"=").decode(),
             "standard_webhooks_key": "whpk_" + base64.b64encode(self.public_key).decode(),
         }
+
+
+Witness = Callable[[Transaction, WebhookKey], Awaitable[None]]
+"""Writes the audit entry of a change, in the change's transaction."""
+
+
+async def nobody(tx: Transaction, key: WebhookKey) -> None:
+    """A witness for changes that need none."""
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
@@ -115,7 +130,7 @@ class WebhookKeys:
                     return key
         raise WebhookKeysAbsent
 
-    async def rotate(self, *, at_once: bool = False) -> WebhookKey:
+    async def rotate(self, *, at_once: bool = False, witness: Witness = nobody) -> WebhookKey:
         """The next key becomes current, a new next one is published; the new current key.
 
         `at_once`: also when receivers that cache the set may not know it. Raises `WebhookKeyTooFresh`.
@@ -133,7 +148,9 @@ class WebhookKeys:
                     await self._store.move(tx, key.number, signs_from_us=key.signs_from_us, retired_at_us=now_us)
             await self._store.move(tx, successor.number, signs_from_us=now_us, retired_at_us=None)
             await self._add(tx, generate(keys[-1].number + 1, self._master(), now_us))
-        return replace(successor, signs_from_us=now_us)
+            current = replace(successor, signs_from_us=now_us)
+            await witness(tx, current)
+        return current
 
     async def _ensure(self) -> None:
         """Make a current and a next key where there are none; several processes may do so at once."""

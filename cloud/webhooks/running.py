@@ -15,7 +15,7 @@ from cloud.tokens.place import load_master_key
 from cloud.webhooks.catalogue import public_event
 from cloud.webhooks.delivery_store import DeliveryStore
 from cloud.webhooks.fan_out import FanOut
-from cloud.webhooks.governing import HostGovernance
+from cloud.webhooks.governing import HostGovernance, OrphanedWebhooks
 from cloud.webhooks.log import ReplayQueue
 from cloud.webhooks.service import Judge
 from cloud.webhooks.settling import Settling
@@ -66,4 +66,5 @@ def watches(clock: Clock, ids: Ids) -> Sequence[Chore]:
     return (
         Chore("webhook_replays", ReplayQueue(ids).step),
         Chore("webhook_hosts", HostGovernance(Outbox(ids), Audit(clock)).apply),
+        Chore("webhook_apps", OrphanedWebhooks(Audit(clock)).apply),
     )

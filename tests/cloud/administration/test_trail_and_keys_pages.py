@@ -5,8 +5,9 @@ import pytest
 from cloud.audit import Audit
 from cloud.http import begin_trace
 from cloud.identity import Role
+from cloud.webhooks import WebhookKeys
 from tests.builders.administration_desk import ADA, BO, Office, office
-from tests.builders.auth_world import AuthWorld
+from tests.builders.auth_world import MASTER, AuthWorld
 from tests.harness.page_reader import PASSWORD, Page
 
 DAY_MIN = 24 * 60
@@ -106,6 +107,24 @@ async def test_keys_are_shown_with_their_stage_and_rotated_when_the_next_one_is_
         current = [key for key in await world.keys.list() if key.state == "current"]
         assert entry.object == current[0].kid
         assert (await it.server.probe(await world.token())).status == 200
+
+
+async def test_the_key_of_webhooks_is_rotated_when_receivers_know_the_next_one(world: AuthWorld) -> None:
+    async with office(world) as it:
+        page = await it.ada.get("/admin/keys")
+        assert not [form for form in page.forms if form.action == "/admin/keys/rotate-webhook-key"]
+        first = await WebhookKeys(world.database, world.clock, lambda: MASTER).current()
+        form = (await it.ada.get("/admin/keys")).form("/admin/keys/rotate-webhook-key")
+        refused = await it.ada.submit(form)
+        assert refused.status == 409
+        assert "receivers that cached the keys" in refused.text
+        assert "Try again from 2026-03-24 12:15:00 UTC" in refused.text
+        world.pass_time(minutes=15)
+        page = await it.ada.follow(await it.ada.submit(refused.form("/admin/keys/rotate-webhook-key")))
+        assert "The next key signs webhooks from now on." in page.text
+        (entry,) = await it.trail("webhook_key.rotate")
+        current = await WebhookKeys(world.database, world.clock, lambda: MASTER).current()
+        assert entry.object == current.kid != first.kid
 
 
 async def test_whoever_is_bound_to_an_organisation_looks_at_keys_and_rotates_none(world: AuthWorld) -> None:

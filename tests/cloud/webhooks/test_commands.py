@@ -33,7 +33,8 @@ class Terminal:
         self._url = url
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        done = CliRunner().invoke(app, ["--config", str(self._config), "webhooks", *words, *TENANT])
+        whose = () if words[0] == "keys" else TENANT
+        done = CliRunner().invoke(app, ["--config", str(self._config), "webhooks", *words, *whose])
         return done.exit_code, done.stdout, done.stderr
 
     def json(self, *words: str) -> Any:
@@ -117,3 +118,22 @@ def test_an_operator_stops_a_webhook_and_removes_it(told: tuple[Terminal, str]):
     assert "no such webhook" in terminal.refused("remove", webhook_id)
     assert terminal.json("list") == []
     assert ("operator", "webhook.remove", webhook_id) in terminal.audited()
+
+
+@pytest.mark.contract("C-017", "A-065")
+def test_an_operator_rotates_the_key_of_all_deliveries_once_receivers_can_know_the_next(told: tuple[Terminal, str]):
+    terminal, _ = told
+    before = {key["state"]: key["kid"] for key in terminal.json("keys", "list")}
+    assert set(before) == {"current", "next"}
+    # The story's clock is in the past: by the machine's the next key has been published long enough.
+    rotated = terminal.json("keys", "rotate")
+    assert (rotated["kid"], rotated["state"]) == (before["next"], "current")
+    assert "published too recently" in terminal.refused("keys", "rotate")
+    assert terminal.json("keys", "rotate", "--at-once")["state"] == "current"
+    stages = [key["state"] for key in terminal.json("keys", "list")]
+    assert stages == ["next", "current", "retired", "retired"]
+    assert next(did for did in terminal.audited() if did[1] == "webhook_key.rotate") == (
+        "operator",
+        "webhook_key.rotate",
+        before["next"],
+    )

@@ -17,6 +17,7 @@ from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import HandClock
 from tests.builders.webhook_story import DAY_US, SECOND_US, Webhook, WebhookStory
 from tests.cloud.webhooks.conftest import Begin
+from tests.harness.node import run_script
 from tests.harness.receiver import Received, Receiver, receiving
 
 PLAIN = "my plain text signing secret!"
@@ -73,6 +74,31 @@ async def test_the_libraries_accept_what_we_send_and_nothing_that_was_altered(be
     early_s = int(request.headers["webhook-timestamp"]) - 360
     assert not accept(webhook.secret, changed(request, webhook_timestamp=str(early_s)))
     assert not accept(new_secret(), request)
+
+
+@pytest.mark.contract("S-096")
+async def test_the_library_for_javascript_judges_as_the_others_do(begin: Begin):
+    async with receiving() as receiver:
+        story = await now(begin, receiver)
+        webhook = await story.subscribe(receiver.url())
+        request = await sent(story, receiver)
+    early_s = int(request.headers["webhook-timestamp"]) - 360
+    cases = {
+        "as sent": (webhook.secret, request),
+        "an octet more": (webhook.secret, changed(request, body=request.body + b" ")),
+        "an octet less": (webhook.secret, changed(request, body=request.body[:-1])),
+        "another id": (webhook.secret, changed(request, webhook_id="evt_other")),
+        "too early": (webhook.secret, changed(request, webhook_timestamp=str(early_s))),
+        "another secret": (new_secret(), request),
+    }
+    verdicts = run_script(
+        "webhooks.mjs",
+        {
+            name: {"secret": secret, "headers": dict(one.headers), "body": one.body.decode()}
+            for name, (secret, one) in cases.items()
+        },
+    )
+    assert verdicts == {name: name == "as sent" for name in cases}
 
 
 @pytest.mark.contract("S-097", "A-058", "C-085", "C-093")

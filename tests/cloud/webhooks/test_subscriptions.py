@@ -1,14 +1,17 @@
 """An integration subscribes to what it was approved for, changes its mind, rotates its secret and leaves."""
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from cloud.audit import Audit
-from cloud.db import Database
-from cloud.webhooks.governing import HostGovernance
+from cloud.db import Database, metadata
+from cloud.webhooks import secret_key
+from cloud.webhooks.governing import HostGovernance, OrphanedWebhooks
 from cloud.webhooks.service import WEBHOOKS_MAX
 from cloud.webhooks.tables import webhook_subscriptions
 from tests.builders.api_surface import alike
@@ -48,14 +51,36 @@ async def test_a_webhook_is_created_with_a_secret_that_is_told_once(here: Webhoo
 
 
 @pytest.mark.contract("C-075", "C-076", "C-080", "A-055", "S-098")
-async def test_a_secret_that_was_sent_is_kept_sealed_and_never_shown(here: WebhookSurface):
+async def test_a_secret_that_was_sent_is_never_shown(here: WebhookSurface):
     for secret in ("my plain text signing secret!", SECRET, "whsec_" + "QUFB" * 8, "ł" * 12):
         made = await here.create(secret=secret)
         assert "secret" not in made
         assert secret not in (await here.ask("GET", f"/{made['id']}")).text
-    async with here.story.database.read() as tx:
-        rows = (await tx.execute(webhook_subscriptions.select())).rows
-    assert not [row for row in rows if SECRET.encode() in bytes(row.secret_sealed)]
+
+
+@pytest.mark.contract("S-027", "S-098")
+async def test_a_copy_of_the_database_signs_nothing(here: WebhookSurface):
+    """Sent or made, now or before a rotation: no secret is in any row of any table, in any form that a thief tries."""
+    made = await here.create()
+    await here.create(secret=SECRET)
+    newest = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    assert (await here.ask("PUT", f"/{made['id']}", {"secret": newest})).status_code == 200
+    keys = [secret_key(secret) for secret in (SECRET, made["secret"], newest)]
+    everything = await every_octet_of(here.story.database)
+    assert b"webhook.create" in everything
+    for key in keys:
+        for form in (key, key.hex().encode(), base64.b64encode(key), base64.urlsafe_b64encode(key).rstrip(b"=")):
+            assert form not in everything
+
+
+async def every_octet_of(database: Database) -> bytes:
+    """All values of all tables, octets as they are, the rest as text."""
+    found = []
+    async with database.read() as tx:
+        for table in metadata.sorted_tables:
+            for row in await tx.execute(select(table)):
+                found += [one if isinstance(one, bytes) else str(one).encode() for one in row]
+    return b"\n".join(found)
 
 
 @pytest.mark.contract("A-055", "S-098")
@@ -324,6 +349,30 @@ async def test_a_webhook_whose_host_is_not_allowed_any_more_is_disabled_and_its_
     assert (notice["webhook_id"], notice["event"]) == (kept["id"], "webhook.disabled")
     answer = await here.ask("PUT", f"/{made['id']}", {"status": "active"})
     assert refused(answer) == (403, "webhook_host_not_allowed")
+
+
+@pytest.mark.contract("A-064")
+async def test_the_webhooks_of_a_deleted_app_end_with_it_and_so_does_what_waits_for_them(here: WebhookSurface):
+    made, kept = await here.create(), await here.create(who="plain")
+    await here.story.happen("inc_1")
+    await here.story.fan_out()
+    await here.apps.remove(here.story.home.operator, "app_north")
+    chore = OrphanedWebhooks(Audit(here.story.clock))
+    done = []
+    for _ in range(2):
+        async with here.story.database.transaction() as tx:
+            done.append(await chore.apply(tx, here.story.clock.now_us()))
+    assert done == [1, 0]
+    assert (await here.audited())[-1] == ("webhook.remove", made["id"])
+    left = {row["webhook_id"]: (row["status"], row["error_code"]) for row in await here.story.deliveries()}
+    assert left == {made["id"]: ("discarded", "endpoint_deleted"), kept["id"]: ("queued", None)}
+    async with here.story.database.read() as tx:
+        (secret,) = [row.secret_sealed for row in await tx.execute(_subscription(made["id"]))]
+    assert secret is None
+
+
+def _subscription(id: str) -> Any:
+    return webhook_subscriptions.select().where(webhook_subscriptions.c.id == id)
 
 
 @pytest.mark.contract("C-074")
