@@ -15,3 +15,22 @@ ON CONFLICT (address) DO UPDATE SET name = excluded.name, system_id = excluded.s
 -- forget_ble_device --
 -- A person said so.
 DELETE FROM ble_devices WHERE address = ?;
+
+-- fetched_records --
+-- How far each record store is fetched, the one fetched longest ago first.
+SELECT system_id, service, identity, through FROM fetched_records ORDER BY kept_us, system_id, service;
+
+-- remember_records --
+-- In the commit of the records themselves, so that neither is ever there without the other.
+INSERT INTO fetched_records (system_id, service, identity, through, kept_us) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (system_id, service) DO UPDATE SET identity = excluded.identity, through = excluded.through,
+    kept_us = excluded.kept_us;
+
+-- forget_records --
+-- Its numbers began anew, or some of its records did not arrive.
+DELETE FROM fetched_records WHERE system_id = ? AND service = ?;
+
+-- trim_records --
+-- At most so many; what is forgotten is fetched once more and known again by its content.
+DELETE FROM fetched_records WHERE (system_id, service) IN
+    (SELECT system_id, service FROM fetched_records ORDER BY kept_us DESC LIMIT -1 OFFSET ?);

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gateway.buffer import ble_devices, damage, device_reports, devices, full_disk, rewinding, segments
+from gateway.buffer import ble_devices, damage, device_reports, devices, full_disk, record_marks, rewinding, segments
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
 from gateway.buffer.database import StoreLock, open_writer, unusable
@@ -23,6 +23,7 @@ from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull
 from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.outbox import LaneGap, Outbox
 from gateway.buffer.reading import records
+from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.reserve import make_room
 from gateway.buffer.segments import FetchedSegment
 from gateway.buffer.settings import BufferSettings
@@ -121,9 +122,10 @@ class Buffer:
         *,
         held_by_device: bool = False,
         fetched: FetchedSegment | None = None,
+        records: FetchedRecords | None = None,
     ) -> None:
         """Return when `sections` are durable, all of them in one transaction, and with them how far the segment that
-        they come from is `fetched`.
+        they come from is `fetched`, or how far the record store (`records`).
 
         Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps what is refused (a confirmed
         report); otherwise what is refused is gone, and a durable gap record has counted it before StoreFull is raised.
@@ -132,13 +134,19 @@ class Buffer:
         if not count:
             if fetched is not None:
                 await self._task(lambda store: segments.remember(store, fetched))
+            if records is not None:
+                await self._task(lambda store: record_marks.remember(store, records))
             return
         if held_by_device and self._writer.state is not StoreState.OK:
             raise StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         await self._have_room(count)
         try:
             done = self._promise()
-            along = None if fetched is None else partial(segments.write, fetched=fetched)
+            along: Callable[[Store], None] | None = None
+            if fetched is not None:
+                along = partial(segments.write, fetched=fetched)
+            elif records is not None:
+                along = partial(record_marks.write, mark=records)
             self._writer.put(Append(sections, count, held_by_device, done, along))
             await done
         finally:
@@ -246,6 +254,10 @@ class Buffer:
     async def fetched_segments(self) -> list[FetchedSegment]:
         """How far devices' memories are fetched, the one fetched longest ago first."""
         return await self._task(lambda store: segments.segments(store.connection))
+
+    async def fetched_records(self) -> list[FetchedRecords]:
+        """How far record stores of Bluetooth devices are fetched, the one fetched longest ago first."""
+        return await self._task(lambda store: record_marks.records(store.connection))
 
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
         """Devices cleared these."""

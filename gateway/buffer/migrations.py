@@ -58,6 +58,7 @@ def _ble_devices_and_fetched_records(database: "Database") -> None:
         """CREATE TABLE fetched_records (
     system_id TEXT    NOT NULL,
     service   INTEGER NOT NULL,   -- 16-bit UUID
+    identity  BLOB    NOT NULL,   -- what the numbers count from (a CGM session's start); empty where they just go on
     through   INTEGER NOT NULL,   -- record number (or offset) up to which all are in the outbox
     kept_us   INTEGER NOT NULL,
     PRIMARY KEY (system_id, service)

@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.buffer import create_store
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.migrations import VERSION
+from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.segments import FetchedSegment
 from protocols.ieee11073.association.fetched_segments import SegmentKey, SegmentProgress
 from protocols.uplink.lanes import Lane
@@ -42,6 +43,7 @@ async def write(path: Path) -> None:
         fetched = FetchedSegment(key, SegmentProgress(b"identity", 2, b"state"))
         await buffer.append([], fetched=fetched)
         await buffer.remember_ble_device(OXIMETER)
+        await buffer.append([], records=FetchedRecords("00000000000000aa", 0x1822, b"", 7))
         await buffer.state_put("wall_us", "1700000000000000")
         await buffer.flush()
 
