@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cloud.audit import Audit
 from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.db import Transaction
 from cloud.epcr.model import CareModel, Encounter, EncounterStatus
-from cloud.epcr.service import Epcr
+from cloud.epcr.service import Epcr, Witness
 from cloud.moments import write_moment
 
 EncounterArgument = Annotated[str, typer.Argument(help="The encounter's id, enc_….")]
@@ -18,6 +20,16 @@ encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_i
 
 def _service(place: Workplace) -> Epcr:
     return Epcr(place.database, place.clock, place.ids)
+
+
+def _witness(place: Workplace, tenant: str, action: str) -> Witness:
+    """The operator's entry in the audit trail, as HTTP writes the caller's."""
+
+    async def witness(tx: Transaction, encounter: Encounter) -> None:
+        told = {"status": encounter.status, "vehicle_id": encounter.vehicle_id, "care_model": encounter.care_model}
+        await Audit(place.clock).record(tx, place.operator(tenant), action, encounter.id, metadata=told)
+
+    return witness
 
 
 def _shown(encounter: Encounter) -> dict[str, Any]:
@@ -45,7 +57,12 @@ def add_encounter(
     made = run(
         context,
         lambda place: _service(place).begin(
-            place.operator(tenant), organization_id=organization, vehicle_id=vehicle, care_model=care_model, id=id
+            place.operator(tenant),
+            organization_id=organization,
+            vehicle_id=vehicle,
+            care_model=care_model,
+            id=id,
+            witness=_witness(place, tenant, "encounter.begin"),
         ),
     )
     print_one(f"Encounter {made.id} begun.", _shown(made), as_json=as_json)
@@ -71,7 +88,11 @@ def change_encounter(
     changed = run(
         context,
         lambda place: _service(place).change(
-            place.operator(tenant), encounter, vehicle_id=vehicle, care_model=care_model
+            place.operator(tenant),
+            encounter,
+            vehicle_id=vehicle,
+            care_model=care_model,
+            witness=_witness(place, tenant, "encounter.change"),
         ),
     )
     print_one(f"Encounter {encounter} is as you say.", _shown(changed), as_json=as_json)
@@ -88,5 +109,13 @@ def finish_encounter(
     """End an encounter; the last one of an incident closes that."""
     if how not in ENDS:
         raise typer.BadParameter(f"an encounter ends as one of {', '.join(ENDS)}")
-    ended = run(context, lambda place: _service(place).finish(place.operator(tenant), encounter, EncounterStatus(how)))
+    ended = run(
+        context,
+        lambda place: _service(place).finish(
+            place.operator(tenant),
+            encounter,
+            EncounterStatus(how),
+            witness=_witness(place, tenant, "encounter.finish"),
+        ),
+    )
     print_one(f"Encounter {encounter} is {ended.status}.", _shown(ended), as_json=as_json)

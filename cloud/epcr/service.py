@@ -35,8 +35,16 @@ CountObservations = Callable[[Transaction, Viewer, str], Awaitable[int]]
 """How many observations an encounter has: `cloud.observations` knows; None in places that never ask."""
 
 
+Witness = Callable[[Transaction, Encounter], Awaitable[None]]
+"""Writes the audit entry of a change, in the change's transaction."""
+
+
+async def nobody(tx: Transaction, encounter: Encounter) -> None:
+    """A witness for changes that need none."""
+
+
 class Epcr:
-    """The use cases about encounters."""
+    """The use cases about encounters. Each change takes a `witness`."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, count_observations: CountObservations | None = None
@@ -58,6 +66,7 @@ class Epcr:
         vehicle_id: str | None = None,
         care_model: CareModel = CareModel.PREHOSPITAL_EMERGENCY,
         id: str | None = None,
+        witness: Witness = nobody,
     ) -> Encounter:
         """Begin an encounter. Raises `OrganizationUnknown`, `EncounterVehicleUnknown`, `EncounterTaken`."""
         encounter = self._new(viewer, organization_id, vehicle_id, care_model, id=id)
@@ -66,6 +75,7 @@ class Epcr:
             if not await self._encounters.add(tx, encounter):
                 raise EncounterTaken(f"(encounter {encounter.id})")
             await self._telling.begun(tx, encounter)
+            await witness(tx, encounter)
         return encounter
 
     async def dispatch(
@@ -128,7 +138,13 @@ class Epcr:
         return Begun(found, created=False)
 
     async def change(
-        self, viewer: Viewer, encounter_id: str, *, vehicle_id: str | None = None, care_model: CareModel | None = None
+        self,
+        viewer: Viewer,
+        encounter_id: str,
+        *,
+        vehicle_id: str | None = None,
+        care_model: CareModel | None = None,
+        witness: Witness = nobody,
     ) -> Encounter:
         """Another vehicle goes, or it is another kind of mission; what is None stays. What is the same is told nobody.
 
@@ -153,9 +169,12 @@ class Epcr:
                 except ConstraintViolated:
                     raise EncounterTaken("(This vehicle has one of the incident already.)") from None
                 await self._telling.updated(tx, encounter, changed)
+                await witness(tx, encounter)
         return encounter
 
-    async def finish(self, viewer: Viewer, encounter_id: str, how: EncounterStatus) -> Encounter:
+    async def finish(
+        self, viewer: Viewer, encounter_id: str, how: EncounterStatus, *, witness: Witness = nobody
+    ) -> Encounter:
         """It is over. The last one of an incident closes that. Finishing it again in the same way changes nothing.
 
         Raises `EncounterUnknown`, `EncounterFinished`.
@@ -170,6 +189,7 @@ class Epcr:
             encounter = replace(before, status=how)
             await self._encounters.replace(tx, encounter)
             await self._telling.finished(tx, encounter)
+            await witness(tx, encounter)
         return encounter
 
     async def _locked(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> Encounter:

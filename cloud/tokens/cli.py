@@ -162,9 +162,17 @@ async def _mint(place: Workplace) -> Mint:
 def revoke(
     context: typer.Context,
     jti: Annotated[str, typer.Argument(help="The token's jti, tok_….")],
+    tenant: TenantOption,
     as_json: AsJson = False,
 ) -> None:
-    """End a token; every process refuses it within a minute."""
-    revoked = run(context, lambda place: Revocation(place.database, place.clock).revoke(checked_id(jti), ""))
+    """End a token; every process refuses it within a minute. The tenant's audit trail notes it."""
+
+    async def work(place: Workplace) -> bool:
+        async def witness(tx: Transaction) -> None:
+            await Audit(place.clock).record(tx, place.operator(tenant), "token.revoke", jti)
+
+        return await Revocation(place.database, place.clock).revoke(checked_id(jti), "", witness=witness)
+
+    revoked = run(context, work)
     said = f"{jti} is revoked." if revoked else f"{jti} was revoked before."
     print_one(said, {"jti": jti, "revoked": revoked}, as_json=as_json)

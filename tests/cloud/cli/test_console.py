@@ -66,6 +66,11 @@ def test_a_cloud_is_set_up_from_nothing(console: Console) -> None:
     assert (assignment["from"], assignment["until"]) == ("2026-03-24T10:00:00.000000Z", None)
     closed = console.json("assignments", "close", assignment["id"], *tenant, "--at", "2026-03-24T12:00:00+01:00")
     assert closed["until"] == "2026-03-24T11:00:00.000000Z"
+    console.json("encounters", "change", encounter["id"], *tenant, "--care-model", "event_medical")
+    assert console.json("encounters", "finish", encounter["id"], *tenant)["status"] == "completed"
+    trail = [one for one in console.json("audit", "list", *tenant) if one["object"] == encounter["id"]]
+    assert [one["action"] for one in trail] == ["encounter.finish", "encounter.change", "encounter.begin"]
+    assert {one["actor"] for one in trail} == {"operator"}
     for noun, count in (("gateways", 1), ("devices", 1), ("encounters", 1), ("assignments", 1), ("vehicles", 1)):
         assert len(console.json(noun, "list", *tenant)) == count
 

@@ -66,7 +66,12 @@ def test_an_installation_is_set_up_until_an_administrator_has_a_token(console: C
     claims = jwt.decode(minted["token"], options={"verify_signature": False})
     assert (claims["sub"], claims["scope"], claims["token_use"]) == (user["id"], "argus:platform:admin", "service")
     assert (claims["iss"], claims["organization_id"]) == ("http://localhost:1", "org_1")
-    assert console.json("tokens", "revoke", minted["jti"])["revoked"] is True
+    assert console.json("tokens", "revoke", minted["jti"], *TENANT)["revoked"] is True
+    assert console.json("tokens", "revoke", minted["jti"], *TENANT)["revoked"] is False
+    trail = [
+        (one["actor"], one["object"]) for one in console.json("audit", "list", *TENANT, "--action", "token.revoke")
+    ]
+    assert trail == [("operator", minted["jti"])]
     assert [key["state"] for key in console.json("keys", "list")] == ["current", "next"]
     for word, scopes in (("approve", ("--scope", "argus:jobs:read")), ("govern", ("--service-tokens",))):
         changed = console.json("apps", word, "app_1", *TENANT, *scopes)
