@@ -1,9 +1,8 @@
 """The memory of a simulated device as one small file: entries appended and forced to the disk, gone when cleared.
 
 One line an entry, `entry <segment> <layout> <person> <hex>` (person `-`: nobody in particular), and one line a
-clearing, `clear <segment> …`; read from the top when the device is switched on. A line that a power cut left half
-written is no line and is cut off, so an entry is kept or it is not. A segment holds entries of one layout and one
-person and ends when it is full; numbers go on from there, so that a cleared number is not used again for long.
+clearing, `clear <segment> …` (`LineFile`). A segment holds entries of one layout and one person and ends when it is
+full; numbers go on from there, so that a cleared number is not used again for long.
 
 The witness, when there is one, is told of each entry that is kept and of each before it is cleared (`MemoryWitness`):
 what is told as kept must reach the cloud, what is told as cleared must have been durable at the manager before.
@@ -25,6 +24,7 @@ from protocols.ieee11073.apdu.pm_store import (
 from protocols.ieee11073.association.agent_pm_store import StoredSegment
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.mder import encode
+from simulators.line_file import LineFile
 
 SEGMENT_ENTRIES_MAX: Final = 32
 SEGMENTS_MAX: Final = 256
@@ -89,13 +89,13 @@ class MemoryFile:
         self._witness = witness
         self._segments: dict[int, _Segment] = {}
         self._last = 0
-        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._file = LineFile(path)
         self._read()
 
     def keep(self, layout: int, entry: bytes, person: int | None = None) -> None:
         """One measurement. Durable when this returns."""
         number = self._open_segment(layout, person)
-        self._write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
+        self._file.write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
         self._take(number, layout, person, entry)
         if self._witness is not None:
             self._witness.tell("kept", self._layouts[layout], [entry])
@@ -116,7 +116,7 @@ class MemoryFile:
         self._drop(known)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
     def _stored(self, number: int, segment: _Segment) -> StoredSegment:
         entry_map, entries = self._layouts[segment.layout], segment.entries
@@ -143,22 +143,13 @@ class MemoryFile:
 
     def _drop(self, numbers: Sequence[int]) -> None:
         if numbers:
-            self._write("clear " + " ".join(map(str, numbers)))
+            self._file.write("clear " + " ".join(map(str, numbers)))
         for number in numbers:
             self._segments.pop(number, None)
 
-    def _write(self, line: str) -> None:
-        os.write(self._descriptor, line.encode("ascii") + b"\n")
-        os.fdatasync(self._descriptor)
-
     def _read(self) -> None:
-        with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            file.seek(0)
-            octets = file.read()
-        whole = octets.rfind(b"\n") + 1
-        os.ftruncate(self._descriptor, whole)
         readers: dict[str, Callable[[list[str]], None]] = {"entry": self._read_entry, "clear": self._read_clear}
-        for line in octets[:whole].decode("ascii").splitlines():
+        for line in self._file.lines():
             what, *words = line.split(" ")
             readers[what](words)
 

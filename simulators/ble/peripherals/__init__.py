@@ -1,0 +1,1 @@
+"""The kinds of Bluetooth devices: what each measures, and in which characteristics it tells it."""

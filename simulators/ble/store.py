@@ -1,0 +1,108 @@
+"""What a Bluetooth device has measured and not yet got rid of: a bounded store, in memory or in a file.
+
+Two uses, one store. A thermometer or a cuff indicates what it holds, oldest first, and forgets what was confirmed; a
+glucose meter holds records until it is told to delete them (record access control point). Numbers count from 1 over
+the life of the store and are never used twice, so that they serve as sequence and record numbers. When it is full the
+oldest goes, as in a real meter, and the count of what went is told.
+
+Does not send and does not know what the octets mean.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from simulators.line_file import LineFile
+
+CAPACITY: Final = 1_000
+"""What a good meter keeps."""
+
+Values: TypeAlias = tuple[tuple[int, bytes], ...]
+"""Characteristic values that belong together, each with its characteristic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One measurement: `values` in the order in which they are sent."""
+
+    number: int
+    values: Values
+
+
+class Store:
+    """`dropped` counts what it had no room for."""
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        capacity: int = CAPACITY,
+        on_dropped: Callable[[Kept], None] = lambda kept: None,
+    ) -> None:
+        """`path` None: it lasts as long as this object. Raises OSError when the file cannot be written."""
+        self._file = None if path is None else LineFile(path)
+        self._capacity = capacity
+        self._on_dropped = on_dropped
+        self._kept: dict[int, Values] = {}
+        self._last = 0
+        self.dropped = 0
+        for line in () if self._file is None else self._file.lines():
+            self._read(line)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def next_number(self) -> int:
+        """The number of what will be kept next."""
+        return self._last + 1
+
+    def keep(self, values: Values) -> Kept:
+        """One measurement, under `next_number`. Durable when this returns."""
+        kept = Kept(self.next_number, values)
+        text = ",".join(f"{characteristic:04x}:{octets.hex()}" for characteristic, octets in values)
+        self._write(f"keep {kept.number} {text}")
+        self._last = kept.number
+        self._kept[kept.number] = values
+        if len(self._kept) > self._capacity:
+            oldest = Kept(*next(iter(self._kept.items())))
+            self.drop([oldest.number])
+            self.dropped += 1
+            self._on_dropped(oldest)
+        return kept
+
+    def kept(self) -> Sequence[Kept]:
+        """Everything, oldest first."""
+        return [Kept(number, values) for number, values in self._kept.items()]
+
+    def first_after(self, number: int) -> Kept | None:
+        """The oldest one that is newer than `number`."""
+        return next((Kept(each, values) for each, values in self._kept.items() if each > number), None)
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Forget these; numbers that are not here do nothing."""
+        known = [number for number in numbers if number in self._kept]
+        if known:
+            self._write("drop " + " ".join(map(str, known)))
+        for number in known:
+            del self._kept[number]
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, line: str) -> None:
+        if self._file is not None:
+            self._file.write(line)
+
+    def _read(self, line: str) -> None:
+        what, *words = line.split(" ")
+        if what == "drop":
+            for number in words:
+                self._kept.pop(int(number), None)
+            return
+        number, text = words
+        pairs = (pair.split(":") for pair in text.split(","))
+        self._last = int(number)
+        self._kept[self._last] = tuple((int(uuid, 16), bytes.fromhex(octets)) for uuid, octets in pairs)
