@@ -1,8 +1,9 @@
 """The running gateway's control socket: questions from the command line on the same machine, answered from memory.
 
 A Unix socket in the state folder, mode 0600: who may ask is decided by the file system, like who may read the store.
-One JSON line asks, one JSON line answers; `capture` answers with a line a read until the asker hangs up. A socket file
-that a killed gateway left is replaced; one that answers means that a gateway runs on this state, and a second must not.
+One JSON line asks, one JSON line answers; `capture` answers with a line a read until the asker hangs up, and some
+questions begin a conversation (`dialogue`). A socket file that a killed gateway left is replaced; one that answers
+means that a gateway runs on this state, and a second must not.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any
 import orjson
 import structlog
 
+from gateway.dialogue import DIALOGUE_S, Dialogue
 from gateway.sessions.tracing import Taps
 
 LINE_BYTES_MAX = 1 << 20
@@ -28,6 +30,8 @@ _PATH_BYTES_MAX = 100
 """sockaddr_un holds 107 octets; beyond it the socket is named through its folder's descriptor."""
 
 Answer = Mapping[str, Any]
+Converse = Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]
+"""A conversation; the second argument is the question's whole line."""
 
 log = structlog.get_logger()
 
@@ -54,8 +58,8 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Answers `answers[name]()` to {"ask": name}, `about[name](what)` to {"ask": name, "about": what}, and streams
-    `taps` to {"ask": "capture", "link": null or a name}."""
+    """Answers `answers[name]()` to {"ask": name}, `about[name](what)` to {"ask": name, "about": what}, holds
+    `conversations[name]` on {"ask": name, …}, and streams `taps` to {"ask": "capture", "link": null or a name}."""
 
     def __init__(
         self,
@@ -63,10 +67,13 @@ class ControlServer:
         answers: Mapping[str, Callable[[], Awaitable[Answer]]],
         taps: Taps,
         about: Mapping[str, Callable[[str], Awaitable[Answer]]] | None = None,
+        conversations: Mapping[str, Converse] | None = None,
     ) -> None:
         self._path = path
         self._answers = answers
         self._about = about or {}
+        self._conversations = conversations or {}
+        self._conversing: set[asyncio.Task[None]] = set()
         self._taps = taps
         self._askers = 0
 
@@ -82,6 +89,9 @@ class ControlServer:
         finally:
             server.close()
             self._path.unlink(missing_ok=True)
+            for task in self._conversing:
+                task.cancel()
+            await asyncio.gather(*self._conversing, return_exceptions=True)
 
     def _clear_stale(self, address: str) -> None:
         if not self._path.exists():
@@ -107,6 +117,8 @@ class ControlServer:
                 request = orjson.loads(await reader.readline())
             if request.get("ask") == "capture":
                 await self._capture(request.get("link"), reader, writer)
+            elif (converse := self._conversations.get(str(request.get("ask")))) is not None:
+                await self._converse(converse, request, reader, writer)
             else:
                 async with asyncio.timeout(ASK_S):
                     await self._answer(request, writer)
@@ -125,6 +137,23 @@ class ControlServer:
             body = {"error": "no such question"} if answer is None else await answer()
         writer.write(orjson.dumps(body) + b"\n")
         await writer.drain()
+
+    async def _converse(
+        self,
+        converse: Converse,
+        request: Mapping[str, Any],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        dialogue = Dialogue(reader, writer)
+        task = asyncio.ensure_future(dialogue.run(lambda each: converse(each, request)))
+        self._conversing.add(task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            self._conversing.discard(task)
+        if not task.cancelled():
+            task.result()
 
     async def _capture(self, link: str | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._taps.open(link) as tap:
@@ -190,3 +219,39 @@ async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
         return
     finally:
         writer.close()
+
+
+class Conversation:
+    """The asker's side of a dialogue. Leaving the block hangs up, which ends what the conversation was about."""
+
+    def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
+        self._path = path
+        self._request = request
+
+    async def __aenter__(self) -> "Conversation":
+        self._reader, self._writer = await _connect(self._path)
+        self._write(self._request)
+        return self
+
+    async def __aexit__(self, *gone: object) -> None:
+        self._writer.close()
+
+    async def lines(self) -> AsyncIterator[dict[str, Any]]:
+        """What the gateway says, until it has said its last word. Raises `ControlUnavailable` when it says nothing for
+        longer than a conversation lasts."""
+        try:
+            while True:
+                async with asyncio.timeout(DIALOGUE_S + ASK_S):
+                    line = await self._reader.readline()
+                if not line:
+                    return
+                yield orjson.loads(line)
+        except (OSError, ValueError):
+            raise ControlUnavailable(f"the gateway at {self._path} did not answer: see its log") from None
+
+    def answer(self, value: Any) -> None:
+        """The answer to the question that was read last."""
+        self._write({"answer": value})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._writer.write(orjson.dumps(line) + b"\n")

@@ -21,6 +21,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 _FILE_BYTES_MAX = 262_144
 """A settings file of a vehicle has two kilobytes; a larger one is the wrong file."""
+BLUEZ = "gateway.transports.bluez:BluezBackend"
+"""The Bluetooth stack of a vehicle's Linux."""
 
 
 class SettingsError(Exception):
@@ -144,6 +146,25 @@ class TcpSection(_Section):
     """Connections at one time; a further one takes the place of one that never associated, or is closed."""
 
 
+class BleSection(_Section):
+    """`[ble]`: Bluetooth Low Energy devices, each used only after it was paired (`argus-gateway ble`). Without this
+    section, and without `ble_backend`, there is no Bluetooth."""
+
+    adapter: str | None = Field(default=None, min_length=1, max_length=256)
+    """The adapter, as its stack names it (`hci0`). None: the first one. For the simulators' virtual radio its
+    socket."""
+    bonds_dir: FilePath | None = None
+    """Folder of the bonds, for a stack that keeps none of its own (BlueZ does). None: `bonds` in the state_dir."""
+    connections_max: int = Field(default=5, ge=1, le=32)
+    """Devices connected at one time; cheap adapters hold five to seven. Further ones take turns."""
+    require_bond: bool = True
+    """Whether a device that does not bond is paired only with `--without-bond`. False: it is taken without one."""
+    fetch_records: bool = True
+    """Whether what a device stored while nobody listened is fetched from it."""
+    delete_records: bool = False
+    """Whether a device deletes its records once all of them are durable here. False: it keeps its copy."""
+
+
 class CrewSection(_Section):
     """`[crew]`: the page for the crew's tablet. Without this section there is none."""
 
@@ -205,13 +226,15 @@ class Settings(_Section):
     mqtt: MqttSection | None = None
     serial: tuple[SerialSection, ...] = Field(default=(), max_length=32, strict=False)
     tcp: TcpSection | None = None
+    ble: BleSection | None = None
     crew: CrewSection | None = None
     buffer: BufferSection = BufferSection()
     devices: DevicesSection = DevicesSection()
     clocks: ClocksSection = ClocksSection()
     log: LogSection = LogSection()
     ble_backend: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
-    """The BLE stack as `module:Class`. None: no BLE. The name is loaded when the gateway starts, not here."""
+    """The BLE stack as `module:Class`. None: BlueZ where there is a `[ble]`, else no Bluetooth. The name is loaded when
+    the gateway starts, not here."""
 
     @model_validator(mode="after")
     def _one_link_a_port(self) -> "Settings":
@@ -219,6 +242,18 @@ class Settings(_Section):
         if len(set(paths)) != len(paths):
             raise ValueError("two [[serial]] sections name the same path; a port has one reader")
         return self
+
+    @property
+    def bluetooth(self) -> tuple[str, BleSection] | None:
+        """The stack's name and its section; None: no Bluetooth is wanted."""
+        if self.ble is None and self.ble_backend is None:
+            return None
+        return self.ble_backend or BLUEZ, self.ble or BleSection()
+
+    @property
+    def bonds_dir(self) -> Path:
+        named = self.ble.bonds_dir if self.ble else None
+        return named or self.gateway.state_dir / "bonds"
 
     @property
     def store_path(self) -> Path:
@@ -277,7 +312,7 @@ def _sentence(path: Path, text: str, error: dict[str, Any]) -> str:
         case "value_error":
             return f"{where}: {error['ctx']['error']}"
         case "string_pattern_mismatch" if field == "ble_backend":
-            return f'{where}: write "module:Class", for instance "gateway.transports.ble:BluezBackend"'
+            return f'{where}: write "module:Class", for instance "{BLUEZ}"'
         case "string_pattern_mismatch":
             return f"{where}: write 1 to 64 letters, digits, _ or -"
         case _:
