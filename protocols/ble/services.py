@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from protocols.ble import (
+    pulse_oximeter,
     record_access,
 )
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import ServiceProfile
 
-_PROFILES: tuple[ServiceProfile, ...] = ()
-_CODECS: tuple[Codec, ...] = (*record_access.CODECS,)
+_PROFILES: tuple[ServiceProfile, ...] = (pulse_oximeter.PROFILE,)
+_CODECS: tuple[Codec, ...] = (
+    *record_access.CODECS,
+    *pulse_oximeter.CODECS,
+)
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}
 """By the service's UUID."""

@@ -1,0 +1,334 @@
+"""Pulse Oximeter service (0x1822): spot-check and continuous measurement, features (reference BLE §5).
+
+Measurement status goes into the Measurement-Status of saturation and pulse rate: the bits lie alike, but "fully
+qualified" and "from storage" have no place there and reserved bits would land on alarm states, so only named bits pass.
+The device and sensor status is an observation of its own. Which code the pulse amplitude index has is not confirmed,
+so values that carry one also come out raw.
+
+A spot check with a date is stored by the device. Where its clock was never set the date begins anew with each
+power-on, so it identifies nothing, unless the device says that the value comes from its memory and will come again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    RecordNumbering,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+    channel_handle,
+)
+from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.transcoding import PER_MINUTE, PERCENT, ToldOnce, date_of, is_dated
+from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
+from protocols.device_time import DeviceTime
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, Scalar
+
+PLX_SPOT_CHECK: Final = 0x2A5E
+PLX_CONTINUOUS: Final = 0x2A5F
+PLX_FEATURES: Final = 0x2A60
+CLAUSE: Final = "PLXS"
+
+_SPOT_TIME, _SPOT_STATUS, _SPOT_DEVICE, _SPOT_AMPLITUDE, _SPOT_CLOCK_NOT_SET = 1, 2, 4, 8, 16
+_FAST, _SLOW, _STATUS, _DEVICE, _AMPLITUDE = 1, 2, 4, 8, 16
+_FLAGS = 0x1F
+
+FROM_STORAGE: Final = 0x0200
+"""Measurement status: the value comes from the device's memory."""
+FULLY_QUALIFIED: Final = 0x0100
+TRANSCODED_STATUS: Final = 0xFCE0
+"""Bits 5 to 7 and 10 to 15, which Measurement-Status has at the same places."""
+DEVICE_STATUS_NAMED: Final = 0x00FFFF
+
+_SPO2 = Code(2, 19384)  # MDC_PULS_OXIM_SAT_O2
+_PULSE_RATE = Code(2, 18458)  # MDC_PULS_OXIM_PULS_RATE
+_DEVICE_STATUS = Code(2, 19532)  # MDC_PULS_OXIM_DEV_STATUS
+_SPOT_MODALITY = (Code(2, 19516),)  # MDC_MODALITY_SPOT
+_FAST_MODALITY = (Code(2, 19508),)  # MDC_MODALITY_FAST
+_SLOW_MODALITY = (Code(2, 19512),)  # MDC_MODALITY_SLOW
+
+
+@dataclass(frozen=True, slots=True)
+class OximeterReading:
+    """Saturation in percent and pulse rate per minute."""
+
+    spo2: Scalar
+    pulse_rate: Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlxSpotCheck:
+    """0x2A5E. `time_stamp` is a Date Time as sent; status bits as sent; the amplitude index in percent. None: the
+    device does not say."""
+
+    reading: OximeterReading
+    time_stamp: bytes | None = None
+    measurement_status: int | None = None
+    device_status: int | None = None
+    pulse_amplitude_index: Scalar | None = None
+    clock_not_set: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlxContinuous:
+    """0x2A5F. `normal` comes always, `fast` and `slow` are the same with other averaging; else as `PlxSpotCheck`."""
+
+    normal: OximeterReading
+    fast: OximeterReading | None = None
+    slow: OximeterReading | None = None
+    measurement_status: int | None = None
+    device_status: int | None = None
+    pulse_amplitude_index: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlxFeatures:
+    """0x2A60. Bits as sent; the two support fields say which status bits the device can set."""
+
+    supported: int
+    measurement_status_support: int | None = None
+    device_status_support: int | None = None
+
+
+def decode_spot_check(octets: bytes) -> PlxSpotCheck:
+    reader = GattReader(octets, clause="PLXS 0x2A5E")
+    flags = reader.flags(1, _FLAGS)
+    value = PlxSpotCheck(
+        reading=_read_pair(reader),
+        time_stamp=reader.take(DATE_TIME_OCTETS) if flags & _SPOT_TIME else None,
+        measurement_status=reader.u16() if flags & _SPOT_STATUS else None,
+        device_status=reader.u24() if flags & _SPOT_DEVICE else None,
+        pulse_amplitude_index=reader.sfloat() if flags & _SPOT_AMPLITUDE else None,
+        clock_not_set=bool(flags & _SPOT_CLOCK_NOT_SET),
+    )
+    reader.finish()
+    return value
+
+
+def encode_spot_check(value: PlxSpotCheck) -> bytes:
+    flags = (
+        (_SPOT_TIME if value.time_stamp is not None else 0)
+        | (_SPOT_STATUS if value.measurement_status is not None else 0)
+        | (_SPOT_DEVICE if value.device_status is not None else 0)
+        | (_SPOT_AMPLITUDE if value.pulse_amplitude_index is not None else 0)
+        | (_SPOT_CLOCK_NOT_SET if value.clock_not_set else 0)
+    )
+    writer = GattWriter().unsigned(flags, 1)
+    _write_pair(writer, value.reading)
+    writer.raw(value.time_stamp or b"")
+    _write_quality(writer, value)
+    return writer.value()
+
+
+def decode_continuous(octets: bytes) -> PlxContinuous:
+    reader = GattReader(octets, clause="PLXS 0x2A5F")
+    flags = reader.flags(1, _FLAGS)
+    value = PlxContinuous(
+        normal=_read_pair(reader),
+        fast=_read_pair(reader) if flags & _FAST else None,
+        slow=_read_pair(reader) if flags & _SLOW else None,
+        measurement_status=reader.u16() if flags & _STATUS else None,
+        device_status=reader.u24() if flags & _DEVICE else None,
+        pulse_amplitude_index=reader.sfloat() if flags & _AMPLITUDE else None,
+    )
+    reader.finish()
+    return value
+
+
+def encode_continuous(value: PlxContinuous) -> bytes:
+    flags = (
+        (_FAST if value.fast is not None else 0)
+        | (_SLOW if value.slow is not None else 0)
+        | (_STATUS if value.measurement_status is not None else 0)
+        | (_DEVICE if value.device_status is not None else 0)
+        | (_AMPLITUDE if value.pulse_amplitude_index is not None else 0)
+    )
+    writer = GattWriter().unsigned(flags, 1)
+    for pair in (value.normal, value.fast, value.slow):
+        if pair is not None:
+            _write_pair(writer, pair)
+    _write_quality(writer, value)
+    return writer.value()
+
+
+def decode_features(octets: bytes) -> PlxFeatures:
+    """The support fields stand where bits 0 and 1 announce them, or both are left out, as the reference's sample has
+    it."""
+    reader = GattReader(octets, clause="PLXS 0x2A60")
+    supported = reader.u16()
+    if not reader.remaining:
+        return PlxFeatures(supported=supported)
+    value = PlxFeatures(
+        supported=supported,
+        measurement_status_support=reader.u16() if supported & 1 else None,
+        device_status_support=reader.u24() if supported & 2 else None,
+    )
+    reader.finish()
+    return value
+
+
+def encode_features(value: PlxFeatures) -> bytes:
+    writer = GattWriter().unsigned(value.supported, 2)
+    if value.measurement_status_support is not None:
+        writer.unsigned(value.measurement_status_support, 2)
+    if value.device_status_support is not None:
+        writer.unsigned(value.device_status_support, 3)
+    return writer.value()
+
+
+def _read_pair(reader: GattReader) -> OximeterReading:
+    return OximeterReading(reader.sfloat(), reader.sfloat())
+
+
+def _write_pair(writer: GattWriter, pair: OximeterReading) -> None:
+    writer.sfloat(pair.spo2).sfloat(pair.pulse_rate)
+
+
+def _write_quality(writer: GattWriter, value: PlxSpotCheck | PlxContinuous) -> None:
+    """The three optional fields that end both measurements."""
+    if value.measurement_status is not None:
+        writer.unsigned(value.measurement_status, 2)
+    if value.device_status is not None:
+        writer.unsigned(value.device_status, 3)
+    if value.pulse_amplitude_index is not None:
+        writer.sfloat(value.pulse_amplitude_index)
+
+
+def _pair_of_channels(characteristic: int, number: int, modality: tuple[Code, ...]) -> tuple[Channel, Channel]:
+    return (
+        Channel(handle=channel_handle(characteristic, number), type=_SPO2, unit=PERCENT, supplemental_types=modality),
+        Channel(
+            handle=channel_handle(characteristic, number + 1),
+            type=_PULSE_RATE,
+            unit=PER_MINUTE,
+            supplemental_types=modality,
+        ),
+    )
+
+
+_SPOT_CHANNELS = _pair_of_channels(PLX_SPOT_CHECK, 0, _SPOT_MODALITY)
+_SPOT_DEVICE_STATUS = Channel(handle=channel_handle(PLX_SPOT_CHECK, 2), type=_DEVICE_STATUS)
+_NORMAL_CHANNELS = _pair_of_channels(PLX_CONTINUOUS, 0, ())
+_FAST_CHANNELS = _pair_of_channels(PLX_CONTINUOUS, 2, _FAST_MODALITY)
+_SLOW_CHANNELS = _pair_of_channels(PLX_CONTINUOUS, 4, _SLOW_MODALITY)
+_CONTINUOUS_DEVICE_STATUS = Channel(handle=channel_handle(PLX_CONTINUOUS, 6), type=_DEVICE_STATUS)
+
+
+class PulseOximeter:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """Features are checked for their form; nothing depends on them, since each value says what it holds."""
+        if characteristic == PLX_FEATURES:
+            decode_features(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == PLX_CONTINUOUS:
+            return self._continuous(octets, received_s)
+        if characteristic == PLX_SPOT_CHECK:
+            return self._spot_check(octets, received_s)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    def _continuous(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        value = decode_continuous(octets)
+        status = (value.measurement_status or 0) & TRANSCODED_STATUS
+        found = _observed(_NORMAL_CHANNELS, value.normal, status, None, received_s)
+        if value.fast is not None:
+            found += _observed(_FAST_CHANNELS, value.fast, status, None, received_s)
+        if value.slow is not None:
+            found += _observed(_SLOW_CHANNELS, value.slow, status, None, received_s)
+        if value.device_status is not None:
+            found.append(Observation(_CONTINUOUS_DEVICE_STATUS, value.device_status, None, 0, None, received_s))
+        return [Measured(PLX_CONTINUOUS, tuple(found)), *self._remarks(PLX_CONTINUOUS, value, octets)]
+
+    def _spot_check(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        value = decode_spot_check(octets)
+        status = value.measurement_status or 0
+        time = date_of(value.time_stamp)
+        found = _observed(_SPOT_CHANNELS, value.reading, status & TRANSCODED_STATUS, time, received_s)
+        if value.device_status is not None:
+            found.append(Observation(_SPOT_DEVICE_STATUS, value.device_status, None, 0, time, received_s))
+        stored = is_dated(time) and (not value.clock_not_set or bool(status & FROM_STORAGE))
+        return [
+            Measured(PLX_SPOT_CHECK, tuple(found), stored=stored),
+            *self._remarks(PLX_SPOT_CHECK, value, octets),
+        ]
+
+    def _remarks(self, characteristic: int, value: PlxSpotCheck | PlxContinuous, octets: bytes) -> Sequence[GattEvent]:
+        remarks: list[GattEvent] = []
+        if (value.measurement_status or 0) & ~(TRANSCODED_STATUS | FROM_STORAGE | FULLY_QUALIFIED):
+            remarks += self._told.deviation("the measurement status has reserved bits; they are left out", octets)
+        if (value.device_status or 0) & ~DEVICE_STATUS_NAMED:
+            remarks += self._told.deviation("the device and sensor status has reserved bits; they are kept", octets)
+        if value.pulse_amplitude_index is not None:
+            remarks.append(
+                Uninterpreted(characteristic, octets, "the code of the pulse amplitude index is not confirmed")
+            )
+        return remarks
+
+
+def _observed(
+    channels: tuple[Channel, Channel],
+    pair: OximeterReading,
+    status: int,
+    time: DeviceTime | None,
+    received_s: float,
+) -> list[Observation]:
+    spo2, pulse_rate = channels
+    return [
+        Observation(spo2, pair.spo2, None, status, time, received_s),
+        Observation(pulse_rate, pair.pulse_rate, None, status, time, received_s),
+    ]
+
+
+_MEASURED_FIELDS = "SpO₂, pulse rate, measurement status, device and sensor status; pulse amplitude index raw"
+
+PROFILE: Final = ServiceProfile(
+    service=PULSE_OXIMETER,
+    name="Pulse Oximeter",
+    characteristics=(
+        CharacteristicUse(
+            uuid=PLX_SPOT_CHECK,
+            name="PLX Spot-Check Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields=f"{_MEASURED_FIELDS}; time stamp, clock not set",
+        ),
+        CharacteristicUse(
+            uuid=PLX_CONTINUOUS,
+            name="PLX Continuous Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields=f"{_MEASURED_FIELDS}; fast and slow averages",
+        ),
+        CharacteristicUse(uuid=PLX_FEATURES, name="PLX Features", uses=frozenset({Use.READ}), fields="checked only"),
+        CharacteristicUse(
+            uuid=RECORD_ACCESS_CONTROL_POINT,
+            name="Record Access Control Point",
+            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
+            fields="all records",
+        ),
+    ),
+    interpreter=PulseOximeter,
+    required_any=(PLX_SPOT_CHECK, PLX_CONTINUOUS),
+    record_store=RecordNumbering.NONE,
+)
+
+CODECS: Final = (
+    Codec(PLX_SPOT_CHECK, "PLX Spot-Check Measurement", decode_spot_check, encode_spot_check),
+    Codec(PLX_CONTINUOUS, "PLX Continuous Measurement", decode_continuous, encode_continuous),
+    Codec(PLX_FEATURES, "PLX Features", decode_features, encode_features),
+)

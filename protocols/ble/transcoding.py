@@ -1,0 +1,81 @@
+"""What the interpreters of the services share when they make observations of decoded values: units, persons, dates.
+
+Channels do not change from value to value, so they are compiled when they are first needed and shared from then on
+(`ChannelSets`); a value costs its observations and nothing else.
+
+Does not know a service: which code a field has stands beside the field's layout.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from protocols.ble.octets import date_time_of
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.association.events import Deviation
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import PERSON_UNKNOWN
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+QUESTIONABLE: Final = 0x4000
+NOT_AVAILABLE: Final = 0x2000
+EARLY_INDICATION: Final = 0x0040
+
+PERCENT: Final = Code(4, 544)  # MDC_DIM_PERCENT
+PER_MINUTE: Final = Code(4, 2720)  # MDC_DIM_BEAT_PER_MIN
+MILLISECOND: Final = Code(4, 2194)  # MDC_DIM_MILLI_SEC
+JOULE: Final = Code(4, 3968)  # MDC_DIM_X_JOULES
+KILOGRAM: Final = Code(4, 1731)  # MDC_DIM_KILO_G
+POUND: Final = Code(4, 1760)  # MDC_DIM_LB
+CENTIMETRE: Final = Code(4, 1297)  # MDC_DIM_CENTI_M
+INCH: Final = Code(4, 1376)  # MDC_DIM_INCH
+KILOGRAM_PER_M2: Final = Code(4, 1952)  # MDC_DIM_KG_PER_M_SQ
+OHM: Final = Code(4, 4288)  # MDC_DIM_X_OHM
+
+USER_UNKNOWN: Final = 0xFF
+"""User id of somebody whom the device does not know."""
+
+
+def person_of(user_id: int | None) -> int | None:
+    """`Channel.person` of a user id; None where the value names nobody."""
+    return PERSON_UNKNOWN if user_id == USER_UNKNOWN else user_id
+
+
+def date_of(time_stamp: bytes | None) -> DeviceTime | None:
+    """The device time of an optional Date Time, as sent; None where it is absent or the device knows no date."""
+    return None if time_stamp is None else date_time_of(time_stamp)
+
+
+def is_dated(time: DeviceTime | None) -> bool:
+    """Whether a stored value can be known again by its date. An impossible date does not count: a clock that is stuck
+    at one says the same of different readings, and two of them would become one."""
+    return time is not None and time.local_us() is not None
+
+
+class ChannelSets(dict[K, V]):
+    """Channels by what they depend on (unit, person), compiled when first asked for. As bounded as the keys are: a user
+    id is one octet."""
+
+    def __init__(self, compiled: Callable[[K], V]) -> None:
+        super().__init__()
+        self._compiled = compiled
+
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._compiled(key)
+        return value
+
+
+class ToldOnce:
+    """Deviations of one service of one connection: each sentence once, as `Deviation` promises."""
+
+    def __init__(self, clause: str) -> None:
+        self._clause = clause
+        self._told: set[str] = set()
+
+    def deviation(self, sentence: str, octets: bytes) -> tuple[Deviation, ...]:
+        """The event, or nothing where it was told before. `sentence` is one of a fixed few and holds no value."""
+        if sentence in self._told:
+            return ()
+        self._told.add(sentence)
+        return (Deviation(sentence, self._clause, octets),)
