@@ -1,0 +1,237 @@
+"""One request to a Record Access Control Point and its answer, without I/O (reference BLE §6): deadlines, a busy
+server, a procedure that was left running, an abort.
+
+Why beside `record_fetch`: fetching and deleting ask different things and end differently, yet wait, are put off and are
+aborted alike. A procedure ends once and says so once; whatever comes after that is met with silence.
+
+Does not know what is asked nor what a result means beyond "later" and "again": the two subclasses do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from protocols.ble.record_access import CLAUSE, Opcode, Operator, RecordAccess, Result, answer_of, decode_record_access
+from protocols.ble.record_access import encode_record_access as encoded
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.association.events import Deviation
+
+ANSWER_S: Final = 30.0
+"""So long a server may be silent before the procedure counts as lost; each record begins it anew."""
+BUSY_PAUSES_S: Final = (5.0, 10.0, 20.0, 40.0)
+"""A busy server is asked again after these: most are busy measuring, which takes a cuff less than a minute."""
+AGAIN_MAX: Final = 2
+"""A server that could not complete a procedure is asked again so often."""
+ASKED_MAX: Final = 12
+"""Writes of one procedure in all, whatever a server answers."""
+
+CCCD_IMPROPERLY_CONFIGURED: Final = (0xFD, 0x81)
+PROCEDURE_ALREADY_IN_PROGRESS: Final = (0xFE, 0x80)
+"""ATT errors of the write: the common number, and that of older servers."""
+
+ABORT: Final = encoded(RecordAccess(Opcode.ABORT, Operator.NULL))
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAsk:
+    """Write this to the control point now."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDone:
+    """The procedure has ended in order. `count`: records that came; 0 also where there was nothing."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAborted:
+    """It was aborted by us after `count` records, which are as good as any."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRefused:
+    """The server does not do what was asked, or gave up; `why` in words. Records that came are as good as any."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTimedOut:
+    """The server was silent for `ANSWER_S`: no other procedure may be started on this link, so drop it."""
+
+
+FetchEvent: TypeAlias = FetchAsk | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation
+
+
+class _State(Enum):
+    NEW = "new"
+    ASKED = "asked"
+    PUT_OFF = "put off"
+    """The server was busy; the deadline is when to ask again."""
+    CLEARING = "clearing"
+    """Somebody's earlier procedure is being aborted, then ours is asked again."""
+    ABORTING = "aborting"
+    ENDED = "ended"
+
+
+_RESULTS: Final = {
+    Result.OPCODE_NOT_SUPPORTED: "the device does not support this procedure",
+    Result.INVALID_OPERATOR: "the device calls the operator invalid",
+    Result.OPERATOR_NOT_SUPPORTED: "the device does not support the operator",
+    Result.INVALID_OPERAND: "the device calls the operand invalid",
+    Result.ABORT_UNSUCCESSFUL: "the device could not abort",
+    Result.PROCEDURE_NOT_COMPLETED: "the device could not complete the procedure",
+    Result.OPERAND_NOT_SUPPORTED: "the device does not support the operand",
+    Result.SERVER_BUSY: "the device was busy each time it was asked",
+}
+
+
+def words_of(result: int) -> str:
+    """A result that is no success, for a person."""
+    try:
+        return _RESULTS[Result(result)]
+    except (KeyError, ValueError):
+        return f"the device answered with result {result}, which has no meaning here"
+
+
+class RecordProcedure:
+    """The common half. Every method that is told something answers with events, in order; `deadline_s` is when to call
+    `expire` (monotonic, None: nothing is due)."""
+
+    def __init__(self, opcode: Opcode) -> None:
+        self._opcode = opcode
+        self._state = _State.NEW
+        self._asked = 0
+        self._put_off = 0
+        self._again = 0
+        self._told_stray = False
+        self.deadline_s: float | None = None
+        self.count = 0
+        """Records that came."""
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the server is working on what we asked."""
+        return self._state is _State.ASKED
+
+    @property
+    def ended(self) -> bool:
+        return self._state is _State.ENDED
+
+    def start(self, now_s: float) -> bytes:
+        """What to write first, after everything is subscribed."""
+        if self._state is not _State.NEW:
+            raise LocalProtocolError("a procedure starts once")
+        return self._ask(now_s)
+
+    def received(self, octets: bytes, now_s: float) -> Sequence[FetchEvent]:
+        """An indication of the control point. RemoteProtocolError where it is malformed: nothing has changed then, and
+        the deadline stands."""
+        access = decode_record_access(octets)
+        if self._state in (_State.NEW, _State.ENDED):
+            return ()
+        found = answer_of(access)
+        if found is None:
+            return self._stray(octets)
+        if found.request == Opcode.ABORT and self._state is _State.CLEARING:
+            return self._ask_again(now_s)
+        if found.request == Opcode.ABORT and self._state is _State.ABORTING:
+            return self._end(FetchAborted(self.count))
+        if found.request == self._opcode and self._state is _State.ASKED:
+            return self._answered(found.result, now_s)
+        if found.request == self._opcode and self._state is _State.ABORTING:
+            return ()  # it was on its way when we asked to abort; the abort's own answer follows
+        return self._stray(octets)
+
+    def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
+        """The server refused the last write with this ATT error; None: with one that has no number."""
+        if self._state in (_State.NEW, _State.ENDED):
+            return ()
+        if self._state is _State.ABORTING:
+            return self._end(FetchAborted(self.count))
+        if error in PROCEDURE_ALREADY_IN_PROGRESS and self._state is _State.ASKED and self._asked < ASKED_MAX:
+            self._state = _State.CLEARING
+            return (self._write(ABORT, now_s),)
+        if error in CCCD_IMPROPERLY_CONFIGURED:
+            return self._end(FetchRefused("the device says that its control point is not subscribed"))
+        number = "" if error is None else f" with ATT error 0x{error:02X}"
+        return self._end(FetchRefused(f"the device refused the request{number}"))
+
+    def expire(self, now_s: float) -> Sequence[FetchEvent]:
+        """Time has passed; nothing happens before `deadline_s`."""
+        if self.deadline_s is None or now_s < self.deadline_s:
+            return ()
+        if self._state is _State.PUT_OFF:
+            return self._ask_again(now_s)
+        return self._end(FetchTimedOut())
+
+    def abort(self, now_s: float) -> Sequence[FetchEvent]:
+        """We want no more. () where nothing runs."""
+        match self._state:
+            case _State.ASKED:
+                self._state = _State.ABORTING
+                return (self._write(ABORT, now_s),)
+            case _State.PUT_OFF:
+                return self._end(FetchAborted(self.count))
+            case _State.CLEARING:  # the abort that is on its way serves
+                self._state = _State.ABORTING
+        return ()
+
+    def lost(self) -> None:
+        """The link has ended, and the server has forgotten the procedure. Nothing more is told."""
+        self._end()
+
+    def _request(self) -> bytes:
+        """What to ask now."""
+        raise NotImplementedError
+
+    def _interrupted(self) -> None:
+        """The server stopped half way, and is asked again next."""
+
+    def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
+        """The server answered, and neither "later" nor "again" helps."""
+        raise NotImplementedError
+
+    def _answered(self, result: int, now_s: float) -> Sequence[FetchEvent]:
+        if result == Result.SERVER_BUSY and self._put_off < len(BUSY_PAUSES_S):
+            self.deadline_s = now_s + BUSY_PAUSES_S[self._put_off]
+            self._put_off += 1
+            self._state = _State.PUT_OFF
+            return ()
+        if result == Result.PROCEDURE_NOT_COMPLETED and self._again < AGAIN_MAX:
+            self._again += 1
+            self._interrupted()
+            return self._ask_again(now_s)
+        return self._settled(result, now_s)
+
+    def _ask(self, now_s: float) -> bytes:
+        self._asked += 1
+        self._state = _State.ASKED
+        return self._write(self._request(), now_s).octets
+
+    def _ask_again(self, now_s: float) -> Sequence[FetchEvent]:
+        if self._asked >= ASKED_MAX:
+            return self._end(FetchRefused(f"the device was asked {self._asked} times and came to no end"))
+        return (FetchAsk(self._ask(now_s)),)
+
+    def _write(self, octets: bytes, now_s: float) -> FetchAsk:
+        self.deadline_s = now_s + ANSWER_S
+        return FetchAsk(octets)
+
+    def _end(self, *events: FetchEvent) -> Sequence[FetchEvent]:
+        self._state = _State.ENDED
+        self.deadline_s = None
+        return events
+
+    def _stray(self, octets: bytes) -> Sequence[FetchEvent]:
+        """An answer that nobody waits for: a server that answers twice, or to somebody before us."""
+        if self._told_stray:
+            return ()
+        self._told_stray = True
+        return (Deviation("the record access control point answered what was not asked", CLAUSE, octets),)

@@ -1,0 +1,195 @@
+"""The device's side of the Record Access Control Point, without I/O: which records are asked for, and what is answered.
+
+The peripheral tells what was written and takes what to send one by one (`next`), at its own pace, so that an abort, a
+lost link or a new measurement can come between any two records. Limits of real devices are settings: operators they do
+not have, a store that is busy.
+
+Does not store records: the caller's mapping does, oldest first.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from protocols.ble.interpretation import RecordNumbering
+from protocols.ble.octets import date_time_octets
+from protocols.ble.record_access import (
+    BOUNDS,
+    Bounds,
+    FilterType,
+    Opcode,
+    Operator,
+    RecordAccess,
+    Result,
+    answer,
+    bounds_of,
+    comparable_time,
+    counted,
+    decode_record_access,
+)
+from protocols.ble.record_procedure import CCCD_IMPROPERLY_CONFIGURED, PROCEDURE_ALREADY_IN_PROGRESS
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from protocols.errors import RemoteProtocolError
+
+INVALID_ATTRIBUTE_LENGTH: Final = 0x0D
+"""ATT error for a write that is no request at all."""
+EVERY_OPERATOR: Final = frozenset(Operator) - {Operator.NULL}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record: the characteristic values that carry it, in order (a glucose measurement and its context), and its
+    user facing time where the device filters by it."""
+
+    number: int
+    values: tuple[tuple[int, bytes], ...]
+    user_facing: datetime | None = None
+
+
+class Outgoing(NamedTuple):
+    """What to notify or indicate next."""
+
+    characteristic: int
+    octets: bytes
+
+
+class RecordServer:
+    """One connection's procedures over `records` (number to record, oldest first), which is read anew at each request
+    and from which deleted ones are taken."""
+
+    def __init__(
+        self,
+        records: MutableMapping[int, StoredRecord],
+        numbering: RecordNumbering,
+        *,
+        operators: Collection[Operator] = EVERY_OPERATOR,
+    ) -> None:
+        """`operators`: those that this device has."""
+        self._records = records
+        self._numbering = numbering
+        self._operators = frozenset(operators)
+        self._sending: deque[StoredRecord] = deque()
+        self._outgoing: deque[Outgoing] = deque()
+        self._ends_with: bytes | None = None
+        self.busy = False
+        """Answers "server busy" to everything but an abort."""
+
+    @property
+    def running(self) -> bool:
+        """Whether something is still to be sent for a request."""
+        return bool(self._outgoing or self._sending) or self._ends_with is not None
+
+    def written(self, octets: bytes, *, subscribed: bool = True) -> int | None:
+        """The client wrote to the control point. The ATT error to refuse it with, None: it is answered by what `next`
+        gives. `subscribed`: whether the client has configured everything that the answer needs."""
+        if not subscribed:
+            return CCCD_IMPROPERLY_CONFIGURED[0]
+        try:
+            access = decode_record_access(octets)
+        except RemoteProtocolError:
+            return INVALID_ATTRIBUTE_LENGTH
+        if access.opcode == Opcode.ABORT:
+            self._abort(access)
+            return None
+        if self.running:
+            return PROCEDURE_ALREADY_IN_PROGRESS[0]
+        self._ends_with = self._begin(access)
+        return None
+
+    def next(self) -> Outgoing | None:
+        """What to send next; None: nothing, until something is written."""
+        if not self._outgoing and self._sending:
+            self._outgoing += (Outgoing(*value) for value in self._sending.popleft().values)
+        if self._outgoing:
+            return self._outgoing.popleft()
+        if self._ends_with is None:
+            return None
+        octets, self._ends_with = self._ends_with, None
+        return Outgoing(RECORD_ACCESS_CONTROL_POINT, octets)
+
+    def lost(self) -> None:
+        """The link has ended, and with it the procedure. Records stay."""
+        self._outgoing.clear()
+        self._sending.clear()
+        self._ends_with = None
+
+    def _abort(self, access: RecordAccess) -> None:
+        if access.operator != Operator.NULL:
+            result = Result.INVALID_OPERATOR
+        elif access.operand:
+            result = Result.INVALID_OPERAND
+        else:
+            result = Result.SUCCESS
+            self.lost()
+        self._ends_with = answer(Opcode.ABORT, result)
+
+    def _begin(self, access: RecordAccess) -> bytes:
+        """Takes a request up; gives its last indication."""
+        result, chosen = self._chosen(access)
+        if result is not Result.SUCCESS:
+            return answer(access.opcode, result)
+        match access.opcode:
+            case Opcode.REPORT_NUMBER:
+                return counted(len(chosen), self._numbering)
+            case Opcode.DELETE:
+                for record in chosen:
+                    del self._records[record.number]
+                return answer(access.opcode, Result.SUCCESS)
+            case Opcode.COMBINED_REPORT:
+                self._sending += chosen
+                return counted(len(chosen), self._numbering, Opcode.COMBINED_RESPONSE)
+        self._sending += chosen
+        return answer(access.opcode, Result.SUCCESS)
+
+    def _chosen(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
+        """The records that a request means, or why it is refused. A count of none is no error."""
+        if access.opcode not in (Opcode.REPORT, Opcode.DELETE, Opcode.REPORT_NUMBER, Opcode.COMBINED_REPORT):
+            return Result.OPCODE_NOT_SUPPORTED, []
+        if self.busy:
+            return Result.SERVER_BUSY, []
+        if access.operator == Operator.NULL:
+            return Result.INVALID_OPERATOR, []
+        if access.operator not in self._operators or (
+            access.operator in BOUNDS and self._numbering is RecordNumbering.NONE
+        ):
+            return Result.OPERATOR_NOT_SUPPORTED, []
+        result, chosen = self._matching(access)
+        if result is Result.SUCCESS and not chosen and access.opcode != Opcode.REPORT_NUMBER:
+            return Result.NO_RECORDS_FOUND, []
+        return result, chosen
+
+    def _matching(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
+        records = list(self._records.values())
+        if access.operator not in BOUNDS:
+            if access.operand:
+                return Result.INVALID_OPERAND, []
+            which = {Operator.FIRST: slice(1), Operator.LAST: slice(-1, None)}
+            return Result.SUCCESS, records[which.get(Operator(access.operator), slice(None))]
+        try:
+            bounds = bounds_of(access, self._numbering)
+        except RemoteProtocolError:
+            return Result.INVALID_OPERAND, []
+        if bounds is None or not bounds.values:
+            return Result.OPERAND_NOT_SUPPORTED, []
+        if bounds.values[0] > bounds.values[-1]:
+            return Result.INVALID_OPERAND, []
+        within = _within(access.operator, bounds)
+        return Result.SUCCESS, [record for record in records if within(_measure(record, bounds.filter_type))]
+
+
+def _measure(record: StoredRecord, filter_type: int) -> int | None:
+    """What a record is compared by; None where it has no such thing."""
+    if filter_type == FilterType.NUMBER:
+        return record.number
+    return None if record.user_facing is None else comparable_time(date_time_octets(record.user_facing))
+
+
+def _within(operator: int, bounds: Bounds) -> Callable[[int | None], bool]:
+    low, high = bounds.values[0], bounds.values[-1]
+    if operator == Operator.AT_MOST:
+        return lambda measure: measure is not None and measure <= high
+    if operator == Operator.AT_LEAST:
+        return lambda measure: measure is not None and low <= measure
+    return lambda measure: measure is not None and low <= measure <= high
