@@ -104,7 +104,10 @@ def build(
     """Wire the parts; nothing has started. Raises `SettingsUnusable` when a role lacks its section."""
     checks: list[Check] = [DatabaseCheck(database), StoppingCheck(stopping)]
     metrics = Metrics()
-    samplers: list[tuple[str, Sampler]] = [("events", events_sampler(database, Outbox(ids)))]
+    samplers: list[tuple[str, Sampler]] = [
+        ("events", events_sampler(database, Outbox(ids))),
+        ("webhooks", webhooks.webhooks_sampler(database, clock)),
+    ]
     running = None
     if Role.INGEST in roles and settings.mqtt is not None:
         running = make_ingest(database, broker_address(settings.mqtt), clock, ids)

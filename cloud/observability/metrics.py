@@ -60,6 +60,10 @@ RATE_LIMITED = Figure("argus_rate_limited_total", Kind.COUNTER, ("host", "rate_c
 BROKER_CONNECTED = Figure("argus_broker_connected", Kind.GAUGE, (), "1 while ingest has its broker, else 0.")
 EVENTS_WAITING = Figure("argus_events_waiting", Kind.GAUGE, (), "Domain events that are not handed on yet.")
 EVENTS_PARKED = Figure("argus_events_parked", Kind.GAUGE, (), "Domain events that could not be handed on.")
+WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "Deliveries that are not finished.")
+WEBHOOK_LATE_SECONDS = Figure(
+    "argus_webhook_delivery_late_seconds", Kind.GAUGE, (), "For how long the delivery due longest has been due."
+)
 SCRAPE_FAILURES = Figure(
     "argus_scrape_failures_total", Kind.COUNTER, ("part",), "Figures that could not be asked for at a scrape."
 )
@@ -73,6 +77,8 @@ FIGURES: tuple[Figure, ...] = (
     BROKER_CONNECTED,
     EVENTS_WAITING,
     EVENTS_PARKED,
+    WEBHOOKS_WAITING,
+    WEBHOOK_LATE_SECONDS,
     SCRAPE_FAILURES,
 )
 

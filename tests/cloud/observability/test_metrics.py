@@ -93,7 +93,7 @@ def test_names_carry_their_unit_and_no_label_names_a_person_or_a_thing_of_theirs
     for figure in FIGURES:
         assert re.fullmatch(r"argus_[a-z_]+", figure.name)
         assert (figure.kind is Kind.COUNTER) == figure.name.endswith("_total")
-        assert (figure.kind is Kind.HISTOGRAM) == figure.name.endswith("_seconds")
+        assert figure.kind is not Kind.HISTOGRAM or figure.name.endswith("_seconds")
         assert set(figure.labels) <= {"host", "method", "route", "status", "rate_class", "part"}
         assert figure.meaning.endswith(".")
 
