@@ -1,0 +1,91 @@
+"""Why a Bluetooth device was not paired, in words for a person, each with the way out.
+
+One table, because what a person reads at night beside a patient is worth being read side by side. `trouble` is for
+programs and stays what it is; sentences may become better.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Trouble(Enum):
+    """Kinds of failure, by name for programs."""
+
+    NO_ADDRESS = "no_address"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+    TOO_MANY = "too_many"
+    NOT_HEARD = "not_heard"
+    NOT_CONFIRMED = "not_confirmed"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    WRONG_DIGITS = "wrong_digits"
+    NO_DIGITS = "no_digits"
+    NO_BOND = "no_bond"
+    NOT_OURS = "not_ours"
+    STORE_FULL = "store_full"
+
+
+class _Words(NamedTuple):
+    """`{}` stands for what the place of the failure knows more exactly."""
+
+    happened: str
+    to_do: str
+
+
+_WORDS = {
+    Trouble.NO_ADDRESS: _Words(
+        "That is no Bluetooth address.", "Write it like C0:FF:EE:00:00:01; argus-gateway ble scan shows them."
+    ),
+    Trouble.BUSY: _Words(
+        "{} is being paired now.", "One pairing at a time: wait until that one is done, at most three minutes."
+    ),
+    Trouble.UNAVAILABLE: _Words("Bluetooth cannot be used now: {}.", "See argus-gateway doctor."),
+    Trouble.TOO_MANY: _Words("{} devices are paired, which is as many as may be.", "Forget one that is out of use."),
+    Trouble.NOT_HEARD: _Words(
+        "The device was not heard within {} s.",
+        "Switch it on, hold it near, and put it into its pairing mode; a device that is connected to a telephone "
+        "or another gateway is not heard: end that first.",
+    ),
+    Trouble.NOT_CONFIRMED: _Words("Nobody confirmed it.", "Nothing was changed; try again when you are sure."),
+    Trouble.UNREACHABLE: _Words(
+        "No link to it came about: {}.", "Hold it nearer, wake it up, and try again while it shows that it is on."
+    ),
+    Trouble.REFUSED: _Words(
+        "The device refused to pair: {}.",
+        "Put it into its pairing mode; if it remembers another partner, clear that in its menu first.",
+    ),
+    Trouble.WRONG_DIGITS: _Words(
+        "The device did not accept the six digits.", "Try again: it shows new digits each time; read them anew."
+    ),
+    Trouble.NO_DIGITS: _Words(
+        "The device shows six digits and nobody gave them.",
+        "Try again without --yes and type them when you are asked, or give them with --passkey.",
+    ),
+    Trouble.NO_BOND: _Words(
+        "The device does not bond: nothing can prove that it is the same one next time.",
+        "If you accept that, use --without-bond: whoever sends with its address would then be taken for it, "
+        "and what it sends can be heard by anybody near.",
+    ),
+    Trouble.NOT_OURS: _Words(
+        "It measures nothing that Argus understands. It offers: {}.",
+        "docs/ble.md lists what is understood; is this the right device?",
+    ),
+    Trouble.STORE_FULL: _Words("The store has no room to remember it.", "Make room on its disk, then pair it again."),
+}
+
+
+class PairingFailed(Exception):
+    """A device was not paired. `happened` and `to_do` are whole sentences."""
+
+    def __init__(self, trouble: Trouble, happened: str, to_do: str) -> None:
+        self.trouble = trouble
+        self.happened = happened
+        self.to_do = to_do
+        super().__init__(f"{happened} {to_do}")
+
+
+def failed(trouble: Trouble, more: str = "") -> PairingFailed:
+    """What to raise. `more` without a full stop."""
+    words = _WORDS[trouble]
+    return PairingFailed(trouble, words.happened.format(more.rstrip(".")), words.to_do)
