@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.sessions.association_session import NAME_LENGTH_MAX, AssociationSession
+from gateway.sessions.association_session import NAME_LENGTH_MAX
 from gateway.sessions.device_report import ClockSetting, DeviceReport, SeenClock, SeenDeviation
 from gateway.sessions.roster import KnownDevice
+from gateway.sessions.session import Session
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
@@ -63,7 +64,7 @@ def met_device(device: KnownDevice, report: DeviceReport | None) -> KnownDevice:
     )
 
 
-def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[AssociationSession] = ()) -> Json:
+def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[Session] = ()) -> Json:
     """The whole report. `learned`: the ConfigObjectList that the device sent under its configuration id, if it is
     kept; a standard configuration is known without."""
     here = [each.link.name for each in sessions if each.device and each.device.ref.system_id == report.system_id]

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from typing import Any
 
 from gateway.buffer import Buffer
-from gateway.sessions.association_session import AssociationSession
 from gateway.sessions.roster import KnownDevice
+from gateway.sessions.session import Session
 from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings
 from gateway.sync.uplink import UplinkState
@@ -36,7 +36,7 @@ def lanes_json(marks: Mapping[Any, Any]) -> Json:
     }
 
 
-def session_json(session: AssociationSession, now_s: float) -> Json:
+def session_json(session: Session, now_s: float) -> Json:
     """One open link. `silent_s`: since its device last sent anything."""
     device = session.device
     return {
@@ -55,7 +55,7 @@ def session_json(session: AssociationSession, now_s: float) -> Json:
     }
 
 
-def port_json(port: SerialPort, noise: str | None, sessions: Sequence[AssociationSession], now_s: float) -> Json:
+def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], now_s: float) -> Json:
     """One serial port that the settings name. `silent_s`: since the last octet came, null when none has; `why`: what
     stands between us and its device, in words."""
     link = port.link
@@ -93,7 +93,7 @@ def uplink_json(state: UplinkState) -> Json:
     }
 
 
-def devices_json(known: Sequence[KnownDevice], sessions: Sequence[AssociationSession]) -> list[Json]:
+def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
     """Every device that was met, the connected ones with their link."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [

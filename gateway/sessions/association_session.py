@@ -34,6 +34,7 @@ from gateway.sessions.report_keeping import ReportKeeping
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.sections import sections_of
 from gateway.sessions.segment_intake import SegmentIntake
+from gateway.sessions.session import Counts
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
@@ -92,17 +93,6 @@ class Surroundings:
     memory: SegmentIntake
     reports: DeviceReports = field(default_factory=DeviceReports)
     clock_rules: ClockRules = field(default_factory=ClockRules)
-
-
-@dataclass(slots=True)
-class Counts:
-    """Since the link was opened. `refused` and `lost` count reports."""
-
-    observations: int = 0
-    reports: int = 0
-    refused: int = 0
-    lost: int = 0
-    deviations: int = 0
 
 
 class _Kind(Enum):

@@ -118,6 +118,11 @@ class Supervisor:
         """Those that run now, oldest first."""
         return list(self._sessions.values())
 
+    def next_number(self) -> int:
+        """For a link that somebody else opened: links are counted once over the whole gateway."""
+        self._opened += 1
+        return self._opened
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(keep_running("line watch", self.watch.run, self._clock, self._journal))
@@ -152,8 +157,7 @@ class Supervisor:
                     continue
                 if len(places) >= served.sessions_max and not await self._make_room(link, places):
                     continue
-                self._opened += 1
-                session = self._new_session(link, self._opened)
+                session = self._new_session(link, self.next_number())
                 places[session.number] = self._sessions[session.number] = session
                 sessions.create_task(self._run(session, places))
 

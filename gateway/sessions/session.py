@@ -1,0 +1,56 @@
+"""What the rest of the gateway may know of a conversation with a device, whatever it speaks: 11073-20601 or GATT.
+
+Status, reports, the crew's page and stopping need no more than this, so none of them asks what kind of link it is.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.live import LiveDevice
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the link was opened. A report is what a device tells at once: an APDU's, a GATT value or record. `refused`
+    and `lost` count reports."""
+
+    observations: int = 0
+    reports: int = 0
+    refused: int = 0
+    lost: int = 0
+    deviations: int = 0
+
+
+class Named(Protocol):
+    """A link by its name: "tcp:…", "serial:…", "ble:…". Never patient data."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Session(Protocol):
+    """One link's conversation, from its first octet to its last."""
+
+    number: int
+    """Numbers the links of this run of the gateway, from 1."""
+    opened_s: float
+    """Monotonic."""
+    counts: Counts
+
+    @property
+    def link(self) -> Named: ...
+
+    @property
+    def device(self) -> LiveDevice | None:
+        """The device that is served here, None while there is none."""
+
+    @property
+    def state(self) -> str:
+        """Where the conversation stands, in words."""
+
+    @property
+    def last_octet_s(self) -> float:
+        """When the device last sent anything; monotonic."""
+
+    async def release(self) -> None:
+        """End in order, within a few seconds, and close the link."""
