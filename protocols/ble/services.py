@@ -4,16 +4,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from protocols.ble import (
+    blood_pressure,
     pulse_oximeter,
     record_access,
 )
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import ServiceProfile
 
-_PROFILES: tuple[ServiceProfile, ...] = (pulse_oximeter.PROFILE,)
+_PROFILES: tuple[ServiceProfile, ...] = (
+    pulse_oximeter.PROFILE,
+    blood_pressure.PROFILE,
+)
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
     *pulse_oximeter.CODECS,
+    *blood_pressure.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

@@ -1,0 +1,256 @@
+"""Blood Pressure service (0x1810): what its values mean (reference BLE §3); their layouts are `blood_pressure_values`.
+
+A measurement is one compound of systolic, diastolic and mean pressure, without the mean where it is NaN; the pulse rate
+and the measurement status are observations of their own. Not confirmed, hence passed on raw: which code the pressure
+in the cuff has while it measures, and what a record (0x2B36) is for.
+
+A device that offers both forms of a characteristic may send each reading in both; each is told as it came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.blood_pressure_values import (
+    PULSE_HIGH,
+    PULSE_LOW,
+    BloodPressure,
+    EnhancedBloodPressure,
+    EnhancedTimes,
+    PressureDetails,
+    decode_blood_pressure,
+    decode_cuff_pressure,
+    decode_enhanced_blood_pressure,
+    decode_enhanced_cuff_pressure,
+    decode_feature,
+    decode_record,
+    encode_blood_pressure,
+    encode_cuff_pressure,
+    encode_enhanced_blood_pressure,
+    encode_enhanced_cuff_pressure,
+    encode_feature,
+    encode_record,
+)
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+    channel_handle,
+)
+from protocols.ble.transcoding import PER_MINUTE, ChannelSets, ToldOnce, date_of, is_dated, person_of
+from protocols.ble.uuids import BLOOD_PRESSURE
+from protocols.device_time import DeviceTime
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, Special
+
+BLOOD_PRESSURE_MEASUREMENT: Final = 0x2A35
+INTERMEDIATE_CUFF_PRESSURE: Final = 0x2A36
+BLOOD_PRESSURE_FEATURE: Final = 0x2A49
+ENHANCED_BLOOD_PRESSURE: Final = 0x2B34
+ENHANCED_CUFF_PRESSURE: Final = 0x2B35
+BLOOD_PRESSURE_RECORD: Final = 0x2B36
+CLAUSE: Final = "BPS"
+
+_MMHG = Code(4, 3872)  # MDC_DIM_MMHG
+_KILOPASCAL = Code(4, 3843)  # MDC_DIM_KILO_PASCAL
+_PRESSURE = Code(2, 18948)  # MDC_PRESS_BLD_NONINV
+_SYSTOLIC_DIASTOLIC = (Code(2, 18949), Code(2, 18950))  # MDC_PRESS_BLD_NONINV_SYS, _DIA
+_MEAN = Code(2, 18951)  # MDC_PRESS_BLD_NONINV_MEAN
+_PULSE_RATE = Code(2, 18474)  # MDC_PULS_RATE_NON_INV
+_STATUS = Code(128, 22000)  # MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS
+
+_PULSE_RANGE = PULSE_HIGH | PULSE_LOW
+
+
+@dataclass(frozen=True, slots=True)
+class _Channels:
+    """Those of one characteristic, unit and person."""
+
+    pressure: Channel
+    pressure_without_mean: Channel
+    pulse_rate: Channel
+    status: Channel
+
+
+def _compiled(key: tuple[int, bool, int | None]) -> _Channels:
+    characteristic, kilopascal, person = key
+    handle, unit = channel_handle(characteristic), _KILOPASCAL if kilopascal else _MMHG
+    parts = _SYSTOLIC_DIASTOLIC
+    return _Channels(
+        Channel(handle=handle, type=_PRESSURE, unit=unit, person=person, components=(*parts, _MEAN)),
+        Channel(handle=handle, type=_PRESSURE, unit=unit, person=person, components=parts),
+        Channel(handle=channel_handle(characteristic, 1), type=_PULSE_RATE, unit=PER_MINUTE, person=person),
+        Channel(handle=channel_handle(characteristic, 2), type=_STATUS, person=person),
+    )
+
+
+def mder_status(status: int) -> int:
+    """The BITS-16 of MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS: the same bits counted from the other end. A pulse range
+    with its reserved value says neither high nor low."""
+    if status & _PULSE_RANGE == _PULSE_RANGE:
+        status &= ~_PULSE_RANGE
+    return int(f"{status:016b}"[::-1], 2)
+
+
+class BloodPressureMonitor:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._channels: ChannelSets[tuple[int, bool, int | None], _Channels] = ChannelSets(_compiled)
+        self._told = ToldOnce(CLAUSE)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
+        if characteristic == BLOOD_PRESSURE_FEATURE:
+            decode_feature(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == BLOOD_PRESSURE_MEASUREMENT:
+            plain = decode_blood_pressure(octets)
+            return self._measured(characteristic, plain, date_of(plain.time_stamp), octets, received_s)
+        if characteristic == ENHANCED_BLOOD_PRESSURE:
+            enhanced = decode_enhanced_blood_pressure(octets)
+            return self._measured(characteristic, enhanced, enhanced.device_time(), octets, received_s)
+        if characteristic == INTERMEDIATE_CUFF_PRESSURE:
+            cuff = decode_cuff_pressure(octets)
+            return self._in_the_cuff(characteristic, cuff, date_of(cuff.time_stamp), octets, received_s)
+        if characteristic == ENHANCED_CUFF_PRESSURE:
+            enhanced_cuff = decode_enhanced_cuff_pressure(octets)
+            return self._in_the_cuff(characteristic, enhanced_cuff, enhanced_cuff.device_time(), octets, received_s)
+        if characteristic == BLOOD_PRESSURE_RECORD:
+            decode_record(octets)
+            return [Uninterpreted(characteristic, octets, "what blood pressure records are for is not confirmed")]
+        if characteristic == BLOOD_PRESSURE_FEATURE:
+            return self.described(characteristic, octets)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    def _measured(
+        self,
+        characteristic: int,
+        value: BloodPressure | EnhancedBloodPressure,
+        time: DeviceTime | None,
+        octets: bytes,
+        received_s: float,
+    ) -> Sequence[GattEvent]:
+        channels = self._channels[characteristic, value.kilopascal, person_of(value.user_id)]
+        if value.mean is Special.NAN:
+            pressures = Observation(
+                channels.pressure_without_mean, (value.systolic, value.diastolic), None, 0, time, received_s
+            )
+        else:
+            parts = (value.systolic, value.diastolic, value.mean)
+            pressures = Observation(channels.pressure, parts, None, 0, time, received_s)
+        observations = (pressures, *_beside(channels, value, time, received_s))
+        return [
+            Measured(characteristic, observations, stored=is_dated(time)),
+            *self._remarks(characteristic, value, octets),
+        ]
+
+    def _in_the_cuff(
+        self,
+        characteristic: int,
+        value: PressureDetails,
+        time: DeviceTime | None,
+        octets: bytes,
+        received_s: float,
+    ) -> Sequence[GattEvent]:
+        channels = self._channels[characteristic, value.kilopascal, person_of(value.user_id)]
+        events: list[GattEvent] = []
+        if observations := _beside(channels, value, time, received_s):
+            events.append(Measured(characteristic, observations))
+        events.append(Uninterpreted(characteristic, octets, "the code of the pressure in the cuff is not confirmed"))
+        return [*events, *self._remarks(characteristic, value, octets)]
+
+    def _remarks(self, characteristic: int, value: PressureDetails, octets: bytes) -> Sequence[GattEvent]:
+        remarks: list[GattEvent] = []
+        if (value.status or 0) & _PULSE_RANGE == _PULSE_RANGE:
+            remarks += self._told.deviation("the pulse range has its reserved value; it is left out", octets)
+        if isinstance(value, EnhancedTimes) and value.tells_two_times:
+            remarks.append(
+                Uninterpreted(characteristic, octets, "the user facing time differs from the base time, which is used")
+            )
+        return remarks
+
+
+def _beside(
+    channels: _Channels, value: PressureDetails, time: DeviceTime | None, received_s: float
+) -> tuple[Observation, ...]:
+    """The observations beside the pressures."""
+    found = []
+    if value.pulse_rate is not None:
+        found.append(Observation(channels.pulse_rate, value.pulse_rate, None, 0, time, received_s))
+    if value.status is not None:
+        found.append(Observation(channels.status, mder_status(value.status), None, 0, time, received_s))
+    return tuple(found)
+
+
+_BESIDE = "time stamp, pulse rate, user id, measurement status"
+_SUBSCRIBE = frozenset({Use.SUBSCRIBE})
+
+PROFILE: Final = ServiceProfile(
+    service=BLOOD_PRESSURE,
+    name="Blood Pressure",
+    characteristics=(
+        CharacteristicUse(
+            uuid=BLOOD_PRESSURE_MEASUREMENT,
+            name="Blood Pressure Measurement",
+            uses=_SUBSCRIBE,
+            fields=f"systolic, diastolic and mean pressure, {_BESIDE}",
+        ),
+        CharacteristicUse(
+            uuid=INTERMEDIATE_CUFF_PRESSURE,
+            name="Intermediate Cuff Pressure",
+            uses=_SUBSCRIBE,
+            fields=f"{_BESIDE}; cuff pressure raw",
+        ),
+        CharacteristicUse(
+            uuid=BLOOD_PRESSURE_FEATURE,
+            name="Blood Pressure Feature",
+            uses=frozenset({Use.READ}),
+            fields="checked only",
+        ),
+        CharacteristicUse(
+            uuid=ENHANCED_BLOOD_PRESSURE,
+            name="Enhanced Blood Pressure Measurement",
+            uses=_SUBSCRIBE,
+            fields=f"systolic, diastolic and mean pressure, {_BESIDE}; a second (user facing) time raw",
+        ),
+        CharacteristicUse(
+            uuid=ENHANCED_CUFF_PRESSURE,
+            name="Enhanced Intermediate Cuff Pressure",
+            uses=_SUBSCRIBE,
+            fields=f"{_BESIDE}; cuff pressure raw",
+        ),
+        CharacteristicUse(uuid=BLOOD_PRESSURE_RECORD, name="Blood Pressure Record", uses=_SUBSCRIBE, fields="raw"),
+    ),
+    interpreter=BloodPressureMonitor,
+    required_any=(BLOOD_PRESSURE_MEASUREMENT, ENHANCED_BLOOD_PRESSURE),
+)
+
+CODECS: Final = (
+    Codec(BLOOD_PRESSURE_MEASUREMENT, "Blood Pressure Measurement", decode_blood_pressure, encode_blood_pressure),
+    Codec(INTERMEDIATE_CUFF_PRESSURE, "Intermediate Cuff Pressure", decode_cuff_pressure, encode_cuff_pressure),
+    Codec(BLOOD_PRESSURE_FEATURE, "Blood Pressure Feature", decode_feature, encode_feature),
+    Codec(
+        ENHANCED_BLOOD_PRESSURE,
+        "Enhanced Blood Pressure Measurement",
+        decode_enhanced_blood_pressure,
+        encode_enhanced_blood_pressure,
+    ),
+    Codec(
+        ENHANCED_CUFF_PRESSURE,
+        "Enhanced Intermediate Cuff Pressure",
+        decode_enhanced_cuff_pressure,
+        encode_enhanced_cuff_pressure,
+    ),
+    Codec(BLOOD_PRESSURE_RECORD, "Blood Pressure Record", decode_record, encode_record),
+)
