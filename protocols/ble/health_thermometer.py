@@ -1,0 +1,189 @@
+"""Health Thermometer service (0x1809): temperature, intermediate temperature, where it is taken (reference BLE §2).
+
+The place decides the code. A device says it in each value or once for all in Temperature Type; the value's own word
+counts more. A place that we do not know leaves a body temperature, which is also the code without a place.
+
+Does not set the measurement interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
+from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.transcoding import EARLY_INDICATION, ChannelSets, ToldOnce, date_of, is_dated
+from protocols.ble.uuids import HEALTH_THERMOMETER
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, Scalar
+
+TEMPERATURE_MEASUREMENT: Final = 0x2A1C
+TEMPERATURE_TYPE: Final = 0x2A1D
+INTERMEDIATE_TEMPERATURE: Final = 0x2A1E
+MEASUREMENT_INTERVAL: Final = 0x2A21
+CLAUSE: Final = "HTS"
+
+_FAHRENHEIT, _TIME_STAMP, _TYPE = 1, 2, 4
+_FLAGS = 0x07
+
+ARMPIT, BODY, EAR, FINGER, GASTRO_INTESTINAL, MOUTH, RECTUM, TOE, TYMPANUM = range(1, 10)
+"""Temperature Type."""
+
+_DEGREE_CELSIUS = Code(4, 6048)  # MDC_DIM_DEGC
+_DEGREE_FAHRENHEIT = Code(4, 4416)  # MDC_DIM_FAHR
+_BODY_TEMPERATURE = Code(2, 19292)  # MDC_TEMP_BODY
+_OF_PLACE = {
+    ARMPIT: Code(2, 57380),  # MDC_TEMP_AXILLA
+    BODY: _BODY_TEMPERATURE,
+    EAR: Code(2, 57356),  # MDC_TEMP_EAR
+    FINGER: Code(2, 57360),  # MDC_TEMP_FINGER
+    GASTRO_INTESTINAL: Code(2, 57384),  # MDC_TEMP_GIT
+    MOUTH: Code(2, 57352),  # MDC_TEMP_ORAL
+    RECTUM: Code(2, 57348),  # MDC_TEMP_RECT
+    TOE: Code(2, 57376),  # MDC_TEMP_TOE
+    TYMPANUM: Code(2, 19320),  # MDC_TEMP_TYMP
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Temperature:
+    """0x2A1C and 0x2A1E. °C, or °F where `fahrenheit` is set; a Date Time and a Temperature Type as sent, None: the
+    value does not say."""
+
+    value: Scalar
+    fahrenheit: bool = False
+    time_stamp: bytes | None = None
+    place: int | None = None
+
+
+def decode_temperature(octets: bytes) -> Temperature:
+    reader = GattReader(octets, clause="HTS 0x2A1C")
+    flags = reader.flags(1, _FLAGS)
+    value = Temperature(
+        value=reader.float32(),
+        fahrenheit=bool(flags & _FAHRENHEIT),
+        time_stamp=reader.take(DATE_TIME_OCTETS) if flags & _TIME_STAMP else None,
+        place=reader.u8() if flags & _TYPE else None,
+    )
+    reader.finish()
+    return value
+
+
+def encode_temperature(value: Temperature) -> bytes:
+    flags = (
+        (_FAHRENHEIT if value.fahrenheit else 0)
+        | (_TIME_STAMP if value.time_stamp is not None else 0)
+        | (_TYPE if value.place is not None else 0)
+    )
+    writer = GattWriter().unsigned(flags, 1).float32(value.value).raw(value.time_stamp or b"")
+    if value.place is not None:
+        writer.unsigned(value.place, 1)
+    return writer.value()
+
+
+def decode_temperature_type(octets: bytes) -> int:
+    """1 armpit … 9 tympanum; other numbers as sent."""
+    reader = GattReader(octets, clause="HTS 0x2A1D")
+    place = reader.u8()
+    reader.finish()
+    return place
+
+
+def encode_temperature_type(place: int) -> bytes:
+    return GattWriter().unsigned(place, 1).value()
+
+
+def decode_measurement_interval(octets: bytes) -> int:
+    """Seconds; 0: not periodic."""
+    reader = GattReader(octets, clause="HTS 0x2A21")
+    interval_s = reader.u16()
+    reader.finish()
+    return interval_s
+
+
+def encode_measurement_interval(interval_s: int) -> bytes:
+    return GattWriter().unsigned(interval_s, 2).value()
+
+
+def _compiled(key: tuple[int, bool, Code]) -> Channel:
+    characteristic, fahrenheit, code = key
+    unit = _DEGREE_FAHRENHEIT if fahrenheit else _DEGREE_CELSIUS
+    return Channel(handle=channel_handle(characteristic), type=code, unit=unit)
+
+
+class Thermometer:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._place: int | None = None
+        self._channels: ChannelSets[tuple[int, bool, Code], Channel] = ChannelSets(_compiled)
+        self._told = ToldOnce(CLAUSE)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """Remembers the place; the interval is checked for its form."""
+        if characteristic == TEMPERATURE_TYPE:
+            self._place = decode_temperature_type(octets)
+        elif characteristic == MEASUREMENT_INTERVAL:
+            decode_measurement_interval(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic not in (TEMPERATURE_MEASUREMENT, INTERMEDIATE_TEMPERATURE):
+            raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+        value = decode_temperature(octets)
+        place = self._place if value.place is None else value.place
+        code = _BODY_TEMPERATURE if place is None else _OF_PLACE.get(place, _BODY_TEMPERATURE)
+        channel = self._channels[characteristic, value.fahrenheit, code]
+        time = date_of(value.time_stamp)
+        intermediate = characteristic == INTERMEDIATE_TEMPERATURE
+        status = EARLY_INDICATION if intermediate else 0
+        observation = Observation(channel, value.value, None, status, time, received_s)
+        events: list[GattEvent] = [Measured(characteristic, (observation,), stored=not intermediate and is_dated(time))]
+        if place is not None and place not in _OF_PLACE:
+            events += self._told.deviation("the temperature type has a reserved number", octets)
+        return events
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+
+_FIELDS = "temperature in °C or °F, time stamp, place"
+
+PROFILE: Final = ServiceProfile(
+    service=HEALTH_THERMOMETER,
+    name="Health Thermometer",
+    characteristics=(
+        CharacteristicUse(
+            uuid=TEMPERATURE_MEASUREMENT,
+            name="Temperature Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            required=True,
+            fields=_FIELDS,
+        ),
+        CharacteristicUse(
+            uuid=TEMPERATURE_TYPE, name="Temperature Type", uses=frozenset({Use.READ}), fields="place, if static"
+        ),
+        CharacteristicUse(
+            uuid=INTERMEDIATE_TEMPERATURE,
+            name="Intermediate Temperature",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields=f"{_FIELDS}; marked as early indication",
+        ),
+        CharacteristicUse(
+            uuid=MEASUREMENT_INTERVAL,
+            name="Measurement Interval",
+            uses=frozenset({Use.READ}),
+            fields="checked only",
+        ),
+    ),
+    interpreter=Thermometer,
+)
+
+CODECS: Final = (
+    Codec(TEMPERATURE_MEASUREMENT, "Temperature Measurement", decode_temperature, encode_temperature),
+    Codec(TEMPERATURE_TYPE, "Temperature Type", decode_temperature_type, encode_temperature_type),
+    Codec(INTERMEDIATE_TEMPERATURE, "Intermediate Temperature", decode_temperature, encode_temperature),
+    Codec(MEASUREMENT_INTERVAL, "Measurement Interval", decode_measurement_interval, encode_measurement_interval),
+)
