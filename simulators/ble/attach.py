@@ -1,0 +1,143 @@
+"""Put a Bumble host on the ether: in this process, or over a radio's socket. Peripherals and the central use this.
+
+What must be so on every host is decided here: keys filed under the address by which a device is connected to (Bumble's
+default identity is the public one, under which a reconnect by static random address finds no key), HCI commands that
+a cancelled caller does not leave half answered, a limit on every one of them, and nothing of keys in a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from bumble.core import PhysicalTransport
+from bumble.device import Device, DeviceConfiguration
+from bumble.hci import Address
+from bumble.host import Host
+from bumble.keys import KeyStore, MemoryKeyStore
+from bumble.transport.common import AsyncPipeSink
+
+from simulators.ble.controller import HCI_Write_BD_ADDR_Command, RadioController
+from simulators.ble.ether import Ether
+from simulators.ble.hci_stream import HciStream
+
+Air: TypeAlias = Ether | Path
+"""Where to attach: an ether in this process, or the socket of a radio process."""
+
+# A controller in software answers at once; this is for a radio process that hangs.
+_COMMAND_TIMEOUT_S = 10.0
+
+# At DEBUG Bumble logs passkeys and temporary keys, and what it warns of is ordinary life on a radio.
+logging.getLogger("bumble").setLevel(logging.ERROR)
+
+
+class NoRadio(Exception):
+    """There is no radio behind this socket; the text says what was tried."""
+
+
+class _SteadyHost(Host):
+    """A host whose commands run to their end though who asked has been cancelled: Bumble would take the late answer
+    for that of its next command."""
+
+    async def _send_command(self, command: Any, response_timeout: float | None = None) -> Any:
+        limit_s = _COMMAND_TIMEOUT_S if response_timeout is None else response_timeout
+        asked = asyncio.ensure_future(super()._send_command(command, limit_s))
+        asked.add_done_callback(_looked_at)
+        return await asyncio.shield(asked)
+
+
+def _looked_at(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+class Station:
+    """A Bumble device on the ether: `device` is powered on; add services and advertise."""
+
+    def __init__(self, device: Device, let_go: Callable[[], None], terminated: asyncio.Future[None]) -> None:
+        self.device = device
+        self._let_go = let_go
+        self._terminated = terminated
+
+    @property
+    def lost(self) -> bool:
+        """Whether the radio has gone."""
+        return self._terminated.done()
+
+    async def gone(self) -> None:
+        """Return when the radio has gone (or this was closed)."""
+        await asyncio.shield(self._terminated)
+
+    def close(self) -> None:
+        """Leave the ether; peers see a supervision time-out. Idempotent."""
+        self._let_go()
+        if not self._terminated.done():
+            self._terminated.set_result(None)
+
+
+async def attach(
+    air: Air,
+    name: str,
+    address: str,
+    *,
+    public: bool = False,
+    keys: KeyStore | None = None,
+    irk: bytes | None = None,
+    links_max: int | None = None,
+) -> Station:
+    """A powered-on host with this address: static random (two most significant bits set, Core Vol 6 Part B 1.3.2.1),
+    or `public`. `keys`: where its bonds are, in memory without. `links_max`: of its controller, in-process only.
+    Raises NoRadio, ValueError."""
+    kind = Address.PUBLIC_DEVICE_ADDRESS if public else Address.RANDOM_DEVICE_ADDRESS
+    own = Address(address, kind)
+    if not public and not own.is_static:
+        raise ValueError(f"{address} is no static random address: its first two bits are not 1")
+    configuration = DeviceConfiguration(
+        name=name,
+        address=Address.generate_static_address() if public else own,
+        irk=secrets.token_bytes(16) if irk is None else irk,
+        identity_address_type=kind,
+        # Only so that a connect to a bonded peer does not first look for it without a limit.
+        address_resolution_offload=True,
+    )
+    host, let_go, terminated = await _host(air, name, links_max)
+    device = Device(config=configuration, host=host)
+    device.keystore = keys or MemoryKeyStore()
+    station = Station(device, let_go, terminated)
+    try:
+        async with asyncio.timeout(_COMMAND_TIMEOUT_S):
+            await device.power_on()
+            if public:
+                await device.send_sync_command(HCI_Write_BD_ADDR_Command(bd_addr=own))
+                device.public_address = own
+    except Exception as error:
+        station.close()
+        raise NoRadio(f"the radio at {air} does not answer as one ({type(error).__name__})") from error
+    except BaseException:
+        station.close()
+        raise
+    return station
+
+
+async def _host(air: Air, name: str, links_max: int | None) -> tuple[Host, Callable[[], None], asyncio.Future[None]]:
+    loop = asyncio.get_running_loop()
+    if isinstance(air, Ether):
+        controller = (
+            RadioController(name, air) if links_max is None else RadioController(name, air, links_max=links_max)
+        )
+        host = _SteadyHost(controller, AsyncPipeSink(controller))
+        return host, lambda: air.remove_controller(controller), loop.create_future()
+    try:
+        _, stream = await loop.create_unix_connection(HciStream, str(air))
+    except OSError as error:
+        raise NoRadio(f"no radio at {air}: {error.strerror or type(error).__name__}") from error
+    return _SteadyHost(stream, stream), stream.close, stream.terminated
+
+
+def address_of(text: str) -> Address:
+    """A peer's address as lists and settings have it; random static unless it says so by ending in /P."""
+    return Address.from_string_for_transport(text, PhysicalTransport.LE)

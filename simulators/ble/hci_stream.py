@@ -1,0 +1,108 @@
+"""HCI packets over a stream socket (H4: one octet of kind, then the packet), for both ends.
+
+Why not Bumble's transports: its server serves one client, takes no notice of a peer that does not read, and goes on
+after octets that are no HCI. Here a stream that leaves the protocol is closed, and a full buffer is told to the sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+# Kind -> (octets of header after the kind, offset of the length in it, octets of the length). Core Vol 4 Part A 2.
+_KINDS = {1: (3, 2, 1), 2: (4, 2, 2), 4: (2, 1, 1)}
+# What may wait for a host that does not read; beyond, its packets are held at the sender.
+_WAITING_OCTETS = 256 * 1024
+
+
+class PacketSink(Protocol):
+    """Who takes packets (Bumble's `TransportSink`)."""
+
+    def on_packet(self, packet: bytes) -> None:
+        """One packet, its kind first."""
+
+
+class HciStream(asyncio.Protocol):
+    """One end of a socket; a Bumble packet source and sink at once."""
+
+    def __init__(
+        self,
+        *,
+        opened: Callable[[HciStream], None] | None = None,
+        ended: Callable[[HciStream], None] | None = None,
+        flowing: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.terminated: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.flowing = flowing
+        self._opened, self._ended = opened, ended
+        self._sink: PacketSink | None = None
+        self._transport: asyncio.Transport | None = None
+        self._rest = b""
+
+    # As a source and a sink of Bumble
+
+    def set_packet_sink(self, sink: PacketSink) -> None:
+        """Who gets the packets of the other side."""
+        self._sink = sink
+
+    def on_packet(self, packet: bytes) -> None:
+        """Send one packet; nowhere, when the other side has gone."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(packet)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # As a protocol of asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_WAITING_OCTETS)
+        if self._opened is not None:
+            self._opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.terminated.done():
+            self.terminated.set_result(None)
+        lost = getattr(self._sink, "on_transport_lost", None)
+        if lost is not None:
+            lost()
+        if self._ended is not None:
+            self._ended(self)
+
+    def pause_writing(self) -> None:
+        if self.flowing is not None:
+            self.flowing(False)
+
+    def resume_writing(self) -> None:
+        if self.flowing is not None:
+            self.flowing(True)
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._rest + data if self._rest else data
+        at, size, sink = 0, len(buffer), self._sink
+        while at < size:
+            form = _KINDS.get(buffer[at])
+            if form is None:
+                log.warning("hci.stream_refused", kind=buffer[at])
+                self._rest = b""
+                self.close()
+                return
+            header, offset, width = form
+            if size - at < 1 + header:
+                break
+            length_at = at + 1 + offset
+            end = at + 1 + header + int.from_bytes(buffer[length_at : length_at + width], "little")
+            if size < end:
+                break
+            if sink is not None:
+                sink.on_packet(buffer[at:end])
+            at = end
+        self._rest = buffer[at:]
