@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.sessions.association_session import NAME_LENGTH_MAX
+from gateway.sessions.attendance import NAME_LENGTH_MAX
 from gateway.sessions.device_report import ClockSetting, DeviceReport, SeenClock, SeenDeviation
 from gateway.sessions.roster import KnownDevice
 from gateway.sessions.session import Session

@@ -24,14 +24,14 @@ import structlog
 
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
+from gateway.sessions.attendance import Attendance
 from gateway.sessions.claims import Claims
 from gateway.sessions.clock_keeping import ClockKeeping
 from gateway.sessions.clock_policy import ClockRules
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
-from gateway.sessions.report_keeping import ReportKeeping
-from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.roster import Roster
 from gateway.sessions.sections import sections_of
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.session import Counts
@@ -46,7 +46,7 @@ from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
 from protocols.ieee11073.association.settings import ManagerSettings
-from protocols.uplink.observations import DeviceObservations, DeviceRef
+from protocols.uplink.observations import DeviceObservations
 
 RELEASE_S = 3.0
 """How long a device may take to answer our release before its link is closed; the standard's TO_release."""
@@ -57,9 +57,6 @@ _QUICK_FREE = 3
 """So many in a row are a device that finds its way; from then on each waits longer than the one before."""
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
 """The longest pause is below the patience of stopping, and below a device's own time-outs."""
-
-NAME_LENGTH_MAX = 100
-"""A device may call itself what it likes; the record has 512 octets for a model."""
 
 log = structlog.get_logger()
 
@@ -129,18 +126,20 @@ class AssociationSession:
         self._associated_s = -QUICK_S
         self._quick = 0
         self._last_octet_s = self.opened_s
-        self._device: LiveDevice | None = None
-        self._keeping = ReportKeeping(around.reports, link.name)
+        self._here = Attendance(around, link.name, self)
+        self._keeping = self._here.keeping
         self._clock_keeping = ClockKeeping(around, self._association.clock_setting)
-        self.left = asyncio.Event()
-        """Set while no device is associated here."""
-        self.left.set()
         self._nudge = Nudge()
 
     @property
     def device(self) -> LiveDevice | None:
         """The device that is associated on this link, None while there is none."""
-        return self._device
+        return self._here.device
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while no device is associated here."""
+        return self._here.left
 
     @property
     def state(self) -> str:
@@ -168,7 +167,7 @@ class AssociationSession:
 
     async def release(self) -> None:
         """Ask the device to end in order (RLRQ), wait at most RELEASE_S for it, and close the link."""
-        if self._device is not None:
+        if self._here.device is not None:
             self._association.release(self._around.clock.monotonic_s())
             self._nudge()
             try:
@@ -181,13 +180,10 @@ class AssociationSession:
     async def yield_id(self) -> None:
         """Another link holds this device's id now: end here. The silence of this link says that nobody is left to
         tell."""
-        device, self._device = self._device, None
-        self._keeping.left()
-        self.left.set()
+        device = self._here.give_up()
         await self.link.close()
         if device is not None:
-            why = "another link took its id over"
-            await self._around.journal.write("device.disconnected", device.ref.system_id, why=why, link=self.link.name)
+            await self._here.given_up(device)
 
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
         """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
@@ -208,7 +204,7 @@ class AssociationSession:
 
     async def _store(self, reports: Sequence[told.ReportReceived], instant: Instant) -> bool:
         """Whether the reports are durable now."""
-        device, around = self._device, self._around
+        device, around = self._here.device, self._around
         if device is None:
             return False
         sections = [
@@ -236,15 +232,15 @@ class AssociationSession:
             return False
         self.counts.reports += reports_count
         self._keeping.took(reports_count, sections, instant.wall_us)
-        self._device = device = replace(device, last_s=instant.monotonic_s)
+        now_here = self._here.delivered(instant.monotonic_s)
         for section in sections:
             self.counts.observations += len(section.observations)
-            around.live.observed(device, section.observations, section.wall_offset_us)
+            around.live.observed(now_here or device, section.observations, section.wall_offset_us)
         return True
 
     async def _store_segment(self, event: SegmentDataReceived, instant: Instant) -> bool:
         """Whether the entries of a memory are durable now."""
-        device, around = self._device, self._around
+        device, around = self._here.device, self._around
         if device is None:
             return False
         self.understood += 1
@@ -256,7 +252,7 @@ class AssociationSession:
 
     async def _note(self, event: Event, instant: Instant) -> None:
         """Everything that is no measurement."""
-        journal, system_id = self._around.journal, self._device.ref.system_id if self._device else None
+        journal, system_id = self._around.journal, self._here.system_id
         self.understood += not isinstance(event, told.Deviation | told.LinkLost)
         self._keeping.noted(event, instant.wall_us)
         match event:
@@ -269,7 +265,7 @@ class AssociationSession:
                     )
                 await journal.write("device.configuration_learned", system_id, config_id=event.config_id)
             case told.MdsRead():
-                await self._identified(event, instant)
+                await self._here.identified(event.identity, instant)
             case told.ReportsLost():
                 self.counts.lost += event.count
                 await journal.write(
@@ -302,8 +298,8 @@ class AssociationSession:
                 await self._leave(f"aborted by {'us' if event.by_us else 'the device'}: {event.why or event.reason}")
             case told.LinkLost():
                 await self._leave("link lost")
-        if self._device is not None:
-            await self._clock_keeping.noted(event, self._device.ref.system_id, instant)
+        if self._here.system_id is not None:
+            await self._clock_keeping.noted(event, self._here.system_id, instant)
 
     def _ask_if_silent(self, silent_s: float, instant: Instant) -> None:
         """What was promised does not come, nor anything else: the line may be dead, and only an answer tells."""
@@ -312,35 +308,19 @@ class AssociationSession:
                 self._association.presence.ask(now_s=instant.monotonic_s)
 
     async def _associated(self, event: told.Associated, instant: Instant) -> None:
-        around, system_id = self._around, event.system_id.hex()
+        system_id = event.system_id.hex()
         await self._pace()
-        if not await around.claims.claim(system_id, self):
+        if not await self._here.claim(system_id):
             # Deliberately after the AARE: only the association names the device. The ABRT, which leaves with the end of
             # this delivery, tells it that nothing was kept.
             self._association.abort()
             if not self.link.is_line:
                 await self.link.send(self._association.to_send())
                 await self.link.close()
-            await around.journal.write("device.refused_duplicate_id", system_id, link=self.link.name)
+            await self._here.refused(system_id)
             return
-        known = around.roster.device(system_id)
-        self._keeping.associated(system_id, instant.wall_us)
-        self.left.clear()
-        self._device = LiveDevice(
-            ref=DeviceRef(system_id, known.model),
-            manufacturer=known.manufacturer,
-            link=self.link.name,
-            connected=True,
-            since_s=instant.monotonic_s,
-        )
-        around.live.device(self._device)
-        await self._remember(replace(known, last_seen_us=instant.wall_us))
-        await around.journal.write(
-            "device.connected",
-            system_id,
-            link=self.link.name,
-            config_id=event.config_id,
-            configuration_known=event.configuration_known,
+        await self._here.arrived(
+            system_id, instant, config_id=event.config_id, configuration_known=event.configuration_known
         )
 
     async def _pace(self) -> None:
@@ -353,45 +333,9 @@ class AssociationSession:
             pause_s = min(_PAUSE_S_MAX, _PAUSE_S_MIN * 2.0 ** min(self._quick - _QUICK_FREE - 1, 8))
             await clock.sleep_until(now_s + pause_s)
 
-    async def _identified(self, event: told.MdsRead, instant: Instant) -> None:
-        if self._device is None:
-            return
-        around, identity, system_id = self._around, event.identity, self._device.ref.system_id
-        known = replace(
-            around.roster.device(system_id),
-            model=identity.model[:NAME_LENGTH_MAX],
-            manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
-            serial_number=identity.serial_number[:NAME_LENGTH_MAX],
-            last_seen_us=instant.wall_us,
-        )
-        self._device = replace(self._device, ref=DeviceRef(system_id, known.model), manufacturer=known.manufacturer)
-        around.live.device(self._device)
-        await self._remember(known)
-        await around.journal.write("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
-
-    async def _remember(self, device: KnownDevice) -> None:
-        """In memory at once; on a full disk only there, since a device must be served all the same."""
-        if self._around.roster.met(device):
-            with suppress(StoreFull):
-                await self._around.store.remember_device(device.system_id, device.model)
-
     async def _leave(self, why: str) -> None:
         """The association ended; once an association, whatever ended it."""
-        device, self._device = self._device, None
-        self._keeping.left()
-        self.left.set()
-        if device is None:
-            return
-        around, system_id = self._around, device.ref.system_id
-        if around.claims.leave(system_id, self):
-            around.live.device(replace(device, connected=False, since_s=around.clock.monotonic_s()))
-        await self._remember(replace(around.roster.device(system_id), last_seen_us=around.clock.wall_us()))
-        await around.journal.write(
-            "device.disconnected",
-            system_id,
-            why=why,
-            link=self.link.name,
-            reports=self.counts.reports,
-            observations=self.counts.observations,
-            refused=self.counts.refused,
+        counts = self.counts
+        await self._here.leave(
+            why, {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}
         )

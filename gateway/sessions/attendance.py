@@ -1,0 +1,156 @@
+"""A device being here on one link: from the moment that it is known by its id until it has left, with everybody told.
+
+Who holds an id is decided once (`claims`), a device that is here is on the crew's page, in the roster, in its report
+and in the event lane, and once it has left it is in all of these as gone. That is the same whatever the device speaks,
+so it is here and not in the two kinds of session.
+
+Does not know how a device says who it is, nor what it measures.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+from gateway.buffer.errors import StoreFull
+from gateway.live import LiveDevice, LiveFeed
+from gateway.sessions.claims import Claimant, Claims
+from gateway.sessions.device_report import DeviceReports
+from gateway.sessions.journal import Journal
+from gateway.sessions.report_keeping import ReportKeeping
+from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.time_sync import TrustedClock
+from gateway.transports.clock import Instant
+from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.uplink.events import EventField
+from protocols.uplink.observations import DeviceRef
+
+NAME_LENGTH_MAX = 100
+"""A device may call itself what it likes; the record has 512 octets for a model."""
+
+
+class DeviceStore(Protocol):
+    """The part of the buffer that this needs."""
+
+    async def remember_device(self, system_id: str, model: str) -> None: ...
+
+
+class Around(Protocol):
+    """What this needs of a session's surroundings."""
+
+    @property
+    def store(self) -> DeviceStore: ...
+    @property
+    def roster(self) -> Roster: ...
+    @property
+    def live(self) -> LiveFeed: ...
+    @property
+    def clock(self) -> TrustedClock: ...
+    @property
+    def claims(self) -> Claims: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def reports(self) -> DeviceReports: ...
+
+
+class Attendance:
+    """Of one link; one device after the other. `keeping` is the link's part of the device reports."""
+
+    def __init__(self, around: Around, link: str, claimant: Claimant) -> None:
+        self.keeping = ReportKeeping(around.reports, link)
+        self.left = asyncio.Event()
+        """Set while no device is here."""
+        self.left.set()
+        self._around = around
+        self._link = link
+        self._claimant = claimant
+        self._device: LiveDevice | None = None
+
+    @property
+    def device(self) -> LiveDevice | None:
+        return self._device
+
+    @property
+    def system_id(self) -> str | None:
+        return None if self._device is None else self._device.ref.system_id
+
+    async def claim(self, system_id: str) -> bool:
+        """Whether this link may serve the id. False: a device that talks on another link has it."""
+        return await self._around.claims.claim(system_id, self._claimant)
+
+    async def refused(self, system_id: str) -> None:
+        """The claim was in vain and the device has been turned away."""
+        await self._around.journal.write("device.refused_duplicate_id", system_id, link=self._link)
+
+    async def arrived(self, system_id: str, instant: Instant, **fields: EventField) -> None:
+        """The device is here, its id is claimed; `fields` are what the event shall tell beside the link."""
+        around = self._around
+        known = around.roster.device(system_id)
+        self.keeping.associated(system_id, instant.wall_us)
+        self.left.clear()
+        self._device = LiveDevice(
+            ref=DeviceRef(system_id, known.model),
+            manufacturer=known.manufacturer,
+            link=self._link,
+            connected=True,
+            since_s=instant.monotonic_s,
+        )
+        around.live.device(self._device)
+        await self._remember(replace(known, last_seen_us=instant.wall_us))
+        await around.journal.write("device.connected", system_id, link=self._link, **fields)
+
+    async def identified(self, identity: DeviceIdentity, instant: Instant) -> None:
+        """It has said what it is."""
+        if self._device is None:
+            return
+        around, system_id = self._around, self._device.ref.system_id
+        known = replace(
+            around.roster.device(system_id),
+            model=identity.model[:NAME_LENGTH_MAX],
+            manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
+            serial_number=identity.serial_number[:NAME_LENGTH_MAX],
+            last_seen_us=instant.wall_us,
+        )
+        self._device = replace(self._device, ref=DeviceRef(system_id, known.model), manufacturer=known.manufacturer)
+        around.live.device(self._device)
+        await self._remember(known)
+        await around.journal.write("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
+
+    def delivered(self, at_s: float) -> LiveDevice | None:
+        """It has just measured something; None where it left meanwhile."""
+        if self._device is not None:
+            self._device = replace(self._device, last_s=at_s)
+        return self._device
+
+    async def leave(self, why: str, counts: Mapping[str, int]) -> None:
+        """The device has gone, whatever the reason; told once."""
+        device = self._end()
+        if device is None:
+            return
+        around, system_id = self._around, device.ref.system_id
+        if around.claims.leave(system_id, self._claimant):
+            around.live.device(replace(device, connected=False, since_s=around.clock.monotonic_s()))
+        await self._remember(replace(around.roster.device(system_id), last_seen_us=around.clock.wall_us()))
+        await around.journal.write("device.disconnected", system_id, why=why, link=self._link, **counts)
+
+    def give_up(self) -> LiveDevice | None:
+        """Another link holds the id now. The device that was here, for `given_up` once the link is closed."""
+        return self._end()
+
+    async def given_up(self, device: LiveDevice) -> None:
+        why = "another link took its id over"
+        await self._around.journal.write("device.disconnected", device.ref.system_id, why=why, link=self._link)
+
+    def _end(self) -> LiveDevice | None:
+        device, self._device = self._device, None
+        self.keeping.left()
+        self.left.set()
+        return device
+
+    async def _remember(self, device: KnownDevice) -> None:
+        """In memory at once; on a full disk only there, since a device must be served all the same."""
+        if self._around.roster.met(device):
+            with suppress(StoreFull):
+                await self._around.store.remember_device(device.system_id, device.model)
