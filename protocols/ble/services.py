@@ -5,6 +5,7 @@ from typing import Final
 
 from protocols.ble import (
     blood_pressure,
+    glucose,
     health_thermometer,
     pulse_oximeter,
     record_access,
@@ -16,12 +17,14 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     pulse_oximeter.PROFILE,
     blood_pressure.PROFILE,
     health_thermometer.PROFILE,
+    glucose.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
     *pulse_oximeter.CODECS,
     *blood_pressure.CODECS,
     *health_thermometer.CODECS,
+    *glucose.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

@@ -1,0 +1,360 @@
+"""Glucose service (0x1808): what a meter's records mean, and which context belongs to which (reference BLE §7).
+
+A context arrives after its measurement and has no time of its own, so a measurement that announces one waits for it and
+both become one record. Order is kept: what comes behind a waiting measurement waits too, a bounded number of them. A
+context that comes late or was not announced still gets the time of its measurement, as long as that is remembered.
+
+The time is base time plus offset: a meter whose user turns the clock moves the offset, never the base. Sensor status
+has bit 11 (time fault) without a place among the 20601 bits, so a value with it also comes out raw.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.glucose_values import (
+    CODECS,
+    DURATION_OVERRUN_S,
+    GLUCOSE_CONTEXT,
+    GLUCOSE_FEATURE,
+    GLUCOSE_MEASUREMENT,
+    NOT_AVAILABLE_NIBBLE,
+    ConcentrationUnit,
+    GlucoseContext,
+    GlucoseMeasurement,
+    MedicationUnit,
+    decode_context,
+    decode_feature,
+    decode_measurement,
+)
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    RecordNumbering,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+    channel_handle,
+)
+from protocols.ble.octets import date_time_of
+from protocols.ble.transcoding import PERCENT, ToldOnce, is_dated
+from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
+from protocols.device_time import DeviceTime, absolute_time_at
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, Special, Value
+
+__all__ = ["CODECS", "PROFILE", "Glucose", "measured_at"]
+
+CLAUSE: Final = "GLS"
+WAITING_MAX: Final = 8
+"""Measurements that are held for the context of the first of them: a meter sends it right behind."""
+REMEMBERED_MAX: Final = 32
+"""Measurements whose time is kept for a context that comes late, and contexts kept for a measurement to come."""
+
+_MG_PER_DL: Final = Code(4, 2130)  # MDC_DIM_MILLI_G_PER_DL
+_MMOL_PER_L: Final = Code(4, 4722)  # MDC_DIM_MILLI_MOLE_PER_L
+_GRAM: Final = Code(4, 1728)  # MDC_DIM_X_G
+_MILLIGRAM: Final = Code(4, 1746)  # MDC_DIM_MILLI_G
+_MILLILITRE: Final = Code(4, 1618)  # MDC_DIM_MILLI_L
+_SECOND: Final = Code(4, 2176)  # MDC_DIM_SEC
+
+SAMPLE_TYPES: Final[Mapping[int, Code]] = {
+    1: Code(2, 29112),  # capillary whole blood
+    2: Code(2, 29116),  # capillary plasma
+    3: Code(2, 29120),  # venous whole blood
+    4: Code(2, 29124),  # venous plasma
+    5: Code(2, 29128),  # arterial whole blood
+    6: Code(2, 29132),  # arterial plasma
+    7: Code(2, 29292),  # undetermined whole blood
+    8: Code(2, 29296),  # undetermined plasma
+    9: Code(2, 29140),  # interstitial fluid
+    10: Code(2, 29136),  # control solution
+}
+"""The type nibble: what was measured in. CGM uses the same list."""
+
+
+def _personal(**codes: int) -> Mapping[int, Code]:
+    """Number of a list on the wire, written `_1`, to a code of partition 128."""
+    return {int(name[1:]): Code(128, code) for name, code in codes.items()}
+
+
+_LOCATIONS = _personal(_1=29240, _2=29244, _3=29248, _4=29252)
+_CARBOHYDRATES = _personal(_1=29160, _2=29164, _3=29168, _4=29172, _5=29176, _6=29180, _7=29184)
+_MEALS = _personal(_1=29260, _2=29264, _3=29268, _4=29272, _5=29261)
+_TESTERS = _personal(_1=29280, _2=29284, _3=29288)
+_HEALTH = _personal(_1=29216, _2=29220, _3=29224, _4=29228, _5=29232)
+_MEDICATIONS = _personal(_1=29192, _2=29196, _3=29200, _4=29204, _5=29208)
+
+_CONCENTRATIONS = {
+    (sample_type, unit): Channel(
+        handle=channel_handle(GLUCOSE_MEASUREMENT),
+        type=code,
+        unit=_MG_PER_DL if unit is ConcentrationUnit.MG_PER_DL else _MMOL_PER_L,
+    )
+    for sample_type, code in SAMPLE_TYPES.items()
+    for unit in ConcentrationUnit
+}
+_LOCATION = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 1), type=Code(128, 29236))
+_STATUS = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 2), type=Code(128, 29144))
+_STATUS_BITS = 0x07FF
+"""Sensor status bits that MDC_GLU_METER_DEV_STATUS has too."""
+
+_EATEN = {
+    number: Channel(handle=channel_handle(GLUCOSE_CONTEXT), type=code, unit=_GRAM)
+    for number, code in _CARBOHYDRATES.items()
+}
+_MEAL = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 1), type=Code(128, 29256))
+_TESTER = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 2), type=Code(128, 29276))
+_HEALTH_STATE = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 3), type=Code(128, 29212))
+_EXERCISE_CODE = Code(128, 29152)
+_EXERCISE = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 4), type=_EXERCISE_CODE, unit=PERCENT)
+_EXERCISE_DURATION = Channel(  # Measure-Active-Period, told as of 20601 devices
+    handle=channel_handle(GLUCOSE_CONTEXT, 5),
+    type=Code(1, 2649),
+    unit=_SECOND,
+    supplemental_types=(_EXERCISE_CODE,),
+)
+_MEDICATED = {
+    (number, unit): Channel(
+        handle=channel_handle(GLUCOSE_CONTEXT, 6),
+        type=code,
+        unit=_MILLIGRAM if unit is MedicationUnit.MILLIGRAM else _MILLILITRE,
+    )
+    for number, code in _MEDICATIONS.items()
+    for unit in MedicationUnit
+}
+_HBA1C = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 7), type=Code(2, 29148), unit=PERCENT)
+
+_Fact = tuple[Channel, Value]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A measurement whose context has not come, or that stands behind one. `facts` grow by the context's."""
+
+    sequence_number: int
+    time: DeviceTime | None
+    facts: list[_Fact]
+    remarks: list[GattEvent]
+    due: bool
+    octets: bytes
+    received_s: float
+
+    def measured(self) -> Measured:
+        return _measured(GLUCOSE_MEASUREMENT, self.facts, self.time, self.sequence_number, self.received_s)
+
+
+class Glucose:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+        self._waiting: deque[_Waiting] = deque()
+        self._times: OrderedDict[int, DeviceTime | None] = OrderedDict()
+        self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """Features are checked for their form; each record says what it holds."""
+        if characteristic == GLUCOSE_FEATURE:
+            decode_feature(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == GLUCOSE_MEASUREMENT:
+            return self._measurement(octets, received_s)
+        if characteristic == GLUCOSE_CONTEXT:
+            return self._context(octets, received_s)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        events = [event for waiting in self._waiting for event in self._told_of(waiting)]
+        self._waiting.clear()
+        while self._early:
+            events += self._alone(*self._early.popitem(last=False)[1])
+        return events
+
+    def _measurement(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        value = decode_measurement(octets)
+        facts, remarks = _facts_of_measurement(value, octets)
+        number = value.sequence_number
+        waiting = _Waiting(number, measured_at(value), facts, remarks, value.context_follows, octets, received_s)
+        early = self._early.pop(number, None)
+        if early is not None:
+            self._join(waiting, early[0])
+        self._waiting.append(waiting)
+        self._times[number] = waiting.time
+        self._times.move_to_end(number)
+        if len(self._times) > REMEMBERED_MAX:
+            self._times.popitem(last=False)
+        return self._released()
+
+    def _context(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        number = decode_context(octets).sequence_number
+        for waiting in self._waiting:
+            if waiting.due and waiting.sequence_number == number:
+                self._join(waiting, octets)
+                return self._released()
+        if number in self._times:
+            late = self._told.deviation("a context came late or unannounced", octets)
+            return [*late, *self._alone(octets, received_s)]
+        pushed_out: Sequence[GattEvent] = ()
+        if len(self._early) >= REMEMBERED_MAX or number in self._early:
+            pushed_out = self._alone(*self._early.pop(number if number in self._early else next(iter(self._early))))
+        self._early[number] = (octets, received_s)
+        return pushed_out
+
+    def _join(self, waiting: _Waiting, octets: bytes) -> None:
+        facts, remarks = _facts_of_context(decode_context(octets), octets)
+        waiting.facts += facts
+        waiting.remarks += remarks
+        waiting.due = False
+
+    def _released(self) -> list[GattEvent]:
+        """What need not wait any longer, in order."""
+        events: list[GattEvent] = []
+        while self._waiting and (not self._waiting[0].due or len(self._waiting) > WAITING_MAX):
+            events += self._told_of(self._waiting.popleft())
+        return events
+
+    def _told_of(self, waiting: _Waiting) -> Sequence[GattEvent]:
+        missing: Sequence[GattEvent] = ()
+        if waiting.due:
+            missing = self._told.deviation("a context was announced and did not come", waiting.octets)
+        return [waiting.measured(), *waiting.remarks, *missing]
+
+    def _alone(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        """A context by itself, with the time of its measurement where that is known."""
+        value = decode_context(octets)
+        number = value.sequence_number
+        facts, remarks = _facts_of_context(value, octets)
+        missing: Sequence[GattEvent] = ()
+        if number not in self._times:
+            missing = self._told.deviation("a context has no measurement", octets)
+        measured = _measured(GLUCOSE_CONTEXT, facts, self._times.get(number), number, received_s)
+        return [measured, *remarks, *missing]
+
+
+def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
+    """Base time plus offset, local. None where the meter knows no date; an impossible base time stays as sent."""
+    base = date_time_of(value.base_time)
+    base_us = None if base is None else base.local_us()
+    if base_us is None or not value.offset_min:
+        return base
+    try:
+        return absolute_time_at(base_us + value.offset_min * 60_000_000)
+    except LocalProtocolError:
+        return base  # an offset that leads out of the years that can be written leads nowhere
+
+
+def _measured(
+    characteristic: int, facts: Sequence[_Fact], time: DeviceTime | None, number: int, received_s: float
+) -> Measured:
+    observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
+    return Measured(characteristic, observations, stored=is_dated(time), record=number)
+
+
+def _facts_of_measurement(value: GlucoseMeasurement, octets: bytes) -> tuple[list[_Fact], list[GattEvent]]:
+    facts: list[_Fact] = []
+    unknown: list[str] = []
+    found = value.concentration
+    if found is not None:
+        channel = _CONCENTRATIONS.get((found.sample_type, value.unit))
+        if channel is None:
+            unknown.append("type of sample")
+        else:
+            facts.append((channel, found.value))
+        _code(facts, unknown, _LOCATION, _LOCATIONS, found.location, "location")
+    if value.status is not None:
+        facts.append((_STATUS, mder_bits(value.status & _STATUS_BITS)))
+        if value.status & ~_STATUS_BITS:
+            unknown.append("sensor status")
+    return facts, _remarks(GLUCOSE_MEASUREMENT, octets, unknown)
+
+
+def _facts_of_context(value: GlucoseContext, octets: bytes) -> tuple[list[_Fact], list[GattEvent]]:
+    facts: list[_Fact] = []
+    unknown = [] if value.extended_flags is None else ["extended flags"]
+    if value.carbohydrate_g is not None:
+        number, mass = value.carbohydrate_g
+        if number in _EATEN:
+            facts.append((_EATEN[number], mass))
+        else:
+            unknown.append("carbohydrate")
+    if value.meal is not None:
+        _code(facts, unknown, _MEAL, _MEALS, value.meal, "meal")
+    if value.tester_health is not None:
+        _code(facts, unknown, _TESTER, _TESTERS, value.tester_health & 0x0F, "tester")
+        _code(facts, unknown, _HEALTH_STATE, _HEALTH, value.tester_health >> 4, "health")
+    if value.exercise is not None:
+        duration_s = value.exercise.duration_s
+        overrun = duration_s == DURATION_OVERRUN_S
+        facts.append((_EXERCISE, float(value.exercise.intensity_percent)))
+        facts.append((_EXERCISE_DURATION, Special.PLUS_INFINITY if overrun else float(duration_s)))
+    if value.medication is not None:
+        number, amount = value.medication
+        channel = _MEDICATED.get((number, value.medication_unit))
+        if channel is None:
+            unknown.append("medication")
+        else:
+            facts.append((channel, amount))
+    if value.hba1c_percent is not None:
+        facts.append((_HBA1C, value.hba1c_percent))
+    return facts, _remarks(GLUCOSE_CONTEXT, octets, unknown)
+
+
+def _code(
+    facts: list[_Fact], unknown: list[str], channel: Channel, codes: Mapping[int, Code], number: int, noun: str
+) -> None:
+    """Adds the code that a number of a list stands for; the number for "not available" stands for nothing."""
+    code = codes.get(number)
+    if code is not None:
+        facts.append((channel, code))
+    elif number != NOT_AVAILABLE_NIBBLE:
+        unknown.append(noun)
+
+
+def _remarks(characteristic: int, octets: bytes, unknown: Sequence[str]) -> list[GattEvent]:
+    if not unknown:
+        return []
+    return [Uninterpreted(characteristic, octets, f"without a known meaning: {', '.join(unknown)}")]
+
+
+def mder_bits(bits: int) -> int:
+    """16 bits of a GATT field, bit 0 lowest, as BITS-16, bit 0 highest."""
+    return int(f"{bits:016b}"[::-1], 2)
+
+
+PROFILE: Final = ServiceProfile(
+    service=GLUCOSE,
+    name="Glucose",
+    characteristics=(
+        CharacteristicUse(
+            uuid=GLUCOSE_MEASUREMENT,
+            name="Glucose Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            required=True,
+            fields="sequence number, base time and offset, concentration, type, location, sensor status",
+        ),
+        CharacteristicUse(
+            uuid=GLUCOSE_CONTEXT,
+            name="Glucose Measurement Context",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields="carbohydrate, meal, tester, health, exercise, medication, HbA1c; extended flags raw",
+        ),
+        CharacteristicUse(
+            uuid=GLUCOSE_FEATURE, name="Glucose Feature", uses=frozenset({Use.READ}), fields="checked only"
+        ),
+        CharacteristicUse(
+            uuid=RECORD_ACCESS_CONTROL_POINT,
+            name="Record Access Control Point",
+            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
+            required=True,
+            fields="records from a sequence number on",
+        ),
+    ),
+    interpreter=Glucose,
+    record_store=RecordNumbering.SEQUENCE_NUMBER,
+)
