@@ -25,6 +25,13 @@ app = typer.Typer(
 devices_app = typer.Typer(help="The devices that this gateway has met, and the report of each.", add_completion=False)
 app.add_typer(devices_app, name="devices")
 
+ble_app = typer.Typer(
+    help="Bluetooth devices: who is there, pairing, and which are paired. A device is used only after it was paired.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+app.add_typer(ble_app, name="ble")
+
 DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
 # readable=False here and below: that a file cannot be read is told by whoever reads it, in our words.
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True, readable=False)]
@@ -106,6 +113,66 @@ def ports(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         from gateway.cli.ports import show_ports
 
         show_ports(config, as_json=as_json)
+
+
+@ble_app.command("scan")
+def ble_scan(
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    seconds: Annotated[float, typer.Option("--for", min=0, max=600, help="Look for so many seconds.")] = 10.0,
+) -> None:
+    """The Bluetooth devices that are heard: what they offer, how near they are, which are paired."""
+    with refusing():
+        from gateway.cli.ble import scan
+
+        scan(config, seconds=seconds, as_json=as_json)
+
+
+@ble_app.command("pair")
+def ble_pair(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="As `ble scan` shows it.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    passkey: Annotated[
+        str | None, typer.Option(help="The six digits that the device shows; without it you are asked for them.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing. Be sure of the address.")] = False,
+    without_bond: Annotated[
+        bool,
+        typer.Option(
+            "--without-bond",
+            help="Take a device that does not bond. Nothing then proves that it is the same one each time.",
+        ),
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Pair it anew although it is paired and seems well.")] = False,
+) -> None:
+    """Pair a Bluetooth device, so that it is used from now on, whenever it is there."""
+    with refusing():
+        from gateway.cli.ble import pair
+
+        pair(config, address, passkey=passkey, yes=yes, without_bond=without_bond, again=again, as_json=as_json)
+
+
+@ble_app.command("list")
+def ble_list(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """The paired Bluetooth devices: connected or not, and what stands in the way."""
+    with refusing():
+        from gateway.cli.ble import list_paired
+
+        list_paired(config, as_json=as_json)
+
+
+@ble_app.command("forget")
+def ble_forget(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="As `ble list` shows it.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Use a Bluetooth device no more, and drop the keys that were shared with it."""
+    with refusing():
+        from gateway.cli.ble import forget
+
+        forget(config, address, as_json=as_json)
 
 
 @app.command()

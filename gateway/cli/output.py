@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -22,6 +25,12 @@ def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table that stays readable on a narrow terminal: cells fold, nothing is cut off."""
     from rich.console import Console
+
+    Console().print(table_of(title, columns, rows))
+
+
+def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":
+    """The same, for who prints it again and again."""
     from rich.table import Table
     from rich.text import Text
 
@@ -30,7 +39,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    return table
 
 
 def age_text(seconds: float) -> str:

@@ -15,7 +15,7 @@ Does not connect devices for their data (ble_supervisor), nor know how a stack b
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -192,19 +192,21 @@ class Pairings:
         person: Person,
         *,
         without_bond: bool = False,
-        well: Callable[[str], bool] = lambda address: False,
+        well: Callable[[str], Awaitable[bool]] | None = None,
     ) -> PairedDevice:
         """Pair one device, to the end, or `PairingFailed`. `without_bond`: take it although it does not bond. `well`:
-        whether a device that is paired already works as it is, and is left so."""
+        whether a device that is paired already works as it is, and is left so; None: it is paired anew."""
         address = address.strip().upper()
         if _ADDRESS.fullmatch(address) is None:
             raise failed(Trouble.NO_ADDRESS)
         if self._under_way is not None:
             raise failed(Trouble.BUSY, self._under_way.address)
         known = self._devices.get(address)
-        if known is not None and well(address):
-            await person.told("paired", "It is paired already, and well: nothing was changed.")
+        if known is not None and well is not None and await well(address):
+            await person.told("paired", "It is paired already, and nothing is known against it: nothing was changed.")
             return known
+        if self._under_way is not None:  # another asker came while we looked
+            raise failed(Trouble.BUSY, self._under_way.address)
         if known is None and len(self._devices) >= PAIRED_MAX:
             raise failed(Trouble.TOO_MANY, str(PAIRED_MAX))
         asked = self._under_way = _UnderWay(address, person)
@@ -228,26 +230,25 @@ class Pairings:
         )
         return device
 
-    async def forget(self, radio: PairingRadio | None, address: str) -> str | None:
-        """Whatever the stack does, it is not served any more. None: it was not paired. Else words: empty, or what is
-        left to do."""
+    async def forget(self, radio: PairingRadio, address: str) -> str:
+        """Whatever the stack does, it is not served any more. Words on what is left over, empty where nothing is.
+        Raises `PairingFailed` where it is not paired, StoreFull."""
         address = address.strip().upper()
         if self._under_way is not None and self._under_way.address == address:
             raise failed(Trouble.BUSY, address)
-        device = self._devices.pop(address, None)
+        device = self._devices.get(address)
         if device is None:
-            return None
-        self._changed()
+            raise failed(Trouble.NOT_PAIRED, address)
         await self._store.forget_ble_device(address)
+        self._devices.pop(address, None)
+        self._changed()
         await self._journal.write(
             "ble.device_forgotten", device.system_id or None, address=address, device_name=device.name, who=WHO
         )
         try:
-            if radio is None:
-                raise BleUnavailable("there is no Bluetooth now")
             await radio.forget(address)
         except (BleUnavailable, BleUnreachable, BleLost) as error:
-            return f"The Bluetooth stack still has its keys ({error}), which are of no use to it without us."
+            return f"The Bluetooth stack still holds keys of it ({error}); they are dropped when it is paired again."
         return ""
 
     async def _pair(

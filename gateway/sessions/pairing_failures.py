@@ -24,6 +24,7 @@ class Trouble(Enum):
     NO_BOND = "no_bond"
     NOT_OURS = "not_ours"
     STORE_FULL = "store_full"
+    NOT_PAIRED = "not_paired"
 
 
 class _Words(NamedTuple):
@@ -72,6 +73,7 @@ _WORDS = {
         "docs/ble.md lists what is understood; is this the right device?",
     ),
     Trouble.STORE_FULL: _Words("The store has no room to remember it.", "Make room on its disk, then pair it again."),
+    Trouble.NOT_PAIRED: _Words("{} is not paired.", "argus-gateway ble list shows what is."),
 }
 
 
