@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from protocols.ble import (
+    battery,
     blood_pressure,
+    device_information,
     glucose,
     health_thermometer,
     pulse_oximeter,
@@ -18,6 +20,8 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     blood_pressure.PROFILE,
     health_thermometer.PROFILE,
     glucose.PROFILE,
+    device_information.PROFILE,
+    battery.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
@@ -25,6 +29,8 @@ _CODECS: tuple[Codec, ...] = (
     *blood_pressure.CODECS,
     *health_thermometer.CODECS,
     *glucose.CODECS,
+    *device_information.CODECS,
+    *battery.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

@@ -1,0 +1,209 @@
+"""Device Information service (0x180A): who a device is, in the forms that 20601 has for it (reference BLE §11).
+
+What was read becomes attributes of an MDS object (System-Model, Production-Specification, System-Id and
+Reg-Cert-Data-List), so that whatever knows a serial device by its identity knows a Bluetooth one too. A device is kept
+under its System ID; one that has none, or shares zeros with every other of its kind, is kept under its address.
+
+Texts stay octets: devices send other encodings than UTF-8, and whoever shows a text cleans it (`dim.identity`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import CharacteristicUse, GattEvent, ServiceProfile, Use
+from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.uuids import DEVICE_INFORMATION
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import ProductionSpecEntry, SystemModel
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.regulatory import certifications
+from protocols.ieee11073.mder import encode, encode_list
+
+SYSTEM_ID: Final = 0x2A23
+MODEL_NUMBER: Final = 0x2A24
+SERIAL_NUMBER: Final = 0x2A25
+FIRMWARE_REVISION: Final = 0x2A26
+HARDWARE_REVISION: Final = 0x2A27
+SOFTWARE_REVISION: Final = 0x2A28
+MANUFACTURER_NAME: Final = 0x2A29
+REGULATORY_CERTIFICATION: Final = 0x2A2A
+PNP_ID: Final = 0x2A50
+CLAUSE: Final = "DIS"
+
+VALUE_OCTETS_MAX: Final = 512
+"""No attribute of GATT is longer (Core specification, attribute value)."""
+_SYSTEM_ID_OCTETS = 8
+_OUI_OCTETS = 3
+_PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVISION, 4), (FIRMWARE_REVISION, 5))
+"""Which spec-type of a Production-Specification each text is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PnpId:
+    """0x2A50. `source`: who gave the vendor its number, 1 the Bluetooth SIG, 2 the USB Forum."""
+
+    source: int
+    vendor: int
+    product: int
+    version: int
+
+
+def decode_text(octets: bytes) -> bytes:
+    """A text as sent."""
+    if len(octets) > VALUE_OCTETS_MAX:
+        raise RemoteProtocolError("a text is longer than an attribute can be", at=VALUE_OCTETS_MAX, clause=CLAUSE)
+    return octets
+
+
+def encode_text(text: bytes) -> bytes:
+    return text
+
+
+def decode_system_id(octets: bytes) -> bytes:
+    """The EUI-64, most significant octet first, of a device that sends it as the SIG says (`system_id_of` also knows
+    the others)."""
+    reader = GattReader(octets, clause="DIS 0x2A23")
+    sent = reader.take(_SYSTEM_ID_OCTETS)
+    reader.finish()
+    return sent[::-1]
+
+
+def encode_system_id(system_id: bytes) -> bytes:
+    return system_id[::-1]
+
+
+def decode_regulatory_certification(octets: bytes) -> bytes:
+    """A Reg-Cert-Data-List in its 20601 form, big-endian; RemoteProtocolError where it is none."""
+    certifications(octets)
+    return octets
+
+
+def encode_regulatory_certification(octets: bytes) -> bytes:
+    return octets
+
+
+def decode_pnp_id(octets: bytes) -> PnpId:
+    reader = GattReader(octets, clause="DIS 0x2A50")
+    value = PnpId(reader.u8(), reader.u16(), reader.u16(), reader.u16())
+    reader.finish()
+    return value
+
+
+def encode_pnp_id(value: PnpId) -> bytes:
+    writer = GattWriter().unsigned(value.source, 1).unsigned(value.vendor, 2)
+    return writer.unsigned(value.product, 2).unsigned(value.version, 2).value()
+
+
+def system_id_of(octets: bytes | None, address: str) -> bytes:
+    """The EUI-64 under which a device is kept, most significant octet first.
+
+    `octets` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the
+    id the wrong way round: whichever end shows the maker's number that the address begins with is the front. An id that
+    is not eight octets, or all 00 or FF, identifies nothing, and the address takes its place: its six octets with FF FE
+    between maker and number, as an EUI-48 becomes an EUI-64. (A random static address has no maker; it is as unique.)
+    """
+    own = bytes.fromhex(address.replace(":", ""))
+    if octets is None or len(octets) != _SYSTEM_ID_OCTETS or octets in (bytes(8), b"\xff" * 8):
+        return own[:_OUI_OCTETS] + b"\xff\xfe" + own[_OUI_OCTETS:]
+    maker, turned = own[:_OUI_OCTETS], octets[::-1]
+    if turned[:_OUI_OCTETS] != maker and octets[:_OUI_OCTETS] == maker:
+        return octets
+    return turned
+
+
+class DeviceInformation:
+    """Interpreter of the service. Makes no events; what was read stands in its properties."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, bytes] = {}
+        self._certification: bytes | None = None
+        self.system_id_octets: bytes | None = None
+        """0x2A23 as sent, for `system_id_of`; None: the device has not shown one."""
+        self.pnp_id: PnpId | None = None
+        """20601 has no attribute for it."""
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        if characteristic == SYSTEM_ID:
+            decode_system_id(octets)
+            self.system_id_octets = octets
+        elif characteristic == REGULATORY_CERTIFICATION:
+            self._certification = decode_regulatory_certification(octets)
+        elif characteristic == PNP_ID:
+            self.pnp_id = decode_pnp_id(octets)
+        else:
+            self._texts[characteristic] = decode_text(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    @property
+    def attributes(self) -> tuple[tuple[int, bytes], ...]:
+        """Ids and octets as an MDS object would answer them; only what the device showed."""
+        found: list[tuple[int, bytes]] = []
+        manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
+        if manufacturer is not None or model is not None:
+            told = SystemModel(_even(manufacturer or b""), _even(model or b""))
+            found.append((Attribute.SYSTEM_MODEL, encode(told)))
+        production = tuple(
+            ProductionSpecEntry(kind, 0, _even(self._texts[characteristic]))
+            for characteristic, kind in _PRODUCTION_KINDS
+            if characteristic in self._texts
+        )
+        if production:
+            found.append((Attribute.PRODUCTION_SPECIFICATION, encode_list(production)))
+        if self.system_id_octets is not None:
+            system_id = decode_system_id(self.system_id_octets)
+            found.append((Attribute.SYSTEM_ID, len(system_id).to_bytes(2, "big") + system_id))
+        if self._certification is not None:
+            found.append((Attribute.REG_CERT_DATA_LIST, self._certification))
+        return tuple(found)
+
+
+def _even(text: bytes) -> bytes:
+    """20601 pads texts to an even number of octets."""
+    return text + b"\x00" if len(text) % 2 else text
+
+
+_READ = frozenset({Use.READ})
+_USES = (
+    (MANUFACTURER_NAME, "Manufacturer Name String", "System-Model"),
+    (MODEL_NUMBER, "Model Number String", "System-Model"),
+    (SERIAL_NUMBER, "Serial Number String", "Production-Specification"),
+    (HARDWARE_REVISION, "Hardware Revision String", "Production-Specification"),
+    (FIRMWARE_REVISION, "Firmware Revision String", "Production-Specification"),
+    (SOFTWARE_REVISION, "Software Revision String", "Production-Specification"),
+    (SYSTEM_ID, "System ID", "System-Id"),
+    (REGULATORY_CERTIFICATION, "IEEE 11073-20601 Regulatory Certification Data List", "Reg-Cert-Data-List"),
+    (PNP_ID, "PnP ID", "vendor, product and version, kept beside the attributes"),
+)
+
+PROFILE: Final = ServiceProfile(
+    service=DEVICE_INFORMATION,
+    name="Device Information",
+    characteristics=tuple(
+        CharacteristicUse(uuid=uuid, name=name, uses=_READ, fields=fields) for uuid, name, fields in _USES
+    ),
+    interpreter=DeviceInformation,
+)
+
+CODECS: Final = (
+    *(
+        Codec(uuid, name, decode_text, encode_text)
+        for uuid, name, _ in _USES
+        if uuid not in (SYSTEM_ID, REGULATORY_CERTIFICATION, PNP_ID)
+    ),
+    Codec(SYSTEM_ID, "System ID", decode_system_id, encode_system_id),
+    Codec(
+        REGULATORY_CERTIFICATION,
+        "IEEE 11073-20601 Regulatory Certification Data List",
+        decode_regulatory_certification,
+        encode_regulatory_certification,
+    ),
+    Codec(PNP_ID, "PnP ID", decode_pnp_id, encode_pnp_id),
+)
