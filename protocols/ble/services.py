@@ -9,6 +9,7 @@ from protocols.ble import (
     device_information,
     glucose,
     health_thermometer,
+    heart_rate,
     pulse_oximeter,
     record_access,
 )
@@ -22,6 +23,7 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     glucose.PROFILE,
     device_information.PROFILE,
     battery.PROFILE,
+    heart_rate.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
@@ -31,6 +33,7 @@ _CODECS: tuple[Codec, ...] = (
     *glucose.CODECS,
     *device_information.CODECS,
     *battery.CODECS,
+    *heart_rate.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

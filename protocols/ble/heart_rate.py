@@ -1,0 +1,204 @@
+"""Heart Rate service (0x180D): rate, contact, energy, beat-to-beat intervals, where the sensor sits (reference BLE §4).
+
+The service serves chest straps, which see an ECG, and optical sensors, which see a pulse. A rate is told as the heart
+rate of an ECG unless the device says that it sits where no strap does; then it is a pulse rate. Intervals are told in
+milliseconds, of which a tick of 1/1024 s is an exact number. Energy is told in joules: the nomenclature has no
+kilojoule.
+
+Nothing of this is dated or stored by the device. Does not reset the energy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
+from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.transcoding import JOULE, MILLISECOND, PER_MINUTE, QUESTIONABLE, ToldOnce
+from protocols.ble.uuids import HEART_RATE
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation
+
+HEART_RATE_MEASUREMENT: Final = 0x2A37
+BODY_SENSOR_LOCATION: Final = 0x2A38
+HEART_RATE_CONTROL_POINT: Final = 0x2A39
+CLAUSE: Final = "HRS"
+
+_SIXTEEN_BITS, _CONTACT, _CONTACT_SUPPORTED, _ENERGY, _INTERVALS = 1, 2, 4, 8, 16
+_FLAGS = 0x1F
+TICKS_PER_S: Final = 1024
+RESET_ENERGY: Final = 1
+"""The one command of the control point."""
+
+OTHER, CHEST, WRIST, FINGER, HAND, EAR_LOBE, FOOT = range(7)
+"""Body Sensor Location."""
+
+_ECG_HEART_RATE = Code(2, 16770)  # MDC_ECG_HEART_RATE
+_PULSE_RATE = Code(2, 18474)  # MDC_PULS_RATE_NON_INV
+_RR_INTERVAL = Code(2, 16168)  # MDC_ECG_TIME_PD_RR_GL
+_ENERGY_EXPENDED = Code(129, 119)  # MDC_HF_ENERGY
+_SITES = {
+    CHEST: Code(7, 1664),  # MDC_TRUNK_BREAST
+    WRIST: Code(7, 1784),  # MDC_UPEXT_WRIST
+    FINGER: Code(7, 1748),  # MDC_UPEXT_FINGER
+    HAND: Code(7, 1772),  # MDC_UPEXT_HAND
+    EAR_LOBE: Code(7, 1520),  # MDC_HEAD_EAR
+    FOOT: Code(7, 1588),  # MDC_LOEXT_FOOT
+}
+_OPTICAL_SITES = frozenset({WRIST, FINGER, HAND, EAR_LOBE, FOOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartRate:
+    """0x2A37. Rate per minute; whether skin contact is seen means something only where it is supported; energy in kJ
+    since it was reset; intervals between beats in 1/1024 s, oldest first."""
+
+    rate: int
+    contact_supported: bool = False
+    contact_detected: bool = False
+    energy_kj: int | None = None
+    intervals_ticks: tuple[int, ...] = ()
+    sixteen_bits: bool = False
+    """Sent in two octets; a rate above 255 always is."""
+
+    @property
+    def contact_lost(self) -> bool:
+        return self.contact_supported and not self.contact_detected
+
+
+def decode_heart_rate(octets: bytes) -> HeartRate:
+    reader = GattReader(octets, clause="HRS 0x2A37")
+    flags = reader.flags(1, _FLAGS)
+    rate = reader.u16() if flags & _SIXTEEN_BITS else reader.u8()
+    energy_kj = reader.u16() if flags & _ENERGY else None
+    intervals: tuple[int, ...] = ()
+    if flags & _INTERVALS:
+        # At least one is due, so that a value cut short is no value without intervals; half of one is missing an octet.
+        intervals = tuple(reader.u16() for _ in range(max(1, (reader.remaining + 1) // 2)))
+    reader.finish()
+    return HeartRate(
+        rate=rate,
+        contact_supported=bool(flags & _CONTACT_SUPPORTED),
+        contact_detected=bool(flags & _CONTACT),
+        energy_kj=energy_kj,
+        intervals_ticks=intervals,
+        sixteen_bits=bool(flags & _SIXTEEN_BITS),
+    )
+
+
+def encode_heart_rate(value: HeartRate) -> bytes:
+    sixteen_bits = value.sixteen_bits or value.rate > 0xFF
+    flags = (
+        (_SIXTEEN_BITS if sixteen_bits else 0)
+        | (_CONTACT if value.contact_detected else 0)
+        | (_CONTACT_SUPPORTED if value.contact_supported else 0)
+        | (_ENERGY if value.energy_kj is not None else 0)
+        | (_INTERVALS if value.intervals_ticks else 0)
+    )
+    writer = GattWriter().unsigned(flags, 1).unsigned(value.rate, 2 if sixteen_bits else 1)
+    if value.energy_kj is not None:
+        writer.unsigned(value.energy_kj, 2)
+    for ticks in value.intervals_ticks:
+        writer.unsigned(ticks, 2)
+    return writer.value()
+
+
+def decode_one_octet(octets: bytes) -> int:
+    """Body Sensor Location or the control point's command, as sent."""
+    reader = GattReader(octets, clause=CLAUSE)
+    number = reader.u8()
+    reader.finish()
+    return number
+
+
+def encode_one_octet(number: int) -> bytes:
+    return GattWriter().unsigned(number, 1).value()
+
+
+@dataclass(frozen=True, slots=True)
+class _Channels:
+    rate: Channel
+    interval: Channel
+    energy: Channel
+
+
+def _channels_at(location: int | None) -> _Channels:
+    rate = _PULSE_RATE if location in _OPTICAL_SITES else _ECG_HEART_RATE
+    sites = (_SITES[location],) if location in _SITES else ()
+    handles = [channel_handle(HEART_RATE_MEASUREMENT, number) for number in range(3)]
+    return _Channels(
+        Channel(handle=handles[0], type=rate, unit=PER_MINUTE, supplemental_types=sites),
+        Channel(handle=handles[1], type=_RR_INTERVAL, unit=MILLISECOND, supplemental_types=sites),
+        Channel(handle=handles[2], type=_ENERGY_EXPENDED, unit=JOULE),
+    )
+
+
+class HeartRateSensor:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._channels = _channels_at(None)
+        self._told = ToldOnce(CLAUSE)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """Learns where the sensor sits."""
+        if characteristic != BODY_SENSOR_LOCATION:
+            return ()
+        location = decode_one_octet(octets)
+        self._channels = _channels_at(location)
+        if location > FOOT:
+            return self._told.deviation("the body sensor location has a reserved number", octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic != HEART_RATE_MEASUREMENT:
+            raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+        value = decode_heart_rate(octets)
+        channels, status = self._channels, QUESTIONABLE if value.contact_lost else 0
+        found = [Observation(channels.rate, float(value.rate), None, status, None, received_s)]
+        found += [
+            Observation(channels.interval, ticks * 1000 / TICKS_PER_S, None, status, None, received_s)
+            for ticks in value.intervals_ticks
+        ]
+        if value.energy_kj is not None:
+            found.append(Observation(channels.energy, value.energy_kj * 1000.0, None, 0, None, received_s))
+        return [Measured(HEART_RATE_MEASUREMENT, tuple(found))]
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+
+PROFILE: Final = ServiceProfile(
+    service=HEART_RATE,
+    name="Heart Rate",
+    characteristics=(
+        CharacteristicUse(
+            uuid=HEART_RATE_MEASUREMENT,
+            name="Heart Rate Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            required=True,
+            fields="heart rate, or pulse rate by the sensor's location; contact; energy expended; RR intervals",
+        ),
+        CharacteristicUse(
+            uuid=BODY_SENSOR_LOCATION,
+            name="Body Sensor Location",
+            uses=frozenset({Use.READ}),
+            fields="site",
+        ),
+        CharacteristicUse(
+            uuid=HEART_RATE_CONTROL_POINT,
+            name="Heart Rate Control Point",
+            uses=frozenset({Use.WRITE}),
+            fields="not written",
+        ),
+    ),
+    interpreter=HeartRateSensor,
+)
+
+CODECS: Final = (
+    Codec(HEART_RATE_MEASUREMENT, "Heart Rate Measurement", decode_heart_rate, encode_heart_rate),
+    Codec(BODY_SENSOR_LOCATION, "Body Sensor Location", decode_one_octet, encode_one_octet),
+    Codec(HEART_RATE_CONTROL_POINT, "Heart Rate Control Point", decode_one_octet, encode_one_octet),
+)
