@@ -1,0 +1,167 @@
+"""One Bluetooth adapter, kept open: opened, watched, and made anew from zero when it or its stack goes (misbehaviour
+15: unplugged, switched off, bluetoothd or D-Bus restarted). What a stack said before holds no longer afterwards, so
+scanner, links and clients of one opening never outlive it.
+
+Every question to the stack has a time limit here, and errors become words.
+
+Does not know links (ble_central); it calls `went` when they are over, at once, and `closed` to have them closed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from gateway.transports.ble import BleBackend, BleUnavailable, PairingAgent
+from gateway.transports.ble_faults import fault_of
+from gateway.transports.ble_options import CentralOptions
+from gateway.transports.ble_scanner import BleScanner
+from gateway.transports.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class BleAdapter:
+    """`beside` runs as long as the adapter is up; `chance()` in [0, 1) spreads the waits."""
+
+    def __init__(
+        self,
+        backend: BleBackend,
+        clock: Clock,
+        options: CentralOptions,
+        agent: PairingAgent,
+        *,
+        chance: Callable[[], float],
+        went: Callable[[str], None],
+        closed: Callable[[], Awaitable[None]],
+        beside: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.scanner = BleScanner(backend, clock, options.scan)
+        self.up = asyncio.Event()
+        self.trouble = "the adapter has not been opened yet"
+        """Why it is not up; "" while it is."""
+        self._backend = backend
+        self._clock = clock
+        self._options = options
+        self._agent = agent
+        self._chance = chance
+        self._went = went
+        self._links_closed = closed
+        self._beside = beside
+        self._cycled_s: float | None = None
+
+    async def run(self) -> None:
+        """Keep adapter and scanner up until cancelled."""
+        failures = 0
+        try:
+            while True:
+                began_s = self._clock.monotonic_s()
+                why = await self._opening()
+                now_s = self._clock.monotonic_s()
+                failures = 1 if now_s - began_s >= self._options.settled_s else failures + 1
+                pause_s = min(self._options.reopen_s_max, self._options.reopen_s * 2.0 ** min(failures - 1, 16))
+                pause_s *= 0.5 + 0.5 * self._chance()
+                log.warning("ble.adapter_lost", why=why, again_in_s=round(pause_s, 1))
+                await self._clock.sleep_until(now_s + pause_s)
+        finally:
+            self._down("the gateway is stopping")
+            await self._close()
+
+    async def bonded(self, address: str) -> bool:
+        """Whether the stack holds keys of it. Raises what the stack raises."""
+        return await self._limited(self._backend.bonded(address))
+
+    async def may_lose_bond(self, address: str) -> bool:
+        """The same; a stack that cannot say may have a bond to lose."""
+        try:
+            return await self.bonded(address)
+        except Exception as error:
+            log.info("ble.bond_not_known", address=address, why=fault_of(error).words)
+            return True
+
+    async def forget(self, address: str) -> None:
+        """Drop keys and cache. Raises what the stack raises."""
+        await self._limited(self._backend.forget(address))
+
+    async def end_stale(self, address: str) -> None:
+        """A device that is connected, and not through us, was left so by a process that has died, or by the stack; it
+        does not advertise, so nobody would ever hear it (7)."""
+        try:
+            if address in await self._limited(self._backend.connected()):
+                log.info("ble.stale_link_ended", address=address)
+                await self._limited(self._backend.disconnect(address))
+        except Exception as error:
+            log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
+
+    async def power_cycle(self, why: str) -> None:
+        """Off and on, for one device's sake: never beneath a link, and not again soon."""
+        now_s = self._clock.monotonic_s()
+        soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
+        if soon or self.scanner.links or not self.up.is_set():
+            return
+        self._cycled_s = now_s
+        log.warning("ble.adapter_power_cycled", why=why)
+        async with self.scanner.paused():
+            await self._limited(self._backend.power_cycle())
+
+    async def _opening(self) -> str:
+        """One opening of the adapter; returns why it ended."""
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.open_s):
+                await self._backend.open(self._agent)
+        except Exception as error:
+            return await self._over(str(error) if isinstance(error, BleUnavailable) else fault_of(error).words)
+        self.trouble = ""
+        self.up.set()
+        log.info("ble.adapter_opened")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._until_gone())
+                tasks.create_task(self._scan())
+                tasks.create_task(self._run_beside())
+        except* BleUnavailable as ended:
+            why = str(ended.exceptions[0])
+        return await self._over(why)
+
+    async def _until_gone(self) -> None:
+        why = await self._backend.gone()
+        # At once, not when the scanner has been stopped: a dead stack answers nothing, and links wait for it.
+        self._down(why)
+        raise BleUnavailable(why)
+
+    async def _scan(self) -> None:
+        try:
+            await self.scanner.run()
+        except BleUnavailable:
+            raise
+        except Exception as error:
+            # Whatever a stack does wrong ends this opening of the adapter, and nothing else.
+            log.error("ble.scan_broke", exc_info=True)
+            raise BleUnavailable(fault_of(error).words) from error
+
+    async def _run_beside(self) -> None:
+        await self._beside()
+
+    async def _over(self, why: str) -> str:
+        self._down(why)
+        await self._close()
+        return why
+
+    def _down(self, why: str) -> None:
+        self.up.clear()
+        self.trouble = why
+        self._went(why)
+
+    async def _close(self) -> None:
+        await self._links_closed()
+        try:
+            await self._limited(self._backend.close())
+        except Exception as error:
+            log.info("ble.adapter_not_closed", why=fault_of(error).words)
+
+    async def _limited(self, call: Awaitable[T]) -> T:
+        async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.request_s):
+            return await call

@@ -1,0 +1,84 @@
+"""Places for links on one adapter: an adapter holds only so many at once (5 on some chips, 7 on others; misbehaviour
+14), and a connect beyond that fails in ways that look like a broken device.
+
+First come, first served, by who has waited longest; a person who stands before a device and pairs it goes first. Only a
+device that is in range asks for a place (ble_central), so an absent one holds none. Where more devices are in range
+than there are places, nobody is starved: a device that has sent nothing for a while gives its place to one that waits,
+and queues again behind the others. A device that measures is never interrupted.
+
+Does not know links; whoever takes a place gives it back.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """One link's place, held by a device."""
+
+    address: str
+    _back: Callable[["Place"], None] = field(repr=False)
+    held: bool = True
+
+    def give_back(self) -> None:
+        """Any number of times."""
+        if self.held:
+            self.held = False
+            self._back(self)
+
+
+class Slots:
+    """`limit` ≥ 1 links at once. `crowded()` is called when somebody has to wait."""
+
+    def __init__(self, limit: int, crowded: Callable[[], None] = lambda: None) -> None:
+        assert limit >= 1
+        self.limit = limit
+        self._crowded = crowded
+        self._held: set[Place] = set()
+        self._waiting: deque[tuple[str, asyncio.Future[Place]]] = deque()
+
+    @property
+    def held(self) -> int:
+        """Places that are taken."""
+        return len(self._held)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Addresses that wait for a place, the next one first."""
+        return tuple(address for address, future in self._waiting if not future.done())
+
+    async def take(self, address: str, *, first: bool = False) -> Place:
+        """A place, when it is this device's turn. `first`: before all others. Cancel-safe."""
+        if len(self._held) < self.limit and not self.waiting:
+            return self._hold(address)
+        future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        entry = (address, future)
+        if first:
+            self._waiting.appendleft(entry)
+        else:
+            self._waiting.append(entry)
+        self._crowded()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                future.result().give_back()
+            raise
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+
+    def _hold(self, address: str) -> Place:
+        place = Place(address, self._given_back)
+        self._held.add(place)
+        return place
+
+    def _given_back(self, place: Place) -> None:
+        self._held.discard(place)
+        while self._waiting and len(self._held) < self.limit:
+            address, future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(self._hold(address))
