@@ -25,8 +25,8 @@ from simulators.agents.recorded import RecordedMonitor
 from simulators.physiology import Patient
 from simulators.replay.wfdb import Record
 
-_MAKER: Final = "Argus simulators"
-_OUI: Final = bytes.fromhex("024152")
+MAKER: Final = "Argus simulators"
+OUI: Final = bytes.fromhex("024152")
 """Locally administered, so that no real device has it; the rest of the EUI-64 names kind and unit."""
 
 
@@ -74,8 +74,8 @@ def description_of(kind: str, unit: int = 1) -> Description:
         raise UnknownKind(kind)
     number, model, specializations, _ = KINDS[kind]
     return Description(
-        system_id=_OUI + b"\xff\xfe" + bytes((number,)) + (unit & 0xFFFF).to_bytes(2, "big"),
-        manufacturer=_MAKER,
+        system_id=OUI + b"\xff\xfe" + bytes((number,)) + (unit & 0xFFFF).to_bytes(2, "big"),
+        manufacturer=MAKER,
         model=model,
         serial_number=f"{model}-{unit:05d}",
         specializations=specializations,

@@ -15,7 +15,8 @@ from protocols.ieee11073.nomenclature import Code
 from protocols.observation import Scalar, Special
 
 
-def _scalar(value: float | None, decimals: int) -> Scalar:
+def scalar(value: float | None, decimals: int) -> Scalar:
+    """As a device shows it; None: there was nothing to measure."""
     return Special.NAN if value is None else float(round(value, decimals))
 
 
@@ -27,7 +28,7 @@ class Numeric:
     decimals: int = 0
 
     def read(self, value: float | None, time: DeviceTime | None) -> Reading:
-        return Reading(self.handle, _scalar(value, self.decimals), time)
+        return Reading(self.handle, scalar(value, self.decimals), time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Compound:
     decimals: int = 0
 
     def read(self, values: Sequence[float | None], time: DeviceTime) -> Reading:
-        return Reading(self.handle, tuple(_scalar(value, self.decimals) for value in values), time)
+        return Reading(self.handle, tuple(scalar(value, self.decimals) for value in values), time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,10 +72,11 @@ class Absence:
 class BleBehaviour:
     """The default is a device of good manners that pairs without asking anybody.
 
-    `encrypted`: its health values and subscriptions are refused on a link that no bond encrypts. `bonds_kept` False: it
-    forgets its bond whenever the link ends. `static_random`: its address is a random one that stays. `resends`: after
-    each connection it sends its whole memory again, confirmed or not. `lies_every`: one in so many values is spoilt by
-    `lie`. `drops_link_after`: it drops the link when so many values of a transfer are out, `drops_link_times` times.
+    `passkey`: the digits that it always shows, None: fresh ones each time. `encrypted`: its health values and
+    subscriptions are refused on a link that no bond encrypts. `bonds_kept` False: it forgets its bond whenever the
+    link ends. `static_random`: its address is a random one that stays. `resends`: after each connection it sends
+    its whole memory again, confirmed or not. `lies_every`: one in so many values is spoilt by `lie`.
+    `drops_link_after`: it drops the link when so many values of a transfer are out, `drops_link_times` times.
     `busy_times`: so often its record access control point answers that it is busy. `slow_s`: how long it takes to
     answer a read or a control point. `shows_time` False: it has no clock, and its values carry no time.
     """
@@ -83,6 +84,7 @@ class BleBehaviour:
     clock: ClockBehaviour = field(default_factory=lambda: ClockBehaviour(setting=Setting.MAY))
     shows_time: bool = True
     pairing: Pairing = Pairing.JUST_WORKS
+    passkey: int | None = None
     encrypted: bool = True
     bonds_kept: bool = True
     static_random: bool = False

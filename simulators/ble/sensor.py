@@ -8,7 +8,7 @@ gets what is decided by `peripheral`, which has the radio, the store and the bon
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from protocols.ble.interpretation import RecordNumbering
@@ -19,8 +19,14 @@ from simulators.physiology import Patient, Vitals
 MomentAt = Callable[[float], datetime | None]
 """The device's own local time at a patient second; None: it has no clock."""
 
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  the device's own zone
 ACCEPTED = 0
 """What a write that is accepted answers; anything else is an ATT error."""
+
+
+def moment_of(local_us: int) -> datetime:
+    """The local time of microseconds since 1970 on the device's own clock."""
+    return _EPOCH + timedelta(microseconds=local_us)
 
 
 class Way(Enum):
@@ -43,14 +49,24 @@ class Offered:
     guarded: bool = True
 
 
+class Keep(Enum):
+    """When a measurement goes to the store."""
+
+    ALWAYS = "always"
+    UNHEARD = "unheard"
+    """Only while nobody is connected, because live values tell the same."""
+    UNCONFIRMED = "unconfirmed"
+    """It is indicated at once, and stays only where that was not confirmed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement. `live` goes at once to who has subscribed. `kept` makes what the store keeps, from the number
-    that it will have; `unheard`: only where `live` reached nobody (without `live`: where nobody is connected)."""
+    """One measurement. `live` is notified at once to who has subscribed, or is gone. `kept` makes what the store keeps,
+    from the number that it will have; `keep` says when."""
 
     live: Values = ()
     kept: Callable[[int], Values] | None = None
-    unheard: bool = False
+    keep: Keep = Keep.ALWAYS
 
 
 class Sensor(ABC):
@@ -80,6 +96,10 @@ class Sensor(ABC):
     def number_of(self, number: int, values: Values) -> int:
         """By which number a kept measurement is asked for: its own, unless the service counts otherwise."""
         return number
+
+    def user_facing(self, values: Values) -> datetime | None:
+        """The time by which a client may ask for it; None: it cannot."""
+        return None
 
 
 class PacedSensor(Sensor):

@@ -8,7 +8,7 @@ oldest goes, as in a real meter, and the count of what went is told.
 Does not send and does not know what the octets mean.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -38,12 +38,10 @@ class Store:
         path: Path | None = None,
         *,
         capacity: int = CAPACITY,
-        on_dropped: Callable[[Kept], None] = lambda kept: None,
     ) -> None:
         """`path` None: it lasts as long as this object. Raises OSError when the file cannot be written."""
         self._file = None if path is None else LineFile(path)
         self._capacity = capacity
-        self._on_dropped = on_dropped
         self._kept: dict[int, Values] = {}
         self._last = 0
         self.dropped = 0
@@ -66,10 +64,8 @@ class Store:
         self._last = kept.number
         self._kept[kept.number] = values
         if len(self._kept) > self._capacity:
-            oldest = Kept(*next(iter(self._kept.items())))
-            self.drop([oldest.number])
+            self.drop([next(iter(self._kept))])
             self.dropped += 1
-            self._on_dropped(oldest)
         return kept
 
     def kept(self) -> Sequence[Kept]:

@@ -8,7 +8,8 @@ One line a characteristic value, forced to the disk:
 acknowledges that, so it may be lost on air. `confirmed`: the client's stack confirmed the indication, or the client
 took the record in a transfer that it let end in success. A stack confirms before the gateway has committed, so a
 gateway that is killed within that window loses a confirmed indication; a record is still in the store then.
-`deleted`: the client had the record deleted. `dropped`: the store had no room for it. `spoilt`: sent damaged on purpose.
+`deleted`: the client had the record deleted. `dropped`: the store had no room for it. `spoilt`: sent damaged on
+purpose.
 
 The octets are the value exactly as it went on air, so a test compares with the cloud what was measured and not only
 that something was. Times are the host's, for judging how close to a kill something happened.

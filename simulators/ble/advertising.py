@@ -1,0 +1,28 @@
+"""What a simulated device says of itself while nobody is connected: that it can be found, its services, its name."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bumble.core import AdvertisingData
+
+LEGACY_OCTETS_MAX: Final = 31
+_FLAGS = AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED
+_HEADER = 2
+"""Each part has a length and a kind."""
+
+
+def advertising_data(services: Sequence[int], name: str) -> bytes:
+    """General discoverable, LE only; its 16-bit services; as much of its name as fits."""
+    listed = b"".join(service.to_bytes(2, "little") for service in services)
+    octets = name.encode("ascii")
+    room = LEGACY_OCTETS_MAX - (_HEADER + 1) - (_HEADER + len(listed)) - _HEADER
+    kind = AdvertisingData.COMPLETE_LOCAL_NAME if len(octets) <= room else AdvertisingData.SHORTENED_LOCAL_NAME
+    return bytes(
+        AdvertisingData(
+            [
+                (AdvertisingData.FLAGS, bytes([_FLAGS])),
+                (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, listed),
+                (kind, octets[:room]),
+            ]
+        )
+    )

@@ -1,0 +1,55 @@
+"""How a simulated device pairs: not at all, with whoever asks, or showing six digits; and where it keeps its bonds.
+
+A device that cannot pair still answers the attempt, with a refusal, as real ones do. Bonds in a file outlast the
+process, like a device's own flash.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bumble.keys import JsonKeyStore, KeyStore, MemoryKeyStore
+from bumble.pairing import PairingConfig, PairingDelegate
+
+from simulators.ble.behaviour import BleBehaviour, Pairing
+
+_IO: Final = {
+    Pairing.NONE: PairingDelegate.NO_OUTPUT_NO_INPUT,
+    Pairing.JUST_WORKS: PairingDelegate.NO_OUTPUT_NO_INPUT,
+    Pairing.PASSKEY: PairingDelegate.DISPLAY_OUTPUT_ONLY,
+}
+
+
+class Delegate(PairingDelegate):
+    """`shows` is told the digits, None when they are no longer shown."""
+
+    def __init__(self, behaviour: BleBehaviour, shows: Callable[[int | None], None]) -> None:
+        super().__init__(_IO[behaviour.pairing])
+        self._behaviour = behaviour
+        self._shows = shows
+
+    async def accept(self) -> bool:
+        return self._behaviour.pairing is not Pairing.NONE
+
+    async def display_number(self, number: int, digits: int) -> None:
+        self._shows(number)
+
+    async def generate_passkey(self) -> int:
+        fixed = self._behaviour.passkey
+        return await super().generate_passkey() if fixed is None else fixed
+
+
+def pairing_config(behaviour: BleBehaviour, shows: Callable[[int | None], None]) -> PairingConfig:
+    kind = PairingConfig.AddressType.RANDOM if behaviour.static_random else PairingConfig.AddressType.PUBLIC
+    return PairingConfig(
+        sc=True,
+        mitm=behaviour.pairing is Pairing.PASSKEY,
+        bonding=behaviour.pairing is not Pairing.NONE,
+        delegate=Delegate(behaviour, shows),
+        identity_address_type=kind,
+    )
+
+
+def bonds(address: str, path: Path | None) -> KeyStore:
+    """The bonds of the device with this address; `path` None: they last as long as the process."""
+    return MemoryKeyStore() if path is None else JsonKeyStore(address, str(path))

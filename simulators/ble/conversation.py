@@ -1,0 +1,228 @@
+"""One connection of a simulated device: what its client subscribed to, is told, and asks of the store.
+
+Live values are notified at once or are gone. What is kept is indicated one at a time, oldest first, and is forgotten
+only when it was confirmed; after a link that was lost in between it is indicated again, the same octets. A store with a
+record access control point is read when the client asks, one value after another, so that a lost link or an abort may
+come between any two.
+
+Ends with its connection: the owner (`peripheral`) cancels `run`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from bumble.device import Connection
+from bumble.gatt import Characteristic
+from bumble.gatt_server import Server
+
+from protocols.ble.record_access import Opcode, Result, answer
+from protocols.ble.record_server import Outgoing, RecordServer
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.ledger import Ledger
+from simulators.ble.records import Records
+from simulators.ble.sensor import ACCEPTED, Sensor
+from simulators.ble.store import Kept, Values
+
+log = structlog.get_logger(__name__)
+
+ATT_HEADER_OCTETS: Final = 3
+FRESH_MAX: Final = 64
+"""Measurements that wait to be indicated at once; one that finds no room stays in the store."""
+_NOTIFIES, _INDICATES = 0x01, 0x02
+_RACP: Final = RECORD_ACCESS_CONTROL_POINT
+
+
+@dataclass(slots=True)
+class Mischief:
+    """How much of what a device is told to do wrong is still to come; it lasts over all connections."""
+
+    values: int = 0
+    drops_left: int = 0
+    busy_left: int = 0
+
+
+class Conversation:
+    """`drop_link` ends the link without a word."""
+
+    def __init__(
+        self,
+        server: Server,
+        connection: Connection,
+        table: Mapping[int, Characteristic[bytes]],
+        sensor: Sensor,
+        ledger: Ledger,
+        behaviour: BleBehaviour,
+        mischief: Mischief,
+        drop_link: Callable[[], None],
+    ) -> None:
+        self._server = server
+        self._connection = connection
+        self._table = table
+        self._sensor = sensor
+        self._ledger = ledger
+        self._behaviour = behaviour
+        self._mischief = mischief
+        self._drop_link = drop_link
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._fresh: deque[Kept] = deque()
+        self._through = 0
+        self._sent = 0
+        self._transferred: set[tuple[int, bytes]] = set()
+        self._records = Records(ledger, sensor)
+        self._racp = None if sensor.numbering is None else RecordServer(self._records, sensor.numbering)
+
+    def wake(self) -> None:
+        """Something was kept, or somebody subscribed."""
+        self._idle.clear()
+        self._wake.set()
+
+    async def idle(self) -> None:
+        """Return when all that can be handed over is."""
+        await self._idle.wait()
+
+    def subscribed(self, characteristic: int, bits: int = _NOTIFIES | _INDICATES) -> bool:
+        table = self._table.get(characteristic)
+        if table is None:
+            return False
+        cccd = self._server.subscribers.get(self._connection, {}).get(table.handle, b"\0\0")
+        return bool(cccd[0] & bits)
+
+    async def tell(self, values: Values) -> None:
+        """Live values, to who has subscribed."""
+        wanted = tuple(value for value in values if self.subscribed(value[0], _NOTIFIES))
+        if not wanted:
+            return
+        spoilt = self._spoils()
+        for characteristic, octets in wanted:
+            await self._notify(characteristic, self._behaviour.spoilt(octets) if spoilt else octets)
+        if spoilt:
+            self._ledger.spoilt(0, wanted)
+        else:
+            self._ledger.notified(wanted)
+
+    def fresh(self, kept: Kept) -> None:
+        """Something to be indicated now or never; it is in the store already."""
+        if len(self._fresh) < FRESH_MAX and all(self.subscribed(each) for each, _ in kept.values):
+            self._fresh.append(kept)
+            self.wake()
+
+    def asked(self, octets: bytes) -> int:
+        """The client wrote to the record access control point: an ATT error, or `ACCEPTED`."""
+        assert self._racp is not None, "only a device with records has the control point"
+        self._racp.busy = self._mischief.busy_left > 0
+        needed = [_RACP, *{each for kept in self._ledger.store.kept() for each, _ in kept.values}]
+        error = self._racp.written(octets, subscribed=all(self.subscribed(each) for each in needed))
+        if error is not None:
+            return error
+        if self._racp.busy:
+            self._mischief.busy_left -= 1
+        self._transferred.clear()
+        self.wake()
+        return ACCEPTED
+
+    async def run(self) -> None:
+        """Send what waits, until cancelled. A client that does not confirm loses the link, as ATT wants it."""
+        try:
+            while True:
+                if not self._wake.is_set():
+                    self._idle.set()
+                await self._wake.wait()
+                self._wake.clear()
+                await self._send_kept()
+                await self._send_asked()
+        except TimeoutError:
+            self._drop_link()
+        finally:
+            if self._racp is not None:
+                self._racp.lost()
+            # Bumble leaves these behind when an indication was pending at the end.
+            self._server.pending_confirmations.pop(self._connection, None)
+            self._server.indication_semaphores.pop(self._connection, None)
+
+    async def _send_kept(self) -> None:
+        while (kept := self._next_kept()) is not None:
+            spoilt = self._spoils()
+            for characteristic, octets in kept.values:
+                await self._indicate(characteristic, self._behaviour.spoilt(octets) if spoilt else octets)
+            if spoilt:
+                self._ledger.spoilt(kept.number, kept.values)
+            else:
+                self._ledger.confirmed(kept)
+            if not self._behaviour.resends:
+                self._ledger.forget([kept.number])
+            self._count_transfer()
+
+    def _next_kept(self) -> Kept | None:
+        """What to indicate next, where somebody has subscribed to it."""
+        if self._fresh:
+            return self._fresh.popleft()
+        if self._sensor.numbering is not None:
+            return None
+        kept = self._ledger.store.first_after(self._through)
+        if kept is None or not all(self.subscribed(each, _INDICATES) for each, _ in kept.values):
+            return None
+        self._through = kept.number
+        return kept
+
+    async def _send_asked(self) -> None:
+        while self._racp is not None and (outgoing := self._racp.next()) is not None:
+            await self._send(outgoing)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        characteristic, octets = outgoing
+        if characteristic == _RACP:
+            await self._indicate(characteristic, octets)
+            if octets in (answer(Opcode.REPORT, Result.SUCCESS), answer(Opcode.COMBINED_REPORT, Result.SUCCESS)):
+                self._transfer_ended()
+            return
+        if self._spoils():
+            self._ledger.spoilt(0, (outgoing,))
+            octets = self._behaviour.spoilt(octets)
+        else:
+            self._transferred.add((characteristic, octets))
+        if self.subscribed(characteristic, _NOTIFIES):
+            await self._notify(characteristic, octets)
+        else:
+            await self._indicate(characteristic, octets)
+        self._count_transfer()
+
+    def _transfer_ended(self) -> None:
+        for kept in self._ledger.store.kept():
+            if self._transferred.issuperset(kept.values):
+                self._ledger.confirmed(kept)
+        self._transferred.clear()
+
+    async def _notify(self, characteristic: int, octets: bytes) -> None:
+        if self._fits(characteristic, octets):
+            await self._server.notify_subscriber(self._connection, self._table[characteristic], octets)
+
+    async def _indicate(self, characteristic: int, octets: bytes) -> None:
+        """Returns when it was confirmed. Bumble waits 30 s at most."""
+        if self._fits(characteristic, octets):
+            await self._server.indicate_subscriber(self._connection, self._table[characteristic], octets)
+
+    def _fits(self, characteristic: int, octets: bytes) -> bool:
+        """Bumble would cut what the client's MTU has no room for, and say nothing."""
+        room = self._connection.att_mtu - ATT_HEADER_OCTETS
+        if len(octets) <= room:
+            return True
+        log.warning("peripheral.value_too_long", characteristic=f"{characteristic:04x}", octets=len(octets), room=room)
+        return False
+
+    def _spoils(self) -> bool:
+        every = self._behaviour.lies_every
+        self._mischief.values += 1
+        return every is not None and self._mischief.values % every == 0
+
+    def _count_transfer(self) -> None:
+        """Drop the link where the device is told to, in the middle of a transfer."""
+        self._sent += 1
+        if self._sent == self._behaviour.drops_link_after and self._mischief.drops_left > 0:
+            self._mischief.drops_left -= 1
+            self._drop_link()

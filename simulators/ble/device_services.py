@@ -1,0 +1,133 @@
+"""What every simulated Bluetooth device offers beside its health service: who it is, its battery and its clock.
+
+The system id is the EUI-64 of the device; real devices send it least significant octet first, or the wrong way round,
+or not at all (`IdForm`). A device without a clock has no Current Time service.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from protocols.ble.battery import BATTERY_LEVEL, encode_level
+from protocols.ble.device_information import (
+    FIRMWARE_REVISION,
+    MANUFACTURER_NAME,
+    MODEL_NUMBER,
+    REGULATORY_CERTIFICATION,
+    SERIAL_NUMBER,
+    SYSTEM_ID,
+    encode_system_id,
+)
+from protocols.ble.octets import DATE_TIME_OCTETS, date_time_octets, date_time_of
+from protocols.ble.uuids import BATTERY, CURRENT_TIME, DEVICE_INFORMATION
+from protocols.ieee11073.dim.regulatory import PROFILES_FROM, AuthBody, CertifiedTransport, ContinuaClasses, RegCertData
+from protocols.ieee11073.mder import encode, encode_list
+from protocols.ieee11073.specializations.profiles import Specialization
+from simulators.agents.device import Description
+from simulators.agents.own_clock import Setting
+from simulators.ble.behaviour import BleBehaviour, IdForm
+from simulators.ble.sensor import ACCEPTED, Offered, Way, moment_of
+
+BATTERY_PERCENT: Final = 87
+FIRMWARE: Final = "1.0"
+DATA_FIELD_IGNORED: Final = 0x80
+"""ATT error: the clock was not set (reference BLE §13, unconfirmed)."""
+CURRENT_TIME_VALUE: Final = 0x2A2B
+_CURRENT_TIME_OCTETS = 10
+_INVALID_LENGTH = 0x0D
+_CONTINUA_VERSION = (6, 0)
+_CERTIFIED_CLASSES, _REGULATION = 1, 2
+_REGULATED = 0
+_CLASSES_OF_TRANSPORT = 8192
+
+
+class DeviceServices:
+    """`local_time` is asked for at each read, None: the device has no clock. `set_clock` says whether it obeys."""
+
+    def __init__(
+        self,
+        description: Description,
+        behaviour: BleBehaviour,
+        local_time: Callable[[], datetime | None],
+        set_clock: Callable[[datetime], bool],
+    ) -> None:
+        self._description = description
+        self._behaviour = behaviour
+        self._local_time = local_time
+        self._set_clock = set_clock
+
+    def offered(self) -> tuple[Offered, ...]:
+        return (*self._information(), *self._battery(), *self._clock())
+
+    def _information(self) -> tuple[Offered, ...]:
+        described = self._description
+        texts = (
+            (MANUFACTURER_NAME, described.manufacturer),
+            (MODEL_NUMBER, described.model),
+            (SERIAL_NUMBER, described.serial_number),
+            (FIRMWARE_REVISION, FIRMWARE),
+        )
+        values = [(uuid, text.encode("ascii")) for uuid, text in texts]
+        values.append((REGULATORY_CERTIFICATION, certification(described.specializations)))
+        match self._behaviour.id_form:
+            case IdForm.RIGHT:
+                values.append((SYSTEM_ID, encode_system_id(described.system_id)))
+            case IdForm.REVERSED:
+                values.append((SYSTEM_ID, described.system_id))
+        return tuple(
+            Offered(service=DEVICE_INFORMATION, uuid=uuid, read=partial(bytes, octets), guarded=False)
+            for uuid, octets in values
+        )
+
+    def _battery(self) -> tuple[Offered, ...]:
+        level = Offered(
+            service=BATTERY,
+            uuid=BATTERY_LEVEL,
+            way=Way.NOTIFIED,
+            read=lambda: encode_level(BATTERY_PERCENT),
+            guarded=False,
+        )
+        return (level,)
+
+    def _clock(self) -> tuple[Offered, ...]:
+        if not self._behaviour.shows_time:
+            return ()
+        settable = self._behaviour.clock.setting is not Setting.NO
+        return (
+            Offered(
+                service=CURRENT_TIME,
+                uuid=CURRENT_TIME_VALUE,
+                read=self._read_clock,
+                write=self._write_clock if settable else None,
+                guarded=False,
+            ),
+        )
+
+    def _read_clock(self) -> bytes:
+        now = self._local_time()
+        assert now is not None, "a device without a clock offers none"
+        return date_time_octets(now) + bytes((now.isoweekday(), now.microsecond * 256 // 1_000_000, 0))
+
+    def _write_clock(self, octets: bytes) -> int:
+        if len(octets) != _CURRENT_TIME_OCTETS:
+            return _INVALID_LENGTH
+        time = date_time_of(octets[:DATE_TIME_OCTETS])
+        local_us = None if time is None else time.local_us()
+        if local_us is None:
+            return DATA_FIELD_IGNORED
+        moment = moment_of(local_us + octets[8] * 1_000_000 // 256)
+        return ACCEPTED if self._set_clock(moment) else DATA_FIELD_IGNORED
+
+
+def certification(specializations: Sequence[Specialization]) -> bytes:
+    """Reg-Cert-Data-List of a regulated Continua device of these kinds over Bluetooth LE (reference 20601 §8.1)."""
+    transport = CertifiedTransport.BLE * _CLASSES_OF_TRANSPORT - PROFILES_FROM
+    classes = ContinuaClasses(*_CONTINUA_VERSION, tuple(transport + each.profile for each in specializations))
+    regulation = _REGULATED.to_bytes(2, "big")
+    return encode_list(
+        (
+            RegCertData(AuthBody.CONTINUA, _CERTIFIED_CLASSES, encode(classes)),
+            RegCertData(AuthBody.CONTINUA, _REGULATION, regulation),
+        )
+    )

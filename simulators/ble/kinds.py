@@ -1,0 +1,110 @@
+"""The kinds of simulated Bluetooth devices, by the names that the command line and the demo use.
+
+Numbers of their own in the system id: a vehicle may carry an oximeter on a wire and one over Bluetooth, and they are
+two devices. The public address of a device holds the same digits as its system id, as an EUI-64 is made of an EUI-48;
+its static random one has the two first bits set as well.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from gateway.transports.clock import Clock
+from protocols.ieee11073.specializations.profiles import (
+    BLOOD_PRESSURE_METER,
+    BODY_THERMOMETER,
+    PULSE_OXIMETER,
+    Specialization,
+)
+from simulators.agents.device import Description
+from simulators.agents.device_clock import DeviceClock
+from simulators.agents.kinds import MAKER, OUI
+from simulators.ble.attach import Air
+from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.ble.peripherals.personal import Cuff, Oximeter, SpotOximeter, Thermometer
+from simulators.ble.sensor import Sensor
+from simulators.ble.witness import BleWitness
+from simulators.physiology import Patient
+
+UNITS_MAX: Final = 0xFFFF
+_STATIC_RANDOM: Final = 0xC0
+
+
+class UnknownBleKind(Exception):
+    """There is no simulated Bluetooth device of this kind."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
+
+
+class Kind(NamedTuple):
+    """One row. `number` stands in system id and address."""
+
+    number: int
+    model: str
+    specializations: tuple[Specialization, ...]
+    sensor: Callable[[Patient, Description], Sensor]
+
+
+BLE_KINDS: Final[Mapping[str, Kind]] = {
+    "oximeter": Kind(0x21, "SIM-BLE-OX", (PULSE_OXIMETER,), Oximeter),
+    "blood-pressure": Kind(0x22, "SIM-BLE-BP", (BLOOD_PRESSURE_METER,), Cuff),
+    "thermometer": Kind(0x23, "SIM-BLE-TEMP", (BODY_THERMOMETER,), Thermometer),
+    "spot-oximeter": Kind(0x2A, "SIM-BLE-SPOT", (PULSE_OXIMETER,), SpotOximeter),
+}
+
+
+def ble_description_of(kind: str, unit: int = 1) -> Description:
+    """The description of the device of this kind and unit number (1 … 65535). Raises UnknownBleKind."""
+    if kind not in BLE_KINDS:
+        raise UnknownBleKind(kind)
+    row = BLE_KINDS[kind]
+    return Description(
+        system_id=OUI + b"\xff\xfe" + _own_octets(row, unit),
+        manufacturer=MAKER,
+        model=row.model,
+        serial_number=f"{row.model}-{unit:05d}",
+        specializations=row.specializations,
+    )
+
+
+def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> str:
+    """Its address, "02:41:52:21:00:01". Raises UnknownBleKind."""
+    if kind not in BLE_KINDS:
+        raise UnknownBleKind(kind)
+    octets = bytearray(OUI + _own_octets(BLE_KINDS[kind], unit))
+    if static_random:
+        octets[0] |= _STATIC_RANDOM
+    return octets.hex(":").upper()
+
+
+def build_peripheral(
+    kind: str,
+    patient: Patient,
+    air: Air,
+    clock: Clock,
+    *,
+    device_clock: DeviceClock | None = None,
+    witness: BleWitness | None = None,
+    options: PeripheralOptions | None = None,
+    unit: int = 1,
+) -> Peripheral:
+    """A device of this kind at a patient, on an ether or at the socket of a radio.
+
+    Devices that share a patient must share a `device_clock`, because it says when patient second 0 was. Raises
+    UnknownBleKind, and OSError when a file of `options` cannot be written.
+    """
+    options = options or PeripheralOptions()
+    description = ble_description_of(kind, unit)
+    return Peripheral(
+        BLE_KINDS[kind].sensor(patient, description),
+        ble_address_of(kind, unit, static_random=options.behaviour.static_random),
+        air,
+        clock,
+        device_clock or DeviceClock.switched_on(clock),
+        witness=witness,
+        options=options,
+    )
+
+
+def _own_octets(row: Kind, unit: int) -> bytes:
+    return bytes((row.number,)) + (unit & UNITS_MAX).to_bytes(2, "big")

@@ -1,0 +1,83 @@
+"""What a Bluetooth device knows of its measurements: the store, the counts that a terminal shows, and the witness."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from simulators.ble.store import Kept, Store, Values
+from simulators.ble.witness import BleWitness, What
+
+
+@dataclass(slots=True)
+class PeripheralStatus:
+    """What a terminal view shows; counts since the start."""
+
+    address: str = ""
+    on_air: bool = False
+    connected: bool = False
+    encrypted: bool = False
+    connections: int = 0
+    pairings: int = 0
+    measured: int = 0
+    notified: int = 0
+    confirmed: int = 0
+    """Indications that were confirmed, and records of transfers that ended in success."""
+    spoilt: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    deleted: int = 0
+    clock_set: int = 0
+    passkey: int | None = None
+    """The digits that it shows now."""
+    trouble: str = ""
+
+
+class Ledger:
+    """One device's book. Told what happened to a measurement, it counts, keeps and tells the witness."""
+
+    def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
+        self.store = store
+        self.status = PeripheralStatus(waiting=len(store))
+        self._system_id = system_id
+        self._witness = witness
+        self._live = 0
+
+    def keep(self, make: Callable[[int], Values]) -> Kept:
+        """What `make` gives for the number that it gets. The oldest goes where there is no room."""
+        oldest = next(iter(self.store.kept()), None)
+        dropped = self.store.dropped
+        kept = self.store.keep(make(self.store.next_number))
+        self._tell("kept", kept.number, kept.values)
+        if self.store.dropped > dropped and oldest is not None:
+            self._tell("dropped", oldest.number, oldest.values)
+        self.status.dropped = self.store.dropped
+        self.status.waiting = len(self.store)
+        return kept
+
+    def notified(self, values: Values) -> None:
+        """Live values went out."""
+        self._live += 1
+        self.status.notified += 1
+        self._tell("notified", self._live, values)
+
+    def spoilt(self, number: int, values: Values) -> None:
+        self.status.spoilt += 1
+        self._tell("spoilt", number, values)
+
+    def confirmed(self, kept: Kept) -> None:
+        self.status.confirmed += 1
+        self._tell("confirmed", kept.number, kept.values)
+
+    def forget(self, numbers: Sequence[int], *, told: bool = False) -> None:
+        """Drop them from the store. `told`: because the client said so."""
+        if told:
+            wanted = set(numbers)
+            for kept in self.store.kept():
+                if kept.number in wanted:
+                    self.status.deleted += 1
+                    self._tell("deleted", kept.number, kept.values)
+        self.store.drop(numbers)
+        self.status.waiting = len(self.store)
+
+    def _tell(self, what: What, number: int, values: Values) -> None:
+        if self._witness is not None:
+            self._witness.tell(what, self._system_id, number, values)
