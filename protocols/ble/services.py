@@ -6,7 +6,10 @@ from typing import Final
 from protocols.ble import (
     battery,
     blood_pressure,
+    current_time,
     device_information,
+    device_time,
+    elapsed_time,
     glucose,
     health_thermometer,
     heart_rate,
@@ -24,6 +27,9 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     device_information.PROFILE,
     battery.PROFILE,
     heart_rate.PROFILE,
+    current_time.PROFILE,
+    elapsed_time.PROFILE,
+    device_time.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
@@ -34,6 +40,9 @@ _CODECS: tuple[Codec, ...] = (
     *device_information.CODECS,
     *battery.CODECS,
     *heart_rate.CODECS,
+    *current_time.CODECS,
+    *elapsed_time.CODECS,
+    *device_time.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

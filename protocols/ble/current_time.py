@@ -1,0 +1,213 @@
+"""Current Time service (0x1805): what a device's clock shows, how to set it, and where its time comes from
+(reference BLE §13).
+
+The value that was read or notified is a coincident time stamp: the device's local time at a moment that we know. It is
+local time, so what is written is local time too. Local Time Information and Reference Time Information are read and
+checked; no time stamp of another service depends on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
+from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter, date_time_octets, date_time_of
+from protocols.ble.transcoding import ToldOnce
+from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.device_time import DeviceTime, absolute_time_at
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+
+CURRENT_TIME: Final = 0x2A2B
+LOCAL_TIME_INFORMATION: Final = 0x2A0F
+REFERENCE_TIME_INFORMATION: Final = 0x2A14
+CLAUSE: Final = "CTS"
+
+ADJUSTED_BY_HAND, ADJUSTED_BY_REFERENCE, ADJUSTED_ZONE, ADJUSTED_DST = range(4)
+"""Adjust reason."""
+ZONE_UNKNOWN: Final = -128
+DST_UNKNOWN: Final = 255
+SYNCHRONISED_SOURCES: Final = frozenset({1, 2, 3, 5, 6})
+"""Time sources that follow UTC by themselves: NTP, GPS, radio, atomic clock, cellular. Not a person's watch (4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentTime:
+    """0x2A2B. `date_time` is a Date Time as sent, local; `fraction_256` counts 1/256 s; day of week (1 Monday) and
+    adjust reason as sent."""
+
+    date_time: bytes
+    day_of_week: int = 0
+    fraction_256: int = 0
+    adjust_reason: int = ADJUSTED_BY_HAND
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTimeInformation:
+    """0x2A0F. `zone_quarters` counts 15 min, -128 unknown; `dst` is the code as sent, which counts 15 min too, 255
+    unknown."""
+
+    zone_quarters: int
+    dst: int
+
+    @property
+    def ahead_min(self) -> int | None:
+        """How far local time is ahead of UTC; None where a half of that is unknown."""
+        return zone_min(self.zone_quarters, self.dst)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceTimeInformation:
+    """0x2A14. Source as sent; accuracy in 1/8 s (254: worse than 31.6 s, 255 unknown); how long ago the last update
+    was, 255 days: longer."""
+
+    source: int
+    accuracy_eighths: int
+    days: int
+    hours: int
+
+
+def zone_min(zone_quarters: int, dst: int) -> int | None:
+    """Minutes by which local time is ahead of UTC, from a time zone and a DST offset in quarters of an hour; None where
+    one of them is unknown."""
+    if zone_quarters == ZONE_UNKNOWN or dst == DST_UNKNOWN:
+        return None
+    return (zone_quarters + dst) * 15
+
+
+def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERENCE) -> CurrentTime:
+    """What to write so that a device shows the local time `moment`; its zone is dropped."""
+    return CurrentTime(
+        date_time=date_time_octets(moment),
+        day_of_week=moment.isoweekday(),
+        fraction_256=moment.microsecond * 256 // 1_000_000,
+        adjust_reason=adjust_reason,
+    )
+
+
+def shown_time(value: CurrentTime) -> DeviceTime | None:
+    """What the clock showed, to the hundredth of a second; None where it shows no date that there is."""
+    time = date_time_of(value.date_time)
+    local_us = None if time is None else time.local_us()
+    if local_us is None:
+        return None
+    try:
+        return absolute_time_at(local_us + value.fraction_256 * 1_000_000 // 256)
+    except LocalProtocolError:
+        return None  # the last day of the year 9999
+
+
+def decode_current_time(octets: bytes) -> CurrentTime:
+    reader = GattReader(octets, clause="CTS 0x2A2B")
+    value = CurrentTime(
+        date_time=reader.take(DATE_TIME_OCTETS),
+        day_of_week=reader.u8(),
+        fraction_256=reader.u8(),
+        adjust_reason=reader.u8(),
+    )
+    reader.finish()
+    return value
+
+
+def encode_current_time(value: CurrentTime) -> bytes:
+    writer = GattWriter().raw(value.date_time).unsigned(value.day_of_week, 1)
+    return writer.unsigned(value.fraction_256, 1).unsigned(value.adjust_reason, 1).value()
+
+
+def decode_local_time_information(octets: bytes) -> LocalTimeInformation:
+    reader = GattReader(octets, clause="CTS 0x2A0F")
+    value = LocalTimeInformation(reader.signed(1), reader.u8())
+    reader.finish()
+    return value
+
+
+def encode_local_time_information(value: LocalTimeInformation) -> bytes:
+    return GattWriter().signed(value.zone_quarters, 1).unsigned(value.dst, 1).value()
+
+
+def decode_reference_time_information(octets: bytes) -> ReferenceTimeInformation:
+    reader = GattReader(octets, clause="CTS 0x2A14")
+    value = ReferenceTimeInformation(
+        source=reader.u8(), accuracy_eighths=reader.u8(), days=reader.u8(), hours=reader.u8()
+    )
+    reader.finish()
+    return value
+
+
+def encode_reference_time_information(value: ReferenceTimeInformation) -> bytes:
+    return bytes((value.source, value.accuracy_eighths, value.days, value.hours))
+
+
+class CurrentTimeReader:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        if characteristic == LOCAL_TIME_INFORMATION:
+            decode_local_time_information(octets)
+        elif characteristic == REFERENCE_TIME_INFORMATION:
+            decode_reference_time_information(octets)
+        elif characteristic == CURRENT_TIME:
+            return self._shown(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == CURRENT_TIME:
+            return self._shown(octets)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    def _shown(self, octets: bytes) -> Sequence[GattEvent]:
+        time = shown_time(decode_current_time(octets))
+        if time is None:
+            return self._told.deviation("the clock shows no date", octets)
+        return (ClockShown(time),)
+
+
+PROFILE: Final = ServiceProfile(
+    service=CURRENT_TIME_SERVICE,
+    name="Current Time",
+    characteristics=(
+        CharacteristicUse(
+            uuid=CURRENT_TIME,
+            name="Current Time",
+            uses=frozenset({Use.READ, Use.SUBSCRIBE, Use.WRITE}),
+            required=True,
+            fields="date and time to the hundredth, set by policy",
+        ),
+        CharacteristicUse(
+            uuid=LOCAL_TIME_INFORMATION,
+            name="Local Time Information",
+            uses=frozenset({Use.READ}),
+            fields="checked only",
+        ),
+        CharacteristicUse(
+            uuid=REFERENCE_TIME_INFORMATION,
+            name="Reference Time Information",
+            uses=frozenset({Use.READ}),
+            fields="checked only",
+        ),
+    ),
+    interpreter=CurrentTimeReader,
+)
+
+CODECS: Final = (
+    Codec(CURRENT_TIME, "Current Time", decode_current_time, encode_current_time),
+    Codec(
+        LOCAL_TIME_INFORMATION,
+        "Local Time Information",
+        decode_local_time_information,
+        encode_local_time_information,
+    ),
+    Codec(
+        REFERENCE_TIME_INFORMATION,
+        "Reference Time Information",
+        decode_reference_time_information,
+        encode_reference_time_information,
+    ),
+)

@@ -1,0 +1,212 @@
+"""Device Time service (0x1847): what a device's clock shows (reference BLE §13).
+
+The layout comes from one source and the operands of the control point from none, so the clock is read here and not
+set, and what stands behind the four certain fields stays raw. Base time counts seconds of a clock that no change of
+zone touches, with the zone beside it, so it becomes BaseOffsetTime.
+
+A device that has E2E-CRC (feature bit 0) sends the check in front of its clock; the codec reads what is behind it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.current_time import zone_min
+from protocols.ble.e2e_crc import CRC_OCTETS, checked
+from protocols.ble.elapsed_time import EPOCH_2000_US
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    ClockShown,
+    GattEvent,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+)
+from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.transcoding import ToldOnce
+from protocols.ble.uuids import DEVICE_TIME as DEVICE_TIME_SERVICE
+from protocols.device_time import DeviceTime, base_offset_time_at
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+
+DEVICE_TIME_FEATURE: Final = 0x2B8E
+DEVICE_TIME_PARAMETERS: Final = 0x2B8F
+DEVICE_TIME: Final = 0x2B90
+DEVICE_TIME_CONTROL_POINT: Final = 0x2B91
+CLAUSE: Final = "DTS"
+
+E2E_CRC_SUPPORTED: Final = 0x0001
+TIME_FAULT: Final = 0x0001
+UTC_ALIGNED: Final = 0x0002
+EPOCH_2000: Final = 0x0010
+"""Status bits of the clock."""
+_EPOCH_1900_US = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTimeFeature:
+    """0x2B8E, bits as sent."""
+
+    supported: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTimeParameters:
+    """0x2B8F. The clock's resolution in 1/65536 s; what follows depends on features and is kept as sent."""
+
+    resolution_65536: int
+    rest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceClock:
+    """0x2B90 without its check. `base_time_s` since 2000 or 1900, whichever `status` says; zone and DST in quarters of
+    an hour as in Current Time; the optional fields as sent."""
+
+    base_time_s: int
+    zone_quarters: int
+    dst: int
+    status: int
+    rest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTimeControl:
+    """0x2B91. The operand as sent: no source says what stands in it."""
+
+    opcode: int
+    operand: bytes = b""
+
+
+def decode_feature(octets: bytes) -> DeviceTimeFeature:
+    reader = GattReader(octets, clause="DTS 0x2B8E")
+    value = DeviceTimeFeature(reader.u16())
+    reader.finish()
+    return value
+
+
+def encode_feature(value: DeviceTimeFeature) -> bytes:
+    return GattWriter().unsigned(value.supported, 2).value()
+
+
+def decode_parameters(octets: bytes) -> DeviceTimeParameters:
+    reader = GattReader(octets, clause="DTS 0x2B8F")
+    return DeviceTimeParameters(reader.u16(), reader.rest())
+
+
+def encode_parameters(value: DeviceTimeParameters) -> bytes:
+    return GattWriter().unsigned(value.resolution_65536, 2).raw(value.rest).value()
+
+
+def decode_device_time(octets: bytes) -> DeviceClock:
+    reader = GattReader(octets, clause="DTS 0x2B90")
+    return DeviceClock(
+        base_time_s=reader.unsigned(4),
+        zone_quarters=reader.signed(1),
+        dst=reader.u8(),
+        status=reader.u16(),
+        rest=reader.rest(),
+    )
+
+
+def encode_device_time(value: DeviceClock) -> bytes:
+    writer = GattWriter().unsigned(value.base_time_s, 4).signed(value.zone_quarters, 1).unsigned(value.dst, 1)
+    return writer.unsigned(value.status, 2).raw(value.rest).value()
+
+
+def decode_control(octets: bytes) -> DeviceTimeControl:
+    reader = GattReader(octets, clause="DTS 0x2B91")
+    return DeviceTimeControl(reader.u8(), reader.rest())
+
+
+def encode_control(value: DeviceTimeControl) -> bytes:
+    return GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
+
+
+def shown_time(value: DeviceClock) -> DeviceTime | None:
+    """What the clock showed; None outside the years of a BaseOffsetTime. An unknown zone is told as none."""
+    epoch_us = EPOCH_2000_US if value.status & EPOCH_2000 else _EPOCH_1900_US
+    try:
+        return base_offset_time_at(
+            epoch_us + value.base_time_s * 1_000_000, zone_min(value.zone_quarters, value.dst) or 0
+        )
+    except LocalProtocolError:
+        return None
+
+
+class DeviceTimeReader:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+        self._has_crc = False
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        if characteristic == DEVICE_TIME_FEATURE:
+            self._has_crc = bool(decode_feature(octets).supported & E2E_CRC_SUPPORTED)
+        elif characteristic == DEVICE_TIME_PARAMETERS:
+            decode_parameters(octets)
+        elif characteristic == DEVICE_TIME:
+            return self._shown(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == DEVICE_TIME:
+            return self._shown(octets)
+        if characteristic == DEVICE_TIME_CONTROL_POINT:
+            decode_control(octets)
+            return (Uninterpreted(characteristic, octets, "operands of the device time control point"),)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    def _shown(self, octets: bytes) -> Sequence[GattEvent]:
+        value = decode_device_time(self._behind_crc(octets))
+        events: list[GattEvent] = []
+        if value.status & TIME_FAULT:
+            events += self._told.deviation("the device says that its clock has a fault", octets)
+        time = shown_time(value)
+        if time is None:
+            events += self._told.deviation("the clock is outside the years that a time can have", octets)
+        else:
+            events.append(ClockShown(time))
+        return events
+
+    def _behind_crc(self, octets: bytes) -> bytes:
+        if not self._has_crc:
+            return octets
+        reader = GattReader(octets, clause=CLAUSE)
+        crc = reader.unsigned(CRC_OCTETS)
+        rest = reader.rest()
+        checked(rest, crc, clause=CLAUSE)
+        return rest
+
+
+PROFILE: Final = ServiceProfile(
+    service=DEVICE_TIME_SERVICE,
+    name="Device Time",
+    characteristics=(
+        CharacteristicUse(uuid=DEVICE_TIME_FEATURE, name="DT Feature", uses=frozenset({Use.READ}), fields="E2E-CRC"),
+        CharacteristicUse(
+            uuid=DEVICE_TIME_PARAMETERS, name="DT Parameters", uses=frozenset({Use.READ}), fields="checked only"
+        ),
+        CharacteristicUse(
+            uuid=DEVICE_TIME,
+            name="Device Time",
+            uses=frozenset({Use.READ, Use.SUBSCRIBE}),
+            required=True,
+            fields="base time, zone, DST, status; optional fields raw",
+        ),
+        CharacteristicUse(uuid=DEVICE_TIME_CONTROL_POINT, name="DT Control Point", uses=frozenset(), fields="not used"),
+    ),
+    interpreter=DeviceTimeReader,
+)
+
+CODECS: Final = (
+    Codec(DEVICE_TIME_FEATURE, "DT Feature", decode_feature, encode_feature),
+    Codec(DEVICE_TIME_PARAMETERS, "DT Parameters", decode_parameters, encode_parameters),
+    Codec(DEVICE_TIME, "Device Time", decode_device_time, encode_device_time),
+    Codec(DEVICE_TIME_CONTROL_POINT, "DT Control Point", decode_control, encode_control),
+)

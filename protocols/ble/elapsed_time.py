@@ -1,0 +1,192 @@
+"""Elapsed Time: the time stamp of Generic Health Sensors, and its service (0x183F) (reference BLE §13).
+
+It is one of three clocks: UTC with an offset becomes BaseOffsetTime, local time AbsoluteTime, a tick counter
+HighResolutionTime in microseconds; so a device's clock is known by the same forms whichever wire it speaks.
+
+A time stamp that is not from the current timeline was taken before the clock was set or started anew. Nothing relates
+it to ours unless its clock was synchronised, so it is dropped, and said to be; the value beside it stays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from protocols.ble.codec import Codec
+from protocols.ble.current_time import SYNCHRONISED_SOURCES
+from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
+from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.transcoding import ToldOnce
+from protocols.ble.uuids import ELAPSED_TIME
+from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+
+CURRENT_ELAPSED_TIME: Final = 0x2BF2
+ELAPSED_TIME_OCTETS: Final = 9
+CLAUSE: Final = "ETS"
+
+_TICK, _UTC, _ZONE_USED, _CURRENT = 0x01, 0x02, 0x10, 0x20
+_RESOLUTION_SHIFT = 2
+_FLAGS = 0x3F
+RESOLUTION_US: Final = (1_000_000, 100_000, 1_000, 100)
+"""What one count of the value is, by the resolution field."""
+_OCTETS_8_MAX = (1 << 64) - 1
+EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElapsedTime:
+    """The 9 octets. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of zone and DST
+    together and means something where `zone_used`; `source` as sent."""
+
+    value: int
+    tick: bool = False
+    utc: bool = False
+    resolution: int = 0
+    zone_used: bool = False
+    current_timeline: bool = True
+    source: int = 0
+    zone_quarters: int = 0
+
+    @property
+    def elapsed_us(self) -> int:
+        return self.value * RESOLUTION_US[self.resolution]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentElapsedTime:
+    """0x2BF2. Clock status and capabilities as sent; None: the value ended after the time."""
+
+    time: ElapsedTime
+    status: int | None = None
+    capabilities: int | None = None
+
+
+class Dated(NamedTuple):
+    """A device time, or why there is none."""
+
+    time: DeviceTime | None
+    why_not: str = ""
+
+
+def read_elapsed_time(reader: GattReader) -> ElapsedTime:
+    flags = reader.flags(1, _FLAGS)
+    return ElapsedTime(
+        value=reader.unsigned(6),
+        tick=bool(flags & _TICK),
+        utc=bool(flags & _UTC),
+        resolution=flags >> _RESOLUTION_SHIFT & 0x03,
+        zone_used=bool(flags & _ZONE_USED),
+        current_timeline=bool(flags & _CURRENT),
+        source=reader.u8(),
+        zone_quarters=reader.signed(1),
+    )
+
+
+def write_elapsed_time(writer: GattWriter, time: ElapsedTime) -> None:
+    flags = (
+        (_TICK if time.tick else 0)
+        | (_UTC if time.utc else 0)
+        | time.resolution << _RESOLUTION_SHIFT
+        | (_ZONE_USED if time.zone_used else 0)
+        | (_CURRENT if time.current_timeline else 0)
+    )
+    writer.unsigned(flags, 1).unsigned(time.value, 6).unsigned(time.source, 1).signed(time.zone_quarters, 1)
+
+
+def dated(time: ElapsedTime) -> Dated:
+    """The device time that an Elapsed Time is, by the rules of the module."""
+    if not time.current_timeline and (time.tick or time.source not in SYNCHRONISED_SOURCES):
+        return Dated(None, "a time is not from the current timeline and its clock was not synchronised; it is dropped")
+    at_us = EPOCH_2000_US + time.elapsed_us
+    try:
+        if time.tick:
+            return Dated(_counted(time.elapsed_us))
+        if time.utc:
+            return Dated(base_offset_time_at(at_us, time.zone_quarters * 15 if time.zone_used else 0))
+        return Dated(absolute_time_at(at_us))
+    except LocalProtocolError:
+        return Dated(None, "a time is outside the years that a time can have; it is dropped")
+
+
+def _counted(count_us: int) -> DeviceTime:
+    time = DeviceTime(TimeKind.HIGH_RESOLUTION, min(count_us, _OCTETS_8_MAX).to_bytes(8, "big"))
+    if time.local_us() is None:
+        raise LocalProtocolError("a counter has run for longer than there were computers")
+    return time
+
+
+def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = None, resolution: int = 2) -> ElapsedTime:
+    """The Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970), as devices send it and as one is
+    set. LocalProtocolError before 2000."""
+    if utc_us < EPOCH_2000_US:
+        raise LocalProtocolError("an Elapsed Time begins in 2000")
+    return ElapsedTime(
+        value=(utc_us - EPOCH_2000_US) // RESOLUTION_US[resolution],
+        utc=True,
+        resolution=resolution,
+        zone_used=zone_quarters is not None,
+        source=source,
+        zone_quarters=zone_quarters or 0,
+    )
+
+
+def decode_current_elapsed_time(octets: bytes) -> CurrentElapsedTime:
+    reader = GattReader(octets, clause="ETS 0x2BF2")
+    time = read_elapsed_time(reader)
+    value = CurrentElapsedTime(time, reader.u8(), reader.u8()) if reader.remaining else CurrentElapsedTime(time)
+    reader.finish()
+    return value
+
+
+def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
+    """Without status and capabilities it is also what is written to set the clock."""
+    writer = GattWriter()
+    write_elapsed_time(writer, value.time)
+    if value.status is not None and value.capabilities is not None:
+        writer.unsigned(value.status, 1).unsigned(value.capabilities, 1)
+    return writer.value()
+
+
+class ElapsedTimeReader:
+    """Interpreter of the service. A tick counter that was read is the pair that dates the ticks of this connection."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        return self._shown(octets) if characteristic == CURRENT_ELAPSED_TIME else ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == CURRENT_ELAPSED_TIME:
+            return self._shown(octets)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    def _shown(self, octets: bytes) -> Sequence[GattEvent]:
+        found = dated(decode_current_elapsed_time(octets).time)
+        if found.time is None:
+            return self._told.deviation(found.why_not, octets)
+        return (ClockShown(found.time),)
+
+
+PROFILE: Final = ServiceProfile(
+    service=ELAPSED_TIME,
+    name="Elapsed Time",
+    characteristics=(
+        CharacteristicUse(
+            uuid=CURRENT_ELAPSED_TIME,
+            name="Current Elapsed Time",
+            uses=frozenset({Use.READ, Use.SUBSCRIBE, Use.WRITE}),
+            required=True,
+            fields="UTC with offset, local time or tick counter",
+        ),
+    ),
+    interpreter=ElapsedTimeReader,
+)
+
+CODECS: Final = (
+    Codec(CURRENT_ELAPSED_TIME, "Current Elapsed Time", decode_current_elapsed_time, encode_current_elapsed_time),
+)
