@@ -6,6 +6,7 @@ from typing import Final
 from protocols.ble import (
     battery,
     blood_pressure,
+    body_composition,
     current_time,
     device_information,
     device_time,
@@ -15,6 +16,7 @@ from protocols.ble import (
     heart_rate,
     pulse_oximeter,
     record_access,
+    weight_scale,
 )
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import ServiceProfile
@@ -30,6 +32,8 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     current_time.PROFILE,
     elapsed_time.PROFILE,
     device_time.PROFILE,
+    weight_scale.PROFILE,
+    body_composition.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
@@ -43,6 +47,8 @@ _CODECS: tuple[Codec, ...] = (
     *current_time.CODECS,
     *elapsed_time.CODECS,
     *device_time.CODECS,
+    *weight_scale.CODECS,
+    *body_composition.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

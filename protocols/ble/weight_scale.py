@@ -1,0 +1,225 @@
+"""Weight Scale service (0x181D): weight, body mass index and height, feature (reference BLE §9).
+
+Every number is a uint16 of a fixed resolution. 0xFFFF stands for a measurement that did not succeed: that is not
+confirmed, but 327.675 kg would be a wrong number, so it becomes NaN marked as not available, and the octets come out
+raw beside it. Body Composition, which shares units and resolutions, uses the same rules.
+
+Does not compute the index where a scale leaves it out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+    channel_handle,
+)
+from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.transcoding import (
+    CENTIMETRE,
+    INCH,
+    KILOGRAM,
+    KILOGRAM_PER_M2,
+    NOT_AVAILABLE,
+    POUND,
+    ChannelSets,
+    date_of,
+    is_dated,
+    person_of,
+)
+from protocols.ble.uuids import WEIGHT_SCALE
+from protocols.device_time import DeviceTime
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, Scalar, Special
+
+WEIGHT_MEASUREMENT: Final = 0x2A9D
+WEIGHT_SCALE_FEATURE: Final = 0x2A9E
+CLAUSE: Final = "WSS"
+
+_IMPERIAL, _TIME_STAMP, _USER_ID, _INDEX_AND_HEIGHT = 1, 2, 4, 8
+_FLAGS = 0x0F
+
+UNSUCCESSFUL: Final = 0xFFFF
+STEPS_PER_KILOGRAM: Final = 200
+STEPS_PER_POUND: Final = 100
+STEPS_PER_LENGTH: Final = 10
+"""In a centimetre, and in an inch."""
+STEPS_PER_INDEX: Final = 10
+UNSUCCESSFUL_WHY: Final = "0xFFFF, probably a measurement that did not succeed"
+
+WEIGHT: Final = Code(2, 57664)  # MDC_MASS_BODY_ACTUAL
+HEIGHT: Final = Code(2, 57668)  # MDC_LEN_BODY_ACTUAL
+_INDEX = Code(2, 57680)  # MDC_RATIO_MASS_BODY_LEN_SQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """0x2A9D. Weight in kg and height in cm, or lb and inches where `imperial` is set; index in kg/m². NaN: the
+    measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown; None: the value does not say.
+    Index and height come together."""
+
+    weight: Scalar
+    imperial: bool = False
+    time_stamp: bytes | None = None
+    user_id: int | None = None
+    index_and_height: tuple[Scalar, Scalar] | None = None
+
+
+def measure_of(raw: int, steps: int) -> Scalar:
+    """The number of a uint16 that counts `steps` to the unit."""
+    return Special.NAN if raw == UNSUCCESSFUL else raw / steps
+
+
+def measure_raw(value: Scalar, steps: int) -> int:
+    if value is Special.NAN:
+        return UNSUCCESSFUL
+    if isinstance(value, Special):
+        raise LocalProtocolError(f"there is no {value.value} in this service")
+    raw = round(value * steps)
+    if raw == UNSUCCESSFUL:
+        raise LocalProtocolError("this number would say that the measurement did not succeed")
+    return raw
+
+
+def measured(
+    channel: Channel, value: Scalar, time: DeviceTime | None, received_s: float, *, times: float = 1.0
+) -> Observation:
+    """`value` × `times` as an observation; one that did not succeed is not available."""
+    if isinstance(value, Special):
+        return Observation(channel, value, None, NOT_AVAILABLE, time, received_s)
+    return Observation(channel, value * times, None, 0, time, received_s)
+
+
+def decode_weight(octets: bytes) -> Weight:
+    reader = GattReader(octets, clause="WSS 0x2A9D")
+    flags = reader.flags(1, _FLAGS)
+    imperial = bool(flags & _IMPERIAL)
+    value = Weight(
+        weight=measure_of(reader.u16(), _mass_steps(imperial)),
+        imperial=imperial,
+        time_stamp=reader.take(DATE_TIME_OCTETS) if flags & _TIME_STAMP else None,
+        user_id=reader.u8() if flags & _USER_ID else None,
+        index_and_height=(measure_of(reader.u16(), STEPS_PER_INDEX), measure_of(reader.u16(), STEPS_PER_LENGTH))
+        if flags & _INDEX_AND_HEIGHT
+        else None,
+    )
+    reader.finish()
+    return value
+
+
+def encode_weight(value: Weight) -> bytes:
+    flags = (
+        (_IMPERIAL if value.imperial else 0)
+        | (_TIME_STAMP if value.time_stamp is not None else 0)
+        | (_USER_ID if value.user_id is not None else 0)
+        | (_INDEX_AND_HEIGHT if value.index_and_height is not None else 0)
+    )
+    writer = GattWriter().unsigned(flags, 1).unsigned(measure_raw(value.weight, _mass_steps(value.imperial)), 2)
+    writer.raw(value.time_stamp or b"")
+    if value.user_id is not None:
+        writer.unsigned(value.user_id, 1)
+    if value.index_and_height is not None:
+        index, height = value.index_and_height
+        writer.unsigned(measure_raw(index, STEPS_PER_INDEX), 2).unsigned(measure_raw(height, STEPS_PER_LENGTH), 2)
+    return writer.value()
+
+
+def decode_feature(octets: bytes) -> int:
+    """The bits as sent: 0 time stamp, 1 several users, 2 index, 3 to 6 resolution of weight, 7 to 9 of height."""
+    reader = GattReader(octets, clause="WSS 0x2A9E")
+    feature = reader.u32()
+    reader.finish()
+    return feature
+
+
+def encode_feature(feature: int) -> bytes:
+    return GattWriter().unsigned(feature, 4).value()
+
+
+def _mass_steps(imperial: bool) -> int:
+    return STEPS_PER_POUND if imperial else STEPS_PER_KILOGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class _Channels:
+    """Those of one person in one system of units."""
+
+    weight: Channel
+    index: Channel
+    height: Channel
+
+
+def _compiled(key: tuple[bool, int | None]) -> _Channels:
+    imperial, person = key
+    handles = [channel_handle(WEIGHT_MEASUREMENT, number) for number in range(3)]
+    return _Channels(
+        Channel(handle=handles[0], type=WEIGHT, unit=POUND if imperial else KILOGRAM, person=person),
+        Channel(handle=handles[1], type=_INDEX, unit=KILOGRAM_PER_M2, person=person),
+        Channel(handle=handles[2], type=HEIGHT, unit=INCH if imperial else CENTIMETRE, person=person),
+    )
+
+
+class Scale:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._channels: ChannelSets[tuple[bool, int | None], _Channels] = ChannelSets(_compiled)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
+        if characteristic == WEIGHT_SCALE_FEATURE:
+            decode_feature(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic != WEIGHT_MEASUREMENT:
+            raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+        value = decode_weight(octets)
+        channels, time = self._channels[value.imperial, person_of(value.user_id)], date_of(value.time_stamp)
+        found = [measured(channels.weight, value.weight, time, received_s)]
+        if value.index_and_height is not None:
+            index, height = value.index_and_height
+            found.append(measured(channels.index, index, time, received_s))
+            found.append(measured(channels.height, height, time, received_s))
+        events: list[GattEvent] = [Measured(characteristic, tuple(found), stored=is_dated(time))]
+        if any(each.status == NOT_AVAILABLE for each in found):
+            events.append(Uninterpreted(characteristic, octets, UNSUCCESSFUL_WHY))
+        return events
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+
+PROFILE: Final = ServiceProfile(
+    service=WEIGHT_SCALE,
+    name="Weight Scale",
+    characteristics=(
+        CharacteristicUse(
+            uuid=WEIGHT_MEASUREMENT,
+            name="Weight Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            required=True,
+            fields="weight in kg or lb, body mass index, height in cm or inches, time stamp, user id",
+        ),
+        CharacteristicUse(
+            uuid=WEIGHT_SCALE_FEATURE,
+            name="Weight Scale Feature",
+            uses=frozenset({Use.READ}),
+            fields="checked only",
+        ),
+    ),
+    interpreter=Scale,
+)
+
+CODECS: Final = (
+    Codec(WEIGHT_MEASUREMENT, "Weight Measurement", decode_weight, encode_weight),
+    Codec(WEIGHT_SCALE_FEATURE, "Weight Scale Feature", decode_feature, encode_feature),
+)
