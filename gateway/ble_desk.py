@@ -26,7 +26,7 @@ from typing import Any
 
 import structlog
 
-from gateway.ble_view import Json, paired_json
+from gateway.ble_view import Json, paired_json, passkey_of
 from gateway.buffer import StoreFull
 from gateway.dialogue import Dialogue
 from gateway.sessions.pairing import PairingRadio, Pairings
@@ -72,14 +72,6 @@ class _Asker:
         except TimeoutError:
             return False
         return answer is True
-
-
-def passkey_of(value: object) -> int | None:
-    """Six digits as a number or as text; None: they are none."""
-    text = f"{value:06d}" if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or len(text) != 6 or not (text.isascii() and text.isdigit()):
-        return None
-    return int(text)
 
 
 class BleDesk:

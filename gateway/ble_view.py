@@ -86,3 +86,11 @@ def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Js
             if each["trouble"] is not None
         ],
     }
+
+
+def passkey_of(value: object) -> int | None:
+    """Six digits as a number or as text; None: they are none."""
+    text = f"{value:06d}" if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or len(text) != 6 or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)

@@ -14,8 +14,7 @@ from typing import Any
 
 import typer
 
-from gateway.ble_desk import passkey_of
-from gateway.ble_view import paired_json
+from gateway.ble_view import paired_json, passkey_of
 from gateway.cli.output import print_json, print_json_lines, print_table, table_of
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened

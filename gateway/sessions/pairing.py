@@ -28,14 +28,15 @@ from gateway.buffer.errors import StoreFull
 from gateway.sessions.ble_services import measuring, service_words, understood
 from gateway.sessions.journal import Journal
 from gateway.sessions.pairing_failures import PairingFailed, Trouble, failed
-from gateway.transports.ble import BleUnavailable
-from gateway.transports.ble_faults import BleLost, BleUnreachable
+from gateway.transports.ble_faults import BleUnreachable, FaultKind, fault_of
 from gateway.transports.clock import Clock
 
 WHO = "operator at the console"
 HEAR_S = 20.0
 """A device that is switched on advertises every second or so; its pairing mode often lasts half a minute."""
 HEAR_EVERY_S = 0.25
+LOOK_S = 45.0
+"""How long a device that has just been paired may take to be there again; some switch off and on in between."""
 UNDO_S = 15.0
 """How long undoing a half-made pairing may take before its caller goes on without."""
 
@@ -67,10 +68,19 @@ class Peer(Protocol):
 class PairingRadio(Protocol):
     """The part of `BleCentral` that this needs."""
 
+    trouble: str
+    """Why nothing can be done now; empty while the adapter is up."""
+
     def heard(self) -> Sequence[Advertiser]: ...
-    async def connect(self, address: str) -> Peer: ...
-    async def pair(self, address: str) -> None: ...
-    async def forget(self, address: str) -> None: ...
+
+    async def connect(self, address: str) -> Peer:
+        """Waits, without a limit, until it is heard. Raises BleUnreachable."""
+
+    async def pair(self, address: str) -> bool:
+        """Whether there is a bond now; whatever was known of the device is dropped first. Raises BleUnreachable."""
+
+    async def forget(self, address: str) -> None:
+        """Raises BleUnreachable."""
 
 
 class PairingStore(Protocol):
@@ -247,7 +257,7 @@ class Pairings:
         )
         try:
             await radio.forget(address)
-        except (BleUnavailable, BleUnreachable, BleLost) as error:
+        except BleUnreachable as error:
             return f"The Bluetooth stack still holds keys of it ({error}); they are dropped when it is paired again."
         return ""
 
@@ -272,10 +282,8 @@ class Pairings:
             )
             await self._remember(device)
             done = True
-        except BleUnavailable as error:
-            raise failed(Trouble.UNAVAILABLE, str(error)) from error
-        except (BleUnreachable, BleLost) as error:
-            raise failed(Trouble.UNREACHABLE, str(error)) from error
+        except BleUnreachable as error:
+            raise failed(Trouble.UNREACHABLE, _reason(error)) from error
         finally:
             if not done:
                 await self._undo(radio, asked.address)
@@ -296,6 +304,8 @@ class Pairings:
             for each in radio.heard():
                 if each.address.upper() == address:
                     return each
+            if radio.trouble:
+                raise failed(Trouble.UNAVAILABLE, radio.trouble)
             now_s = self._clock.monotonic_s()
             if now_s >= until_s:
                 raise failed(Trouble.NOT_HEARD, f"{HEAR_S:.0f}")
@@ -319,28 +329,31 @@ class Pairings:
 
     async def _join(self, radio: PairingRadio, asked: _UnderWay, without_bond: bool) -> tuple[tuple[int, ...], bool]:
         """The services that we understand, and whether there is a bond."""
-        await radio.forget(asked.address)  # keys of an earlier life would be tried first, in vain
-        if not without_bond:
-            await self._bond(radio, asked)
+        if without_bond:
+            await radio.forget(asked.address)  # keys of an earlier life would be tried first, in vain
+        elif not await self._bond(radio, asked) and self._require_bond:
+            raise failed(Trouble.NO_BOND)
         await asked.person.told("looking", "Looking at what it offers …")
-        peer = await radio.connect(asked.address)
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + LOOK_S):
+                peer = await radio.connect(asked.address)
+        except TimeoutError:
+            raise failed(Trouble.UNREACHABLE, radio.trouble or f"it was not there within {LOOK_S:.0f} s") from None
         try:
             services, bonded = tuple(peer.services()), peer.bonded
         finally:
             await peer.close()
         if not measuring(services):
             raise failed(Trouble.NOT_OURS, service_words(services) or "nothing")
-        if not bonded and self._require_bond and not without_bond:
-            raise failed(Trouble.NO_BOND)
         return understood(services), bonded
 
-    async def _bond(self, radio: PairingRadio, asked: _UnderWay) -> None:
+    async def _bond(self, radio: PairingRadio, asked: _UnderWay) -> bool:
         await asked.person.told("pairing", "Pairing …")
         asked.open = True
         try:
-            await radio.pair(asked.address)
-        except (BleUnreachable, BleLost) as error:
-            raise failed(_why(asked), str(error)) from error
+            return await radio.pair(asked.address)
+        except BleUnreachable as error:
+            raise failed(_why(asked, error), _reason(error)) from error
         finally:
             asked.open = False
 
@@ -349,7 +362,7 @@ class Pairings:
         try:
             async with asyncio.timeout(UNDO_S):
                 await radio.forget(address)
-        except (BleUnavailable, BleUnreachable, BleLost, TimeoutError) as error:
+        except (BleUnreachable, TimeoutError) as error:
             log.warning("ble.keys_left", address=address, why=str(error))
 
     def _changed(self) -> None:
@@ -357,9 +370,17 @@ class Pairings:
             wake.set()
 
 
-def _why(asked: _UnderWay) -> Trouble:
+def _why(asked: _UnderWay, error: BleUnreachable) -> Trouble:
     if asked.refused_by_person:
         return Trouble.NOT_CONFIRMED
     if asked.digits_given:
         return Trouble.WRONG_DIGITS
-    return Trouble.NO_DIGITS if asked.digits_asked else Trouble.REFUSED
+    if asked.digits_asked:
+        return Trouble.NO_DIGITS
+    cause = error.__cause__
+    return Trouble.REFUSED if cause is not None and fault_of(cause).kind is FaultKind.KEYS else Trouble.UNREACHABLE
+
+
+def _reason(error: BleUnreachable) -> str:
+    """The bare reason where there is one: what to do is said in our own words."""
+    return fault_of(error.__cause__).words if error.__cause__ is not None else str(error)

@@ -54,7 +54,8 @@ _WORDS = {
     ),
     Trouble.REFUSED: _Words(
         "The device refused to pair: {}.",
-        "Put it into its pairing mode; if it remembers another partner, clear that in its menu first.",
+        "Put it into its pairing mode; if it remembers another partner, clear that in its menu first. A model that "
+        "cannot pair at all is taken with --without-bond.",
     ),
     Trouble.WRONG_DIGITS: _Words(
         "The device did not accept the six digits.", "Try again: it shows new digits each time; read them anew."
