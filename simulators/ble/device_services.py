@@ -10,6 +10,13 @@ from functools import partial
 from typing import Final
 
 from protocols.ble.battery import BATTERY_LEVEL, encode_level
+from protocols.ble.current_time import (
+    CURRENT_TIME,
+    current_time_at,
+    decode_current_time,
+    encode_current_time,
+    shown_time,
+)
 from protocols.ble.device_information import (
     FIRMWARE_REVISION,
     MANUFACTURER_NAME,
@@ -19,8 +26,9 @@ from protocols.ble.device_information import (
     SYSTEM_ID,
     encode_system_id,
 )
-from protocols.ble.octets import DATE_TIME_OCTETS, date_time_octets, date_time_of
-from protocols.ble.uuids import BATTERY, CURRENT_TIME, DEVICE_INFORMATION
+from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION
+from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.dim.regulatory import PROFILES_FROM, AuthBody, CertifiedTransport, ContinuaClasses, RegCertData
 from protocols.ieee11073.mder import encode, encode_list
 from protocols.ieee11073.specializations.profiles import Specialization
@@ -33,8 +41,6 @@ BATTERY_PERCENT: Final = 87
 FIRMWARE: Final = "1.0"
 DATA_FIELD_IGNORED: Final = 0x80
 """ATT error: the clock was not set (reference BLE §13, unconfirmed)."""
-CURRENT_TIME_VALUE: Final = 0x2A2B
-_CURRENT_TIME_OCTETS = 10
 _INVALID_LENGTH = 0x0D
 _CONTINUA_VERSION = (6, 0)
 _CERTIFIED_CLASSES, _REGULATION = 1, 2
@@ -96,8 +102,8 @@ class DeviceServices:
         settable = self._behaviour.clock.setting is not Setting.NO
         return (
             Offered(
-                service=CURRENT_TIME,
-                uuid=CURRENT_TIME_VALUE,
+                service=CURRENT_TIME_SERVICE,
+                uuid=CURRENT_TIME,
                 read=self._read_clock,
                 write=self._write_clock if settable else None,
                 guarded=False,
@@ -107,16 +113,17 @@ class DeviceServices:
     def _read_clock(self) -> bytes:
         now = self._local_time()
         assert now is not None, "a device without a clock offers none"
-        return date_time_octets(now) + bytes((now.isoweekday(), now.microsecond * 256 // 1_000_000, 0))
+        return encode_current_time(current_time_at(now))
 
     def _write_clock(self, octets: bytes) -> int:
-        if len(octets) != _CURRENT_TIME_OCTETS:
+        try:
+            time = shown_time(decode_current_time(octets))
+        except RemoteProtocolError:
             return _INVALID_LENGTH
-        time = date_time_of(octets[:DATE_TIME_OCTETS])
         local_us = None if time is None else time.local_us()
         if local_us is None:
             return DATA_FIELD_IGNORED
-        moment = moment_of(local_us + octets[8] * 1_000_000 // 256)
+        moment = moment_of(local_us)
         return ACCEPTED if self._set_clock(moment) else DATA_FIELD_IGNORED
 
 

@@ -10,9 +10,13 @@ from typing import Final, NamedTuple
 
 from gateway.transports.clock import Clock
 from protocols.ieee11073.specializations.profiles import (
+    BASIC_ECG,
     BLOOD_PRESSURE_METER,
     BODY_THERMOMETER,
+    GLUCOSE,
     PULSE_OXIMETER,
+    SCALE,
+    SPECIALIZATIONS,
     Specialization,
 )
 from simulators.agents.device import Description
@@ -20,6 +24,8 @@ from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import MAKER, OUI
 from simulators.ble.attach import Air
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.ble.peripherals.heart_rate import HeartRateBelt
+from simulators.ble.peripherals.metabolic import BodyScale, GlucoseMeter, WeighingScale
 from simulators.ble.peripherals.personal import Cuff, Oximeter, SpotOximeter, Thermometer
 from simulators.ble.sensor import Sensor
 from simulators.ble.witness import BleWitness
@@ -27,6 +33,8 @@ from simulators.physiology import Patient
 
 UNITS_MAX: Final = 0xFFFF
 _STATIC_RANDOM: Final = 0xC0
+_OF_PART: Final = {row.part: row for row in SPECIALIZATIONS}
+_BODY_COMPOSITION: Final = _OF_PART["10420"]
 
 
 class UnknownBleKind(Exception):
@@ -49,6 +57,10 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
     "oximeter": Kind(0x21, "SIM-BLE-OX", (PULSE_OXIMETER,), Oximeter),
     "blood-pressure": Kind(0x22, "SIM-BLE-BP", (BLOOD_PRESSURE_METER,), Cuff),
     "thermometer": Kind(0x23, "SIM-BLE-TEMP", (BODY_THERMOMETER,), Thermometer),
+    "heart-rate": Kind(0x24, "SIM-BLE-HR", (BASIC_ECG,), HeartRateBelt),
+    "glucose": Kind(0x25, "SIM-BLE-GLU", (GLUCOSE,), GlucoseMeter),
+    "scale": Kind(0x27, "SIM-BLE-SCALE", (SCALE,), WeighingScale),
+    "body-scale": Kind(0x28, "SIM-BLE-BODY", (_BODY_COMPOSITION,), BodyScale),
     "spot-oximeter": Kind(0x2A, "SIM-BLE-SPOT", (PULSE_OXIMETER,), SpotOximeter),
 }
 

@@ -32,11 +32,11 @@ from simulators.agents.own_clock import OwnClock
 from simulators.ble.advertising import advertising_data
 from simulators.ble.attach import Air, NoRadio, Station, attach
 from simulators.ble.behaviour import BleBehaviour, Leaving
-from simulators.ble.bond import bonds, pairing_config
 from simulators.ble.conversation import Conversation, Mischief
 from simulators.ble.device_services import DeviceServices
 from simulators.ble.gatt_table import add_table
 from simulators.ble.ledger import Ledger, PeripheralStatus
+from simulators.ble.peripheral_pairing import bonds, pairing_config
 from simulators.ble.records import control_point
 from simulators.ble.sensor import Keep, Sample, Sensor, moment_of
 from simulators.ble.store import Store

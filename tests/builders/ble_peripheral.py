@@ -1,0 +1,159 @@
+"""A simulated Bluetooth device on a clock that the test moves, and a phone that uses it: Bumble's own client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from bumble.core import UUID
+from bumble.device import Connection, Peer
+from bumble.gatt_client import CharacteristicProxy
+from bumble.hci import Address, OwnAddressType
+from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig, PairingDelegate
+
+from simulators.ble.attach import Station, attach
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.ether import Ether
+from simulators.ble.kinds import build_peripheral
+from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.ble.witness import BleWitness
+from simulators.physiology import Patient
+from simulators.scenarios import scenario_of
+from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
+
+PHONE = "F0:00:00:00:00:01"
+MTU = 247
+
+
+class _Person(PairingDelegate):
+    """Types what the device shows."""
+
+    def __init__(self, reads: Callable[[], int | None]) -> None:
+        super().__init__(PairingDelegate.KEYBOARD_INPUT_ONLY)
+        self._reads = reads
+
+    async def get_number(self) -> int | None:
+        return await eventually(self._reads, what="digits to type")
+
+
+class Phone:
+    """`values` are the notifications and indications in the order in which they came."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self.values: list[tuple[int, bytes]] = []
+        self.link: Connection | None = None
+        self._peer: Peer | None = None
+
+    async def connect(self, address: str, *, random: bool = False) -> None:
+        kind = Address.RANDOM_DEVICE_ADDRESS if random else Address.PUBLIC_DEVICE_ADDRESS
+        async with asyncio.timeout(5):
+            self.link = await self._station.device.connect(
+                Address(address, kind), own_address_type=OwnAddressType.RANDOM
+            )
+        self._peer = Peer(self.link)
+        await self._peer.request_mtu(MTU)
+        await self._peer.discover_all()
+
+    async def pair(self, reads: Callable[[], int | None] | None = None) -> None:
+        """With the digits that `reads` gives, None: just works."""
+        assert self.link is not None
+        delegate = PairingDelegate() if reads is None else _Person(reads)
+        random = PairingConfig.AddressType.RANDOM
+        self._station.device.pairing_config_factory = lambda link: PairingConfig(
+            mitm=reads is not None, delegate=delegate, identity_address_type=random
+        )
+        await self.link.pair()
+
+    async def encrypt(self) -> None:
+        """With the bond that there is."""
+        assert self.link is not None
+        await self.link.encrypt()
+
+    async def subscribe(self, *uuids: int) -> None:
+        for uuid in uuids:
+            await self._found(uuid).subscribe(lambda octets, uuid=uuid: self.values.append((uuid, bytes(octets))))
+
+    async def read(self, uuid: int) -> bytes:
+        return bytes(await self._found(uuid).read_value())
+
+    async def write(self, uuid: int, octets: bytes) -> None:
+        await self._found(uuid).write_value(octets, with_response=True)
+
+    async def leave(self) -> None:
+        assert self.link is not None
+        await self.link.disconnect()
+
+    def of(self, uuid: int) -> list[bytes]:
+        return [octets for each, octets in self.values if each == uuid]
+
+    @property
+    def services(self) -> set[int]:
+        assert self._peer is not None
+        return {int(each.uuid.to_hex_str(), 16) for each in self._peer.services}
+
+    def _found(self, uuid: int) -> "CharacteristicProxy[bytes]":
+        assert self._peer is not None
+        return self._peer.get_characteristics_by_uuid(UUID.from_16_bits(uuid))[0]
+
+
+class Room:
+    """An ether with one device and one phone. `live` moves the device's time."""
+
+    def __init__(self, ether: Ether, clock: MovedClock, device: Peripheral, phone: Phone) -> None:
+        self.ether = ether
+        self.clock = clock
+        self.device = device
+        self.phone = phone
+
+    async def live(self, seconds: float, step_s: float = 1.0) -> None:
+        for _ in range(round(seconds / step_s)):
+            await self.clock.advance(step_s)
+
+    async def connected(self, *, paired: bool = True) -> Phone:
+        """The phone connects, pairs the first time, and encrypts later ones."""
+
+        async def on_air() -> bool:
+            if not self.device.status.on_air:
+                await self.clock.advance(0.2)
+            return self.device.status.on_air
+
+        await eventually(on_air, what="the device is on air")
+        await self.phone.connect(self.device.address, random=self.device.behaviour.static_random)
+        if paired and await self.device.bonds.get_all():
+            await self.phone.encrypt()
+        elif paired:
+            await self.phone.pair()
+        return self.phone
+
+
+@asynccontextmanager
+async def room(
+    kind: str,
+    behaviour: BleBehaviour | None = None,
+    *,
+    witness: Path | None = None,
+    memory: Path | None = None,
+    bonds: Path | None = None,
+    scenario: str = "stable",
+) -> AsyncIterator[Room]:
+    ether, clock = Ether(), MovedClock()
+    device = build_peripheral(
+        kind,
+        Patient(11, scenario_of(scenario)),
+        ether,
+        clock,
+        witness=None if witness is None else BleWitness(witness, clock),
+        options=PeripheralOptions(behaviour=behaviour or BleBehaviour(), memory=memory, bonds=bonds),
+    )
+    phone = await attach(ether, "phone", PHONE, keys=MemoryKeyStore())
+    running = asyncio.create_task(device.run())
+    try:
+        yield Room(ether, clock, device, Phone(phone))
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        phone.close()

@@ -1,0 +1,1 @@
+"""Bluetooth devices without a radio."""
