@@ -68,8 +68,9 @@ class Peer(Protocol):
 class PairingRadio(Protocol):
     """The part of `BleCentral` that this needs."""
 
-    trouble: str
-    """Why nothing can be done now; empty while the adapter is up."""
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be done now; empty while the adapter is up."""
 
     def heard(self) -> Sequence[Advertiser]: ...
 
@@ -135,6 +136,11 @@ class Pairings:
     def paired(self) -> list[PairedDevice]:
         """All of them, for people; the one paired longest ago first."""
         return sorted(self._devices.values(), key=lambda each: (each.paired_us, each.address))
+
+    @property
+    def under_way(self) -> str | None:
+        """The address of the device that is being paired now."""
+        return None if self._under_way is None else self._under_way.address
 
     def devices(self) -> list[PairedDevice]:
         """Those that are to be served now."""

@@ -1,0 +1,123 @@
+"""An adapter on an ether of the test's own, a store, the pairings over both, and a person who answers as told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.buffer import Buffer
+from gateway.sessions.journal import Journal
+from gateway.sessions.pairing import Pairings
+from gateway.transports.ble_central import BleCentral
+from gateway.transports.ble_options import CentralOptions
+from gateway.transports.clock import Clock, SystemClock
+from protocols.uplink.events import EventField, decode_event
+from protocols.uplink.lanes import Lane
+from simulators.ble.attach import Air
+from simulators.ble.backend import VirtualRadio
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.ether import Ether
+from simulators.ble.kinds import build_peripheral
+from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.physiology import Patient
+from simulators.scenarios import scenario_of
+from tests.builders.buffer_store import new_store, opened, whole_lane
+from tests.harness.eventually import eventually
+
+
+class EtherRadio(VirtualRadio):
+    """The virtual radio without a process of its own."""
+
+    def __init__(self, ether: Ether, bonds_dir: Path) -> None:
+        super().__init__(None, bonds_dir)
+        self._ether = ether
+
+    def air(self) -> Air:
+        return self._ether
+
+
+class Person:
+    """Says yes and reads digits, or not; `heard` is what was said, `asked` what was asked."""
+
+    def __init__(self, *, yes: bool = True, digits: Peripheral | int | None = None) -> None:
+        self._yes = yes
+        self._digits = digits
+        self.steps: list[str] = []
+        self.asked: list[str] = []
+
+    async def told(self, step: str, says: str) -> None:
+        self.steps.append(step)
+
+    async def passkey(self, says: str) -> int | None:
+        self.asked.append(says)
+        digits = self._digits
+        if isinstance(digits, Peripheral):
+            status = digits.status
+            return await eventually(lambda: status.passkey, what="digits on the display")
+        return digits
+
+    async def confirm(self, says: str, passkey: int | None) -> bool:
+        self.asked.append(says)
+        return self._yes
+
+
+class World:
+    """What stands around one pairing."""
+
+    def __init__(
+        self, ether: Ether, radio: EtherRadio, central: BleCentral, pairings: Pairings, buffer: Buffer, clock: Clock
+    ) -> None:
+        self.ether = ether
+        self.radio = radio
+        self.central = central
+        self.pairings = pairings
+        self.buffer = buffer
+        self._clock = clock
+
+    @asynccontextmanager
+    async def device(
+        self, kind: str = "oximeter", *, unit: int = 1, behaviour: BleBehaviour | None = None
+    ) -> AsyncIterator[Peripheral]:
+        """On air inside the block."""
+        made = build_peripheral(
+            kind,
+            Patient(7, scenario_of("stable")),
+            self.ether,
+            SystemClock(),
+            options=PeripheralOptions(behaviour=behaviour or BleBehaviour()),
+            unit=unit,
+        )
+        running = asyncio.create_task(made.run())
+        try:
+            await eventually(lambda: made.status.on_air)
+            yield made
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def told(self) -> list[tuple[str, dict[str, EventField]]]:
+        """The events so far, names and fields."""
+        events = [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
+        return [(event.name, dict(event.fields)) for event in events]
+
+
+@asynccontextmanager
+async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool = True) -> AsyncIterator[World]:
+    """Over the store in `folder`, made when it is not there; bonds beside it."""
+    path = folder / "buffer.db"
+    if not path.exists():
+        new_store(folder)
+    clock = clock or SystemClock()
+    ether = Ether()
+    async with opened(path) as buffer:
+        pairings = Pairings(buffer, Journal(buffer, clock), clock, require_bond=require_bond)
+        pairings.load(await buffer.ble_devices())
+        radio = EtherRadio(ether, folder / "bonds")
+        central = BleCentral(radio, clock, CentralOptions(), pairings)
+        running = asyncio.create_task(central.run())
+        try:
+            await eventually(lambda: not central.trouble)
+            yield World(ether, radio, central, pairings, buffer, clock)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)

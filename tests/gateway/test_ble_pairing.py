@@ -1,0 +1,192 @@
+"""A Bluetooth device is used only after a person has paired it, and what a person is told when that fails."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.sessions.pairing_failures import PairingFailed, Trouble
+from protocols.ble import uuids
+from simulators.ble.behaviour import BleBehaviour, Pairing
+from tests.builders.ble_pairing import Person, World, world
+from tests.harness.moved_clock import MovedClock
+
+PASSKEY = BleBehaviour(pairing=Pairing.PASSKEY, passkey=123_456)
+
+
+async def trouble_of(there: World, address: str, person: Person) -> Trouble:
+    with pytest.raises(PairingFailed) as caught:
+        await there.pairings.pair(there.central, address, person)
+    failure = caught.value
+    assert failure.happened.endswith(".")
+    assert failure.to_do.endswith((".", "?"))
+    return failure.trouble
+
+
+async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+        assert there.pairings.trusted(oximeter.address) is None
+        person = Person()
+        device = await there.pairings.pair(there.central, oximeter.address.lower(), person)
+        assert (device.address, device.bonded) == (oximeter.address, True)
+        assert uuids.PULSE_OXIMETER in device.services
+        assert person.steps == ["listening", "pairing", "looking"]
+        ((name, fields),) = await there.told()
+        assert (name, fields["address"], fields["who"]) == (
+            "ble.device_paired",
+            oximeter.address,
+            "operator at the console",
+        )
+    async with world(tmp_path) as again:
+        assert again.pairings.trusted(device.address) == device
+        assert await again.radio.bonded(device.address)
+
+
+async def test_the_digits_that_a_device_shows_pair_it_and_wrong_ones_do_not(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device(behaviour=PASSKEY) as cuff:
+        assert await trouble_of(there, cuff.address, Person(digits=None)) is Trouble.NO_DIGITS
+        assert await trouble_of(there, cuff.address, Person(digits=111_111)) is Trouble.WRONG_DIGITS
+        assert there.pairings.paired == []
+        assert not await there.radio.bonded(cuff.address)
+        device = await there.pairings.pair(there.central, cuff.address, Person(digits=cuff))
+        assert device.bonded
+
+
+async def test_who_says_no_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+        assert await trouble_of(there, oximeter.address, Person(yes=False)) is Trouble.NOT_CONFIRMED
+        assert oximeter.status.connections == 0
+        assert await there.buffer.ble_devices() == []
+
+
+async def test_nobody_pairs_whom_a_person_did_not_ask_for(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+        assert not await there.pairings.confirm(oximeter.address, None)
+        assert await there.pairings.passkey(oximeter.address) is None
+        asked: list[bool] = []
+
+        class Waiting(Person):
+            async def told(self, step: str, says: str) -> None:
+                if step == "pairing":
+                    asked.append(await there.pairings.confirm("C0:00:00:00:00:99", None))
+
+        await there.pairings.pair(there.central, oximeter.address, Waiting())
+        assert asked == [False]
+        assert [name for name, _ in await there.told()].count("ble.pairing_refused") == 3
+
+
+async def test_a_device_that_does_not_bond_is_taken_only_when_a_person_says_so(tmp_path: Path) -> None:
+    behaviour = BleBehaviour(pairing=Pairing.NONE)
+    async with world(tmp_path) as there, there.device(behaviour=behaviour) as oximeter:
+        with pytest.raises(PairingFailed, match="--without-bond") as caught:
+            await there.pairings.pair(there.central, oximeter.address, Person())
+        assert caught.value.trouble is Trouble.REFUSED
+        person = Person()
+        device = await there.pairings.pair(there.central, oximeter.address, person, without_bond=True)
+        assert not device.bonded
+        assert "nothing proves" in person.asked[0]
+        assert there.pairings.trusted(oximeter.address) == device
+
+
+async def test_a_device_that_measures_nothing_is_refused_with_what_it_offers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.sessions.ble_services.PROFILES", {})
+    async with world(tmp_path) as there, there.device() as oximeter:
+        with pytest.raises(PairingFailed, match=r"It offers: .*0x1822") as caught:
+            await there.pairings.pair(there.central, oximeter.address, Person())
+        assert caught.value.trouble is Trouble.NOT_OURS
+        assert not await there.radio.bonded(oximeter.address)
+        assert await there.buffer.ble_devices() == []
+
+
+async def test_a_device_that_is_not_heard_is_told_with_what_to_try(tmp_path: Path) -> None:
+    clock = MovedClock()
+    async with world(tmp_path, clock=clock) as there:
+        pairing = asyncio.create_task(trouble_of(there, "C0:00:00:00:00:01", Person()))
+        for _ in range(100):
+            await clock.advance(0.25)
+        assert await pairing is Trouble.NOT_HEARD
+
+
+async def test_what_is_no_address_is_told_at_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as there:
+        for address in ("", "oximeter", "C0:00:00:00:00", "C0-00-00-00-00-01", "C0:00:00:00:00:01\n;"):
+            assert await trouble_of(there, address, Person()) is Trouble.NO_ADDRESS
+
+
+async def test_one_device_is_paired_at_a_time(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+        again: list[Trouble] = []
+
+        class Impatient(Person):
+            async def told(self, step: str, says: str) -> None:
+                if step == "listening":
+                    again.append(await trouble_of(there, "C0:00:00:00:00:01", Person()))
+
+        await there.pairings.pair(there.central, oximeter.address, Impatient())
+        assert again == [Trouble.BUSY]
+
+
+async def test_a_pairing_whose_asker_goes_leaves_no_keys_and_no_device(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+        at_the_end = asyncio.Event()
+
+        class Gone(Person):
+            async def told(self, step: str, says: str) -> None:
+                if step == "looking":
+                    at_the_end.set()
+                    await asyncio.Event().wait()
+
+        pairing = asyncio.create_task(there.pairings.pair(there.central, oximeter.address, Gone()))
+        await at_the_end.wait()
+        assert await there.radio.bonded(oximeter.address)
+        pairing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await pairing
+        assert not await there.radio.bonded(oximeter.address)
+        assert there.pairings.under_way is None
+        assert there.pairings.paired == []
+
+
+async def test_a_paired_device_that_is_well_is_left_alone_and_otherwise_paired_anew(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+
+        async def well(address: str) -> bool:
+            return await there.radio.bonded(address)
+
+        device = await there.pairings.pair(there.central, oximeter.address, Person(), well=well)
+        person = Person(yes=False)
+        assert await there.pairings.pair(there.central, oximeter.address, person, well=well) == device
+        assert person.steps == ["paired"]
+        await there.radio.forget(oximeter.address)
+        changed, served = there.pairings.wait_for_change(), []
+
+        class Looking(Person):
+            async def told(self, step: str, says: str) -> None:
+                served.append(there.pairings.trusted(oximeter.address))
+
+        await there.pairings.pair(there.central, oximeter.address, Looking(), well=well)
+        assert set(served) == {None}, "nothing is taken from it while it is paired anew"
+        assert changed.is_set()
+        assert there.pairings.trusted(oximeter.address) is not None
+        assert await there.radio.bonded(oximeter.address)
+
+
+async def test_a_forgotten_device_is_not_trusted_and_has_no_keys(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as oximeter:
+        await there.pairings.pair(there.central, oximeter.address, Person())
+        assert await there.pairings.forget(there.central, oximeter.address.lower()) == ""
+        assert there.pairings.trusted(oximeter.address) is None
+        assert await there.buffer.ble_devices() == []
+        assert not await there.radio.bonded(oximeter.address)
+        assert [name for name, _ in await there.told()] == ["ble.device_paired", "ble.device_forgotten"]
+        with pytest.raises(PairingFailed, match="is not paired"):
+            await there.pairings.forget(there.central, oximeter.address)
+
+
+async def test_who_uses_the_name_of_a_paired_device_is_pointed_out(tmp_path: Path) -> None:
+    async with world(tmp_path) as there, there.device() as ours:
+        device = await there.pairings.pair(there.central, ours.address, Person())
+        assert there.pairings.namesakes("C0:00:00:00:00:01", device.name.lower()) == [device]
+        assert there.pairings.namesakes(device.address, device.name) == []
