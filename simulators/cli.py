@@ -1,4 +1,4 @@
-"""`argus-sim`: simulated devices, played captures, and the demo of the whole product.
+"""`argus-sim`: simulated devices on wires and on air, played captures, and the demo of the whole product.
 
 What went wrong is one sentence on standard error and exit code 1 (2: the command line itself was wrong). Commands
 load only what they use, so that `--help` answers at once.
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from simulators.ble.cli import ble
 from simulators.command_line import Refusal, address_of, refusing
 from simulators.demo.cli import demo
 from simulators.device_cli import Tcp, agent, kinds
@@ -52,6 +53,7 @@ def play(
 
 for command in (agent, kinds, play, demo):
     app.command()(command)
+app.add_typer(ble, name="ble")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ two devices. The public address of a device holds the same digits as its system 
 its static random one has the two first bits set as well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gateway.transports.clock import Clock
@@ -21,7 +21,7 @@ from protocols.ieee11073.specializations.profiles import (
 )
 from simulators.agents.device import Description
 from simulators.agents.device_clock import DeviceClock
-from simulators.agents.kinds import MAKER, OUI
+from simulators.agents.kinds import MAKER, OUI, UnknownKind
 from simulators.ble.attach import Air
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.peripherals.heart_rate import HeartRateBelt
@@ -37,11 +37,11 @@ _OF_PART: Final = {row.part: row for row in SPECIALIZATIONS}
 _BODY_COMPOSITION: Final = _OF_PART["10420"]
 
 
-class UnknownBleKind(Exception):
+class UnknownBleKind(UnknownKind):
     """There is no simulated Bluetooth device of this kind."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
+        Exception.__init__(self, f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
 
 
 class Kind(NamedTuple):
@@ -50,7 +50,7 @@ class Kind(NamedTuple):
     number: int
     model: str
     specializations: tuple[Specialization, ...]
-    sensor: Callable[[Patient, Description], Sensor]
+    sensor: type[Sensor]
 
 
 BLE_KINDS: Final[Mapping[str, Kind]] = {

@@ -1,0 +1,212 @@
+"""`argus-sim ble`: the virtual radio, and simulated Bluetooth devices on it.
+
+`argus-sim ble radio` is the ether, a process of its own; `argus-sim ble KIND` puts one device on it. The words of the
+options are the command line's own, so that `--help` loads no simulator; they are the names that `simulators.ble` has
+for the same. What a device told and what became of it stands in its witness file.
+"""
+
+import asyncio
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from simulators.command_line import Refusal, log_to_stderr, refusing
+
+if TYPE_CHECKING:
+    from simulators.ble.behaviour import Absence
+    from simulators.ble.peripheral import Peripheral
+
+_DEVICE = "device"
+
+
+class _Kinds(TyperGroup):
+    """Any word that is no command of its own is the name of a kind."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = [_DEVICE, *args]
+        return super().resolve_command(ctx, args)
+
+
+ble = typer.Typer(
+    cls=_Kinds,
+    help="The virtual radio (`ble radio`), and devices on it: `ble KIND`, a kind being one that `ble kinds` lists.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Pairing(StrEnum):
+    """What the device asks of who wants to pair."""
+
+    NONE = "none"
+    JUST_WORKS = "just-works"
+    PASSKEY = "passkey"
+
+
+class Leaves(StrEnum):
+    """How it goes away."""
+
+    OUT_OF_RANGE = "out-of-range"
+    GOODBYE = "goodbye"
+
+
+class Lie(StrEnum):
+    """What is wrong with a value that lies."""
+
+    MISSING_FIELD = "missing-field"
+    UNKNOWN_FLAG = "unknown-flag"
+    TRAILING = "trailing"
+
+
+class SystemId(StrEnum):
+    """How it tells its system id."""
+
+    RIGHT = "right"
+    REVERSED = "reversed"
+    ABSENT = "absent"
+
+
+class SetTime(StrEnum):
+    """What becomes of a client's attempt to set the clock."""
+
+    NO = "no"
+    OBEYS = "obeys"
+    REFUSES = "refuses"
+    SILENT = "silent"
+
+
+@ble.command()
+def kinds() -> None:
+    """The kinds of simulated Bluetooth devices, and the services that each offers."""
+    from simulators.ble.kinds import BLE_KINDS
+
+    for name, kind in BLE_KINDS.items():
+        services = ", ".join(f"0x{service:04X}" for service in kind.sensor.services)
+        typer.echo(f"{name:16} {kind.model:14} {services:8} {', '.join(item.name for item in kind.specializations)}")
+
+
+@ble.command(_DEVICE, hidden=True)
+def device(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="One of those that `argus-sim ble kinds` lists.")],
+    radio: Annotated[Path | None, typer.Option(metavar="SOCKET", help="The socket of `argus-sim ble radio`.")] = None,
+    scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same patient.")] = 42,
+    unit: Annotated[int, typer.Option(min=1, max=65535, help="Tells devices of one kind apart.")] = 1,
+    witness: Annotated[
+        Path | None, typer.Option(help="Append a line here for each value and what became of it.")
+    ] = None,
+    memory: Annotated[Path | None, typer.Option(help="Keep what waits to be handed over in this file.")] = None,
+    bonds: Annotated[Path | None, typer.Option(help="Keep bonds in this file.")] = None,
+    pairing: Annotated[Pairing, typer.Option(help="What it asks of who wants to pair.")] = Pairing.JUST_WORKS,
+    passkey: Annotated[
+        int | None, typer.Option(min=0, max=999_999, help="The digits that it always shows; implies --pairing passkey.")
+    ] = None,
+    open_link: Annotated[
+        bool, typer.Option("--open", help="Tell health data on a link that is not encrypted.")
+    ] = False,
+    forgets_bond: Annotated[bool, typer.Option("--forgets-bond", help="Forget the bond when the link ends.")] = False,
+    static_random: Annotated[bool, typer.Option("--static-random", help="A random static address.")] = False,
+    system_id: Annotated[SystemId, typer.Option(help="How it tells its system id.")] = SystemId.RIGHT,
+    leaves: Annotated[
+        str | None, typer.Option(metavar="EVERY:FOR", help="Away for so many seconds once in so many, such as 60:15.")
+    ] = None,
+    leaves_by: Annotated[Leaves, typer.Option(help="How it goes away.")] = Leaves.OUT_OF_RANGE,
+    resends: Annotated[
+        bool, typer.Option("--resends", help="Send the whole memory again after each connection.")
+    ] = False,
+    lies_every: Annotated[int | None, typer.Option(min=1, help="Spoil one in so many values.")] = None,
+    lie: Annotated[Lie, typer.Option(help="What is wrong with a spoilt value.")] = Lie.MISSING_FIELD,
+    drops_after: Annotated[
+        int | None, typer.Option(min=1, help="Drop the link when so many values of a transfer are out.")
+    ] = None,
+    drops_times: Annotated[int, typer.Option(min=1, help="How often it does so.")] = 1,
+    busy_times: Annotated[int, typer.Option(min=0, help="How often its record access says that it is busy.")] = 0,
+    slow_s: Annotated[float, typer.Option("--slow", min=0.0, help="Seconds to answer a read or a write.")] = 0.0,
+    no_clock: Annotated[bool, typer.Option("--no-clock", help="It has no clock; values carry no time.")] = False,
+    clock_off_s: Annotated[float, typer.Option("--clock-off", help="Seconds that its clock is ahead.")] = 0.0,
+    clock_drift_ppm: Annotated[float, typer.Option("--clock-drift", help="Parts per million that it gains.")] = 0.0,
+    set_time: Annotated[SetTime, typer.Option(help="What becomes of an attempt to set its clock.")] = SetTime.OBEYS,
+    for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds, in order.")] = None,
+) -> None:
+    """One simulated Bluetooth device. It keeps what it measured until a client has it, and comes back by itself."""
+    with refusing():
+        log_to_stderr()
+        from gateway.transports.clock import SystemClock
+        from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+        from simulators.ble import behaviour as told
+        from simulators.ble.kinds import build_peripheral
+        from simulators.ble.peripheral import PeripheralOptions
+        from simulators.ble.witness import BleWitness
+        from simulators.physiology import Patient
+        from simulators.scenarios import scenario_of
+
+        if radio is None:
+            raise Refusal("say which radio it is on: --radio SOCKET; `argus-sim ble radio` starts one")
+        clock = SystemClock()
+        behaviour = told.BleBehaviour(
+            clock=ClockBehaviour(
+                wrong_by_s=clock_off_s,
+                drift_ppm=clock_drift_ppm,
+                setting=Setting.NO if set_time is SetTime.NO else Setting.MAY,
+                set_answer=SetAnswer.OBEYS if set_time is SetTime.NO else SetAnswer(set_time),
+            ),
+            shows_time=not no_clock,
+            pairing=told.Pairing.PASSKEY if passkey is not None else told.Pairing(pairing),
+            passkey=passkey,
+            encrypted=not open_link,
+            bonds_kept=not forgets_bond,
+            static_random=static_random,
+            absence=_absence(leaves, leaves_by),
+            resends=resends,
+            lie=told.Lie(lie),
+            lies_every=lies_every,
+            drops_link_after=drops_after,
+            drops_link_times=drops_times,
+            busy_times=busy_times,
+            slow_s=slow_s,
+            id_form=told.IdForm(system_id),
+        )
+        made = build_peripheral(
+            kind,
+            Patient(seed, scenario_of(scenario)),
+            radio,
+            clock,
+            witness=None if witness is None else BleWitness(witness, clock),
+            options=PeripheralOptions(behaviour=behaviour, memory=memory, bonds=bonds),
+            unit=unit,
+        )
+        typer.echo(f"{made.name} at {made.address}")
+        asyncio.run(_run(made, for_s))
+        status = made.status
+        typer.echo(
+            f"{made.name}: {status.measured} measured, {status.notified} notified, {status.confirmed} confirmed, "
+            f"{status.spoilt} spoilt, {status.waiting} left, {status.dropped} dropped, {status.deleted} deleted, "
+            f"{status.connections} connections, {status.pairings} pairings"
+        )
+
+
+def _absence(leaves: str | None, by: Leaves) -> "Absence | None":
+    from simulators.ble.behaviour import Absence, Leaving
+
+    if leaves is None:
+        return None
+    every, colon, away = leaves.partition(":")
+    try:
+        every_s, for_s = float(every), float(away)
+    except ValueError:
+        every_s = for_s = 0.0
+    if not colon or not 0 < for_s < every_s:
+        raise Refusal(f"--leaves {leaves!r} is not EVERY:FOR in seconds, FOR being the shorter, for instance 60:15")
+    return Absence(every_s=every_s, for_s=for_s, leaving=Leaving(by))
+
+
+async def _run(made: "Peripheral", for_s: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, made.stop)
+    await made.run(for_s)
