@@ -1,0 +1,96 @@
+"""Whatever a Bluetooth device sends, a decoder or an interpreter raises `RemoteProtocolError` and nothing else; what an
+interpreter makes of it fits into the store; and what a decoder understood can be written back.
+
+1 000 000 damaged values in `make fuzz`. Each goes through its codec and, as one of a connection's many, through the
+interpreter of its service.
+"""
+
+import pytest
+
+from protocols.ble.interpretation import GattEvent, Measured, ServiceInterpreter
+from protocols.ble.services import CODECS, PROFILES
+from protocols.errors import RemoteProtocolError
+from protocols.observation import Observation
+from protocols.uplink.observations import DeviceObservations, DeviceRef, decode_block, encode_block
+from tests.builders.ble_values import corpus, mutated
+from tests.builders.fuzz_counts import SEED, count, seeded
+
+SHARDS = 4
+COUNT = count(10_000)
+"""Values of one shard: 40 000 in `make test`."""
+CONNECTION_VALUES_MAX = 40
+EVENTS_OF_A_VALUE_MAX = 600
+"""More than any value of 512 octets can hold; what an interpreter invents beyond would be without a limit."""
+
+SAMPLES: dict[int, list[bytes]] = {}
+for value in corpus():
+    SAMPLES.setdefault(value.characteristic, []).append(value.octets)
+
+
+def stored(observations: list[Observation]) -> list[Observation]:
+    """The observations after a way through the store's form."""
+    section = DeviceObservations(
+        device=DeviceRef("1122334455667788", "fuzzed"),
+        boot_id="boot",
+        wall_offset_us=0,
+        wall_synchronised=True,
+        device_offset_us=None,
+        uncertainty_us=0,
+        stored=False,
+        observations=observations,
+    )
+    return [each for block in decode_block(encode_block([section])) for each in block.observations]
+
+
+def through_codec(characteristic: int, octets: bytes) -> bool:
+    """Whether the octets were a value; then it is the same value after it was written and read again."""
+    codec = CODECS[characteristic]
+    try:
+        found = codec.decode(octets)
+    except RemoteProtocolError:
+        return False
+    assert codec.decode(codec.encode(found)) == found
+    return True
+
+
+def through_interpreter(
+    interpreter: ServiceInterpreter, characteristic: int, octets: bytes, *, described: bool
+) -> list[GattEvent]:
+    try:
+        if described:
+            return list(interpreter.described(characteristic, octets))
+        return list(interpreter.received(characteristic, octets, 1.0))
+    except RemoteProtocolError:
+        return []
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_any_octets_are_read_or_refused(shard: int) -> None:
+    print(f"\nfuzz: {COUNT} values, seed {SEED}, shard {shard}")
+    services = list(PROFILES.values())
+    values = read = observed = connection = 0
+    while values < COUNT:
+        connection += 1
+        random = seeded("ble", shard, connection)
+        profile = services[(shard + connection) % len(services)]
+        characteristics = [each.uuid for each in profile.characteristics if each.uuid in SAMPLES]
+        interpreter = profile.interpreter()
+        events: list[GattEvent] = []
+        for _ in range(min(random.randrange(1, CONNECTION_VALUES_MAX), COUNT - values)):
+            characteristic = random.choice(characteristics)
+            octets = random.choice(SAMPLES[characteristic])
+            values += 1
+            if random.random() < 0.9:
+                octets = mutated(octets, random)
+            read += through_codec(characteristic, octets)
+            made = through_interpreter(interpreter, characteristic, octets, described=random.random() < 0.2)
+            assert len(made) <= EVENTS_OF_A_VALUE_MAX
+            events += made
+        events += interpreter.settled()
+        observations = [each for event in events if isinstance(event, Measured) for each in event.observations]
+        assert stored(observations) == observations
+        observed += len(observations)
+    print(f"fuzz: {connection} connections, {read} values read, {values - read} refused, {observed} observations")
+    assert values == COUNT
+    assert read
+    assert observed

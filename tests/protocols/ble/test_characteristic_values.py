@@ -1,0 +1,73 @@
+"""Every characteristic that Argus knows: its values are read whole, cut at every length, and with octets too many; what
+was read is written back as it came."""
+
+import pytest
+
+from protocols.ble.interpretation import ServiceProfile
+from protocols.ble.services import CODECS, PROFILES
+from protocols.errors import RemoteProtocolError
+from tests.builders.ble_values import TAILS, Value, corpus, worked_examples
+from tests.harness.shared import shared_path
+
+CORPUS = corpus()
+MORE_OCTETS_MAX = 24
+
+
+def is_value(characteristic: int, octets: bytes) -> bool:
+    """Whether the octets are read; anything but a value or RemoteProtocolError fails the test."""
+    try:
+        CODECS[characteristic].decode(octets)
+    except RemoteProtocolError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("value", CORPUS, ids=str)
+def test_a_value_is_read_and_written_back(value: Value) -> None:
+    codec = CODECS[value.characteristic]
+    assert codec.encode(codec.decode(value.octets)) == value.octets
+
+
+@pytest.mark.parametrize("value", CORPUS, ids=str)
+def test_a_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification_allows(value: Value) -> None:
+    tail = TAILS.get(value.characteristic)
+    for length in range(len(value.octets)):
+        allowed = tail is not None and tail.ends_at(value.octets, length)
+        assert is_value(value.characteristic, value.octets[:length]) == allowed, f"cut to {length} octets"
+
+
+@pytest.mark.parametrize("value", CORPUS, ids=str)
+@pytest.mark.parametrize("filling", [b"\x00", b"\xff"], ids=["zeros", "ones"])
+def test_octets_behind_a_value_are_refused_or_belong_to_it(value: Value, filling: bytes) -> None:
+    tail = TAILS.get(value.characteristic)
+    for more in range(1, MORE_OCTETS_MAX):
+        allowed = tail is not None and tail.takes(value.octets, more)
+        assert is_value(value.characteristic, value.octets + filling * more) == allowed, f"{more} octets more"
+
+
+def test_every_characteristic_has_a_value_in_the_corpus() -> None:
+    assert set(CODECS) == {value.characteristic for value in CORPUS}
+
+
+def test_every_worked_example_of_the_reference_is_read_and_written_back() -> None:
+    examples = worked_examples(shared_path("reference/ble.md"))
+    assert len(examples) > 40
+    for example in examples:
+        codec = CODECS[example.characteristic]
+        assert codec.encode(codec.decode(example.octets)) == example.octets, example
+    assert {example.octets for example in examples} <= {value.octets for value in CORPUS}
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_an_interpreter_refuses_what_its_service_does_not_send(profile: ServiceProfile) -> None:
+    with pytest.raises(RemoteProtocolError):
+        profile.interpreter().received(0x2A00, b"\x00", 1.0)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_what_a_service_needs_is_among_its_characteristics(profile: ServiceProfile) -> None:
+    known = {each.uuid for each in profile.characteristics}
+    assert known <= set(CODECS)
+    assert set(profile.required_any) <= known
+    assert {uuid for uuid, _ in profile.start} <= known
+    assert all(each.fields for each in profile.characteristics)
