@@ -19,7 +19,7 @@ from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
 from bumble.keys import KeyStore, MemoryKeyStore
-from bumble.transport.common import AsyncPipeSink
+from bumble.transport.common import AsyncPipeSink, TransportLostError
 
 from simulators.ble.controller import HCI_Write_BD_ADDR_Command, RadioController
 from simulators.ble.ether import Ether
@@ -43,7 +43,19 @@ class _SteadyHost(Host):
     """A host whose commands run to their end though who asked has been cancelled: Bumble would take the late answer
     for that of its next command."""
 
+    lost = False
+
+    def on_transport_lost(self) -> None:
+        """Bumble's falls over an answer that has come but was not yet looked at."""
+        self.lost = True
+        waiting = self.pending_response
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(TransportLostError("transport lost"))
+        self.emit("flush")
+
     async def _send_command(self, command: Any, response_timeout: float | None = None) -> Any:
+        if self.lost:
+            raise TransportLostError("transport lost")
         limit_s = _COMMAND_TIMEOUT_S if response_timeout is None else response_timeout
         asked = asyncio.ensure_future(super()._send_command(command, limit_s))
         asked.add_done_callback(_looked_at)
@@ -58,8 +70,11 @@ def _looked_at(task: asyncio.Task[Any]) -> None:
 class Station:
     """A Bumble device on the ether: `device` is powered on; add services and advertise."""
 
-    def __init__(self, device: Device, let_go: Callable[[], None], terminated: asyncio.Future[None]) -> None:
+    def __init__(
+        self, device: Device, host: _SteadyHost, let_go: Callable[[], None], terminated: asyncio.Future[None]
+    ) -> None:
         self.device = device
+        self._host = host
         self._let_go = let_go
         self._terminated = terminated
 
@@ -72,11 +87,18 @@ class Station:
         """Return when the radio has gone (or this was closed)."""
         await asyncio.shield(self._terminated)
 
+    async def reset(self) -> None:
+        """Off and on: links are lost, advertising and scanning end. Raises Bumble's errors and TimeoutError."""
+        async with asyncio.timeout(_COMMAND_TIMEOUT_S):
+            await self.device.power_on()
+        self.device.scanning = False
+
     def close(self) -> None:
         """Leave the ether; peers see a supervision time-out. Idempotent."""
         self._let_go()
         if not self._terminated.done():
             self._terminated.set_result(None)
+            self._host.on_transport_lost()
 
 
 async def attach(
@@ -107,7 +129,7 @@ async def attach(
     host, let_go, terminated = await _host(air, name, links_max)
     device = Device(config=configuration, host=host)
     device.keystore = keys or MemoryKeyStore()
-    station = Station(device, let_go, terminated)
+    station = Station(device, host, let_go, terminated)
     try:
         async with asyncio.timeout(_COMMAND_TIMEOUT_S):
             await device.power_on()
@@ -123,7 +145,9 @@ async def attach(
     return station
 
 
-async def _host(air: Air, name: str, links_max: int | None) -> tuple[Host, Callable[[], None], asyncio.Future[None]]:
+async def _host(
+    air: Air, name: str, links_max: int | None
+) -> tuple[_SteadyHost, Callable[[], None], asyncio.Future[None]]:
     loop = asyncio.get_running_loop()
     if isinstance(air, Ether):
         controller = (

@@ -1,0 +1,121 @@
+"""The virtual radio as the gateway's Bluetooth stack: `ble_backend = "simulators.ble.backend:VirtualRadio"`.
+
+`adapter` is the socket of a radio process (`radio`). The gateway's own code and plain bleak run on it unchanged;
+what is BlueZ's business (bonds, encryption, the agent) is done by `central`. Bonds are kept in `bonds_dir`
+(`bonds`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from bleak import BleakClient, BleakScanner
+from bleak.backends.device import BLEDevice
+from bumble import core, hci
+
+from gateway.transports.ble import BleUnavailable, Found, Lost, PairingAgent
+from simulators.ble.attach import Air, NoRadio, Station, attach
+from simulators.ble.bonds import BondFile, BondsUnusable
+from simulators.ble.central import Central
+from simulators.ble.client import VirtualClient
+from simulators.ble.scanner import VirtualScanner
+
+# For all goodbyes of a close together; a radio process that hangs must not keep the gateway.
+_CLOSE_S = 2.0
+
+
+class VirtualRadio:
+    """One adapter of the virtual radio (`gateway.transports.ble.BleBackend`)."""
+
+    def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
+        self._adapter = adapter
+        self._bonds_dir = bonds_dir
+        self._agent: PairingAgent | None = None
+        self._central: Central | None = None
+
+    def air(self) -> Air:
+        """Where to attach. Raises BleUnavailable. Tests override it with an ether of their own process."""
+        if not self._adapter:
+            raise BleUnavailable("the virtual radio has no default adapter; name the socket of a radio process")
+        return Path(self._adapter)
+
+    async def open(self, agent: PairingAgent) -> None:
+        """Attach to the radio."""
+        await self.close()
+        try:
+            bonds = BondFile.open(self._bonds_dir)
+            station = await attach(self.air(), "argus", bonds.address, keys=bonds, irk=bonds.irk)
+        except (NoRadio, BondsUnusable) as error:
+            raise BleUnavailable(str(error)) from error
+        self._agent = agent
+        self._central = Central(station, bonds, agent)
+
+    async def close(self) -> None:
+        """Say goodbye on every link, then leave the radio."""
+        central, self._central = self._central, None
+        if central is None:
+            return
+        try:
+            if central.up:
+                async with asyncio.timeout(_CLOSE_S):
+                    for link in central.links():
+                        await central.part(link)
+        except TimeoutError:
+            pass  # the radio hangs; leaving it ends the links as well
+        finally:
+            central.station.close()
+
+    async def gone(self) -> str:
+        """Returns when the radio's socket has closed."""
+        central = self._central
+        if central is not None:
+            await central.station.gone()
+        return "the virtual radio has gone"
+
+    def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:
+        """A scanner of bleak's on this radio."""
+        return BleakScanner(found, list(service_uuids) or None, "active", backend=VirtualScanner, central=self._central)
+
+    def client(self, device: BLEDevice, lost: Lost) -> BleakClient:
+        """A client of bleak's on this radio."""
+        return BleakClient(device, lost, backend=VirtualClient, central=self._central)
+
+    async def bonded(self, address: str) -> bool:
+        """Whether there are keys of this device."""
+        return self._open().bonds.has(address)
+
+    async def forget(self, address: str) -> None:
+        """Keys, table and link."""
+        central = self._open()
+        central.bonds.forget(address)
+        central.forget(address)
+        await self.disconnect(address)
+
+    async def connected(self) -> Sequence[str]:
+        """Only links of this process: those of one that is gone ended with its socket."""
+        central = self._central
+        return () if central is None else [link.peer_address.to_string(False) for link in central.links()]
+
+    async def disconnect(self, address: str) -> None:
+        """Nothing happens where there is no link."""
+        central = self._open()
+        link = central.link_to(address)
+        if link is not None:
+            await central.part(link)
+
+    async def power_cycle(self) -> None:
+        """Reset the controller: every link is lost, scanning and attempts end."""
+        central = self._open()
+        station: Station = central.station
+        try:
+            await station.reset()
+        except (core.BaseBumbleError, hci.HCI_Error, TimeoutError) as error:
+            raise BleUnavailable(f"the virtual radio does not answer ({type(error).__name__})") from error
+        central.scanner = None
+
+    def _open(self) -> Central:
+        if self._central is None:
+            raise BleUnavailable("the virtual radio is not open")
+        return self._central

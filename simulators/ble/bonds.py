@@ -1,0 +1,117 @@
+"""The bonds of the virtual radio's central, and its own identity, in one JSON file that survives restarts.
+
+The identity belongs beside the keys: a peripheral files its keys under our address, so a new address each time would
+make every bond worthless. Mode 0600, since these are keys. Written whole, atomically and durably, at each change.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bumble.hci import Address
+from bumble.keys import KeyStore, PairingKeys
+
+FILE_NAME = "virtual_radio_bonds.json"
+_VERSION = 1
+# A vehicle has a dozen devices; more is a fault of whoever pairs in a loop.
+_BONDS_MAX = 200
+
+
+class BondsUnusable(Exception):
+    """The file of bonds cannot be read or written; the text says what to do."""
+
+
+class BondFile(KeyStore):
+    """Keys by peer address, as Bumble's hosts ask for them (`str(Address)`: public ones end in /P)."""
+
+    def __init__(self, path: Path, address: str, irk: bytes, bonds: dict[str, PairingKeys]) -> None:
+        self.path = path
+        self.address = address
+        self.irk = irk
+        self._bonds = bonds
+
+    @classmethod
+    def open(cls, folder: Path) -> BondFile:
+        """The file in `folder`; made with a new identity where there is none. Raises BondsUnusable."""
+        path = folder / FILE_NAME
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():
+                own = Address.generate_static_address().to_string(False)
+                new = cls(path, own, secrets.token_bytes(16), {})
+                new._write()
+                return new
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise BondsUnusable(f"{path}: {error.strerror or type(error).__name__}") from error
+        try:
+            stored = json.loads(text)
+            if stored["version"] != _VERSION:
+                raise ValueError("another version")
+            bonds = {name: PairingKeys.from_dict(keys) for name, keys in stored["bonds"].items()}
+            return cls(path, str(stored["address"]), bytes.fromhex(stored["irk"]), bonds)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Without the error's text, which may quote a key.
+            raise BondsUnusable(f"{path} is no file of bonds; remove it and pair the devices again") from error
+
+    def has(self, address: str) -> bool:
+        """Whether there are keys of this device, whichever kind its address is."""
+        return self._name(address) is not None
+
+    def forget(self, address: str) -> bool:
+        """Drop the keys of this device; whether there were any."""
+        name = self._name(address)
+        if name is None:
+            return False
+        del self._bonds[name]
+        self._write()
+        return True
+
+    def _name(self, address: str) -> str | None:
+        plain = address.upper().removesuffix("/P")
+        return next((name for name in (plain, f"{plain}/P") if name in self._bonds), None)
+
+    # As a Bumble keystore
+
+    async def get(self, name: str) -> PairingKeys | None:
+        return self._bonds.get(name)
+
+    async def get_all(self) -> list[tuple[str, PairingKeys]]:
+        return list(self._bonds.items())
+
+    async def delete(self, name: str) -> None:
+        self.forget(name)
+
+    async def update(self, name: str, keys: PairingKeys) -> None:
+        """A new bond. One that stands is never replaced: in its last step a pairing peer may claim any identity, also
+        that of another device."""
+        if name in self._bonds:
+            raise BondsUnusable(f"there is a bond with {name} already; forget it first")
+        if len(self._bonds) >= _BONDS_MAX:
+            raise BondsUnusable(f"there are {_BONDS_MAX} bonds; forget some first")
+        self._bonds[name] = keys
+        self._write()
+
+    def _write(self) -> None:
+        content: dict[str, Any] = {
+            "version": _VERSION,
+            "address": self.address,
+            "irk": self.irk.hex(),
+            "bonds": {name: keys.to_dict() for name, keys in self._bonds.items()},
+        }
+        # mkstemp gives mode 0600.
+        handle, temporary = tempfile.mkstemp(prefix=FILE_NAME, dir=self.path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,237 @@
+"""The central of the virtual radio: one Bumble host that the bleak client and scanner classes share.
+
+It does what BlueZ does beneath bleak: one attempt to connect at a time and cancelled properly, the link to a bonded
+peer encrypted before anything else, pairing answered by the gateway's own agent, and a table of what has been heard.
+Answers in bleak's errors, those that its BlueZ backend raises, so nothing above can tell the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
+from bumble import core, hci, pairing
+from bumble.device import Connection
+from bumble.hci import Address, OwnAddressType
+from bumble.transport.common import TransportLostError
+
+from gateway.transports.ble import PairingAgent
+from simulators.ble.attach import Station
+from simulators.ble.bonds import BondFile
+
+T = TypeVar("T")
+
+# BlueZ forgets what it has not heard for half a minute; here the oldest make room.
+_KNOWN_MAX = 1000
+# Vol 3 Part H 3.4: pairing that stands still for 30 s has failed.
+PAIRING_TIMEOUT_S = 30.0
+_WITHDRAW_S, _WITHDRAW_TRIES = 0.05, 100
+_DISCONNECT_S = 10.0
+BLUEZ_FAILED = "org.bluez.Error.Failed"
+
+
+class Central:
+    """One open adapter."""
+
+    def __init__(self, station: Station, bonds: BondFile, agent: PairingAgent) -> None:
+        self.station = station
+        self.device = station.device
+        self.bonds = bonds
+        self.scanner: object | None = None
+        self._agent = agent
+        self._known: dict[str, Address] = {}
+        self._joining = asyncio.Lock()
+        self.device.pairing_config_factory = self._pairing_config
+
+    @property
+    def up(self) -> bool:
+        """Whether the adapter is still there."""
+        return not self.station.lost
+
+    def remember(self, address: str, on_air: Address) -> None:
+        """A device has been heard; `on_air` is what it calls itself now."""
+        self._known.pop(address, None)
+        self._known[address] = on_air
+        if len(self._known) > _KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+
+    def forget(self, address: str) -> None:
+        """Drop what is known of a device."""
+        self._known.pop(address, None)
+
+    def on_air(self, address: str) -> Address:
+        """By which address to reach a device. Raises what BlueZ's backend does: BleakDeviceNotFoundError."""
+        if not self.up:
+            raise BleakError(f"device '{address}' not found")
+        found = self._known.get(address.upper())
+        if found is None:
+            raise BleakDeviceNotFoundError(address, f"Device with address {address} was not found.")
+        return found
+
+    def links(self) -> list[Connection]:
+        """All connections that stand."""
+        return list(self.device.connections.values())
+
+    def link_to(self, address: str) -> Connection | None:
+        """The connection to a device, if there is one."""
+        plain = address.upper()
+        return next((link for link in self.links() if link.peer_address.to_string(False) == plain), None)
+
+    async def join(self, address: Address) -> Connection:
+        """A link to the device, a standing one taken over as BlueZ does. Waits until the device is heard, for ever;
+        safe to cancel."""
+        async with self._joining:
+            while True:
+                standing = self.link_to(address.to_string(False))
+                if standing is not None:
+                    return standing
+                attempt = asyncio.ensure_future(
+                    self.device.connect_le(address, own_address_type=OwnAddressType.RANDOM, timeout=None)
+                )
+                try:
+                    return await asyncio.shield(attempt)
+                except asyncio.CancelledError:
+                    if attempt.cancelled() and not _asked_to_stop():  # Bumble's way to say that the adapter has gone
+                        raise BleakError(f"device '{address.to_string(False)}' not found") from None
+                    await self._withdraw(attempt)
+                    raise
+                except core.ConnectionError as error:
+                    # It had just stopped advertising; the kernel tries again by itself.
+                    if error.error_code != hci.HCI_ErrorCode.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR:
+                        raise BleakDBusError(BLUEZ_FAILED, ["le-connection-abort-by-local"]) from error
+                except hci.HCI_Error as error:
+                    raise BleakDBusError(BLUEZ_FAILED, [_refusal(error.error_code)]) from error
+                except (TransportLostError, TimeoutError) as error:
+                    raise BleakError(f"device '{address.to_string(False)}' not found") from error
+
+    async def encrypt(self, link: Connection) -> bool:
+        """With the keys of the bond. False: the peer does not have them (or the link ended over it)."""
+        if link.is_encrypted:
+            return True
+        try:
+            await self.device.encrypt(link)
+        except (hci.HCI_Error, core.BaseBumbleError):
+            return False
+        return link.is_encrypted
+
+    async def pair(self, link: Connection) -> None:
+        """Pair and bond; the agent answers for the person. Raises BleakDBusError with BlueZ's names.
+
+        `link.peer_address` is the peer's identity afterwards, which is another where it rotates its address.
+        """
+        before = {name for name, _ in await self.bonds.get_all()}
+        try:
+            async with asyncio.timeout(PAIRING_TIMEOUT_S):
+                await self.device.pair(link)
+        except TimeoutError as error:
+            raise BleakDBusError("org.bluez.Error.AuthenticationTimeout", ["Authentication Timeout"]) from error
+        except (core.BaseBumbleError, hci.HCI_Error) as error:
+            raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]) from error
+        if str(link.peer_address) in before or not self.bonds.has(link.peer_address.to_string(False)):
+            # It claimed the identity of another (`BondFile.update`), and goes by that for Bumble now.
+            await self.part(link)
+            raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"])
+
+    async def part(self, link: Connection) -> None:
+        """End a link. Raises TimeoutError when the controller does not do it."""
+        try:
+            async with asyncio.timeout(_DISCONNECT_S):
+                await during(link, self.device.disconnect(link, hci.HCI_REMOTE_USER_TERMINATED_CONNECTION_ERROR))
+        except (LinkEnded, hci.HCI_Error, TransportLostError):
+            return  # it was over already
+
+    async def _withdraw(self, attempt: asyncio.Future[Connection]) -> None:
+        """Take an attempt back; a link that came about in that moment is ended."""
+        for _ in range(_WITHDRAW_TRIES):
+            if attempt.done():
+                break
+            # Refused when nothing is pending any more, and without an adapter: the attempt ends by itself then.
+            with suppress(hci.HCI_Error, TransportLostError):
+                await self.device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
+            await asyncio.wait({attempt}, timeout=_WITHDRAW_S)
+        if attempt.done() and not attempt.cancelled() and attempt.exception() is None:
+            await self.part(attempt.result())
+
+    def _pairing_config(self, link: Connection) -> pairing.PairingConfig:
+        return pairing.PairingConfig(
+            sc=True,
+            mitm=True,
+            bonding=True,
+            delegate=_Person(self._agent, link.peer_address.to_string(False)),
+            identity_address_type=pairing.PairingConfig.AddressType.RANDOM,
+        )
+
+
+class _Person(pairing.PairingDelegate):
+    """What Bumble asks a person, asked of the gateway's agent."""
+
+    def __init__(self, agent: PairingAgent, address: str) -> None:
+        super().__init__(io_capability=pairing.PairingDelegate.IoCapability.DISPLAY_OUTPUT_AND_KEYBOARD_INPUT)
+        self._agent = agent
+        self._address = address
+
+    async def accept(self) -> bool:
+        """A central begins; a peer that wants to lead gets no."""
+        return False
+
+    async def confirm(self, auto: bool = False) -> bool:
+        """Just works."""
+        return await self._agent.confirm(self._address, None)
+
+    async def compare_numbers(self, number: int, digits: int) -> bool:
+        """Both sides show a number."""
+        return await self._agent.confirm(self._address, number)
+
+    async def get_number(self) -> int | None:
+        """The device shows a passkey."""
+        return await self._agent.passkey(self._address)
+
+
+class LinkEnded(Exception):
+    """The link ended while somebody waited for something over it."""
+
+
+async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float | None = None) -> T:
+    """What `work` gives, or LinkEnded as soon as the link is over, or TimeoutError after `limit_s`.
+
+    Bumble cancels a request that is pending at link loss, which looks to its caller as if it had been cancelled
+    itself. And a request that its caller abandons must run on: its answer would be taken for that of the next one.
+    So the work is a task of its own, which ends with the link.
+    """
+    task = asyncio.ensure_future(work)
+    ended = asyncio.get_running_loop().create_future()
+
+    def over(*_reason: object) -> None:
+        if not ended.done():
+            ended.set_result(None)
+        task.cancel()
+
+    def looked_at(done: asyncio.Task[T]) -> None:
+        link.remove_listener(link.EVENT_DISCONNECTION, over)
+        if not done.cancelled():
+            done.exception()
+
+    link.on(link.EVENT_DISCONNECTION, over)
+    task.add_done_callback(looked_at)
+    if link.handle not in link.device.connections:
+        over()
+    await asyncio.wait({task, ended}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    if task.done() and not task.cancelled():
+        return task.result()
+    if ended.done() or task.done():
+        raise LinkEnded
+    raise TimeoutError
+
+
+def _asked_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _refusal(code: int | None) -> str:
+    if code == hci.HCI_ErrorCode.CONNECTION_LIMIT_EXCEEDED_ERROR:
+        return "le-connection-concurrent-connection-limit"
+    return "le-connection-abort-by-local"

@@ -1,0 +1,334 @@
+"""bleak's client over the virtual radio. Chosen by `backend=`; everything above is bleak's own.
+
+Behaves as bleak's BlueZ backend on bluetoothd does: a bonded peer is encrypted before any attribute is touched, and one
+without the keys is disconnected and gives nothing (BlueZ tries until the caller's time-out; here three times, then the
+same TimeoutError); an attribute that asks for security starts a pairing, and says 0x0E when that fails; services are
+None once the link is over; the disconnected callback comes for own disconnects too; a lost link is a BleakError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+import structlog
+from bleak.args import SizedBuffer
+from bleak.assigned_numbers import CharacteristicPropertyName
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.client import BaseBleakClient, NotifyCallback
+from bleak.backends.descriptor import BleakGATTDescriptor
+from bleak.backends.device import BLEDevice
+from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
+from bumble import att, core, gatt
+from bumble.device import Connection, Peer
+from bumble.gatt_client import CharacteristicProxy, DescriptorProxy
+
+from simulators.ble.central import Central, LinkEnded, during
+from simulators.ble.scanner import uuid_of
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# Core Vol 3 Part F 3.3.3: a request that is not answered in 30 s; the bearer is dead then, and BlueZ disconnects.
+_REQUEST_TIMEOUT_S = 30.0
+_ATT_MTU = 517
+_TRIES_WITH_KEYS = 3
+_WANTS_SECURITY = (
+    att.ErrorCode.INSUFFICIENT_AUTHENTICATION,
+    att.ErrorCode.INSUFFICIENT_ENCRYPTION,
+    att.ErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+)
+_PROPERTIES: tuple[tuple[gatt.Characteristic.Properties, CharacteristicPropertyName], ...] = (
+    (gatt.Characteristic.Properties.BROADCAST, "broadcast"),
+    (gatt.Characteristic.Properties.READ, "read"),
+    (gatt.Characteristic.Properties.WRITE_WITHOUT_RESPONSE, "write-without-response"),
+    (gatt.Characteristic.Properties.WRITE, "write"),
+    (gatt.Characteristic.Properties.NOTIFY, "notify"),
+    (gatt.Characteristic.Properties.INDICATE, "indicate"),
+    (gatt.Characteristic.Properties.AUTHENTICATED_SIGNED_WRITES, "authenticated-signed-writes"),
+    (gatt.Characteristic.Properties.EXTENDED_PROPERTIES, "extended-properties"),
+)
+
+
+class VirtualClient(BaseBleakClient):
+    """`central` comes through bleak's keyword arguments (`VirtualRadio.client`)."""
+
+    def __init__(
+        self,
+        address_or_ble_device: BLEDevice | str,
+        *,
+        disconnected_callback: Callable[[], None] | None,
+        timeout: float,
+        services: set[str] | None = None,
+        central: Central | None,
+        **_other_backends: Any,
+    ) -> None:
+        super().__init__(address_or_ble_device, disconnected_callback=disconnected_callback, timeout=timeout)
+        known = address_or_ble_device.name if isinstance(address_or_ble_device, BLEDevice) else None
+        self._name = known or self.address.replace(":", "-")
+        self._central = central
+        self._wanted = services
+        self._link: Connection | None = None
+        self._peer: Peer | None = None
+
+    # What it is
+
+    @property
+    def name(self) -> str:
+        """As advertised, or the address with dashes."""
+        return self._name
+
+    @property
+    def mtu_size(self) -> int:
+        """Octets; 23 before the exchange."""
+        return self._link.att_mtu if self._link is not None else att.ATT_DEFAULT_MTU
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the link stands."""
+        return self._link is not None
+
+    # Link
+
+    async def connect(self, pair: bool, **kwargs: Any) -> None:
+        """Raises BleakDeviceNotFoundError (never heard), TimeoutError, BleakError. Safe to cancel."""
+        if self.is_connected:
+            raise BleakError("Client is already connected")
+        central = self._usable()
+        async with asyncio.timeout(kwargs.get("timeout", self._timeout)):
+            for _ in range(_TRIES_WITH_KEYS):
+                self._take(await central.join(central.on_air(self.address)))
+                if await self._begin(central, pair):
+                    return
+        raise TimeoutError
+
+    async def disconnect(self) -> None:
+        """Nothing where there is no link any more."""
+        link, central = self._link, self._central
+        if link is None or central is None:
+            return
+        try:
+            await central.part(link)
+        finally:
+            self._over(link)
+
+    async def pair(self, *args: Any, **kwargs: Any) -> None:
+        """Pair and bond; nothing where there is a bond. Raises BleakDBusError with BlueZ's names."""
+        central, link = self._usable(), self._connected()
+        if not central.bonds.has(self.address):
+            await self._pair(central, link)
+
+    async def unpair(self) -> None:
+        """Drop bond and link. Raises BleakDeviceNotFoundError where nothing is known of the device."""
+        central = self._usable()
+        known = central.bonds.forget(self.address)
+        if self._link is not None:
+            await self.disconnect()
+        elif not known:
+            central.on_air(self.address)
+        central.forget(self.address)
+
+    # Attributes
+
+    async def read_gatt_char(
+        self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
+    ) -> bytearray:
+        """Raises BleakGATTProtocolError, BleakError."""
+        return await self._read(characteristic.obj)
+
+    async def read_gatt_descriptor(
+        self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **kwargs: Any
+    ) -> bytearray:
+        """Raises BleakGATTProtocolError, BleakError."""
+        return await self._read(descriptor.obj)
+
+    async def write_gatt_char(self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool) -> None:
+        """Raises BleakGATTProtocolError, BleakError."""
+        peer, octets = self._attached(), bytes(data)
+        if not response and len(octets) > self.mtu_size - 3:
+            raise BleakGATTProtocolError(att.ErrorCode.INVALID_ATTRIBUTE_LENGTH)
+        await self._ask(lambda: peer.gatt_client.write_value(characteristic.obj, octets, with_response=response))
+
+    async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
+        """Raises BleakGATTProtocolError, BleakError."""
+        peer, octets = self._attached(), bytes(data)
+        await self._ask(lambda: peer.gatt_client.write_value(descriptor.obj, octets, with_response=True))
+
+    async def start_notify(
+        self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any
+    ) -> None:
+        """Notifications where the device has both, as BlueZ does. An indication is confirmed when `callback`
+        returns."""
+        peer = self._attached()
+        proxy, cccd = cast("CharacteristicProxy[bytes]", characteristic.obj), _cccd(characteristic)
+        notified = bool(proxy.properties & gatt.Characteristic.Properties.NOTIFY)
+
+        def arrived(octets: bytes) -> None:
+            try:
+                callback(bytearray(octets))
+            except Exception as error:
+                # The application's; it must not keep the confirmation from the device.
+                log.exception("notification.callback_failed", error=type(error).__name__)
+
+        client = peer.gatt_client
+        takers = client.notification_subscribers if notified else client.indication_subscribers
+        takers[proxy.handle] = {arrived}
+        bits = b"\x01\x00" if notified else b"\x02\x00"
+        try:
+            await self._ask(lambda: client.write_value(cccd, bits, with_response=True))
+        except BaseException:
+            takers.pop(proxy.handle, None)
+            raise
+
+    async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
+        """Raises BleakGATTProtocolError, BleakError."""
+        peer = self._attached()
+        client, handle = peer.gatt_client, characteristic.obj.handle
+        await self._ask(lambda: client.write_value(_cccd(characteristic), b"\x00\x00", with_response=True))
+        client.notification_subscribers.pop(handle, None)
+        client.indication_subscribers.pop(handle, None)
+
+    # Inside
+
+    def _usable(self) -> Central:
+        if self._central is None or not self._central.up:
+            raise BleakError(f"device '{self.address}' not found")
+        return self._central
+
+    def _connected(self) -> Connection:
+        if self._link is None:
+            raise BleakError("Not connected")
+        return self._link
+
+    def _attached(self) -> Peer:
+        self._connected()
+        if self._peer is None:
+            raise BleakError("Service Discovery has not been performed yet")
+        return self._peer
+
+    def _take(self, link: Connection) -> None:
+        self._link = link
+        link.once(link.EVENT_DISCONNECTION, lambda *_reason: self._over(link))
+
+    def _over(self, link: Connection) -> None:
+        """The link is gone, by whomever. Once a link."""
+        if self._link is not link:
+            return
+        self._link = self._peer = None
+        self.services = None
+        if self._disconnected_callback is not None:
+            self._disconnected_callback()
+
+    async def _begin(self, central: Central, pair: bool) -> bool:
+        """Secure the link, then look at what is there. False: the peer has not the keys of our bond."""
+        link = self._connected()
+        try:
+            if central.bonds.has(self.address):
+                if not await during(link, central.encrypt(link), _REQUEST_TIMEOUT_S):
+                    await central.part(link)
+                    return False
+            elif pair:
+                await self._pair(central, link)
+            await self._discover(link)
+        except LinkEnded as error:
+            if central.bonds.has(self.address) and not link.is_encrypted:
+                return False
+            raise BleakError("failed to discover services, device disconnected") from error
+        except BaseException:
+            await central.part(link)
+            raise
+        if self._link is not link:
+            raise BleakError("failed to discover services, device disconnected")
+        return True
+
+    async def _pair(self, central: Central, link: Connection) -> None:
+        try:
+            await during(link, central.pair(link))
+        except LinkEnded as error:
+            raise BleakDBusError("org.bluez.Error.AuthenticationCanceled", ["Authentication Canceled"]) from error
+        self.address = link.peer_address.to_string(False)
+
+    async def _discover(self, link: Connection) -> None:
+        peer = Peer(link)
+        try:
+            await during(link, _look(peer), _REQUEST_TIMEOUT_S)
+        except (core.BaseBumbleError, TimeoutError) as error:
+            raise BleakError("failed to discover services, device disconnected") from error
+        self._peer = peer
+        self.services = self._described(peer, link)
+
+    def _described(self, peer: Peer, link: Connection) -> BleakGATTServiceCollection:
+        described = BleakGATTServiceCollection()
+        for service in peer.services:
+            uuid = uuid_of(service.uuid.to_bytes(force_128=True))
+            if self._wanted is not None and uuid not in self._wanted:
+                continue
+            ours = BleakGATTService(service, service.handle, uuid)
+            described.add_service(ours)
+            for proxy in service.characteristics:
+                names = [name for bit, name in _PROPERTIES if proxy.properties & bit]
+                uuid = uuid_of(proxy.uuid.to_bytes(force_128=True))
+                characteristic = BleakGATTCharacteristic(
+                    proxy, proxy.handle, uuid, names, lambda: link.att_mtu - 3, ours
+                )
+                described.add_characteristic(characteristic)
+                for descriptor in proxy.descriptors:
+                    uuid = uuid_of(descriptor.type.to_bytes(force_128=True))
+                    described.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, uuid, characteristic))
+        return described
+
+    async def _read(self, attribute: CharacteristicProxy[bytes] | DescriptorProxy) -> bytearray:
+        peer = self._attached()
+        return bytearray(await self._ask(lambda: peer.gatt_client.read_value(attribute)))
+
+    async def _ask(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """One ATT request; once more after raising the link's security where the device asks for that."""
+        link = self._connected()
+        try:
+            return await self._answered(link, request())
+        except att.ATT_Error as error:
+            code = error.error_code
+            if code not in _WANTS_SECURITY:
+                raise BleakGATTProtocolError(code) from error
+        try:
+            await self._secure(link)
+            return await self._answered(link, request())
+        except (att.ATT_Error, BleakDBusError) as error:
+            raise BleakGATTProtocolError(att.ErrorCode.UNLIKELY_ERROR) from error
+
+    async def _secure(self, link: Connection) -> None:
+        central = self._usable()
+        if not central.bonds.has(self.address):
+            await self._pair(central, link)
+
+    async def _answered(self, link: Connection, request: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await during(link, request, _REQUEST_TIMEOUT_S)
+        except LinkEnded as error:
+            raise BleakError("Not connected") from error
+        except (TimeoutError, core.TimeoutError) as error:
+            await self.disconnect()
+            raise BleakGATTProtocolError(att.ErrorCode.UNLIKELY_ERROR) from error
+
+
+async def _look(peer: Peer) -> None:
+    await peer.request_mtu(_ATT_MTU)
+    await peer.discover_services()
+    for service in peer.services:
+        await peer.discover_characteristics((), service)
+    for service in peer.services:
+        for characteristic in service.characteristics:
+            await peer.discover_descriptors(characteristic)
+
+
+def _cccd(characteristic: BleakGATTCharacteristic) -> DescriptorProxy:
+    proxy = cast("CharacteristicProxy[bytes]", characteristic.obj)
+    found = proxy.get_descriptor(gatt.GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR)
+    if found is None or not proxy.properties & (
+        gatt.Characteristic.Properties.NOTIFY | gatt.Characteristic.Properties.INDICATE
+    ):
+        raise BleakGATTProtocolError(att.ErrorCode.REQUEST_NOT_SUPPORTED)
+    return found

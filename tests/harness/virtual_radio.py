@@ -1,0 +1,228 @@
+"""An ether in the test's own process: the gateway's backend on it, bare peripherals, and a person who pairs.
+
+The same controllers, hosts and backend as over a radio process, without sockets: a story takes milliseconds. Devices
+with real services are the simulators' (`simulators.ble.peripherals`); here are only the few attributes that stories of
+the radio need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bumble import gatt
+from bumble.att import ATT_Error
+from bumble.core import UUID, AdvertisingData
+from bumble.device import Connection
+from bumble.gatt import Characteristic, Service
+from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig, PairingDelegate
+
+from gateway.transports.ble import BleUnavailable
+from simulators.ble.attach import Air, Station, attach
+from simulators.ble.backend import VirtualRadio
+from simulators.ble.ether import Ether
+
+OXIMETER = "F0:F1:00:00:00:01"
+REFUSED = b"\xff"
+"""What a bare device does not let itself be written."""
+_P = Characteristic.Properties
+
+
+class Person:
+    """Answers pairings: `code` is what is typed in (None: nobody there), `agrees` what is said to just works."""
+
+    def __init__(self, *, agrees: bool = True, code: int | None = None) -> None:
+        self.agrees = agrees
+        self.code = code
+        self.asked: list[str] = []
+
+    async def passkey(self, address: str) -> int | None:
+        self.asked.append(f"passkey {address}")
+        return self.code
+
+    async def confirm(self, address: str, passkey: int | None) -> bool:
+        self.asked.append(f"confirm {address}")
+        return self.agrees
+
+
+class RadioHere(VirtualRadio):
+    """The gateway's backend on an ether of this process; `plugged` False: the adapter is not there."""
+
+    def __init__(self, ether: Ether, bonds_dir: Path) -> None:
+        super().__init__(None, bonds_dir)
+        self.ether = ether
+        self.plugged = True
+
+    def air(self) -> Air:
+        if not self.plugged:
+            raise BleUnavailable("no adapter is plugged in")
+        return self.ether
+
+    def unplug(self) -> None:
+        """Pull the adapter out while everything runs."""
+        self.plugged = False
+        if self._central is not None:
+            self._central.station.close()
+
+
+def backend_class(ether: Ether) -> type[RadioHere]:
+    """A class of the form that `ble_backend` names, made with `(adapter, bonds_dir)`, on this ether."""
+
+    class OnThisEther(RadioHere):
+        def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
+            super().__init__(ether, bonds_dir)
+
+    return OnThisEther
+
+
+class BareDevice:
+    """A peripheral with one notified, one indicated, one writable and one guarded characteristic."""
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.device = station.device
+        self.written: list[bytes] = []
+        self.notified = Characteristic(UUID.from_16_bits(0x2A5F), _P.NOTIFY, Characteristic.READABLE, b"")
+        self.indicated = Characteristic(UUID.from_16_bits(0x2A1C), _P.INDICATE, Characteristic.READABLE, b"")
+        self.plain: Characteristic[bytes] = Characteristic(
+            UUID.from_16_bits(0x2A29),
+            _P.READ | _P.WRITE,
+            Characteristic.READABLE | Characteristic.WRITEABLE,
+            gatt.CharacteristicValue(read=lambda _link: b"Argus", write=self._on_write),
+        )
+        self.guarded = Characteristic(
+            UUID.from_16_bits(0x2A23),
+            _P.READ,
+            Characteristic.READ_REQUIRES_ENCRYPTION,
+            bytes(8),
+        )
+        self.device.add_service(
+            Service(UUID.from_16_bits(0x1822), [self.notified, self.indicated, self.plain, self.guarded])
+        )
+
+    def _on_write(self, _link: Connection, value: bytes) -> None:
+        if value == REFUSED:
+            raise ATT_Error(0x80)
+        self.written.append(value)
+
+    @property
+    def link(self) -> Connection:
+        """Its connection; there must be one."""
+        (link,) = self.device.connections.values()
+        return link
+
+    def pairs(self, *, code: int | None = None) -> None:
+        """Just works, or shows this passkey."""
+        capability = PairingDelegate.NO_OUTPUT_NO_INPUT if code is None else PairingDelegate.DISPLAY_OUTPUT_ONLY
+        self.device.pairing_config_factory = lambda _link: PairingConfig(
+            sc=True,
+            mitm=code is not None,
+            bonding=True,
+            delegate=_Shows(capability, code),
+            identity_address_type=PairingConfig.AddressType.RANDOM,
+        )
+
+    def forgets_bonds(self) -> None:
+        self.device.keystore = MemoryKeyStore()
+
+    async def advertise(self) -> None:
+        data = AdvertisingData(
+            [
+                (AdvertisingData.FLAGS, b"\x06"),
+                (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, b"\x22\x18"),
+            ]
+        )
+        name = AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, self.device.name.encode())])
+        await self.device.start_advertising(
+            advertising_data=bytes(data),
+            scan_response_data=bytes(name),
+            auto_restart=True,
+            advertising_interval_min=20,
+            advertising_interval_max=20,
+        )
+
+    async def notify(self, octets: bytes) -> None:
+        await self.device.notify_subscriber(self.link, self.notified, octets)
+
+    async def indicate(self, octets: bytes) -> None:
+        """Returns when it has been confirmed."""
+        await self.device.indicate_subscriber(self.link, self.indicated, octets)
+
+
+class _Shows(PairingDelegate):
+    def __init__(self, capability: PairingDelegate.IoCapability, code: int | None) -> None:
+        super().__init__(io_capability=capability)
+        self._code = code
+
+    async def generate_passkey(self) -> int:
+        return self._code or 0
+
+
+async def bare_device(air: Air, address: str = OXIMETER, *, name: str = "Oximeter", public: bool = False) -> BareDevice:
+    """A peripheral that advertises."""
+    device = BareDevice(await attach(air, name, address, public=public))
+    await device.advertise()
+    return device
+
+
+async def find(backend: VirtualRadio, address: str) -> BLEDevice:
+    """Scan until the device is heard."""
+    heard: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
+
+    def found(device: BLEDevice, _told: AdvertisementData) -> None:
+        if device.address == address and not heard.done():
+            heard.set_result(device)
+
+    scanner = backend.scanner(found)
+    await scanner.start()
+    try:
+        async with asyncio.timeout(5):
+            return await heard
+    finally:
+        await scanner.stop()
+
+
+class Losses:
+    """The disconnected callbacks that came."""
+
+    def __init__(self) -> None:
+        self.clients: list[BleakClient] = []
+        self._came = asyncio.Event()
+
+    def __call__(self, client: BleakClient) -> None:
+        self.clients.append(client)
+        self._came.set()
+
+    async def first(self) -> None:
+        async with asyncio.timeout(5):
+            await self._came.wait()
+
+
+async def connect(backend: VirtualRadio, address: str = OXIMETER, lost: Losses | None = None) -> BleakClient:
+    """Found and connected."""
+    client = backend.client(await find(backend, address), lost or Losses())
+    await client.connect()
+    return client
+
+
+class Arrivals:
+    """What notifications and indications brought."""
+
+    def __init__(self) -> None:
+        self.octets: list[bytes] = []
+        self._came = asyncio.Event()
+
+    def __call__(self, _characteristic: object, octets: bytearray) -> None:
+        self.octets.append(bytes(octets))
+        self._came.set()
+
+    async def wait_for(self, count: int) -> list[bytes]:
+        async with asyncio.timeout(10):
+            while len(self.octets) < count:
+                self._came.clear()
+                await self._came.wait()
+        return self.octets

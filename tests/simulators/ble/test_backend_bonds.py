@@ -1,0 +1,212 @@
+"""Pairing and bonds on the virtual radio: who gets one, what it protects, and what becomes of it."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from bleak import BleakClient
+from bleak.exc import BleakDBusError, BleakGATTProtocolError
+
+from gateway.transports.ble import BleUnavailable
+from simulators.ble.bonds import FILE_NAME
+from simulators.ble.client import VirtualClient
+from simulators.ble.ether import Ether
+from tests.harness.eventually import eventually
+from tests.harness.virtual_radio import OXIMETER, Arrivals, Losses, Person, RadioHere, bare_device, connect, find
+
+NOTIFIED, GUARDED = "2a5f", "2a23"
+CODE = 123_456
+
+
+async def radio(tmp_path: Path, ether: Ether, person: Person) -> RadioHere:
+    backend = RadioHere(ether, tmp_path / "bonds")
+    await backend.open(person)
+    return backend
+
+
+async def test_just_works_pairs_only_when_the_person_agrees(tmp_path: Path) -> None:
+    ether, person = Ether(), Person(agrees=False)
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    with pytest.raises(BleakDBusError, match="AuthenticationFailed"):
+        await client.pair()
+    assert not await backend.bonded(OXIMETER)
+    await client.disconnect()
+    person.agrees = True
+    client = await connect(backend)
+    await client.pair()
+    assert await backend.bonded(OXIMETER)
+    assert await client.read_gatt_char(GUARDED) == bytes(8)
+    assert person.asked == [f"confirm {OXIMETER}", f"confirm {OXIMETER}"]
+    await backend.close()
+
+
+async def test_a_passkey_that_the_device_shows_pairs(tmp_path: Path) -> None:
+    ether, person = Ether(), Person(code=CODE)
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs(code=CODE)
+    client = await connect(backend)
+    await client.pair()
+    await client.pair()  # already paired: nothing is asked again
+    assert await backend.bonded(OXIMETER)
+    assert person.asked == [f"passkey {OXIMETER}"]
+    await backend.close()
+
+
+@pytest.mark.parametrize("code", [654_321, None], ids=["wrong", "nobody there"])
+async def test_a_wrong_passkey_or_none_gives_no_bond_and_can_be_tried_again(tmp_path: Path, code: int | None) -> None:
+    ether, person = Ether(), Person(code=code)
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs(code=CODE)
+    client = await connect(backend)
+    with pytest.raises(BleakDBusError, match="AuthenticationFailed"):
+        await client.pair()
+    assert not await backend.bonded(OXIMETER)
+    await client.disconnect()
+    person.code = CODE
+    client = await connect(backend)
+    await client.pair()
+    assert await backend.bonded(OXIMETER)
+    await backend.close()
+
+
+async def test_pairing_while_connecting_bonds_before_anything_is_read(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
+    device.pairs()
+    found = await find(backend, OXIMETER)
+    client = BleakClient(found, backend=VirtualClient, pair=True, central=backend._central)
+    await client.connect()
+    assert await backend.bonded(OXIMETER)
+    assert device.link.is_encrypted
+    await backend.close()
+
+
+async def test_a_guarded_value_starts_a_pairing_and_is_refused_without_one(tmp_path: Path) -> None:
+    ether, person = Ether(), Person(agrees=False)
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    with pytest.raises(BleakGATTProtocolError) as refused:
+        await client.read_gatt_char(GUARDED)
+    assert refused.value.code == 0x0E
+    await client.disconnect()
+    person.agrees = True
+    client = await connect(backend)
+    assert await client.read_gatt_char(GUARDED) == bytes(8)
+    assert await backend.bonded(OXIMETER)
+    await backend.close()
+
+
+async def test_a_bond_survives_a_restart_and_encrypts_before_anything_else(tmp_path: Path) -> None:
+    ether, person = Ether(), Person()
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs()
+    await (await connect(backend)).pair()
+    await backend.close()
+    await eventually(lambda: not device.device.connections)
+
+    again = await radio(tmp_path, ether, person)
+    assert await again.bonded(OXIMETER)
+    await connect(again)
+    assert device.link.is_encrypted
+    assert person.asked == [f"confirm {OXIMETER}"]
+    await again.close()
+
+
+async def test_keys_are_for_the_owner_of_the_file_only(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
+    device.pairs()
+    await (await connect(backend)).pair()
+    path = tmp_path / "bonds" / FILE_NAME
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [entry.name for entry in path.parent.iterdir()] == [FILE_NAME]
+    await backend.close()
+    path.write_text('{"version": 1, "irk": "00', encoding="utf-8")
+    with pytest.raises(BleUnavailable, match="pair the devices again"):
+        await backend.open(Person())
+
+
+async def test_a_peer_that_forgot_its_bond_gives_nothing_until_it_is_paired_again(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    await client.pair()
+    await client.disconnect()
+    device.forgets_bonds()
+    found, lost = await find(backend, OXIMETER), Losses()
+    client = backend.client(found, lost)
+    with pytest.raises(TimeoutError):
+        await client.connect()
+    assert not client.is_connected
+    assert lost.clients
+    await backend.forget(OXIMETER)
+    assert not await backend.bonded(OXIMETER)
+    client = await connect(backend)
+    await client.pair()
+    assert await client.read_gatt_char(GUARDED) == bytes(8)
+    await backend.close()
+
+
+async def test_an_advertiser_by_a_bonded_address_without_the_bond_gives_nothing(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    await client.pair()
+    await client.disconnect()
+    device.station.close()
+    spoofer = await bare_device(ether)
+    spoofer.pairs()
+    asked: list[object] = []
+    spoofer.device.on("connection", lambda link: asked.append(link))
+    with pytest.raises(TimeoutError):
+        await connect(backend)
+    assert asked
+    assert spoofer.written == []
+    assert await backend.bonded(OXIMETER)
+    await eventually(lambda: not ether.links())
+    await backend.close()
+
+
+async def test_the_true_device_is_served_while_a_spoofer_is_on_the_air(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
+    device.pairs()
+    client, arrived = await connect(backend), Arrivals()
+    await client.pair()
+    await client.start_notify(NOTIFIED, arrived)
+    spoofer = await bare_device(ether)
+    heard: list[str] = []
+    scanner = backend.scanner(lambda found, _told: heard.append(found.address))
+    await scanner.start()
+    await eventually(lambda: OXIMETER in heard)
+    await device.notify(b"\x01")
+    assert await arrived.wait_for(1) == [b"\x01"]
+    assert not spoofer.device.connections
+    await scanner.stop()
+    await backend.close()
+
+
+async def test_a_second_device_cannot_take_over_a_bond_by_claiming_its_identity(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    await client.pair()
+    await client.disconnect()
+    other = "F0:F1:00:00:00:66"
+    liar = await bare_device(ether, other)
+    liar.pairs()
+    liar.device.static_address = device.device.static_address  # what it will call its identity
+    client = await connect(backend, other)
+    with pytest.raises(BleakDBusError, match="Authentication"):
+        await client.pair()
+    assert not client.is_connected
+    liar.station.close()
+    assert (await connect(backend)).is_connected  # the keys are still those of the true one
+    assert device.link.is_encrypted
+    await backend.close()

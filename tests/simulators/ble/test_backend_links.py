@@ -1,0 +1,382 @@
+"""Plain bleak on the virtual radio: finding, connecting, reading, subscribing, and every way to lose a link."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from bleak.backends.device import BLEDevice
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+)
+from bumble.hci import OwnAddressType
+
+from gateway.transports.ble import BleUnavailable
+from simulators.ble.attach import attach
+from simulators.ble.backend import VirtualRadio
+from simulators.ble.ether import Ether
+from tests.harness.eventually import eventually
+from tests.harness.virtual_radio import (
+    OXIMETER,
+    REFUSED,
+    Arrivals,
+    Losses,
+    Person,
+    RadioHere,
+    bare_device,
+    connect,
+    find,
+)
+
+NOTIFIED, INDICATED, PLAIN = "2a5f", "2a1c", "2a29"
+
+
+async def radio(tmp_path: Path, ether: Ether) -> RadioHere:
+    backend = RadioHere(ether, tmp_path / "bonds")
+    await backend.open(Person())
+    return backend
+
+
+async def test_a_scan_hears_name_services_and_signal(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    ether.rssi(OXIMETER, -71)
+    heard: list[tuple[str, str | None, list[str], int]] = []
+    scanner = backend.scanner(lambda d, told: heard.append((d.address, told.local_name, told.service_uuids, told.rssi)))
+    await scanner.start()
+    await eventually(lambda: heard)
+    await scanner.stop()
+    address, name, services, rssi_dbm = heard[0]
+    assert (address, name) == (OXIMETER, "Oximeter")
+    assert services == ["00001822-0000-1000-8000-00805f9b34fb"]
+    assert abs(rssi_dbm + 71) <= 2
+    await backend.close()
+
+
+async def test_a_scan_for_a_service_leaves_other_devices_out(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    heard: list[str] = []
+    other = backend.scanner(lambda d, _told: heard.append(d.address), ["00001810-0000-1000-8000-00805f9b34fb"])
+    await other.start()
+    await eventually(lambda: ether.counts["advertisements"] >= 3)
+    await other.stop()
+    assert heard == []
+    await backend.close()
+
+
+async def test_a_second_scanner_is_refused_as_bluez_refuses_it(tmp_path: Path) -> None:
+    backend = await radio(tmp_path, Ether())
+    first, second = backend.scanner(lambda _device, _told: None), backend.scanner(lambda _device, _told: None)
+    await first.start()
+    with pytest.raises(BleakDBusError, match="InProgress"):
+        await second.start()
+    await first.stop()
+    await second.start()
+    await second.stop()
+    await backend.close()
+
+
+async def test_connected_a_device_shows_its_services_and_answers(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    client = await connect(backend)
+    assert client.is_connected
+    assert client.mtu_size == 517
+    characteristic = client.services.get_characteristic(PLAIN)
+    assert characteristic is not None
+    assert characteristic.properties == ["read", "write"]
+    assert await client.read_gatt_char(PLAIN) == b"Argus"
+    await client.write_gatt_char(PLAIN, b"\x05", response=True)
+    assert device.written == [b"\x05"]
+    assert await backend.connected() == [OXIMETER]
+    await backend.close()
+
+
+async def test_notifications_arrive_in_order_and_an_indication_is_confirmed(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    client, notified, indicated = await connect(backend), Arrivals(), Arrivals()
+    await client.start_notify(NOTIFIED, notified)
+    await client.start_notify(INDICATED, indicated)
+    for number in range(300):
+        await device.notify(number.to_bytes(2, "little"))
+    await device.indicate(b"\x2a")
+    assert indicated.octets == [b"\x2a"]
+    assert await notified.wait_for(300) == [number.to_bytes(2, "little") for number in range(300)]
+    await client.stop_notify(NOTIFIED)
+    await device.notify(b"\xff")
+    await device.indicate(b"\x2b")
+    assert len(notified.octets) == 300
+    await backend.close()
+
+
+async def test_a_value_longer_than_a_packet_arrives_whole(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    client, notified = await connect(backend), Arrivals()
+    await client.start_notify(NOTIFIED, notified)
+    await device.notify(bytes(range(256)) + bytes(244))
+    assert await notified.wait_for(1) == [bytes(range(256)) + bytes(244)]
+    await backend.close()
+
+
+async def test_a_goodbye_of_the_device_ends_the_client(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
+    client = await connect(backend, lost=lost)
+    await device.link.disconnect()
+    await lost.first()
+    assert lost.clients == [client]
+    assert not client.is_connected
+    with pytest.raises(BleakError):
+        await client.read_gatt_char(PLAIN)
+    await client.disconnect()
+    assert lost.clients == [client]
+    await backend.close()
+
+
+async def test_a_link_lost_out_of_range_is_lost_at_both_ends(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
+    await connect(backend, lost=lost)
+    reasons: list[int] = []
+    device.link.on("disconnection", reasons.append)
+    assert ether.drop(OXIMETER) == 1
+    await lost.first()
+    await eventually(lambda: reasons == [0x08])
+    await backend.close()
+
+
+async def test_a_silent_device_is_lost_after_its_supervision_time_out_and_not_heard(tmp_path: Path) -> None:
+    ether = Ether(supervision_s=0.05)
+    backend, _, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
+    await connect(backend, lost=lost)
+    ether.silence(OXIMETER, True)
+    await lost.first()
+    before = ether.counts["advertisements"]
+    scan = asyncio.ensure_future(find(backend, OXIMETER))
+    await asyncio.wait({scan}, timeout=0.1)
+    assert (scan.done(), ether.counts["advertisements"]) == (False, before)
+    ether.silence(OXIMETER, False)
+    assert (await scan).address == OXIMETER
+    await backend.close()
+
+
+async def test_what_was_under_way_arrives_when_a_silence_was_short(tmp_path: Path) -> None:
+    ether = Ether(supervision_s=60)
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    client, notified = await connect(backend), Arrivals()
+    await client.start_notify(NOTIFIED, notified)
+    ether.silence(OXIMETER, True)
+    for number in range(100):
+        await device.notify(bytes([number]))
+    answer = asyncio.ensure_future(client.read_gatt_char(PLAIN))
+    await asyncio.wait({answer}, timeout=0.05)
+    assert (notified.octets, answer.done()) == ([], False)
+    ether.silence(OXIMETER, False)
+    assert await answer == b"Argus"
+    assert await notified.wait_for(100) == [bytes([number]) for number in range(100)]
+    assert client.is_connected
+    await backend.close()
+
+
+async def test_a_request_pending_at_link_loss_is_a_bleak_error(tmp_path: Path) -> None:
+    ether = Ether(supervision_s=60)
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    client = await connect(backend)
+    ether.silence(OXIMETER, True)
+    reading, writing = (
+        asyncio.ensure_future(client.read_gatt_char(PLAIN)),
+        asyncio.ensure_future(client.write_gatt_char(PLAIN, b"\x01", response=True)),
+    )
+    await asyncio.wait({reading, writing}, timeout=0.05)
+    ether.drop(OXIMETER)
+    for task in (reading, writing):
+        with pytest.raises(BleakError, match="Not connected"):
+            await task
+    await backend.close()
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_the_next(tmp_path: Path) -> None:
+    ether = Ether(supervision_s=60)
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    client = await connect(backend)
+    ether.silence(OXIMETER, True)
+    abandoned = asyncio.ensure_future(client.read_gatt_char("2a00"))
+    await asyncio.wait({abandoned}, timeout=0.02)
+    abandoned.cancel()
+    await asyncio.wait({abandoned})
+    ether.silence(OXIMETER, False)
+    assert await client.read_gatt_char(PLAIN) == b"Argus"
+    await backend.close()
+
+
+async def test_a_device_that_is_lost_can_be_connected_to_again_many_times(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    for number in range(20):
+        lost = Losses()
+        client, notified = await connect(backend, lost=lost), Arrivals()
+        await client.start_notify(NOTIFIED, notified)
+        await device.notify(bytes([number]))
+        assert await notified.wait_for(1) == [bytes([number])]
+        ether.drop(OXIMETER)
+        await lost.first()
+        await client.disconnect()
+        await eventually(lambda: not device.device.connections)
+    assert await backend.connected() == []
+    assert ether.links() == []
+    await backend.close()
+
+
+async def test_a_device_never_heard_is_not_found_and_an_absent_one_times_out(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    stranger = backend.client(BLEDevice("F0:F1:00:00:00:77", None, {}), Losses())
+    with pytest.raises(BleakDeviceNotFoundError):
+        await stranger.connect()
+    found = await find(backend, OXIMETER)
+    ether.silence(OXIMETER, True)
+    with pytest.raises(TimeoutError):
+        await backend.client(found, Losses()).connect(timeout=0.1)
+    ether.silence(OXIMETER, False)
+    client = backend.client(found, Losses())
+    await client.connect()
+    assert client.is_connected
+    assert len(device.device.connections) == 1
+    await backend.close()
+
+
+async def test_a_cancelled_connect_leaves_nothing_behind(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    found = await find(backend, OXIMETER)
+    for steps in range(0, 60, 3):  # cancelled at ever later points, from before the attempt to past discovery
+        client = backend.client(found, Losses())
+        connecting = asyncio.ensure_future(client.connect())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.wait({connecting})
+        await client.disconnect()
+    await eventually(lambda: not ether.links())
+    client = backend.client(found, Losses())
+    await client.connect()
+    assert await client.read_gatt_char(PLAIN) == b"Argus"
+    await backend.close()
+
+
+async def test_a_full_adapter_refuses_and_a_free_slot_connects(tmp_path: Path) -> None:
+    ether = Ether()
+    backend = await radio(tmp_path, ether)
+    (adapter,) = ether.stations
+    adapter.links_max = 1
+    second = "F0:F1:00:00:00:02"
+    await bare_device(ether)
+    await bare_device(ether, second)
+    client = await connect(backend)
+    with pytest.raises(BleakDBusError, match="concurrent-connection-limit"):
+        await connect(backend, second)
+    await client.disconnect()
+    assert (await connect(backend, second)).is_connected
+    await backend.close()
+
+
+async def test_the_adapter_removed_and_back(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
+    await connect(backend, lost=lost)
+    gone = asyncio.ensure_future(backend.gone())
+    backend.unplug()
+    assert "gone" in await gone
+    await lost.first()
+    with pytest.raises(BleakBluetoothNotAvailableError):
+        await backend.scanner(lambda _device, _told: None).start()
+    with pytest.raises(BleakError):
+        await backend.client(BLEDevice(OXIMETER, None, {}), Losses()).connect()
+    with pytest.raises(BleUnavailable):
+        await backend.open(Person())
+    await eventually(lambda: not device.device.connections)
+    backend.plugged = True
+    await backend.open(Person())
+    assert (await connect(backend)).is_connected
+    await backend.close()
+
+
+async def test_an_adapter_removed_while_a_connect_waits_ends_it(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    found = await find(backend, OXIMETER)
+    ether.silence(OXIMETER, True)
+    connecting = asyncio.ensure_future(backend.client(found, Losses()).connect())
+    await eventually(lambda: any(station.pending_le_connection for station in ether.stations))
+    backend.unplug()
+    with pytest.raises(BleakError, match="not found"):
+        await connecting
+
+
+async def test_a_power_cycle_loses_the_links_and_everything_works_after_it(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, _, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
+    await connect(backend, lost=lost)
+    scanner = backend.scanner(lambda _device, _told: None)
+    await scanner.start()
+    await backend.power_cycle()
+    await lost.first()
+    assert ether.links() == []
+    assert (await connect(backend)).is_connected
+    await backend.close()
+
+
+async def test_ten_links_at_once_and_nothing_lost(tmp_path: Path) -> None:
+    ether = Ether()
+    backend = await radio(tmp_path, ether)
+    addresses = [f"F0:F1:00:00:01:{number:02X}" for number in range(10)]
+    devices = [await bare_device(ether, address) for address in addresses]
+    arrivals = [Arrivals() for _ in addresses]
+    for address, arrived in zip(addresses, arrivals, strict=True):
+        await (await connect(backend, address)).start_notify(NOTIFIED, arrived)
+    for number in range(20):
+        for device in devices:
+            await device.notify(bytes([number]))
+    for arrived in arrivals:
+        assert await arrived.wait_for(20) == [bytes([number]) for number in range(20)]
+    assert len(await backend.connected()) == 10
+    await backend.close()
+    assert ether.links() == []
+
+
+async def test_a_device_with_a_public_address_is_found_and_connected(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, address = await radio(tmp_path, ether), "00:11:22:33:44:55"
+    device = await attach(ether, "Cuff", address, public=True)
+    await device.device.start_advertising(
+        advertising_interval_min=20, advertising_interval_max=20, own_address_type=OwnAddressType.PUBLIC
+    )
+    client = await connect(backend, address)
+    assert client.address == address
+    await backend.close()
+
+
+async def test_what_the_device_refuses_is_a_protocol_error_with_its_code(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, _ = await radio(tmp_path, ether), await bare_device(ether)
+    client = await connect(backend)
+    with pytest.raises(BleakGATTProtocolError) as refused:
+        await client.write_gatt_char(PLAIN, REFUSED, response=True)
+    assert refused.value.code == 0x80
+    with pytest.raises(BleakGATTProtocolError) as too_long:
+        await client.write_gatt_char(PLAIN, bytes(600), response=False)
+    assert too_long.value.code == 0x0D
+    await backend.close()
+
+
+async def test_a_backend_without_a_socket_to_go_to_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BleUnavailable, match="socket"):
+        await VirtualRadio(None, tmp_path).open(Person())
+    with pytest.raises(BleUnavailable, match="no radio at"):
+        await VirtualRadio(str(tmp_path / "nothing"), tmp_path).open(Person())
