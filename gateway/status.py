@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from gateway.ble_view import bluetooth_json, paired_json
 from gateway.buffer import Buffer
 from gateway.sessions.roster import KnownDevice
 from gateway.sessions.session import Session
@@ -133,5 +134,13 @@ async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
         "store": {"state": str(buffer.store_state), "gaps": gaps},
         "uplink": None,
         "captures": 0,
+        "bluetooth": await _stopped_bluetooth(settings, buffer),
         "sessions": [],
     }
+
+
+async def _stopped_bluetooth(settings: Settings, buffer: Buffer) -> Json | None:
+    if settings.bluetooth is None:
+        return None
+    paired = [paired_json(each) for each in await buffer.ble_devices()]
+    return bluetooth_json(settings.bluetooth[1].adapter, None, paired)

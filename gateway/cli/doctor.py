@@ -12,36 +12,26 @@ import shutil
 import socket
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.buffer import BufferUnusable
 from gateway.buffer.outbox import Outbox
+from gateway.cli.doctor_bluetooth import bluetooth_findings
+from gateway.cli.finding import Finding
 from gateway.cli.output import print_json_lines, print_table
 from gateway.control import ControlUnavailable, ask
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.time_sync import BUILD_US, kernel_says_synchronised
 from gateway.settings import Address, MqttSection, Settings, load
-from gateway.transports.ble_backend import BleBackendUnusable, load_ble_backend
 from gateway.transports.clock import SystemClock
 
 FREE_BYTES_MIN = 512 << 20
 """Below this an hour of full monitoring may fill the disk."""
 CONNECT_S = 3.0
-
-Grade = Literal["well", "unwise", "wrong"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`subject` is one word; `sentence` says what, so what, and what to do."""
-
-    grade: Grade
-    subject: str
-    sentence: str
 
 
 def doctor(config: Path, *, as_json: bool) -> bool:
@@ -62,6 +52,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _state(settings, status)
     yield from _clock()
     yield from _links(settings)
+    if settings.bluetooth is not None:
+        yield from bluetooth_findings(settings, status)
     if settings.mqtt is None:
         yield Finding(
             "unwise", "uplink", "There is no [mqtt] section: everything stays in the vehicle; add one to send."
@@ -210,13 +202,8 @@ def _links(settings: Settings) -> Iterator[Finding]:
             yield Finding("well", "serial", f"{port.path} is there.")
     if settings.tcp is not None:
         yield from _listener(settings.tcp.listen)
-    if settings.ble_backend is not None:
-        try:
-            load_ble_backend(settings.ble_backend)
-        except BleBackendUnusable as error:
-            yield Finding("wrong", "bluetooth", error.diagnosis)
-    if not settings.serial and settings.tcp is None and settings.ble_backend is None:
-        yield Finding("wrong", "links", "No [[serial]], [tcp] or ble_backend: no device can connect; add one.")
+    if not settings.serial and settings.tcp is None and settings.bluetooth is None:
+        yield Finding("wrong", "links", "No [[serial]], [tcp] or [ble]: no device can connect; add one.")
 
 
 def _listener(listen: Address) -> Iterator[Finding]:

@@ -55,7 +55,18 @@ def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
         facts.insert(1, ("uplink", connected))
     elif status["running"]:
         facts.insert(1, ("uplink", "none: the settings have no [mqtt]"))
+    # A gateway of an earlier version that still runs does not tell of it.
+    if (bluetooth := status.get("bluetooth")) is not None:
+        facts.append(("bluetooth", _bluetooth(bluetooth, status["running"])))
     return facts
+
+
+def _bluetooth(bluetooth: dict[str, Any], running: bool) -> str:
+    if bluetooth["trouble"]:
+        return f"cannot be used: {bluetooth['trouble']}"
+    connected = f", {bluetooth['connected']} connected" if running else ""
+    troubles = f", {len(bluetooth['troubles'])} in trouble (argus-gateway ble list)" if bluetooth["troubles"] else ""
+    return f"{bluetooth['paired']} paired{connected}{troubles}"
 
 
 def _link(each: dict[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,105 @@
+"""What `doctor` looks at for Bluetooth: the stack, the adapter, and how far the paired devices can be trusted.
+
+A running gateway has the adapter open and says how it is. Without one, only what can be seen without touching anything
+is looked at: a scan or an open adapter would get in the way of a gateway that is about to start.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.cli.finding import Finding
+from gateway.settings import BLUEZ, Settings
+from gateway.transports.ble_backend import BleBackendUnusable, load_ble_backend
+
+SUBJECT = "bluetooth"
+DBUS_SOCKET = Path("/run/dbus/system_bus_socket")
+ADAPTERS = Path("/sys/class/bluetooth")
+SWITCHES = Path("/sys/class/rfkill")
+
+
+def bluetooth_findings(settings: Settings, status: dict[str, Any] | None) -> Iterator[Finding]:
+    """`status`: the running gateway's, None where none runs."""
+    assert settings.bluetooth is not None
+    stack, section = settings.bluetooth
+    try:
+        load_ble_backend(stack)
+    except BleBackendUnusable as error:
+        yield Finding("wrong", SUBJECT, error.diagnosis)
+        return
+    told = None if status is None else status.get("bluetooth")
+    if told is not None:
+        yield from _running(told)
+    elif stack == BLUEZ:
+        yield from machine_findings(section.adapter, DBUS_SOCKET, ADAPTERS, SWITCHES)
+    if not section.require_bond:
+        yield Finding(
+            "unwise",
+            SUBJECT,
+            "[ble] require_bond is false: a device that does not bond is taken without a word, and whoever sends with "
+            "its address is taken for it; leave it true and pair such a device with --without-bond.",
+        )
+
+
+def _running(told: dict[str, Any]) -> Iterator[Finding]:
+    if told["trouble"]:
+        yield Finding(
+            "wrong",
+            SUBJECT,
+            f"The gateway cannot use Bluetooth ({told['trouble']}): its devices cannot connect; plug the adapter in, "
+            "or see systemctl status bluetooth; the gateway goes on trying.",
+        )
+    else:
+        yield Finding(
+            "well", SUBJECT, f"The adapter is up; {told['connected']} of {told['paired']} paired devices are connected."
+        )
+    for each in told["troubles"]:
+        yield Finding("unwise", SUBJECT, f"{each['name'] or each['address']}: {each['trouble'].rstrip('.')}.")
+    if told["without_bond"]:
+        yield Finding(
+            "unwise",
+            SUBJECT,
+            f"{told['without_bond']} devices are paired without a bond: whoever sends with the address of one is taken "
+            "for it; replace them by models that bond where you can (argus-gateway ble list names them).",
+        )
+
+
+def machine_findings(adapter: str | None, dbus_socket: Path, adapters: Path, switches: Path) -> Iterator[Finding]:
+    """Of BlueZ and the machine, from files."""
+    found = sorted(each.name for each in adapters.glob("hci*") if ":" not in each.name) if adapters.is_dir() else []
+    if not found or (adapter is not None and adapter not in found):
+        there = f"there are {', '.join(found)}" if found else "there is none"
+        yield Finding(
+            "wrong",
+            SUBJECT,
+            f"The machine has no Bluetooth adapter {adapter or ''}".rstrip()
+            + f" ({there}): no Bluetooth device can connect; plug one in, or correct [ble] adapter.",
+        )
+    elif _blocked(switches):
+        yield Finding(
+            "wrong",
+            SUBJECT,
+            "Bluetooth is switched off by rfkill: no Bluetooth device can connect; run rfkill unblock bluetooth, or "
+            "move the machine's switch.",
+        )
+    elif not dbus_socket.exists():
+        yield Finding(
+            "wrong",
+            SUBJECT,
+            f"{dbus_socket} is not there: BlueZ cannot be reached and no Bluetooth device can connect; install and "
+            "start dbus and bluez.",
+        )
+    else:
+        yield Finding("well", SUBJECT, f"The machine has {', '.join(found)}; which device is there the gateway knows.")
+
+
+def _blocked(switches: Path) -> bool:
+    for switch in switches.glob("rfkill*"):
+        try:
+            if (switch / "type").read_text().strip() == "bluetooth" and (
+                (switch / "soft").read_text().strip() == "1" or (switch / "hard").read_text().strip() == "1"
+            ):
+                return True
+        except OSError:
+            continue
+    return False
