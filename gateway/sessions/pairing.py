@@ -281,7 +281,7 @@ class Pairings:
             device = PairedDevice(
                 address=asked.address,
                 name=name,
-                system_id=known.system_id if known else "",
+                system_id="",  # paired anew it may be another device, or the same with other electronics
                 bonded=bonded,
                 paired_us=self._clock.wall_us(),
                 services=services,

@@ -13,8 +13,6 @@ from gateway.transports.ble_options import CentralOptions
 from gateway.transports.clock import Clock, SystemClock
 from protocols.uplink.events import EventField, decode_event
 from protocols.uplink.lanes import Lane
-from simulators.ble.attach import Air
-from simulators.ble.backend import VirtualRadio
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.ether import Ether
 from simulators.ble.kinds import build_peripheral
@@ -23,17 +21,7 @@ from simulators.physiology import Patient
 from simulators.scenarios import scenario_of
 from tests.builders.buffer_store import new_store, opened, whole_lane
 from tests.harness.eventually import eventually
-
-
-class EtherRadio(VirtualRadio):
-    """The virtual radio without a process of its own."""
-
-    def __init__(self, ether: Ether, bonds_dir: Path) -> None:
-        super().__init__(None, bonds_dir)
-        self._ether = ether
-
-    def air(self) -> Air:
-        return self._ether
+from tests.harness.virtual_radio import RadioHere
 
 
 class Person:
@@ -65,7 +53,7 @@ class World:
     """What stands around one pairing."""
 
     def __init__(
-        self, ether: Ether, radio: EtherRadio, central: BleCentral, pairings: Pairings, buffer: Buffer, clock: Clock
+        self, ether: Ether, radio: RadioHere, central: BleCentral, pairings: Pairings, buffer: Buffer, clock: Clock
     ) -> None:
         self.ether = ether
         self.radio = radio
@@ -112,7 +100,7 @@ async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool 
     async with opened(path) as buffer:
         pairings = Pairings(buffer, Journal(buffer, clock), clock, require_bond=require_bond)
         pairings.load(await buffer.ble_devices())
-        radio = EtherRadio(ether, folder / "bonds")
+        radio = RadioHere(ether, folder / "bonds")
         central = BleCentral(radio, clock, CentralOptions(), pairings)
         running = asyncio.create_task(central.run())
         try:
