@@ -19,7 +19,6 @@ from gateway.transports.clock import Instant
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.association import events as told
-from protocols.ieee11073.association.clock_setting import ClockSetting as ClockCommands
 from protocols.ieee11073.association.clock_setting import WallClock
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.refusals import UNANSWERED
@@ -48,6 +47,17 @@ class Around(Protocol):
     def clock_rules(self) -> ClockRules: ...
 
 
+class ClockCommands(Protocol):
+    """How the device's clock is set: at once, or when there is a turn for it. What comes of it follows as events."""
+
+    @property
+    def settable(self) -> TimeKind | None:
+        """The clock that we may set; None: none."""
+
+    def set_time(self, wall: WallClock, now_s: float) -> None:
+        """Raises `LocalProtocolError` where it cannot be done now."""
+
+
 @dataclass(slots=True)
 class _Setting:
     """A command to set the clock: what it shall mend, and whether the device said yes."""
@@ -72,13 +82,18 @@ class ClockKeeping:
         self._setting: _Setting | None = None
         self._told: set[Verdict] = set()
 
+    def begin(self, system_id: str, *, keeps_measurements: bool) -> None:
+        """The device is here. `keeps_measurements`: it may hold some that it has not sent."""
+        self._forget()
+        self._keeps_measurements = keeps_measurements
+        for kind in _DATES:  # what was commanded before shows when the device is asked now
+            self._around.clocks.clock(system_id, kind).refused()
+
     async def noted(self, event: Event, system_id: str, instant: Instant) -> None:
         """`system_id` of the device that is associated."""
         match event:
             case told.Associated():
-                self._forget()
-                for kind in _DATES:  # what was commanded before shows when the device is asked now
-                    self._around.clocks.clock(system_id, kind).refused()
+                self.begin(system_id, keeps_measurements=False)
             case told.ConfigurationAgreed():
                 self._agreed(event)
             case told.MdsRead():

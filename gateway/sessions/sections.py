@@ -32,7 +32,7 @@ def sections_of(
     """The sections of one report, in order. `instant` is the time at which the report was received."""
     received_us = round(report.received_s * 1_000_000)
     live = not report.confirmed
-    for kind, observations in _runs(report.observations):
+    for kind, observations in runs_of(report.observations):
         for relation, placed in _placed(kind, observations, device, clocks, received_us, live=live):
             yield section_of(
                 placed,
@@ -132,7 +132,7 @@ def _worst(relations: Sequence[ClockRelation]) -> ClockRelation:
     return max(relations, key=lambda relation: relation.uncertainty_us)
 
 
-def _runs(observations: Sequence[Observation]) -> Iterator[tuple[TimeKind | None, Sequence[Observation]]]:
+def runs_of(observations: Sequence[Observation]) -> Iterator[tuple[TimeKind | None, Sequence[Observation]]]:
     """Neighbours whose times come from one clock, or from none. Almost every report is one run."""
     if len({_kind(each) for each in observations}) == 1:
         yield _kind(observations[0]), observations

@@ -19,13 +19,15 @@ _WAITING_BYTES_MAX = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """`connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic."""
+    """`connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic. `attribute`: service and
+    characteristic of a GATT value, None where the octets are a stretch of a stream."""
 
     link: str
     connection: int
     direction: Direction
     data: bytes
     at_s: float
+    attribute: tuple[int, int] | None = None
 
 
 class Tap:
@@ -78,6 +80,14 @@ class Taps:
         finally:
             self._taps.discard(tap)
 
-    def octets(self, link: str, connection: int, direction: Direction, data: bytes, at_s: float) -> None:
+    def octets(
+        self,
+        link: str,
+        connection: int,
+        direction: Direction,
+        data: bytes,
+        at_s: float,
+        attribute: tuple[int, int] | None = None,
+    ) -> None:
         for tap in self._taps:
-            tap.put(Traced(link, connection, direction, data, at_s))
+            tap.put(Traced(link, connection, direction, data, at_s, attribute))

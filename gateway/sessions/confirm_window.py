@@ -1,0 +1,31 @@
+"""How long a measurement that a device believes to be ours was not durable: from its receipt to our commit.
+
+A Bluetooth stack confirms an indication before the gateway sees it, and the device may then delete what it sent. So
+between the two a power cut loses the value; 11073-20601 has no such window, since there the gateway itself answers. It
+cannot be closed from here, so it is measured, told in the device's report and in the documents.
+"""
+
+from collections import deque
+
+_KEPT = 1024
+
+
+class ConfirmWindow:
+    """Of one link. Times in seconds, told in µs."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.us_max = 0
+        self._recent_us: deque[int] = deque(maxlen=_KEPT)
+
+    def closed(self, received_s: float, committed_s: float) -> None:
+        window_us = max(0, round((committed_s - received_s) * 1_000_000))
+        self.count += 1
+        self.us_max = max(self.us_max, window_us)
+        self._recent_us.append(window_us)
+
+    @property
+    def us_p99(self) -> int:
+        """Of the latest thousand; 0 where there was none."""
+        ordered = sorted(self._recent_us)
+        return ordered[(len(ordered) * 99 - 1) // 100] if ordered else 0

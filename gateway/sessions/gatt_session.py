@@ -1,0 +1,380 @@
+"""One link's conversation with one Bluetooth device that was paired, from connecting to its end.
+
+In order: the bond (what was paired with one is not believed without), who it is (Device Information), its id claimed as
+every device's, what it says of itself, its clock, then what it measures: everything is subscribed, control points last,
+live data is started, and what it stored meanwhile is fetched. From the first subscription on, what arrives is made
+durable while the rest is still being set up: a stack has confirmed it before we see it.
+
+A service that makes no sense, a characteristic that is refused, a value that breaks its form: each is told in the
+device's report and the rest of the device serves. What ends the session is the end of its link, and `trouble` says
+where a person has to do something.
+
+Does not decide which device may connect (`pairing`) or when it is connected again (`ble_supervisor`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from gateway.buffer.ble_devices import PairedDevice
+from gateway.live import LiveDevice
+from gateway.sessions.association_session import Surroundings
+from gateway.sessions.attendance import Attendance
+from gateway.sessions.data_watch import CONTINUOUS, DataWatch, Patience
+from gateway.sessions.gatt_clock import GattClock
+from gateway.sessions.gatt_delivery import GattDelivery
+from gateway.sessions.gatt_intake import GattIntake
+from gateway.sessions.gatt_notes import GattNotes
+from gateway.sessions.gatt_profiles import Step, Usable, lacks, name_of
+from gateway.sessions.gatt_talk import GattLink, GattTalk, ReadValue
+from gateway.sessions.known_measurements import KnownMeasurements
+from gateway.sessions.record_fetching import FetchRules, MarkStore, RecordFetching, RecordMarks
+from gateway.sessions.session import Counts
+from gateway.transports.ble_faults import BleGattError, BleLost
+from gateway.transports.clock import instant_of
+from protocols.ble.battery import Battery
+from protocols.ble.device_information import DeviceInformation, system_id_of
+from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.association import events as told
+from protocols.ieee11073.dim.identity import identity_of
+
+log = structlog.get_logger()
+
+
+def pair_again(address: str) -> str:
+    """The way out of a bond that one side has lost."""
+    return f"pair it again: argus-gateway ble pair {address}"
+
+
+async def _nobody(*_: str) -> None:
+    """Who is told where nobody asked to be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GattSurroundings:
+    """What every GATT session of this gateway shares, beside what all sessions do. `met` is told (address, system id)
+    of a device that has said who it is."""
+
+    store: MarkStore
+    marks: RecordMarks = field(default_factory=RecordMarks)
+    known: KnownMeasurements = field(default_factory=KnownMeasurements)
+    rules: FetchRules = field(default_factory=FetchRules)
+    clock_read_every_s: float = 1800.0
+    met: Callable[[str, str], Awaitable[None]] = _nobody
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a session needs once it knows whose values it takes."""
+
+    clock: GattClock
+    fetching: RecordFetching
+    delivery: GattDelivery
+
+
+class GattSession:
+    """Run once with `run`; the rest may be called from other tasks of the same loop. `paired` is who it should be."""
+
+    def __init__(
+        self,
+        link: GattLink,
+        number: int,
+        paired: PairedDevice,
+        around: Surroundings,
+        gatt: GattSurroundings,
+        patience: Patience | None = None,
+    ) -> None:
+        self.link = link
+        self.number = number
+        self.counts = Counts()
+        self.opened_s = around.clock.monotonic_s()
+        self.trouble = ""
+        """What a person has to do something about; empty where nothing."""
+        self.when_served: Callable[[], Awaitable[None]] = _nobody
+        """Called once it is known whose values are taken."""
+        self._paired = paired
+        self._around = around
+        self._gatt = gatt
+        self._patience = patience or Patience()
+        self._here = Attendance(around, link.name, self)
+        self._talk = GattTalk(link, number, around.clock, around.taps)
+        self._notes = GattNotes(around.journal, self._here, self.counts, link.name)
+        self._intake = GattIntake(around, gatt.store, gatt.known, self._here, self.counts)
+        self._usable = Usable(link)
+        self._interpreters = {profile.service: (profile, profile.interpreter()) for profile in self._usable.profiles}
+        self._readable: Step | None = None
+        """What the device has answered to a read, for asking whether it is still there."""
+        self._parts: _Parts | None = None
+        self._watch: DataWatch | None = None
+        self._dropped = 0
+        self._state = "identifying"
+        self._released = False
+
+    # ---- Session and Claimant
+
+    @property
+    def device(self) -> LiveDevice | None:
+        return self._here.device
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while no device is here."""
+        return self._here.left
+
+    @property
+    def state(self) -> str:
+        return "ended" if self.link.ended.is_set() else self._state
+
+    @property
+    def last_octet_s(self) -> float:
+        return self._talk.last_octet_s
+
+    async def release(self) -> None:
+        """End what is under way in order, then the link."""
+        self._released = True
+        if self._parts is not None and not self.link.ended.is_set():
+            await self._parts.fetching.stop()
+        await self.link.close()
+
+    async def yield_id(self) -> None:
+        device = self._here.give_up()
+        await self.link.close()
+        if device is not None:
+            await self._here.given_up(device)
+
+    # ---- the session
+
+    async def run(self) -> None:
+        """Until the link has ended. Raises what the store raises beyond StoreFull; the link is closed in any case."""
+        try:
+            await self._serve()
+        except* BleLost as lost:
+            log.info("session.link_lost", link=self.link.name, why=str(lost.exceptions[0]))
+        finally:
+            await asyncio.shield(self._end())
+
+    async def _serve(self) -> None:
+        if self._paired.bonded and not self.link.bonded:
+            self.trouble = (
+                "the Bluetooth stack holds no keys of it any more, so nothing proves that it is the device that was "
+                f"paired; {pair_again(self._paired.address)}"
+            )
+            return
+        if why := lacks(self.link):
+            self.trouble = why
+            return
+        system_id = await self._identified()
+        if system_id is not None:
+            self._parts = self._made(system_id)
+            await self._describe(self._parts)
+            await self._stream(self._parts)
+
+    async def _identified(self) -> str | None:
+        """Its system id; None: it is not ours to serve."""
+        information = DeviceInformation()
+        for step in self._usable.reads():
+            if step.profile.service != DEVICE_INFORMATION:
+                break
+            if (value := await self._read(step)) is not None:
+                try:
+                    information.described(step.characteristic, value.octets)
+                except RemoteProtocolError as error:
+                    await self._notes.malformed(name_of(*step), error, value.octets, self._around.clock.wall_us())
+        system_id = system_id_of(information.system_id_octets, self.link.address)
+        name = system_id.hex()
+        if not self._paired.bonded and self._paired.system_id not in ("", name):
+            self.trouble = (
+                "it says that it is another device than the one that was paired, and no bond proves either; "
+                f"{pair_again(self._paired.address)}"
+            )
+            return None
+        if not await self._here.claim(name):
+            self.trouble = f"a device with the same system id {name} is connected on another link"
+            await self._here.refused(name)
+            return None
+        await self._here.arrived(name, instant_of(self._around.clock), bonded=self.link.bonded)
+        identity = identity_of(system_id, tuple(AvaType(*each) for each in information.attributes))
+        instant = instant_of(self._around.clock)
+        self._here.keeping.noted(told.MdsRead(identity), instant.wall_us)
+        await self._here.identified(identity, instant)
+        await self._gatt.met(self._paired.address, name)
+        await self.when_served()
+        return name
+
+    def _made(self, system_id: str) -> _Parts:
+        around, gatt, usable = self._around, self._gatt, self._usable
+        clock = GattClock(
+            around,
+            self._talk,
+            system_id,
+            clocks=usable.clocks,
+            keeps_measurements=usable.keeps_measurements,
+            look=self._look,
+            every_s=gatt.clock_read_every_s,
+        )
+        fetching = RecordFetching(
+            self.link,
+            self._talk,
+            usable.stores,
+            system_id,
+            marks=gatt.marks,
+            store=gatt.store,
+            rules=gatt.rules,
+            clock=around.clock,
+            journal=around.journal,
+        )
+        delivery = GattDelivery(
+            self._interpreters,
+            intake=self._intake,
+            notes=self._notes,
+            gatt_clock=clock,
+            fetching=fetching,
+            clock=around.clock,
+        )
+        return _Parts(clock, fetching, delivery)
+
+    async def _describe(self, parts: _Parts) -> None:
+        """What it says of itself, its clocks among it, and its clock set where policy wants that."""
+        self._state = "preparing"
+        for sentence in self._usable.missing:
+            await self._notes.deviated(told.Deviation(sentence, "", b""), self._around.clock.wall_us())
+        for step in self._usable.reads():
+            if step.profile.service != DEVICE_INFORMATION:
+                await self._look(step.profile.service, step.characteristic)
+        _, battery = self._interpreters.get(BATTERY, (None, None))
+        if isinstance(battery, Battery) and self._here.keeping.report is not None:
+            self._here.keeping.report.changed(battery.attributes, self._around.clock.wall_us())
+        await parts.clock.obey()
+
+    async def _look(self, service: int, characteristic: int) -> None:
+        """Read a value and tell its interpreter; a clock that it shows was asked. Raises BleLost."""
+        profile, interpreter = self._interpreters[service]
+        value = await self._read(Step(profile, characteristic))
+        if value is None or self._parts is None:
+            return
+        for shown in await self._parts.delivery.described(profile, interpreter, characteristic, value.octets):
+            await self._parts.clock.read(shown.time, value.asked_s, value.answered_s)
+
+    async def _read(self, step: Step) -> ReadValue | None:
+        """None: refused, which is told."""
+        try:
+            value = await self._talk.read(step.profile.service, step.characteristic)
+        except BleGattError as error:
+            await self._refused(step, error)
+            return None
+        self._readable = step
+        return value
+
+    async def _refused(self, step: Step, error: BleGattError) -> None:
+        why = f"; {pair_again(self._paired.address)}" if error.needs_keys else ""
+        sentence = f"{name_of(*step)}: {error}{why}"
+        await self._notes.deviated(told.Deviation(sentence, "", b""), self._around.clock.wall_us())
+
+    # ---- streaming
+
+    async def _stream(self, parts: _Parts) -> None:
+        """Subscribe, fetch, and take what comes until the link has ended and all of it is taken."""
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(self._ask(parts))
+            try:
+                await self._take_arrivals(parts)
+            finally:
+                asking.cancel()
+
+    async def _take_arrivals(self, parts: _Parts) -> None:
+        while arrivals := await self._talk.arrivals():
+            if self._watch is not None:
+                self._watch.heard(self._around.clock.monotonic_s())
+            if self.link.dropped != self._dropped:
+                parts.fetching.missed()
+            await parts.delivery.take(arrivals)
+            await self._tell_drops()
+
+    async def _tell_drops(self) -> None:
+        """Values that came faster than we took them."""
+        dropped, self._dropped = self.link.dropped - self._dropped, self.link.dropped
+        if dropped <= 0:
+            return
+        self.counts.lost += dropped
+        self._here.keeping.noted(told.ReportsLost(dropped, None), self._around.clock.wall_us())
+        await self._around.journal.write(
+            "reports.lost", self._here.system_id, count=dropped, after=None, link=self.link.name
+        )
+
+    async def _ask(self, parts: _Parts) -> None:
+        """Everything that is asked of the device while its values are taken. A link that ends meanwhile ends only this:
+        what has arrived over it is still taken."""
+        try:
+            await self._prepare(parts)
+        except* BleLost:
+            log.debug("session.asking_ended", link=self.link.name)
+
+    async def _prepare(self, parts: _Parts) -> None:
+        streams = await self._subscribe()
+        if streams is None:
+            return
+        for step, octets in self._usable.starts():
+            try:
+                await self._talk.write(step.profile.service, step.characteristic, octets)
+            except BleGattError as error:
+                await self._refused(step, error)
+        clock = self._around.clock
+        self._watch = DataWatch(streams=streams, patience=self._patience, now_s=clock.monotonic_s())
+        self._state = "serving"
+        async with asyncio.TaskGroup() as group:
+            group.create_task(parts.fetching.run())
+            group.create_task(parts.clock.run())
+            group.create_task(self._watch_data(self._watch))
+
+    async def _subscribe(self) -> bool | None:
+        """Whether a stream of values was promised; None: nothing could be subscribed, and the link was ended."""
+        done: list[Step] = []
+        keys = False
+        for step in self._usable.subscriptions():
+            try:
+                await self._talk.subscribe(step.profile.service, step.characteristic)
+            except BleGattError as error:
+                keys = keys or error.needs_keys
+                await self._refused(step, error)
+            else:
+                done.append(step)
+        if not done:
+            why = f"it wants an encrypted link; {pair_again(self._paired.address)}" if keys else ""
+            self.trouble = why or "it refused every subscription"
+            self.link.end(self.trouble)
+            return None
+        return any(step.characteristic in CONTINUOUS for step in done)
+
+    async def _watch_data(self, watch: DataWatch) -> None:
+        """End a link over which nothing comes any more."""
+        clock = self._around.clock
+        while True:
+            await clock.sleep_until(watch.due_s)
+            if clock.monotonic_s() < watch.due_s:
+                continue
+            if watch.streams:
+                watch.given_up()
+                self.link.end(f"it had promised values and sent none for {self._patience.seconds:.0f} s")
+                return
+            if (step := self._readable) is not None:
+                await self._read(step)  # where it does not answer, the link ends with that
+            watch.heard(clock.monotonic_s())
+
+    # ---- the end
+
+    async def _end(self) -> None:
+        await self.link.close()
+        if self._parts is not None:
+            await self._parts.delivery.settle()
+            await self._tell_drops()
+        ended = told.Released() if self._released else told.LinkLost()
+        self._here.keeping.noted(ended, self._around.clock.wall_us())
+        counts, window = self.counts, self._intake.window
+        figures = {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}
+        if window.count:
+            figures |= {"indications": window.count, "window_ms_max": window.us_max // 1000}
+        await self._here.leave(self.trouble or self.link.why, figures)
