@@ -1,0 +1,47 @@
+"""What an interpreter told, by the names of the nomenclature, so that a test reads like the record."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from protocols.ble.interpretation import GattEvent, Measured, Uninterpreted
+from protocols.ieee11073.association.events import Deviation
+from protocols.ieee11073.nomenclature import name_of
+from protocols.observation import Observation, Value, status_names
+
+
+class Told(NamedTuple):
+    """One observation, short: names instead of codes."""
+
+    type: str
+    value: Value | None
+    unit: str | None
+
+
+def measured(events: Sequence[GattEvent]) -> Measured:
+    """The one measurement among the events."""
+    (found,) = [event for event in events if isinstance(event, Measured)]
+    return found
+
+
+def observations(events: Sequence[GattEvent]) -> list[Observation]:
+    return [each for event in events if isinstance(event, Measured) for each in event.observations]
+
+
+def told(events: Sequence[GattEvent]) -> list[Told]:
+    return [
+        Told(name_of(each.channel.type), each.value, None if each.channel.unit is None else name_of(each.channel.unit))
+        for each in observations(events)
+    ]
+
+
+def statuses(events: Sequence[GattEvent]) -> list[list[str]]:
+    return [status_names(each.status) for each in observations(events)]
+
+
+def raw(events: Sequence[GattEvent]) -> list[bytes]:
+    """What came out uninterpreted."""
+    return [event.octets for event in events if isinstance(event, Uninterpreted)]
+
+
+def deviations(events: Sequence[GattEvent]) -> list[str]:
+    return [event.sentence for event in events if isinstance(event, Deviation)]

@@ -1,0 +1,179 @@
+"""What a cuff's values become: one compound, pulse and status beside it, whose they are and when they were taken."""
+
+import pytest
+
+from protocols.ble.blood_pressure import (
+    BLOOD_PRESSURE_FEATURE,
+    BLOOD_PRESSURE_MEASUREMENT,
+    BLOOD_PRESSURE_RECORD,
+    ENHANCED_BLOOD_PRESSURE,
+    ENHANCED_CUFF_PRESSURE,
+    INTERMEDIATE_CUFF_PRESSURE,
+    BloodPressureMonitor,
+    mder_status,
+)
+from protocols.ble.blood_pressure_values import (
+    BODY_MOVED,
+    CUFF_LOOSE,
+    IRREGULAR_PULSE,
+    POSITION_IMPROPER,
+    PULSE_HIGH,
+    PULSE_LOW,
+    BloodPressure,
+    EnhancedBloodPressure,
+    encode_blood_pressure,
+    encode_enhanced_blood_pressure,
+)
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature import name_of
+from protocols.observation import PERSON_UNKNOWN, Scalar, Special
+from tests.builders.ble_told import Told, deviations, measured, observations, raw, told
+from tests.builders.ble_values import sample
+
+
+def pressures(mean: Scalar = 94.0, **details: object) -> bytes:
+    value = BloodPressure(systolic=122.0, diastolic=81.0, mean=mean, **details)  # type: ignore[arg-type]  # its fields
+    return encode_blood_pressure(value)
+
+
+def enhanced(**details: object) -> bytes:
+    value = EnhancedBloodPressure(systolic=122.0, diastolic=81.0, mean=94.0, **details)  # type: ignore[arg-type]  # its fields
+    return encode_enhanced_blood_pressure(value)
+
+
+def test_a_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None:
+    events = BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
+    assert told(events) == [
+        Told("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
+        Told("MDC_PULS_RATE_NON_INV", 66.5, "MDC_DIM_BEAT_PER_MIN"),
+        Told("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", 0x2000, None),
+    ]
+    found = measured(events)
+    assert [name_of(code) for code in found.observations[0].channel.components] == [
+        "MDC_PRESS_BLD_NONINV_SYS",
+        "MDC_PRESS_BLD_NONINV_DIA",
+        "MDC_PRESS_BLD_NONINV_MEAN",
+    ]
+    assert {each.channel.person for each in found.observations} == {1}
+    assert {each.device_time.text() for each in found.observations if each.device_time} == {"2026-03-01T14:25:00.000"}
+    assert found.stored
+
+
+def test_a_mean_that_is_no_number_is_left_out() -> None:
+    first = observations(BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, pressures(Special.NAN), 1.0))[0]
+    assert first.value == (122.0, 81.0)
+    assert len(first.channel.components) == 2
+
+
+def test_a_mean_beyond_the_scale_stays() -> None:
+    octets = pressures(Special.PLUS_INFINITY)
+    first = observations(BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0))[0]
+    assert first.value == (122.0, 81.0, Special.PLUS_INFINITY)
+
+
+def test_kilopascal_stay_kilopascal() -> None:
+    octets = sample(BLOOD_PRESSURE_MEASUREMENT, "in kilopascal")
+    assert told(BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)) == [
+        Told("MDC_PRESS_BLD_NONINV", (16.3, 10.8), "MDC_DIM_KILO_PASCAL")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user_id", "person"), [(None, None), (0, 0), (7, 7), (0xFF, PERSON_UNKNOWN)], ids=["nobody", "0", "7", "unknown"]
+)
+def test_a_user_is_a_person(user_id: int | None, person: int | None) -> None:
+    events = BloodPressureMonitor().received(
+        BLOOD_PRESSURE_MEASUREMENT, pressures(user_id=user_id, pulse_rate=70.0, status=0), 1.0
+    )
+    assert [each.channel.person for each in observations(events)] == [person] * 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "bit"),
+    [(BODY_MOVED, 0), (CUFF_LOOSE, 1), (IRREGULAR_PULSE, 2), (PULSE_HIGH, 3), (PULSE_LOW, 4), (POSITION_IMPROPER, 5)],
+)
+def test_status_bits_are_counted_from_the_other_end(sent: int, bit: int) -> None:
+    assert mder_status(sent) == 0x8000 >> bit
+
+
+def test_a_reserved_pulse_range_is_told_and_says_neither_high_nor_low() -> None:
+    octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
+    events = BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
+    assert told(events)[-1].value == 0x4000
+    assert len(deviations(events)) == 1
+
+
+def test_reserved_status_bits_are_kept() -> None:
+    events = BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, pressures(status=1 << 15), 1.0)
+    assert told(events)[-1].value == 0x0001
+
+
+def test_pressure_in_the_cuff_comes_out_raw_with_what_is_certain_beside_it() -> None:
+    monitor = BloodPressureMonitor()
+    octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
+    events = monitor.received(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
+    assert [each.type for each in told(events)] == ["MDC_PULS_RATE_NON_INV", "MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS"]
+    assert raw(events) == [octets]
+    bare = sample(INTERMEDIATE_CUFF_PRESSURE)
+    assert told(monitor.received(INTERMEDIATE_CUFF_PRESSURE, bare, 1.0)) == []
+    assert raw(monitor.received(ENHANCED_CUFF_PRESSURE, sample(ENHANCED_CUFF_PRESSURE), 1.0)) == [
+        sample(ENHANCED_CUFF_PRESSURE)
+    ]
+
+
+def test_an_enhanced_measurement_is_dated_by_its_base_time() -> None:
+    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, sample(ENHANCED_BLOOD_PRESSURE), 1.0)
+    found = measured(events)
+    assert [each.value for each in found.observations] == [(122.0, 81.0, 94.0), 66.0]
+    assert found.observations[0].device_time is not None
+    assert found.observations[0].device_time.text() == "2026-03-01T14:25:00.000"
+    assert found.stored
+
+
+def test_an_epoch_of_1900_is_read() -> None:
+    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=86_400, epoch_2000=False), 1.0)
+    time = observations(events)[0].device_time
+    assert time is not None
+    assert time.text() == "1900-01-02T00:00:00.000"
+
+
+def test_a_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
+    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, enhanced(user_facing_s=60), 1.0)
+    time = observations(events)[0].device_time
+    assert time is not None
+    assert time.text() == "2000-01-01T00:01:00.000"
+    assert raw(events) == []
+
+
+def test_a_second_time_that_differs_comes_out_raw() -> None:
+    octets = enhanced(time_s=60, user_facing_s=3660)
+    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, octets, 1.0)
+    assert raw(events) == [octets]
+    assert (
+        raw(BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=60, user_facing_s=60), 1.0)) == []
+    )
+
+
+def test_a_record_comes_out_raw() -> None:
+    octets = sample(BLOOD_PRESSURE_RECORD)
+    events = BloodPressureMonitor().received(BLOOD_PRESSURE_RECORD, octets, 1.0)
+    assert raw(events) == [octets]
+    assert told(events) == []
+
+
+@pytest.mark.parametrize(
+    "octets",
+    ["20 7A 00 51 00 5E 00", "04 7A 00 51 00 5E 00", "00 7A 00 51 00 5E 00 42 00", "02 7A 00 51 00 5E 00 01 02"],
+    ids=["unknown flag", "announced pulse is missing", "unannounced pulse", "short date"],
+)
+def test_a_cuff_that_lies_about_its_fields_is_refused(octets: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
+
+
+def test_a_feature_makes_no_event_and_is_checked() -> None:
+    monitor = BloodPressureMonitor()
+    assert monitor.described(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
+    assert monitor.received(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()
+    with pytest.raises(RemoteProtocolError):
+        monitor.described(BLOOD_PRESSURE_FEATURE, b"\x01")

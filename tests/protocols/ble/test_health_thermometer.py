@@ -1,0 +1,109 @@
+"""What a thermometer's values become: a temperature by the place where it was taken."""
+
+import pytest
+
+from protocols.ble.health_thermometer import (
+    ARMPIT,
+    BODY,
+    EAR,
+    FINGER,
+    GASTRO_INTESTINAL,
+    INTERMEDIATE_TEMPERATURE,
+    MEASUREMENT_INTERVAL,
+    MOUTH,
+    RECTUM,
+    TEMPERATURE_MEASUREMENT,
+    TEMPERATURE_TYPE,
+    TOE,
+    TYMPANUM,
+    Temperature,
+    Thermometer,
+    encode_temperature,
+)
+from protocols.errors import RemoteProtocolError
+from protocols.observation import Special
+from tests.builders.ble_told import Told, deviations, measured, observations, statuses, told
+from tests.builders.ble_values import sample
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (None, "MDC_TEMP_BODY"),
+        (ARMPIT, "MDC_TEMP_AXILLA"),
+        (BODY, "MDC_TEMP_BODY"),
+        (EAR, "MDC_TEMP_EAR"),
+        (FINGER, "MDC_TEMP_FINGER"),
+        (GASTRO_INTESTINAL, "MDC_TEMP_GIT"),
+        (MOUTH, "MDC_TEMP_ORAL"),
+        (RECTUM, "MDC_TEMP_RECT"),
+        (TOE, "MDC_TEMP_TOE"),
+        (TYMPANUM, "MDC_TEMP_TYMP"),
+    ],
+)
+def test_the_place_decides_what_a_temperature_is_called(place: int | None, name: str) -> None:
+    octets = encode_temperature(Temperature(value=36.7, place=place))
+    assert told(Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
+
+
+def test_a_place_that_was_told_once_holds_for_values_that_name_none() -> None:
+    thermometer = Thermometer()
+    assert thermometer.described(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
+    bare = encode_temperature(Temperature(value=36.7))
+    assert told(thermometer.received(TEMPERATURE_MEASUREMENT, bare, 1.0))[0].type == "MDC_TEMP_ORAL"
+    ear = encode_temperature(Temperature(value=36.7, place=EAR))
+    assert told(thermometer.received(TEMPERATURE_MEASUREMENT, ear, 1.0))[0].type == "MDC_TEMP_EAR"
+
+
+@pytest.mark.parametrize("place", [0, 10, 255])
+def test_an_unknown_place_leaves_a_body_temperature_and_is_told(place: int) -> None:
+    octets = encode_temperature(Temperature(value=36.7, place=place))
+    events = Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0)
+    assert told(events)[0].type == "MDC_TEMP_BODY"
+    assert len(deviations(events)) == 1
+
+
+def test_fahrenheit_stays_fahrenheit() -> None:
+    octets = sample(TEMPERATURE_MEASUREMENT, "in Fahrenheit")
+    assert told(Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
+        Told("MDC_TEMP_BODY", 98.6, "MDC_DIM_FAHR")
+    ]
+
+
+def test_no_number_stays_what_it_is() -> None:
+    octets = sample(TEMPERATURE_MEASUREMENT, "no number")
+    assert told(Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
+
+
+def test_an_indication_with_a_date_is_stored() -> None:
+    found = measured(Thermometer().received(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0))
+    assert found.stored
+    assert found.observations[0].device_time is not None
+    assert found.observations[0].device_time.text() == "2026-03-01T14:25:00.000"
+    undated = encode_temperature(Temperature(value=36.7))
+    assert not measured(Thermometer().received(TEMPERATURE_MEASUREMENT, undated, 1.0)).stored
+
+
+def test_an_intermediate_temperature_is_an_early_indication_and_never_stored() -> None:
+    events = Thermometer().received(INTERMEDIATE_TEMPERATURE, sample(TEMPERATURE_MEASUREMENT), 1.0)
+    assert statuses(events) == [["early-indication"]]
+    assert not measured(events).stored
+    final = Thermometer().received(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0)
+    assert statuses(final) == [[]]
+    assert observations(events)[0].channel.handle != observations(final)[0].channel.handle
+
+
+@pytest.mark.parametrize(
+    "octets",
+    ["08 6F 01 00 FF", "04 6F 01 00 FF", "00 6F 01 00 FF 06", "02 6F 01 00 FF 06"],
+    ids=["unknown flag", "announced place is missing", "unannounced place", "short date"],
+)
+def test_a_thermometer_that_lies_about_its_fields_is_refused(octets: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        Thermometer().received(TEMPERATURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
+
+
+def test_an_interval_makes_no_event_and_is_checked() -> None:
+    assert Thermometer().described(MEASUREMENT_INTERVAL, b"\x3c\x00") == ()
+    with pytest.raises(RemoteProtocolError):
+        Thermometer().described(MEASUREMENT_INTERVAL, b"\x3c")
