@@ -11,6 +11,7 @@ from protocols.ble import (
     device_information,
     device_time,
     elapsed_time,
+    generic_health_sensor,
     glucose,
     health_thermometer,
     heart_rate,
@@ -34,6 +35,7 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     device_time.PROFILE,
     weight_scale.PROFILE,
     body_composition.PROFILE,
+    generic_health_sensor.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
@@ -49,6 +51,7 @@ _CODECS: tuple[Codec, ...] = (
     *device_time.CODECS,
     *weight_scale.CODECS,
     *body_composition.CODECS,
+    *generic_health_sensor.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

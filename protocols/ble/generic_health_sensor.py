@@ -1,0 +1,294 @@
+"""Generic Health Sensor service (0x1840): any measurement in one form, live and stored (reference BLE §10).
+
+Types, units and status are 11073 already. How an observation lies on the wire is `ghs_observation`, in how many pieces
+it comes `ghs_segments`, what it means `ghs_transcoding`; here are the other characteristics, the two descriptors and
+what a session is told. Live observations flow only after the client started them (`PROFILE.start`).
+
+Field types of the descriptors and error codes of the control point are not confirmed: what is read of them is checked
+for its length and reaches no record.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from protocols.ble.codec import Codec
+from protocols.ble.ghs_observation import decode_observation
+from protocols.ble.ghs_segments import (
+    LIVE_OBSERVATION,
+    STORED_OBSERVATION,
+    Reassembly,
+    Whole,
+    decode_live,
+    decode_stored,
+    encode_segment,
+)
+from protocols.ble.ghs_transcoding import GhsTranscoding
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    RecordNumbering,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+)
+from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.transcoding import ToldOnce, is_dated
+from protocols.ble.uuids import GENERIC_HEALTH_SENSOR, RECORD_ACCESS_CONTROL_POINT
+from protocols.device_time import TimeKind
+from protocols.errors import RemoteProtocolError
+from protocols.observation import Observation, Scalar
+
+HEALTH_SENSOR_FEATURES: Final = 0x2BF3
+GHS_CONTROL_POINT: Final = 0x2BF4
+OBSERVATION_SCHEDULE_CHANGED: Final = 0x2BF1
+OBSERVATION_SCHEDULE: Final = 0x2910
+VALID_RANGE_AND_ACCURACY: Final = 0x2911
+CLAUSE: Final = "GHSS"
+
+START_LIVE, STOP_LIVE, SUCCESS = 0x01, 0x02, 0x80
+"""Opcodes of the control point, and its good answer."""
+_SPECIALISATIONS = 0x01
+_DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
+
+
+@dataclass(frozen=True, slots=True)
+class Specialisation:
+    """A device profile (partition 8) and its version."""
+
+    profile: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSensorFeatures:
+    """0x2BF3. The types that the sensor observes, context-free; None: it does not list its specialisations."""
+
+    types: tuple[int, ...]
+    specialisations: tuple[Specialisation, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GhsControl:
+    """0x2BF4: an opcode, or an answer. What stands behind it is kept as sent."""
+
+    opcode: int
+    operand: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationSchedule:
+    """0x2910 and 0x2BF1. Period and interval as sent: whether they are numbers or FLOATs is not confirmed."""
+
+    type: int
+    period: bytes
+    interval: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidRange:
+    """0x2911, in `unit` (partition 4)."""
+
+    type: int
+    unit: int
+    lower: Scalar
+    upper: Scalar
+    accuracy: Scalar
+
+
+def decode_features(octets: bytes) -> HealthSensorFeatures:
+    reader = GattReader(octets, clause="GHSS 0x2BF3")
+    flags = reader.flags(1, _SPECIALISATIONS)
+    types = tuple(reader.unsigned(4) for _ in range(reader.u8()))
+    specialisations = None
+    if flags & _SPECIALISATIONS:
+        specialisations = tuple(Specialisation(reader.u16(), reader.u8()) for _ in range(reader.u8()))
+    reader.finish()
+    return HealthSensorFeatures(types, specialisations)
+
+
+def encode_features(value: HealthSensorFeatures) -> bytes:
+    writer = GattWriter().unsigned(0 if value.specialisations is None else _SPECIALISATIONS, 1)
+    writer.unsigned(len(value.types), 1)
+    for number in value.types:
+        writer.unsigned(number, 4)
+    if value.specialisations is not None:
+        writer.unsigned(len(value.specialisations), 1)
+        for each in value.specialisations:
+            writer.unsigned(each.profile, 2).unsigned(each.version, 1)
+    return writer.value()
+
+
+def decode_control(octets: bytes) -> GhsControl:
+    reader = GattReader(octets, clause="GHSS 0x2BF4")
+    return GhsControl(reader.u8(), reader.rest())
+
+
+def encode_control(value: GhsControl) -> bytes:
+    return GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
+
+
+def decode_schedule(octets: bytes) -> ObservationSchedule:
+    reader = GattReader(octets, clause="GHSS 0x2910")
+    value = ObservationSchedule(reader.unsigned(4), reader.take(4), reader.take(4))
+    reader.finish()
+    return value
+
+
+def encode_schedule(value: ObservationSchedule) -> bytes:
+    return GattWriter().unsigned(value.type, 4).raw(value.period).raw(value.interval).value()
+
+
+def decode_valid_range(octets: bytes) -> ValidRange:
+    reader = GattReader(octets, clause="GHSS 0x2911")
+    value = ValidRange(
+        type=reader.unsigned(4),
+        unit=reader.u16(),
+        lower=reader.float32(),
+        upper=reader.float32(),
+        accuracy=reader.float32(),
+    )
+    reader.finish()
+    return value
+
+
+def encode_valid_range(value: ValidRange) -> bytes:
+    writer = GattWriter().unsigned(value.type, 4).unsigned(value.unit, 2)
+    return writer.float32(value.lower).float32(value.upper).float32(value.accuracy).value()
+
+
+class GenericHealthSensor:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+        self._transcoding = GhsTranscoding()
+        self._live = Reassembly(LIVE_OBSERVATION, self._told)
+        self._stored = Reassembly(STORED_OBSERVATION, self._told)
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """Features are checked for their form; each observation names its type."""
+        if characteristic == HEALTH_SENSOR_FEATURES:
+            decode_features(octets)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == LIVE_OBSERVATION:
+            return self._segment(self._live, characteristic, octets, received_s)
+        if characteristic == STORED_OBSERVATION:
+            return self._segment(self._stored, characteristic, octets, received_s)
+        if characteristic == GHS_CONTROL_POINT:
+            return self._answered(octets)
+        if characteristic == HEALTH_SENSOR_FEATURES:
+            decode_features(octets)
+            return ()
+        if characteristic == OBSERVATION_SCHEDULE_CHANGED:
+            return (Uninterpreted(characteristic, octets, "the layout of a schedule is not confirmed"),)
+        raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+
+    def settled(self) -> Sequence[GattEvent]:
+        return [*self._live.settled(), *self._stored.settled()]
+
+    def _segment(
+        self, reassembly: Reassembly, characteristic: int, octets: bytes, received_s: float
+    ) -> Sequence[GattEvent]:
+        whole, events = reassembly.taken(octets)
+        if whole is None:
+            return events
+        try:
+            return [*events, *self._observed(characteristic, whole, received_s)]
+        except RemoteProtocolError as error:
+            if not events:
+                raise
+            # Something was lost before it, and that has to be told as well.
+            return [*events, Uninterpreted(characteristic, whole.octets, error.reason)]
+
+    def _observed(self, characteristic: int, whole: Whole, received_s: float) -> Sequence[GattEvent]:
+        found = self._transcoding.transcoded(decode_observation(whole.octets), received_s)
+        observations = tuple(found.observations)
+        events: list[GattEvent] = []
+        if observations or whole.record is not None:
+            stored = whole.record is not None and any(map(_is_known_again, observations))
+            events.append(Measured(characteristic, observations, stored=stored, record=whole.record))
+        for why_not in found.dropped_times:
+            events += self._told.deviation(why_not, whole.octets)
+        if found.unrelated_ids:
+            events += self._told.deviation("observations have ids, which the record does not keep", whole.octets)
+        if found.raw:
+            events.append(Uninterpreted(characteristic, whole.octets, "; ".join(dict.fromkeys(found.raw))))
+        return events
+
+    def _answered(self, octets: bytes) -> Sequence[GattEvent]:
+        if decode_control(octets).opcode == SUCCESS:
+            return ()
+        return self._told.deviation("the control point answered something else than success", octets)
+
+
+def _is_known_again(observation: Observation) -> bool:
+    """Whether the observation has a date, which no counter has."""
+    time = observation.device_time
+    return time is not None and time.kind in _DATES and is_dated(time)
+
+
+_OBSERVED_FIELDS = (
+    "numeric, discrete, string, compound, events, bundle; time, duration, status, patient, supplementals; "
+    "sample arrays where scaling and sign are beyond doubt; state events, TLVs and relations raw"
+)
+
+PROFILE: Final = ServiceProfile(
+    service=GENERIC_HEALTH_SENSOR,
+    name="Generic Health Sensor",
+    characteristics=(
+        CharacteristicUse(
+            uuid=HEALTH_SENSOR_FEATURES,
+            name="Health Sensor Features",
+            uses=frozenset({Use.READ, Use.SUBSCRIBE}),
+            fields="checked only",
+        ),
+        CharacteristicUse(
+            uuid=LIVE_OBSERVATION,
+            name="Live Health Observations",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields=_OBSERVED_FIELDS,
+        ),
+        CharacteristicUse(
+            uuid=STORED_OBSERVATION,
+            name="Stored Health Observations",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields=f"record number; {_OBSERVED_FIELDS}",
+        ),
+        CharacteristicUse(
+            uuid=RECORD_ACCESS_CONTROL_POINT,
+            name="Record Access Control Point",
+            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
+            fields="records from a record number on",
+        ),
+        CharacteristicUse(
+            uuid=GHS_CONTROL_POINT,
+            name="GHS Control Point",
+            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
+            fields="start of live observations",
+        ),
+        CharacteristicUse(
+            uuid=OBSERVATION_SCHEDULE_CHANGED,
+            name="Observation Schedule Changed",
+            uses=frozenset({Use.SUBSCRIBE}),
+            fields="raw",
+        ),
+    ),
+    interpreter=GenericHealthSensor,
+    required_any=(LIVE_OBSERVATION, STORED_OBSERVATION),
+    record_store=RecordNumbering.RECORD_NUMBER,
+    start=((GHS_CONTROL_POINT, encode_control(GhsControl(START_LIVE))),),
+)
+
+CODECS: Final = (
+    Codec(LIVE_OBSERVATION, "Live Health Observations", decode_live, encode_segment),
+    Codec(STORED_OBSERVATION, "Stored Health Observations", decode_stored, encode_segment),
+    Codec(HEALTH_SENSOR_FEATURES, "Health Sensor Features", decode_features, encode_features),
+    Codec(GHS_CONTROL_POINT, "GHS Control Point", decode_control, encode_control),
+    Codec(OBSERVATION_SCHEDULE_CHANGED, "Observation Schedule Changed", decode_schedule, encode_schedule),
+    Codec(OBSERVATION_SCHEDULE, "Observation Schedule", decode_schedule, encode_schedule),
+    Codec(VALID_RANGE_AND_ACCURACY, "Valid Range and Accuracy", decode_valid_range, encode_valid_range),
+)

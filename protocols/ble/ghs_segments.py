@@ -1,0 +1,167 @@
+"""Health Observations in segments: the values of 0x2B8B and 0x2BDD, cutting an observation up and putting it together
+again (reference BLE §10).
+
+A header octet says first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs
+nothing that came before it. For the others the counter has to count on; where it jumps, what was collected cannot be
+completed: it comes out raw, and the next first segment begins afresh.
+
+Does not know what an observation means.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from protocols.ble.ghs_observation import (
+    OBSERVATION_OCTETS_MAX,
+    GhsObservation,
+    decode_observation,
+    encode_observation,
+)
+from protocols.ble.interpretation import GattEvent, Uninterpreted
+from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.transcoding import ToldOnce
+from protocols.errors import LocalProtocolError
+
+LIVE_OBSERVATION: Final = 0x2B8B
+STORED_OBSERVATION: Final = 0x2BDD
+
+_FIRST, _LAST, _COUNTER_SHIFT = 1, 2, 2
+COUNTERS: Final = 64
+_RECORD_OCTETS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservationSegment:
+    """One value. `content` is the observation where the segment holds it whole, else its part of the octets.
+    `record` is the number in the record store, None for live ones."""
+
+    first: bool
+    last: bool
+    counter: int
+    content: GhsObservation | bytes
+    record: int | None = None
+
+
+def decode_live(octets: bytes) -> ObservationSegment:
+    return _decode(octets, stored=False)
+
+
+def decode_stored(octets: bytes) -> ObservationSegment:
+    return _decode(octets, stored=True)
+
+
+def _decode(octets: bytes, *, stored: bool) -> ObservationSegment:
+    segment = read_segment(octets, stored=stored)
+    if not (segment.first and segment.last):
+        return segment
+    assert isinstance(segment.content, bytes)
+    return replace(segment, content=decode_observation(segment.content))
+
+
+def read_segment(octets: bytes, *, stored: bool) -> ObservationSegment:
+    """The segment with its content as octets, whatever they hold."""
+    reader = GattReader(octets, clause="GHSS 0x2BDD" if stored else "GHSS 0x2B8B")
+    header = reader.u8()
+    return ObservationSegment(
+        first=bool(header & _FIRST),
+        last=bool(header & _LAST),
+        counter=header >> _COUNTER_SHIFT,
+        record=reader.unsigned(_RECORD_OCTETS) if stored else None,
+        content=reader.rest(),
+    )
+
+
+def encode_segment(segment: ObservationSegment) -> bytes:
+    header = (_FIRST if segment.first else 0) | (_LAST if segment.last else 0) | segment.counter << _COUNTER_SHIFT
+    writer = GattWriter().unsigned(header, 1)
+    if segment.record is not None:
+        writer.unsigned(segment.record, _RECORD_OCTETS)
+    content = segment.content
+    return writer.raw(content if isinstance(content, bytes) else encode_observation(content)).value()
+
+
+def segments_of(
+    observation: GhsObservation, *, value_octets_max: int, counter: int = 0, record: int | None = None
+) -> Iterator[bytes]:
+    """The values that carry `observation`, none longer than `value_octets_max` (MTU - 3), counted from `counter`.
+    LocalProtocolError where not even one octet of it fits a value."""
+    octets = encode_observation(observation)
+    room = value_octets_max - 1 - (_RECORD_OCTETS if record is not None else 0)
+    if room < 1:
+        raise LocalProtocolError(f"{value_octets_max} octets hold no part of an observation")
+    for number, start in enumerate(range(0, len(octets), room)):
+        yield encode_segment(
+            ObservationSegment(
+                first=not start,
+                last=start + room >= len(octets),
+                counter=(counter + number) % COUNTERS,
+                content=octets[start : start + room],
+                record=record,
+            )
+        )
+
+
+class Whole(NamedTuple):
+    """The octets of one observation, and its number in the record store."""
+
+    octets: bytes
+    record: int | None
+
+
+class Reassembly:
+    """One characteristic's segments of one connection: at most one unfinished observation, no longer than one can
+    be."""
+
+    def __init__(self, characteristic: int, told: ToldOnce) -> None:
+        self._characteristic = characteristic
+        self._told = told
+        self._parts = bytearray()
+        self._collecting = False
+        self._record: int | None = None
+        self._counter: int | None = None
+
+    def taken(self, octets: bytes) -> tuple[Whole | None, list[GattEvent]]:
+        """Takes the next value. The observation that it completes, and what went wrong."""
+        segment = read_segment(octets, stored=self._characteristic == STORED_OBSERVATION)
+        assert isinstance(segment.content, bytes)
+        events = self._counted(segment, octets)
+        if segment.first:
+            events += self.settled("it was never ended")
+            self._record = segment.record
+            self._collecting = True
+        elif self._collecting and segment.record != self._record:
+            events += self.settled("a segment of another record came between")
+        if not self._collecting:
+            events.append(Uninterpreted(self._characteristic, octets, "a part of an observation without its beginning"))
+            return None, events
+        self._parts += segment.content
+        if len(self._parts) > OBSERVATION_OCTETS_MAX:
+            events += self.settled("it is longer than an observation can be")
+        elif segment.last:
+            whole = Whole(bytes(self._parts), self._record)
+            self._forget()
+            return whole, events
+        return None, events
+
+    def settled(self, why: str = "nothing follows") -> Sequence[GattEvent]:
+        """What was collected will not be completed."""
+        parts, collecting = bytes(self._parts), self._collecting
+        self._forget()
+        if not collecting:
+            return []
+        return [Uninterpreted(self._characteristic, parts, f"a part of an observation: {why}")]
+
+    def _forget(self) -> None:
+        self._parts.clear()
+        self._collecting = False
+
+    def _counted(self, segment: ObservationSegment, octets: bytes) -> list[GattEvent]:
+        """A jump of the counter: told, and the end of what was being collected."""
+        before, self._counter = self._counter, segment.counter
+        if before is None or segment.counter == (before + 1) % COUNTERS:
+            return []
+        sentence = "the counter of segments jumped: some were lost"
+        if segment.counter == before:
+            sentence = "the counter of segments stands still, so that a loss would not be seen"
+        return [*self._told.deviation(sentence, octets), *self.settled("a segment of it was lost")]

@@ -1,0 +1,244 @@
+"""Health Observations to observations: channels that are made as types come up, and what has no place in them
+(reference BLE §10).
+
+A health sensor may measure anything, so there is no table of fields: type, unit, person and supplementals of what
+arrives make the channel, and a bounded number of channels is kept. A channel's handle comes from its type alone
+(`handle_of`), so that it is the same in each connection.
+
+What is said of a bundle holds for its members unless they say it themselves. A compound of numbers in one unit is one
+observation with components, as 20601 has it; any other is told component by component. A duration is an observation of
+its own beside the value, as for 20601 devices. Raw beside the rest come: classes that are not taken apart, samples
+whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from protocols.ble.elapsed_time import dated
+from protocols.ble.ghs_observation import (
+    Bundle,
+    Compound,
+    Discrete,
+    Events,
+    GhsObservation,
+    GhsValue,
+    Numeric,
+    Raw,
+    Samples,
+    Text,
+)
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.dim.identity import printable
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Special, Value
+
+CHANNELS_MAX: Final = 256
+"""Channels kept of one connection; a sensor that invents more pushes out the oldest, which costs only time."""
+TEXT_OCTETS_MAX: Final = 16_384
+"""As `dim.value_fields`: what an observation can hold on its way, also where each octet is no text and grows."""
+_SECOND = Code(4, 2176)  # MDC_DIM_SEC
+_ACTIVE_PERIOD = Code(1, 2649)  # MDC_ATTR_TIME_PD_MSMT_ACTIVE
+
+STATUS_BITS: Final[Mapping[int, int]] = {
+    0x0001: 0x8000,  # invalid
+    0x0002: 0x4000,  # questionable
+    0x0004: 0x2000,  # not available
+    0x0008: 0x1000,  # calibrating
+    0x0010: 0x0800,  # test data
+    0x0020: 0x0040,  # early estimate
+    0x4000: 0x0002,  # beyond its thresholds: in alarm
+    0x8000: 0x0001,  # thresholds disabled: alarm inhibited
+}
+"""Status bit of the service to Measurement-Status. Manually entered (6) and setting (7) have no bit there."""
+_TRANSCODED: Final = sum(STATUS_BITS)
+_FORMATS: Final = {1: SampleFormat.U8, 2: SampleFormat.U16, 4: SampleFormat.U32}
+
+
+@dataclass(slots=True)
+class Transcoded:
+    """`raw`: why octets come out raw beside the observations. `dropped_times`: why a time was dropped."""
+
+    observations: list[Observation] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)
+    dropped_times: list[str] = field(default_factory=list)
+    unrelated_ids: bool = False
+    """An observation has an id, to which others may refer; the id itself has no place in the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What holds for a value."""
+
+    time: DeviceTime | None
+    status: int
+    person: int | None
+    supplementals: tuple[Code, ...]
+    received_s: float
+
+
+def handle_of(observed: Code) -> int:
+    """1…65535: partition and number mixed, so that types of one partition never share a handle. What tells two
+    observations apart is their type; the handle is only the same for the same type."""
+    return (observed.code ^ observed.partition) or 1
+
+
+def code_of(number: int) -> Code:
+    """A context-free code of 32 bits."""
+    return Code(number >> 16, number & 0xFFFF)
+
+
+class GhsTranscoding:
+    """Makes observations, with the channels of one connection."""
+
+    def __init__(self) -> None:
+        self._channels: OrderedDict[Channel, Channel] = OrderedDict()
+
+    def transcoded(self, observation: GhsObservation, received_s: float) -> Transcoded:
+        found = Transcoded()
+        self._observe(observation, received_s, found)
+        return found
+
+    def _observe(self, observation: GhsObservation, received_s: float, found: Transcoded) -> None:
+        if isinstance(observation.value, Bundle):
+            for member in observation.value.members:
+                self._observe(_inherited(member, observation), received_s, found)
+            return
+        _note_what_has_no_place(observation, found)
+        if observation.type is None:
+            found.raw.append("an observation without a type")
+            return
+        time = None
+        if observation.time is not None:
+            time, why_not = dated(observation.time)
+            if why_not:
+                found.dropped_times.append(why_not)
+        context = _Context(
+            time=time,
+            status=sum(bit for sent, bit in STATUS_BITS.items() if (observation.status or 0) & sent),
+            person=observation.patient,
+            supplementals=tuple(map(code_of, observation.supplementals or ())),
+            received_s=received_s,
+        )
+        observed = code_of(observation.type)
+        found.observations += self._values(observed, observation.value, context, found)
+        if observation.duration_s is not None:
+            period = self._channel(_ACTIVE_PERIOD, context, unit=_SECOND, handle=handle_of(observed))
+            found.observations.append(_observation(period, observation.duration_s, context))
+
+    def _values(self, observed: Code, value: GhsValue, context: _Context, found: Transcoded) -> Iterator[Observation]:
+        match value:
+            case Numeric():
+                channel = self._channel(observed, context, unit=Code(4, value.unit))
+                yield _observation(channel, value.value, context)
+            case Discrete():
+                yield _observation(self._channel(observed, context), code_of(value.code), context)
+            case Events():
+                for code in value.codes:
+                    yield _observation(self._channel(observed, context), code_of(code), context)
+            case Text():
+                if len(value.octets) > TEXT_OCTETS_MAX:
+                    found.raw.append("a text that is longer than an observation can be")
+                else:
+                    yield _observation(self._channel(observed, context), printable(value.octets), context)
+            case Samples():
+                yield from self._samples(observed, value, context, found)
+            case Compound():
+                yield from self._compound(observed, value, context, found)
+            case Bundle():
+                found.raw.append("a bundle inside a compound")
+            case Raw():
+                found.raw.append(f"a value of class {value.observation_class}, whose layout is not known")
+
+    def _compound(self, observed: Code, value: Compound, context: _Context, found: Transcoded) -> Iterator[Observation]:
+        numbers = [each.value for each in value.components if isinstance(each.value, Numeric)]
+        if numbers and len(numbers) == len(value.components) and len({each.unit for each in numbers}) == 1:
+            components = tuple(code_of(each.type) for each in value.components)
+            channel = self._channel(observed, context, unit=Code(4, numbers[0].unit), components=components)
+            yield _observation(channel, tuple(each.value for each in numbers), context)
+            return
+        for component in value.components:
+            yield from self._values(code_of(component.type), component.value, context, found)
+
+    def _samples(self, observed: Code, value: Samples, context: _Context, found: Transcoded) -> Iterator[Observation]:
+        array = _array(value)
+        if array is None:
+            found.raw.append("samples whose scaling, sign or rate is not confirmed")
+            return
+        channel = self._channel(observed, context, unit=Code(4, value.unit), array=array)
+        samples = bytearray(len(value.octets))
+        for place in range(value.sample_octets):  # least significant first becomes most significant first
+            samples[place :: value.sample_octets] = value.octets[value.sample_octets - 1 - place :: value.sample_octets]
+        yield Observation(channel, None, bytes(samples), context.status, context.time, context.received_s)
+
+    def _channel(
+        self,
+        observed: Code,
+        context: _Context,
+        *,
+        unit: Code | None = None,
+        components: tuple[Code, ...] = (),
+        array: SampleArray | None = None,
+        handle: int | None = None,
+    ) -> Channel:
+        """The one channel object of these facts."""
+        channel = Channel(
+            handle=handle_of(observed) if handle is None else handle,
+            type=observed,
+            unit=unit,
+            person=context.person,
+            components=components,
+            supplemental_types=context.supplementals,
+            array=array,
+        )
+        known = self._channels.get(channel)
+        if known is not None:
+            self._channels.move_to_end(known)
+            return known
+        if len(self._channels) >= CHANNELS_MAX:
+            self._channels.popitem(last=False)
+        self._channels[channel] = channel
+        return channel
+
+
+def _observation(channel: Channel, value: Value, context: _Context) -> Observation:
+    return Observation(channel, value, None, context.status, context.time, context.received_s)
+
+
+def _inherited(member: GhsObservation, bundle: GhsObservation) -> GhsObservation:
+    """The member with what its bundle says for it."""
+    return replace(
+        member,
+        type=bundle.type if member.type is None else member.type,
+        time=bundle.time if member.time is None else member.time,
+        duration_s=bundle.duration_s if member.duration_s is None else member.duration_s,
+        status=bundle.status if member.status is None else member.status,
+        patient=bundle.patient if member.patient is None else member.patient,
+        supplementals=bundle.supplementals if member.supplementals is None else member.supplementals,
+        observation_id=bundle.observation_id if member.observation_id is None else member.observation_id,
+        derived_from=bundle.derived_from if member.derived_from is None else member.derived_from,
+        member_of=bundle.member_of if member.member_of is None else member.member_of,
+    )
+
+
+def _note_what_has_no_place(observation: GhsObservation, found: Transcoded) -> None:
+    if observation.derived_from or observation.member_of:
+        found.raw.append("what the observation is derived from or a member of")
+    elif observation.observation_id is not None:
+        found.unrelated_ids = True
+    if (observation.status or 0) & ~_TRANSCODED:
+        found.raw.append("a status that Measurement-Status has no bit for")
+
+
+def _array(value: Samples) -> SampleArray | None:
+    """How the samples become values; None where that depends on what is not confirmed. Without an offset both ways to
+    scale are one, and where no sample has its highest bit set, so are both readings of its sign."""
+    sample_format = _FORMATS.get(value.sample_octets)
+    scale, period_s = value.scale, value.period_s
+    if sample_format is None or isinstance(scale, Special) or isinstance(period_s, Special):
+        return None
+    signed = any(octet & 0x80 for octet in value.octets[value.sample_octets - 1 :: value.sample_octets])
+    if value.offset != 0.0 or signed or value.per_period != 1 or period_s <= 0:
+        return None
+    return SampleArray(format=sample_format, period_s=period_s, slope=scale, offset=0.0)
