@@ -7,6 +7,7 @@ from protocols.ble import (
     battery,
     blood_pressure,
     body_composition,
+    cgm,
     current_time,
     device_information,
     device_time,
@@ -36,6 +37,7 @@ _PROFILES: tuple[ServiceProfile, ...] = (
     weight_scale.PROFILE,
     body_composition.PROFILE,
     generic_health_sensor.PROFILE,
+    cgm.PROFILE,
 )
 _CODECS: tuple[Codec, ...] = (
     *record_access.CODECS,
@@ -52,6 +54,7 @@ _CODECS: tuple[Codec, ...] = (
     *weight_scale.CODECS,
     *body_composition.CODECS,
     *generic_health_sensor.CODECS,
+    *cgm.CODECS,
 )
 
 PROFILES: Final[Mapping[int, ServiceProfile]] = {profile.service: profile for profile in _PROFILES}

@@ -1,0 +1,172 @@
+"""Continuous Glucose Monitoring service (0x181F): what a sensor's records mean (reference BLE §8).
+
+A record counts minutes since the session's start, so it has a date where the start is known, and none otherwise. Each
+record stays in the sensor's memory whether it came live or was asked for, so with a date the cloud knows it again.
+
+How the status bits pair with 11073's is not confirmed, and quality has no code: records that say something there come
+out raw as well. Session and calibration are not controlled from here.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from protocols.ble.cgm_values import (
+    CGM_CONTROL_POINT,
+    CGM_FEATURE,
+    CGM_MEASUREMENT,
+    CGM_SESSION_RUN_TIME,
+    CGM_SESSION_START,
+    CGM_STATUS,
+    CODECS,
+    E2E_CRC_SUPPORTED,
+    CgmRecord,
+    decode_control,
+    decode_feature,
+    decode_measurement,
+    decode_session_run_time,
+    decode_session_start,
+    decode_status,
+)
+from protocols.ble.glucose import SAMPLE_TYPES
+from protocols.ble.interpretation import (
+    CharacteristicUse,
+    GattEvent,
+    Measured,
+    RecordNumbering,
+    ServiceProfile,
+    Uninterpreted,
+    Use,
+    channel_handle,
+)
+from protocols.ble.octets import date_time_of
+from protocols.ble.transcoding import ToldOnce, is_dated
+from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
+from protocols.device_time import DeviceTime, absolute_time_at
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, Observation
+
+__all__ = ["CODECS", "PROFILE", "ContinuousGlucose"]
+
+CLAUSE: Final = "CGMS"
+INTERSTITIAL_FLUID: Final = 9
+"""Sample type of a sensor that did not say its own."""
+
+_CONCENTRATIONS = {
+    sample_type: Channel(handle=channel_handle(CGM_MEASUREMENT), type=code, unit=Code(4, 2130))  # mg/dL
+    for sample_type, code in SAMPLE_TYPES.items()
+}
+_TREND = Channel(  # MDC_CONC_GLU_TREND, MDC_DIM_MILLI_G_PER_DL_PER_MIN
+    handle=channel_handle(CGM_MEASUREMENT, 1), type=Code(128, 29400), unit=Code(4, 4724)
+)
+
+
+class ContinuousGlucose:
+    """Interpreter of the service."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce(CLAUSE)
+        self._sample_type = INTERSTITIAL_FLUID
+        self._start_us: int | None = None
+        self._checks = False
+
+    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+        """The feature and the session's start have to be told before the first record."""
+        if characteristic == CGM_FEATURE:
+            feature = decode_feature(octets)
+            self._sample_type = feature.sample_type
+            self._checks = bool(feature.supported & E2E_CRC_SUPPORTED)
+        elif characteristic == CGM_SESSION_START:
+            start = date_time_of(decode_session_start(octets).date_time)
+            self._start_us = None if start is None else start.local_us()
+        elif characteristic == CGM_SESSION_RUN_TIME:
+            decode_session_run_time(octets)
+        elif characteristic == CGM_STATUS and decode_status(octets).status:
+            return (Uninterpreted(characteristic, octets, "how CGM status bits pair with 11073 is not confirmed"),)
+        return ()
+
+    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+        if characteristic == CGM_CONTROL_POINT:
+            decode_control(octets)
+            return (Uninterpreted(characteristic, octets, "an answer to an operation that was not asked for"),)
+        if characteristic != CGM_MEASUREMENT:
+            raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
+        events: list[GattEvent] = []
+        raw: dict[str, None] = {}
+        records = decode_measurement(octets).records
+        for record in records:
+            events.append(self._measured(record, received_s, raw))
+        if raw:
+            events.append(Uninterpreted(characteristic, octets, ", ".join(raw)))
+        if self._checks and not all(record.has_crc for record in records):
+            events += self._told.deviation("E2E-CRC is announced and records come without it", octets)
+        return events
+
+    def settled(self) -> Sequence[GattEvent]:
+        return ()
+
+    def _measured(self, record: CgmRecord, received_s: float, raw: dict[str, None]) -> Measured:
+        time = self._time_of(record.offset_min)
+        channel = _CONCENTRATIONS.get(self._sample_type)
+        found: list[Observation] = []
+        if channel is None:
+            raw["a sample type without a meaning"] = None
+        else:
+            found.append(Observation(channel, record.concentration_mg_dl, None, 0, time, received_s))
+        if record.trend is not None:
+            found.append(Observation(_TREND, record.trend, None, 0, time, received_s))
+        if record.status or record.calibration or record.warning:
+            raw["status bits whose pairing with 11073 is not confirmed"] = None
+        if record.quality_percent is not None:
+            raw["a quality, which has no code"] = None
+        return Measured(CGM_MEASUREMENT, tuple(found), stored=is_dated(time), record=record.offset_min)
+
+    def _time_of(self, offset_min: int) -> DeviceTime | None:
+        if self._start_us is None:
+            return None
+        try:
+            return absolute_time_at(self._start_us + offset_min * 60_000_000)
+        except LocalProtocolError:
+            return None  # the last days of the year 9999
+
+
+PROFILE: Final = ServiceProfile(
+    service=CGM,
+    name="Continuous Glucose Monitoring",
+    characteristics=(
+        CharacteristicUse(
+            uuid=CGM_FEATURE, name="CGM Feature", uses=frozenset({Use.READ}), fields="sample type, E2E-CRC"
+        ),
+        CharacteristicUse(
+            uuid=CGM_SESSION_START,
+            name="CGM Session Start Time",
+            uses=frozenset({Use.READ}),
+            fields="date and time; zone and DST checked only",
+        ),
+        CharacteristicUse(
+            uuid=CGM_SESSION_RUN_TIME,
+            name="CGM Session Run Time",
+            uses=frozenset({Use.READ}),
+            fields="checked only",
+        ),
+        CharacteristicUse(uuid=CGM_STATUS, name="CGM Status", uses=frozenset({Use.READ}), fields="raw"),
+        CharacteristicUse(
+            uuid=CGM_MEASUREMENT,
+            name="CGM Measurement",
+            uses=frozenset({Use.SUBSCRIBE}),
+            required=True,
+            fields="concentration, time offset, trend, E2E-CRC; status and quality raw",
+        ),
+        CharacteristicUse(
+            uuid=RECORD_ACCESS_CONTROL_POINT,
+            name="Record Access Control Point",
+            uses=frozenset({Use.SUBSCRIBE, Use.WRITE}),
+            fields="records from a time offset on",
+        ),
+        CharacteristicUse(
+            uuid=CGM_CONTROL_POINT, name="CGM Specific Ops Control Point", uses=frozenset(), fields="not used"
+        ),
+    ),
+    interpreter=ContinuousGlucose,
+    record_store=RecordNumbering.TIME_OFFSET,
+)
