@@ -15,7 +15,7 @@ asked of the caller (`lacks`).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
@@ -285,12 +285,19 @@ class BleCentral:
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
                 await self._adapter.scanner.wait_for(address, self._since_s(address))
-                place = await self._slots.take(address, first=True)
         except TimeoutError:
             raise BleUnreachable(
                 self.trouble
-                or f"{address} was not heard within {limit_s:g} s, or no place was free: switch it on, put it into "
-                "pairing mode (its manual says how), bring it near and try again"
+                or f"{address} was not heard within {limit_s:g} s: switch it on, put it into pairing mode (its manual "
+                "says how), bring it near and try again"
+            ) from None
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
+                place = await self._slots.take(address, first=True)
+        except TimeoutError:
+            raise BleUnreachable(
+                f"{address} was heard, and all {self._slots.limit} places of the adapter are held by devices that "
+                "measure: switch one of them off and try again"
             ) from None
         try:
             async with self._turn, self._open_link(address, pairing=True) as connection:
@@ -319,11 +326,16 @@ class BleCentral:
             links = [link for link in self._links.values() if not link.ended.is_set()]
             idlest = min(links, key=lambda it: it.last_arrival_s, default=None)
             now_s = self._clock.monotonic_s()
-            due_s = now_s if idlest is None else idlest.last_arrival_s + self.options.idle_s
+            idle_s = self.options.idle_urgent_s if self._slots.urgent else self.options.idle_s
+            due_s = now_s if idlest is None else idlest.last_arrival_s + idle_s
             if idlest is not None and due_s <= now_s:
                 idlest.end("it had sent nothing for a while and gave its place to a device that waits")
-            # One at a time: a place becomes free only when its link has been closed.
-            await self._clock.sleep_until(max(due_s, now_s + 1.0))
+            # One at a time: a place becomes free only when its link has been closed. A person's coming wakes it.
+            self._crowd.clear()
+            with suppress(TimeoutError):
+                async with self._clock.timeout_at(max(due_s, now_s + 1.0)):
+                    await self._crowd.wait()
+            self._crowd.set()
 
     def _end_links(self, why: str) -> None:
         for link in tuple(self._links.values()):

@@ -45,6 +45,8 @@ class CentralOptions:
     """How often it is looked whether a device that is not heard is connected already."""
     idle_s: float = 30.0
     """A link that brought nothing for this long gives its place to a device that waits."""
+    idle_urgent_s: float = 5.0
+    """The same where a person waits for a place, to pair a device."""
     open_s: float = 20.0
     """For opening the adapter."""
     reopen_s: float = 1.0
@@ -55,7 +57,7 @@ class CentralOptions:
     power_cycle_pause_s: float = 600.0
     """Least time between two power cycles for a device's sake."""
     pair_heard_s: float = 30.0
-    """For a device that a person wants to pair to be heard and to get a place."""
+    """For a device that a person wants to pair to be heard, and then to get a place."""
     pair_s: float = 60.0
     """For pairing, with a person reading and typing a passkey. The stack's own limit is 30 s for each question."""
     scan: ScanOptions = field(default_factory=ScanOptions)

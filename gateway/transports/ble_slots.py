@@ -4,7 +4,7 @@
 First come, first served, by who has waited longest; a person who stands before a device and pairs it goes first. Only a
 device that is in range asks for a place (ble_central), so an absent one holds none. Where more devices are in range
 than there are places, nobody is starved: a device that has sent nothing for a while gives its place to one that waits,
-and queues again behind the others. A device that measures is never interrupted.
+and queues again behind the others; before a person it does so sooner. A device that measures is never interrupted.
 
 Does not know links; whoever takes a place gives it back.
 """
@@ -39,6 +39,12 @@ class Slots:
         self._crowded = crowded
         self._held: set[Place] = set()
         self._waiting: deque[tuple[str, asyncio.Future[Place]]] = deque()
+        self._urgent = 0
+
+    @property
+    def urgent(self) -> bool:
+        """Somebody waits who goes first."""
+        return self._urgent > 0
 
     @property
     def held(self) -> int:
@@ -60,6 +66,7 @@ class Slots:
             self._waiting.appendleft(entry)
         else:
             self._waiting.append(entry)
+        self._urgent += first
         self._crowded()
         try:
             return await future
@@ -68,6 +75,7 @@ class Slots:
                 future.result().give_back()
             raise
         finally:
+            self._urgent -= first
             if entry in self._waiting:
                 self._waiting.remove(entry)
 

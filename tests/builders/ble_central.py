@@ -1,0 +1,56 @@
+"""A central over a scripted radio, with a clock that is moved by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.transports.ble_central import BleCentral
+from gateway.transports.ble_options import CentralOptions
+from tests.harness.moved_clock import MovedClock
+from tests.harness.scripted_radio import Nobody, ScriptedRadio
+
+
+@dataclass
+class Running:
+    """What a story needs at hand."""
+
+    central: BleCentral
+    radio: ScriptedRadio
+    clock: MovedClock
+
+    async def advance(self, seconds: float, step_s: float = 0.5) -> None:
+        """In steps, so that what waits can act in between."""
+        for _ in range(round(seconds / step_s)):
+            await self.clock.advance(step_s)
+            await self.clock.settle()
+
+    async def outcome(self, task: asyncio.Task[Any], within_s: float = 300.0) -> Any:
+        """The task's result or error, after as much time as it takes."""
+        moved_s = 0.0
+        await self.clock.settle()
+        while not task.done() and moved_s < within_s:
+            await self.advance(0.5)
+            moved_s += 0.5
+        assert task.done(), f"it still waits after {within_s} s"
+        return await task
+
+
+@asynccontextmanager
+async def running_central(
+    radio: ScriptedRadio | None = None, *, chance: float = 0.5, **options: Any
+) -> AsyncIterator[Running]:
+    """`options` are CentralOptions' fields. When it ends, every client must have been told to disconnect."""
+    radio = radio or ScriptedRadio()
+    clock = MovedClock()
+    central = BleCentral(radio, clock, CentralOptions(**options), Nobody(), chance=lambda: chance)
+    runs = asyncio.ensure_future(central.run())
+    await clock.settle()
+    try:
+        yield Running(central, radio, clock)
+    finally:
+        runs.cancel()
+        await asyncio.wait({runs})
+    assert [device.address for device in radio.devices.values() if device.open_clients] == []
+    assert radio.overlaps == []
