@@ -10,7 +10,7 @@ Ends with its connection: the owner (`peripheral`) cancels `run`.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,6 +74,7 @@ class Conversation:
         self._through = 0
         self._sent = 0
         self._transferred: set[tuple[int, bytes]] = set()
+        sensor.connected()
         self._records = Records(ledger, sensor)
         self._racp = None if sensor.numbering is None else RecordServer(self._records, sensor.numbering)
 
@@ -96,7 +97,7 @@ class Conversation:
     async def tell(self, values: Values) -> None:
         """Live values, to who has subscribed."""
         wanted = tuple(value for value in values if self.subscribed(value[0], _NOTIFIES))
-        if not wanted:
+        if not wanted or not self._sensor.streams:
             return
         spoilt = self._spoils()
         for characteristic, octets in wanted:
@@ -134,6 +135,7 @@ class Conversation:
                     self._idle.set()
                 await self._wake.wait()
                 self._wake.clear()
+                await self._send_answers()
                 await self._send_kept()
                 await self._send_asked()
         except TimeoutError:
@@ -144,6 +146,10 @@ class Conversation:
             # Bumble leaves these behind when an indication was pending at the end.
             self._server.pending_confirmations.pop(self._connection, None)
             self._server.indication_semaphores.pop(self._connection, None)
+
+    async def _send_answers(self) -> None:
+        while self._sensor.answers:
+            await self._indicate(*self._sensor.answers.popleft())
 
     async def _send_kept(self) -> None:
         while (kept := self._next_kept()) is not None:
@@ -199,21 +205,22 @@ class Conversation:
         self._transferred.clear()
 
     async def _notify(self, characteristic: int, octets: bytes) -> None:
-        if self._fits(characteristic, octets):
-            await self._server.notify_subscriber(self._connection, self._table[characteristic], octets)
+        for piece in self._pieces(characteristic, octets):
+            await self._server.notify_subscriber(self._connection, self._table[characteristic], piece)
 
     async def _indicate(self, characteristic: int, octets: bytes) -> None:
         """Returns when it was confirmed. Bumble waits 30 s at most."""
-        if self._fits(characteristic, octets):
-            await self._server.indicate_subscriber(self._connection, self._table[characteristic], octets)
+        for piece in self._pieces(characteristic, octets):
+            await self._server.indicate_subscriber(self._connection, self._table[characteristic], piece)
 
-    def _fits(self, characteristic: int, octets: bytes) -> bool:
-        """Bumble would cut what the client's MTU has no room for, and say nothing."""
+    def _pieces(self, characteristic: int, octets: bytes) -> Sequence[bytes]:
+        """What goes on air. Bumble would cut what the client's MTU has no room for, and say nothing."""
         room = self._connection.att_mtu - ATT_HEADER_OCTETS
-        if len(octets) <= room:
-            return True
+        pieces = self._sensor.on_air(characteristic, octets, room)
+        if all(len(piece) <= room for piece in pieces):
+            return pieces
         log.warning("peripheral.value_too_long", characteristic=f"{characteristic:04x}", octets=len(octets), room=room)
-        return False
+        return ()
 
     def _spoils(self) -> bool:
         every = self._behaviour.lies_every

@@ -25,19 +25,22 @@ _PERMISSIONS = Attribute.Permissions
 
 
 def add_table(
-    server: Server, offered: Sequence[Offered], *, encrypts: bool, pause: Pause
+    server: Server, offered: Sequence[Offered], *, encrypts: bool, pause: Pause, written: Callable[[], None]
 ) -> Mapping[int, Characteristic[bytes]]:
-    """Puts the services into the server; the characteristics by UUID."""
+    """Puts the services into the server; the characteristics by UUID. `written` is called after each write that was
+    accepted."""
     table: dict[int, Characteristic[bytes]] = {}
     for service in dict.fromkeys(each.service for each in offered):
         of_it = [each for each in offered if each.service == service]
-        made = {each.uuid: _characteristic(server, each, encrypts and each.guarded, pause) for each in of_it}
+        made = {each.uuid: _characteristic(server, each, encrypts and each.guarded, pause, written) for each in of_it}
         server.add_service(Service(UUID.from_16_bits(service), list(made.values())))
         table.update(made)
     return table
 
 
-def _characteristic(server: Server, offered: Offered, guarded: bool, pause: Pause) -> Characteristic[bytes]:
+def _characteristic(
+    server: Server, offered: Offered, guarded: bool, pause: Pause, written: Callable[[], None]
+) -> Characteristic[bytes]:
     properties, permissions = Characteristic.Properties(0), _PERMISSIONS(0)
     if offered.read is not None:
         properties |= Characteristic.Properties.READ
@@ -50,7 +53,7 @@ def _characteristic(server: Server, offered: Offered, guarded: bool, pause: Paus
     if offered.way is not None:
         properties |= _WAYS[offered.way]
     made = Characteristic[bytes](
-        UUID.from_16_bits(offered.uuid), properties, permissions, _value(offered, pause), descriptors=()
+        UUID.from_16_bits(offered.uuid), properties, permissions, _value(offered, pause, written), descriptors=()
     )
     if offered.way is not None and guarded:
         made.descriptors = [_guarded_subscription(server, made)]
@@ -64,7 +67,7 @@ def _guarded_subscription(server: Server, of: Characteristic[bytes]) -> Descript
     )
 
 
-def _value(offered: Offered, pause: Pause) -> AttributeValue[bytes]:
+def _value(offered: Offered, pause: Pause, written: Callable[[], None]) -> AttributeValue[bytes]:
     async def read(connection: Connection) -> bytes:
         await pause()
         return b"" if offered.read is None else offered.read()
@@ -76,5 +79,6 @@ def _value(offered: Offered, pause: Pause) -> AttributeValue[bytes]:
         error = offered.write(octets)
         if error != ACCEPTED:
             raise ATT_Error(error_code=error)
+        written()
 
     return AttributeValue(read=read, write=write)

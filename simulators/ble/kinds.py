@@ -24,6 +24,7 @@ from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import MAKER, OUI, UnknownKind
 from simulators.ble.attach import Air
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.ble.peripherals.health_sensor import HealthSensor
 from simulators.ble.peripherals.heart_rate import HeartRateBelt
 from simulators.ble.peripherals.metabolic import BodyScale, GlucoseMeter, WeighingScale
 from simulators.ble.peripherals.personal import Cuff, Oximeter, SpotOximeter, Thermometer
@@ -61,6 +62,7 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
     "glucose": Kind(0x25, "SIM-BLE-GLU", (GLUCOSE,), GlucoseMeter),
     "scale": Kind(0x27, "SIM-BLE-SCALE", (SCALE,), WeighingScale),
     "body-scale": Kind(0x28, "SIM-BLE-BODY", (_BODY_COMPOSITION,), BodyScale),
+    "health-sensor": Kind(0x29, "SIM-BLE-GHS", (PULSE_OXIMETER,), HealthSensor),
     "spot-oximeter": Kind(0x2A, "SIM-BLE-SPOT", (PULSE_OXIMETER,), SpotOximeter),
 }
 

@@ -227,7 +227,9 @@ class Peripheral:
         offered = (*self.sensor.offered(), *self._services.offered())
         if self.sensor.numbering is not None:
             offered += (control_point(self.sensor.services[0], self._asked),)
-        table = add_table(device.gatt_server, offered, encrypts=behaviour.encrypts, pause=self._pause)
+        table = add_table(
+            device.gatt_server, offered, encrypts=behaviour.encrypts, pause=self._pause, written=self._wake
+        )
         device.gatt_server.on(Server.EVENT_CHARACTERISTIC_SUBSCRIPTION, lambda *told: self._wake())
         device.on(Device.EVENT_CONNECTION, lambda connection: self._connected(device, connection, table))
         await device.start_advertising(

@@ -6,7 +6,8 @@ gets what is decided by `peripheral`, which has the radio, the store and the bon
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -27,6 +28,11 @@ ACCEPTED = 0
 def moment_of(local_us: int) -> datetime:
     """The local time of microseconds since 1970 on the device's own clock."""
     return _EPOCH + timedelta(microseconds=local_us)
+
+
+def local_us_of(moment: datetime) -> int:
+    """The way back."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 class Way(Enum):
@@ -79,6 +85,8 @@ class Sensor(ABC):
     def __init__(self, patient: Patient, description: Description) -> None:
         self.patient = patient
         self.description = description
+        self.answers: deque[tuple[int, bytes]] = deque()
+        """What is to be indicated because the client wrote something."""
 
     @property
     @abstractmethod
@@ -92,6 +100,19 @@ class Sensor(ABC):
     @abstractmethod
     def measure(self, now_s: float, moment_at: MomentAt) -> Iterable[Sample]:
         """What was measured since the last call, up to `now_s`."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether live values are told now; some services want to be started."""
+        return True
+
+    def connected(self) -> None:
+        """A client is here, and nothing that the last one started holds for it."""
+        self.answers.clear()
+
+    def on_air(self, characteristic: int, octets: bytes, room: int) -> Sequence[bytes]:
+        """A value in the pieces in which it is sent, none longer than `room`. One, unless the service cuts it up."""
+        return (octets,)
 
     def number_of(self, number: int, values: Values) -> int:
         """By which number a kept measurement is asked for: its own, unless the service counts otherwise."""
