@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import structlog
 from bumble.core import PhysicalTransport
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
@@ -27,6 +28,8 @@ from simulators.ble.hci_stream import HciStream
 
 Air: TypeAlias = Ether | Path
 """Where to attach: an ether in this process, or the socket of a radio process."""
+
+log = structlog.get_logger(__name__)
 
 # A controller in software answers at once; this is for a radio process that hangs.
 _COMMAND_TIMEOUT_S = 10.0
@@ -65,6 +68,12 @@ class _SteadyHost(Host):
 def _looked_at(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()
+
+
+def _handler_failed(error: Exception) -> None:
+    """Bumble restarts advertising when a link ends, also when it ended because the radio has gone."""
+    if not isinstance(error, TransportLostError):
+        log.error("station.handler_failed", exc_info=error)
 
 
 class Station:
@@ -129,6 +138,7 @@ async def attach(
     host, let_go, terminated = await _host(air, name, links_max)
     device = Device(config=configuration, host=host)
     device.keystore = keys or MemoryKeyStore()
+    device.on(device.EVENT_CONNECTION, lambda link: link.on("error", _handler_failed))
     station = Station(device, host, let_go, terminated)
     try:
         async with asyncio.timeout(_COMMAND_TIMEOUT_S):

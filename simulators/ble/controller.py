@@ -89,7 +89,9 @@ class RadioController(Controller):
     @property
     def listens(self) -> bool:
         """Whether advertising of others is of any use to it."""
-        return not self.silent and (self.le_scan_enable or self.pending_le_connection is not None)
+        if self.silent or self.congested:
+            return False
+        return self.le_scan_enable or self.pending_le_connection is not None
 
     def addresses(self) -> set[str]:
         """By which it can be known."""
@@ -145,7 +147,11 @@ class RadioController(Controller):
                 hci.HCI_Disconnection_Complete_Event(status=_ERROR.SUCCESS, connection_handle=end.handle, reason=reason)
             )
 
-    def uncongested(self) -> None:
+    def congest(self) -> None:
+        """The host does not read: data for it are held at their senders, and advertising is not reported."""
+        self.congested = True
+
+    def decongest(self) -> None:
         """The host reads again: what was held for it goes out."""
         self.congested = False
         for end in self.link_ends():

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 _KINDS = {1: (3, 2, 1), 2: (4, 2, 2), 4: (2, 1, 1)}
 # What may wait for a host that does not read; beyond, its packets are held at the sender.
 _WAITING_OCTETS = 256 * 1024
+# Beside data only answers and events go to a host; one that has this much of them waiting will not read any more.
+_UNREAD_OCTETS_MAX = 1024 * 1024
 
 
 class PacketSink(Protocol):
@@ -43,6 +45,8 @@ class HciStream(asyncio.Protocol):
         self._sink: PacketSink | None = None
         self._transport: asyncio.Transport | None = None
         self._rest = b""
+        self._full = False
+        self._unread_octets = 0
 
     # As a source and a sink of Bumble
 
@@ -52,8 +56,15 @@ class HciStream(asyncio.Protocol):
 
     def on_packet(self, packet: bytes) -> None:
         """Send one packet; nowhere, when the other side has gone."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(packet)
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._full:
+            self._unread_octets += len(packet)
+            if self._unread_octets > _UNREAD_OCTETS_MAX:
+                log.warning("hci.host_given_up")
+                self._transport.abort()
+                return
+        self._transport.write(packet)
 
     def close(self) -> None:
         """Let go of the socket."""
@@ -78,10 +89,12 @@ class HciStream(asyncio.Protocol):
             self._ended(self)
 
     def pause_writing(self) -> None:
+        self._full, self._unread_octets = True, 0
         if self.flowing is not None:
             self.flowing(False)
 
     def resume_writing(self) -> None:
+        self._full = False
         if self.flowing is not None:
             self.flowing(True)
 

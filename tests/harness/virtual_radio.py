@@ -8,6 +8,8 @@ the radio need.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bleak import BleakClient
@@ -25,6 +27,7 @@ from gateway.transports.ble import BleUnavailable
 from simulators.ble.attach import Air, Station, attach
 from simulators.ble.backend import VirtualRadio
 from simulators.ble.ether import Ether
+from simulators.ble.radio import run_radio
 
 OXIMETER = "F0:F1:00:00:00:01"
 REFUSED = b"\xff"
@@ -77,6 +80,23 @@ def backend_class(ether: Ether) -> type[RadioHere]:
             super().__init__(ether, bonds_dir)
 
     return OnThisEther
+
+
+@asynccontextmanager
+async def radio_at(folder: Path) -> AsyncIterator[tuple[Path, Path]]:
+    """A radio with its sockets in `folder`, as a task of this loop: (for hosts, for control)."""
+    hosts, control, stop, up = folder / "radio", folder / "control", asyncio.Event(), asyncio.Event()
+    running = asyncio.ensure_future(run_radio(hosts, control, stop=stop, ready=up.set))
+    opened = asyncio.ensure_future(up.wait())
+    await asyncio.wait({running, opened}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        opened.cancel()
+        running.result()
+    try:
+        yield hosts, control
+    finally:
+        stop.set()
+        await running
 
 
 class BareDevice:

@@ -1,0 +1,191 @@
+"""The virtual radio as a process of its own: `python -m simulators.ble.radio`, `argus-sim ble radio`.
+
+An ether behind a Unix socket. Each connection is a Bluetooth host and gets a controller, spoken to in HCI (H4); when
+it ends its controller is gone and whoever was connected to it sees a supervision time-out. So the gateway can be
+killed and its devices live on, and the other way round. Who may connect is decided by the file system: mode 0600.
+With `--vhci` one more controller is handed to this machine's kernel through /dev/vhci, for BlueZ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+from bumble.hci import Address
+from bumble.transport.common import Transport
+from bumble.transport.vhci import open_vhci_transport
+
+from simulators.ble.control import LINE_BYTES_MAX, ControlRefused, RadioControl
+from simulators.ble.controller import RadioController
+from simulators.ble.ether import Ether
+from simulators.ble.hci_stream import HciStream
+
+log = structlog.get_logger(__name__)
+
+# Far more than any story has; each is a few kilobytes.
+HOSTS_MAX = 256
+# Of the adapter that a kernel gets: the same each time, since BlueZ files bonds under it. Locally administered.
+VHCI_ADDRESS = "02:00:00:00:AA:01"
+# sockaddr_un holds 107 octets.
+_PATH_BYTES_MAX = 107
+
+
+class RadioUnusable(ControlRefused):
+    """The radio cannot be opened here; the text says why."""
+
+
+class Radio:
+    """One ether, its hosts, and perhaps a kernel."""
+
+    def __init__(self, ether: Ether) -> None:
+        self.ether = ether
+        self._hosts: dict[HciStream, RadioController] = {}
+        self._vhci: tuple[Transport, RadioController] | None = None
+
+    def host(self) -> HciStream:
+        """A new connection of a host."""
+        return HciStream(opened=self._opened, ended=self._ended)
+
+    def hang_up(self) -> None:
+        """On all hosts."""
+        for stream in list(self._hosts):
+            stream.close()
+
+    async def plug_vhci(self, on: bool) -> None:
+        """Give this machine's kernel an adapter, or take it away. Raises RadioUnusable."""
+        if not on:
+            vhci, self._vhci = self._vhci, None
+            if vhci is not None:
+                self.ether.remove_controller(vhci[1])
+                await vhci[0].close()
+            return
+        if self._vhci is not None:
+            return
+        try:
+            transport = await open_vhci_transport(None)
+        except OSError as error:
+            raise RadioUnusable(f"/dev/vhci: {error.strerror or type(error).__name__}") from error
+        controller = RadioController("kernel", self.ether)
+        controller.public_address = Address(VHCI_ADDRESS, Address.PUBLIC_DEVICE_ADDRESS)
+        controller.set_packet_sink(transport.sink)
+        transport.source.set_packet_sink(controller)
+        self._vhci = transport, controller
+
+    def _opened(self, stream: HciStream) -> None:
+        if len(self._hosts) >= HOSTS_MAX:
+            self.ether.counts["hosts refused"] += 1
+            stream.close()
+            return
+        controller = RadioController(f"host {self.ether.counts['hosts']}", self.ether)
+        self.ether.counts["hosts"] += 1
+        controller.set_packet_sink(stream)
+        stream.set_packet_sink(controller)
+        stream.flowing = lambda flows: controller.decongest() if flows else controller.congest()
+        self._hosts[stream] = controller
+
+    def _ended(self, stream: HciStream) -> None:
+        controller = self._hosts.pop(stream, None)
+        if controller is not None:
+            controller.set_packet_sink(None)
+            self.ether.remove_controller(controller)
+
+
+async def run_radio(
+    path: Path,
+    control: Path | None,
+    *,
+    vhci: bool = False,
+    stop: asyncio.Event | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """A radio on these sockets until `stop`, or SIGTERM or SIGINT where that is None. `ready`: hosts may connect.
+    Raises RadioUnusable."""
+    loop = asyncio.get_running_loop()
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+    radio = Radio(Ether())
+    answers = RadioControl(radio.ether, radio.plug_vhci if vhci else None)
+    async with AsyncExitStack() as open_now:
+        if vhci:
+            await radio.plug_vhci(True)
+            open_now.push_async_callback(radio.plug_vhci, False)
+        hosts = await loop.create_unix_server(radio.host, sock=open_now.enter_context(listening(path)))
+        open_now.callback(radio.hang_up)
+        open_now.callback(hosts.close)
+        if control is not None:
+            at = open_now.enter_context(listening(control))
+            asked = await asyncio.start_unix_server(answers.serve, sock=at, limit=LINE_BYTES_MAX)
+            open_now.callback(answers.hang_up)
+            open_now.callback(asked.close)
+        log.info("radio.opened", socket=str(path), control=None if control is None else str(control), vhci=vhci)
+        ready()
+        await stop.wait()
+    log.info("radio.closed", hosts=radio.ether.counts["hosts"])
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[socket.socket]:
+    """A socket bound at `path` with mode 0600, whose file is gone afterwards. A file that nobody listens at any more is
+    replaced. Raises RadioUnusable."""
+    if len(os.fsencode(path)) > _PATH_BYTES_MAX:
+        raise RadioUnusable(f"{path} is longer than a socket's name may be ({_PATH_BYTES_MAX} octets)")
+    _clear_stale(path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Between bind and chmod another user could connect, so the file is made with the right mode.
+    before = os.umask(0o177)
+    try:
+        bound.bind(str(path))
+    except OSError as error:
+        bound.close()
+        raise RadioUnusable(f"{path}: {error.strerror or type(error).__name__}") from error
+    finally:
+        os.umask(before)
+    try:
+        yield bound
+    finally:
+        bound.close()
+        path.unlink(missing_ok=True)
+
+
+def _clear_stale(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise RadioUnusable(f"{path} is there and no socket; it is left alone")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise RadioUnusable(f"a radio listens at {path} already")
+
+
+def main() -> int:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m simulators.ble.radio", description="A virtual Bluetooth radio.")
+    parser.add_argument("--socket", type=Path, required=True, help="where hosts connect, HCI over a Unix socket")
+    parser.add_argument("--control", type=Path, help="where it is told of mishaps, JSON lines over a Unix socket")
+    parser.add_argument("--vhci", action="store_true", help="give this machine's kernel an adapter (/dev/vhci)")
+    given = parser.parse_args()
+    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))
+    try:
+        asyncio.run(run_radio(given.socket, given.control, vhci=given.vhci))
+    except RadioUnusable as error:
+        sys.stderr.write(f"radio: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
