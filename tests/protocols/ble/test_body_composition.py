@@ -1,0 +1,96 @@
+"""What a body scale's values become: each number it has, in its unit, and values that go on in the next one."""
+
+import pytest
+
+from protocols.ble.body_composition import (
+    BODY_COMPOSITION_FEATURE,
+    BODY_COMPOSITION_MEASUREMENT,
+    BodyComposition,
+    BodyScale,
+    encode_body_composition,
+)
+from protocols.errors import RemoteProtocolError
+from protocols.observation import PERSON_UNKNOWN, Special
+from tests.builders.ble_told import Told, measured, observations, raw, statuses, told
+from tests.builders.ble_values import sample
+
+WHOLE = BodyComposition(
+    fat_percent=21.3,
+    user_id=2,
+    basal_metabolism_kj=7000.0,
+    muscle_percent=41.0,
+    muscle_mass=31.2,
+    fat_free_mass=60.0,
+    soft_lean_mass=57.005,
+    water_mass=44.2,
+    impedance_ohm=500.1,
+    weight=76.2,
+    height=177.0,
+)
+
+
+def test_every_number_comes_out_in_its_unit() -> None:
+    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, encode_body_composition(WHOLE), 1.0)
+    assert told(events) == [
+        Told("MDC_BODY_FAT", 21.3, "MDC_DIM_PERCENT"),
+        Told("MDC_BASAL_METABOLISM", 7_000_000.0, "MDC_DIM_X_JOULES"),
+        Told("MDC_BODY_MUSCLE", 41.0, "MDC_DIM_PERCENT"),
+        Told("MDC_MASS_BODY_MUSCLE", 31.2, "MDC_DIM_KILO_G"),
+        Told("MDC_MASS_BODY_FAT_FREE", 60.0, "MDC_DIM_KILO_G"),
+        Told("MDC_MASS_BODY_SOFT_LEAN", 57.005, "MDC_DIM_KILO_G"),
+        Told("MDC_BODY_WATER", 44.2, "MDC_DIM_KILO_G"),
+        Told("MDC_BODY_ELECTRICAL_IMPEDANCE", 500.1, "MDC_DIM_X_OHM"),
+        Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
+        Told("MDC_LEN_BODY_ACTUAL", 177.0, "MDC_DIM_CENTI_M"),
+    ]
+    assert len({each.channel.handle for each in observations(events)}) == 10
+    assert {each.channel.person for each in observations(events)} == {2}
+    assert not measured(events).stored
+
+
+def test_masses_in_pounds_and_height_in_inches_stay_what_they_are() -> None:
+    octets = sample(BODY_COMPOSITION_MEASUREMENT, "with everything, imperial")
+    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    units = {each.type: (each.value, each.unit) for each in told(events)}
+    assert units["MDC_MASS_BODY_MUSCLE"] == (69.28, "MDC_DIM_LB")
+    assert units["MDC_MASS_BODY_ACTUAL"] == (168.01, "MDC_DIM_LB")
+    assert units["MDC_LEN_BODY_ACTUAL"] == (69.7, "MDC_DIM_INCH")
+    assert units["MDC_BASAL_METABOLISM"] == (7_000_000.0, "MDC_DIM_X_JOULES")
+    assert measured(events).stored
+
+
+def test_an_unknown_user_is_an_unknown_person() -> None:
+    octets = encode_body_composition(BodyComposition(fat_percent=20.0, user_id=0xFF))
+    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    assert observations(events)[0].channel.person == PERSON_UNKNOWN
+
+
+def test_a_value_that_goes_on_is_told_as_far_as_it_is_certain_and_comes_out_raw() -> None:
+    octets = encode_body_composition(BodyComposition(fat_percent=21.3, weight=76.2, continues=True))
+    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    assert [each.value for each in told(events)] == [21.3, 76.2]
+    assert raw(events) == [octets]
+
+
+def test_a_number_that_did_not_succeed_is_none_and_comes_out_raw_too() -> None:
+    octets = encode_body_composition(BodyComposition(fat_percent=Special.NAN, weight=76.2))
+    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    assert [each.value for each in told(events)] == [Special.NAN, 76.2]
+    assert statuses(events) == [["not-available"], []]
+    assert raw(events) == [octets]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    ["00 20 D5 00", "00 04 D5 00", "00 00 D5 00 88 3B", "00"],
+    ids=["unknown flag", "announced weight is missing", "unannounced weight", "half the flags"],
+)
+def test_a_body_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        BodyScale().received(BODY_COMPOSITION_MEASUREMENT, bytes.fromhex(octets), 1.0)
+
+
+def test_a_feature_makes_no_event_and_is_checked() -> None:
+    assert BodyScale().described(BODY_COMPOSITION_FEATURE, sample(BODY_COMPOSITION_FEATURE)) == ()
+    with pytest.raises(RemoteProtocolError):
+        BodyScale().described(BODY_COMPOSITION_FEATURE, b"\x01")

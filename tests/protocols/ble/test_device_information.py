@@ -1,0 +1,143 @@
+"""Who a Bluetooth device is: its texts, certificates and ids in the forms that serial devices use too."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from protocols.ble.device_information import (
+    FIRMWARE_REVISION,
+    HARDWARE_REVISION,
+    MANUFACTURER_NAME,
+    MODEL_NUMBER,
+    PNP_ID,
+    REGULATORY_CERTIFICATION,
+    SERIAL_NUMBER,
+    SOFTWARE_REVISION,
+    SYSTEM_ID,
+    DeviceInformation,
+    PnpId,
+    decode_text,
+    system_id_of,
+)
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
+from protocols.ieee11073.dim.regulatory import CertifiedTransport, certifications
+from tests.builders.ble_values import sample
+
+SENT = bytes.fromhex("88 77 66 55 44 33 22 11")
+OURS = bytes.fromhex("1122334455667788")
+
+
+def identity(information: DeviceInformation) -> DeviceIdentity:
+    return identity_of(OURS, tuple(AvaType(*pair) for pair in information.attributes))
+
+
+def read(values: Mapping[int, bytes]) -> DeviceInformation:
+    information = DeviceInformation()
+    for characteristic, octets in values.items():
+        assert information.described(characteristic, octets) == ()
+    return information
+
+
+def test_texts_become_the_identity_that_a_serial_device_has() -> None:
+    found = identity(
+        read(
+            {
+                MANUFACTURER_NAME: b"ACME",
+                MODEL_NUMBER: b"OXI-1",
+                SERIAL_NUMBER: b"SN-7\x00",
+                HARDWARE_REVISION: b"B",
+                FIRMWARE_REVISION: b"1.4.2",
+                SOFTWARE_REVISION: b"2.0",
+            }
+        )
+    )
+    assert (found.manufacturer, found.model, found.serial_number, found.firmware) == ("ACME", "OXI-1", "SN-7", "1.4.2")
+    assert {(each.kind, each.text) for each in found.production} == {(1, "SN-7"), (3, "B"), (4, "2.0"), (5, "1.4.2")}
+    assert found.unreadable == ()
+
+
+def test_a_device_that_says_little_is_shown_as_far_as_it_goes() -> None:
+    assert DeviceInformation().attributes == ()
+    found = identity(read({MODEL_NUMBER: b"OXI-1"}))
+    assert (found.manufacturer, found.model, found.serial_number) == ("", "OXI-1", "")
+
+
+def test_text_that_is_no_text_does_not_steer_a_terminal() -> None:
+    assert identity(read({MODEL_NUMBER: b"\x1b[2J\xff"})).model == "\ufffd[2J\ufffd"
+
+
+def test_a_certified_device_is_recognised() -> None:
+    information = read({REGULATORY_CERTIFICATION: sample(REGULATORY_CERTIFICATION)})
+    listed = dict(information.attributes)[Attribute.REG_CERT_DATA_LIST]
+    classes, regulation = certifications(listed)
+    assert classes.version == (6, 0)
+    assert [(each.transport, each.profile) for each in classes.classes] == [(CertifiedTransport.BLE, 4100)]
+    assert regulation.unregulated is False
+
+
+def test_certificates_without_a_form_are_refused_and_change_nothing() -> None:
+    information = read({MODEL_NUMBER: b"OXI-1"})
+    with pytest.raises(RemoteProtocolError):
+        information.described(REGULATORY_CERTIFICATION, b"experimental")
+    assert [attribute for attribute, _ in information.attributes] == [Attribute.SYSTEM_MODEL]
+
+
+def test_a_pnp_id_stands_beside_the_attributes() -> None:
+    information = read({PNP_ID: sample(PNP_ID)})
+    assert information.pnp_id == PnpId(source=1, vendor=0x59, product=0x1234, version=0x0102)
+    assert information.attributes == ()
+
+
+def test_a_system_id_is_told_front_first() -> None:
+    information = read({SYSTEM_ID: SENT})
+    assert dict(information.attributes)[Attribute.SYSTEM_ID] == b"\x00\x08" + OURS
+    assert information.system_id_octets == SENT
+
+
+@pytest.mark.parametrize(
+    ("octets", "address", "system_id"),
+    [
+        (SENT, "11:22:33:AA:BB:CC", OURS),
+        (SENT, "F0:12:34:AA:BB:CC", OURS),
+        (OURS, "11:22:33:AA:BB:CC", OURS),
+        (OURS, "F0:12:34:AA:BB:CC", SENT),
+        (None, "11:22:33:AA:BB:CC", bytes.fromhex("112233FFFEAABBCC")),
+        (bytes(8), "11:22:33:AA:BB:CC", bytes.fromhex("112233FFFEAABBCC")),
+        (b"\xff" * 8, "11:22:33:AA:BB:CC", bytes.fromhex("112233FFFEAABBCC")),
+        (SENT[:6], "11:22:33:AA:BB:CC", bytes.fromhex("112233FFFEAABBCC")),
+    ],
+    ids=[
+        "as the SIG says",
+        "as the SIG says, random address",
+        "the wrong way round",
+        "nothing shows that it is the wrong way round",
+        "none",
+        "zeros",
+        "ones",
+        "too short",
+    ],
+)
+def test_a_device_is_kept_under_its_system_id_or_its_address(
+    octets: bytes | None, address: str, system_id: bytes
+) -> None:
+    assert system_id_of(octets, address) == system_id
+
+
+@pytest.mark.parametrize(("characteristic", "octets"), [(SYSTEM_ID, SENT[:7]), (PNP_ID, b"\x01" * 8)])
+def test_ids_of_another_length_are_refused(characteristic: int, octets: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        DeviceInformation().described(characteristic, octets)
+
+
+def test_a_text_longer_than_an_attribute_is_refused() -> None:
+    assert len(decode_text(bytes(512))) == 512
+    with pytest.raises(RemoteProtocolError):
+        decode_text(bytes(513))
+
+
+def test_nothing_of_it_is_ever_notified() -> None:
+    with pytest.raises(RemoteProtocolError):
+        DeviceInformation().received(MODEL_NUMBER, b"OXI-1", 1.0)

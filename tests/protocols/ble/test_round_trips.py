@@ -1,0 +1,17 @@
+"""What Argus writes as a characteristic's value it reads again as the same value: its simulated devices say what they
+mean."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.ble.services import CODECS
+from tests.builders.ble_strategies import VALUES
+
+
+@pytest.mark.parametrize("characteristic", VALUES, ids="{:04X}".format)
+@given(data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_what_was_written_is_read_again(characteristic: int, data: st.DataObject) -> None:
+    codec, value = CODECS[characteristic], data.draw(VALUES[characteristic])
+    assert codec.decode(codec.encode(value)) == value

@@ -1,0 +1,83 @@
+"""What a scale's values become: weight, index and height, whose they are, and a weighing that did not succeed."""
+
+import pytest
+
+from protocols.ble.weight_scale import (
+    WEIGHT_MEASUREMENT,
+    WEIGHT_SCALE_FEATURE,
+    Scale,
+    Weight,
+    decode_weight,
+    encode_weight,
+)
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.observation import PERSON_UNKNOWN, Special
+from tests.builders.ble_told import Told, measured, observations, raw, statuses, told
+from tests.builders.ble_values import sample
+
+
+def test_a_weighing_is_weight_index_and_height_of_a_person() -> None:
+    events = Scale().received(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
+    assert told(events) == [
+        Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
+        Told("MDC_RATIO_MASS_BODY_LEN_SQ", 24.3, "MDC_DIM_KG_PER_M_SQ"),
+        Told("MDC_LEN_BODY_ACTUAL", 177.0, "MDC_DIM_CENTI_M"),
+    ]
+    found = measured(events)
+    assert found.stored
+    assert {each.channel.person for each in found.observations} == {1}
+    assert len({each.channel.handle for each in found.observations}) == 3
+
+
+def test_pounds_and_inches_stay_what_they_are() -> None:
+    octets = encode_weight(Weight(weight=168.01, imperial=True, index_and_height=(24.3, 69.7)))
+    assert [(each.value, each.unit) for each in told(Scale().received(WEIGHT_MEASUREMENT, octets, 1.0))] == [
+        (168.01, "MDC_DIM_LB"),
+        (24.3, "MDC_DIM_KG_PER_M_SQ"),
+        (69.7, "MDC_DIM_INCH"),
+    ]
+
+
+@pytest.mark.parametrize(("user_id", "person"), [(None, None), (3, 3), (0xFF, PERSON_UNKNOWN)])
+def test_a_user_is_a_person(user_id: int | None, person: int | None) -> None:
+    octets = encode_weight(Weight(weight=70.0, user_id=user_id))
+    assert observations(Scale().received(WEIGHT_MEASUREMENT, octets, 1.0))[0].channel.person == person
+
+
+def test_a_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() -> None:
+    octets = sample(WEIGHT_MEASUREMENT, "unsuccessful")
+    events = Scale().received(WEIGHT_MEASUREMENT, octets, 1.0)
+    assert told(events)[0].value is Special.NAN
+    assert statuses(events) == [["not-available"]]
+    assert raw(events) == [octets]
+    assert encode_weight(decode_weight(octets)) == octets
+
+
+@pytest.mark.parametrize("weight", [327.675, 400.0, -1.0, Special.NRES, Special.PLUS_INFINITY])
+def test_what_a_scale_cannot_say_is_our_own_mistake(weight: float | Special) -> None:
+    with pytest.raises(LocalProtocolError):
+        encode_weight(Weight(weight=weight))
+
+
+def test_every_weight_that_a_scale_can_say_is_written_back() -> None:
+    for raw_weight in range(0x10000):
+        octets = b"\x00" + raw_weight.to_bytes(2, "little")
+        pounds = b"\x01" + octets[1:]
+        assert encode_weight(decode_weight(octets)) == octets
+        assert encode_weight(decode_weight(pounds)) == pounds
+
+
+@pytest.mark.parametrize(
+    "octets",
+    ["10 88 3B", "08 88 3B F3 00", "00 88 3B 01", "02 88 3B 01 02"],
+    ids=["unknown flag", "height is missing", "unannounced user", "short date"],
+)
+def test_a_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        Scale().received(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
+
+
+def test_a_feature_makes_no_event_and_is_checked() -> None:
+    assert Scale().described(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
+    with pytest.raises(RemoteProtocolError):
+        Scale().described(WEIGHT_SCALE_FEATURE, b"\x3b\x00")
