@@ -5,7 +5,6 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -137,8 +136,7 @@ async def test_askers_are_limited_in_number_and_in_words(tmp_path: Path) -> None
         writer.write(b"x" * 100_000)
         assert await reader.read() == b""  # hung up
         idle = [await asyncio.open_unix_connection(str(control)) for _ in range(ASKERS_MAX)]
-        one_more: Callable[[], Awaitable[bool]] = lambda: _refused(control)  # noqa: E731  # for its type
-        await eventually(one_more)
+        await eventually(lambda: _refused(control))
         for _, each in idle:
             each.close()
         writer.close()
