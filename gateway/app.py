@@ -15,10 +15,12 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from gateway.ble_view import bluetooth_json
 from gateway.buffer import Buffer, BufferSettings, StoreFull
 from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
@@ -37,19 +39,23 @@ from gateway.sessions.journal import Journal
 from gateway.sessions.report_writer import ReportWriter
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.segment_intake import SegmentIntake
+from gateway.sessions.session import Session
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.settings import ClocksSection, CrewSection, DevicesSection, MqttSection, Settings
 from gateway.status import Json, base_json, devices_json, port_json, session_json, uplink_json
 from gateway.sync.uplink import Uplink, UplinkSettings
-from gateway.transports.ble_backend import load_ble_backend
+from gateway.transports.ble_backend import BleBackendUnusable
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
 from gateway.transports.tcp import TcpListener
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.uplink.gaps import GapReason
+
+if TYPE_CHECKING:
+    from gateway.bluetooth import Bluetooth
 
 RELEASE_ALL_S = 4.0
 """All devices are released at once, each within the session's RELEASE_S; beyond this their links are cut."""
@@ -82,11 +88,13 @@ class Gateway:
         self.reports = DeviceReports()
         self.tcp: TcpListener | None = None
         self._gaps = 0
+        self._bluetooth: Bluetooth | None = None
+        self._bluetooth_unusable = ""
 
     async def run(self, stop: asyncio.Event, serving: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop` is set, then end in order; `serving` is called once everything is up. Raises
         `IdentityUnusable`, `BufferUnusable` (also when the store fails later: then nothing may be acknowledged any
-        more), `GatewayRuns`, `BleBackendUnusable`, OSError."""
+        more), `GatewayRuns`, OSError."""
         settings = self._settings
         identity = Identity.load(settings.identity_dir)
         if identity.gateway != settings.gateway.id:
@@ -94,14 +102,6 @@ class Gateway:
                 f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}. "
                 "Nothing was started, since two names would share one chain. Correct [gateway] id or state_dir."
             )
-        if settings.ble_backend is not None:
-            load_ble_backend(settings.ble_backend)
-        control = ControlServer(
-            settings.control_path,
-            {"status": self._status, "devices": self._devices, "ports": self._ports},
-            self.taps,
-            about={"device": self._device},
-        )
         self.buffer = await Buffer.open(
             settings.store_path,
             gateway=settings.gateway.id,
@@ -112,12 +112,22 @@ class Gateway:
         )
         try:
             await self._remember()
-            self._compose(identity)
+            await self._compose(identity)
             await self._listen()
-            async with control.listening():
+            async with self._control().listening():
                 await self._serve(identity, stop, serving)
         finally:
             await asyncio.shield(self._close())
+
+    def _control(self) -> ControlServer:
+        bluetooth = self._bluetooth
+        return ControlServer(
+            self._settings.control_path,
+            {"status": self._status, "devices": self._devices, "ports": self._ports, "ble": self._ble},
+            self.taps,
+            about={"device": self._device},
+            conversations={} if bluetooth is None else bluetooth.desk.conversations,
+        )
 
     async def _remember(self) -> None:
         """Take up what earlier runs learned: the time, the devices, their configurations."""
@@ -137,7 +147,7 @@ class Gateway:
             ],
         )
 
-    def _compose(self, identity: Identity) -> None:
+    async def _compose(self, identity: Identity) -> None:
         settings = self._settings
         self._journal = Journal(self.buffer, self._clock)
         self._report_writer = ReportWriter(self.reports, self.buffer, self._clock)
@@ -164,6 +174,7 @@ class Gateway:
             return AssociationSession(link, number, around)
 
         self._supervisor = Supervisor(self._sources(), new_session, self._clock, self._journal)
+        self._bluetooth = await self._compose_bluetooth(around)
         self._uplink: Uplink | None = None
         if settings.mqtt is not None:
             self._uplink = Uplink(
@@ -176,6 +187,22 @@ class Gateway:
                 software=f"argus-gateway {version('argus')}",
                 clock_synchronised=lambda: self._clock.synchronised,
             )
+
+    async def _compose_bluetooth(self, around: Surroundings) -> "Bluetooth | None":
+        """None where none is wanted, or where its stack cannot even be loaded: that is told, and no reason not to serve
+        what is on a wire."""
+        settings = self._settings
+        if settings.bluetooth is None:
+            return None
+        # Only here: a vehicle without Bluetooth need not carry its stack and its services in memory.
+        from gateway.bluetooth import composed
+
+        try:
+            return await composed(settings, around, self.buffer, self._supervisor.next_number)
+        except BleBackendUnusable as error:
+            self._bluetooth_unusable = error.diagnosis
+            log.error("ble.unusable", why=error.diagnosis)
+            return None
 
     async def _listen(self) -> None:
         """Listen before anybody is told that we serve. A taken address is no reason not to serve the other links: the
@@ -205,6 +232,8 @@ class Gateway:
             ("gaps", self._count_gaps),
             ("reports", self._report_writer.run),
         ]
+        if self._bluetooth is not None:
+            parts += self._bluetooth.parts
         if self._settings.crew is not None:
             crew = self._settings.crew
             parts.append(("crew", lambda: self._crew(identity, crew)))
@@ -234,7 +263,10 @@ class Gateway:
     async def _end_sessions(self, sessions: asyncio.Task[None]) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_ALL_S):
-                await self._supervisor.release_all()
+                releases = [self._supervisor.release_all()]
+                if self._bluetooth is not None:
+                    releases.append(self._bluetooth.release_all())
+                await asyncio.gather(*releases)
                 await asyncio.wait([sessions])
         sessions.cancel()
         await asyncio.wait([sessions])
@@ -326,11 +358,27 @@ class Gateway:
             "store": {"state": str(self.buffer.store_state), "gaps": self._gaps},
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
             "captures": self.taps.listeners,
-            "sessions": [session_json(session, now_s) for session in self._supervisor.sessions],
+            "bluetooth": self._bluetooth_status(),
+            "sessions": [session_json(session, now_s) for session in self._sessions],
         }
 
+    @property
+    def _sessions(self) -> list[Session]:
+        return [*self._supervisor.sessions, *(self._bluetooth.sessions if self._bluetooth is not None else ())]
+
+    def _bluetooth_status(self) -> Json | None:
+        if self._bluetooth is not None:
+            return self._bluetooth.status()
+        wanted = self._settings.bluetooth
+        return None if wanted is None else bluetooth_json(wanted[1].adapter, self._bluetooth_unusable, [])
+
+    async def _ble(self) -> Json:
+        if self._bluetooth is not None:
+            return await self._bluetooth.answer()
+        return {"bluetooth": False, "why": self._bluetooth_unusable or None}
+
     async def _devices(self) -> Json:
-        return {"devices": devices_json(self.roster.devices(), self._supervisor.sessions)}
+        return {"devices": devices_json(self.roster.devices(), self._sessions)}
 
     async def _ports(self) -> Json:
         supervisor, now_s = self._supervisor, self._clock.monotonic_s()
@@ -346,7 +394,7 @@ class Gateway:
         if report is None:
             return {"report": None}
         octets = None if report.config_id is None else self.roster.find(bytes.fromhex(system_id), report.config_id)
-        return {"report": report_json(report, octets, self._supervisor.sessions)}
+        return {"report": report_json(report, octets, self._sessions)}
 
     async def _close(self) -> None:
         """The last durable writes, whatever ended us."""

@@ -1,9 +1,10 @@
 """What people and programs ask the running gateway about Bluetooth, over its control socket; the gateway owns the
 adapter, so scanning, pairing and forgetting are its work. `argus-gateway ble` is one asker, the demo another.
 
-{"ask": "ble"} is answered at once with one line: {"bluetooth": false} where the settings want none, else
-{"bluetooth": true, "adapter": …, "trouble": …, "pairing": address or null, "paired": […], "heard": […]} (`ble_view`).
-Asking it again and again is scanning: `heard` is what advertised in the last minute.
+{"ask": "ble"} is answered at once with one line: {"bluetooth": false, "why": null} where the settings want none ("why"
+in words where its stack cannot be loaded), else {"bluetooth": true, "adapter": …, "trouble": …, "pairing": address
+or null, "paired": […], "heard": […]} (`ble_view`). Asking it again and again is scanning: `heard` is what
+advertised in the last minute.
 
 {"ask": "ble pair", "address": "C0:FF:EE:00:00:01"} begins a conversation (`dialogue`). Options, each with its default:
 "yes": false (true: whatever could be confirmed is, and nobody is asked), "passkey": null (six digits that the device
@@ -81,6 +82,11 @@ class BleDesk:
         self._pairings = pairings
         self._radio = radio
         self._well = well
+
+    @property
+    def conversations(self) -> Mapping[str, Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]]:
+        """For the control server."""
+        return {"ble pair": self.pair, "ble forget": self.forget}
 
     async def pair(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
         """{"ask": "ble pair", …}"""

@@ -103,7 +103,9 @@ async def _asked(settings: Settings) -> dict[str, Any]:
     answer = await ask(settings.control_path, "ble")
     if not answer.get("bluetooth"):
         # A gateway of an earlier version that still runs does not know the question.
-        raise Refusal("the running gateway is too old for this: restart it" if "error" in answer else _NONE)
+        raise Refusal(
+            "the running gateway is too old for this: restart it" if "error" in answer else answer["why"] or _NONE
+        )
     return answer
 
 

@@ -1,0 +1,129 @@
+"""A vehicle with Bluetooth, as processes: the radio, the gateway on it, and a person who types at its command line.
+
+Devices live in the test's own process and are on the same radio, so killing the gateway leaves them alive.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.cli.provision import provisioned
+from gateway.settings import load
+from gateway.transports.clock import SystemClock
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.kinds import build_peripheral
+from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.physiology import Patient
+from simulators.scenarios import scenario_of
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import PROGRAM, Finished, Vehicle
+
+
+@asynccontextmanager
+async def radio_process(folder: Path) -> AsyncIterator[Path]:
+    """A virtual radio; the path of its socket."""
+    socket, control = folder / "radio.sock", folder / "radio-control.sock"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simulators.ble.radio", "--socket", str(socket), "--control", str(control)
+    )
+    try:
+        await eventually(lambda: socket.exists() or process.returncode is not None, within_s=15)
+        assert process.returncode is None
+        yield socket
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> AsyncIterator[Vehicle]:
+    """A provisioned gateway whose adapter is on `radio`."""
+    made = Vehicle(folder, more_settings=f'[ble]\nadapter = "{radio}"\n')
+    stack = 'ble_backend = "simulators.ble.backend:VirtualRadio"\n'
+    made.config.write_text(stack + made.config.read_text())
+    provisioned(load(made.config))
+    if started:
+        await made.start()
+    try:
+        yield made
+    finally:
+        if made.running:
+            await made.kill()
+
+
+@asynccontextmanager
+async def on_air(
+    radio: Path, kind: str = "oximeter", *, unit: int = 1, behaviour: BleBehaviour | None = None
+) -> AsyncIterator[Peripheral]:
+    """A device that is switched on inside the block."""
+    made = build_peripheral(
+        kind,
+        Patient(7, scenario_of("stable")),
+        radio,
+        SystemClock(),
+        options=PeripheralOptions(behaviour=behaviour or BleBehaviour()),
+        unit=unit,
+    )
+    running = asyncio.create_task(made.run())
+    try:
+        await eventually(lambda: made.status.on_air)
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+class AtTheConsole:
+    """A command that runs and a person who types into it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.shown = ""
+
+    async def until_shown(self, text: str) -> None:
+        """Read until `text` stands on the screen."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(20):
+            while text not in self.shown:
+                octets = await self._process.stdout.read(1024)
+                assert octets, f"it ended without {text!r}: {self.shown}"
+                self.shown += octets.decode()
+
+    def type(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal."""
+        self._process.kill()
+
+    async def end(self) -> Finished:
+        out, err = await self._process.communicate()
+        assert self._process.returncode is not None
+        return Finished(self._process.returncode, self.shown + out.decode(), err.decode())
+
+
+async def at_the_console(made: Vehicle, *arguments: str) -> AtTheConsole:
+    """`argus-gateway ble ARGUMENTS` with somebody at the keyboard."""
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM,
+        "ble",
+        *arguments,
+        "--config",
+        str(made.config),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "110", "PYTHONUNBUFFERED": "1"},
+    )
+    return AtTheConsole(process)
+
+
+async def ble(made: Vehicle, *arguments: str) -> Finished:
+    """The same with nobody there, to its end."""
+    console = await at_the_console(made, *arguments)
+    return await console.end()

@@ -1,0 +1,94 @@
+"""A crew member pairs an oximeter at the console, it is simply there from then on, and goes when it is forgotten."""
+
+from pathlib import Path
+
+from simulators.ble.behaviour import BleBehaviour, Pairing
+from tests.harness.ble_vehicle import at_the_console, ble, ble_vehicle, on_air, radio_process
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Vehicle
+
+SHOWS_DIGITS = BleBehaviour(pairing=Pairing.PASSKEY)
+
+
+async def connected(made: Vehicle) -> set[str]:
+    """Addresses of the paired devices that are connected now."""
+    return {each["address"] for each in (await ble(made, "list", "--json")).json_lines() if each["connected"]}
+
+
+async def test_a_device_is_heard_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:
+    async with (
+        radio_process(tmp_path) as radio,
+        ble_vehicle(tmp_path, radio) as ambulance,
+        on_air(radio) as oximeter,
+        on_air(radio, unit=2) as neighbours,
+    ):
+        scanned = await ble(ambulance, "scan", "--for", "1")
+        assert scanned.code == 0, scanned.err
+        assert oximeter.address in scanned.out
+        assert "Pulse Oximeter" in scanned.out
+        assert "not paired" in scanned.out
+
+        console = await at_the_console(ambulance, "pair", oximeter.address)
+        await console.until_shown("[y/N]: ")
+        console.type("y")
+        paired = await console.end()
+        assert paired.code == 0, paired.err
+        assert "Paired with a bond." in paired.out
+
+        async def served() -> bool:
+            return await connected(ambulance) == {oximeter.address}
+
+        await eventually(served, within_s=20, what="the paired oximeter is connected", poll_s=0.3)
+        status = await ambulance.status()
+        assert status["bluetooth"]["connected"] == 1
+
+        async def stored() -> bool:
+            found = await ambulance.command("observations", "--json", "--lane", "numeric", "--limit", "1")
+            return bool(found.json_lines())
+
+        await eventually(stored, within_s=20, what="its values are stored", poll_s=0.3)
+        assert neighbours.status.connections == 0, "nobody asked for that one"
+
+        await ambulance.kill()
+        await ambulance.start()
+        await eventually(served, within_s=20, what="it is back after the gateway was killed", poll_s=0.3)
+
+        forgotten = await ble(ambulance, "forget", oximeter.address)
+        assert forgotten.code == 0, forgotten.err
+        assert (await ble(ambulance, "list", "--json")).json_lines() == []
+        await eventually(lambda: not oximeter.status.connected, what="it is let go")
+
+
+async def test_digits_are_typed_what_goes_wrong_is_told_and_who_walks_away_leaves_nothing(tmp_path: Path) -> None:
+    async with (
+        radio_process(tmp_path) as radio,
+        ble_vehicle(tmp_path, radio) as ambulance,
+        on_air(radio, behaviour=SHOWS_DIGITS) as oximeter,
+    ):
+        silent = await ble(ambulance, "pair", oximeter.address, "--yes")
+        assert silent.code == 1
+        assert "shows six digits and nobody gave them" in silent.err
+        assert "--passkey" in silent.err
+
+        gone = await at_the_console(ambulance, "pair", oximeter.address)
+        await gone.until_shown("[y/N]: ")
+        gone.hang_up()
+        await gone.end()
+
+        console = await at_the_console(ambulance, "pair", oximeter.address)
+        await console.until_shown("[y/N]: ")
+        console.type("y")
+        await console.until_shown("six digits. Type them: ")
+        shown = await eventually(lambda: oximeter.status.passkey)
+        console.type(f"{shown:06d}")
+        paired = await console.end()
+        assert paired.code == 0, paired.err
+
+        await ambulance.stop()
+        kept = await ble(ambulance, "list")
+        assert kept.code == 0
+        assert oximeter.address in kept.out
+        assert "No gateway runs" in kept.err
+        scanned = await ble(ambulance, "scan")
+        assert scanned.code == 1
+        assert "argus-gateway run" in scanned.err
