@@ -103,7 +103,7 @@ class VirtualClient(BaseBleakClient):
                 self._take(await central.join(central.on_air(self.address)))
                 if await self._begin(central, pair):
                     return
-        raise TimeoutError
+        raise TimeoutError("PIN or Key Missing")
 
     async def disconnect(self) -> None:
         """Nothing where there is no link any more."""
