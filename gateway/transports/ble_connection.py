@@ -82,6 +82,7 @@ class BleConnection:
         self._queue: deque[Arrival] = deque()
         self._some = asyncio.Event()
         self._client: BleakClient | None = None
+        self._opening = False
         self._characteristics: dict[tuple[int, int], BleakGATTCharacteristic] = {}
         self._services: tuple[int, ...] = ()
         self._subscribed: set[tuple[int, int]] = set()
@@ -93,7 +94,14 @@ class BleConnection:
         """Connect and read the table of services. Raises whatever the stack raises, `TableFault` for an empty table
         (13: a stack may say that the services are resolved before it shows any)."""
         self._client = client
-        await self._within(connect_s, client.connect())
+        self._opening = True
+        try:
+            await self._within(connect_s, client.connect())
+        finally:
+            self._opening = False
+        if not client.is_connected:
+            self.end("the link broke as soon as it was made")
+            raise BleLost(self.why)
         found: dict[tuple[int, int], BleakGATTCharacteristic] = {}
         services: list[int] = []
         for service in client.services:
@@ -187,8 +195,9 @@ class BleConnection:
                 each.reschedule(now)
 
     def lost(self, _client: BleakClient) -> None:
-        """The stack's callback."""
-        self.end("the device went out of range or ended the link")
+        """The stack's callback. While connecting it says nothing: a stack tries several times inside one connect."""
+        if not self._opening:
+            self.end("the device went out of range or ended the link")
 
     async def close(self) -> None:
         """End the link and let go of everything; safe in any state and more than once. Never raises for the stack."""

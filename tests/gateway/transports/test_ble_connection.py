@@ -123,7 +123,7 @@ async def test_a_refused_request_leaves_the_link_and_says_what_the_device_said()
         device.reads = [BleakGATTProtocolError(0x0F), BleakGATTProtocolError(0x80)]
         device.subscriptions = [BleakDBusError("org.bluez.Error.NotPermitted", ["Notify acquired"])]
         link = await opened(it)
-        with pytest.raises(BleGattError, match="reading 0x2A29 was refused: .*Insufficient Encryption") as refused:
+        with pytest.raises(BleGattError, match=r"reading 0x2A29 was refused: .*Insufficient Encryption") as refused:
             await link.read(0x180A, 0x2A29)
         assert refused.value.needs_keys
         with pytest.raises(BleGattError) as refused:

@@ -44,7 +44,7 @@ async def test_pairing_again_drops_the_old_bond_first():
 async def test_a_device_that_nobody_hears_is_said_to_be_absent():
     async with running_central() as it:
         it.radio.device(on_air=False)
-        with pytest.raises(BleUnreachable, match="was not heard within 30 s.*pairing mode"):
+        with pytest.raises(BleUnreachable, match=r"was not heard within 30 s.*pairing mode"):
             await it.outcome(asyncio.ensure_future(it.central.pair(OXIMETER)))
 
 
