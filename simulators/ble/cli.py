@@ -81,6 +81,23 @@ class SetTime(StrEnum):
 
 
 @ble.command()
+def radio(
+    socket: Annotated[Path, typer.Option(help="Where hosts connect: devices, and a gateway as its [ble] adapter.")],
+    control: Annotated[Path | None, typer.Option(help="Where it is told of mishaps, one JSON line a question.")] = None,
+    vhci: Annotated[bool, typer.Option("--vhci", help="Give this machine's kernel an adapter, for BlueZ.")] = False,
+) -> None:
+    """The virtual radio, until Ctrl-C. Whoever leaves it is out of range for the others."""
+    with refusing():
+        log_to_stderr()
+        from simulators.ble.radio import RadioUnusable, run_radio
+
+        try:
+            asyncio.run(run_radio(socket, control, vhci=vhci))
+        except RadioUnusable as error:
+            raise Refusal(str(error)) from error
+
+
+@ble.command()
 def kinds() -> None:
     """The kinds of simulated Bluetooth devices, and the services that each offers."""
     from simulators.ble.kinds import BLE_KINDS

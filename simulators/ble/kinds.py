@@ -24,6 +24,7 @@ from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import MAKER, OUI, UnknownKind
 from simulators.ble.attach import Air
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.ble.peripherals.cgm import ContinuousMonitor
 from simulators.ble.peripherals.health_sensor import HealthSensor
 from simulators.ble.peripherals.heart_rate import HeartRateBelt
 from simulators.ble.peripherals.metabolic import BodyScale, GlucoseMeter, WeighingScale
@@ -36,6 +37,7 @@ UNITS_MAX: Final = 0xFFFF
 _STATIC_RANDOM: Final = 0xC0
 _OF_PART: Final = {row.part: row for row in SPECIALIZATIONS}
 _BODY_COMPOSITION: Final = _OF_PART["10420"]
+_CONTINUOUS_GLUCOSE: Final = _OF_PART["10425"]
 
 
 class UnknownBleKind(UnknownKind):
@@ -60,6 +62,7 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
     "thermometer": Kind(0x23, "SIM-BLE-TEMP", (BODY_THERMOMETER,), Thermometer),
     "heart-rate": Kind(0x24, "SIM-BLE-HR", (BASIC_ECG,), HeartRateBelt),
     "glucose": Kind(0x25, "SIM-BLE-GLU", (GLUCOSE,), GlucoseMeter),
+    "cgm": Kind(0x26, "SIM-BLE-CGM", (_CONTINUOUS_GLUCOSE,), ContinuousMonitor),
     "scale": Kind(0x27, "SIM-BLE-SCALE", (SCALE,), WeighingScale),
     "body-scale": Kind(0x28, "SIM-BLE-BODY", (_BODY_COMPOSITION,), BodyScale),
     "health-sensor": Kind(0x29, "SIM-BLE-GHS", (PULSE_OXIMETER,), HealthSensor),

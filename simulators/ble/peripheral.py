@@ -106,6 +106,9 @@ class Peripheral:
     async def run(self, for_s: float | None = None) -> None:
         """Live until `for_s` patient seconds have passed (None: until cancelled or stopped), then hand over what is
         indicated, and leave."""
+        if self.sensor.session_memory:
+            self.ledger.forget([kept.number for kept in self.ledger.store.kept()])
+        self.sensor.switched_on(self._moment_at(0.0))
         async with asyncio.TaskGroup() as tasks:
             on_air = tasks.create_task(self._be_on_air())
             self._measuring = tasks.create_task(self._measure(for_s))

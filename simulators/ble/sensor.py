@@ -81,10 +81,13 @@ class Sensor(ABC):
 
     services: tuple[int, ...]
     numbering: RecordNumbering | None = None
+    session_memory = False
+    """What it keeps means something only until it is switched off."""
 
     def __init__(self, patient: Patient, description: Description) -> None:
         self.patient = patient
         self.description = description
+        self.on_since: datetime | None = None
         self.answers: deque[tuple[int, bytes]] = deque()
         """What is to be indicated because the client wrote something."""
 
@@ -105,6 +108,10 @@ class Sensor(ABC):
     def streams(self) -> bool:
         """Whether live values are told now; some services want to be started."""
         return True
+
+    def switched_on(self, moment: datetime | None) -> None:
+        """It begins to measure, at patient second 0; `moment` is the local time, None without a clock."""
+        self.on_since = moment
 
     def connected(self) -> None:
         """A client is here, and nothing that the last one started holds for it."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from bumble.att import ATT_Error
 from bumble.core import UUID
 from bumble.device import Connection, Peer
 from bumble.gatt_client import CharacteristicProxy
@@ -81,6 +82,18 @@ class Phone:
 
     async def write(self, uuid: int, octets: bytes) -> None:
         await self._found(uuid).write_value(octets, with_response=True)
+
+    async def refusal(self, uuid: int, octets: bytes) -> int:
+        """The ATT error with which a write is refused, 0: it is not."""
+        try:
+            await self.write(uuid, octets)
+        except ATT_Error as error:
+            return error.error_code
+        return 0
+
+    def has(self, uuid: int) -> bool:
+        assert self._peer is not None
+        return bool(self._peer.get_characteristics_by_uuid(UUID.from_16_bits(uuid)))
 
     async def leave(self) -> None:
         assert self.link is not None

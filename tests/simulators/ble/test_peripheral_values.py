@@ -1,10 +1,76 @@
-"""What each simulated Bluetooth device tells a phone that has paired with it."""
+"""What each simulated Bluetooth device offers and tells a phone that has paired with it."""
 
+import pytest
+
+from protocols.ble.battery import BATTERY_LEVEL
 from protocols.ble.blood_pressure import BLOOD_PRESSURE_MEASUREMENT
 from protocols.ble.blood_pressure_values import decode_blood_pressure
-from protocols.ble.pulse_oximeter import PLX_CONTINUOUS, decode_continuous
+from protocols.ble.current_time import CURRENT_TIME
+from protocols.ble.device_information import REGULATORY_CERTIFICATION, SYSTEM_ID, system_id_of
+from protocols.ble.generic_health_sensor import GHS_CONTROL_POINT, START_LIVE
+from protocols.ble.ghs_segments import LIVE_OBSERVATION, STORED_OBSERVATION
+from protocols.ble.glucose_values import GLUCOSE_CONTEXT, GLUCOSE_MEASUREMENT, decode_context, decode_measurement
+from protocols.ble.health_thermometer import TEMPERATURE_MEASUREMENT, decode_temperature
+from protocols.ble.interpretation import Measured, RecordNumbering, Use
+from protocols.ble.pulse_oximeter import PLX_CONTINUOUS, PLX_SPOT_CHECK, decode_continuous
+from protocols.ble.record_access import Opcode, Operator, Result, answer, request
+from protocols.ble.services import CODECS, PROFILES
+from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, RECORD_ACCESS_CONTROL_POINT
+from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.observation import Special
+from simulators.agents.kinds import description_of
+from simulators.ble.behaviour import BleBehaviour
+from simulators.ble.kinds import BLE_KINDS, UnknownBleKind, ble_address_of, ble_description_of
 from tests.builders.ble_peripheral import room
 from tests.harness.eventually import eventually
+
+ALL = request(Opcode.REPORT, Operator.ALL, numbering=RecordNumbering.NONE)
+DONE = answer(Opcode.REPORT, Result.SUCCESS)
+
+
+@pytest.mark.parametrize("kind", BLE_KINDS)
+async def test_each_kind_offers_what_its_services_want_and_who_it_is(kind: str):
+    async with room(kind) as there:
+        phone = await there.connected()
+        own = set(there.device.sensor.services)
+        assert phone.services >= own | {DEVICE_INFORMATION, BATTERY, CURRENT_TIME_SERVICE}
+        for service in own:
+            for use in PROFILES[service].characteristics:
+                assert not use.required or phone.has(use.uuid), use.name
+                if Use.READ in use.uses and phone.has(use.uuid):
+                    CODECS[use.uuid].decode(await phone.read(use.uuid))
+        described = ble_description_of(kind)
+        assert system_id_of(await phone.read(SYSTEM_ID), there.device.address) == described.system_id
+        CODECS[REGULATORY_CERTIFICATION].decode(await phone.read(REGULATORY_CERTIFICATION))
+        assert CODECS[BATTERY_LEVEL].decode(await phone.read(BATTERY_LEVEL)) == 87
+        CODECS[CURRENT_TIME].decode(await phone.read(CURRENT_TIME))
+
+
+@pytest.mark.parametrize("kind", BLE_KINDS)
+async def test_what_each_kind_tells_is_understood_without_a_word_of_complaint(kind: str):
+    async with room(kind) as there:
+        await there.live(10)
+        phone = await there.connected()
+        sensor = there.device.sensor
+        subscribed = [each.uuid for each in sensor.offered() if each.way is not None]
+        await phone.subscribe(*subscribed)
+        if phone.has(GHS_CONTROL_POINT):
+            await phone.write(GHS_CONTROL_POINT, bytes((START_LIVE,)))
+        if sensor.numbering is not None:
+            await phone.subscribe(RECORD_ACCESS_CONTROL_POINT)
+            await phone.write(RECORD_ACCESS_CONTROL_POINT, ALL)
+            await eventually(lambda: DONE in phone.of(RECORD_ACCESS_CONTROL_POINT))
+        await there.live(3)
+        interpreter = PROFILES[sensor.services[0]].interpreter()
+        told = [
+            event
+            for uuid, octets in phone.values
+            if uuid not in (RECORD_ACCESS_CONTROL_POINT, GHS_CONTROL_POINT)
+            for event in interpreter.received(uuid, octets, 0.0)
+        ]
+        told += interpreter.settled()
+        assert told
+        assert [event for event in told if not isinstance(event, Measured)] == []
 
 
 async def test_an_oximeter_tells_saturation_and_pulse_once_a_second():
@@ -12,18 +78,112 @@ async def test_an_oximeter_tells_saturation_and_pulse_once_a_second():
         phone = await there.connected()
         await phone.subscribe(PLX_CONTINUOUS)
         await there.live(5)
-        await eventually(lambda: len(phone.of(PLX_CONTINUOUS)) >= 4)
         values = [decode_continuous(octets) for octets in phone.of(PLX_CONTINUOUS)]
+        assert len(values) == 5
         assert all(90 <= float(value.normal.spo2) <= 100 for value in values)
+
+
+async def test_an_oximeter_keeps_a_spot_check_a_minute_while_nobody_is_connected():
+    async with room("oximeter") as there:
+        await there.live(70)
+        assert there.device.status.waiting == 2
+        phone = await there.connected()
+        await phone.subscribe(PLX_SPOT_CHECK, RECORD_ACCESS_CONTROL_POINT)
+        await phone.write(RECORD_ACCESS_CONTROL_POINT, ALL)
+        await eventually(lambda: DONE in phone.of(RECORD_ACCESS_CONTROL_POINT))
+        assert len(set(phone.of(PLX_SPOT_CHECK))) == 2
+        await there.live(60)
+        assert there.device.status.waiting == 2
+
+
+async def test_a_spot_oximeter_keeps_only_what_nobody_confirmed():
+    async with room("spot-oximeter") as there:
+        await there.live(10)
+        assert there.device.status.waiting == 1
+        phone = await there.connected()
+        await phone.subscribe(PLX_SPOT_CHECK)
+        await there.live(60)
+        await eventually(lambda: len(phone.of(PLX_SPOT_CHECK)) == 1)
+        await eventually(lambda: there.device.status.waiting == 1)
 
 
 async def test_a_cuff_hands_over_what_it_measured_while_nobody_listened_oldest_first():
     async with room("blood-pressure") as there:
-        await there.live(100)
-        assert there.device.status.waiting == 4
+        await there.live(70)
+        assert there.device.status.waiting == 3
         phone = await there.connected()
         await phone.subscribe(BLOOD_PRESSURE_MEASUREMENT)
         await eventually(lambda: there.device.status.waiting == 0)
         values = [decode_blood_pressure(octets) for octets in phone.of(BLOOD_PRESSURE_MEASUREMENT)]
         times = [value.time_stamp for value in values]
-        assert len(times) == len(set(times)) == 4
+        assert len(times) == 3
+        assert times == sorted(times, key=lambda time: time or b"")
+        assert len(set(times)) == 3
+
+
+async def test_a_cuff_without_a_pulse_tells_that_it_found_none():
+    async with room("blood-pressure", scenario="cardiac-arrest") as there:
+        await there.live(70)
+        phone = await there.connected()
+        await phone.subscribe(BLOOD_PRESSURE_MEASUREMENT)
+        await eventually(lambda: there.device.status.waiting == 0)
+        values = [decode_blood_pressure(octets) for octets in phone.of(BLOOD_PRESSURE_MEASUREMENT)]
+        assert Special.NAN in {value.systolic for value in values}
+
+
+async def test_a_device_without_a_clock_offers_none_and_dates_nothing():
+    async with room("thermometer", BleBehaviour(shows_time=False)) as there:
+        phone = await there.connected()
+        assert CURRENT_TIME_SERVICE not in phone.services
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await there.live(20)
+        await eventually(lambda: len(phone.of(TEMPERATURE_MEASUREMENT)) == 2)
+        assert {decode_temperature(octets).time_stamp for octets in phone.of(TEMPERATURE_MEASUREMENT)} == {None}
+
+
+async def test_glucose_comes_with_its_context_under_one_number():
+    async with room("glucose") as there:
+        await there.live(130)
+        phone = await there.connected()
+        await phone.subscribe(GLUCOSE_MEASUREMENT, GLUCOSE_CONTEXT, RECORD_ACCESS_CONTROL_POINT)
+        newer = request(Opcode.REPORT, Operator.AT_LEAST, 2, numbering=RecordNumbering.SEQUENCE_NUMBER)
+        await phone.write(RECORD_ACCESS_CONTROL_POINT, newer)
+        await eventually(lambda: DONE in phone.of(RECORD_ACCESS_CONTROL_POINT))
+        assert [decode_measurement(each).sequence_number for each in phone.of(GLUCOSE_MEASUREMENT)] == [2, 3]
+        assert [decode_context(each).sequence_number for each in phone.of(GLUCOSE_CONTEXT)] == [2, 3]
+        delete = request(Opcode.DELETE, Operator.AT_MOST, 2, numbering=RecordNumbering.SEQUENCE_NUMBER)
+        await phone.write(RECORD_ACCESS_CONTROL_POINT, delete)
+        await eventually(lambda: answer(Opcode.DELETE, Result.SUCCESS) in phone.of(RECORD_ACCESS_CONTROL_POINT))
+        assert [kept.number for kept in there.device.ledger.store.kept()] == [3]
+
+
+async def test_a_health_sensor_is_silent_until_it_is_started_on_each_connection():
+    async with room("health-sensor") as there:
+        await there.live(25)
+        phone = await there.connected()
+        await phone.subscribe(LIVE_OBSERVATION, STORED_OBSERVATION, GHS_CONTROL_POINT, RECORD_ACCESS_CONTROL_POINT)
+        await there.live(3)
+        assert phone.of(LIVE_OBSERVATION) == []
+        await phone.write(GHS_CONTROL_POINT, bytes((START_LIVE,)))
+        await eventually(lambda: phone.of(GHS_CONTROL_POINT) == [b"\x80"])
+        await there.live(3)
+        assert len(phone.of(LIVE_OBSERVATION)) == 6
+
+
+async def test_a_request_for_records_that_nobody_could_receive_is_refused():
+    async with room("glucose") as there:
+        await there.live(10)
+        phone = await there.connected()
+        await phone.subscribe(RECORD_ACCESS_CONTROL_POINT)
+        assert await phone.refusal(RECORD_ACCESS_CONTROL_POINT, ALL) == 0xFD
+
+
+def test_devices_on_wires_and_on_air_are_different_devices_whose_address_and_id_match():
+    for kind in BLE_KINDS:
+        described, address = ble_description_of(kind, 7), ble_address_of(kind, 7)
+        assert system_id_of(None, address) == described.system_id
+        assert int(ble_address_of(kind, static_random=True)[:2], 16) & 0xC0 == 0xC0
+    assert ble_description_of("oximeter").system_id != description_of("oximeter").system_id
+    assert len({ble_address_of(kind) for kind in BLE_KINDS}) == len(BLE_KINDS)
+    with pytest.raises(UnknownBleKind, match="no Bluetooth device 'fish'; there are oximeter"):
+        ble_description_of("fish")
