@@ -55,10 +55,10 @@ class RecordFetch(RecordProcedure):
     @property
     def through(self) -> int | None:
         """All records up to this number came, so it may become the mark together with them. While a fetch runs only as
-        long as they come in ascending order; None where nothing came that moves the mark."""
-        if self._done or self._ascending:
-            return self._highest
-        return None
+        long as they come in order; None where nothing came that moves the mark."""
+        if self._ascending:
+            return self._last
+        return self._highest if self._done else None
 
     def record(self, number: int | None, now_s: float) -> None:
         """A record came, with its number where it has one: the server is alive. What comes after the end counts for
@@ -73,14 +73,19 @@ class RecordFetch(RecordProcedure):
         if self._asking is _Asked.NEWEST:
             self._newest = number
             return
-        self._ascending = self._ascending and (self._last is None or number >= self._last)
+        self._ascending = self._ascending and (self._last is None or self._follows(self._last, number))
         self._last = number
         self._highest = number if self._highest is None else max(self._highest, number)
 
+    def _follows(self, earlier: int, later: int) -> bool:
+        """Whether records come oldest first: a fall through more than half of all numbers is the counter's wrap."""
+        return later >= earlier or earlier - later > number_max(self._numbering) // 2
+
     def _first(self) -> _Asked:
-        if self._after is None:
+        # Just below its highest number a counter may have wrapped already, and "newer" would hide what came after.
+        if self._after is None or not 0 <= self._after < number_max(self._numbering) - 1:
             return _Asked.ALL
-        return _Asked.NEWER if 0 <= self._after < number_max(self._numbering) else _Asked.NEWEST
+        return _Asked.NEWER
 
     def _request(self) -> bytes:
         match self._asking:
@@ -97,9 +102,9 @@ class RecordFetch(RecordProcedure):
 
     def _interrupted(self) -> None:
         """What came in order need not come again."""
-        comparable = self._highest is not None and 0 <= self._highest < number_max(self._numbering)
+        comparable = self._last is not None and self._last < number_max(self._numbering) - 1
         if self._asking is not _Asked.NEWEST and self._ascending and comparable:
-            self._after = self._highest
+            self._after = self._last
             self._asking = _Asked.NEWER
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:

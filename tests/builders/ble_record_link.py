@@ -1,0 +1,106 @@
+"""A record store and somebody who fetches from it, with the link between them in the test's hand."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from protocols.ble.interpretation import RecordNumbering
+from protocols.ble.record_access import Opcode, Result, answer
+from protocols.ble.record_fetch import RecordFetch
+from protocols.ble.record_procedure import FetchAsk, FetchEvent, RecordProcedure
+from protocols.ble.record_server import Outgoing, RecordServer, StoredRecord
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+
+GLUCOSE_MEASUREMENT = 0x2A18
+
+
+def stored(*numbers: int) -> dict[int, StoredRecord]:
+    """Records whose value is their number."""
+    return {number: StoredRecord(number, ((GLUCOSE_MEASUREMENT, number.to_bytes(4, "little")),)) for number in numbers}
+
+
+class RecordLink:
+    """Carries everything at once (`run`), or one thing at a time (`step`). `instead` are results that the server gives
+    to the next requests instead of doing them, `errors` ATT errors of the next writes."""
+
+    def __init__(
+        self,
+        server: RecordServer,
+        procedure: RecordProcedure,
+        *,
+        instead: Sequence[Result] = (),
+        errors: Sequence[int] = (),
+    ) -> None:
+        self.server = server
+        self.procedure = procedure
+        self.instead = deque(instead)
+        self.errors = deque(errors)
+        self.now_s = 100.0
+        self.numbers: list[int] = []
+        self.events: list[FetchEvent] = []
+        self.written: list[str] = []
+        self._queue: deque[Outgoing] = deque()
+
+    def start(self) -> "RecordLink":
+        self._write(self.procedure.start(self.now_s))
+        return self
+
+    def run(self) -> "RecordLink":
+        """Until nothing more comes by itself."""
+        self.start()
+        while self.step():
+            pass
+        return self
+
+    def step(self) -> bool:
+        """Carries the next thing that the server sends; False where it is silent."""
+        outgoing = self._queue.popleft() if self._queue else self.server.next()
+        if outgoing is None:
+            return False
+        if outgoing.characteristic == RECORD_ACCESS_CONTROL_POINT:
+            self.take(self.procedure.received(outgoing.octets, self.now_s))
+        else:
+            number = int.from_bytes(outgoing.octets, "little")
+            self.numbers.append(number)
+            if isinstance(self.procedure, RecordFetch):
+                self.procedure.record(number, self.now_s)
+        return True
+
+    def wait(self, for_s: float) -> None:
+        self.now_s += for_s
+        self.take(self.procedure.expire(self.now_s))
+
+    def take(self, events: Sequence[FetchEvent]) -> None:
+        """What the procedure tells, and what it therefore writes."""
+        for event in events:
+            self.events.append(event)
+            if isinstance(event, FetchAsk):
+                self._write(event.octets)
+
+    @property
+    def ends(self) -> list[FetchEvent]:
+        """How the procedure ended, as often as it said so."""
+        return [event for event in self.events if type(event).__name__ in ENDS]
+
+    def _write(self, octets: bytes) -> None:
+        self.written.append(octets.hex(" "))
+        if self.errors:
+            self.take(self.procedure.not_written(self.errors.popleft(), self.now_s))
+        elif self.instead and octets[0] != Opcode.ABORT:
+            self._queue.append(Outgoing(RECORD_ACCESS_CONTROL_POINT, answer(octets[0], self.instead.popleft())))
+        elif (error := self.server.written(octets)) is not None:
+            self.take(self.procedure.not_written(error, self.now_s))
+
+
+ENDS = ("FetchDone", "FetchAborted", "FetchRefused", "FetchTimedOut")
+
+
+def fetching(
+    *numbers: int,
+    after: int | None = None,
+    numbering: RecordNumbering = RecordNumbering.SEQUENCE_NUMBER,
+    instead: Sequence[Result] = (),
+    errors: Sequence[int] = (),
+) -> RecordLink:
+    """A fetch from a store of these records."""
+    server = RecordServer(stored(*numbers), numbering)
+    return RecordLink(server, RecordFetch(numbering, after), instead=instead, errors=errors)

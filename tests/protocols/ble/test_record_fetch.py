@@ -1,0 +1,316 @@
+"""Fetching from a record store brings what is new, whatever the device's counter did, and always comes to one end."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.ble.interpretation import RecordNumbering
+from protocols.ble.record_access import Opcode, Operator, Result
+from protocols.ble.record_fetch import RecordDelete, RecordFetch
+from protocols.ble.record_procedure import (
+    ANSWER_S,
+    ASKED_MAX,
+    BUSY_PAUSES_S,
+    FetchAborted,
+    FetchDone,
+    FetchRefused,
+    FetchTimedOut,
+)
+from protocols.ble.record_server import RecordServer
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.association.events import Deviation
+from tests.builders.ble_record_link import RecordLink, fetching, stored
+
+ALL, NEWEST, ABORT = "01 01", "01 06", "03 00"
+SEQUENCE = RecordNumbering.SEQUENCE_NUMBER
+
+
+def fetch_of(link: RecordLink) -> RecordFetch:
+    assert isinstance(link.procedure, RecordFetch)
+    return link.procedure
+
+
+def test_the_dialogue_of_the_reference_three_records_from_number_forty_on() -> None:
+    link = fetching(39, 40, 41, 42, after=39).run()
+    assert link.written == ["01 03 01 28 00"]
+    assert link.numbers == [40, 41, 42]
+    assert link.events == [FetchDone(3)]
+    assert fetch_of(link).through == 42
+
+
+def test_without_a_mark_everything_is_fetched() -> None:
+    link = fetching(1, 2).run()
+    assert (link.written, link.numbers, link.events) == ([ALL], [1, 2], [FetchDone(2)])
+
+
+def test_nothing_new_costs_one_record_that_proves_it() -> None:
+    link = fetching(40, 41, 42, after=42).run()
+    assert link.written == ["01 03 01 2b 00", NEWEST]
+    assert (link.numbers, link.events[-1]) == ([42], FetchDone(1))
+    assert fetch_of(link).through is None
+
+
+def test_a_meter_that_began_to_count_anew_hides_nothing() -> None:
+    link = fetching(1, 2, 3, after=500).run()
+    assert link.written == ["01 03 01 f5 01", NEWEST, ALL]
+    assert link.numbers == [3, 1, 2, 3]
+    assert fetch_of(link).through == 3
+
+
+def test_a_counter_that_is_about_to_wrap_hides_nothing() -> None:
+    link = fetching(65_534, 65_535, 0, 1, after=65_534).run()
+    assert link.written == [ALL]
+    assert fetch_of(link).through == 1
+
+
+def test_what_is_measured_between_two_questions_is_fetched_too() -> None:
+    records = stored(42)
+    link = RecordLink(RecordServer(records, SEQUENCE), RecordFetch(SEQUENCE, 42)).start()
+    assert link.step()  # nothing newer
+    records.update(stored(43, 44))
+    link.server.lost()
+    link.server.written(bytes.fromhex(NEWEST))
+    while link.step():
+        pass
+    assert link.numbers == [44, 43, 44]
+    assert link.ends == [FetchDone(3)]
+
+
+def test_an_empty_memory_is_no_error() -> None:
+    assert fetching().run().events == [FetchDone(0)]
+    assert fetching(after=7).run().ends == [FetchDone(0)]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result.INVALID_OPERATOR,
+        Result.OPERATOR_NOT_SUPPORTED,
+        Result.INVALID_OPERAND,
+        Result.OPERAND_NOT_SUPPORTED,
+    ],
+)
+def test_a_device_that_cannot_compare_is_asked_for_all(result: Result) -> None:
+    link = fetching(1, 2, after=1, instead=[result]).run()
+    assert link.written[-1] == ALL
+    assert (link.numbers, link.ends) == ([1, 2], [FetchDone(2)])
+
+
+def test_a_store_without_numbers_is_asked_for_all() -> None:
+    link = fetching(1, 2, after=1, numbering=RecordNumbering.NONE).run()
+    assert (link.written, link.numbers) == ([ALL], [1, 2])
+
+
+def test_a_store_with_numbers_of_32_bits_is_asked_with_them() -> None:
+    link = fetching(70_000, after=69_999, numbering=RecordNumbering.RECORD_NUMBER).run()
+    assert link.written == ["01 03 01 70 11 01 00"]
+
+
+def test_a_busy_device_is_asked_again_later_and_given_up_in_the_end() -> None:
+    link = fetching(1, instead=[Result.SERVER_BUSY]).run()
+    assert (link.events, link.numbers) == ([], [])
+    link.wait(BUSY_PAUSES_S[0] - 0.1)
+    assert link.events == []
+    link.wait(0.1)
+    while link.step():
+        pass
+    assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
+
+    link = fetching(1, instead=[Result.SERVER_BUSY] * 9).run()
+    for pause_s in BUSY_PAUSES_S:
+        link.wait(pause_s)
+        link.step()
+    assert link.ends == [FetchRefused("the device was busy each time it was asked")]
+
+
+def test_what_was_not_completed_is_asked_for_from_where_it_stopped() -> None:
+    link = fetching(1, 2, 3).start()
+    for _ in range(2):
+        assert link.step()
+    link.server.lost()
+    link.take(link.procedure.received(bytes.fromhex("06 00 01 08"), link.now_s))
+    while link.step():
+        pass
+    assert link.written == [ALL, "01 03 01 03 00"]
+    assert (link.numbers, link.ends) == ([1, 2, 3], [FetchDone(3)])
+    assert fetch_of(link).through == 3
+
+
+def test_a_device_that_never_completes_is_given_up() -> None:
+    link = fetching(1, instead=[Result.PROCEDURE_NOT_COMPLETED] * 9).run()
+    assert link.ends == [FetchRefused("the device could not complete the procedure")]
+    assert len(link.written) == 3
+
+
+def test_a_device_that_cannot_report_says_so_and_is_not_asked_again() -> None:
+    link = fetching(1, after=0, instead=[Result.OPCODE_NOT_SUPPORTED]).run()
+    assert link.events == [FetchRefused("the device does not support this procedure")]
+    assert fetching(1, instead=[Result(1)]).run().ends == [FetchDone(0)]
+
+
+def test_a_result_without_a_meaning_ends_the_fetch_in_words() -> None:
+    link = fetching(1).start()
+    link.take(link.procedure.received(bytes.fromhex("06 00 01 63"), link.now_s))
+    assert link.events == [FetchRefused("the device answered with result 99, which has no meaning here")]
+
+
+@pytest.mark.parametrize("error", [0xFE, 0x80])
+def test_a_procedure_that_somebody_left_running_is_aborted_first(error: int) -> None:
+    link = fetching(1, errors=[error]).run()
+    assert link.written == [ALL, ABORT, ALL]
+    assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
+
+
+def test_a_device_that_is_not_subscribed_or_refuses_otherwise_is_told_in_words() -> None:
+    assert fetching(1, errors=[0xFD]).run().events == [
+        FetchRefused("the device says that its control point is not subscribed")
+    ]
+    assert fetching(1, errors=[0x05]).run().events == [
+        FetchRefused("the device refused the request with ATT error 0x05")
+    ]
+
+
+def test_silence_ends_the_fetch_and_each_record_gives_it_more_time() -> None:
+    link = fetching(1, 2, 3).start()
+    for _ in range(3):
+        link.wait(ANSWER_S - 1)
+        assert link.step()
+    assert link.events == []
+    link.wait(ANSWER_S - 0.1)
+    assert link.events == []
+    link.wait(0.1)
+    assert link.events == [FetchTimedOut()]
+    assert link.procedure.deadline_s is None
+
+
+def test_an_abort_ends_the_fetch_and_what_came_counts() -> None:
+    link = fetching(1, 2, 3).start()
+    assert link.step()
+    link.take(link.procedure.abort(link.now_s))
+    while link.step():
+        pass
+    assert (link.written, link.numbers, link.ends) == ([ALL, ABORT], [1], [FetchAborted(1)])
+    assert fetch_of(link).through == 1
+    assert link.procedure.abort(link.now_s) == ()
+
+
+def test_records_out_of_order_move_the_mark_only_when_all_are_here() -> None:
+    link = fetching(3, 2, 1).start()
+    assert link.step()
+    assert fetch_of(link).through == 3
+    assert link.step()
+    assert fetch_of(link).through is None
+    while link.step():
+        pass
+    assert fetch_of(link).through == 3
+
+
+def test_answers_that_nobody_asked_for_are_told_once_and_change_nothing() -> None:
+    link = fetching(1).start()
+    for octets in ("06 00 04 01", "05 00 01 00", "06 00 03 01", "01 01"):
+        link.take(link.procedure.received(bytes.fromhex(octets), link.now_s))
+    assert [type(event) for event in link.events] == [Deviation]
+    while link.step():
+        pass
+    assert link.ends == [FetchDone(1)]
+
+
+def test_a_malformed_answer_changes_nothing() -> None:
+    link = fetching(1).start()
+    with pytest.raises(RemoteProtocolError):
+        link.procedure.received(b"\x06", link.now_s)
+    while link.step():
+        pass
+    assert link.ends == [FetchDone(1)]
+
+
+def test_only_what_has_a_number_is_deleted_up_to_it() -> None:
+    records = stored(1, 2, 3)
+    link = RecordLink(RecordServer(records, SEQUENCE), RecordDelete(SEQUENCE, 2)).run()
+    assert (link.written, link.events, list(records)) == (["02 02 01 02 00"], [FetchDone(0)], [3])
+    link = RecordLink(RecordServer({}, SEQUENCE), RecordDelete(SEQUENCE, 2)).run()
+    assert link.events == [FetchDone(0)]
+    without = RecordServer(records, SEQUENCE, operators={Operator.ALL})
+    assert RecordLink(without, RecordDelete(SEQUENCE, 2)).run().events == [
+        FetchRefused("the device does not support the operator")
+    ]
+    with pytest.raises(LocalProtocolError):
+        RecordDelete(RecordNumbering.NONE, 2)
+
+
+ACTIONS = st.sampled_from(["step", "step", "step", "abort", "wait", "twice", "stray", "lost", "garbage", "refused"])
+
+
+@given(
+    actions=st.lists(ACTIONS, max_size=30),
+    numbers=st.lists(st.integers(0, 0xFFFF), max_size=6, unique=True),
+    after=st.none() | st.integers(0, 0xFFFF),
+    instead=st.lists(st.sampled_from(Result), max_size=6),
+    numbering=st.sampled_from([SEQUENCE, RecordNumbering.NONE, RecordNumbering.RECORD_NUMBER]),
+)
+def test_nothing_that_can_happen_wedges_a_fetch_or_ends_it_twice(
+    actions: list[str],
+    numbers: list[int],
+    after: int | None,
+    instead: list[Result],
+    numbering: RecordNumbering,
+) -> None:
+    link = fetching(*numbers, after=after, numbering=numbering, instead=instead).start()
+    procedure = link.procedure
+    lost = False
+    for action in actions:
+        match action:
+            case "step":
+                link.step()
+            case "abort":
+                link.take(procedure.abort(link.now_s))
+            case "wait":
+                link.wait(ANSWER_S / 2)
+            case "twice":
+                for _ in range(2):
+                    link.take(procedure.received(bytes((6, 0, Opcode.REPORT, Result.SUCCESS)), link.now_s))
+            case "stray":
+                link.take(procedure.received(b"\x06\x00\x03\x07", link.now_s))
+            case "garbage":
+                with pytest.raises(RemoteProtocolError):
+                    procedure.received(b"\x06\x00", link.now_s)
+            case "refused":
+                link.take(procedure.not_written(0xFE, link.now_s))
+            case "lost":
+                procedure.lost()
+                lost = True
+        assert procedure.ended == (procedure.deadline_s is None)
+    for _ in range(ASKED_MAX * (len(numbers) + 2)):
+        if not link.step():
+            link.wait(ANSWER_S * 2)
+    assert procedure.ended
+    assert len(link.ends) <= 1
+    assert lost or link.ends
+    assert len(link.written) <= 3 * ASKED_MAX
+    told = len(link.events)
+    link.take(procedure.received(bytes((6, 0, Opcode.REPORT, Result.SUCCESS)), link.now_s))
+    link.wait(1_000)
+    assert len(link.events) == told
+
+
+@given(
+    numbers=st.lists(st.integers(1, 400), min_size=1, max_size=12, unique=True).map(sorted),
+    marks=st.lists(st.integers(0, 12), max_size=4),
+    cut=st.integers(0, 14),
+)
+def test_what_was_fetched_up_to_the_mark_is_all_that_was_stored_up_to_it(
+    numbers: list[int], marks: list[int], cut: int
+) -> None:
+    """Links that end anywhere, a mark that is what `through` said: every record comes, and none is skipped."""
+    mark: int | None = None
+    seen: set[int] = set()
+    for steps in [*marks, cut, 1_000]:
+        link = fetching(*numbers, after=mark).start()
+        for _ in range(steps):
+            if not link.step():
+                break
+        seen |= set(link.numbers)
+        through = fetch_of(link).through
+        mark = mark if through is None else through
+        assert {number for number in numbers if mark is not None and number <= mark} <= seen
+    assert seen == set(numbers)
