@@ -44,7 +44,9 @@ class Central:
         self._agent = agent
         self._known: dict[str, Address] = {}
         self._joining = asyncio.Lock()
+        self._pairings: dict[int, asyncio.Task[None]] = {}
         self.device.pairing_config_factory = self._pairing_config
+        self.device.on(self.device.EVENT_CONNECTION, self._on_connection)
 
     @property
     def up(self) -> bool:
@@ -120,8 +122,17 @@ class Central:
     async def pair(self, link: Connection) -> None:
         """Pair and bond; the agent answers for the person. Raises BleakDBusError with BlueZ's names.
 
-        `link.peer_address` is the peer's identity afterwards, which is another where it rotates its address.
+        `link.peer_address` is the peer's identity afterwards, which is another where it rotates its address. Who asks
+        while a pairing runs waits for that one.
         """
+        running = self._pairings.get(link.handle)
+        if running is None:
+            running = asyncio.ensure_future(self._pair(link))
+            self._pairings[link.handle] = running
+            running.add_done_callback(lambda task: self._paired(link.handle, task))
+        await asyncio.shield(running)
+
+    async def _pair(self, link: Connection) -> None:
         before = {name for name, _ in await self.bonds.get_all()}
         try:
             async with asyncio.timeout(PAIRING_TIMEOUT_S):
@@ -154,6 +165,20 @@ class Central:
             await asyncio.wait({attempt}, timeout=_WITHDRAW_S)
         if attempt.done() and not attempt.cancelled() and attempt.exception() is None:
             await self.part(attempt.result())
+
+    def _paired(self, handle: int, task: asyncio.Task[None]) -> None:
+        if self._pairings.get(handle) is task:
+            del self._pairings[handle]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it
+
+    def _on_connection(self, link: Connection) -> None:
+        link.on(link.EVENT_SECURITY_REQUEST, lambda _requirements: self._on_security_request(link))
+
+    def _on_security_request(self, link: Connection) -> None:
+        """The device asks for a secure link, as the kernel then does: with a bond that is under way already."""
+        if not link.is_encrypted and not self.bonds.has(link.peer_address.to_string(False)):
+            asyncio.ensure_future(self.pair(link)).add_done_callback(_looked_at)
 
     def _pairing_config(self, link: Connection) -> pairing.PairingConfig:
         return pairing.PairingConfig(
@@ -224,6 +249,11 @@ async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float 
     if ended.done() or task.done():
         raise LinkEnded
     raise TimeoutError
+
+
+def _looked_at(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _asked_to_stop() -> bool:

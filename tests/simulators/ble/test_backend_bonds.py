@@ -99,6 +99,18 @@ async def test_a_guarded_value_starts_a_pairing_and_is_refused_without_one(tmp_p
     await backend.close()
 
 
+async def test_a_device_that_asks_for_security_is_paired_with_if_the_person_agrees(tmp_path: Path) -> None:
+    ether, person = Ether(), Person()
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    device.device.request_pairing(device.link)
+    await client.pair()  # waits for that pairing, or finds its bond
+    assert device.link.is_encrypted
+    assert person.asked == [f"confirm {OXIMETER}"]
+    await backend.close()
+
+
 async def test_a_bond_survives_a_restart_and_encrypts_before_anything_else(tmp_path: Path) -> None:
     ether, person = Ether(), Person()
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
