@@ -6,7 +6,8 @@ import pytest
 from protocols.ble.interpretation import ServiceProfile
 from protocols.ble.services import CODECS, PROFILES
 from protocols.errors import RemoteProtocolError
-from tests.builders.ble_values import TAILS, Value, corpus, worked_examples
+from tests.builders.ble_tails import TAILS
+from tests.builders.ble_values import Value, corpus, worked_examples
 from tests.harness.shared import shared_path
 
 CORPUS = corpus()
