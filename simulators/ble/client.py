@@ -1,9 +1,10 @@
 """bleak's client over the virtual radio. Chosen by `backend=`; everything above is bleak's own.
 
 Behaves as bleak's BlueZ backend on bluetoothd does: a bonded peer is encrypted before any attribute is touched, and one
-without the keys is disconnected and gives nothing (BlueZ tries until the caller's time-out; here three times, then the
-same TimeoutError); an attribute that asks for security starts a pairing, and says 0x0E when that fails; services are
-None once the link is over; the disconnected callback comes for own disconnects too; a lost link is a BleakError.
+without the keys is disconnected and gives nothing (after three rounds the BleakError of the gateway's own BlueZ client,
+`gateway.transports.bluez_client`); an attribute that asks for security starts a pairing, and says 0x0E when that
+fails; services are None once the link is over; the disconnected callback comes for own disconnects too; a lost
+link is a BleakError.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class VirtualClient(BaseBleakClient):
                 self._take(await central.join(central.on_air(self.address)))
                 if await self._begin(central, pair):
                     return
-        raise TimeoutError("PIN or Key Missing")
+        raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted")
 
     async def disconnect(self) -> None:
         """Nothing where there is no link any more."""
