@@ -1,0 +1,158 @@
+"""What a continuous glucose sensor's records become, and how its values are guarded by a check."""
+
+import pytest
+
+from protocols.ble.cgm import ContinuousGlucose
+from protocols.ble.cgm_values import (
+    CALIBRATION,
+    CGM_CONTROL_POINT,
+    CGM_FEATURE,
+    CGM_MEASUREMENT,
+    CGM_SESSION_START,
+    CGM_STATUS,
+    HYPO,
+    RATE_OF_INCREASE,
+    SET_CALIBRATION,
+    Calibration,
+    CgmFeature,
+    CgmMeasurement,
+    CgmRecord,
+    ControlAnswer,
+    alert_level,
+    alert_level_of,
+    calibration,
+    calibration_of,
+    control_answer_of,
+    decode_control,
+    decode_feature,
+    decode_measurement,
+    encode_control,
+    encode_feature,
+    encode_measurement,
+    feature_crc,
+)
+from protocols.ble.e2e_crc import e2e_crc
+from protocols.ble.interpretation import Measured
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from tests.builders.ble_told import Told, deviations, measured, observations, raw, told
+from tests.builders.ble_values import sample
+
+MG_PER_DL = "MDC_DIM_MILLI_G_PER_DL"
+
+
+def sensor(*described: tuple[int, bytes]) -> ContinuousGlucose:
+    found = ContinuousGlucose()
+    for uuid, octets in described:
+        found.described(uuid, octets)
+    return found
+
+
+def records(*found: CgmRecord) -> bytes:
+    return encode_measurement(CgmMeasurement(found))
+
+
+PLAIN = CgmRecord(concentration_mg_dl=112.0, offset_min=15)
+START = (CGM_SESSION_START, sample(CGM_SESSION_START))
+
+
+def test_the_check_is_the_published_one() -> None:
+    assert e2e_crc(b"123456789") == 0x6F91
+
+
+def test_a_record_is_dated_by_the_session_and_known_again() -> None:
+    events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).received(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
+    assert told(events) == [
+        Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
+        Told("MDC_CONC_GLU_TREND", -1.5, "MDC_DIM_MILLI_G_PER_DL_PER_MIN"),
+    ]
+    record = measured(events)
+    assert (record.record, record.stored) == (15, True)
+    assert {each.device_time.text() for each in observations(events) if each.device_time} == {"2026-03-01T14:40:00.000"}
+    assert raw(events) == [sample(CGM_MEASUREMENT)]
+
+
+def test_without_a_session_start_a_record_has_no_date() -> None:
+    event = measured(sensor().received(CGM_MEASUREMENT, records(PLAIN), 1.0))
+    assert (event.record, event.stored, event.observations[0].device_time) == (15, False, None)
+    unknown = sensor((CGM_SESSION_START, bytes(9)))
+    assert not measured(unknown.received(CGM_MEASUREMENT, records(PLAIN), 1.0)).stored
+
+
+def test_several_records_of_one_value_are_several_records() -> None:
+    later = CgmRecord(concentration_mg_dl=115.0, offset_min=20, has_crc=True)
+    events = sensor(START).received(CGM_MEASUREMENT, records(PLAIN, later), 1.0)
+    assert [event.record for event in events if isinstance(event, Measured)] == [15, 20]
+    assert raw(events) == []
+
+
+def test_a_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> None:
+    venous = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 3, 1))))
+    assert told(venous.received(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
+    odd = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 15, 1))))
+    events = odd.received(CGM_MEASUREMENT, records(PLAIN), 1.0)
+    assert (told(events), raw(events)) == ([], [records(PLAIN)])
+
+
+def test_a_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_told() -> None:
+    octets = bytearray(records(CgmRecord(concentration_mg_dl=112.0, offset_min=15, has_crc=True)))
+    assert encode_measurement(decode_measurement(bytes(octets))) == octets
+    for place in range(2, len(octets)):
+        damaged = bytearray(octets)
+        damaged[place] ^= 0x10
+        with pytest.raises(RemoteProtocolError):
+            decode_measurement(bytes(damaged))
+    promised = sensor((CGM_FEATURE, sample(CGM_FEATURE)))
+    assert deviations(promised.received(CGM_MEASUREMENT, records(PLAIN), 1.0)) == [
+        "E2E-CRC is announced and records come without it"
+    ]
+
+
+def test_a_feature_with_a_check_is_checked() -> None:
+    feature = CgmFeature(1 << 12, 9, 5)
+    octets = encode_feature(CgmFeature(1 << 12, 9, 5, feature_crc(feature)))
+    assert decode_feature(octets).supported == 1 << 12
+    with pytest.raises(RemoteProtocolError):
+        decode_feature(bytes((octets[0] ^ 1,)) + octets[1:])
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 7, 9, 255])
+def test_a_record_whose_size_is_wrong_is_refused(size: int) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode_measurement(bytes((size,)) + records(PLAIN)[1:])
+
+
+def test_a_status_comes_raw_where_it_says_something() -> None:
+    assert raw(sensor().described(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
+    assert list(sensor().described(CGM_STATUS, bytes(5))) == []
+
+
+def test_every_operation_of_the_control_point_is_read_and_written() -> None:
+    assert control_answer_of(decode_control(bytes.fromhex("1C 01 01"))) == ControlAnswer(1, 1)
+    assert alert_level_of(decode_control(encode_control(alert_level(HYPO, 70.0)))) == 70.0
+    assert encode_control(alert_level(RATE_OF_INCREASE, 2.5)).hex(" ") == "16 19 f0"
+    wanted = Calibration(
+        concentration_mg_dl=100.0,
+        offset_min=30,
+        sample_type=1,
+        location=1,
+        next_offset_min=720,
+        record=3,
+        status=0,
+    )
+    for opcode in (SET_CALIBRATION, CALIBRATION):
+        assert calibration_of(decode_control(encode_control(calibration(opcode, wanted)))) == wanted
+    for opcode in range(1, 0x1D):
+        operand = bytes(12)
+        lengths = [n for n in range(12) if _is_control(bytes((opcode,)) + operand[:n])]
+        assert lengths
+    with pytest.raises(LocalProtocolError):
+        alert_level(1, 5.0)
+    assert raw(sensor().received(CGM_CONTROL_POINT, bytes.fromhex("1C 01 01"), 1.0))
+
+
+def _is_control(octets: bytes) -> bool:
+    try:
+        decode_control(octets)
+    except RemoteProtocolError:
+        return False
+    return True

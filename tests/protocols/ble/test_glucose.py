@@ -1,0 +1,203 @@
+"""What a meter's records become: concentrations with their time, and each context with its measurement."""
+
+import pytest
+
+from protocols.ble.glucose import REMEMBERED_MAX, WAITING_MAX, Glucose
+from protocols.ble.glucose_values import (
+    GLUCOSE_CONTEXT,
+    GLUCOSE_FEATURE,
+    GLUCOSE_MEASUREMENT,
+    Concentration,
+    ConcentrationUnit,
+    Exercise,
+    GlucoseContext,
+    GlucoseMeasurement,
+    MedicationUnit,
+    decode_measurement,
+    encode_context,
+    encode_measurement,
+)
+from protocols.ble.interpretation import GattEvent, Measured
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature import Code, name_of
+from protocols.observation import Special
+from tests.builders.ble_told import Told, deviations, measured, observations, raw, told
+from tests.builders.ble_values import sample
+
+STAMP = bytes.fromhex("EA070301 0E1900")
+MG_PER_DL = "MDC_DIM_MILLI_G_PER_DL"
+
+
+def measurement(number: int = 1, **details: object) -> bytes:
+    facts: dict[str, object] = {"base_time": STAMP, "concentration": Concentration(104.0, 1, 15)} | details
+    return encode_measurement(GlucoseMeasurement(sequence_number=number, **facts))  # type: ignore[arg-type]  # fields
+
+
+def context(number: int = 1, **details: object) -> bytes:
+    return encode_context(GlucoseContext(sequence_number=number, **details))  # type: ignore[arg-type]  # fields
+
+
+def received(*values: tuple[int, bytes]) -> list[GattEvent]:
+    glucose = Glucose()
+    events = [event for uuid, octets in values for event in glucose.received(uuid, octets, 1.0)]
+    return [*events, *glucose.settled()]
+
+
+def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
+    """Number and count of observations of each record, in order."""
+    return [(event.record, len(event.observations)) for event in events if isinstance(event, Measured)]
+
+
+def test_a_measurement_waits_for_its_context_and_both_are_one_record() -> None:
+    glucose = Glucose()
+    assert glucose.received(GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "milligrams"), 1.0) == []
+    events = glucose.received(GLUCOSE_CONTEXT, sample(GLUCOSE_CONTEXT), 1.0)
+    record = measured(events)
+    assert (record.record, record.stored) == (42, True)
+    assert told(events) == [
+        Told("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 104.0, MG_PER_DL),
+        Told("MDC_CTXT_GLU_SAMPLELOCATION", Code(128, 29240), None),
+        Told("MDC_GLU_METER_DEV_STATUS", 0, None),
+        Told("MDC_CTXT_GLU_CARB_BREAKFAST", 45.0, "MDC_DIM_X_G"),
+        Told("MDC_CTXT_GLU_MEAL", Code(128, 29264), None),
+    ]
+    times = {each.device_time.text() for each in observations(events) if each.device_time is not None}
+    assert times == {"2026-03-01T14:20:00.000"}
+    assert name_of(Code(128, 29264)) == "MDC_CTXT_GLU_MEAL_POSTPRANDIAL"
+
+
+def test_millimoles_stay_millimoles() -> None:
+    events = received((GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "millimoles")))
+    assert told(events)[0] == Told("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 5.8, "MDC_DIM_MILLI_MOLE_PER_L")
+
+
+def test_every_concentration_that_a_meter_can_show_is_exactly_that() -> None:
+    for count in range(2046):
+        for unit, value in ((ConcentrationUnit.MG_PER_DL, float(count)), (ConcentrationUnit.MMOL_PER_L, count / 10)):
+            found = decode_measurement(measurement(unit=unit, concentration=Concentration(value, 1, 1)))
+            assert found.concentration == Concentration(value, 1, 1)
+
+
+def test_a_result_that_is_no_number_stays_what_it_is() -> None:
+    events = received((GLUCOSE_MEASUREMENT, measurement(concentration=Concentration(Special.PLUS_INFINITY, 2, 15))))
+    assert told(events) == [Told("MDC_CONC_GLU_CAPILLARY_PLASMA", Special.PLUS_INFINITY, MG_PER_DL)]
+
+
+def test_the_sensor_status_is_turned_round_and_what_has_no_place_comes_raw() -> None:
+    octets = measurement(status=0x0801 | 0x0004, concentration=None)
+    events = received((GLUCOSE_MEASUREMENT, octets))
+    assert told(events) == [Told("MDC_GLU_METER_DEV_STATUS", 0x8000 | 0x2000, None)]
+    assert raw(events) == [octets]
+
+
+def test_everything_that_a_context_can_say_is_told() -> None:
+    octets = context(
+        carbohydrate_g=(7, 60.0),
+        meal=5,
+        tester_health=0x52,
+        exercise=Exercise(1800, 60),
+        medication=(1, 0.012),
+        medication_unit=MedicationUnit.MILLILITRE,
+        hba1c_percent=6.5,
+    )
+    events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, octets))
+    assert told(events)[1:] == [
+        Told("MDC_CTXT_GLU_CARB_BRUNCH", 60.0, "MDC_DIM_X_G"),
+        Told("MDC_CTXT_GLU_MEAL", Code(128, 29261), None),
+        Told("MDC_CTXT_GLU_TESTER", Code(128, 29284), None),
+        Told("MDC_CTXT_GLU_HEALTH", Code(128, 29232), None),
+        Told("MDC_CTXT_GLU_EXERCISE", 60.0, "MDC_DIM_PERCENT"),
+        Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 1800.0, "MDC_DIM_SEC"),
+        Told("MDC_CTXT_MEDICATION_RAPIDACTING", 0.012, "MDC_DIM_MILLI_L"),
+        Told("MDC_CONC_HBA1C", 6.5, "MDC_DIM_PERCENT"),
+    ]
+    assert raw(events) == []
+
+
+def test_an_exercise_longer_than_can_be_said_has_no_number() -> None:
+    events = received(
+        (GLUCOSE_MEASUREMENT, measurement(context_follows=True)),
+        (GLUCOSE_CONTEXT, context(exercise=Exercise(0xFFFF, 10))),
+    )
+    assert Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in told(events)
+
+
+def test_numbers_without_a_meaning_come_raw_and_the_rest_is_told() -> None:
+    odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
+    events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
+    assert told(events)[1:] == [Told("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
+    assert raw(events) == [odd]
+    unknown = measurement(concentration=Concentration(90.0, 12, 9))
+    events = received((GLUCOSE_MEASUREMENT, unknown))
+    assert (told(events), raw(events)) == ([], [unknown])
+
+
+def test_order_is_kept_while_a_context_is_awaited() -> None:
+    glucose = Glucose()
+    assert glucose.received(GLUCOSE_MEASUREMENT, measurement(1, context_follows=True), 1.0) == []
+    assert glucose.received(GLUCOSE_MEASUREMENT, measurement(2), 1.0) == []
+    assert records(list(glucose.received(GLUCOSE_CONTEXT, context(1, meal=1), 1.0))) == [(1, 2), (2, 1)]
+
+
+def test_a_context_that_never_comes_is_told_when_nothing_follows() -> None:
+    events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)))
+    assert records(events) == [(1, 1)]
+    assert deviations(events) == ["a context was announced and did not come"]
+
+
+def test_only_so_many_measurements_wait_for_a_context() -> None:
+    glucose = Glucose()
+    told_of: list[GattEvent] = []
+    for number in range(100):
+        told_of += glucose.received(GLUCOSE_MEASUREMENT, measurement(number, context_follows=True), 1.0)
+    assert [number for number, _ in records(told_of)] == list(range(100 - WAITING_MAX))
+    assert len(deviations(told_of)) == 1
+
+
+def test_a_late_or_unannounced_context_has_the_time_of_its_measurement() -> None:
+    events = received((GLUCOSE_MEASUREMENT, measurement(5)), (GLUCOSE_CONTEXT, context(5, meal=1)))
+    late = [event for event in events if isinstance(event, Measured)][-1]
+    assert (late.characteristic, late.record, late.stored) == (GLUCOSE_CONTEXT, 5, True)
+    assert deviations(events) == ["a context came late or unannounced"]
+
+
+def test_a_context_before_its_measurement_waits_for_it() -> None:
+    events = received(
+        (GLUCOSE_CONTEXT, context(5, meal=1)), (GLUCOSE_MEASUREMENT, measurement(5, context_follows=True))
+    )
+    assert records(events) == [(5, 2)]
+    assert deviations(events) == []
+
+
+def test_a_context_without_a_measurement_is_told_without_a_time() -> None:
+    glucose = Glucose()
+    told_of: list[GattEvent] = []
+    for number in range(REMEMBERED_MAX + 3):
+        told_of += glucose.received(GLUCOSE_CONTEXT, context(number, meal=1), 1.0)
+    assert [number for number, _ in records(told_of)] == [0, 1, 2]
+    told_of += glucose.settled()
+    assert len(records(told_of)) == REMEMBERED_MAX + 3
+    assert not any(event.stored for event in told_of if isinstance(event, Measured))
+    assert deviations(told_of) == ["a context has no measurement"]
+
+
+def test_a_meter_without_a_date_gives_values_that_no_content_identifies() -> None:
+    for stamp in (bytes(7), bytes.fromhex("EA070D01 0E1900")):
+        event = measured(received((GLUCOSE_MEASUREMENT, measurement(base_time=stamp, offset_min=5))))
+        assert not event.stored
+
+
+def test_an_offset_that_leads_out_of_the_calendar_leads_nowhere() -> None:
+    last_day = bytes.fromhex("0F270C1F 173B00")
+    event = measured(received((GLUCOSE_MEASUREMENT, measurement(base_time=last_day, offset_min=30_000))))
+    assert event.observations[0].device_time is not None
+    assert event.observations[0].device_time.text().startswith("9999-12-31T23:59")
+
+
+def test_features_are_checked_and_other_characteristics_refused() -> None:
+    glucose = Glucose()
+    assert list(glucose.described(GLUCOSE_FEATURE, b"\xff\x03")) == []
+    with pytest.raises(RemoteProtocolError):
+        glucose.described(GLUCOSE_FEATURE, b"\xff")
+    with pytest.raises(RemoteProtocolError):
+        glucose.received(GLUCOSE_MEASUREMENT, b"\x20" + bytes(9), 1.0)
