@@ -43,7 +43,7 @@ def list_paired(config: Path, *, as_json: bool) -> None:
         print_json_lines(paired)
         return
     print_table(
-        f"{len(paired)} paired Bluetooth devices",
+        f"{_devices(len(paired))} paired",
         ("device", "address", "now", "bond", "last seen"),
         [
             (
@@ -193,13 +193,17 @@ def _print_heard(found: dict[str, Any]) -> None:
 
 def _heard_table(found: dict[str, Any]) -> Any:
     return table_of(
-        f"{len(found['heard'])} Bluetooth devices heard in the last minute",
+        f"{_devices(len(found['heard']))} heard in the last minute",
         ("name", "address", "offers", "signal", ""),
         [
             (each["name"] or "–", each["address"], each["offers"] or "–", f"{each['rssi']} dBm", _standing(each))
             for each in found["heard"]
         ],
     )
+
+
+def _devices(count: int) -> str:
+    return f"{count} Bluetooth device{'' if count == 1 else 's'}"
 
 
 def _standing(each: dict[str, Any]) -> str:

@@ -35,6 +35,8 @@ WHO = "operator at the console"
 HEAR_S = 20.0
 """A device that is switched on advertises every second or so; its pairing mode often lasts half a minute."""
 HEAR_EVERY_S = 0.25
+OPEN_S = 3.0
+"""How long an adapter may be away without the person being told: it is opened anew after trouble, and at the start."""
 LOOK_S = 45.0
 """How long a device that has just been paired may take to be there again; some switch off and on in between."""
 UNDO_S = 15.0
@@ -273,7 +275,7 @@ class Pairings:
         await asked.person.told("listening", f"Listening for {asked.address} …")
         advertiser = await self._hear(radio, asked.address)
         name = advertiser.name or (known.name if known else "")
-        if not await asked.person.confirm(self._question(asked.address, name, without_bond), None):
+        if not await asked.person.confirm(self._question(advertiser, name, without_bond), None):
             raise failed(Trouble.NOT_CONFIRMED)
         done = False
         try:
@@ -305,28 +307,34 @@ class Pairings:
         self._devices[device.address] = device
 
     async def _hear(self, radio: PairingRadio, address: str) -> Advertiser:
-        until_s = self._clock.monotonic_s() + HEAR_S
+        usable_s = self._clock.monotonic_s()
+        until_s = usable_s + HEAR_S
         while True:
             for each in radio.heard():
                 if each.address.upper() == address:
                     return each
-            if radio.trouble:
-                raise failed(Trouble.UNAVAILABLE, radio.trouble)
             now_s = self._clock.monotonic_s()
+            if not radio.trouble:
+                usable_s = now_s
+            elif now_s >= usable_s + OPEN_S:
+                raise failed(Trouble.UNAVAILABLE, radio.trouble)
             if now_s >= until_s:
                 raise failed(Trouble.NOT_HEARD, f"{HEAR_S:.0f}")
             await self._clock.sleep_until(min(until_s, now_s + HEAR_EVERY_S))
 
-    def _question(self, address: str, name: str, without_bond: bool) -> str:
-        says = [f"Pair {name or 'a device without a name'} ({address})?"]
-        namesakes = self.namesakes(address, name)
-        if namesakes:
+    def _question(self, advertiser: Advertiser, name: str, without_bond: bool) -> str:
+        address = advertiser.address.upper()
+        offers = f", which offers {service_words(advertiser.services)}" if advertiser.services else ""
+        says = []
+        if namesakes := self.namesakes(address, name):
             says.append(f"Careful: it uses the name of a paired device, {namesakes[0].address}, and is another one.")
+        if address in self._devices:
+            says.append("It is paired already: what was agreed with it before is dropped.")
         if without_bond:
             says.append(
                 "Without a bond nothing proves that it is this device each time, and what it sends can be heard."
             )
-        return " ".join(says)
+        return " ".join([*says, f"Pair {name or 'a device without a name'} ({address}){offers}?"])
 
     def namesakes(self, address: str, name: str) -> list[PairedDevice]:
         """Paired devices of that name that are not at that address."""

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+
+from bumble.keys import KeyStore
 
 from gateway.buffer import Buffer
 from gateway.sessions.journal import Journal
@@ -62,31 +64,39 @@ class World:
         self.buffer = buffer
         self._clock = clock
 
-    @asynccontextmanager
-    async def device(
-        self, kind: str = "oximeter", *, unit: int = 1, behaviour: BleBehaviour | None = None
-    ) -> AsyncIterator[Peripheral]:
+    def device(
+        self, kind: str = "oximeter", *, behaviour: BleBehaviour | None = None
+    ) -> AbstractAsyncContextManager[Peripheral]:
         """On air inside the block."""
-        made = build_peripheral(
-            kind,
-            Patient(7, scenario_of("stable")),
-            self.ether,
-            SystemClock(),
-            options=PeripheralOptions(behaviour=behaviour or BleBehaviour()),
-            unit=unit,
-        )
-        running = asyncio.create_task(made.run())
-        try:
-            await eventually(lambda: made.status.on_air)
-            yield made
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        return on_ether(self.ether, kind, behaviour=behaviour)
 
     async def told(self) -> list[tuple[str, dict[str, EventField]]]:
         """The events so far, names and fields."""
         events = [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
         return [(event.name, dict(event.fields)) for event in events]
+
+
+@asynccontextmanager
+async def on_ether(
+    ether: Ether, kind: str = "oximeter", *, behaviour: BleBehaviour | None = None, bonds: KeyStore | None = None
+) -> AsyncIterator[Peripheral]:
+    """A device that is switched on inside the block; `bonds`: those of an earlier life."""
+    made = build_peripheral(
+        kind,
+        Patient(7, scenario_of("stable")),
+        ether,
+        SystemClock(),
+        options=PeripheralOptions(behaviour=behaviour or BleBehaviour()),
+    )
+    if bonds is not None:
+        made.bonds = bonds
+    running = asyncio.create_task(made.run())
+    try:
+        await eventually(lambda: made.status.on_air)
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @asynccontextmanager

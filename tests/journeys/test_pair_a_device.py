@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.control import ask
 from simulators.ble.behaviour import BleBehaviour, Pairing
 from tests.harness.ble_vehicle import at_the_console, ble, ble_vehicle, on_air, radio_process
 from tests.harness.eventually import eventually
@@ -12,7 +13,7 @@ SHOWS_DIGITS = BleBehaviour(pairing=Pairing.PASSKEY)
 
 async def connected(made: Vehicle) -> set[str]:
     """Addresses of the paired devices that are connected now."""
-    return {each["address"] for each in (await ble(made, "list", "--json")).json_lines() if each["connected"]}
+    return {each["address"] for each in (await ask(made.control_path, "ble"))["paired"] if each["connected"]}
 
 
 async def test_a_device_is_heard_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ async def test_a_device_is_heard_paired_served_kept_over_a_restart_and_forgotten
         on_air(radio) as oximeter,
         on_air(radio, unit=2) as neighbours,
     ):
-        scanned = await ble(ambulance, "scan", "--for", "1")
+        scanned = await ble(ambulance, "scan", "--for", "0.5")
         assert scanned.code == 0, scanned.err
         assert oximeter.address in scanned.out
         assert "Pulse Oximeter" in scanned.out
@@ -38,24 +39,24 @@ async def test_a_device_is_heard_paired_served_kept_over_a_restart_and_forgotten
         async def served() -> bool:
             return await connected(ambulance) == {oximeter.address}
 
-        await eventually(served, within_s=20, what="the paired oximeter is connected", poll_s=0.3)
-        status = await ambulance.status()
-        assert status["bluetooth"]["connected"] == 1
+        await eventually(served, within_s=20, what="the paired oximeter is connected")
 
         async def stored() -> bool:
-            found = await ambulance.command("observations", "--json", "--lane", "numeric", "--limit", "1")
-            return bool(found.json_lines())
+            status = await ambulance.status()
+            return bool(status["bluetooth"]["connected"] == 1 and status["lanes"]["numeric"]["last"] > 0)
 
-        await eventually(stored, within_s=20, what="its values are stored", poll_s=0.3)
+        await eventually(stored, within_s=20, what="its values are stored")
+        (row,) = (await ble(ambulance, "list", "--json")).json_lines()
+        assert (row["address"], row["bonded"], row["trouble"]) == (oximeter.address, True, None)
         assert neighbours.status.connections == 0, "nobody asked for that one"
 
         await ambulance.kill()
         await ambulance.start()
-        await eventually(served, within_s=20, what="it is back after the gateway was killed", poll_s=0.3)
+        await eventually(served, within_s=20, what="it is back after the gateway was killed")
 
         forgotten = await ble(ambulance, "forget", oximeter.address)
         assert forgotten.code == 0, forgotten.err
-        assert (await ble(ambulance, "list", "--json")).json_lines() == []
+        assert (await ask(ambulance.control_path, "ble"))["paired"] == []
         await eventually(lambda: not oximeter.status.connected, what="it is let go")
 
 
