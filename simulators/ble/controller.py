@@ -19,10 +19,10 @@ from typing import cast
 import structlog
 from bumble import hci, ll
 from bumble.controller import Connection, Controller, LegacyAdvertiser
-from bumble.core import PhysicalTransport
 from bumble.transport.common import TransportSink
 
 from simulators.ble.ether import RSSI_DBM, Ether, Heard
+from simulators.ble.joining import is_meant, join, not_connected
 from simulators.ble.link_end import CREDITS, LinkEnd
 
 log = structlog.get_logger(__name__)
@@ -113,9 +113,9 @@ class RadioController(Controller):
             return
         if self.le_scan_enable:
             self._report(heard)
-        wanted = self.pending_le_connection
-        if wanted is not None and self._meant(wanted, heard.address):
-            self._join(wanted, heard)
+        wanted = cast("hci.HCI_LE_Create_Connection_Command | None", self.pending_le_connection)
+        if wanted is not None and is_meant(wanted, heard.address, self._accept_list):
+            join(self, heard.advertiser, wanted, heard.address)
 
     # What the other end of a link asks
 
@@ -238,7 +238,7 @@ class RadioController(Controller):
         if wanted is None:
             return hci.HCI_StatusReturnParameters(_ERROR.COMMAND_DISALLOWED_ERROR)
         self.pending_le_connection = None
-        failed = self._failed(wanted.peer_address, _ERROR.UNKNOWN_CONNECTION_IDENTIFIER_ERROR)
+        failed = not_connected(wanted.peer_address, _ERROR.UNKNOWN_CONNECTION_IDENTIFIER_ERROR)
         # Later than the answer to this command.
         asyncio.get_running_loop().call_soon(self.send_hci_packet, failed)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
@@ -253,6 +253,16 @@ class RadioController(Controller):
         partner, heard = end.partner, not end.blocked
         end.end(_ERROR.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
         partner.end(command.reason if heard else _ERROR.CONNECTION_TIMEOUT_ERROR)
+
+    def on_hci_read_rssi_command(self, command: hci.HCI_Read_RSSI_Command) -> hci.HCI_Read_RSSI_ReturnParameters:
+        """7.5.4: how the other end of the link is heard."""
+        end = self.find_le_connection_by_handle(command.handle)
+        partner = end.partner if isinstance(end, LinkEnd) else None
+        return hci.HCI_Read_RSSI_ReturnParameters(
+            status=_ERROR.UNKNOWN_CONNECTION_IDENTIFIER_ERROR if partner is None else _ERROR.SUCCESS,
+            handle=command.handle,
+            rssi=0 if partner is None else partner.station.rssi_dbm,
+        )
 
     def on_hci_le_clear_filter_accept_list_command(
         self, _command: hci.HCI_LE_Clear_Filter_Accept_List_Command
@@ -293,72 +303,6 @@ class RadioController(Controller):
                 rssi=heard.rssi_dbm,
             )
             self.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
-
-    def _meant(self, wanted: hci.HCI_LE_Create_Connection_Command | object, address: hci.Address) -> bool:
-        command = cast(hci.HCI_LE_Create_Connection_Command, wanted)
-        return address in self._accept_list if command.initiator_filter_policy else command.peer_address == address
-
-    def _join(self, wanted: hci.HCI_LE_Create_Connection_Command | object, heard: Heard) -> None:
-        command, other = cast(hci.HCI_LE_Create_Connection_Command, wanted), heard.advertiser
-        random = command.own_address_type & 1
-        own = self.random_address if random else self.public_address
-        if heard.address in self.le_connections or own in other.le_connections:
-            return  # a second device by the address of one that is connected: a radio does not take it for that one
-        self.pending_le_connection = None
-        if other.silent or not other.le_legacy_advertiser.enabled or len(other.le_connections) >= other.links_max:
-            self.send_hci_packet(self._failed(heard.address, _ERROR.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR))
-            return
-        other.le_legacy_advertiser.stop()
-        there = other._new_end(hci.Role.PERIPHERAL, heard.address, own, command)
-        here = self._new_end(hci.Role.CENTRAL, own, heard.address, command)
-        here.partner, there.partner = there, here
-        self.ether.counts["links"] += 1
-        for end in (there, here):
-            end.station.send_hci_packet(_complete(end, command))
-
-    def _new_end(
-        self, role: hci.Role, own: hci.Address, peer: hci.Address, command: hci.HCI_LE_Create_Connection_Command
-    ) -> LinkEnd:
-        end = LinkEnd(
-            controller=self,
-            handle=self.allocate_connection_handle(),
-            role=role,
-            self_address=own,
-            peer_address=peer,
-            link=self.ether,
-            transport=PhysicalTransport.LE,
-            link_type=hci.HCI_Connection_Complete_Event.LinkType.ACL,
-        )
-        end.supervision_s = command.supervision_timeout / 100
-        self.le_connections[peer] = end
-        return end
-
-    def _failed(self, peer: hci.Address, status: int) -> hci.HCI_LE_Connection_Complete_Event:
-        return hci.HCI_LE_Connection_Complete_Event(
-            status=status,
-            connection_handle=0,
-            role=hci.Role.CENTRAL,
-            peer_address_type=peer.address_type,
-            peer_address=peer,
-            connection_interval=0,
-            peripheral_latency=0,
-            supervision_timeout=0,
-            central_clock_accuracy=0,
-        )
-
-
-def _complete(end: LinkEnd, command: hci.HCI_LE_Create_Connection_Command) -> hci.HCI_LE_Connection_Complete_Event:
-    return hci.HCI_LE_Connection_Complete_Event(
-        status=_ERROR.SUCCESS,
-        connection_handle=end.handle,
-        role=end.role,
-        peer_address_type=end.peer_address.address_type,
-        peer_address=end.peer_address,
-        connection_interval=command.connection_interval_min,
-        peripheral_latency=command.max_latency,
-        supervision_timeout=command.supervision_timeout,
-        central_clock_accuracy=0,
-    )
 
 
 def known_as(station: RadioController) -> str:

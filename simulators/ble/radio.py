@@ -45,8 +45,9 @@ class RadioUnusable(ControlRefused):
 class Radio:
     """One ether, its hosts, and perhaps a kernel."""
 
-    def __init__(self, ether: Ether) -> None:
+    def __init__(self, ether: Ether, vhci_path: str = "/dev/vhci") -> None:
         self.ether = ether
+        self._vhci_path = vhci_path
         self._hosts: dict[HciStream, RadioController] = {}
         self._vhci: tuple[Transport, RadioController] | None = None
 
@@ -70,9 +71,9 @@ class Radio:
         if self._vhci is not None:
             return
         try:
-            transport = await open_vhci_transport(None)
+            transport = await open_vhci_transport(self._vhci_path)
         except OSError as error:
-            raise RadioUnusable(f"/dev/vhci: {error.strerror or type(error).__name__}") from error
+            raise RadioUnusable(f"{self._vhci_path}: {error.strerror or type(error).__name__}") from error
         controller = RadioController("kernel", self.ether)
         controller.public_address = Address(VHCI_ADDRESS, Address.PUBLIC_DEVICE_ADDRESS)
         controller.set_packet_sink(transport.sink)

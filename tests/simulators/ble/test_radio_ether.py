@@ -1,0 +1,173 @@
+"""The ether and its controllers as a Bluetooth host sees them, where Bumble's own would do otherwise."""
+
+import fcntl
+import os
+import sys
+import termios
+import tty
+from collections.abc import Callable
+
+import pytest
+from bumble.core import TimeoutError as NotInTime
+from bumble.device import Connection
+from bumble.hci import Address, HCI_Disconnect_Command, HCI_Error, OwnAddressType
+
+from simulators.ble.attach import Station, attach
+from simulators.ble.ether import Ether, NoSuchStation
+from simulators.ble.radio import VHCI_ADDRESS, Radio, RadioUnusable
+from tests.harness.eventually import eventually
+from tests.harness.virtual_radio import OXIMETER, BareDevice, bare_device
+
+CENTRAL = "F0:F1:00:00:00:C0"
+
+
+async def pair_of(ether: Ether) -> tuple[BareDevice, Station]:
+    return await bare_device(ether), await attach(ether, "central", CENTRAL)
+
+
+async def linked(central: Station, address: str = OXIMETER) -> Connection:
+    return await central.device.connect_le(Address(address), own_address_type=OwnAddressType.RANDOM, timeout=5)
+
+
+def ends_of(*links: Connection) -> list[int]:
+    reasons: list[int] = []
+    for link in links:
+        link.on("disconnection", reasons.append)
+    return reasons
+
+
+async def test_advertising_reaches_only_who_listens() -> None:
+    ether = Ether()
+    device, central = await pair_of(ether)
+    others = [await bare_device(ether, f"F0:F1:00:00:02:{number:02X}") for number in range(5)]
+    for station in ether.stations:
+        station.le_legacy_advertiser.send_advertising_data()
+    assert ether.counts["advertisements"] == 0
+    heard: set[str] = set()
+    central.device.on("advertisement", lambda told: heard.add(told.address.to_string(False)))
+    await central.device.start_scanning()
+    await eventually(lambda: len(heard) == 1 + len(others))
+    await central.device.stop_scanning()
+    assert device.station.device.is_advertising
+
+
+async def test_a_disconnect_says_who_ended_it() -> None:
+    ether = Ether()
+    device, central = await pair_of(ether)
+    link = await linked(central)
+    here, there = ends_of(link), ends_of(device.link)
+    await link.disconnect()
+    await eventually(lambda: (here, there) == ([0x16], [0x13]))
+    with pytest.raises(HCI_Error):
+        await central.device.send_async_command(HCI_Disconnect_Command(connection_handle=link.handle, reason=0x13))
+
+
+async def test_a_link_gets_a_handle_that_the_last_one_had_not() -> None:
+    ether = Ether()
+    device, central = await pair_of(ether)
+    first = await linked(central)
+    ended = ends_of(first)
+    ether.drop(OXIMETER)
+    await eventually(lambda: ended == [0x08] and not device.device.connections)
+    assert (await linked(central)).handle != first.handle
+
+
+async def test_an_attempt_to_reach_who_is_not_there_can_be_given_up_and_the_next_works() -> None:
+    ether = Ether()
+    _, central = await pair_of(ether)
+    with pytest.raises(NotInTime):
+        await central.device.connect_le(
+            Address("F0:F1:00:00:00:99"), own_address_type=OwnAddressType.RANDOM, timeout=0.05
+        )
+    assert (await linked(central)).peer_address == Address(OXIMETER)
+
+
+async def test_of_two_by_one_address_only_one_is_connected_to() -> None:
+    ether = Ether()
+    device, central = await pair_of(ether)
+    spoofer = await bare_device(ether)
+    await linked(central)
+    await eventually(lambda: device.device.connections or spoofer.device.connections)
+    assert len(device.device.connections) + len(spoofer.device.connections) == 1
+
+
+async def test_a_reset_ends_all_that_a_controller_did() -> None:
+    ether = Ether()
+    device, central = await pair_of(ether)
+    await linked(central)
+    there = ends_of(device.link)
+    await central.device.start_scanning()
+    await central.reset()
+    await eventually(lambda: there == [0x08])
+    assert ether.links() == []
+    assert not any(station.le_scan_enable for station in ether.stations)
+    assert (await linked(central)).peer_address == Address(OXIMETER)
+
+
+async def test_a_host_that_sends_without_restraint_into_silence_loses_its_link() -> None:
+    ether = Ether(supervision_s=60)
+    device, central = await pair_of(ether)
+    link = await linked(central)
+    ended = ends_of(link, device.link)
+    ether.silence(OXIMETER, True)
+    (station,) = ether.at(CENTRAL)
+    for _ in range(200):
+        station.on_packet(b"\x02" + link.handle.to_bytes(2, "little") + b"\x05\x00" + b"\x01\x00\x04\x00\x02")
+    await eventually(lambda: ended == [0x08, 0x08])
+
+
+async def test_the_strength_of_a_link_is_that_of_its_other_end() -> None:
+    ether = Ether()
+    _, central = await pair_of(ether)
+    link = await linked(central)
+    ether.rssi(OXIMETER, -83)
+    assert await link.get_rssi() == -83
+    with pytest.raises(NoSuchStation):
+        ether.rssi("F0:F1:00:00:00:99", -83)
+
+
+async def test_an_address_that_is_not_static_is_refused() -> None:
+    with pytest.raises(ValueError, match="static"):
+        await attach(Ether(), "wrong", "30:F1:00:00:00:01")
+
+
+async def test_a_kernel_gets_an_adapter_over_vhci_and_it_can_be_pulled_out() -> None:
+    ours, kernels = os.openpty()
+    tty.setraw(ours)
+    tty.setraw(kernels)
+    os.set_blocking(ours, False)
+    ether = Ether()
+    radio = Radio(ether, vhci_path=os.ttyname(kernels))
+    await radio.plug_vhci(True)
+    came = bytearray()
+    assert await eventually(_reader(ours, came, 2)) == b"\xff\x00"  # make me a controller
+    os.write(ours, b"\xff\x00\x00\x00")  # the kernel: it is hci0
+    await eventually(lambda: _waiting(kernels) == 0)  # vhci gives one packet a read, a terminal does not
+    os.write(ours, b"\x01\x09\x10\x00")  # Read BD_ADDR
+    answer = await eventually(_reader(ours, came, 15))
+    assert answer[-6:] == bytes.fromhex(VHCI_ADDRESS.replace(":", ""))[::-1]
+    assert len(ether.stations) == 1
+    await radio.plug_vhci(False)
+    assert ether.stations == []
+    os.close(ours)
+    os.close(kernels)
+
+
+def _reader(descriptor: int, came: bytearray, wanted: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            came.extend(os.read(descriptor, 4096))
+        except BlockingIOError:
+            return b""
+        return bytes(came) if len(came) >= wanted else b""
+
+    return read
+
+
+def _waiting(descriptor: int) -> int:
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+async def test_a_machine_without_vhci_is_told_so() -> None:
+    with pytest.raises(RadioUnusable, match="No such file"):
+        await Radio(Ether(), vhci_path="/dev/no-vhci-here").plug_vhci(True)
