@@ -104,6 +104,7 @@ class DeviceServices:
             Offered(
                 service=CURRENT_TIME_SERVICE,
                 uuid=CURRENT_TIME,
+                way=Way.NOTIFIED,
                 read=self._read_clock,
                 write=self._write_clock if settable else None,
                 guarded=False,

@@ -18,8 +18,9 @@ from simulators.demo.bootstrap import set_up
 from simulators.demo.children import Child, Children, Recipe
 from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
-from simulators.demo.fleet import DEMO_DEVICES
+from simulators.demo.fleet import BLE_DEVICES, DEMO_DEVICES
 from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.pairing import pair_devices
 from simulators.demo.plan import Plan
 from simulators.demo.readiness import DemoNotReady, answers_http, eventually, listens
 
@@ -94,8 +95,9 @@ class Demo:
     async def _come_up(self, tasks: asyncio.TaskGroup) -> None:
         """Set up what is not yet there, and start the parts, each when the one before it is ready."""
         plan, choices = self.plan, self.wishes.choices
-        for folder in ("log", "ports", "witness", "gateway"):
+        for folder in ("log", "ports", "witness", "gateway", "ble"):
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
+        configuration.radio_socket(plan).parent.mkdir(exist_ok=True, mode=0o700)
         plan.file(demo_file.DEMO_FILE).unlink(missing_ok=True)
         gateway_config = configuration.write_gateway_settings(plan, choices)
         cloud_config = configuration.write_cloud_settings(plan, choices)
@@ -110,10 +112,13 @@ class Demo:
         await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)
         self._start("cloud", (program("argus-cloud"), "--config", str(cloud_config), "serve"), tasks)
         await eventually("the cloud", lambda: answers_http(plan.url("api") + "/health/ready"), READY_S)
+        self._start("radio", self._radio_argv(), tasks)
+        await eventually("the radio", self._radio_listens, READY_S)
         self._start("gateway", (program("argus-gateway"), "run", "--config", str(gateway_config)), tasks)
         await eventually("the gateway", self._gateway_answers, READY_S)
         if self.wishes.with_devices:
             self._devices = self._start("devices", self._devices_argv(), tasks)
+            await pair_devices(self.control_socket, BLE_DEVICES, self._said, READY_S)
             await eventually("the devices", self._data_flows, READY_S)
         self.ready = True
         self._pids_changed()
@@ -123,11 +128,18 @@ class Demo:
         self._said(f"starting the {name}")
         return self._children.add(Recipe(name, argv, self.plan.file("log", f"{name}.log"), self._inherited), tasks)
 
+    def _radio_argv(self) -> tuple[str, ...]:
+        return (
+            sys.executable, "-m", "simulators.ble.radio",
+            "--socket", str(configuration.radio_socket(self.plan)),
+            "--control", str(configuration.radio_control(self.plan)),
+        )  # fmt: skip
+
     def _devices_argv(self) -> tuple[str, ...]:
         replay = () if self.wishes.replay is None else ("--replay", str(self.wishes.replay))
         return (
             sys.executable, "-m", "simulators.demo.devices",
-            "--state", str(self.plan.state_dir), "--agent-tcp", f"127.0.0.1:{self.plan.ports['agent_tcp']}",
+            "--state", str(self.plan.state_dir), "--radio", str(configuration.radio_socket(self.plan)),
             "--seed", str(self.plan.seed), "--scenario", self.wishes.scenario, *replay,
         )  # fmt: skip
 
@@ -150,6 +162,9 @@ class Demo:
     async def _gateway_answers(self) -> bool:
         return await ask_gateway(self.control_socket, "status") is not None
 
+    async def _radio_listens(self) -> bool:
+        return configuration.radio_socket(self.plan).exists()
+
     async def _data_flows(self) -> bool:
         status = await ask_gateway(self.control_socket, "status")
         return status is not None and any(lane["acked"] for lane in status["lanes"].values())
@@ -164,7 +179,7 @@ class Demo:
         pin_file = self.plan.file("gateway", "crew.pin")
         facts = demo_file.Facts(
             crew_pin=pin_file.read_text().strip(),
-            pids={name: self._children.pid(name) for name in ("gateway", "cloud", "broker", "devices")},
+            pids={name: self._children.pid(name) for name in ("gateway", "cloud", "broker", "radio", "devices")},
             allow_callback=self.wishes.choices.allow_callback,
             database_url=configuration.database_url(self.plan, self.wishes.choices),
             broker=self.broker_kind,

@@ -5,7 +5,10 @@ The parts read nothing else: whoever wants to question a running demo uses the s
 """
 
 import json
+import os
+import tempfile
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from simulators.demo.broker import CLOUD_USER, BrokerChoice
@@ -13,6 +16,10 @@ from simulators.demo.plan import DATABASE_FILE, Plan, write_private
 
 SERIAL_DEVICES = ("defibrillator", "monitor")
 """The devices on serial ports; each port is a pseudo-terminal that the devices' process keeps under this name."""
+
+_SOCKET_NAME_BYTES_MAX = 100
+"""sockaddr_un holds 107 octets."""
+VIRTUAL_RADIO = "simulators.ble.backend:VirtualRadio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,24 @@ def serial_port(plan: Plan, device: str) -> Path:
     return plan.file("ports", device)
 
 
+def radio_socket(plan: Plan) -> Path:
+    """Where the virtual radio takes controllers' hosts: the gateway's and the devices'."""
+    return _radio_folder(plan) / "hci.sock"
+
+
+def radio_control(plan: Plan) -> Path:
+    """Where faults of the radio are commanded."""
+    return _radio_folder(plan) / "control.sock"
+
+
+def _radio_folder(plan: Plan) -> Path:
+    """In the state folder, unless that is too deep for the name of a socket; then beside the other temporary files."""
+    folder = plan.file("radio")
+    if len(os.fsencode(folder / "control.sock")) <= _SOCKET_NAME_BYTES_MAX:
+        return folder
+    return Path(tempfile.gettempdir()) / f"argus-radio-{sha256(os.fsencode(plan.state_dir)).hexdigest()[:16]}"
+
+
 def write_gateway_settings(plan: Plan, choices: Choices) -> Path:
     password_file = plan.file("gateway-mqtt-password")
     write_private(password_file, plan.gateway_mqtt_password + "\n")
@@ -42,7 +67,9 @@ def write_gateway_settings(plan: Plan, choices: Choices) -> Path:
     path = plan.file("gateway.toml")
     write_private(
         path,
-        f"""[gateway]
+        f"""ble_backend = "{VIRTUAL_RADIO}"
+
+[gateway]
 id = "{plan.gateway_id}"
 tenant = "{plan.first.tenant_id}"
 vehicle = "{plan.first.vehicle_id}"
@@ -55,6 +82,9 @@ password_file = "{password_file}"
 
 [tcp]
 listen = "127.0.0.1:{plan.ports["agent_tcp"]}"
+
+[ble]
+adapter = "{radio_socket(plan)}"
 
 [crew]
 listen = "127.0.0.1:{plan.ports["crew"]}"

@@ -1,19 +1,25 @@
 """The process of the demo's devices: one patient, and every device that measures it.
 
 One process for all, because they share the patient: a shock of the defibrillator is seen in the monitor's leads and in
-the oximeter's pulse. Each device has its own witness file. Started by the demo as a child; not a command for people.
+the oximeter's pulse. Devices on wires and on air alike; each has its own witness file, those on air a file of bonds and
+of what waits to be handed over too, so that they are the same devices when this process was killed. Started by the demo
+as a child; not a command for people.
 """
 
 import asyncio
 import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.transports.clock import SystemClock
-from simulators.agents import MONITOR, Agent, DeviceClock, Witness, build_agent, run_agents
-from simulators.agents.links import over_tcp
+from simulators.agents import MONITOR, Agent, DeviceClock, Witness, build_agent
+from simulators.ble.kinds import build_peripheral
+from simulators.ble.peripheral import Peripheral, PeripheralOptions
+from simulators.ble.witness import BleWitness
 from simulators.demo.fleet import DEMO_DEVICES, DemoDevice
 from simulators.demo.serial_line import SerialLine
 from simulators.physiology import Patient
@@ -23,49 +29,77 @@ from simulators.scenarios import scenario_of
 
 def main(
     state: Annotated[Path, typer.Option()],
-    agent_tcp: Annotated[str, typer.Option()],
+    radio: Annotated[Path, typer.Option()],
     seed: Annotated[int, typer.Option()],
     scenario: Annotated[str, typer.Option()],
     replay: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
     """Run the demo's devices until SIGTERM; then each hands over what it holds and leaves."""
-    asyncio.run(_run(state, agent_tcp, Patient(seed, scenario_of(scenario)), replay))
+    asyncio.run(_run(state, radio, Patient(seed, scenario_of(scenario)), replay))
 
 
-async def _run(state: Path, agent_tcp: str, patient: Patient, replay: Path | None) -> None:
-    record = None if replay is None else Record(replay)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Vehicle:
+    """What all devices share."""
+
+    state: Path
+    radio: Path
+    patient: Patient
+    record: Record | None
+    clock: SystemClock
+    device_clock: DeviceClock
+
+
+async def _run(state: Path, radio: Path, patient: Patient, replay: Path | None) -> None:
     clock = SystemClock()
-    device_clock = DeviceClock.switched_on(clock)
-    agents = [_agent(device, state, agent_tcp, patient, record, clock, device_clock) for device in DEMO_DEVICES]
+    vehicle = _Vehicle(
+        state=state,
+        radio=radio,
+        patient=patient,
+        record=None if replay is None else Record(replay),
+        clock=clock,
+        device_clock=DeviceClock.switched_on(clock),
+    )
+    devices: Sequence[Agent | Peripheral] = [
+        _on_air(device, vehicle) if device.link == "ble" else _on_a_wire(device, vehicle) for device in DEMO_DEVICES
+    ]
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        for agent in agents:
-            agent.stop()
+        for device in devices:
+            device.stop()
 
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop)
-    await run_agents(agents)
+    async with asyncio.TaskGroup() as tasks:
+        for device in devices:
+            tasks.create_task(device.run())
 
 
-def _agent(
-    device: DemoDevice,
-    state: Path,
-    agent_tcp: str,
-    patient: Patient,
-    record: Record | None,
-    clock: SystemClock,
-    device_clock: DeviceClock,
-) -> Agent:
-    host, port = agent_tcp.rsplit(":", 1)
-    serial = device.link == "serial"
+def _on_a_wire(device: DemoDevice, vehicle: _Vehicle) -> Agent:
+    record = vehicle.record
     return build_agent(
         device.kind,
-        record if record is not None and device.kind == MONITOR else patient,
-        SerialLine(state / "ports" / device.name).connect if serial else over_tcp(host, int(port)),
-        clock,
-        witness=Witness(state / "witness" / f"{device.kind}.witness"),
-        device_clock=device_clock,
+        record if record is not None and device.kind == MONITOR else vehicle.patient,
+        SerialLine(vehicle.state / "ports" / device.name).connect,
+        vehicle.clock,
+        witness=Witness(vehicle.state / "witness" / f"{device.kind}.witness"),
+        device_clock=vehicle.device_clock,
+    )
+
+
+def _on_air(device: DemoDevice, vehicle: _Vehicle) -> Peripheral:
+    return build_peripheral(
+        device.kind,
+        vehicle.patient,
+        vehicle.radio,
+        vehicle.clock,
+        device_clock=vehicle.device_clock,
+        witness=BleWitness(vehicle.state / "witness" / f"{device.kind}.air", vehicle.clock),
+        options=PeripheralOptions(
+            memory=vehicle.state / "ble" / f"{device.kind}.memory",
+            bonds=vehicle.state / "ble" / f"{device.kind}.bonds",
+        ),
     )
 
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from simulators.agents.device import Description
 from simulators.agents.kinds import description_of
+from simulators.ble.kinds import ble_address_of, ble_description_of
 from simulators.demo.bootstrap import Enrolment
 
 
@@ -13,16 +15,25 @@ class DemoDevice:
 
     name: str
     kind: str
-    link: Literal["serial", "tcp"]
+    link: Literal["serial", "ble"]
     device_class: str
 
     @property
+    def description(self) -> Description:
+        return ble_description_of(self.kind) if self.link == "ble" else description_of(self.kind)
+
+    @property
     def system_id(self) -> str:
-        return description_of(self.kind).system_id.hex()
+        return self.description.system_id.hex()
+
+    @property
+    def address(self) -> str:
+        """By which it is paired; of a Bluetooth device."""
+        return ble_address_of(self.kind)
 
     @property
     def enrolment(self) -> Enrolment:
-        described = description_of(self.kind)
+        described = self.description
         return Enrolment(
             system_id=self.system_id,
             serial_number=described.serial_number,
@@ -34,8 +45,10 @@ class DemoDevice:
 DEMO_DEVICES = (
     DemoDevice(name="defibrillator", kind="defibrillator", link="serial", device_class="defib"),
     DemoDevice(name="monitor", kind="monitor", link="serial", device_class="multiparameter"),
-    DemoDevice(name="oximeter", kind="oximeter", link="tcp", device_class="oximeter"),
-    DemoDevice(name="blood pressure", kind="blood-pressure", link="tcp", device_class="bp"),
-    DemoDevice(name="thermometer", kind="thermometer", link="tcp", device_class="thermometer"),
+    DemoDevice(name="oximeter", kind="oximeter", link="ble", device_class="oximeter"),
+    DemoDevice(name="blood pressure", kind="blood-pressure", link="ble", device_class="bp"),
+    DemoDevice(name="thermometer", kind="thermometer", link="ble", device_class="thermometer"),
 )
-"""Serial ones keep the names of `configuration.SERIAL_DEVICES`."""
+"""Serial ones keep the names of `configuration.SERIAL_DEVICES`. The TCP listener is for devices of whoever watches."""
+
+BLE_DEVICES = tuple(device for device in DEMO_DEVICES if device.link == "ble")

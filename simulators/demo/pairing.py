@@ -1,0 +1,45 @@
+"""Pairs the demo's Bluetooth devices, as the crew does with `argus-gateway ble pair`: over the gateway's control
+socket.
+
+Without a human, because the simulated devices have no display and the demo knows their addresses. Done once a state:
+bonds outlast restarts on both sides, and a device that is paired already is left alone.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from gateway.control import ControlUnavailable, Conversation
+from simulators.demo.fleet import DemoDevice
+from simulators.demo.gateway_status import ask_gateway
+from simulators.demo.readiness import eventually
+
+
+async def pair_devices(
+    control_socket: Path, devices: Sequence[DemoDevice], said: Callable[[str], None], within_s: float
+) -> None:
+    """Returns when all of them are paired. Raises `DemoNotReady`."""
+    answer = await ask_gateway(control_socket, "ble") or {}
+    paired = {each["address"] for each in answer.get("paired", ())}
+    for device in devices:
+        if device.address not in paired:
+            said(f"pairing the {device.name}")
+            await eventually(f"the pairing of the {device.name}", _paired(control_socket, device), within_s)
+
+
+def _paired(control_socket: Path, device: DemoDevice) -> Callable[[], Awaitable[bool]]:
+    """One attempt. It may come too early: the device is not heard yet, or the adapter is just coming up."""
+
+    async def attempt() -> bool:
+        request = {"ask": "ble pair", "address": device.address, "yes": True}
+        try:
+            async with Conversation(control_socket, request) as conversation:
+                async for line in conversation.lines():
+                    if "done" in line:
+                        return True
+                    if "failed" in line:
+                        return False
+        except (ControlUnavailable, OSError):
+            return False
+        return False
+
+    return attempt

@@ -1,0 +1,91 @@
+"""What Bluetooth devices wrote down of their measurements (`simulators.ble.witness`), as the cloud would have it.
+
+The octets of each line are read with the product's own interpreters, whose readings are proved elsewhere against the
+worked examples of the reference; here it is counted whether everything arrived, once, as it was measured.
+"""
+
+import collections
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from protocols.ble.interpretation import Measured, ServiceInterpreter
+from protocols.ble.services import PROFILES
+from protocols.observation import Special, Value
+
+Reading = tuple[str, int, str | None, Any]
+"""System id, handle, device time, value."""
+
+
+@dataclass(frozen=True, slots=True)
+class AirLine:
+    """One line."""
+
+    what: str
+    system_id: str
+    number: int
+    characteristic: int
+    octets: bytes
+    at_us: int
+
+
+def air_lines(folder: Path) -> Iterator[AirLine]:
+    """Every line of every device, oldest first of each."""
+    for path in sorted(folder.glob("*.air")):
+        for line in path.read_text().splitlines():
+            what, system_id, number, characteristic, octets, at_us = line.split(" ")
+            yield AirLine(what, system_id, int(number), int(characteristic, 16), bytes.fromhex(octets), int(at_us))
+
+
+def readings(line: AirLine) -> list[Reading]:
+    """What one value means."""
+    interpreter = _interpreter_of(line.characteristic)
+    events = [*interpreter.received(line.characteristic, line.octets, 0.0), *interpreter.settled()]
+    return [
+        (
+            line.system_id,
+            observation.channel.handle,
+            None if observation.device_time is None else observation.device_time.text(),
+            _exported(observation.value),
+        )
+        for event in events
+        if isinstance(event, Measured)
+        for observation in event.observations
+    ]
+
+
+def witnessed_on_air(folder: Path, *whats: str) -> collections.Counter[Reading]:
+    """The readings of all lines of these kinds."""
+    found: collections.Counter[Reading] = collections.Counter()
+    for line in air_lines(folder):
+        if line.what in whats:
+            found.update(readings(line))
+    return found
+
+
+def on_air_in_cloud(rows: list[dict[str, Any]], system_ids: set[str]) -> collections.Counter[Reading]:
+    """The same of what the cloud exports."""
+    return collections.Counter(
+        (row["device"]["system_id"], row["handle"], row["device_time"], _hashable(row["value"]))
+        for row in rows
+        if row["device"]["system_id"] in system_ids
+    )
+
+
+def _interpreter_of(characteristic: int) -> ServiceInterpreter:
+    for profile in PROFILES.values():
+        if profile.use(characteristic) is not None:
+            return profile.interpreter()
+    raise AssertionError(f"no service has 0x{characteristic:04X}")
+
+
+def _exported(value: Value | None) -> Any:
+    """As the export has it: what is no number by its name, a compound as its parts in order."""
+    if isinstance(value, tuple):
+        return tuple(_exported(part) for part in value)
+    return value.value if isinstance(value, Special) else value
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value.values()) if isinstance(value, dict) else value
