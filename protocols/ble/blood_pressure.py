@@ -1,8 +1,9 @@
 """Blood Pressure service (0x1810): what its values mean (reference BLE §3); their layouts are `blood_pressure_values`.
 
 A measurement is one compound of systolic, diastolic and mean pressure, without the mean where it is NaN; the pulse rate
-and the measurement status are observations of their own. Not confirmed, hence passed on raw: which code the pressure
-in the cuff has while it measures, and what a record (0x2B36) is for.
+and the measurement status are observations of their own. Which code the pressure in the cuff has while it measures is
+not confirmed, so it is told under a private one and its values also come out raw; what a record (0x2B36) is for is not
+confirmed either, so it comes out raw alone.
 
 A device that offers both forms of a characteristic may send each reading in both; each is told as it came.
 """
@@ -15,7 +16,9 @@ from protocols.ble.blood_pressure_values import (
     PULSE_HIGH,
     PULSE_LOW,
     BloodPressure,
+    CuffPressure,
     EnhancedBloodPressure,
+    EnhancedCuffPressure,
     EnhancedTimes,
     PressureDetails,
     decode_blood_pressure,
@@ -41,7 +44,7 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.transcoding import PER_MINUTE, ChannelSets, ToldOnce, date_of, is_dated, person_of
+from protocols.ble.transcoding import PER_MINUTE, ChannelSets, ToldOnce, date_of, is_dated, person_of, unconfirmed_code
 from protocols.ble.uuids import BLOOD_PRESSURE
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
@@ -61,6 +64,7 @@ _KILOPASCAL = Code(4, 3843)  # MDC_DIM_KILO_PASCAL
 _PRESSURE = Code(2, 18948)  # MDC_PRESS_BLD_NONINV
 _SYSTOLIC_DIASTOLIC = (Code(2, 18949), Code(2, 18950))  # MDC_PRESS_BLD_NONINV_SYS, _DIA
 _MEAN = Code(2, 18951)  # MDC_PRESS_BLD_NONINV_MEAN
+_IN_THE_CUFF = unconfirmed_code(INTERMEDIATE_CUFF_PRESSURE)
 _PULSE_RATE = Code(2, 18474)  # MDC_PULS_RATE_NON_INV
 _STATUS = Code(128, 22000)  # MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS
 
@@ -73,6 +77,7 @@ class _Channels:
 
     pressure: Channel
     pressure_without_mean: Channel
+    in_the_cuff: Channel
     pulse_rate: Channel
     status: Channel
 
@@ -84,6 +89,7 @@ def _compiled(key: tuple[int, bool, int | None]) -> _Channels:
     return _Channels(
         Channel(handle=handle, type=_PRESSURE, unit=unit, person=person, components=(*parts, _MEAN)),
         Channel(handle=handle, type=_PRESSURE, unit=unit, person=person, components=parts),
+        Channel(handle=handle, type=_IN_THE_CUFF, unit=unit, person=person),
         Channel(handle=channel_handle(characteristic, 1), type=_PULSE_RATE, unit=PER_MINUTE, person=person),
         Channel(handle=channel_handle(characteristic, 2), type=_STATUS, person=person),
     )
@@ -158,17 +164,18 @@ class BloodPressureMonitor:
     def _in_the_cuff(
         self,
         characteristic: int,
-        value: PressureDetails,
+        value: CuffPressure | EnhancedCuffPressure,
         time: DeviceTime | None,
         octets: bytes,
         received_s: float,
     ) -> Sequence[GattEvent]:
         channels = self._channels[characteristic, value.kilopascal, person_of(value.user_id)]
-        events: list[GattEvent] = []
-        if observations := _beside(channels, value, time, received_s):
-            events.append(Measured(characteristic, observations))
-        events.append(Uninterpreted(characteristic, octets, "the code of the pressure in the cuff is not confirmed"))
-        return [*events, *self._remarks(characteristic, value, octets)]
+        pressure = Observation(channels.in_the_cuff, value.cuff, None, 0, time, received_s)
+        return [
+            Measured(characteristic, (pressure, *_beside(channels, value, time, received_s))),
+            Uninterpreted(characteristic, octets, "the code of the pressure in the cuff is not confirmed"),
+            *self._remarks(characteristic, value, octets),
+        ]
 
     def _remarks(self, characteristic: int, value: PressureDetails, octets: bytes) -> Sequence[GattEvent]:
         remarks: list[GattEvent] = []
@@ -210,7 +217,7 @@ PROFILE: Final = ServiceProfile(
             uuid=INTERMEDIATE_CUFF_PRESSURE,
             name="Intermediate Cuff Pressure",
             uses=_SUBSCRIBE,
-            fields=f"{_BESIDE}; cuff pressure raw",
+            fields=f"cuff pressure under a private code, {_BESIDE}",
         ),
         CharacteristicUse(
             uuid=BLOOD_PRESSURE_FEATURE,
@@ -228,7 +235,7 @@ PROFILE: Final = ServiceProfile(
             uuid=ENHANCED_CUFF_PRESSURE,
             name="Enhanced Intermediate Cuff Pressure",
             uses=_SUBSCRIBE,
-            fields=f"{_BESIDE}; cuff pressure raw",
+            fields=f"cuff pressure under a private code, {_BESIDE}",
         ),
         CharacteristicUse(uuid=BLOOD_PRESSURE_RECORD, name="Blood Pressure Record", uses=_SUBSCRIBE, fields="raw"),
     ),

@@ -2,8 +2,8 @@
 
 Measurement status goes into the Measurement-Status of saturation and pulse rate: the bits lie alike, but "fully
 qualified" and "from storage" have no place there and reserved bits would land on alarm states, so only named bits pass.
-The device and sensor status is an observation of its own. Which code the pulse amplitude index has is not confirmed,
-so values that carry one also come out raw.
+The device and sensor status is an observation of its own. Which code the pulse amplitude index has is not confirmed, so
+it is told under a private one, and values that carry it also come out raw.
 
 A spot check with a date is stored by the device. Where its clock was never set the date begins anew with each
 power-on, so it identifies nothing, unless the device says that the value comes from its memory and will come again.
@@ -25,7 +25,7 @@ from protocols.ble.interpretation import (
     channel_handle,
 )
 from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
-from protocols.ble.transcoding import PER_MINUTE, PERCENT, ToldOnce, date_of, is_dated
+from protocols.ble.transcoding import PER_MINUTE, PERCENT, ToldOnce, date_of, is_dated, unconfirmed_code
 from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
@@ -51,6 +51,7 @@ DEVICE_STATUS_NAMED: Final = 0x00FFFF
 _SPO2 = Code(2, 19384)  # MDC_PULS_OXIM_SAT_O2
 _PULSE_RATE = Code(2, 18458)  # MDC_PULS_OXIM_PULS_RATE
 _DEVICE_STATUS = Code(2, 19532)  # MDC_PULS_OXIM_DEV_STATUS
+_AMPLITUDE_INDEX = unconfirmed_code(PLX_CONTINUOUS)
 _SPOT_MODALITY = (Code(2, 19516),)  # MDC_MODALITY_SPOT
 _FAST_MODALITY = (Code(2, 19508),)  # MDC_MODALITY_FAST
 _SLOW_MODALITY = (Code(2, 19512),)  # MDC_MODALITY_SLOW
@@ -216,10 +217,14 @@ def _pair_of_channels(characteristic: int, number: int, modality: tuple[Code, ..
 
 _SPOT_CHANNELS = _pair_of_channels(PLX_SPOT_CHECK, 0, _SPOT_MODALITY)
 _SPOT_DEVICE_STATUS = Channel(handle=channel_handle(PLX_SPOT_CHECK, 2), type=_DEVICE_STATUS)
+_SPOT_AMPLITUDE_INDEX = Channel(
+    handle=channel_handle(PLX_SPOT_CHECK, 3), type=_AMPLITUDE_INDEX, unit=PERCENT, supplemental_types=_SPOT_MODALITY
+)
 _NORMAL_CHANNELS = _pair_of_channels(PLX_CONTINUOUS, 0, ())
 _FAST_CHANNELS = _pair_of_channels(PLX_CONTINUOUS, 2, _FAST_MODALITY)
 _SLOW_CHANNELS = _pair_of_channels(PLX_CONTINUOUS, 4, _SLOW_MODALITY)
 _CONTINUOUS_DEVICE_STATUS = Channel(handle=channel_handle(PLX_CONTINUOUS, 6), type=_DEVICE_STATUS)
+_CONTINUOUS_AMPLITUDE_INDEX = Channel(handle=channel_handle(PLX_CONTINUOUS, 7), type=_AMPLITUDE_INDEX, unit=PERCENT)
 
 
 class PulseOximeter:
@@ -254,15 +259,20 @@ class PulseOximeter:
             found += _observed(_SLOW_CHANNELS, value.slow, status, None, received_s)
         if value.device_status is not None:
             found.append(Observation(_CONTINUOUS_DEVICE_STATUS, value.device_status, None, 0, None, received_s))
+        if (index := value.pulse_amplitude_index) is not None:
+            found.append(Observation(_CONTINUOUS_AMPLITUDE_INDEX, index, None, status, None, received_s))
         return [Measured(PLX_CONTINUOUS, tuple(found)), *self._remarks(PLX_CONTINUOUS, value, octets)]
 
     def _spot_check(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         value = decode_spot_check(octets)
         status = value.measurement_status or 0
         time = date_of(value.time_stamp)
-        found = _observed(_SPOT_CHANNELS, value.reading, status & TRANSCODED_STATUS, time, received_s)
+        quality = status & TRANSCODED_STATUS
+        found = _observed(_SPOT_CHANNELS, value.reading, quality, time, received_s)
         if value.device_status is not None:
             found.append(Observation(_SPOT_DEVICE_STATUS, value.device_status, None, 0, time, received_s))
+        if (index := value.pulse_amplitude_index) is not None:
+            found.append(Observation(_SPOT_AMPLITUDE_INDEX, index, None, quality, time, received_s))
         stored = is_dated(time) and (not value.clock_not_set or bool(status & FROM_STORAGE))
         return [
             Measured(PLX_SPOT_CHECK, tuple(found), stored=stored),
@@ -296,7 +306,9 @@ def _observed(
     ]
 
 
-_MEASURED_FIELDS = "SpO₂, pulse rate, measurement status, device and sensor status; pulse amplitude index raw"
+_MEASURED_FIELDS = (
+    "SpO₂, pulse rate, measurement status, device and sensor status; pulse amplitude index under a private code"
+)
 
 PROFILE: Final = ServiceProfile(
     service=PULSE_OXIMETER,

@@ -33,8 +33,17 @@ INCH: Final = Code(4, 1376)  # MDC_DIM_INCH
 KILOGRAM_PER_M2: Final = Code(4, 1952)  # MDC_DIM_KG_PER_M_SQ
 OHM: Final = Code(4, 4288)  # MDC_DIM_X_OHM
 
+_PRIVATE: Final = 1024
+"""The partition for private codes."""
+
 USER_UNKNOWN: Final = 0xFF
 """User id of somebody whom the device does not know."""
+
+
+def unconfirmed_code(characteristic: int) -> Code:
+    """The private code of a number that is certain, and whose public code is not: partition 1024 and the UUID of the
+    characteristic that brings it. So the number is in the record, and nobody takes it for what it may not be."""
+    return Code(_PRIVATE, characteristic)
 
 
 def person_of(user_id: int | None) -> int | None:

@@ -108,17 +108,24 @@ def test_reserved_status_bits_are_kept() -> None:
     assert told(events)[-1].value == 0x0001
 
 
-def test_pressure_in_the_cuff_comes_out_raw_with_what_is_certain_beside_it() -> None:
+def test_pressure_in_the_cuff_has_a_private_code_and_comes_out_raw_too() -> None:
     monitor = BloodPressureMonitor()
     octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
     events = monitor.received(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
-    assert [each.type for each in told(events)] == ["MDC_PULS_RATE_NON_INV", "MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS"]
-    assert raw(events) == [octets]
-    bare = sample(INTERMEDIATE_CUFF_PRESSURE)
-    assert told(monitor.received(INTERMEDIATE_CUFF_PRESSURE, bare, 1.0)) == []
-    assert raw(monitor.received(ENHANCED_CUFF_PRESSURE, sample(ENHANCED_CUFF_PRESSURE), 1.0)) == [
-        sample(ENHANCED_CUFF_PRESSURE)
+    assert told(events) == [
+        Told("1024:10806", 156.0, "MDC_DIM_MMHG"),
+        Told("MDC_PULS_RATE_NON_INV", 72.0, "MDC_DIM_BEAT_PER_MIN"),
+        Told("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS", 0x8000, None),
     ]
+    assert raw(events) == [octets]
+    assert not measured(events).stored
+
+
+def test_an_enhanced_cuff_pressure_has_the_same_code() -> None:
+    octets = sample(ENHANCED_CUFF_PRESSURE)
+    events = BloodPressureMonitor().received(ENHANCED_CUFF_PRESSURE, octets, 1.0)
+    assert told(events)[0] == Told("1024:10806", 156.0, "MDC_DIM_MMHG")
+    assert raw(events) == [octets]
 
 
 def test_an_enhanced_measurement_is_dated_by_its_base_time() -> None:

@@ -120,9 +120,9 @@ def test_a_spot_check_with_a_date_is_stored() -> None:
     assert found.stored
     assert [each.device_time.text() for each in found.observations if each.device_time] == [
         "2026-03-01T14:25:00.000"
-    ] * 3
+    ] * 4
     assert [name_of(code) for code in found.observations[0].channel.supplemental_types] == ["MDC_MODALITY_SPOT"]
-    assert statuses(events) == [["validated-data"], ["validated-data"], []]
+    assert statuses(events) == [["validated-data"], ["validated-data"], [], ["validated-data"]]
 
 
 @pytest.mark.parametrize(
@@ -151,12 +151,14 @@ def test_an_impossible_date_is_kept_as_sent() -> None:
     assert first.device_time.text() == "abs:0xea070d010e1900ff"
 
 
-def test_an_amplitude_index_comes_out_raw_beside_the_values() -> None:
+def test_an_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
     events = PulseOximeter().received(PLX_CONTINUOUS, octets, 1.0)
-    assert len(told(events)) == 2
+    assert told(events)[2:] == [Told("1024:10847", 4.2, "MDC_DIM_PERCENT")]
     assert raw(events) == [octets]
     assert "4.2" not in repr(events[-1])
+    checked = PulseOximeter().received(PLX_SPOT_CHECK, spot(pulse_amplitude_index=4.2), 1.0)
+    assert told(checked)[2:] == told(events)[2:]
 
 
 @pytest.mark.parametrize(
