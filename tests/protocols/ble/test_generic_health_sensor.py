@@ -1,0 +1,263 @@
+"""What a health sensor may say in its one form, and what becomes of it."""
+
+import pytest
+
+from protocols.ble.elapsed_time import ElapsedTime
+from protocols.ble.generic_health_sensor import (
+    GHS_CONTROL_POINT,
+    HEALTH_SENSOR_FEATURES,
+    OBSERVATION_SCHEDULE_CHANGED,
+    PROFILE,
+    STORED_OBSERVATION,
+    GenericHealthSensor,
+    HealthSensorFeatures,
+    Specialisation,
+    decode_features,
+    encode_features,
+)
+from protocols.ble.ghs_observation import (
+    DEPTH_MAX,
+    Bundle,
+    Component,
+    Compound,
+    Discrete,
+    Events,
+    GhsObservation,
+    GhsValue,
+    Numeric,
+    Raw,
+    Samples,
+    Text,
+    decode_observation,
+    encode_observation,
+)
+from protocols.ble.ghs_segments import LIVE_OBSERVATION, segments_of
+from protocols.ble.ghs_transcoding import CHANNELS_MAX, handle_of
+from protocols.ble.interpretation import GattEvent
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature import Code
+from protocols.observation import SampleFormat, Special
+from tests.builders.ble_told import Told, deviations, measured, observations, raw, statuses, told
+from tests.builders.ble_values import sample
+
+SPO2, PULSE_RATE, ECG = 150456, 149530, 131329
+PERCENT, PER_MINUTE, MILLIVOLT = 544, 2720, 4274
+UTC_TIME = ElapsedTime(value=825_686_700_000, utc=True, resolution=2, zone_used=True, source=1, zone_quarters=4)
+TICKS = ElapsedTime(value=12_345, tick=True, resolution=2)
+
+
+def said(value: GhsValue, *, record: int | None = None, **details: object) -> list[GattEvent]:
+    """What one observation in one segment becomes."""
+    facts: dict[str, object] = {"type": SPO2} | details
+    observation = GhsObservation(value=value, **facts)  # type: ignore[arg-type]  # fields of the value
+    (octets,) = segments_of(observation, value_octets_max=10_000, record=record)
+    uuid = LIVE_OBSERVATION if record is None else STORED_OBSERVATION
+    return list(GenericHealthSensor().received(uuid, octets, 1.0))
+
+
+def samples(**details: object) -> Samples:
+    facts: dict[str, object] = {
+        "unit": MILLIVOLT,
+        "scale": 0.005,
+        "offset": 0.0,
+        "period_s": 0.004,
+        "per_period": 1,
+        "sample_octets": 2,
+        "octets": bytes.fromhex("0100 0201"),
+    } | details
+    return Samples(**facts)  # type: ignore[arg-type]  # fields of the value
+
+
+def test_the_examples_of_the_reference_become_observations() -> None:
+    sensor = GenericHealthSensor()
+    events = sensor.received(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
+    assert told(events) == [Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
+    (observation,) = observations(events)
+    assert observation.device_time is not None
+    assert observation.device_time.text() == "2026-03-01T14:25:00.000+01:00"
+
+    (pressure,) = observations(
+        GenericHealthSensor().received(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "a compound"), 1.0)
+    )
+    assert (pressure.value, pressure.channel.components) == ((122.0, 81.0), (Code(2, 18949), Code(2, 18950)))
+
+    record = measured(sensor.received(STORED_OBSERVATION, sample(STORED_OBSERVATION, "record 7"), 1.0))
+    assert (record.record, record.stored) == (7, False)
+
+
+def test_a_stored_observation_with_a_date_is_known_again_and_one_with_a_counter_is_not() -> None:
+    assert measured(said(Numeric(PERCENT, 98.0), record=3, time=UTC_TIME)).stored
+    assert not measured(said(Numeric(PERCENT, 98.0), record=3, time=TICKS)).stored
+    assert not measured(said(Numeric(PERCENT, 98.0), time=UTC_TIME)).stored
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"),
+    [
+        (Numeric(PERCENT, Special.NRES), Special.NRES),
+        (Discrete(131072 + 19516), Code(2, 19516)),
+        (Text(b"at rest"), "at rest"),
+        (Text(b"\xff"), "�"),
+    ],
+)
+def test_each_simple_class_is_one_observation(value: GhsValue, becomes: object) -> None:
+    events = said(value)
+    assert [each.value for each in told(events)] == [becomes]
+    assert raw(events) == []
+
+
+def test_events_are_told_one_by_one() -> None:
+    assert [each.value for each in told(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
+
+
+def test_a_compound_of_different_things_is_told_component_by_component() -> None:
+    mixed = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(PULSE_RATE, Numeric(PER_MINUTE, 72.0))))
+    assert told(said(mixed, type=150020)) == [
+        Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
+        Told("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
+    ]
+
+
+def test_what_a_bundle_says_holds_for_its_members() -> None:
+    bundle = Bundle(
+        (
+            GhsObservation(type=SPO2, value=Numeric(PERCENT, 98.0)),
+            GhsObservation(type=PULSE_RATE, value=Numeric(PER_MINUTE, 72.0), patient=2, status=0),
+        )
+    )
+    events = said(bundle, type=None, time=UTC_TIME, patient=1, status=0x0020, supplementals=(150588,))
+    assert [each.value for each in told(events)] == [98.0, 72.0]
+    assert [each.channel.person for each in observations(events)] == [1, 2]
+    assert statuses(events) == [["early-indication"], []]
+    assert all(each.device_time and each.channel.supplemental_types for each in observations(events))
+
+
+def test_the_status_goes_by_name_into_measurement_status() -> None:
+    events = said(Numeric(PERCENT, 98.0), status=0xC03F)
+    assert statuses(events) == [
+        [
+            "invalid",
+            "questionable",
+            "not-available",
+            "calibration-ongoing",
+            "test-data",
+            "early-indication",
+            "msmt-state-in-alarm",
+            "msmt-state-al-inhibited",
+        ]
+    ]
+    assert raw(events) == []
+    entered_by_hand = said(Numeric(PERCENT, 98.0), status=0x0040)
+    assert statuses(entered_by_hand) == [[]]
+    assert len(raw(entered_by_hand)) == 1
+
+
+def test_a_duration_is_an_observation_beside_the_value() -> None:
+    events = said(Numeric(PERCENT, 98.0), duration_s=30.0)
+    assert told(events)[1] == Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 30.0, "MDC_DIM_SEC")
+    first, second = observations(events)
+    assert first.channel.handle == second.channel.handle == handle_of(Code(2, 19384))
+
+
+def test_samples_are_taken_where_nothing_about_them_is_in_doubt() -> None:
+    (block,) = observations(said(samples(), type=ECG))
+    assert block.samples == bytes.fromhex("0001 0102")
+    array = block.channel.array
+    assert array is not None
+    assert (array.format, array.slope, array.offset, array.period_s) == (SampleFormat.U16, 0.005, 0.0, 0.004)
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        {"offset": 100.0},
+        {"octets": bytes.fromhex("0100 0280")},
+        {"per_period": 2},
+        {"scale": Special.NAN},
+        {"period_s": 0.0},
+        {"sample_octets": 3, "octets": bytes(6)},
+    ],
+    ids=["scaling", "sign", "rate", "scale", "period", "width"],
+)
+def test_samples_in_doubt_come_raw(doubt: dict[str, object]) -> None:
+    events = said(samples(**doubt), type=ECG)
+    assert (told(events), len(raw(events))) == ([], 1)
+
+
+def test_what_is_not_taken_apart_comes_raw_beside_what_could_be_read() -> None:
+    for value in (Raw(6, bytes(8)), Raw(8, bytes(3)), Raw(77, b"")):
+        assert len(raw(said(value))) == 1
+    assert len(raw(said(Raw(1, bytes(9)), has_tlvs=True))) == 1
+    part = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(1, Raw(6, bytes(20)))), untold=2)
+    events = said(part)
+    assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
+    assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
+
+
+def test_relations_come_raw_and_ids_are_told_once() -> None:
+    events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
+    assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
+    assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [
+        "observations have ids, which the record does not keep"
+    ]
+
+
+def test_an_observation_without_a_type_comes_raw_and_its_record_counts() -> None:
+    events = said(Numeric(PERCENT, 98.0), type=None, record=5)
+    assert (measured(events).record, measured(events).observations, len(raw(events))) == (5, (), 1)
+
+
+def test_a_time_from_another_timeline_is_dropped_and_said_to_be() -> None:
+    events = said(Numeric(PERCENT, 98.0), time=ElapsedTime(value=5, utc=True, current_timeline=False))
+    assert observations(events)[0].device_time is None
+    assert len(deviations(events)) == 1
+
+
+def test_a_sensor_that_invents_types_costs_no_memory() -> None:
+    sensor = GenericHealthSensor()
+    channels = set()
+    for number in range(3 * CHANNELS_MAX):
+        (octets,) = segments_of(
+            GhsObservation(type=number, value=Numeric(PERCENT, 1.0)), value_octets_max=99, counter=number % 64
+        )
+        (observation,) = observations(sensor.received(LIVE_OBSERVATION, octets, 1.0))
+        channels.add(observation.channel)
+    assert len(channels) == 3 * CHANNELS_MAX
+    assert len(sensor._transcoding._channels) == CHANNELS_MAX
+
+
+def test_channels_are_shared_from_value_to_value() -> None:
+    sensor = GenericHealthSensor()
+    octets = sample(LIVE_OBSERVATION, "saturation")
+    (first,), (second,) = (observations(sensor.received(LIVE_OBSERVATION, octets, at)) for at in (1.0, 2.0))
+    assert first.channel is second.channel
+
+
+def test_bundles_and_compounds_nest_only_so_deep() -> None:
+    observation = GhsObservation(type=1, value=Numeric(PERCENT, 1.0))
+    for _ in range(DEPTH_MAX - 1):
+        observation = GhsObservation(value=Bundle((observation,)))
+    assert decode_observation(encode_observation(observation)) == observation
+    with pytest.raises(RemoteProtocolError):
+        decode_observation(encode_observation(GhsObservation(value=Bundle((observation,)))))
+    value: GhsValue = Numeric(PERCENT, 1.0)
+    for _ in range(DEPTH_MAX):
+        value = Compound((Component(1, value),))
+    with pytest.raises(RemoteProtocolError):
+        decode_observation(encode_observation(GhsObservation(type=1, value=value)))
+
+
+def test_live_observations_are_started_and_a_refusal_is_told() -> None:
+    assert PROFILE.start == ((GHS_CONTROL_POINT, b"\x01"),)
+    sensor = GenericHealthSensor()
+    assert list(sensor.received(GHS_CONTROL_POINT, b"\x80", 1.0)) == []
+    assert len(deviations(sensor.received(GHS_CONTROL_POINT, b"\x81", 1.0))) == 1
+
+
+def test_features_list_types_and_specialisations() -> None:
+    value = HealthSensorFeatures((150020, SPO2), (Specialisation(4103, 1),))
+    assert decode_features(encode_features(value)) == value
+    sensor = GenericHealthSensor()
+    assert list(sensor.described(HEALTH_SENSOR_FEATURES, encode_features(value))) == []
+    assert list(sensor.received(HEALTH_SENSOR_FEATURES, encode_features(value), 1.0)) == []
+    assert raw(sensor.received(OBSERVATION_SCHEDULE_CHANGED, bytes(12), 1.0)) == [bytes(12)]

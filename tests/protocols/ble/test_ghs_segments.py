@@ -1,0 +1,183 @@
+"""An observation cut into any segments is the same observation; one lost segment costs one observation and is told."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.ble.generic_health_sensor import GenericHealthSensor
+from protocols.ble.ghs_observation import (
+    OBSERVATION_OCTETS_MAX,
+    GhsObservation,
+    Numeric,
+    Text,
+    encode_observation,
+)
+from protocols.ble.ghs_segments import (
+    COUNTERS,
+    LIVE_OBSERVATION,
+    STORED_OBSERVATION,
+    ObservationSegment,
+    Reassembly,
+    encode_segment,
+    segments_of,
+)
+from protocols.ble.interpretation import GattEvent, Uninterpreted
+from protocols.ble.transcoding import ToldOnce
+from protocols.errors import LocalProtocolError, RemoteProtocolError
+from tests.builders.ble_told import deviations, raw, told
+
+NOTE = 0x0001F000
+PULSE = GhsObservation(type=149530, value=Numeric(2720, 72.0))
+JUMPED = "the counter of segments jumped: some were lost"
+
+
+def text(octets: bytes) -> GhsObservation:
+    return GhsObservation(type=NOTE, value=Text(octets))
+
+
+def sent(*observations: GhsObservation, value_octets_max: int, stored: bool = False) -> list[list[bytes]]:
+    """The values of each observation, the counter running on."""
+    counter, values = 0, []
+    for number, observation in enumerate(observations):
+        values.append(
+            list(
+                segments_of(
+                    observation,
+                    value_octets_max=value_octets_max,
+                    counter=counter,
+                    record=number if stored else None,
+                )
+            )
+        )
+        counter = (counter + len(values[-1])) % COUNTERS
+    return values
+
+
+def taken(values: Sequence[bytes], characteristic: int = LIVE_OBSERVATION) -> tuple[list[bytes], list[GattEvent]]:
+    """The observations that were completed, and what went wrong."""
+    reassembly = Reassembly(characteristic, ToldOnce("test"))
+    whole, events = [], []
+    for octets in values:
+        found, told_of = reassembly.taken(octets)
+        events += told_of
+        if found is not None:
+            whole.append(found.octets)
+    return whole, [*events, *reassembly.settled()]
+
+
+@given(
+    texts=st.lists(st.binary(max_size=300), min_size=1, max_size=4),
+    value_octets_max=st.integers(6, 250),
+    stored=st.booleans(),
+)
+def test_any_cut_gives_the_observations_back(texts: list[bytes], value_octets_max: int, stored: bool) -> None:
+    observations = [text(each) for each in texts]
+    values = sent(*observations, value_octets_max=value_octets_max, stored=stored)
+    flat = [octets for segments in values for octets in segments]
+    assert all(len(octets) <= value_octets_max for octets in flat)
+    whole, events = taken(flat, STORED_OBSERVATION if stored else LIVE_OBSERVATION)
+    assert whole == [encode_observation(each) for each in observations]
+    assert events == []
+
+
+@given(texts=st.lists(st.binary(min_size=30, max_size=120), min_size=3, max_size=4), data=st.data())
+def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], data: st.DataObject) -> None:
+    observations = [text(each) for each in texts]
+    values = sent(*observations, value_octets_max=20)
+    hit = data.draw(st.integers(0, len(values) - 2))
+    lost = data.draw(st.integers(0, len(values[hit]) - 1))
+    flat = [
+        octets
+        for number, segments in enumerate(values)
+        for place, octets in enumerate(segments)
+        if (number, place) != (hit, lost)
+    ]
+    whole, events = taken(flat)
+    assert whole == [encode_observation(each) for number, each in enumerate(observations) if number != hit]
+    # The very first segment is the one whose loss no counter shows: what follows it has no beginning.
+    assert deviations(events) == ([] if (hit, lost) == (0, 0) else [JUMPED])
+    assert raw(events)
+
+
+@given(
+    segments=st.lists(
+        st.builds(
+            ObservationSegment,
+            first=st.booleans(),
+            last=st.booleans(),
+            counter=st.integers(0, COUNTERS - 1),
+            content=st.binary(max_size=30),
+            record=st.integers(0, 2),
+        ),
+        max_size=20,
+    )
+)
+def test_nothing_that_was_sent_disappears(segments: list[ObservationSegment]) -> None:
+    """Whatever the headers say, each octet of content is in an observation or comes out raw."""
+    whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
+    came_out = sum(map(len, whole))
+    for event in events:
+        if isinstance(event, Uninterpreted):
+            head = 5 if "without its beginning" in event.why else 0
+            came_out += len(event.octets) - head
+    assert came_out == sum(len(segment.content) for segment in segments if isinstance(segment.content, bytes))
+
+
+def test_an_observation_without_an_end_is_bounded() -> None:
+    part = bytes(240)
+    endless = [
+        encode_segment(ObservationSegment(first=not number, last=False, counter=number % COUNTERS, content=part))
+        for number in range(2 * OBSERVATION_OCTETS_MAX // len(part))
+    ]
+    whole, events = taken(endless)
+    assert whole == []
+    assert max(map(len, raw(events))) <= OBSERVATION_OCTETS_MAX + len(part)
+    assert sum(map(len, raw(events))) >= len(endless) * len(part)
+
+
+def test_a_counter_that_stands_still_costs_nothing_and_is_told_once() -> None:
+    sensor = GenericHealthSensor()
+    (octets,) = segments_of(PULSE, value_octets_max=100)
+    events = [event for _ in range(5) for event in sensor.received(LIVE_OBSERVATION, octets, 1.0)]
+    assert len(told(events)) == 5
+    assert deviations(events) == ["the counter of segments stands still, so that a loss would not be seen"]
+
+
+def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
+    sensor = GenericHealthSensor()
+    live = list(segments_of(PULSE, value_octets_max=12))
+    stored = list(segments_of(PULSE, value_octets_max=12, counter=40, record=7))
+    events: list[GattEvent] = []
+    for place in range(max(len(live), len(stored))):
+        for uuid, values in ((LIVE_OBSERVATION, live), (STORED_OBSERVATION, stored)):
+            if place < len(values):
+                events += sensor.received(uuid, values[place], 1.0)
+    assert [each.value for each in told(events)] == [72.0, 72.0]
+    assert deviations(events) == []
+
+
+def test_what_is_unfinished_is_told_when_nothing_follows() -> None:
+    sensor = GenericHealthSensor()
+    first, *_ = segments_of(PULSE, value_octets_max=10)
+    assert sensor.received(LIVE_OBSERVATION, first, 1.0) == []
+    (event,) = sensor.settled()
+    assert isinstance(event, Uninterpreted)
+    assert event.octets == first[1:]
+    assert list(sensor.settled()) == []
+
+
+def test_a_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
+    sensor = GenericHealthSensor()
+    octets = encode_observation(PULSE)
+    with pytest.raises(RemoteProtocolError):
+        sensor.received(LIVE_OBSERVATION, b"\x03" + octets[:-1], 1.0)
+    assert len(told(sensor.received(LIVE_OBSERVATION, b"\x07" + octets, 1.0))) == 1
+    events = sensor.received(LIVE_OBSERVATION, b"\x13" + octets[:-1], 1.0)
+    assert (deviations(events), raw(events)) == ([JUMPED], [octets[:-1]])
+
+
+def test_a_value_too_small_for_any_part_is_our_own_mistake() -> None:
+    with pytest.raises(LocalProtocolError):
+        list(segments_of(PULSE, value_octets_max=5, record=1))
