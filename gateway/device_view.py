@@ -88,6 +88,13 @@ def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[
             "lost_reports": report.lost,
             "deviations": len(report.deviations) + report.deviations_dropped,
         },
+        "confirmed_before_durable": None
+        if not report.indications
+        else {
+            "indications": report.indications,
+            "ms_max": round(report.window_us_max / 1000, 3),
+            "ms_p99": round(report.window_us_p99 / 1000, 3),
+        },
         "ends": report.ends,
         "links": [
             {

@@ -90,6 +90,8 @@ class BleSupervisor:
         self._sessions: dict[int, GattSession] = {}
         self._tasks: dict[PairedDevice, asyncio.Task[None]] = {}
         self._troubles: dict[str, str] = {}
+        self._mended: set[str] = set()
+        """Addresses about which a person has just done something; whether that helped shows when they are served."""
         self._stop = asyncio.Event()
 
     @property
@@ -137,7 +139,8 @@ class BleSupervisor:
             await asyncio.wait([self._tasks[device] for device in ending])
         for device in ending:
             del self._tasks[device]
-            self._troubles.pop(device.address, None)
+            if self._troubles.pop(device.address, None) is not None:
+                self._mended.add(device.address)
         for key, device in wanted.items():
             if key not in self._tasks:
                 self._tasks[key] = group.create_task(self._serve(device.address))
@@ -191,8 +194,9 @@ class BleSupervisor:
 
     async def _tell(self, paired: PairedDevice, trouble: str) -> None:
         """A trouble is told when it begins, when it becomes another, and when it is over."""
-        before = self._troubles.get(paired.address, "")
-        if trouble == before:
+        mended = paired.address in self._mended
+        self._mended.discard(paired.address)
+        if trouble == self._troubles.get(paired.address, "") and not (mended and not trouble):
             return
         if trouble:
             self._troubles[paired.address] = trouble

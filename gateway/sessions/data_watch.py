@@ -39,31 +39,22 @@ class Patience:
 
 
 class DataWatch:
-    """Of one link, from its last subscription on. Times monotonic."""
+    """Of one link, from its last subscription on. Times monotonic; `heard_s` is when something last came over it, taken
+    or still waiting: a store that is slow is no silence of the device."""
 
     def __init__(self, *, streams: bool, patience: Patience, now_s: float) -> None:
-        self._streams = streams
+        self.streams = streams
         self._patience = patience
-        self._heard_s = now_s
-        self._came = False
+        self._since_s = now_s
 
-    @property
-    def due_s(self) -> float:
+    def due_s(self, heard_s: float) -> float:
         """When to look again."""
-        return self._heard_s + (self._patience.seconds if self._streams else ASK_EVERY_S)
-
-    @property
-    def streams(self) -> bool:
-        return self._streams
-
-    def heard(self, now_s: float) -> None:
-        """Anything came."""
-        self._heard_s = now_s
-        if not self._came:
-            self._came = True
+        if heard_s > self._since_s:
             self._patience.rewarded()
+        wait_s = self._patience.seconds if self.streams else ASK_EVERY_S
+        return max(heard_s, self._since_s) + wait_s
 
-    def given_up(self) -> None:
+    def given_up(self, heard_s: float) -> None:
         """The link is ended for its silence."""
-        if not self._came:
+        if heard_s <= self._since_s:
             self._patience.in_vain()

@@ -125,6 +125,12 @@ class DeviceReport:
     deviations: list[SeenDeviation] = field(default_factory=list)
     """The one seen last stands last."""
     deviations_dropped: int = 0
+    indications: int = 0
+    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`confirm_window`) …"""
+    window_us_max: int = 0
+    """… how long that was at most, ever …"""
+    window_us_p99: int = 0
+    """… and at its 99th percentile over the latest link."""
     changes: int = 0
     """Grows with every change; not kept."""
 
@@ -184,6 +190,13 @@ class DeviceReport:
     def lost_reports(self, reports: int, at_us: int) -> None:
         self._seen(at_us)
         self.lost += reports
+
+    def indicated(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
+        """So many were confirmed before they were durable, at most so long before."""
+        self._seen(at_us)
+        self.indications += count
+        self.window_us_max = max(self.window_us_max, us_max)
+        self.window_us_p99 = us_p99
 
     def ended(self, how: str, at_us: int) -> None:
         """`how` is one of a few words of ours."""
@@ -293,7 +306,7 @@ def encode_report(report: DeviceReport) -> bytes:
     return orjson.dumps(
         {
             "form": 1,
-            **{name: getattr(report, name) for name in _PLAIN},
+            **{name: getattr(report, name) for name in (*_PLAIN, *_ADDED)},
             "attributes": [[attribute_id, value.hex()] for attribute_id, value in report.attributes],
             "object_attributes": [
                 [handle, attribute_id, value.hex()]
@@ -313,12 +326,17 @@ _PLAIN = (
 )  # fmt: skip
 
 
+_ADDED = ("indications", "window_us_max", "window_us_p99")
+"""Numbers that reports of older releases lack."""
+
+
 def decode_report(octets: bytes) -> DeviceReport | None:
     """None where the octets are no report of a form that we know."""
     try:
         body = orjson.loads(octets)
         return DeviceReport(
             **{name: body[name] for name in _PLAIN},
+            **{name: body.get(name, 0) for name in _ADDED},
             attributes=tuple((attribute_id, bytes.fromhex(value)) for attribute_id, value in body["attributes"]),
             object_attributes={
                 (handle, attribute_id): bytes.fromhex(value)

@@ -80,10 +80,7 @@ class GattIntake:
         ]
         if not await self._append(sections, len(news), instant, held_by_device=False, mark=None):
             return False
-        committed_s = around.clock.monotonic_s()
-        for each in news:
-            if each.stored:
-                self.window.closed(each.observations[-1].received_s, committed_s)
+        self._confirmed_before(news, instant)
         self._known.durable(system_id, news)
         now_here = self._here.delivered(instant.monotonic_s)
         for section in sections:
@@ -103,6 +100,18 @@ class GattIntake:
         self._known.durable(system_id, news, from_memory=True)
         self._here.delivered(instant.monotonic_s)
         return True
+
+    def _confirmed_before(self, measured: Sequence[Measured], instant: Instant) -> None:
+        """These are durable now; the stack had confirmed them when they came."""
+        indicated = [each.observations[-1].received_s for each in measured if each.stored]
+        if not indicated:
+            return
+        committed_s = self._around.clock.monotonic_s()
+        for received_s in indicated:
+            self.window.closed(received_s, committed_s)
+        report = self._here.keeping.report
+        if report is not None:
+            report.indicated(len(indicated), self.window.us_max, self.window.us_p99, instant.wall_us)
 
     async def _append(
         self,

@@ -109,7 +109,6 @@ class GattSession:
         self._readable: Step | None = None
         """What the device has answered to a read, for asking whether it is still there."""
         self._parts: _Parts | None = None
-        self._watch: DataWatch | None = None
         self._dropped = 0
         self._state = "identifying"
         self._released = False
@@ -287,8 +286,6 @@ class GattSession:
 
     async def _take_arrivals(self, parts: _Parts) -> None:
         while arrivals := await self._talk.arrivals():
-            if self._watch is not None:
-                self._watch.heard(self._around.clock.monotonic_s())
             if self.link.dropped != self._dropped:
                 parts.fetching.missed()
             await parts.delivery.take(arrivals)
@@ -323,12 +320,12 @@ class GattSession:
             except BleGattError as error:
                 await self._refused(step, error)
         clock = self._around.clock
-        self._watch = DataWatch(streams=streams, patience=self._patience, now_s=clock.monotonic_s())
+        watch = DataWatch(streams=streams, patience=self._patience, now_s=clock.monotonic_s())
         self._state = "serving"
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.fetching.run())
             group.create_task(parts.clock.run())
-            group.create_task(self._watch_data(self._watch))
+            group.create_task(self._watch_data(watch))
 
     async def _subscribe(self) -> bool | None:
         """Whether a stream of values was promised; None: nothing could be subscribed, and the link was ended."""
@@ -351,18 +348,21 @@ class GattSession:
 
     async def _watch_data(self, watch: DataWatch) -> None:
         """End a link over which nothing comes any more."""
-        clock = self._around.clock
+        clock, quiet_s = self._around.clock, 0.0
         while True:
-            await clock.sleep_until(watch.due_s)
-            if clock.monotonic_s() < watch.due_s:
-                continue
-            if watch.streams:
-                watch.given_up()
-                self.link.end(f"it had promised values and sent none for {self._patience.seconds:.0f} s")
+            heard_s = max(self.link.last_arrival_s, quiet_s)
+            due_s = watch.due_s(heard_s)
+            if clock.monotonic_s() < due_s:
+                await clock.sleep_until(due_s)
+            elif watch.streams:
+                silent_s = clock.monotonic_s() - heard_s
+                watch.given_up(heard_s)
+                self.link.end(f"it had promised values and sent none for {silent_s:.0f} s")
                 return
-            if (step := self._readable) is not None:
-                await self._read(step)  # where it does not answer, the link ends with that
-            watch.heard(clock.monotonic_s())
+            else:
+                if (step := self._readable) is not None:
+                    await self._read(step)  # where it does not answer, the link ends with that
+                quiet_s = clock.monotonic_s()
 
     # ---- the end
 

@@ -27,6 +27,7 @@ class GattLink(Protocol):
     bonded: bool
     why: str
     dropped: int
+    last_arrival_s: float
     ended: asyncio.Event
 
     def has(self, service: int, characteristic: int | None = None) -> bool: ...

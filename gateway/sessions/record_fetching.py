@@ -347,7 +347,7 @@ class RecordFetching:
                 self._marks.note(mark)
             except StoreFull:
                 log.warning("records.mark_kept", link=self._link.name)
-        if count or not transfer.whole:
+        if (count or not transfer.whole) and not transfer.anew:
             await self._journal.write(
                 "records.fetched", self._system_id, store=profile.name, records=count, whole=transfer.whole
             )

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.buffer import StoreFull
 from gateway.buffer.record_marks import STORES_MAX, FetchedRecords
-from tests.builders.buffer_observations import numerics, section
+from tests.builders.buffer_observations import numerics, section, waveform
 from tests.builders.buffer_store import QUICK, new_store, opened
 from tests.builders.gateway_sessions import small_store
 
@@ -42,7 +42,7 @@ async def test_records_that_a_full_store_refuses_leave_the_mark_where_it_was(tmp
         async def fill() -> None:
             for number in range(8, 1000):
                 mark = FetchedRecords(METER, GLUCOSE, b"", number)
-                await buffer.append([section(numerics(2000))], held_by_device=True, records=mark)
+                await buffer.append([section(waveform(4, samples=20_000))], held_by_device=True, records=mark)
                 taken.append(number)
 
         with pytest.raises(StoreFull):

@@ -1,0 +1,242 @@
+"""GATT sessions as the gateway runs them, over a real store, with devices in memory and a clock that is moved."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gateway.buffer import Buffer, BufferSettings
+from gateway.buffer.ble_devices import PairedDevice
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.record_marks import FetchedRecords
+from gateway.live import LiveFeed
+from gateway.sessions.association_session import Surroundings
+from gateway.sessions.ble_supervisor import BleSupervisor
+from gateway.sessions.claims import Claims
+from gateway.sessions.clock_policy import ClockPolicy, ClockRules
+from gateway.sessions.device_clock import DeviceClocks
+from gateway.sessions.gatt_session import GattSession, GattSurroundings
+from gateway.sessions.journal import Journal
+from gateway.sessions.record_fetching import FetchRules, MarkStore, RecordMarks
+from gateway.sessions.roster import Roster
+from gateway.sessions.segment_intake import SegmentIntake
+from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.tracing import Taps
+from gateway.transports.ble_connection import BleConnection
+from gateway.transports.ble_faults import BleUnreachable
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.observation_record import ObservationRecord
+from protocols.uplink.events import GatewayEvent, decode_event
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations
+from protocols.uplink.status import StoreState
+from tests.builders.buffer_observations import section, waveform
+from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
+from tests.harness.eventually import eventually
+from tests.harness.gatt_peer import GattPeer, PeerLink
+from tests.harness.moved_clock import MovedClock
+
+
+def paired(peer: GattPeer, *, bonded: bool = True, system_id: str = "", at_us: int = 0) -> PairedDevice:
+    return PairedDevice(address=peer.address, name="", system_id=system_id, bonded=bonded, paired_us=at_us, services=())
+
+
+@dataclass
+class Trust:
+    """Which devices a person has paired."""
+
+    paired: list[PairedDevice] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    met: list[tuple[str, str]] = field(default_factory=list)
+
+    def devices(self) -> list[PairedDevice]:
+        return list(self.paired)
+
+    def wait_for_change(self) -> asyncio.Event:
+        return self.changed
+
+    def pair(self, device: PairedDevice) -> None:
+        """In place of what was known of its address."""
+        self.paired = [each for each in self.paired if each.address != device.address] + [device]
+        self.changed.set()
+
+    def forget(self, address: str) -> None:
+        self.paired = [each for each in self.paired if each.address != address]
+        self.changed.set()
+
+    async def note(self, address: str, system_id: str) -> None:
+        self.met.append((address, system_id))
+        self.paired = [replace(each, system_id=system_id) if each.address == address else each for each in self.paired]
+
+
+class Air:
+    """Devices in reach. `connect` waits until one is there, as the adapter does; `refuses` says why it gets no link."""
+
+    def __init__(self, peers: Iterable[GattPeer]) -> None:
+        self.peers = {peer.address: peer for peer in peers}
+        self.away: set[str] = set()
+        self.refuses: dict[str, BleUnreachable] = {}
+        self._came = asyncio.Event()
+
+    def comes(self, address: str) -> None:
+        self.away.discard(address)
+        self._came.set()
+
+    async def connect(self, address: str, lacks: Callable[[BleConnection], str] = lambda _: "") -> PeerLink:
+        while address in self.away or address not in self.peers:
+            self._came.clear()
+            await self._came.wait()
+        await asyncio.sleep(0)
+        if address in self.refuses:
+            raise self.refuses[address]
+        return self.peers[address].connect()
+
+
+@dataclass
+class GattGateway:
+    """What a story needs at hand."""
+
+    buffer: Buffer
+    clock: MovedClock
+    around: Surroundings
+    gatt: GattSurroundings
+    trust: Trust
+    numbers: int = 0
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def session(self, peer: GattPeer, **as_paired: object) -> GattSession:
+        """A session on a new link to the device, running."""
+        self.numbers += 1
+        device = paired(peer, **as_paired)  # type: ignore[arg-type]  # passed through
+        session = GattSession(peer.connect(), self.numbers, device, self.around, self.gatt)
+        self.running.append(asyncio.create_task(session.run()))
+        return session
+
+    async def serving(self, session: GattSession) -> None:
+        await eventually(lambda: session.state == "serving", what="the session serves its device")
+
+    async def until(
+        self, condition: Callable[[], bool] | Callable[[], Awaitable[bool]], what: str = "", step_s: float = 0.5
+    ) -> None:
+        """Time passes until this holds."""
+
+        async def yet() -> bool:
+            answer = condition()
+            if answer if isinstance(answer, bool) else await answer:
+                return True
+            await self.clock.advance(step_s)
+            return False
+
+        await eventually(yet, what=what or condition.__qualname__, poll_s=0.001)
+
+    async def ended(self) -> None:
+        """Every session has ended by itself."""
+        for task in self.running:
+            await asyncio.wait_for(task, 10)
+        self.running.clear()
+
+    async def supervise(self, air: Air) -> BleSupervisor:
+        def number() -> int:
+            self.numbers += 1
+            return self.numbers
+
+        supervisor = BleSupervisor(
+            air,  # type: ignore[arg-type]  # its links are in memory
+            self.trust,
+            lambda link, at, device, patience: GattSession(link, at, device, self.around, self.gatt, patience),
+            number,
+            self.around.clock,
+            self.around.journal,
+            chance=lambda: 0.5,
+        )
+        self.running.append(asyncio.create_task(supervisor.run()))
+        return supervisor
+
+    async def stored(self) -> list[ObservationRecord]:
+        return [record async for record in self.buffer.records(limit=100_000)]
+
+    async def values(self) -> list[object]:
+        return [each.value for each in await self.stored()]
+
+    async def events(self) -> list[GatewayEvent]:
+        return [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
+
+    async def event(self, name: str) -> GatewayEvent:
+        """The latest of that name."""
+        return [each for each in await self.events() if each.name == name][-1]
+
+    async def event_names(self) -> list[str]:
+        return [event.name for event in await self.events()]
+
+
+@asynccontextmanager
+async def gatt_gateway(
+    folder: Path,
+    *,
+    store_settings: BufferSettings = QUICK,
+    rules: FetchRules | None = None,
+    store: Callable[[Buffer], MarkStore] = lambda buffer: buffer,
+    policy: ClockPolicy | None = None,
+    disciplined: bool = True,
+) -> AsyncIterator[GattGateway]:
+    """Sessions over the store in `folder`, which is made when it is not there. `store` stands before it."""
+    path = folder / "buffer.db"
+    if not path.exists():
+        new_store(folder)
+    moved = MovedClock(wall_us=1_780_000_000_000_000)
+    clock = TrustedClock(moved, disciplined=lambda: disciplined)
+    async with opened(path, settings=store_settings, clock=clock) as buffer:
+        journal = Journal(buffer, clock)
+        clocks = DeviceClocks()
+        marks, trust = RecordMarks(), Trust()
+        marks.load(await buffer.fetched_records())
+        around = Surroundings(
+            system_id=bytes(8),
+            store=buffer,
+            roster=Roster(),
+            live=LiveFeed(),
+            clocks=clocks,
+            clock=clock,
+            claims=Claims(clock),
+            journal=journal,
+            taps=Taps(),
+            manager=ManagerSettings(),
+            memory=SegmentIntake(buffer, clocks, journal),
+            clock_rules=ClockRules(policy),
+        )
+        gatt = GattSurroundings(store=store(buffer), marks=marks, rules=rules or FetchRules(), met=trust.note)
+        gateway = GattGateway(buffer, moved, around, gatt, trust)
+        try:
+            yield gateway
+        finally:
+            for task in gateway.running:
+                task.cancel()
+            await asyncio.gather(*gateway.running, return_exceptions=True)
+
+
+async def fill(buffer: Buffer) -> None:
+    """Put octets of others into the store until its disk is full."""
+    with suppress(StoreFull):
+        for _ in range(1000):
+            await buffer.append([section(waveform(4, samples=20_000))], held_by_device=True)
+    assert buffer.store_state is not StoreState.OK
+
+
+class Fickle:
+    """The real store, which says that it is full while it is told to: for what becomes of that later."""
+
+    def __init__(self, store: MarkStore) -> None:
+        self.full = False
+        self._store = store
+
+    async def append(
+        self,
+        sections: Sequence[DeviceObservations],
+        *,
+        held_by_device: bool = False,
+        records: FetchedRecords | None = None,
+    ) -> None:
+        if self.full and sections:
+            raise StoreFull("no room")
+        await self._store.append(sections, held_by_device=held_by_device, records=records)

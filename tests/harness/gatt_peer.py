@@ -1,0 +1,158 @@
+"""A Bluetooth device in memory, as a session sees it: a table to read, write and subscribe, and a link that ends.
+
+It answers as devices do, with the product's own codecs and the server side of the record access control point; there is
+no stack and no radio, so a story costs milliseconds and thousands of lost links a second. What it was asked is in the
+state that it is in afterwards, not in a list of calls.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gateway.transports.ble_connection import Arrival
+from gateway.transports.ble_faults import BleGattError, BleLost
+from gateway.transports.clock import Clock
+from protocols.ble.record_server import RecordServer
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+
+Key = tuple[int, int]
+"""Service and characteristic."""
+
+
+@dataclass
+class GattPeer:
+    """`values` can be read, `sends` can be subscribed, `accepts` is called with what is written and says the ATT error
+    to refuse it with, None to take it. `refusals`: ATT errors for reads and subscriptions."""
+
+    clock: Clock
+    address: str = "02:41:52:00:00:01"
+    values: dict[Key, bytes] = field(default_factory=dict)
+    sends: set[Key] = field(default_factory=set)
+    accepts: dict[Key, Callable[[bytes], int | None]] = field(default_factory=dict)
+    refusals: dict[Key, int] = field(default_factory=dict)
+    servers: dict[int, RecordServer] = field(default_factory=dict)
+    bonded: bool = True
+    silent: bool = False
+    """Requests are not answered any more; the link stands."""
+    records_at_once: int = 1_000_000
+    """How many values of a transfer leave before it waits for `more_records`."""
+    queue_max: int = 4096
+    link: "PeerLink | None" = None
+    links: int = 0
+
+    def connect(self) -> "PeerLink":
+        """A new link, in place of the one that was lost."""
+        assert self.link is None or self.link.ended.is_set(), "one link at a time"
+        self.links += 1
+        self.link = PeerLink(self)
+        for server in self.servers.values():
+            server.lost()
+        return self.link
+
+    def send(self, service: int, characteristic: int, octets: bytes) -> bool:
+        """Notify or indicate. Whether somebody was subscribed."""
+        link = self.link
+        if link is None or link.ended.is_set() or (service, characteristic) not in link.subscribed:
+            return False
+        link.arrive(Arrival(service, characteristic, octets, self.clock.monotonic_s()))
+        return True
+
+    def lose(self, why: str = "the device went out of range") -> None:
+        if self.link is not None:
+            self.link.end(why)
+
+    def more_records(self, count: int = 1_000_000) -> None:
+        """Let a transfer go on."""
+        for service, server in self.servers.items():
+            for _ in range(count):
+                outgoing = server.next()
+                if outgoing is None:
+                    break
+                self.send(service, outgoing.characteristic, outgoing.octets)
+
+    def table(self) -> set[Key]:
+        points = {(service, RECORD_ACCESS_CONTROL_POINT) for service in self.servers}
+        return set(self.values) | self.sends | set(self.accepts) | points
+
+
+class PeerLink:
+    """One link to it (`gateway.sessions.gatt_talk.GattLink`)."""
+
+    def __init__(self, peer: GattPeer) -> None:
+        self.name = f"ble:{peer.address}"
+        self.address = peer.address
+        self.bonded = peer.bonded
+        self.why = ""
+        self.dropped = 0
+        self.closed = 0
+        self.last_arrival_s = peer.clock.monotonic_s()
+        self.ended = asyncio.Event()
+        self.subscribed: dict[Key, None] = {}
+        """In the order in which that was asked for."""
+        self._peer = peer
+        self._queue: deque[Arrival] = deque()
+        self._some = asyncio.Event()
+
+    def has(self, service: int, characteristic: int | None = None) -> bool:
+        if characteristic is None:
+            return service in self.services()
+        return (service, characteristic) in self._peer.table()
+
+    def services(self) -> tuple[int, ...]:
+        return tuple(sorted({service for service, _ in self._peer.table()}))
+
+    async def read(self, service: int, characteristic: int) -> bytes:
+        await self._asked(service, characteristic)
+        return self._peer.values[service, characteristic]
+
+    async def write(self, service: int, characteristic: int, octets: bytes) -> None:
+        await self._asked(service, characteristic)
+        if characteristic == RECORD_ACCESS_CONTROL_POINT:
+            error = self._peer.servers[service].written(octets, subscribed=(service, characteristic) in self.subscribed)
+            self._refuse(characteristic, error)
+            self._peer.more_records(self._peer.records_at_once)
+            return
+        self._refuse(characteristic, self._peer.accepts[service, characteristic](octets))
+
+    async def subscribe(self, service: int, characteristic: int) -> None:
+        await self._asked(service, characteristic)
+        self.subscribed[service, characteristic] = None
+
+    async def arrivals(self) -> Sequence[Arrival]:
+        while not self._queue and not self.ended.is_set():
+            self._some.clear()
+            await self._some.wait()
+        taken = tuple(self._queue)
+        self._queue.clear()
+        return taken
+
+    def arrive(self, arrival: Arrival) -> None:
+        if len(self._queue) >= self._peer.queue_max:
+            self.dropped += 1
+            return
+        self.last_arrival_s = arrival.received_s
+        self._queue.append(arrival)
+        self._some.set()
+
+    def end(self, why: str) -> None:
+        if not self.ended.is_set():
+            self.why = why
+            self.ended.set()
+            self._some.set()
+
+    async def close(self) -> None:
+        self.closed += 1
+        self.end("closed by the gateway")
+
+    async def _asked(self, service: int, characteristic: int) -> None:
+        await asyncio.sleep(0)
+        if self._peer.silent:
+            await self.ended.wait()
+        if self.ended.is_set():
+            raise BleLost(self.why)
+        self._refuse(characteristic, self._peer.refusals.get((service, characteristic)))
+
+    def _refuse(self, characteristic: int, error: int | None) -> None:
+        if error is not None:
+            raise BleGattError(f"0x{characteristic:04X}", error, "the device refuses it")
