@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Text, bindparam
+from sqlalchemy import ColumnElement, Text, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, TypeEngine
 
 
 class GivenRows:
@@ -32,6 +32,14 @@ class GivenRows:
         """A column, by its name."""
         return self._columns[name]
 
+    def among(self, wanted: ColumnElement[Any], found: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether a column of a table is one of what an expression over each of these rows comes to.
+
+        Written so that PostgreSQL looks each of them up: of a join it would take the whole table for the shorter way,
+        as long as that is not very long, since it reckons with a hundred rows whatever there are.
+        """
+        return _among(wanted, select(found).select_from(self.source).scalar_subquery())
+
 
 def given(rows: Sequence[tuple[Any, ...]]) -> str:
     """The parameter's value: each row's fields in the order of the columns; int, str or None."""
@@ -49,6 +57,23 @@ class _field(FunctionElement[Any]):  # noqa: N801  named as a function of SQL
         super().__init__(value)
         self.at = at
         self.type = type_
+
+
+class _among(FunctionElement[Any]):  # noqa: N801  named as a function of SQL
+    inherit_cache = True
+    type = NullType()  # a Boolean is compared with 1 on SQLite, which then uses no index
+
+
+@compiles(_among, "sqlite")
+def _among_of_sqlite(element: _among, compiler: SQLCompiler, **how: Any) -> str:
+    wanted, found = element.clauses
+    return f"{compiler.process(wanted, **how)} IN {compiler.process(found, **how)}"
+
+
+@compiles(_among, "postgresql")
+def _among_of_postgresql(element: _among, compiler: SQLCompiler, **how: Any) -> str:
+    wanted, found = element.clauses
+    return f"{compiler.process(wanted, **how)} = ANY (ARRAY{compiler.process(found, **how)})"
 
 
 @compiles(_each_row, "sqlite")

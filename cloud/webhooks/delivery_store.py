@@ -78,7 +78,8 @@ _claimable = (
         _rows.due_at_us <= bindparam("now"),
     )
     .order_by(_rows.due_at_us)
-    .limit(bindparam("count"))
+    # Asked for, not given: of a number PostgreSQL, which takes those that are due for few, looks at all and sorts them.
+    .limit(select(bindparam("count", type_=Integer)).scalar_subquery())
     .with_for_update(skip_locked=True)
     .cte("claimable")
 )
@@ -124,32 +125,42 @@ _COURSE = ("attempted_at_us", "duration_ms", "response_status", "error_code")
 _NEWS = ("status", "due_at_us", "finished_at_us", "attempts", *_COURSE)
 # Locked in this order first: an UPDATE alone takes its rows in whatever order its plan has.
 _held = (
-    select(_rows.position, *(_settled.c(name).label(f"new_{name}") for name in _NEWS))
-    .where(*_ours, _rows.status == DeliveryStatus.DELIVERING.value)
+    select(_rows.position, *(_settled.c(name).label(f"new_{name}") for name in (*_NEWS, "response_head", "tried")))
+    .where(
+        _settled.among(_rows.position, _settled.c("position")),
+        *_ours,
+        _rows.status == DeliveryStatus.DELIVERING.value,
+    )
     .order_by(_rows.webhook_id, _rows.position)
     .with_for_update(of=webhook_deliveries)
     .cte("held")
 )
-_SETTLE = Prepared(
+_settle = (
     update(webhook_deliveries)
     .where(_rows.position == _held.c.position)
     .values({name: _held.c[f"new_{name}"] for name in _NEWS})
 )
-# Only where the settling just before wrote this attempt: no other has its token and its number.
+_SETTLE = Prepared(_settle.returning(_rows.position))
+_recorded = ("delivery_position", "number", *_COURSE, "response_head")
+_attempted = (*(_settled.c(name) for name in _COURSE), _settled.c("response_head"))
+_written = GivenRows("written", position=BigInteger())
+# Of those that were settled just before, and of no others: they may be somebody else's by now.
 _RECORD = Prepared(
-    insert(webhook_attempts)
-    .from_select(
-        ("delivery_position", "number", *_COURSE, "response_head"),
-        select(
-            _rows.position, _rows.attempts, *(_settled.c(name) for name in _COURSE), _settled.c("response_head")
-        ).where(
-            *_ours,
-            _settled.c("tried") == 1,
-            _rows.attempts == _settled.c("attempts"),
-            _rows.status != DeliveryStatus.DELIVERING.value,
+    insert(webhook_attempts).from_select(
+        _recorded,
+        select(_settled.c("position"), _settled.c("attempts"), *_attempted).where(
+            _settled.c("tried") == 1, _written.among(_settled.c("position"), _written.c("position"))
         ),
     )
-    .on_conflict_do_nothing()  # a batch comes again when nobody could say whether it was committed
+)
+# The same in one way, for PostgreSQL, which can, and to which it is a way.
+_changed = _settle.returning(
+    _rows.position, _rows.attempts, *(_rows[name] for name in _COURSE), _held.c.new_response_head, _held.c.new_tried
+).cte("changed")
+_SETTLE_AND_RECORD = Prepared(
+    insert(webhook_attempts).from_select(
+        _recorded, select(*_changed.c[: len(_recorded)]).where(_changed.c.new_tried == 1)
+    )
 )
 _finished = GivenRows("finished", webhook_id=Text(), lane=Text())
 _same_lane = webhook_deliveries.alias("same_lane")
@@ -165,7 +176,7 @@ _heads = (
 )
 _WAKE_NEXT = Prepared(
     update(webhook_deliveries)
-    .where(_rows.position.in_(select(_heads).select_from(_finished.source)), _rows.due_at_us.is_(None))
+    .where(_finished.among(_rows.position, _heads), _rows.due_at_us.is_(None))
     .values(due_at_us=bindparam("at"))
 )
 
@@ -268,9 +279,10 @@ class DeliveryStore:
         if not settled:
             return
         values = {"settled": given([_settled_row(one, now_us) for one in settled])}
-        await tx.driver.run(_SETTLE, values)
-        if any(one.attempt is not None for one in settled):
-            await tx.driver.run(_RECORD, values)
+        if tx.dialect == "postgresql":
+            await tx.driver.run(_SETTLE_AND_RECORD, values)
+        elif written := await tx.driver.rows(_SETTLE, values):
+            await tx.driver.run(_RECORD, values | {"written": given([tuple(row) for row in written])})
         finished = [(one.claimed.webhook_id, one.claimed.lane) for one in settled if one.next_at_us is None]
         if finished:
             # A statement of its own: on PostgreSQL it must see what was queued while ours waited for the row.

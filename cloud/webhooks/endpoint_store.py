@@ -3,7 +3,7 @@
 Subscriptions as their owners see them are another store's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Text, bindparam, case, func, or_, select, update
 
 from cloud.apps import Governance, effective
 from cloud.apps.tables import apps
-from cloud.db import Prepared, Transaction
+from cloud.db import Database, Prepared, Transaction
 from cloud.tenancy import SecrecyLevel
 from cloud.webhooks.model import DisabledReason
 from cloud.webhooks.schedule import QUIET_US_MAX
@@ -156,13 +156,11 @@ class EndpointStore:
 
     async def endpoints(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Endpoint]:
         """Those of these subscriptions that exist, by id."""
-        found: dict[str, Endpoint] = {}
-        for begin in range(0, len(ids), TOGETHER):
-            some = [*ids[begin : begin + TOGETHER]]
-            some += [""] * (TOGETHER - len(some))
-            rows = await tx.driver.rows(_ENDPOINTS, {f"id_{number}": id for number, id in enumerate(some)})
-            found |= {row[0]: _endpoint(row) for row in rows}
-        return found
+        return {row[0]: _endpoint(row) for some in _portions(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
+
+    async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
+        """As `endpoints`, outside a transaction: as they are now."""
+        return {row[0]: _endpoint(row) for some in _portions(ids) for row in await database.peek(_ENDPOINTS, some)}
 
     async def succeeded(self, tx: Transaction, id: str) -> None:
         """Something got through: the count of failures begins anew with the next."""
@@ -188,6 +186,13 @@ def _usable(approved: str, governance: str) -> frozenset[str]:
     """What an app may do, from its row. Remembered, since every event asks and apps are few."""
     allowed = Governance.of(orjson.loads(governance)).allowed_scopes
     return effective(name for name in approved.split() if allowed is None or name in allowed)
+
+
+def _portions(ids: Sequence[str]) -> Iterator[dict[str, str]]:
+    for begin in range(0, len(ids), TOGETHER):
+        some = [*ids[begin : begin + TOGETHER]]
+        some += [""] * (TOGETHER - len(some))
+        yield {f"id_{number}": id for number, id in enumerate(some)}
 
 
 def _listener(row: Sequence[Any]) -> Listener:

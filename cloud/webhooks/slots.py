@@ -45,14 +45,12 @@ class Slots:
         """How many attempts of an endpoint may begin now."""
         limits = self._limits
         own = limits.of_slow_endpoint if endpoint in self._slow else limits.of_endpoint
-        return max(
-            0,
-            min(
-                limits.of_process - self._taken,
-                limits.of_tenant - self._of_tenant[tenant],
-                own - self._of_endpoint[endpoint],
-            ),
-        )
+        return max(0, min(self.free_of_tenant(tenant), own - self._of_endpoint[endpoint]))
+
+    def free_of_tenant(self, tenant: str) -> int:
+        """How many attempts of all its endpoints together may begin now."""
+        limits = self._limits
+        return max(0, min(limits.of_process - self._taken, limits.of_tenant - self._of_tenant[tenant]))
 
     def take(self, tenant: str, endpoint: str, count: int) -> None:
         self._taken += count

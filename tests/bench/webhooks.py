@@ -114,14 +114,14 @@ async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
         tasks.create_task(relay.run(stopping))
         tasks.create_task(worker.run(stopping))
         while await _unfinished(story):  # noqa: ASYNC110  the rows say it, and nobody else knows
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         elapsed_s = time.perf_counter() - begun_s
         stopping.set()
     return Done(DELIVERIES, elapsed_s)
 
 
 async def _unfinished(story: WebhookStory) -> bool:
-    return bool(await story.database.peek(_EVENT_LEFT, {}) or await story.database.peek(_DELIVERY_LEFT, {}))
+    return bool(await story.database.peek(_DELIVERY_LEFT, {}) or await story.database.peek(_EVENT_LEFT, {}))
 
 
 async def _bare(receiver: Receiver) -> int:

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from cloud.events import Relay
 from cloud.webhooks import DeliveryWorker
+from cloud.webhooks.claiming import LEASE_US
 from cloud.webhooks.slots import Limits, Slots
-from cloud.webhooks.worker import LEASE_US
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.webhooks.conftest import Begin
