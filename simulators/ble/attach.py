@@ -43,10 +43,18 @@ class NoRadio(Exception):
 
 
 class _SteadyHost(Host):
-    """A host whose commands run to their end though who asked has been cancelled: Bumble would take the late answer
-    for that of its next command."""
+    """A host that outlives what happens to it: commands run to their end though who asked has been cancelled (Bumble
+    would take the late answer for that of its next command), and packets that make no sense are dropped."""
 
     lost = False
+
+    def on_packet(self, packet: bytes) -> None:
+        """What a peer sends may be anything, and Bumble raises anything over it. It costs its sender the answer, never
+        the others their radio."""
+        try:
+            super().on_packet(packet)
+        except Exception as error:
+            log.warning("station.packet_failed", error=type(error).__name__)
 
     def on_transport_lost(self) -> None:
         """Bumble's falls over an answer that has come but was not yet looked at."""

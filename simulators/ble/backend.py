@@ -89,8 +89,7 @@ class VirtualRadio:
     async def forget(self, address: str) -> None:
         """Keys, table and link."""
         central = self._open()
-        central.bonds.forget(address)
-        central.forget(address)
+        await central.forget(address)
         await self.disconnect(address)
 
     async def connected(self) -> Sequence[str]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
 from bumble import core, hci, pairing
-from bumble.device import Connection
+from bumble.device import Advertisement, Connection
 from bumble.hci import Address, OwnAddressType
 from bumble.transport.common import TransportLostError
 
@@ -33,6 +33,13 @@ _DISCONNECT_S = 10.0
 BLUEZ_FAILED = "org.bluez.Error.Failed"
 
 
+class Listener(Protocol):
+    """Who is told of advertising."""
+
+    def heard(self, advertisement: Advertisement) -> None:
+        """One advertisement, scan response included."""
+
+
 class Central:
     """One open adapter."""
 
@@ -40,13 +47,14 @@ class Central:
         self.station = station
         self.device = station.device
         self.bonds = bonds
-        self.scanner: object | None = None
+        self.scanner: Listener | None = None
         self._agent = agent
         self._known: dict[str, Address] = {}
         self._joining = asyncio.Lock()
         self._pairings: dict[int, asyncio.Task[None]] = {}
         self.device.pairing_config_factory = self._pairing_config
         self.device.on(self.device.EVENT_CONNECTION, self._on_connection)
+        self.device.on(self.device.EVENT_ADVERTISEMENT, self._on_advertisement)
 
     @property
     def up(self) -> bool:
@@ -60,9 +68,15 @@ class Central:
         if len(self._known) > _KNOWN_MAX:
             del self._known[next(iter(self._known))]
 
-    def forget(self, address: str) -> None:
-        """Drop what is known of a device."""
-        self._known.pop(address, None)
+    async def forget(self, address: str) -> bool:
+        """Drop keys and whatever is known of a device; whether there was a bond."""
+        self._known.pop(address.upper(), None)
+        bonded = self.bonds.forget(address)
+        if bonded and self.up:
+            # Its rotating addresses are strangers' from now on. Without an adapter the next `open` sees to it.
+            with suppress(core.BaseBumbleError, hci.HCI_Error, TimeoutError):
+                await self.device.refresh_resolving_list()
+        return bonded
 
     def on_air(self, address: str) -> Address:
         """By which address to reach a device. Raises what BlueZ's backend does: BleakDeviceNotFoundError."""
@@ -172,6 +186,10 @@ class Central:
         if not task.cancelled():
             task.exception()  # whoever waited has it
 
+    def _on_advertisement(self, advertisement: Advertisement) -> None:
+        if self.scanner is not None:
+            self.scanner.heard(advertisement)
+
     def _on_connection(self, link: Connection) -> None:
         link.on(link.EVENT_SECURITY_REQUEST, lambda _requirements: self._on_security_request(link))
 
@@ -219,6 +237,11 @@ class LinkEnded(Exception):
     """The link ended while somebody waited for something over it."""
 
 
+def stands(link: Connection) -> bool:
+    """Whether this very link is still there."""
+    return link.device.connections.get(link.handle) is link
+
+
 async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float | None = None) -> T:
     """What `work` gives, or LinkEnded as soon as the link is over, or TimeoutError after `limit_s`.
 
@@ -241,7 +264,7 @@ async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float 
 
     link.on(link.EVENT_DISCONNECTION, over)
     task.add_done_callback(looked_at)
-    if link.handle not in link.device.connections:
+    if not stands(link):
         over()
     await asyncio.wait({task, ended}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
     if task.done() and not task.cancelled():

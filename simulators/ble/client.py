@@ -26,7 +26,7 @@ from bumble import att, core, gatt
 from bumble.device import Connection, Peer
 from bumble.gatt_client import CharacteristicProxy, DescriptorProxy
 
-from simulators.ble.central import Central, LinkEnded, during
+from simulators.ble.central import Central, LinkEnded, during, stands
 from simulators.ble.scanner import uuid_of
 
 log = structlog.get_logger(__name__)
@@ -125,12 +125,10 @@ class VirtualClient(BaseBleakClient):
     async def unpair(self) -> None:
         """Drop bond and link. Raises BleakDeviceNotFoundError where nothing is known of the device."""
         central = self._usable()
-        known = central.bonds.forget(self.address)
-        if self._link is not None:
-            await self.disconnect()
-        elif not known:
+        if self._link is None and not central.bonds.has(self.address):
             central.on_air(self.address)
-        central.forget(self.address)
+        await central.forget(self.address)
+        await self.disconnect()
 
     # Attributes
 
@@ -226,24 +224,21 @@ class VirtualClient(BaseBleakClient):
     async def _begin(self, central: Central, pair: bool) -> bool:
         """Secure the link, then look at what is there. False: the peer has not the keys of our bond."""
         link = self._connected()
+        bonded = central.bonds.has(self.address)
         try:
-            if central.bonds.has(self.address):
-                if not await during(link, central.encrypt(link), _REQUEST_TIMEOUT_S):
-                    await central.part(link)
-                    return False
-            elif pair:
+            if not bonded and pair:
                 await self._pair(central, link)
-            await self._discover(link)
+            if not bonded or await during(link, central.encrypt(link), _REQUEST_TIMEOUT_S):
+                await self._discover(link)
+                return True
         except LinkEnded as error:
-            if central.bonds.has(self.address) and not link.is_encrypted:
-                return False
-            raise BleakError("failed to discover services, device disconnected") from error
-        except BaseException:
-            await central.part(link)
-            raise
-        if self._link is not link:
-            raise BleakError("failed to discover services, device disconnected")
-        return True
+            if not bonded or link.is_encrypted:
+                raise BleakError("failed to discover services, device disconnected") from error
+        finally:
+            if self.services is None or not stands(link):
+                await central.part(link)
+                self._over(link)
+        return False
 
     async def _pair(self, central: Central, link: Connection) -> None:
         try:
@@ -258,6 +253,8 @@ class VirtualClient(BaseBleakClient):
             await during(link, _look(peer), _REQUEST_TIMEOUT_S)
         except (core.BaseBumbleError, TimeoutError) as error:
             raise BleakError("failed to discover services, device disconnected") from error
+        if not stands(link):
+            raise LinkEnded
         self._peer = peer
         self.services = self._described(peer, link)
 

@@ -7,7 +7,7 @@ after octets that are no HCI. Here a stream that leaves the protocol is closed, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 import structlog
@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 
 # Kind -> (octets of header after the kind, offset of the length in it, octets of the length). Core Vol 4 Part A 2.
 _KINDS = {1: (3, 2, 1), 2: (4, 2, 2), 4: (2, 1, 1)}
+VENDOR_KIND = 0xFF
+# What Linux's vhci says of itself: an operation and the number of the adapter, no length.
+_VHCI_KINDS = {**_KINDS, VENDOR_KIND: (3, 0, 0)}
 # What may wait for a host that does not read; beyond, its packets are held at the sender.
 _WAITING_OCTETS = 256 * 1024
 # Beside data only answers and events go to a host; one that has this much of them waiting will not read any more.
@@ -27,6 +30,42 @@ class PacketSink(Protocol):
 
     def on_packet(self, packet: bytes) -> None:
         """One packet, its kind first."""
+
+
+class NoHci(Exception):
+    """What came is no HCI; there is no way back into the stream."""
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+        super().__init__(f"0x{kind:02X} begins no HCI packet")
+
+
+class PacketCutter:
+    """Cuts a stream into packets, however it is divided."""
+
+    def __init__(self, *, vhci: bool = False) -> None:
+        self._kinds = _VHCI_KINDS if vhci else _KINDS
+        self._rest = b""
+
+    def cut(self, data: bytes) -> Iterator[bytes]:
+        """The packets that are whole now. Raises NoHci after those before it."""
+        buffer = self._rest + data if self._rest else data
+        at, size = 0, len(buffer)
+        while at < size:
+            form = self._kinds.get(buffer[at])
+            if form is None:
+                self._rest = b""
+                raise NoHci(buffer[at])
+            header, offset, width = form
+            if size - at < 1 + header:
+                break
+            length_at = at + 1 + offset
+            end = at + 1 + header + int.from_bytes(buffer[length_at : length_at + width], "little")
+            if size < end:
+                break
+            yield buffer[at:end]
+            at = end
+        self._rest = buffer[at:]
 
 
 class HciStream(asyncio.Protocol):
@@ -44,7 +83,7 @@ class HciStream(asyncio.Protocol):
         self._opened, self._ended = opened, ended
         self._sink: PacketSink | None = None
         self._transport: asyncio.Transport | None = None
-        self._rest = b""
+        self._cutter = PacketCutter()
         self._full = False
         self._unread_octets = 0
 
@@ -99,23 +138,10 @@ class HciStream(asyncio.Protocol):
             self.flowing(True)
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._rest + data if self._rest else data
-        at, size, sink = 0, len(buffer), self._sink
-        while at < size:
-            form = _KINDS.get(buffer[at])
-            if form is None:
-                log.warning("hci.stream_refused", kind=buffer[at])
-                self._rest = b""
-                self.close()
-                return
-            header, offset, width = form
-            if size - at < 1 + header:
-                break
-            length_at = at + 1 + offset
-            end = at + 1 + header + int.from_bytes(buffer[length_at : length_at + width], "little")
-            if size < end:
-                break
-            if sink is not None:
-                sink.on_packet(buffer[at:end])
-            at = end
-        self._rest = buffer[at:]
+        try:
+            for packet in self._cutter.cut(data):
+                if self._sink is not None:
+                    self._sink.on_packet(packet)
+        except NoHci as error:
+            log.warning("hci.stream_refused", kind=error.kind)
+            self.close()

@@ -20,13 +20,12 @@ from pathlib import Path
 
 import structlog
 from bumble.hci import Address
-from bumble.transport.common import Transport
-from bumble.transport.vhci import open_vhci_transport
 
 from simulators.ble.control import LINE_BYTES_MAX, ControlRefused, RadioControl
 from simulators.ble.controller import RadioController
 from simulators.ble.ether import Ether
 from simulators.ble.hci_stream import HciStream
+from simulators.ble.vhci import VhciPort
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,7 @@ class Radio:
         self.ether = ether
         self._vhci_path = vhci_path
         self._hosts: dict[HciStream, RadioController] = {}
-        self._vhci: tuple[Transport, RadioController] | None = None
+        self._vhci: tuple[VhciPort, RadioController] | None = None
 
     def host(self) -> HciStream:
         """A new connection of a host."""
@@ -66,19 +65,19 @@ class Radio:
             vhci, self._vhci = self._vhci, None
             if vhci is not None:
                 self.ether.remove_controller(vhci[1])
-                await vhci[0].close()
+                vhci[0].close()
             return
         if self._vhci is not None:
             return
         try:
-            transport = await open_vhci_transport(self._vhci_path)
+            port = VhciPort(self._vhci_path)
         except OSError as error:
             raise RadioUnusable(f"{self._vhci_path}: {error.strerror or type(error).__name__}") from error
         controller = RadioController("kernel", self.ether)
         controller.public_address = Address(VHCI_ADDRESS, Address.PUBLIC_DEVICE_ADDRESS)
-        controller.set_packet_sink(transport.sink)
-        transport.source.set_packet_sink(controller)
-        self._vhci = transport, controller
+        controller.set_packet_sink(port)
+        port.set_packet_sink(controller)
+        self._vhci = port, controller
 
     def _opened(self, stream: HciStream) -> None:
         if len(self._hosts) >= HOSTS_MAX:

@@ -56,14 +56,13 @@ class VirtualScanner(BaseBleakScanner):
             raise BleakDBusError("org.bluez.Error.InProgress", ["Operation already in progress"])
         self.seen_devices = {}
         central.scanner = self
-        central.device.on(central.device.EVENT_ADVERTISEMENT, self._on_advertisement)
         try:
             await central.device.start_scanning(active=self._active)
         except (core.BaseBumbleError, hci.HCI_Error, TimeoutError) as error:
-            self._release(central)
+            central.scanner = None
             raise _no_adapter() from error
         except BaseException:
-            self._release(central)
+            central.scanner = None
             raise
 
     async def stop(self) -> None:
@@ -71,7 +70,7 @@ class VirtualScanner(BaseBleakScanner):
         central = self._central
         if central is None or central.scanner is not self:
             return
-        self._release(central)
+        central.scanner = None
         if not central.up:
             return
         try:
@@ -79,11 +78,8 @@ class VirtualScanner(BaseBleakScanner):
         except (core.BaseBumbleError, hci.HCI_Error, TimeoutError) as error:
             raise _no_adapter() from error
 
-    def _release(self, central: Central) -> None:
-        central.scanner = None
-        central.device.remove_listener(central.device.EVENT_ADVERTISEMENT, self._on_advertisement)
-
-    def _on_advertisement(self, advertisement: Advertisement) -> None:
+    def heard(self, advertisement: Advertisement) -> None:
+        """From the central."""
         central = self._central
         if central is None:
             return

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bleak import BleakClient
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
+from bumble.hci import Address, HCI_LE_Set_Random_Address_Command
 
 from gateway.transports.ble import BleUnavailable
 from simulators.ble.bonds import FILE_NAME
@@ -125,6 +126,30 @@ async def test_a_bond_survives_a_restart_and_encrypts_before_anything_else(tmp_p
     assert device.link.is_encrypted
     assert person.asked == [f"confirm {OXIMETER}"]
     await again.close()
+
+
+async def test_a_bonded_device_that_rotates_its_address_is_known_by_its_identity(tmp_path: Path) -> None:
+    ether, person = Ether(), Person()
+    backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
+    device.pairs()
+    client = await connect(backend)
+    await client.pair()
+    await client.disconnect()
+    await eventually(lambda: not device.device.connections)
+    await device.device.stop_advertising()
+    device.device.random_address = Address.generate_private_address(device.device.irk)
+    await device.device.send_sync_command(
+        HCI_LE_Set_Random_Address_Command(random_address=device.device.random_address)
+    )
+    await device.advertise()
+    on_air = device.device.random_address.to_string(False)
+    client = await connect(backend)
+    assert on_air != OXIMETER
+    assert device.link.is_encrypted
+    await client.disconnect()
+    await backend.forget(OXIMETER)
+    assert (await find(backend, on_air)).address == on_air
+    await backend.close()
 
 
 async def test_keys_are_for_the_owner_of_the_file_only(tmp_path: Path) -> None:

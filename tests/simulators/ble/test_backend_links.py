@@ -323,12 +323,16 @@ async def test_a_power_cycle_loses_the_links_and_everything_works_after_it(tmp_p
     ether = Ether()
     backend, _, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
-    scanner = backend.scanner(lambda _device, _told: None)
+    heard: list[str] = []
+    scanner = backend.scanner(lambda device, _told: heard.append(device.address))
     await scanner.start()
     await backend.power_cycle()
     await lost.first()
     assert ether.links() == []
+    heard.clear()
     assert (await connect(backend)).is_connected
+    assert heard == []  # its scan ended with the power
+    await scanner.stop()
     await backend.close()
 
 
@@ -372,6 +376,22 @@ async def test_what_the_device_refuses_is_a_protocol_error_with_its_code(tmp_pat
     with pytest.raises(BleakGATTProtocolError) as too_long:
         await client.write_gatt_char(PLAIN, bytes(600), response=False)
     assert too_long.value.code == 0x0D
+    await backend.close()
+
+
+async def test_nonsense_from_a_device_costs_the_others_nothing(tmp_path: Path) -> None:
+    ether = Ether()
+    backend, device = await radio(tmp_path, ether), await bare_device(ether)
+    other = await bare_device(ether, "F0:F1:00:00:00:02")
+    client, arrived = await connect(backend, "F0:F1:00:00:00:02"), Arrivals()
+    await client.start_notify(NOTIFIED, arrived)
+    await connect(backend)
+    for channel in (4, 6):  # ATT, SMP
+        for octets in (b"", b"\x1b", b"\x1b\x00", b"\x1d\x01", b"\x0b", b"\x05\x02\x07", b"\xff" * 20, b"\x0b\x01\x02"):
+            device.link.send_l2cap_pdu(channel, octets)
+    await other.notify(b"\x01")
+    assert await arrived.wait_for(1) == [b"\x01"]
+    assert await client.read_gatt_char(PLAIN) == b"Argus"
     await backend.close()
 
 
