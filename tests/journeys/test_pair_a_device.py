@@ -1,4 +1,5 @@
-"""A crew member pairs an oximeter at the console, it is simply there from then on, and goes when it is forgotten."""
+"""A crew member pairs two devices at the console, they are simply there from then on, and one goes when it is
+forgotten."""
 
 from pathlib import Path
 
@@ -16,11 +17,12 @@ async def connected(made: Vehicle) -> set[str]:
     return {each["address"] for each in (await ask(made.control_path, "ble"))["paired"] if each["connected"]}
 
 
-async def test_a_device_is_heard_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:
+async def test_devices_are_heard_paired_served_kept_over_a_restart_and_forgotten(tmp_path: Path) -> None:
     async with (
         radio_process(tmp_path) as radio,
         ble_vehicle(tmp_path, radio) as ambulance,
         on_air(radio) as oximeter,
+        on_air(radio, "thermometer", behaviour=SHOWS_DIGITS) as thermometer,
         on_air(radio, unit=2) as neighbours,
     ):
         scanned = await ble(ambulance, "scan", "--for", "0.5")
@@ -36,59 +38,40 @@ async def test_a_device_is_heard_paired_served_kept_over_a_restart_and_forgotten
         assert paired.code == 0, paired.err
         assert "Paired with a bond." in paired.out
 
-        async def served() -> bool:
-            return await connected(ambulance) == {oximeter.address}
-
-        await eventually(served, within_s=20, what="the paired oximeter is connected")
-
-        async def stored() -> bool:
-            status = await ambulance.status()
-            return bool(status["bluetooth"]["connected"] == 1 and status["lanes"]["numeric"]["last"] > 0)
-
-        await eventually(stored, within_s=20, what="its values are stored")
-        (row,) = (await ble(ambulance, "list", "--json")).json_lines()
-        assert (row["address"], row["bonded"], row["trouble"]) == (oximeter.address, True, None)
-        assert neighbours.status.connections == 0, "nobody asked for that one"
-
-        await ambulance.kill()
-        await ambulance.start()
-        await eventually(served, within_s=20, what="it is back after the gateway was killed")
-
-        forgotten = await ble(ambulance, "forget", oximeter.address)
-        assert forgotten.code == 0, forgotten.err
-        assert (await ask(ambulance.control_path, "ble"))["paired"] == []
-        await eventually(lambda: not oximeter.status.connected, what="it is let go")
-
-
-async def test_digits_are_typed_what_goes_wrong_is_told_and_who_walks_away_leaves_nothing(tmp_path: Path) -> None:
-    async with (
-        radio_process(tmp_path) as radio,
-        ble_vehicle(tmp_path, radio) as ambulance,
-        on_air(radio, behaviour=SHOWS_DIGITS) as oximeter,
-    ):
-        silent = await ble(ambulance, "pair", oximeter.address, "--yes")
-        assert silent.code == 1
-        assert "shows six digits and nobody gave them" in silent.err
-        assert "--passkey" in silent.err
-
-        gone = await at_the_console(ambulance, "pair", oximeter.address)
-        await gone.until_shown("[y/N]: ")
-        gone.hang_up()
-        await gone.end()
-
-        console = await at_the_console(ambulance, "pair", oximeter.address)
+        console = await at_the_console(ambulance, "pair", thermometer.address)
         await console.until_shown("[y/N]: ")
-        console.type("y")
+        console.type("yes")
         await console.until_shown("six digits. Type them: ")
-        shown = await eventually(lambda: oximeter.status.passkey)
+        shown = await eventually(lambda: thermometer.status.passkey)
         console.type(f"{shown:06d}")
         paired = await console.end()
         assert paired.code == 0, paired.err
 
-        await ambulance.stop()
+        async def served() -> bool:
+            return await connected(ambulance) == {oximeter.address, thermometer.address}
+
+        async def stored() -> bool:
+            status = await ambulance.status()
+            return bool(status["bluetooth"]["connected"] == 2 and status["lanes"]["numeric"]["last"] > 0)
+
+        await eventually(served, within_s=20, what="both are connected")
+        await eventually(stored, within_s=20, what="their values are stored")
+        assert neighbours.status.connections == 0, "nobody asked for that one"
+
+        await ambulance.kill()
+        await ambulance.start()
+        await eventually(served, within_s=20, what="they are back after the gateway was killed")
+
+        forgotten = await ble(ambulance, "forget", oximeter.address)
+        assert forgotten.code == 0, forgotten.err
+        (row,) = (await ble(ambulance, "list", "--json")).json_lines()
+        assert (row["address"], row["bonded"], row["trouble"]) == (thermometer.address, True, None)
+        await eventually(lambda: not oximeter.status.connected, what="it is let go")
+
+        assert await ambulance.stop() == 0
         kept = await ble(ambulance, "list")
         assert kept.code == 0
-        assert oximeter.address in kept.out
+        assert thermometer.address in kept.out
         assert "No gateway runs" in kept.err
         scanned = await ble(ambulance, "scan")
         assert scanned.code == 1
