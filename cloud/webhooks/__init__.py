@@ -18,6 +18,7 @@ from cloud.webhooks.model import (
 from cloud.webhooks.running import allow_list, chores, make_judge, make_worker, subscribers, watches
 from cloud.webhooks.settling import Settling
 from cloud.webhooks.signing import new_secret, secret_key
+from cloud.webhooks.waiting import webhooks_sampler
 from cloud.webhooks.worker import DeliveryWorker
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "secret_key",
     "subscribers",
     "watches",
+    "webhooks_sampler",
 ]
