@@ -95,7 +95,7 @@ class ContinuousGlucose:
         raw: dict[str, None] = {}
         records = decode_measurement(octets).records
         for record in records:
-            events.append(self._measured(record, received_s, raw))
+            events += self._measured(record, received_s, raw)
         if raw:
             events.append(Uninterpreted(characteristic, octets, ", ".join(raw)))
         if self._checks and not all(record.has_crc for record in records):
@@ -105,7 +105,7 @@ class ContinuousGlucose:
     def settled(self) -> Sequence[GattEvent]:
         return ()
 
-    def _measured(self, record: CgmRecord, received_s: float, raw: dict[str, None]) -> Measured:
+    def _measured(self, record: CgmRecord, received_s: float, raw: dict[str, None]) -> Sequence[Measured]:
         time = self._time_of(record.offset_min)
         channel = _CONCENTRATIONS.get(self._sample_type)
         found: list[Observation] = []
@@ -119,7 +119,9 @@ class ContinuousGlucose:
             raw["status bits whose pairing with 11073 is not confirmed"] = None
         if record.quality_percent is not None:
             raw["a quality, which has no code"] = None
-        return Measured(CGM_MEASUREMENT, tuple(found), stored=is_dated(time), record=record.offset_min)
+        if not found:
+            return ()
+        return (Measured(CGM_MEASUREMENT, tuple(found), stored=is_dated(time), record=record.offset_min),)
 
     def _time_of(self, offset_min: int) -> DeviceTime | None:
         if self._start_us is None:

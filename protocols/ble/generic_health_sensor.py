@@ -188,7 +188,9 @@ class GenericHealthSensor:
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def settled(self) -> Sequence[GattEvent]:
-        return [*self._live.settled(), *self._stored.settled()]
+        """A transfer that ends says nothing about live observations: what is there of one is told and goes on being
+        collected, in case it is not the connection that has ended."""
+        return [*self._live.so_far(), *self._stored.settled()]
 
     def _segment(
         self, reassembly: Reassembly, characteristic: int, octets: bytes, received_s: float
@@ -208,9 +210,11 @@ class GenericHealthSensor:
         found = self._transcoding.transcoded(decode_observation(whole.octets), received_s)
         observations = tuple(found.observations)
         events: list[GattEvent] = []
-        if observations or whole.record is not None:
+        if observations:
             stored = whole.record is not None and any(map(_is_known_again, observations))
             events.append(Measured(characteristic, observations, stored=stored, record=whole.record))
+        elif not found.raw:
+            found.raw.append("an observation without a value")
         for why_not in found.dropped_times:
             events += self._told.deviation(why_not, whole.octets)
         if found.unrelated_ids:

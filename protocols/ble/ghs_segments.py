@@ -146,11 +146,15 @@ class Reassembly:
 
     def settled(self, why: str = "nothing follows") -> Sequence[GattEvent]:
         """What was collected will not be completed."""
-        parts, collecting = bytes(self._parts), self._collecting
+        told_of = self.so_far(why)
         self._forget()
-        if not collecting:
+        return told_of
+
+    def so_far(self, why: str = "nothing has followed yet") -> Sequence[GattEvent]:
+        """What was collected, which may still be completed."""
+        if not self._collecting:
             return []
-        return [Uninterpreted(self._characteristic, parts, f"a part of an observation: {why}")]
+        return [Uninterpreted(self._characteristic, bytes(self._parts), f"a part of an observation: {why}")]
 
     def _forget(self) -> None:
         self._parts.clear()

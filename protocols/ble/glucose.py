@@ -143,7 +143,7 @@ class _Waiting:
     octets: bytes
     received_s: float
 
-    def measured(self) -> Measured:
+    def measured(self) -> Sequence[Measured]:
         return _measured(GLUCOSE_MEASUREMENT, self.facts, self.time, self.sequence_number, self.received_s)
 
 
@@ -223,7 +223,7 @@ class Glucose:
         missing: Sequence[GattEvent] = ()
         if waiting.due:
             missing = self._told.deviation("a context was announced and did not come", waiting.octets)
-        return [waiting.measured(), *waiting.remarks, *missing]
+        return [*waiting.measured(), *waiting.remarks, *missing]
 
     def _alone(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         """A context by itself, with the time of its measurement where that is known."""
@@ -234,7 +234,7 @@ class Glucose:
         if number not in self._times:
             missing = self._told.deviation("a context has no measurement", octets)
         measured = _measured(GLUCOSE_CONTEXT, facts, self._times.get(number), number, received_s)
-        return [measured, *remarks, *missing]
+        return [*measured, *remarks, *missing]
 
 
 def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
@@ -251,9 +251,12 @@ def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
 
 def _measured(
     characteristic: int, facts: Sequence[_Fact], time: DeviceTime | None, number: int, received_s: float
-) -> Measured:
+) -> Sequence[Measured]:
+    """The record, or nothing where nothing of it has a meaning: then it comes out raw alone."""
     observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
-    return Measured(characteristic, observations, stored=is_dated(time), record=number)
+    if not observations:
+        return ()
+    return (Measured(characteristic, observations, stored=is_dated(time), record=number),)
 
 
 def _facts_of_measurement(value: GlucoseMeasurement, octets: bytes) -> tuple[list[_Fact], list[GattEvent]]:
@@ -271,6 +274,8 @@ def _facts_of_measurement(value: GlucoseMeasurement, octets: bytes) -> tuple[lis
         facts.append((_STATUS, mder_bits(value.status & _STATUS_BITS)))
         if value.status & ~_STATUS_BITS:
             unknown.append("sensor status")
+    if not facts and not unknown:
+        unknown.append("a record without a value")
     return facts, _remarks(GLUCOSE_MEASUREMENT, octets, unknown)
 
 
@@ -302,6 +307,8 @@ def _facts_of_context(value: GlucoseContext, octets: bytes) -> tuple[list[_Fact]
             facts.append((channel, amount))
     if value.hba1c_percent is not None:
         facts.append((_HBA1C, value.hba1c_percent))
+    if not facts and not unknown:
+        unknown.append("a context without a value")
     return facts, _remarks(GLUCOSE_CONTEXT, octets, unknown)
 
 

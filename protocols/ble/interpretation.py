@@ -32,7 +32,7 @@ def channel_handle(characteristic: int, number: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Observations that belong together: one value of a characteristic, or one record of several.
+    """Observations that belong together, at least one: one value of a characteristic, or one record of several.
 
     `stored`: the device keeps this and may send it again (an indication with a date, a record of a record store), so
     the cloud knows it by its content (DESIGN D3). `record`: its number in the service's record store, None outside.

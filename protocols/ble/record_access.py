@@ -4,7 +4,7 @@ One value is opcode, operator and operand. Answers are read strictly; requests a
 octets allow, because a server has to refuse a wrong request with a result code and not with silence. What an operand
 means depends on the service (how wide its record numbers are), so it stays octets here and `bounds_of` reads it.
 
-Does not know when to ask or what follows: that is `record_fetch`, for both sides.
+Does not know when to ask or what follows: that is `record_procedure` for the client and `record_server` for the device.
 """
 
 from collections.abc import Mapping

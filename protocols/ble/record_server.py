@@ -171,7 +171,8 @@ class RecordServer:
             bounds = bounds_of(access, self._numbering)
         except RemoteProtocolError:
             return Result.INVALID_OPERAND, []
-        if bounds is None or not bounds.values:
+        by_time = bounds is not None and bounds.filter_type == FilterType.USER_FACING_TIME
+        if bounds is None or not bounds.values or (by_time and self._numbering is not RecordNumbering.SEQUENCE_NUMBER):
             return Result.OPERAND_NOT_SUPPORTED, []
         if bounds.values[0] > bounds.values[-1]:
             return Result.INVALID_OPERAND, []

@@ -202,9 +202,9 @@ def test_relations_come_raw_and_ids_are_told_once() -> None:
     ]
 
 
-def test_an_observation_without_a_type_comes_raw_and_its_record_counts() -> None:
-    events = said(Numeric(PERCENT, 98.0), type=None, record=5)
-    assert (measured(events).record, measured(events).observations, len(raw(events))) == (5, (), 1)
+def test_an_observation_without_a_type_or_a_value_comes_raw() -> None:
+    for events in (said(Numeric(PERCENT, 98.0), type=None, record=5), said(Events(())), said(Bundle(()))):
+        assert (observations(events), len(raw(events))) == ([], 1)
 
 
 def test_a_time_from_another_timeline_is_dropped_and_said_to_be() -> None:

@@ -158,13 +158,23 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
     assert deviations(events) == []
 
 
-def test_what_is_unfinished_is_told_when_nothing_follows() -> None:
+@pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
+def test_what_is_unfinished_is_told_when_nothing_follows(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
-    first, *_ = segments_of(PULSE, value_octets_max=10)
-    assert sensor.received(LIVE_OBSERVATION, first, 1.0) == []
+    first, *_ = segments_of(PULSE, value_octets_max=12, record=record)
+    assert sensor.received(characteristic, first, 1.0) == []
     (event,) = sensor.settled()
     assert isinstance(event, Uninterpreted)
-    assert event.octets == first[1:]
+    assert event.octets == first[1 if record is None else 5 :]
+
+
+def test_the_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
+    sensor = GenericHealthSensor()
+    events: list[GattEvent] = []
+    for octets in segments_of(PULSE, value_octets_max=10):
+        events += [*sensor.received(LIVE_OBSERVATION, octets, 1.0)]
+        sensor.settled()
+    assert [each.value for each in told(events)] == [72.0]
     assert list(sensor.settled()) == []
 
 

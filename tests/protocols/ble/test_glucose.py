@@ -130,6 +130,13 @@ def test_numbers_without_a_meaning_come_raw_and_the_rest_is_told() -> None:
     unknown = measurement(concentration=Concentration(90.0, 12, 9))
     events = received((GLUCOSE_MEASUREMENT, unknown))
     assert (told(events), raw(events)) == ([], [unknown])
+    assert records(events) == []
+
+
+def test_a_record_without_a_value_comes_raw() -> None:
+    empty, of_nothing = measurement(concentration=None, context_follows=True), context()
+    events = received((GLUCOSE_MEASUREMENT, empty), (GLUCOSE_CONTEXT, of_nothing))
+    assert (records(events), raw(events)) == ([], [empty, of_nothing])
 
 
 def test_order_is_kept_while_a_context_is_awaited() -> None:

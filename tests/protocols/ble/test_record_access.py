@@ -86,6 +86,12 @@ def test_records_can_be_asked_for_by_their_user_facing_time() -> None:
     assert found == [40, 41]
 
 
+def test_only_a_meter_with_sequence_numbers_compares_its_user_facing_time() -> None:
+    by_time = request_by_time(Opcode.REPORT, Operator.AT_LEAST, datetime(2026, 3, 14, 14, tzinfo=UTC))
+    _, last = asked(by_time, RecordServer(stored(1), RecordNumbering.TIME_OFFSET))
+    assert answer_of(last) == Answer(Opcode.REPORT, Result.OPERAND_NOT_SUPPORTED)
+
+
 @pytest.mark.parametrize(
     ("octets", "result"),
     [
