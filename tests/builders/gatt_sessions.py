@@ -163,8 +163,14 @@ class GattGateway:
         return [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
 
     async def event(self, name: str) -> GatewayEvent:
-        """The latest of that name."""
-        return [each for each in await self.events() if each.name == name][-1]
+        """The latest of that name, once there is one."""
+
+        async def found() -> GatewayEvent | None:
+            return next((each for each in reversed(await self.events()) if each.name == name), None)
+
+        event = await eventually(found, what=f"the event {name} is durable")
+        assert event is not None
+        return event
 
     async def event_names(self) -> list[str]:
         return [event.name for event in await self.events()]
