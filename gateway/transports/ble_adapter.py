@@ -98,13 +98,13 @@ class BleAdapter:
 
     async def power_cycle(self, why: str) -> None:
         """Off and on, for one device's sake: never beneath a link, and not again soon."""
-        now_s = self._clock.monotonic_s()
-        soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
-        if soon or self.scanner.links or not self.up.is_set():
-            return
-        self._cycled_s = now_s
-        log.warning("ble.adapter_power_cycled", why=why)
         async with self.scanner.paused():
+            now_s = self._clock.monotonic_s()
+            soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
+            if soon or self.scanner.links or not self.up.is_set():
+                return
+            self._cycled_s = now_s
+            log.warning("ble.adapter_power_cycled", why=why)
             await self._limited(self._backend.power_cycle())
 
     async def _opening(self) -> str:

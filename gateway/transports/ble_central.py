@@ -78,6 +78,7 @@ class BleCentral:
         self._links: dict[str, BleConnection] = {}
         self._standings: dict[str, Standing] = {}
         self._pairing: dict[str, asyncio.Event] = {}
+        self._identities: dict[str, str] = {}
 
     @property
     def trouble(self) -> str:
@@ -146,6 +147,11 @@ class BleCentral:
         finally:
             del self._pairing[address]
             done.set()
+
+    def identity_of(self, address: str) -> str:
+        """By which address a device that was paired in this run is known from then on. A device that hides behind
+        changing addresses tells its own when it is bonded; of any other it is the same."""
+        return self._identities.get(address.upper(), address.upper())
 
     async def forget(self, address: str) -> None:
         """End its link and drop its keys and whatever the stack has cached of it. Raises BleUnreachable in words."""
@@ -303,8 +309,10 @@ class BleCentral:
             async with self._turn, self._open_link(address, pairing=True) as connection:
                 if connection is None:
                     raise BleLost(self.trouble or "it went out of range")
-                await connection.pair(self.options.pair_s)
-                bonded = await self._adapter.bonded(address)
+                identity = await connection.pair(self.options.pair_s)
+                if identity != address:
+                    self._identities[address] = identity
+                bonded = await self._adapter.bonded(identity)
                 await connection.close()
                 self._gone(connection)
                 return bonded

@@ -39,6 +39,9 @@ REQUEST_S = 10.0
 DISCONNECT_S = 12.0
 """bleak waits 10 s for the stack's confirmation; BlueZ lingers for 2 s on purpose."""
 
+ABANDON_S = 5.0
+"""For calling off an attempt to connect."""
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -95,8 +98,12 @@ class BleConnection:
         (13: a stack may say that the services are resolved before it shows any)."""
         self._client = client
         self._opening = True
+        connecting = asyncio.ensure_future(client.connect())
         try:
-            await self._within(connect_s, client.connect())
+            await self._within(connect_s, asyncio.shield(connecting))
+        except BaseException:
+            await self._abandon(connecting)
+            raise
         finally:
             self._opening = False
         if not client.is_connected:
@@ -164,12 +171,14 @@ class BleConnection:
             self._subscribed.discard(key)
             raise
 
-    async def pair(self, limit_s: float) -> None:
-        """Make a bond, with a person's help where it takes one. Raises what the stack raises."""
+    async def pair(self, limit_s: float) -> str:
+        """Make a bond, with a person's help where it takes one. Returns the address by which the stack knows the device
+        from now on: one that hides behind changing addresses has told its own. Raises what the stack raises."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
         await self._within(limit_s, client.pair())
+        return client.address.upper()
 
     async def arrivals(self) -> Sequence[Arrival]:
         """All that wait, in order; waits for the first. () for ever once the link has ended and all was handed out.
@@ -232,6 +241,19 @@ class BleConnection:
             # The link may be gone, the daemon dead, the bus broken: there is nothing more that this client can do.
             log.info("ble.disconnect_failed", link=self.name, why=fault_of(error).words)
 
+    async def _abandon(self, connecting: asyncio.Future[None]) -> None:
+        """End an attempt. bleak asks the stack to call it off and waits for the answer without a limit; a daemon that
+        hangs gives none, and must not keep the adapter from everybody else."""
+        if connecting.done():
+            return
+        connecting.cancel()
+        connecting.add_done_callback(_looked_at)
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + ABANDON_S):
+                await asyncio.wait({connecting})
+        except TimeoutError:
+            log.warning("ble.connect_abandoned", link=self.name, why="the stack does not call it off")
+
     def _which(self, service: int, characteristic: int) -> BleakGATTCharacteristic:
         which = self._characteristics.get((service, characteristic))
         if which is None:
@@ -287,3 +309,9 @@ class BleConnection:
                 raise
             self.end("the link broke in the middle of a request")
             raise BleLost(self.why) from None
+
+
+def _looked_at(task: asyncio.Future[None]) -> None:
+    """Its error is of no use to anybody any more."""
+    if not task.cancelled():
+        task.exception()

@@ -13,8 +13,8 @@ class ScanOptions:
     """How long one is listed after its last advertisement."""
     silence_s: float = 60.0
     """Nothing heard for this long: the scan is started again."""
-    wanted_silence_s: float = 30.0
-    """The same for a device that somebody waits for."""
+    wanted_silence_s: float = 10.0
+    """The same for a device that somebody waits for; doubled three times, and anew when another is waited for."""
     restarts_max: int = 3
     """Restarts in vain before the adapter is switched off and on."""
     step_s: float = 10.0

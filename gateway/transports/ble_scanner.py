@@ -8,8 +8,8 @@ freezes some adapters). Pausing also makes the stack report devices afresh that 
 **Silence.** A scanner can die without a word (15, 18). When nothing was heard for `silence_s`, the scan is started
 again; after `restarts_max` of these in vain the adapter is switched off and on, if nobody has a link over it, and each
 such step makes the next one wait twice as long: in the country at night silence is simply true. A device for which
-somebody waits has the scan started again as well, since a stack may tell a device that it knows only once (BlueZ tells
-changes). Callbacks are therefore no sign of life of a *device*.
+somebody waits has the scan started again as well, soon and then less and less often, since a stack may tell a device
+that it knows only once (BlueZ tells changes). Callbacks are therefore no sign of life of a *device*.
 
 **Bounds.** Anybody can send advertisements. The list is limited and the oldest entry goes first; a device for which
 somebody waits is kept apart, so a flood of invented addresses hides none of ours. Names are cut and made printable.
@@ -63,6 +63,7 @@ class BleScanner:
         self._scanner: BleakScanner | None = None
         self._wake = asyncio.Event()
         self._strangers = 0
+        self._searches = 0
         self._last_s = self._started_s = clock.monotonic_s()
         self.links = 0
         """How many hold or make a link over this adapter: it is not switched off beneath them."""
@@ -93,6 +94,7 @@ class BleScanner:
             return known
         future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
         self._wanted.setdefault(address, []).append(future)
+        self._searches = 0
         self._wake.set()
         try:
             return await future
@@ -125,9 +127,11 @@ class BleScanner:
                 if self._clock.monotonic_s() >= self._next_look_s():
                     await self._again()
         finally:
-            # What a stack said about a device holds for one opening of it.
-            self._heard.clear()
-            await self._stop()
+            try:
+                await self._stop()
+            finally:
+                # What a stack said about a device holds for one opening of it.
+                self._heard.clear()
 
     def found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         """The stack's callback."""
@@ -165,7 +169,8 @@ class BleScanner:
         silence_s = self._options.silence_s * 2.0 ** min(self.power_cycles, 6)
         look_s = max(self._last_s, self._started_s) + silence_s
         if self._wanted:
-            look_s = min(look_s, self._started_s + self._options.wanted_silence_s)
+            wanted_s = self._options.wanted_silence_s * 2.0 ** min(self._searches, 3)
+            look_s = min(look_s, self._started_s + wanted_s)
         return look_s
 
     async def _pause_until(self, deadline_s: float) -> None:
@@ -179,6 +184,7 @@ class BleScanner:
     async def _again(self) -> None:
         """Start the scan again; where that has not helped, switch the adapter off and on."""
         silent = self.silent_s >= self._options.silence_s
+        self._searches += 1
         async with self._turn:
             await self._stop()
             if silent:

@@ -6,6 +6,7 @@ bleak's own `BleakClient` and `BleakScanner` run over it, so what the gateway ca
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ OXIMETER_TABLE = {0x1822: {0x2A5F: ("notify",), 0x2A60: ("read",)}, 0x180A: {0x2
 Table = Mapping[int, Mapping[int, Sequence[str]]]
 
 
+class Stuck:
+    """Instead of an error: the call does not come back, not even when it is cancelled, until it is `freed`."""
+
+    def __init__(self) -> None:
+        self.freed = asyncio.Event()
+
+
 class ScriptedDevice:
     """One device: what its next connects and subscriptions do, then all is well."""
 
@@ -40,6 +48,8 @@ class ScriptedDevice:
         self.reads: list[Any] = []
         self.pairs: list[Any] = []
         self.bonds = True
+        self.identity = address
+        """Its address once it is bonded."""
         self.table: Table = OXIMETER_TABLE
         self.tables: list[Table] = []
         """Tables of the next connects."""
@@ -228,6 +238,7 @@ class ScriptedClient(BaseBleakClient):
     async def pair(self, *args: Any, **kwargs: Any) -> None:
         await _act(self.device.pairs)
         if self.device.bonds:
+            self.address = self.device.identity
             self._radio.bonds.add(self.address)
 
     async def unpair(self) -> None:
@@ -261,6 +272,9 @@ async def _act(script: list[Any]) -> None:
     act = script.pop(0) if script else None
     if act is HANGS:
         await asyncio.get_running_loop().create_future()
+    while isinstance(act, Stuck) and not act.freed.is_set():
+        with suppress(asyncio.CancelledError):
+            await act.freed.wait()
     if isinstance(act, BaseException):
         raise act
 

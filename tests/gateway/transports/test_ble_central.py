@@ -11,7 +11,7 @@ from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
 from gateway.transports.ble_connection import Arrival
 from gateway.transports.ble_faults import BleUnreachable
 from tests.builders.ble_central import running_central
-from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, OXIMETER_TABLE, ScriptedRadio
+from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, OXIMETER_TABLE, ScriptedRadio, Stuck
 
 ABORTED = BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"])
 IN_PROGRESS = BleakDBusError("org.bluez.Error.InProgress", ["Operation already in progress"])
@@ -153,6 +153,21 @@ async def test_a_device_that_hangs_holds_up_others_no_longer_than_its_time_limit
         await it.outcome(other, within_s=it.central.options.connect_s + 1)
         assert not hangs.done()
         await it.outcome(hangs)
+
+
+async def test_a_stack_that_cannot_even_call_off_a_connect_does_not_keep_the_adapter_from_others():
+    async with running_central() as it:
+        call = Stuck()
+        it.radio.device(OXIMETER).connects = [call]
+        it.radio.device(CUFF)
+        stuck = asyncio.ensure_future(it.central.connect(OXIMETER))
+        await it.clock.settle()
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(CUFF)), within_s=30)
+        assert not link.ended.is_set()
+        stuck.cancel()
+        call.freed.set()
+        await asyncio.wait({stuck})
+        it.radio.overlaps.clear()  # the script counted the first attempt as still under way
 
 
 async def test_a_device_that_keeps_failing_does_not_starve_the_others():

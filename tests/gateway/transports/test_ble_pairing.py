@@ -26,6 +26,15 @@ async def test_a_device_that_is_paired_leaves_a_bond_and_no_link():
         assert device.open_clients == []
 
 
+async def test_a_device_that_hides_its_address_is_known_by_its_own_once_it_is_paired():
+    async with running_central() as it:
+        device = it.radio.device("51:00:00:00:00:01", on_air=False)
+        device.identity = OXIMETER
+        assert await it.outcome(await pairing(it, "51:00:00:00:00:01")) is True
+        assert it.central.identity_of("51:00:00:00:00:01") == OXIMETER
+        assert it.central.identity_of(OXIMETER) == OXIMETER
+
+
 async def test_a_device_that_pairs_without_keys_is_told_apart():
     async with running_central() as it:
         it.radio.device(on_air=False).bonds = False
