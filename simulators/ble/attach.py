@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import structlog
-from bumble.core import PhysicalTransport
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
@@ -178,8 +177,3 @@ async def _host(
     except OSError as error:
         raise NoRadio(f"no radio at {air}: {error.strerror or type(error).__name__}") from error
     return _SteadyHost(stream, stream), stream.close, stream.terminated
-
-
-def address_of(text: str) -> Address:
-    """A peer's address as lists and settings have it; random static unless it says so by ending in /P."""
-    return Address.from_string_for_transport(text, PhysicalTransport.LE)

@@ -63,6 +63,11 @@ class BondFile(KeyStore):
         """Whether there are keys of this device, whichever kind its address is."""
         return self._name(address) is not None
 
+    def address_of(self, address: str) -> Address | None:
+        """The identity under which the keys are filed, its kind included; None without a bond."""
+        name = self._name(address)
+        return None if name is None else Address(name)
+
     def forget(self, address: str) -> bool:
         """Drop the keys of this device; whether there were any."""
         name = self._name(address)

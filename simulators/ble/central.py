@@ -79,10 +79,11 @@ class Central:
         return bonded
 
     def on_air(self, address: str) -> Address:
-        """By which address to reach a device. Raises what BlueZ's backend does: BleakDeviceNotFoundError."""
+        """By which address to reach a device that was heard or is bonded. Raises what BlueZ's backend does:
+        BleakDeviceNotFoundError, BleakError without an adapter."""
         if not self.up:
             raise BleakError(f"device '{address}' not found")
-        found = self._known.get(address.upper())
+        found = self._known.get(address.upper()) or self.bonds.address_of(address)
         if found is None:
             raise BleakDeviceNotFoundError(address, f"Device with address {address} was not found.")
         return found
@@ -96,22 +97,22 @@ class Central:
         plain = address.upper()
         return next((link for link in self.links() if link.peer_address.to_string(False) == plain), None)
 
-    async def join(self, address: Address) -> Connection:
+    async def join(self, address: str) -> Connection:
         """A link to the device, a standing one taken over as BlueZ does. Waits until the device is heard, for ever;
-        safe to cancel."""
+        safe to cancel. Raises as `on_air`, and BleakDBusError."""
         async with self._joining:
             while True:
-                standing = self.link_to(address.to_string(False))
+                standing = self.link_to(address)
                 if standing is not None:
                     return standing
                 attempt = asyncio.ensure_future(
-                    self.device.connect_le(address, own_address_type=OwnAddressType.RANDOM, timeout=None)
+                    self.device.connect_le(self.on_air(address), own_address_type=OwnAddressType.RANDOM, timeout=None)
                 )
                 try:
                     return await asyncio.shield(attempt)
                 except asyncio.CancelledError:
                     if attempt.cancelled() and not _asked_to_stop():  # Bumble's way to say that the adapter has gone
-                        raise BleakError(f"device '{address.to_string(False)}' not found") from None
+                        raise BleakError(f"device '{address}' not found") from None
                     await self._withdraw(attempt)
                     raise
                 except core.ConnectionError as error:
@@ -121,7 +122,7 @@ class Central:
                 except hci.HCI_Error as error:
                     raise BleakDBusError(BLUEZ_FAILED, [_refusal(error.error_code)]) from error
                 except (TransportLostError, TimeoutError) as error:
-                    raise BleakError(f"device '{address.to_string(False)}' not found") from error
+                    raise BleakError(f"device '{address}' not found") from error
 
     async def encrypt(self, link: Connection) -> bool:
         """With the keys of the bond. False: the peer does not have them (or the link ended over it)."""

@@ -101,7 +101,7 @@ class VirtualClient(BaseBleakClient):
         central = self._usable()
         async with asyncio.timeout(kwargs.get("timeout", self._timeout)):
             for _ in range(_TRIES_WITH_KEYS):
-                self._take(await central.join(central.on_air(self.address)))
+                self._take(await central.join(self.address))
                 if await self._begin(central, pair):
                     return
         raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted")
