@@ -3,8 +3,9 @@
 A record counts minutes since the session's start, so it has a date where the start is known, and none otherwise. Each
 record stays in the sensor's memory whether it came live or was asked for, so with a date the cloud knows it again.
 
-How the status bits pair with 11073's is not confirmed, and quality has no code: records that say something there come
-out raw as well. Session and calibration are not controlled from here.
+How the status bits pair with 11073's is not confirmed and quality has no public code, so both are kept under private
+ones (`transcoding.unconfirmed_code`): the status as 24 bits, bit 0 lowest, with 0 for octets that a record left out.
+Session and calibration are not controlled from here.
 """
 
 from collections.abc import Sequence
@@ -39,12 +40,12 @@ from protocols.ble.interpretation import (
     channel_handle,
 )
 from protocols.ble.octets import date_time_of
-from protocols.ble.transcoding import ToldOnce, is_dated
+from protocols.ble.transcoding import PERCENT, ToldOnce, is_dated, unconfirmed_code
 from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.nomenclature.code import Code
-from protocols.observation import Channel, Observation
+from protocols.observation import Channel, Observation, Value
 
 __all__ = ["CODECS", "PROFILE", "ContinuousGlucose"]
 
@@ -59,6 +60,8 @@ _CONCENTRATIONS = {
 _TREND = Channel(  # MDC_CONC_GLU_TREND, MDC_DIM_MILLI_G_PER_DL_PER_MIN
     handle=channel_handle(CGM_MEASUREMENT, 1), type=Code(128, 29400), unit=Code(4, 4724)
 )
+_QUALITY = Channel(handle=channel_handle(CGM_MEASUREMENT, 2), type=unconfirmed_code(CGM_MEASUREMENT), unit=PERCENT)
+_STATUS = Channel(handle=channel_handle(CGM_MEASUREMENT, 3), type=unconfirmed_code(CGM_STATUS))
 
 
 class ContinuousGlucose:
@@ -82,7 +85,7 @@ class ContinuousGlucose:
         elif characteristic == CGM_SESSION_RUN_TIME:
             decode_session_run_time(octets)
         elif characteristic == CGM_STATUS and decode_status(octets).status:
-            return (Uninterpreted(characteristic, octets, "how CGM status bits pair with 11073 is not confirmed"),)
+            return (Uninterpreted(characteristic, octets, "a status that stood before anything was measured"),)
         return ()
 
     def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
@@ -91,13 +94,11 @@ class ContinuousGlucose:
             return (Uninterpreted(characteristic, octets, "an answer to an operation that was not asked for"),)
         if characteristic != CGM_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
-        events: list[GattEvent] = []
-        raw: dict[str, None] = {}
         records = decode_measurement(octets).records
-        for record in records:
-            events += self._measured(record, received_s, raw)
-        if raw:
-            events.append(Uninterpreted(characteristic, octets, ", ".join(raw)))
+        measured = [self._measured(record, received_s) for record in records]
+        events: list[GattEvent] = [each for each in measured if each.observations]
+        if self._sample_type not in _CONCENTRATIONS:
+            events.append(Uninterpreted(characteristic, octets, "a sample type without a meaning"))
         if self._checks and not all(record.has_crc for record in records):
             events += self._told.deviation("E2E-CRC is announced and records come without it", octets)
         return events
@@ -105,23 +106,21 @@ class ContinuousGlucose:
     def settled(self) -> Sequence[GattEvent]:
         return ()
 
-    def _measured(self, record: CgmRecord, received_s: float, raw: dict[str, None]) -> Sequence[Measured]:
+    def _measured(self, record: CgmRecord, received_s: float) -> Measured:
         time = self._time_of(record.offset_min)
+        facts: list[tuple[Channel, Value]] = []
         channel = _CONCENTRATIONS.get(self._sample_type)
-        found: list[Observation] = []
-        if channel is None:
-            raw["a sample type without a meaning"] = None
-        else:
-            found.append(Observation(channel, record.concentration_mg_dl, None, 0, time, received_s))
+        if channel is not None:
+            facts.append((channel, record.concentration_mg_dl))
         if record.trend is not None:
-            found.append(Observation(_TREND, record.trend, None, 0, time, received_s))
-        if record.status or record.calibration or record.warning:
-            raw["status bits whose pairing with 11073 is not confirmed"] = None
+            facts.append((_TREND, record.trend))
         if record.quality_percent is not None:
-            raw["a quality, which has no code"] = None
-        if not found:
-            return ()
-        return (Measured(CGM_MEASUREMENT, tuple(found), stored=is_dated(time), record=record.offset_min),)
+            facts.append((_QUALITY, record.quality_percent))
+        status = record.status_bits
+        if status is not None:
+            facts.append((_STATUS, status))
+        observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
+        return Measured(CGM_MEASUREMENT, observations, stored=is_dated(time), record=record.offset_min)
 
     def _time_of(self, offset_min: int) -> DeviceTime | None:
         if self._start_us is None:
@@ -157,7 +156,7 @@ PROFILE: Final = ServiceProfile(
             name="CGM Measurement",
             uses=frozenset({Use.SUBSCRIBE}),
             required=True,
-            fields="concentration, time offset, trend, E2E-CRC; status and quality raw",
+            fields="concentration, time offset, trend, E2E-CRC; status and quality under private codes",
         ),
         CharacteristicUse(
             uuid=RECORD_ACCESS_CONTROL_POINT,

@@ -47,6 +47,13 @@ class CgmRecord:
     quality_percent: Scalar | None = None
     has_crc: bool = False
 
+    @property
+    def status_bits(self) -> int | None:
+        """The three octets as the 24 bits of CGM Status, 0 for one that is left out; None without any."""
+        if self.status is None and self.calibration is None and self.warning is None:
+            return None
+        return (self.status or 0) | (self.calibration or 0) << 8 | (self.warning or 0) << 16
+
 
 @dataclass(frozen=True, slots=True)
 class CgmMeasurement:

@@ -1,5 +1,7 @@
 """What a continuous glucose sensor's records become, and how its values are guarded by a check."""
 
+from dataclasses import replace
+
 import pytest
 
 from protocols.ble.cgm import ContinuousGlucose
@@ -64,11 +66,13 @@ def test_a_record_is_dated_by_the_session_and_known_again() -> None:
     assert told(events) == [
         Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
         Told("MDC_CONC_GLU_TREND", -1.5, "MDC_DIM_MILLI_G_PER_DL_PER_MIN"),
+        Told(f"1024:{CGM_MEASUREMENT}", 98.0, "MDC_DIM_PERCENT"),
+        Told(f"1024:{CGM_STATUS}", 0x000402, None),
     ]
     record = measured(events)
     assert (record.record, record.stored) == (15, True)
     assert {each.device_time.text() for each in observations(events) if each.device_time} == {"2026-03-01T14:40:00.000"}
-    assert raw(events) == [sample(CGM_MEASUREMENT)]
+    assert raw(events) == []
 
 
 def test_without_a_session_start_a_record_has_no_date() -> None:
@@ -121,9 +125,16 @@ def test_a_record_whose_size_is_wrong_is_refused(size: int) -> None:
         decode_measurement(bytes((size,)) + records(PLAIN)[1:])
 
 
-def test_a_status_comes_raw_where_it_says_something() -> None:
+def test_every_status_octet_has_its_place_among_the_24_bits() -> None:
+    octets = records(replace(PLAIN, warning=0x81))
+    assert told(sensor().received(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
+
+
+def test_a_status_that_was_read_comes_raw_where_it_says_something() -> None:
     assert raw(sensor().described(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
     assert list(sensor().described(CGM_STATUS, bytes(5))) == []
+    with pytest.raises(RemoteProtocolError):
+        sensor().described(CGM_STATUS, bytes(4))
 
 
 def test_every_operation_of_the_control_point_is_read_and_written() -> None:
