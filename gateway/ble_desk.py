@@ -92,7 +92,10 @@ class BleDesk:
         """{"ask": "ble pair", …}"""
 
         async def work() -> Json:
-            asker = _Asker(dialogue, yes=request.get("yes") is True, passkey=passkey_of(request.get("passkey")))
+            passkey = passkey_of(request.get("passkey"))
+            if passkey is None and request.get("passkey") is not None:
+                raise failed(Trouble.BAD_PASSKEY)
+            asker = _Asker(dialogue, yes=request.get("yes") is True, passkey=passkey)
             device = await self._pairings.pair(
                 self._radio,
                 str(request.get("address")),

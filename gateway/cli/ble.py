@@ -67,8 +67,6 @@ def pair(
     config: Path, address: str, *, passkey: str | None, yes: bool, without_bond: bool, again: bool, as_json: bool
 ) -> None:
     """Pair one device. Raises what `refusing` knows."""
-    if passkey is not None and passkey_of(passkey) is None:
-        raise Refusal("the passkey is the six digits that the device shows, for instance --passkey 012345")
     if not yes and as_json:
         raise Refusal("--json asks nobody anything: give --yes too, when you are sure of the address")
     request = {

@@ -345,8 +345,8 @@ class Pairings:
         """The services that we understand, and whether there is a bond."""
         if without_bond:
             await radio.forget(asked.address)  # keys of an earlier life would be tried first, in vain
-        elif not await self._bond(radio, asked) and self._require_bond:
-            raise failed(Trouble.NO_BOND)
+        else:
+            await self._bond(radio, asked)
         await asked.person.told("looking", "Looking at what it offers …")
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + LOOK_S):
@@ -361,15 +361,22 @@ class Pairings:
             raise failed(Trouble.NOT_OURS, service_words(services) or "nothing")
         return understood(services), bonded
 
-    async def _bond(self, radio: PairingRadio, asked: _UnderWay) -> bool:
+    async def _bond(self, radio: PairingRadio, asked: _UnderWay) -> None:
+        """Return when there is a bond, or where none is required."""
         await asked.person.told("pairing", "Pairing …")
         asked.open = True
         try:
-            return await radio.pair(asked.address)
+            bonded = await radio.pair(asked.address)
         except BleUnreachable as error:
-            raise failed(_why(asked, error), _reason(error)) from error
+            trouble = _why(asked, error)
+            if trouble is Trouble.REFUSED and not self._require_bond:
+                log.info("ble.taken_without_bond", address=asked.address, why=_reason(error))
+                return
+            raise failed(trouble, _reason(error)) from error
         finally:
             asked.open = False
+        if not bonded and self._require_bond:
+            raise failed(Trouble.NO_BOND)
 
     async def _undo(self, radio: PairingRadio, address: str) -> None:
         """Keys without a row in the store are of no use to anybody. Also when the asker has just gone."""

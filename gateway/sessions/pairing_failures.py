@@ -12,6 +12,7 @@ class Trouble(Enum):
     """Kinds of failure, by name for programs."""
 
     NO_ADDRESS = "no_address"
+    BAD_PASSKEY = "bad_passkey"
     BUSY = "busy"
     UNAVAILABLE = "unavailable"
     TOO_MANY = "too_many"
@@ -37,6 +38,9 @@ class _Words(NamedTuple):
 _WORDS = {
     Trouble.NO_ADDRESS: _Words(
         "That is no Bluetooth address.", "Write it like C0:FF:EE:00:00:01; argus-gateway ble scan shows them."
+    ),
+    Trouble.BAD_PASSKEY: _Words(
+        "That passkey is not six digits.", "Give what the device shows, with its zeros: 012345; or none, to be asked."
     ),
     Trouble.BUSY: _Words(
         "{} is being paired now.", "One pairing at a time: wait until that one is done, at most three minutes."

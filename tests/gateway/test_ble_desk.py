@@ -82,6 +82,8 @@ async def test_digits_may_be_given_beforehand_and_without_them_a_program_is_told
         failed = (await said(path, "ble pair", oximeter.address, yes=True))[-1]
         assert failed["failed"] == "no_digits"
         assert "--passkey" in failed["to_do"]
+        (line,) = await said(path, "ble pair", oximeter.address, yes=True, passkey="42")
+        assert line["failed"] == "bad_passkey"
         done = (await said(path, "ble pair", oximeter.address, yes=True, passkey="000042"))[-1]
         assert done["done"]["bonded"] is True
 

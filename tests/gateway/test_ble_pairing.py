@@ -88,6 +88,16 @@ async def test_a_device_that_does_not_bond_is_taken_only_when_a_person_says_so(t
         assert there.pairings.trusted(oximeter.address) == device
 
 
+async def test_where_the_settings_require_no_bond_a_device_without_one_is_taken(tmp_path: Path) -> None:
+    behaviour = BleBehaviour(pairing=Pairing.NONE)
+    async with world(tmp_path, require_bond=False) as there, there.device(behaviour=behaviour) as oximeter:
+        device = await there.pairings.pair(there.central, oximeter.address, Person())
+        assert not device.bonded
+    async with world(tmp_path, require_bond=False) as there, there.device() as oximeter:
+        device = await there.pairings.pair(there.central, oximeter.address, Person())
+        assert device.bonded, "one that can bond does"
+
+
 async def test_a_device_that_measures_nothing_is_refused_with_what_it_offers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
