@@ -83,11 +83,11 @@ password_file = "{password_file}"
 [tcp]
 listen = "127.0.0.1:{plan.ports["agent_tcp"]}"
 
-[ble]
-adapter = "{radio_socket(plan)}"
-
 [crew]
 listen = "127.0.0.1:{plan.ports["crew"]}"
+
+[ble]
+adapter = "{radio_socket(plan)}"
 
 [buffer]
 witness_file = "{plan.file("witness", "commits")}"

@@ -27,4 +27,9 @@ def witnessed_commits(path: Path) -> set[tuple[str, str, int]]:
 
 
 def in_cloud(rows: list[dict[str, Any]]) -> collections.Counter[tuple[str, int, str]]:
-    return collections.Counter((row["device"]["system_id"], row["handle"], row["device_time"]) for row in rows)
+    """The same of what the cloud exports. A Bluetooth device that tells no time has no such names (`ble_witnesses`)."""
+    return collections.Counter(
+        (row["device"]["system_id"], row["handle"], row["device_time"])
+        for row in rows
+        if row["device_time"] is not None
+    )

@@ -84,7 +84,7 @@ async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_
         config, port = clone / "gateway.toml", free_port()
         text = (demo.state_dir / "gateway.toml").read_text().split("[[serial]]")[0]
         moved = text.replace(f'"{demo.state_dir / "gateway"}"', f'"{clone / "gateway"}"')
-        lines = [line for line in moved.splitlines() if not line.startswith("witness_file")]
+        lines = [line for line in moved.splitlines() if not line.startswith(("witness_file", "ble_backend"))]
         own = "\n".join(lines).replace(demo.facts["agent_tcp"], f"127.0.0.1:{port}")
         config.write_text(own.split("[crew]")[0] + own[own.index("[devices]") :])
         rival = await asyncio.create_subprocess_exec(
