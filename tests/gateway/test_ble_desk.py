@@ -100,6 +100,35 @@ async def test_an_asker_that_hangs_up_ends_its_pairing_and_the_next_can_begin(tm
         assert "done" in (await said(path, "ble pair", oximeter.address, yes=True))[-1]
 
 
+async def test_who_does_not_answer_has_not_confirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ble_desk.CONFIRM_S", 0.05)
+    async with desk(tmp_path) as (there, path), there.device() as oximeter:
+        async with Conversation(path, {"ask": "ble pair", "address": oximeter.address}) as conversation:
+            lines = [line async for line in conversation.lines()]
+        assert lines[-1]["failed"] == "not_confirmed"
+        assert there.pairings.under_way is None
+
+
+async def test_a_conversation_has_an_end_whoever_waits_for_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as (there, path):
+        monkeypatch.setattr("gateway.dialogue.DIALOGUE_S", 0.05)
+        async with Conversation(path, {"ask": "ble pair", "address": "C0:00:00:00:00:01"}) as conversation:
+            lines = [line async for line in conversation.lines()]
+        assert [line["step"] for line in lines] == ["listening"]
+        await eventually(lambda: there.pairings.under_way is None)
+
+
+async def test_a_gateway_that_stops_ends_its_conversations(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (there, path):
+        conversation = Conversation(path, {"ask": "ble pair", "address": "C0:00:00:00:00:01"})
+        await conversation.__aenter__()
+        await eventually(lambda: there.pairings.under_way is not None)
+    assert there.pairings.under_way is None
+    await conversation.__aexit__()
+
+
 @pytest.mark.parametrize("nonsense", [{"answer": True}, {"hello": 1}, [1], "yes"])
 async def test_an_asker_that_speaks_out_of_turn_is_hung_up_on(tmp_path: Path, nonsense: Any) -> None:
     async with desk(tmp_path) as (there, path):
