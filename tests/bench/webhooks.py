@@ -106,10 +106,10 @@ async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
             await story.emit(tx, f"inc_{number}", state="on_scene")
     if not from_event:
         await story.fan_out()
-    begun_s = time.perf_counter()
     stopping = asyncio.Event()
     worker = story.another_worker()
     relay = story.another_relay(worker.wake)
+    begun_s = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stopping))
         tasks.create_task(worker.run(stopping))

@@ -23,6 +23,7 @@ from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_
 from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.egress_names import Names
+from tests.harness.impatient_egress import ImpatientEgress
 from tests.harness.receiver import Receiver
 
 SECOND_US = 1_000_000
@@ -41,7 +42,9 @@ class WebhookStory:
     allowed: list[Receiver]
     chance: Callable[[], float] = lambda: 0.5
     """0.5: a retry comes exactly at the time of the schedule."""
-    request_s_max: float = 2.0
+    hopeless: Receiver | None = None
+    """One that never answers: nobody waits for it. For all others a test would rather wait than let a clock decide."""
+    request_s_max: float = 60.0
     names: Names = field(default_factory=Names)
     limits: Limits = field(default_factory=Limits)
 
@@ -57,9 +60,11 @@ class WebhookStory:
 
     def another_worker(self, database: Database | None = None) -> DeliveryWorker:
         """A second process's; on the same rows."""
-        egress = Egress(
-            AllowList([receiver.pair for receiver in self.allowed]), self.names, request_s_max=self.request_s_max
-        )
+        allowed = AllowList([receiver.pair for receiver in self.allowed])
+        if self.hopeless is None:
+            egress = Egress(allowed, self.names, request_s_max=self.request_s_max)
+        else:
+            egress = ImpatientEgress(allowed, self.names, self.hopeless.port, request_s_max=self.request_s_max)
         self._egresses.append(egress)
         return DeliveryWorker(
             database or self.database,

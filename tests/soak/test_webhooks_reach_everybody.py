@@ -8,7 +8,7 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
@@ -79,7 +79,7 @@ async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_sam
         life = 0
         while life < KILLS or await unfinished(story):
             ahead_us = life * LIFE_US
-            async with victim(database_url, receiver.port, ahead_us):
+            async with victim(database_url, receiver.port, ahead_us) as process:
                 wanted = None
                 if life < KILLS:
                     receiver.answers = [500 if chance.random() < 0.1 else 200 for _ in range(EVENTS_A_LIFE)]
@@ -88,7 +88,8 @@ async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_sam
                         happened.append((key, await story.happen(key)))
                     # Sometimes before anything is sent, sometimes in the middle.
                     wanted = len(receiver.received) + chance.choice([0, 1, chance.randrange(EVENTS_A_LIFE)])
-                await eventually(partial(_time_to_die, story, receiver, wanted, ahead_us), within_s=300, what="its end")
+                at_end = partial(_time_to_die, story, receiver, wanted, ahead_us)
+                await eventually(partial(_at_end_or_dead, process, at_end), within_s=300, what="its end")
             life += 1
             assert life < 10 * KILLS + 40, "it never comes to an end"
         await story.close()
@@ -101,6 +102,11 @@ async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_sam
     for incident in {key for key, _ in happened}:
         in_order = [event_id for key, event_id in happened if key == incident]
         assert [event_id for event_id in seen if event_id in in_order] == in_order
+
+
+async def _at_end_or_dead(process: asyncio.subprocess.Process, at_end: Callable[[], Awaitable[bool]]) -> bool:
+    assert process.returncode is None, "it died by itself"
+    return await at_end()
 
 
 async def _time_to_die(story: WebhookStory, receiver: Receiver, wanted: int | None, ahead_us: int) -> bool:
@@ -130,7 +136,8 @@ async def test_a_receiver_in_trouble_for_days_sees_the_documented_schedule(datab
         "down": 200,
     }
     async with receiving(always=acts[kind]) as troubled, receiving() as healthy:
-        story = await webhook_story(database, troubled, healthy, chance=chance.random, request_s_max=0.02)
+        hopeless = troubled if kind == "hangs" else None
+        story = await webhook_story(database, troubled, healthy, chance=chance.random, hopeless=hopeless)
         if kind == "down":
             story.allowed[0].port = await _closed_port()
             story.worker = story.another_worker()

@@ -1,0 +1,29 @@
+"""The guarded client that gives up on one receiver at once, and on all others as late as the product does.
+
+A test of a receiver that hangs must not wait for it; but a limit that is short for it must not be short for the others,
+or a loaded machine decides how many attempts those need.
+"""
+
+from collections.abc import Mapping
+
+from cloud.egress import AllowList, Answer, Egress, Failure, Resolver, Target
+
+IMPATIENT_S = 0.02
+
+
+class ImpatientEgress(Egress):
+    """`impatient_of`: the port of the receiver that never answers."""
+
+    def __init__(self, allowed: AllowList, resolver: Resolver, impatient_of: int, *, request_s_max: float) -> None:
+        super().__init__(allowed, resolver, request_s_max=request_s_max)
+        self._impatient_of = impatient_of
+        self._impatient = Egress(allowed, resolver, request_s_max=IMPATIENT_S)
+
+    async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
+        if target.port == self._impatient_of:
+            return await self._impatient.send(method, target, headers=headers, body=body)
+        return await super().send(method, target, headers=headers, body=body)
+
+    async def close(self) -> None:
+        await self._impatient.close()
+        await super().close()
