@@ -4,7 +4,7 @@ scanner, links and clients of one opening never outlive it.
 
 Every question to the stack has a time limit here, and errors become words.
 
-Does not know links (ble_central); it calls `went` when they are over, at once, and `closed` to have them closed.
+Does not make links (ble_attempts); it ends those that there are when the adapter has gone, at once.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import structlog
 
 from gateway.transports.ble import BleBackend, BleUnavailable, PairingAgent
 from gateway.transports.ble_faults import fault_of
+from gateway.transports.ble_links import Links
 from gateway.transports.ble_options import CentralOptions
 from gateway.transports.ble_scanner import BleScanner
 from gateway.transports.clock import Clock
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 
 class BleAdapter:
-    """`beside` runs as long as the adapter is up; `chance()` in [0, 1) spreads the waits."""
+    """`chance()` in [0, 1) spreads the waits."""
 
     def __init__(
         self,
@@ -33,13 +34,10 @@ class BleAdapter:
         clock: Clock,
         options: CentralOptions,
         agent: PairingAgent,
-        *,
+        scanner: BleScanner,
+        links: Links,
         chance: Callable[[], float],
-        went: Callable[[str], None],
-        closed: Callable[[], Awaitable[None]],
-        beside: Callable[[], Awaitable[None]],
     ) -> None:
-        self.scanner = BleScanner(backend, clock, options.scan)
         self.up = asyncio.Event()
         self.trouble = "the adapter has not been opened yet"
         """Why it is not up; "" while it is."""
@@ -48,14 +46,14 @@ class BleAdapter:
         self._options = options
         self._agent = agent
         self._chance = chance
-        self._went = went
-        self._links_closed = closed
-        self._beside = beside
+        self._scanner = scanner
+        self._links = links
+        self._openings = 0
         self._cycled_s: float | None = None
 
     async def run(self) -> None:
         """Keep adapter and scanner up until cancelled."""
-        failures = 0
+        failures, told = 0, ("", 0)
         try:
             while True:
                 began_s = self._clock.monotonic_s()
@@ -64,7 +62,10 @@ class BleAdapter:
                 failures = 1 if now_s - began_s >= self._options.settled_s else failures + 1
                 pause_s = min(self._options.reopen_s_max, self._options.reopen_s * 2.0 ** min(failures - 1, 16))
                 pause_s *= 0.5 + 0.5 * self._chance()
-                log.warning("ble.adapter_lost", why=why, again_in_s=round(pause_s, 1))
+                # A vehicle without an adapter is told so once, not with every look.
+                if (why, self._openings) != told:
+                    log.warning("ble.adapter_lost", why=why)
+                told = why, self._openings
                 await self._clock.sleep_until(now_s + pause_s)
         finally:
             self._down("the gateway is stopping")
@@ -90,18 +91,26 @@ class BleAdapter:
         """A device that is connected, and not through us, was left so by a process that has died, or by the stack; it
         does not advertise, so nobody would ever hear it (7)."""
         try:
-            if address in await self._limited(self._backend.connected()):
+            # Asked for afterwards: an attempt of ours may have begun meanwhile.
+            if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
                 log.info("ble.stale_link_ended", address=address)
                 await self._limited(self._backend.disconnect(address))
         except Exception as error:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
+    async def call_off(self, address: str) -> None:
+        """End whatever the stack has under way with a device that nobody of ours is connected to (3)."""
+        try:
+            await self._limited(self._backend.disconnect(address))
+        except Exception as error:
+            log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
+
     async def power_cycle(self, why: str) -> None:
         """Off and on, for one device's sake: never beneath a link, and not again soon."""
-        async with self.scanner.paused():
+        async with self._scanner.paused():
             now_s = self._clock.monotonic_s()
             soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
-            if soon or self.scanner.links or not self.up.is_set():
+            if soon or self._scanner.links or not self.up.is_set():
                 return
             self._cycled_s = now_s
             log.warning("ble.adapter_power_cycled", why=why)
@@ -115,13 +124,14 @@ class BleAdapter:
         except Exception as error:
             return await self._over(str(error) if isinstance(error, BleUnavailable) else fault_of(error).words)
         self.trouble = ""
+        self._openings += 1
         self.up.set()
         log.info("ble.adapter_opened")
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._until_gone())
                 tasks.create_task(self._scan())
-                tasks.create_task(self._run_beside())
+                tasks.create_task(self._links.share())
         except* BleUnavailable as ended:
             why = str(ended.exceptions[0])
         return await self._over(why)
@@ -134,16 +144,13 @@ class BleAdapter:
 
     async def _scan(self) -> None:
         try:
-            await self.scanner.run()
+            await self._scanner.run()
         except BleUnavailable:
             raise
         except Exception as error:
             # Whatever a stack does wrong ends this opening of the adapter, and nothing else.
             log.error("ble.scan_broke", exc_info=True)
             raise BleUnavailable(fault_of(error).words) from error
-
-    async def _run_beside(self) -> None:
-        await self._beside()
 
     async def _over(self, why: str) -> str:
         self._down(why)
@@ -153,10 +160,10 @@ class BleAdapter:
     def _down(self, why: str) -> None:
         self.up.clear()
         self.trouble = why
-        self._went(why)
+        self._links.end(why)
 
     async def _close(self) -> None:
-        await self._links_closed()
+        await self._links.close()
         try:
             await self._limited(self._backend.close())
         except Exception as error:

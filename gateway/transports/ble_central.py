@@ -1,12 +1,10 @@
-"""The only way to a link over one adapter: wait until the device is heard and has a place, then connect.
+"""The only way to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
+(ble_attempts).
 
-- **One connect at a time** (misbehaviours 2, 16), scanning paused, within a limit (4: BlueZ repeats an aborted connect
-  inside, for ever).
-- A link that nobody of ours holds is ended first (7).
-- A failed try is closed before anything else (1), told, and waited out as `ble_faults` says; what else helps, the
-  ladder of `ble_standing` says. A device that fails waits without a place and without the turn: it holds up nobody.
+- A link that nobody of ours holds is ended first (misbehaviour 7).
+- A failed try is told, and waited out as `ble_faults` says; what else helps, the ladder of `ble_standing` says. A
+  device that fails waits without a place and without the turn: it holds up nobody.
 - The tries of one call are bounded; whoever calls again comes behind those who wait.
-- A device that was heard is connected promptly, with what the scan gave (6).
 
 Does not decide which devices may be connected (sessions/pairing) and knows no service: what a device must show is
 asked of the caller (`lacks`).
@@ -14,14 +12,15 @@ asked of the caller (`lacks`).
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import structlog
 
 from gateway.transports.ble import BleBackend, PairingAgent
 from gateway.transports.ble_adapter import BleAdapter
+from gateway.transports.ble_attempts import Attempts
 from gateway.transports.ble_connection import BleConnection
 from gateway.transports.ble_faults import (
     BleLost,
@@ -34,9 +33,10 @@ from gateway.transports.ble_faults import (
     refused_words,
     wait_s,
 )
+from gateway.transports.ble_links import Links
 from gateway.transports.ble_options import CentralOptions
-from gateway.transports.ble_scanner import Heard
-from gateway.transports.ble_slots import Place, Slots
+from gateway.transports.ble_scanner import BleScanner, Heard
+from gateway.transports.ble_slots import Place
 from gateway.transports.ble_standing import Rung, Standing
 from gateway.transports.clock import Clock
 
@@ -59,23 +59,12 @@ class BleCentral:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.options = options
-        self._backend = backend
         self._clock = clock
         self._chance = chance
-        self._crowd = asyncio.Event()
-        self._slots = Slots(options.connections_max, self._crowd.set)
-        self._adapter = BleAdapter(
-            backend,
-            clock,
-            options,
-            agent,
-            chance=chance,
-            went=self._end_links,
-            closed=self._close_links,
-            beside=self._share,
-        )
-        self._turn = asyncio.Lock()
-        self._links: dict[str, BleConnection] = {}
+        self._scanner = BleScanner(backend, clock, options.scan)
+        self._links = Links(clock, options, self._scanner)
+        self._attempts = Attempts(backend, clock, options, self._scanner, self._links)
+        self._adapter = BleAdapter(backend, clock, options, agent, self._scanner, self._links, chance)
         self._standings: dict[str, Standing] = {}
         self._pairing: dict[str, asyncio.Event] = {}
         self._identities: dict[str, str] = {}
@@ -90,8 +79,8 @@ class BleCentral:
         """In words, for status."""
         if self.trouble:
             return self.trouble
-        words = f"scanning, {len(self.heard())} heard, {self._slots.held} of {self._slots.limit} links"
-        waiting = len(self._slots.waiting)
+        words = f"scanning, {len(self.heard())} heard, {self._links.slots.held} of {self._links.slots.limit} links"
+        waiting = len(self._links.slots.waiting)
         return f"{words}, {waiting} waiting for a place" if waiting else words
 
     def trouble_of(self, address: str) -> str:
@@ -101,22 +90,27 @@ class BleCentral:
 
     def heard(self) -> list[Heard]:
         """Who advertised within the last minute, the strongest first; bounded. None of it is trusted."""
-        return self._adapter.scanner.heard()
+        return self._scanner.heard()
 
     async def run(self) -> None:
         """Keep adapter and scanner up until cancelled; ends every link then."""
         await self._adapter.run()
 
     async def connect(self, address: str, lacks: Lacks = lambda _: "") -> BleConnection:
-        """Wait until the device is heard and has a place, then connect. Cancel-safe; the caller closes the link.
+        """Wait until the device is heard and has a place, then connect. Cancel-safe; the caller closes the link. A link
+        that it has already ends first: who asks last gets it.
 
         Raises BleUnreachable, in words, after `tries_max` failed tries, or earlier where trying again cannot help.
         """
         address = address.upper()
         tries = 0
+        link = self._links.of(address)
+        if link is not None:
+            link.end("another part of the gateway has taken the device over")
+            await link.close()
         while True:
             await self._in_range(address)
-            place = await self._slots.take(address)
+            place = await self._links.slots.take(address)
             try:
                 connection = await self._try(address, lacks)
             except Exception as error:
@@ -156,7 +150,7 @@ class BleCentral:
     async def forget(self, address: str) -> None:
         """End its link and drop its keys and whatever the stack has cached of it. Raises BleUnreachable in words."""
         address = address.upper()
-        link = self._links.get(address)
+        link = self._links.of(address)
         if link is not None:
             link.end("its pairing was ended or is being made anew")
             await link.close()
@@ -176,15 +170,16 @@ class BleCentral:
             if address in self._pairing:
                 await self._pairing[address].wait()
                 continue
-            link = self._links.get(address)
+            link = self._links.of(address)
             if link is not None:
+                await link.ended.wait()
                 await link.close()
                 continue
             await self._climb(address)
             await self._adapter.end_stale(address)
             try:
                 async with self._clock.timeout_at(self._clock.monotonic_s() + self.options.look_again_s):
-                    await self._adapter.scanner.wait_for(address, self._since_s(address))
+                    await self._scanner.wait_for(address, self._since_s(address))
             except TimeoutError:
                 continue
             return
@@ -197,7 +192,7 @@ class BleCentral:
 
     async def _try(self, address: str, lacks: Lacks) -> BleConnection | None:
         """None when it was not heard lately, or is not to be connected after all, when its turn comes."""
-        async with self._turn, self._open_link(address, pairing=False) as connection:
+        async with self._link_to(address, pairing=False) as connection:
             if connection is None:
                 return None
             connection.bonded = await self._adapter.bonded(address)
@@ -209,35 +204,17 @@ class BleCentral:
                 raise BleLost(connection.why)
             return connection
 
-    @asynccontextmanager
-    async def _open_link(self, address: str, *, pairing: bool) -> AsyncIterator[BleConnection | None]:
-        """A connected link, closed again when the block raises."""
-        scanner = self._adapter.scanner
-        device = scanner.device(address, self._since_s(address))
-        ready = self._adapter.up.is_set() and address not in self._links and pairing == (address in self._pairing)
-        if device is None or not ready:
-            yield None
-            return
-        connection = BleConnection(
-            address, self._clock, request_s=self.options.request_s, arrivals_max=self.options.arrivals_max
+    def _link_to(self, address: str, *, pairing: bool) -> AbstractAsyncContextManager[BleConnection | None]:
+        """A device that is being paired is nobody else's meanwhile."""
+        return self._attempts.link_to(
+            address,
+            lambda: self._since_s(address),
+            lambda: self._adapter.up.is_set() and pairing == (address in self._pairing),
         )
-        self._links[address] = connection
-        scanner.links = len(self._links)
-        try:
-            async with scanner.paused():
-                await connection.open(self._backend.client(device, connection.lost), self.options.connect_s)
-            yield connection
-        except BaseException:
-            # First of all, whatever went wrong: a client that is not told stays subscribed in the stack.
-            try:
-                await connection.close()
-            finally:
-                self._gone(connection)
-            raise
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:
         """A link that stood has been closed."""
-        self._gone(connection)
+        self._links.remove(connection)
         place.give_back()
         standing = self._standing(connection.address)
         standing.not_before_s = max(standing.not_before_s, connection.ended_s)
@@ -246,11 +223,6 @@ class BleCentral:
             standing.failed(Fault(FaultKind.SILENT, connection.why), bonded=connection.bonded)
         else:
             standing.worked()
-
-    def _gone(self, connection: BleConnection) -> None:
-        if self._links.get(connection.address) is connection:
-            del self._links[connection.address]
-            self._adapter.scanner.links = len(self._links)
 
     async def _after(self, address: str, error: Exception, tries: int) -> None:
         """After a failed try: wait. Raises BleUnreachable where trying again does not help."""
@@ -265,6 +237,8 @@ class BleCentral:
             raise BleUnreachable(refused_words(address, fault, bonded), bond_lost=bonded)
         if fault.kind in (FaultKind.ABSENT, FaultKind.SILENT):
             standing.not_before_s = self._clock.monotonic_s()
+        if fault.kind is FaultKind.BUSY:
+            await self._adapter.call_off(address)
         hopeless = fault.kind is FaultKind.STALE and standing.due is not Rung.FORGET
         if hopeless or tries >= self.options.tries_max:
             raise BleUnreachable(failed_words(address, fault, bonded))
@@ -290,7 +264,7 @@ class BleCentral:
         limit_s = self.options.pair_heard_s
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
-                await self._adapter.scanner.wait_for(address, self._since_s(address))
+                await self._scanner.wait_for(address, self._since_s(address))
         except TimeoutError:
             raise BleUnreachable(
                 self.trouble
@@ -299,14 +273,14 @@ class BleCentral:
             ) from None
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
-                place = await self._slots.take(address, first=True)
+                place = await self._links.slots.take(address, first=True)
         except TimeoutError:
             raise BleUnreachable(
-                f"{address} was heard, and all {self._slots.limit} places of the adapter are held by devices that "
-                "measure: switch one of them off and try again"
+                f"{address} was heard, and all {self._links.slots.limit} places of the adapter are held by devices "
+                "that measure: switch one of them off and try again"
             ) from None
         try:
-            async with self._turn, self._open_link(address, pairing=True) as connection:
+            async with self._link_to(address, pairing=True) as connection:
                 if connection is None:
                     raise BleLost(self.trouble or "it went out of range")
                 identity = await connection.pair(self.options.pair_s)
@@ -314,7 +288,7 @@ class BleCentral:
                     self._identities[address] = identity
                 bonded = await self._adapter.bonded(identity)
                 await connection.close()
-                self._gone(connection)
+                self._links.remove(connection)
                 return bonded
         except Exception as error:
             raise BleUnreachable(
@@ -323,33 +297,3 @@ class BleCentral:
             ) from error
         finally:
             place.give_back()
-
-    async def _share(self) -> None:
-        """Where devices wait for a place, the link that has been idle for longest ends (ble_slots)."""
-        while True:
-            await self._crowd.wait()
-            if not self._slots.waiting:
-                self._crowd.clear()
-                continue
-            links = [link for link in self._links.values() if not link.ended.is_set()]
-            idlest = min(links, key=lambda it: it.last_arrival_s, default=None)
-            now_s = self._clock.monotonic_s()
-            idle_s = self.options.idle_urgent_s if self._slots.urgent else self.options.idle_s
-            due_s = now_s if idlest is None else idlest.last_arrival_s + idle_s
-            if idlest is not None and due_s <= now_s:
-                idlest.end("it had sent nothing for a while and gave its place to a device that waits")
-            # One at a time: a place becomes free only when its link has been closed. A person's coming wakes it.
-            self._crowd.clear()
-            with suppress(TimeoutError):
-                async with self._clock.timeout_at(max(due_s, now_s + 1.0)):
-                    await self._crowd.wait()
-            self._crowd.set()
-
-    def _end_links(self, why: str) -> None:
-        for link in tuple(self._links.values()):
-            link.end(why)
-
-    async def _close_links(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for link in tuple(self._links.values()):
-                tasks.create_task(link.close())

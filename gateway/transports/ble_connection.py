@@ -28,6 +28,7 @@ from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakGATTProtocolError
 
+from gateway.transports.ble_calls import Calls
 from gateway.transports.ble_faults import BleGattError, BleLost, FaultKind, TableFault, fault_of
 from gateway.transports.clock import Clock
 from protocols.ble.uuids import short_uuid
@@ -38,9 +39,6 @@ REQUEST_S = 10.0
 """ATT allows 30 s. A device that needs more than this in a vehicle is out of range."""
 DISCONNECT_S = 12.0
 """bleak waits 10 s for the stack's confirmation; BlueZ lingers for 2 s on purpose."""
-
-ABANDON_S = 5.0
-"""For calling off an attempt to connect."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +87,7 @@ class BleConnection:
         self._characteristics: dict[tuple[int, int], BleakGATTCharacteristic] = {}
         self._services: tuple[int, ...] = ()
         self._subscribed: set[tuple[int, int]] = set()
-        self._waiting: set[asyncio.Timeout] = set()
+        self._calls = Calls(self.name, clock)
         self._closing = asyncio.Lock()
         self._closed: list[Callable[[BleConnection], Awaitable[None]]] = []
 
@@ -98,12 +96,8 @@ class BleConnection:
         (13: a stack may say that the services are resolved before it shows any)."""
         self._client = client
         self._opening = True
-        connecting = asyncio.ensure_future(client.connect())
         try:
-            await self._within(connect_s, asyncio.shield(connecting))
-        except BaseException:
-            await self._abandon(connecting)
-            raise
+            await self._calls.attempt(connect_s, client.connect())
         finally:
             self._opening = False
         if not client.is_connected:
@@ -177,7 +171,7 @@ class BleConnection:
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
-        await self._within(limit_s, client.pair())
+        await self._calls.within(limit_s, client.pair())
         return client.address.upper()
 
     async def arrivals(self) -> Sequence[Arrival]:
@@ -198,10 +192,7 @@ class BleConnection:
         self.ended_s = self._clock.monotonic_s()
         self.ended.set()
         self._some.set()
-        now = asyncio.get_running_loop().time()
-        for each in tuple(self._waiting):
-            if not each.expired():
-                each.reschedule(now)
+        self._calls.cut()
 
     def lost(self, _client: BleakClient) -> None:
         """The stack's callback. While connecting it says nothing: a stack tries several times inside one connect."""
@@ -241,19 +232,6 @@ class BleConnection:
             # The link may be gone, the daemon dead, the bus broken: there is nothing more that this client can do.
             log.info("ble.disconnect_failed", link=self.name, why=fault_of(error).words)
 
-    async def _abandon(self, connecting: asyncio.Future[None]) -> None:
-        """End an attempt. bleak asks the stack to call it off and waits for the answer without a limit; a daemon that
-        hangs gives none, and must not keep the adapter from everybody else."""
-        if connecting.done():
-            return
-        connecting.cancel()
-        connecting.add_done_callback(_looked_at)
-        try:
-            async with self._clock.timeout_at(self._clock.monotonic_s() + ABANDON_S):
-                await asyncio.wait({connecting})
-        except TimeoutError:
-            log.warning("ble.connect_abandoned", link=self.name, why="the stack does not call it off")
-
     def _which(self, service: int, characteristic: int) -> BleakGATTCharacteristic:
         which = self._characteristics.get((service, characteristic))
         if which is None:
@@ -277,7 +255,10 @@ class BleConnection:
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
         try:
-            return await self._within(self._request_s, call(client))
+            return await self._calls.within(self._request_s, call(client))
+        except BleLost as error:
+            self.end(str(error))
+            raise
         except TimeoutError:
             if not self.ended.is_set():
                 self.unanswered = True
@@ -291,27 +272,3 @@ class BleConnection:
                 self.end(f"the link broke while {what}: {fault.words}")
                 raise BleLost(self.why) from error
             raise BleGattError(what, None, fault.words) from error
-
-    async def _within(self, limit_s: float, call: Awaitable[T]) -> T:
-        """TimeoutError when the time is up or the link ends. Some stacks cancel what waits for a lost link, although
-        nobody cancelled the task: that becomes BleLost, so that it does not end the task."""
-        task = asyncio.current_task()
-        asked_before = 0 if task is None else task.cancelling()
-        try:
-            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s), asyncio.timeout(None) as cut:
-                self._waiting.add(cut)
-                try:
-                    return await call
-                finally:
-                    self._waiting.discard(cut)
-        except asyncio.CancelledError:
-            if task is not None and task.cancelling() > asked_before:
-                raise
-            self.end("the link broke in the middle of a request")
-            raise BleLost(self.why) from None
-
-
-def _looked_at(task: asyncio.Future[None]) -> None:
-    """Its error is of no use to anybody any more."""
-    if not task.cancelled():
-        task.exception()

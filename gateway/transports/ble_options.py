@@ -51,7 +51,8 @@ class CentralOptions:
     """For opening the adapter."""
     reopen_s: float = 1.0
     """First wait before the adapter is opened again, doubled each time up to `reopen_s_max`."""
-    reopen_s_max: float = 30.0
+    reopen_s_max: float = 5.0
+    """A crew plugs an adapter in again and expects its devices within seconds; asking costs next to nothing."""
     settled_s: float = 60.0
     """An adapter that was up this long counts as healthy: its next failure is a first one."""
     power_cycle_pause_s: float = 600.0

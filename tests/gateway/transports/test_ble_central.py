@@ -51,6 +51,13 @@ async def test_what_passes_is_tried_again_with_a_new_client(error):
         assert it.central.trouble_of(OXIMETER) == ""
 
 
+async def test_what_the_stack_has_under_way_with_the_device_is_called_off_before_the_next_try():
+    async with running_central() as it:
+        it.radio.device().connects = [IN_PROGRESS]
+        await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+        assert it.radio.ended == [OXIMETER]
+
+
 async def test_the_tries_of_one_call_are_bounded_and_its_failure_is_told_in_words():
     async with running_central() as it:
         device = it.radio.device()
@@ -238,6 +245,24 @@ async def test_the_adapter_is_not_switched_off_beneath_a_link_of_another_device(
                 await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
         assert it.radio.power_cycles == 0
         assert not working.ended.is_set()
+
+
+async def test_who_asks_last_for_a_device_gets_it_and_who_had_it_waits_for_its_end():
+    async with running_central() as it:
+        it.radio.device()
+        first = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+        earlier = asyncio.ensure_future(it.central.connect(OXIMETER))
+        await it.advance(1)
+        second = await it.outcome(earlier)
+        assert first.why == "another part of the gateway has taken the device over"
+        third = asyncio.ensure_future(it.central.connect(OXIMETER))
+        waits = asyncio.ensure_future(it.central.connect(OXIMETER))
+        await it.advance(100)
+        assert second.ended.is_set()
+        (holds,) = [task for task in (third, waits) if task.done()]
+        await holds.result().close()
+        (other,) = {third, waits} - {holds}
+        assert not (await it.outcome(other)).ended.is_set()
 
 
 async def test_who_stops_waiting_for_a_device_leaves_nothing_behind():

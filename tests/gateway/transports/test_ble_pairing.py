@@ -111,6 +111,19 @@ async def lives(it, address):
                 pass
 
 
+async def test_a_person_who_takes_long_over_a_passkey_keeps_no_other_device_from_connecting():
+    async with running_central() as it:
+        it.radio.device(on_air=False).pairs = [HANGS]
+        task = await pairing(it)
+        await it.clock.settle()
+        it.radio.device(CUFF)
+        link = await asyncio.wait_for(it.central.connect(CUFF), 5)  # without any time passing
+        assert not link.ended.is_set()
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+
+
 async def test_a_person_who_pairs_gets_the_place_of_an_idle_device_before_others():
     async with running_central(connections_max=1) as it:
         third = "F0:F1:00:00:00:03"
