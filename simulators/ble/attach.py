@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import structlog
+from bumble import hci
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
@@ -62,6 +63,11 @@ class _SteadyHost(Host):
         if waiting is not None and not waiting.done():
             waiting.set_exception(TransportLostError("transport lost"))
         self.emit("flush")
+
+    def on_command_processed(self, event: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event) -> None:
+        """Also when who waited for it is being ended with its loop."""
+        if self.pending_response is None or not self.pending_response.done():
+            super().on_command_processed(event)
 
     async def _send_command(self, command: Any, response_timeout: float | None = None) -> Any:
         if self.lost:

@@ -250,13 +250,15 @@ async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float 
     itself. And a request that its caller abandons must run on: its answer would be taken for that of the next one.
     So the work is a task of its own, which ends with the link.
     """
+    loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
-    ended = asyncio.get_running_loop().create_future()
+    ended = loop.create_future()
 
     def over(*_reason: object) -> None:
         if not ended.done():
             ended.set_result(None)
-        task.cancel()
+        # Not now: Bumble has listeners after this one that give the futures of this very task their results.
+        loop.call_soon(task.cancel)
 
     def looked_at(done: asyncio.Task[T]) -> None:
         link.remove_listener(link.EVENT_DISCONNECTION, over)
