@@ -130,7 +130,7 @@ def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tupl
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise unusable(path, error) from error
 
 
@@ -154,7 +154,7 @@ def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connec
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise unusable(path, error) from error
 
 
@@ -185,6 +185,9 @@ class StoreLock:
 def unusable(path: Path, error: Exception) -> BufferUnusable:
     """What SQLite or the disk reported, as a diagnosis."""
     name = _name(error)
+    if isinstance(error, UnicodeDecodeError):
+        # A damaged schema: SQLite's message repeats the octets that make no sense, and Python cannot read that.
+        return _refused(path, "is damaged (its schema is no text)", _KEEP)
     if name == "SQLITE_NOTADB":
         return _refused(path, "is no SQLite database: foreign, or damaged in its first octets", _KEEP)
     if name.startswith("SQLITE_CORRUPT"):

@@ -93,6 +93,12 @@ def _scribbled(path: Path) -> None:
     path.write_bytes(octets)
 
 
+def _schema_hit(path: Path) -> None:
+    octets = path.read_bytes()
+    at = octets.index(b"CREATE TABLE lanes")
+    path.write_bytes(octets[:at] + b"\xa0" + octets[at + 1 :])
+
+
 def _header_hit(path: Path) -> None:
     octets = bytearray(path.read_bytes())
     octets[0] ^= 0x40
@@ -109,6 +115,7 @@ def _header_hit(path: Path) -> None:
         (_cut, "is damaged"),
         (_scribbled, "is damaged"),
         (_header_hit, "is no SQLite database"),
+        (_schema_hit, "is damaged"),
     ],
 )
 async def test_a_file_that_is_not_beyond_doubt_ours_is_refused(
