@@ -38,8 +38,9 @@ _NOT_CLAIMED = (
 )
 _ERROR = hci.HCI_ErrorCode
 
-# As Broadcom's controllers have it: a device with a public address tells its controller which.
-HCI_WRITE_BD_ADDR_COMMAND = hci.HCI_VENDOR_OGF << 10 | 0x0001
+# A device with a public address tells its controller which. Not Broadcom's number for it, 0x0001, under which Bumble's
+# Intel driver registers a command of its own whenever it happens to be imported.
+HCI_WRITE_BD_ADDR_COMMAND = hci.HCI_VENDOR_OGF << 10 | 0x03BD
 hci.HCI_Command.register_commands({"HCI_WRITE_BD_ADDR_COMMAND": HCI_WRITE_BD_ADDR_COMMAND})
 
 
