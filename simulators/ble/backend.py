@@ -89,7 +89,10 @@ class VirtualRadio:
     async def forget(self, address: str) -> None:
         """Keys, table and link."""
         central = self._open()
-        await central.forget(address)
+        try:
+            await central.forget(address)
+        except BondsUnusable as error:
+            raise BleUnavailable(str(error)) from error
         await self.disconnect(address)
 
     async def connected(self) -> Sequence[str]:

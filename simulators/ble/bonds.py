@@ -69,7 +69,7 @@ class BondFile(KeyStore):
         return None if name is None else Address(name)
 
     def forget(self, address: str) -> bool:
-        """Drop the keys of this device; whether there were any."""
+        """Drop the keys of this device; whether there were any. Raises BondsUnusable."""
         name = self._name(address)
         if name is None:
             return False
@@ -109,14 +109,17 @@ class BondFile(KeyStore):
             "irk": self.irk.hex(),
             "bonds": {name: keys.to_dict() for name, keys in self._bonds.items()},
         }
-        # mkstemp gives mode 0600.
-        handle, temporary = tempfile.mkstemp(prefix=FILE_NAME, dir=self.path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=1, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            # mkstemp gives mode 0600.
+            handle, temporary = tempfile.mkstemp(prefix=FILE_NAME, dir=self.path.parent)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(content, file, indent=1, sort_keys=True)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(self.path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise BondsUnusable(f"{self.path}: {error.strerror or type(error).__name__}") from error
