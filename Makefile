@@ -7,7 +7,7 @@ PYTEST := -m pytest -q -n 3 --dist loadfile
 # Tests that need no server, so they can run again on the newer Python.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
-.PHONY: setup setup-demo demo test lint unit-newer bench fuzz soak contract fmt docs-shots constraints
+.PHONY: setup setup-demo demo test lint unit-newer bench fuzz soak test-bluez contract fmt docs-shots constraints
 
 setup:
 	@.ci/setup test
@@ -38,7 +38,12 @@ bench: setup
 fuzz: setup
 	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q -n 2 --dist load tests/fuzz
 
-soak: setup
+# The gateway on the real BlueZ, in a guest with a virtual controller; root. The guest's kernel is built once.
+test-bluez: setup
+	@.ci/setup bluez
+	$(BIN)/python -m tests.bluez $(STORIES)
+
+soak: setup test-bluez
 	ARGUS_SOAK=1 ARGUS_BUFFER_KILLS=40 ARGUS_BUFFER_COURSES=60 $(BIN)/python -m pytest -q -s tests/soak \
 	  tests/gateway/buffer/test_power_cut.py tests/gateway/buffer/test_any_course.py \
 	  tests/journeys/test_cloud_in_trouble.py tests/contract/test_isolation.py

@@ -75,7 +75,7 @@ _WORDS = {
     ),
     Trouble.NOT_OURS: _Words(
         "It measures nothing that Argus understands. It offers: {}.",
-        "docs/ble.md lists what is understood; is this the right device?",
+        "docs/device-maker.md lists what is understood; is this the right device?",
     ),
     Trouble.STORE_FULL: _Words("The store has no room to remember it.", "Make room on its disk, then pair it again."),
     Trouble.NOT_PAIRED: _Words("{} is not paired.", "argus-gateway ble list shows what is."),

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import protocols.ieee11073 as ieee11073
+from protocols.ble.interpretation import RecordNumbering, Use
+from protocols.ble.services import PROFILES
 from protocols.ieee11073.apdu.actions import ActionType
 from protocols.ieee11073.apdu.association import AbortReason, AssociateResult, ReleaseRequestReason
 from protocols.ieee11073.apdu.data import ConfigResult, ErrorValue, EventType, RejectProblem
@@ -291,6 +293,36 @@ def oddities(outcomes: frozenset[Outcome]) -> Lines:
     return table(("key", "it says", "clause", "what we do, and why"), rows)
 
 
+# Bluetooth.
+
+USES = {Use.READ: "read", Use.SUBSCRIBE: "subscribed", Use.WRITE: "written"}
+STORES = {
+    RecordNumbering.NONE: "all records",
+    RecordNumbering.SEQUENCE_NUMBER: "by sequence number",
+    RecordNumbering.TIME_OFFSET: "by time offset",
+    RecordNumbering.RECORD_NUMBER: "by record number",
+}
+
+
+def ble_services() -> Lines:
+    rows = []
+    for profile in PROFILES.values():
+        for use in profile.characteristics:
+            needed = "yes" if use.required else "one of these" if use.uuid in profile.required_any else ""
+            how = ", ".join(words for each, words in USES.items() if each in use.uses)
+            rows.append((profile.name, hexadecimal(use.uuid), use.name, how, needed, use.fields or "–"))
+    return table(("service", "UUID", "characteristic", "what we do", "required", "what is understood"), rows)
+
+
+def ble_record_stores() -> Lines:
+    rows = [
+        (profile.name, hexadecimal(profile.service), STORES[profile.record_store])
+        for profile in PROFILES.values()
+        if profile.record_store is not None
+    ]
+    return table(("service", "UUID", "asked for what is new"), rows)
+
+
 TABLES: dict[str, Callable[[], Lines]] = {
     "report-forms": report_forms,
     "attributes": attributes,
@@ -300,6 +332,8 @@ TABLES: dict[str, Callable[[], Lines]] = {
     "time-outs": time_outs,
     "specialisations": specialisations,
     "configurations": configurations,
+    "ble-services": ble_services,
+    "ble-record-stores": ble_record_stores,
     "tolerated": lambda: oddities(frozenset({Outcome.TOLERATED})),
     "refused": lambda: oddities(frozenset({Outcome.REFUSED, Outcome.ENDED})),
 }

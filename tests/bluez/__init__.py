@@ -1,0 +1,1 @@
+"""The gateway on the real stack: BlueZ, D-Bus and Linux's own Bluetooth, in a guest whose controller is virtual."""

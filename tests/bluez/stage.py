@@ -1,0 +1,203 @@
+"""Everything that the stories play on, inside the guest: D-Bus's daemon, bluetoothd, the radio with this kernel's
+adapter, simulated devices, and the real gateway with its real command line.
+
+One folder in memory holds all of it; what is worth reading afterwards is also written to the results. bluetoothd runs
+without systemd, so whoever kills it starts it again, as systemd would.
+"""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dbus_fast import BusType
+from dbus_fast.aio import MessageBus
+
+from gateway.cli.provision import provisioned
+from gateway.settings import load
+from simulators.ble.control import ask
+from simulators.ble.kinds import ble_address_of, ble_description_of
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Finished, Vehicle, argus_gateway
+
+BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
+RESULTS = Path("/mnt")
+PATIENCE_S = 60.0
+"""The guest has one processor and shares it with everything here."""
+LOOK_EVERY_S = 0.5
+
+
+class Device:
+    """A simulated device, as a process of its own. Its witness is what it measured."""
+
+    def __init__(self, stage: "Stage", kind: str, *options: str, unit: int = 1) -> None:
+        self.kind = kind
+        self.address = ble_address_of(kind, unit)
+        self.system_id = ble_description_of(kind, unit).system_id.hex()
+        self.witness = stage.folder / f"{kind}-{unit}.witness"
+        self._log = RESULTS / f"{kind}-{unit}.log"
+        self.bonds = stage.folder / f"{kind}-{unit}.bonds"
+        self._argv = (
+            str(Path(sys.executable).with_name("argus-sim")),
+            *("ble", kind, "--unit", str(unit), "--radio", str(stage.radio_socket), "--witness", str(self.witness)),
+            *("--memory", str(stage.folder / f"{kind}-{unit}.memory"), "--bonds", str(self.bonds), *options),
+        )
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def on(self) -> "Device":
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(*self._argv, stdout=log, stderr=log)
+        return self
+
+    async def off(self) -> None:
+        """Its battery is taken out."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    def told(self, *whats: str) -> list[str]:
+        """Lines of the witness with one of these words."""
+        lines = self.witness.read_text().splitlines() if self.witness.exists() else []
+        return [line for line in lines if line.partition(" ")[0] in whats]
+
+
+class Stage:
+    """For all stories of one boot. `observed` prints what was seen; it must hold no more than a reader can check."""
+
+    def __init__(self) -> None:
+        self.folder = Path("/run/argus")
+        self.radio_socket = self.folder / "radio"
+        self._control = self.folder / "radio-control"
+        self._daemons: dict[str, asyncio.subprocess.Process] = {}
+        self._devices: list[Device] = []
+        self.vehicle: Vehicle
+
+    async def open(self) -> None:
+        self.folder.mkdir(parents=True)
+        await self._start("bluetoothd", BLUETOOTHD, "-n")
+        await self._start(
+            "radio", sys.executable, "-m", "simulators.ble.radio",
+            "--socket", str(self.radio_socket), "--control", str(self._control), "--vhci",
+        )  # fmt: skip
+        await eventually(self._powered, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what="an adapter in BlueZ")
+        self.vehicle = Vehicle(self.folder, more_settings="[ble]\n")
+        self.vehicle.log = RESULTS / "gateway.log"
+        provisioned(load(self.vehicle.config))
+        await self.vehicle.start()
+
+    async def close(self) -> None:
+        for device in self._devices:
+            await device.off()
+        if self.vehicle.running:
+            await self.vehicle.stop()
+        for process in self._daemons.values():
+            with suppress(ProcessLookupError):
+                process.kill()
+        with suppress(OSError):
+            shutil.copy(self.vehicle.config, RESULTS / "gateway.toml")
+
+    def observed(self, sentence: str) -> None:
+        print(f"    {sentence}", flush=True)
+
+    async def device(self, kind: str, *options: str, unit: int = 1) -> Device:
+        """A device that is switched on; it is off when the stage closes."""
+        made = Device(self, kind, *options, unit=unit)
+        self._devices.append(made)
+        return await made.on()
+
+    # The radio.
+
+    async def mishap(self, question: str, **details: Any) -> None:
+        await ask(self._control, question, **details)
+
+    # The stack.
+
+    async def kill_bluetoothd(self) -> None:
+        process = self._daemons.pop("bluetoothd")
+        process.kill()
+        await process.wait()
+
+    async def start_bluetoothd(self) -> None:
+        await self._start("bluetoothd", BLUETOOTHD, "-n")
+
+    async def _start(self, name: str, *argv: str) -> None:
+        with (RESULTS / f"{name}.log").open("ab") as log:
+            self._daemons[name] = await asyncio.create_subprocess_exec(*argv, stdout=log, stderr=log)
+
+    async def _powered(self) -> bool:
+        """Whether BlueZ has an adapter; the gateway switches it on."""
+        for process in self._daemons.values():
+            assert process.returncode is None
+        with suppress(Exception):  # the daemon is on its way
+            bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+            try:
+                await bus.introspect("org.bluez", "/org/bluez/hci0", timeout=2.0)
+            finally:
+                bus.disconnect()
+            return True
+        return False
+
+    # The gateway.
+
+    async def ble(self, command: str, *arguments: str) -> Finished:
+        """`argus-gateway ble COMMAND …`."""
+        return await argus_gateway("ble", command, "--config", self.vehicle.config, *arguments)
+
+    async def pair(self, device: Device, *options: str) -> None:
+        """Pair it as a script does; it must work."""
+        done = await self.ble("pair", device.address, "--yes", "--json", *options)
+        assert done.code == 0, done.err
+
+    async def heard(self, device: Device) -> dict[str, Any]:
+        """What the gateway says of it once it hears it."""
+
+        async def row() -> dict[str, Any] | None:
+            done = await self.ble("scan", "--json", "--for", "2")
+            return next((each for each in done.json_lines() if each["address"] == device.address), None)
+
+        return await eventually(row, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=f"the gateway hears {device.kind}")
+
+    async def listed(self, device: Device) -> dict[str, Any]:
+        """The row of a paired device."""
+        done = await self.ble("list", "--json")
+        assert done.code == 0, done.err
+        return next(each for each in done.json_lines() if each["address"] == device.address)
+
+    async def rows(self, device: Device) -> list[dict[str, Any]]:
+        """Every observation of it that is durable in the gateway."""
+        done = await argus_gateway(
+            "observations", "--config", self.vehicle.config, "--json", "--device", device.system_id
+        )
+        assert done.code == 0, done.err
+        return [json.loads(line) for line in done.out.splitlines()]
+
+    async def readings(self, device: Device, more_than: int = 0, of: str | None = None) -> list[dict[str, Any]]:
+        """Wait until more than so many observations (of one type) are durable; all of them."""
+
+        async def enough() -> list[dict[str, Any]]:
+            rows = [row for row in await self.rows(device) if of is None or row["type"] == of]
+            return rows if len(rows) > more_than else []
+
+        what = f"more than {more_than} observations of the {device.kind}"
+        return await eventually(enough, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
+
+    async def connected(self, device: Device, *, yes: bool = True) -> dict[str, Any]:
+        """Wait until the gateway has a connection with it, or has none any more."""
+
+        async def so() -> dict[str, Any] | None:
+            row = await self.listed(device)
+            return row if bool(row["connected"]) is yes else None
+
+        what = f"the {device.kind} is {'connected' if yes else 'gone'}"
+        return await eventually(so, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
+
+
+def twice(rows: list[dict[str, Any]]) -> list[Any]:
+    """Identities that are there more than once."""
+    seen = Counter((row["epoch"], row["lane"], row["sequence"], row["index"]) for row in rows)
+    return [key for key, count in seen.items() if count > 1]

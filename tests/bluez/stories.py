@@ -1,0 +1,211 @@
+"""What a crew does and what can happen to it, one story after the other on one vehicle, over the real BlueZ.
+
+Each story begins where the one before ended, as a day does. A story prints what it saw; it fails by an assertion.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from tests.bluez.stage import PATIENCE_S, Device, Stage, twice
+from tests.harness.eventually import eventually
+
+SPO2 = "MDC_PULS_OXIM_SAT_O2"
+SYSTOLIC = "MDC_PRESS_BLD_NONINV"
+
+Story = Callable[[Stage], Awaitable[None]]
+_devices: dict[str, Device] = {}
+
+
+async def who_is_near(stage: Stage) -> None:
+    """Scan: every device that advertises is listed, none is trusted."""
+    _devices["oximeter"] = await stage.device("oximeter")
+    _devices["cuff"] = await stage.device("blood-pressure", "--passkey", "135790")
+    for device in _devices.values():
+        row = await stage.heard(device)
+        assert not row["paired"]
+        stage.observed(f"heard {row['name']} at {row['address']}, {row['rssi']} dBm, offers {row['offers']}")
+    assert not (await stage.ble("list", "--json")).out
+
+
+async def just_works(stage: Stage) -> None:
+    """Pair a device that asks for nothing; its readings are durable from then on."""
+    oximeter = _devices["oximeter"]
+    await stage.pair(oximeter)
+    row = await stage.connected(oximeter)
+    assert row["bonded"]
+    rows = await stage.readings(oximeter, 3, SPO2)
+    assert not twice(rows)
+    stage.observed(f"bonded, connected, {len(rows)} saturations, the last {rows[-1]['value']} {rows[-1]['unit']}")
+
+
+async def six_digits(stage: Stage) -> None:
+    """Pair a device that shows six digits: wrong ones are refused in words, the right ones bond."""
+    cuff = _devices["cuff"]
+    wrong = await stage.ble("pair", cuff.address, "--yes", "--passkey", "000001")
+    assert wrong.code != 0
+    assert wrong.err.strip()
+    stage.observed(f"wrong digits: {wrong.err.strip().splitlines()[-1]}")
+    await stage.pair(cuff, "--passkey", "135790")
+    assert (await stage.connected(cuff))["bonded"]
+    rows = await stage.readings(cuff, 0)
+    stage.observed(f"right digits: bonded; {len(rows)} observations of the cuff")
+
+
+async def an_interrupted_link(stage: Stage) -> None:
+    """The link breaks without a word: the device is connected again by itself, and nothing is doubled."""
+    oximeter = _devices["oximeter"]
+    before = len(await stage.readings(oximeter, 0, SPO2))
+    for _ in range(3):
+        await stage.connected(oximeter)
+        await stage.mishap("drop", address=oximeter.address)
+        await stage.readings(oximeter, before + 2, SPO2)
+        before = len(await stage.readings(oximeter, 0, SPO2))
+    rows = await stage.readings(oximeter, 0, SPO2)
+    sent = oximeter.told("notified", "confirmed")
+    assert len(rows) <= len(sent), f"{len(rows)} saturations of {len(sent)} values that were sent"
+    stage.observed(f"three losses; {len(rows)} saturations of {len(sent)} values sent, none twice")
+
+
+async def out_of_range(stage: Stage) -> None:
+    """It walks out of range and returns."""
+    oximeter = _devices["oximeter"]
+    await stage.mishap("silence", address=oximeter.address, on=True)
+    await stage.connected(oximeter, yes=False)
+    stage.observed("gone: " + str((await stage.listed(oximeter))["trouble"] or "not connected"))
+    await stage.mishap("silence", address=oximeter.address, on=False)
+    before = len(await stage.rows(oximeter))
+    await stage.connected(oximeter)
+    await stage.readings(oximeter, before)
+    stage.observed("back by itself, readings go on")
+
+
+async def a_memory(stage: Stage) -> None:
+    """What a meter stored while it was away arrives, each record once, and again nothing after a further visit."""
+    meter = _devices["meter"] = await stage.device("glucose")
+    await stage.heard(meter)
+    await eventually(lambda: len(meter.told("kept")) >= 2, within_s=PATIENCE_S, what="two stored records")
+    await stage.pair(meter)
+
+    async def all_there() -> bool:
+        records = {line.split(" ")[2] for line in meter.told("kept")}
+        dates = {row["device_time"] for row in await stage.rows(meter) if row["type"].startswith("MDC_CONC_GLU")}
+        return len(dates) >= len(records) >= 2
+
+    await eventually(all_there, within_s=PATIENCE_S, poll_s=1.0, what="every record in the store")
+    await meter.off()
+    await stage.connected(meter, yes=False)
+    rows = [row for row in await stage.rows(meter) if row["type"].startswith("MDC_CONC_GLU")]
+    await meter.on()
+    await stage.connected(meter)
+    await eventually(all_there, within_s=PATIENCE_S, poll_s=1.0, what="what was stored meanwhile")
+    again = [row for row in await stage.rows(meter) if row["type"].startswith("MDC_CONC_GLU")]
+    dates = [row["device_time"] for row in again]
+    assert len(dates) == len(set(dates)), "a record is there once"
+    stage.observed(f"{len(rows)} records fetched, {len(again)} after the second visit, none twice")
+    await meter.off()
+
+
+async def the_adapter_is_pulled_out(stage: Stage) -> None:
+    """The adapter goes and comes back: told in words, and everything is connected again."""
+    oximeter = _devices["oximeter"]
+    await stage.mishap("vhci", on=False)
+
+    async def trouble() -> str:
+        done = await stage.ble("scan", "--json", "--for", "2")
+        return done.err.strip()
+
+    stage.observed(await eventually(trouble, within_s=PATIENCE_S, poll_s=1.0, what="words about the adapter"))
+    before = len(await stage.rows(oximeter))
+    await stage.mishap("vhci", on=True)
+    await stage.connected(oximeter)
+    await stage.readings(oximeter, before)
+    stage.observed("plugged in again: connected, readings go on")
+
+
+async def bluetoothd_is_killed(stage: Stage) -> None:
+    """SIGKILL to bluetoothd, and a new one: bonds stand, readings go on."""
+    oximeter = _devices["oximeter"]
+    await stage.kill_bluetoothd()
+    before = len(await stage.rows(oximeter))
+    await stage.start_bluetoothd()
+    await stage.connected(oximeter)
+    await stage.readings(oximeter, before + 1)
+    assert (await stage.listed(oximeter))["bonded"]
+    stage.observed("a new bluetoothd: connected without pairing, readings go on")
+
+
+async def the_gateway_is_killed(stage: Stage) -> None:
+    """SIGKILL to the gateway: BlueZ keeps its connections; the next gateway ends them and connects anew."""
+    oximeter = _devices["oximeter"]
+    await stage.vehicle.kill()
+    before = len(await stage.rows(oximeter))
+    await stage.vehicle.start()
+    await stage.connected(oximeter)
+    rows = await stage.readings(oximeter, before + 1)
+    assert not twice(rows)
+    assert len(rows) <= 2 * len(oximeter.told("notified"))
+    stage.observed("a new gateway: connected, readings go on, none twice")
+
+
+async def a_forgotten_bond(stage: Stage) -> None:
+    """The device forgets its bond: told in words with the way out, and well after pairing again."""
+    oximeter = _devices["oximeter"]
+    await oximeter.off()
+    oximeter.bonds.unlink()
+    before = len(await stage.rows(oximeter))
+    await oximeter.on()
+
+    async def words() -> str:
+        return str((await stage.listed(oximeter))["trouble"] or "")
+
+    said = await eventually(
+        lambda: _containing(words, "pair"), within_s=2 * PATIENCE_S, poll_s=1.0, what="words about the bond"
+    )
+    stage.observed(f"told: {said}")
+    assert len(await stage.rows(oximeter)) == before, "without a bond it gives nothing"
+    await stage.pair(oximeter, "--again")
+    await stage.readings(oximeter, before)
+    stage.observed("paired again: readings go on")
+
+
+async def somebody_elses_address(stage: Stage) -> None:
+    """A stranger with the address of a paired device and without its keys gives nothing to the record."""
+    oximeter = _devices["oximeter"]
+    await oximeter.off()
+    await stage.connected(oximeter, yes=False)
+    before = len(await stage.rows(oximeter))
+    bond = oximeter.bonds.read_bytes()
+    oximeter.bonds.unlink()
+    stranger = await stage.device("oximeter", "--open")
+    told = len(stranger.told("notified"))
+
+    async def words() -> str:
+        return str((await stage.listed(oximeter))["trouble"] or "")
+
+    await eventually(lambda: _containing(words, "pair"), within_s=2 * PATIENCE_S, poll_s=1.0, what="words about it")
+    assert len(await stage.rows(oximeter)) == before
+    stage.observed(f"a stranger at {stranger.address}: {len(stranger.told('notified')) - told} values, none recorded")
+    await stranger.off()
+    oximeter.bonds.write_bytes(bond)
+    await oximeter.on()
+    await stage.readings(oximeter, before)
+    stage.observed("the real one is back: readings go on")
+
+
+async def _containing(words: Callable[[], Awaitable[str]], word: str) -> str:
+    said = await words()
+    return said if word in said else ""
+
+
+STORIES: tuple[Story, ...] = (
+    who_is_near,
+    just_works,
+    six_digits,
+    an_interrupted_link,
+    out_of_range,
+    a_memory,
+    the_adapter_is_pulled_out,
+    bluetoothd_is_killed,
+    the_gateway_is_killed,
+    a_forgotten_bond,
+    somebody_elses_address,
+)
