@@ -302,9 +302,11 @@ class DeliveryStore:
         ]
         if not tests:
             conditions.append(_rows.kind != DeliveryKind.TEST.value)
+        # In the order in which settling takes the rows of one webhook.
+        waiting = select(_rows.position).where(*conditions).order_by(_rows.position).with_for_update()
         statement = (
             update(webhook_deliveries)
-            .where(*conditions)
+            .where(_rows.position.in_(waiting))
             .values(status=DeliveryStatus.DISCARDED.value, due_at_us=None, finished_at_us=now_us, error_code=why.value)
         )
         discarded = 0

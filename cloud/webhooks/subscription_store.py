@@ -34,9 +34,15 @@ class SubscriptionStore:
     """Every statement about them."""
 
     async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription | None:
-        """One that the viewer may see. `lock`: nobody else changes it until `tx` ends."""
+        """One that the viewer may see. `lock`: nobody else changes it until `tx` ends.
+
+        Others may go on referring to it: who queues a delivery has locked the head of its lane by then, and who locks
+        the webhook may want that head next.
+        """
         statement = _seen(viewer).where(_subs.id == id)
-        row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
+        if lock:
+            statement = statement.with_for_update(key_share=True)
+        row = (await tx.execute(statement)).first()
         return None if row is None else _subscription(row._mapping, (await self._events(tx, [id])).get(id, ()))
 
     async def page(
