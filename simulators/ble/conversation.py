@@ -162,7 +162,7 @@ class Conversation:
                 self._ledger.confirmed(kept)
             if not self._behaviour.resends:
                 self._ledger.forget([kept.number])
-            self._count_transfer()
+            await self._count_transfer()
 
     def _next_kept(self) -> Kept | None:
         """What to indicate next, where somebody has subscribed to it."""
@@ -196,7 +196,8 @@ class Conversation:
             await self._notify(characteristic, octets)
         else:
             await self._indicate(characteristic, octets)
-        self._count_transfer()
+        await self._count_transfer()
+        await asyncio.sleep(0)  # an abort may come between any two records
 
     def _transfer_ended(self) -> None:
         for kept in self._ledger.store.kept():
@@ -227,9 +228,10 @@ class Conversation:
         self._mischief.values += 1
         return every is not None and self._mischief.values % every == 0
 
-    def _count_transfer(self) -> None:
+    async def _count_transfer(self) -> None:
         """Drop the link where the device is told to, in the middle of a transfer."""
         self._sent += 1
         if self._sent == self._behaviour.drops_link_after and self._mischief.drops_left > 0:
             self._mischief.drops_left -= 1
             self._drop_link()
+            await asyncio.get_running_loop().create_future()  # not a word more, until the owner ends this

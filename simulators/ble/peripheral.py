@@ -44,7 +44,7 @@ from simulators.ble.witness import BleWitness
 
 log = structlog.get_logger(__name__)
 
-ADVERTISE_EVERY_MS: Final = 200.0
+ADVERTISE_EVERY_MS: Final = 100.0
 """Found within a scan window, and cheap: real devices choose between 20 ms and some seconds."""
 DRAIN_S: Final = 5.0
 """How long a device that is switched off tries to hand over what it still holds."""

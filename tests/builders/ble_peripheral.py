@@ -10,7 +10,7 @@ from bumble.core import UUID
 from bumble.device import Connection, Peer
 from bumble.gatt_client import CharacteristicProxy
 from bumble.hci import Address, OwnAddressType
-from bumble.keys import MemoryKeyStore
+from bumble.keys import KeyStore, MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from simulators.ble.attach import Station, attach
@@ -45,18 +45,35 @@ class Phone:
     def __init__(self, station: Station) -> None:
         self._station = station
         self.values: list[tuple[int, bytes]] = []
+        self.reason: int | None = None
+        """Why the last connection ended, None: it stands."""
         self.link: Connection | None = None
         self._peer: Peer | None = None
 
-    async def connect(self, address: str, *, random: bool = False) -> None:
+    async def connect(self, address: str, *, random: bool = False, within_s: float = 5.0) -> None:
         kind = Address.RANDOM_DEVICE_ADDRESS if random else Address.PUBLIC_DEVICE_ADDRESS
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(within_s):
             self.link = await self._station.device.connect(
                 Address(address, kind), own_address_type=OwnAddressType.RANDOM
             )
+        self.reason = None
+        self.link.on(Connection.EVENT_DISCONNECTION, self._ended)
         self._peer = Peer(self.link)
         await self._peer.request_mtu(MTU)
         await self._peer.discover_all()
+
+    def _ended(self, reason: int) -> None:
+        self.reason, self.link = reason, None
+
+    @property
+    def connected(self) -> bool:
+        return self.link is not None
+
+    @property
+    def keys(self) -> KeyStore:
+        keys = self._station.device.keystore
+        assert keys is not None
+        return keys
 
     async def pair(self, reads: Callable[[], int | None] | None = None) -> None:
         """With the digits that `reads` gives, None: just works."""
@@ -113,10 +130,9 @@ class Phone:
 
 
 class Room:
-    """An ether with one device and one phone. `live` moves the device's time."""
+    """One device and one phone that hear each other. `live` moves the device's time."""
 
-    def __init__(self, ether: Ether, clock: MovedClock, device: Peripheral, phone: Phone) -> None:
-        self.ether = ether
+    def __init__(self, clock: MovedClock, device: Peripheral, phone: Phone) -> None:
         self.clock = clock
         self.device = device
         self.phone = phone
@@ -125,21 +141,36 @@ class Room:
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
 
-    async def connected(self, *, paired: bool = True) -> Phone:
-        """The phone connects, pairs the first time, and encrypts later ones."""
+    async def on_air(self) -> None:
+        """Let pauses pass until the device can be found."""
 
-        async def on_air() -> bool:
+        async def is_there() -> bool:
             if not self.device.status.on_air:
                 await self.clock.advance(0.2)
             return self.device.status.on_air
 
-        await eventually(on_air, what="the device is on air")
+        await eventually(is_there, what="the device is on air")
+
+    async def connected(self, *, paired: bool = True) -> Phone:
+        """The phone connects, pairs the first time, and encrypts later ones."""
+
+        await self.on_air()
         await self.phone.connect(self.device.address, random=self.device.behaviour.static_random)
         if paired and await self.device.bonds.get_all():
             await self.phone.encrypt()
         elif paired:
             await self.phone.pair()
         return self.phone
+
+
+@asynccontextmanager
+async def phone_on(air: Ether | Path) -> AsyncIterator[Phone]:
+    """A phone on a radio of whoever has one."""
+    station = await attach(air, "phone", PHONE, keys=MemoryKeyStore())
+    try:
+        yield Phone(station)
+    finally:
+        station.close()
 
 
 @asynccontextmanager
@@ -151,20 +182,24 @@ async def room(
     memory: Path | None = None,
     bonds: Path | None = None,
     scenario: str = "stable",
+    phone_keys: KeyStore | None = None,
+    air: Ether | Path | None = None,
 ) -> AsyncIterator[Room]:
-    ether, clock = Ether(), MovedClock()
+    """`air` None: an ether of its own, else that one, or the socket of a radio."""
+    clock = MovedClock()
+    air = air or Ether()
     device = build_peripheral(
         kind,
         Patient(11, scenario_of(scenario)),
-        ether,
+        air,
         clock,
         witness=None if witness is None else BleWitness(witness, clock),
         options=PeripheralOptions(behaviour=behaviour or BleBehaviour(), memory=memory, bonds=bonds),
     )
-    phone = await attach(ether, "phone", PHONE, keys=MemoryKeyStore())
+    phone = await attach(air, "phone", PHONE, keys=phone_keys or MemoryKeyStore())
     running = asyncio.create_task(device.run())
     try:
-        yield Room(ether, clock, device, Phone(phone))
+        yield Room(clock, device, Phone(phone))
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,0 +1,273 @@
+"""What a simulated Bluetooth device does to whoever uses it, when it is told to: each as real devices do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from bumble.att import ATT_Error
+from bumble.hci import HCI_Error
+
+from protocols.ble.current_time import CURRENT_TIME, current_time_at, decode_current_time, encode_current_time
+from protocols.ble.device_information import SYSTEM_ID, system_id_of
+from protocols.ble.glucose_values import GLUCOSE_CONTEXT, GLUCOSE_MEASUREMENT
+from protocols.ble.health_thermometer import TEMPERATURE_MEASUREMENT, decode_temperature
+from protocols.ble.interpretation import RecordNumbering
+from protocols.ble.pulse_oximeter import PLX_CONTINUOUS, decode_continuous
+from protocols.ble.record_access import Opcode, Operator, Result, answer, request
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from protocols.errors import RemoteProtocolError
+from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
+from simulators.ble.behaviour import Absence, BleBehaviour, IdForm, Leaving, Lie, Pairing
+from simulators.ble.radio import run_radio
+from tests.builders.ble_peripheral import Room, room
+from tests.harness.eventually import eventually
+
+INSUFFICIENT_ENCRYPTION = 0x0F
+PIN_OR_KEY_MISSING = 0x06
+IGNORED = 0x80
+ALL = request(Opcode.REPORT, Operator.ALL, numbering=RecordNumbering.SEQUENCE_NUMBER)
+DONE = answer(Opcode.REPORT, Result.SUCCESS)
+BUSY = answer(Opcode.REPORT, Result.SERVER_BUSY)
+
+
+@asynccontextmanager
+async def radio(socket: Path) -> AsyncIterator[None]:
+    """A radio at this socket while the block lasts."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+    running = asyncio.ensure_future(run_radio(socket, None, stop=stop, ready=ready.set))
+    await ready.wait()
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+
+
+async def gone(there: Room) -> None:
+    await eventually(lambda: not there.phone.connected, what="the phone sees that the device is gone")
+
+
+@pytest.mark.parametrize("leaving", Leaving)
+async def test_a_device_that_leaves_keeps_measuring_and_hands_over_what_it_measured_when_it_is_back(leaving: Leaving):
+    away = BleBehaviour(absence=Absence(every_s=40, for_s=30, leaving=leaving))
+    async with room("thermometer", away) as there:
+        phone = await there.connected()
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await there.live(9)
+        await eventually(lambda: len(phone.of(TEMPERATURE_MEASUREMENT)) == 1)
+        await there.live(2)
+        await gone(there)
+        assert phone.reason == (0x08 if leaving is Leaving.OUT_OF_RANGE else 0x13)
+        await there.live(28)
+        assert not there.device.status.on_air
+        assert there.device.status.waiting == 2
+        await there.live(2)
+        await there.connected()
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await eventually(lambda: len(phone.of(TEMPERATURE_MEASUREMENT)) == 3)
+        times = [decode_temperature(octets).time_stamp for octets in phone.of(TEMPERATURE_MEASUREMENT)]
+        assert len(set(times)) == 3
+
+
+async def test_a_device_whose_radio_died_is_there_again_when_there_is_another(tmp_path: Path):
+    socket = tmp_path / "radio"
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(radio(socket))
+        async with room("thermometer", air=socket) as there:
+            await there.connected()
+            await there.live(5)
+            await first.aclose()
+            await eventually(lambda: not there.device.status.on_air and not there.device.status.connected)
+            await there.live(15)
+            assert "no radio at" in there.device.status.trouble
+            async with radio(socket):
+                await there.on_air()
+                assert there.device.status.waiting == 2
+                assert there.device.status.trouble == ""
+
+
+async def test_a_meter_that_resends_its_memory_tells_the_same_octets_on_each_connection():
+    async with room("thermometer", BleBehaviour(resends=True)) as there:
+        await there.live(35)
+        for times in (1, 2):
+            await there.connected()
+            await there.phone.subscribe(TEMPERATURE_MEASUREMENT)
+            await eventually(lambda times=times: there.device.status.confirmed == 3 * times)
+            await there.phone.leave()
+            await gone(there)
+        told = there.phone.of(TEMPERATURE_MEASUREMENT)
+        assert told[:3] == told[3:]
+        assert len(told) == 6
+
+
+@pytest.mark.parametrize("lie", Lie)
+async def test_one_in_three_values_of_a_liar_is_no_value(lie: Lie):
+    async with room("oximeter", BleBehaviour(lie=lie, lies_every=3)) as there:
+        phone = await there.connected()
+        await phone.subscribe(PLX_CONTINUOUS)
+        await there.live(6)
+        wrong = []
+        for octets in phone.of(PLX_CONTINUOUS):
+            try:
+                decode_continuous(octets)
+            except RemoteProtocolError:
+                wrong.append(octets)
+        assert len(wrong) == there.device.status.spoilt == 2
+        assert len(phone.values) == 6
+
+
+async def test_a_link_that_is_dropped_in_the_middle_of_a_transfer_leaves_all_records_to_be_asked_for_again():
+    async with room("glucose", BleBehaviour(drops_link_after=3)) as there:
+        await there.live(130)
+        phone = await there.connected()
+        for attempt in range(2):
+            phone.values.clear()
+            await phone.subscribe(GLUCOSE_MEASUREMENT, GLUCOSE_CONTEXT, RECORD_ACCESS_CONTROL_POINT)
+            await phone.write(RECORD_ACCESS_CONTROL_POINT, ALL)
+            if not attempt:
+                await gone(there)
+                assert len(phone.of(GLUCOSE_MEASUREMENT)) <= 2
+                await there.connected()
+        await eventually(lambda: DONE in phone.of(RECORD_ACCESS_CONTROL_POINT))
+        assert len(phone.of(GLUCOSE_MEASUREMENT)) == len(phone.of(GLUCOSE_CONTEXT)) == 3
+
+
+async def test_a_busy_meter_says_so_as_often_as_it_is_told_to():
+    async with room("glucose", BleBehaviour(busy_times=2)) as there:
+        await there.live(10)
+        phone = await there.connected()
+        await phone.subscribe(GLUCOSE_MEASUREMENT, GLUCOSE_CONTEXT, RECORD_ACCESS_CONTROL_POINT)
+        for count in range(1, 4):
+            await phone.write(RECORD_ACCESS_CONTROL_POINT, ALL)
+            await eventually(lambda count=count: len(phone.of(RECORD_ACCESS_CONTROL_POINT)) == count)
+        assert phone.of(RECORD_ACCESS_CONTROL_POINT) == [BUSY, BUSY, DONE]
+
+
+async def test_a_slow_device_answers_when_its_time_has_come():
+    async with room("thermometer", BleBehaviour(slow_s=2.0)) as there:
+        phone = await there.connected()
+        reading = asyncio.ensure_future(phone.read(SYSTEM_ID))
+        await there.live(1)
+        assert not reading.done()
+        await there.live(2)
+        await eventually(reading.done)
+
+
+async def test_a_device_that_forgot_its_bond_refuses_the_old_keys_and_takes_new_ones():
+    async with room("thermometer", BleBehaviour(bonds_kept=False)) as there:
+        phone = await there.connected()
+        await phone.leave()
+        await gone(there)
+        await there.on_air()
+        await phone.connect(there.device.address)
+        with pytest.raises(HCI_Error) as refused:
+            await phone.encrypt()
+        assert refused.value.error_code == PIN_OR_KEY_MISSING
+        await phone.leave()
+        await gone(there)
+        await there.on_air()
+        await phone.connect(there.device.address)
+        await phone.pair()
+        await eventually(lambda: there.device.status.pairings == 2)
+
+
+async def test_a_bond_in_a_file_outlasts_the_device_that_is_switched_off(tmp_path: Path):
+    files = {"bonds": tmp_path / "bonds", "memory": tmp_path / "memory"}
+    async with room("thermometer", **files) as there:
+        await there.connected()
+        await there.live(5)
+        keys = there.phone.keys
+    async with room("thermometer", phone_keys=keys, **files) as there:
+        assert there.device.status.waiting == 1
+        phone = await there.connected()
+        assert there.device.status.pairings == 0
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await eventually(lambda: len(phone.of(TEMPERATURE_MEASUREMENT)) == 1)
+
+
+async def test_a_device_with_a_display_pairs_only_with_who_types_what_it_shows():
+    async with room("thermometer", BleBehaviour(pairing=Pairing.PASSKEY, passkey=123_456)) as there:
+        await there.on_air()
+        await there.phone.connect(there.device.address)
+        with pytest.raises(Exception, match="CONFIRM_VALUE_FAILED"):
+            await there.phone.pair(lambda: 123_457)
+        await there.phone.leave()
+        await gone(there)
+        await there.on_air()
+        await there.phone.connect(there.device.address)
+        await there.phone.pair(lambda: there.device.status.passkey)
+        await eventually(lambda: there.device.status.pairings == 1)
+        assert there.device.status.passkey is None
+
+
+async def test_a_device_that_cannot_pair_says_so_and_tells_its_values_in_the_open():
+    async with room("thermometer", BleBehaviour(pairing=Pairing.NONE)) as there:
+        phone = await there.connected(paired=False)
+        with pytest.raises(Exception, match="PAIRING_NOT_SUPPORTED"):
+            await phone.pair()
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await there.live(4)
+        await eventually(lambda: phone.of(TEMPERATURE_MEASUREMENT))
+
+
+async def test_a_device_that_encrypts_lets_nobody_subscribe_without_a_bond_and_says_who_it_is_to_all():
+    async with room("thermometer") as there:
+        phone = await there.connected(paired=False)
+        with pytest.raises(ATT_Error) as refused:
+            await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        assert refused.value.error_code == INSUFFICIENT_ENCRYPTION
+        assert await phone.read(SYSTEM_ID)
+
+
+async def test_a_static_random_address_stays_and_its_bond_with_it():
+    async with room("thermometer", BleBehaviour(static_random=True)) as there:
+        for _ in range(2):
+            phone = await there.connected()
+            await phone.leave()
+            await gone(there)
+        assert there.device.address.startswith("C2:41:52:23")
+        assert there.device.status.pairings == 1
+
+
+@pytest.mark.parametrize("form", IdForm)
+async def test_a_system_id_the_wrong_way_round_or_absent_is_still_this_device(form: IdForm):
+    async with room("thermometer", BleBehaviour(id_form=form)) as there:
+        phone = await there.connected()
+        sent = await phone.read(SYSTEM_ID) if phone.has(SYSTEM_ID) else None
+        assert (sent is None) == (form is IdForm.ABSENT)
+        assert system_id_of(sent, there.device.address) == there.device.sensor.description.system_id
+
+
+NOON = encode_current_time(current_time_at(datetime(2026, 5, 6, 12, 0, 0, tzinfo=UTC)))
+
+
+@pytest.mark.parametrize(
+    ("answer_to_set", "error", "shows"),
+    [(SetAnswer.OBEYS, 0, True), (SetAnswer.REFUSES, IGNORED, False), (SetAnswer.SILENT, 0, False)],
+)
+async def test_a_wrong_clock_is_set_refuses_or_only_says_so(answer_to_set: SetAnswer, error: int, shows: bool):
+    clock = ClockBehaviour(wrong_by_s=-3600.0, setting=Setting.MAY, set_answer=answer_to_set)
+    async with room("thermometer", BleBehaviour(clock=clock)) as there:
+        phone = await there.connected()
+        assert await phone.refusal(CURRENT_TIME, NOON) == error
+        shown = decode_current_time(await phone.read(CURRENT_TIME)).date_time
+        assert (shown == decode_current_time(NOON).date_time) == shows
+        assert await phone.refusal(CURRENT_TIME, b"\0" * 10) == IGNORED
+
+
+async def test_the_witness_knows_what_was_kept_confirmed_notified_and_dropped(tmp_path: Path):
+    path = tmp_path / "witness"
+    async with room("thermometer", witness=path) as there:
+        await there.live(5)
+        phone = await there.connected()
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await eventually(lambda: there.device.status.confirmed == 1)
+        lines = [line.split(" ") for line in path.read_text().splitlines()]
+    (octets,) = phone.of(TEMPERATURE_MEASUREMENT)
+    system_id = there.device.sensor.description.system_id.hex()
+    assert [line[:5] for line in lines] == [
+        [what, system_id, "1", "2a1c", octets.hex()] for what in ("kept", "confirmed")
+    ]

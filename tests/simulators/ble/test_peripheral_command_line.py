@@ -1,0 +1,71 @@
+"""`argus-sim ble`: devices and the radio from the command line, and one sentence where something cannot be."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from protocols.ble.health_thermometer import TEMPERATURE_MEASUREMENT
+from simulators.ble.kinds import BLE_KINDS, ble_address_of
+from simulators.cli import app
+from tests.builders.ble_peripheral import phone_on
+from tests.harness.eventually import eventually
+
+ARGUS_SIM = Path(sys.executable).with_name("argus-sim")
+
+
+async def started(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        ARGUS_SIM, "ble", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+
+
+async def test_a_device_on_the_radio_is_paired_tells_what_it_measured_and_sums_it_up(tmp_path: Path):
+    socket, witness = tmp_path / "radio", tmp_path / "witness"
+    radio = await started("radio", "--socket", str(socket))
+    try:
+        await eventually(socket.exists, within_s=30)
+        options = ("--unit", "9", "--witness", str(witness), "--memory", str(tmp_path / "memory"), "--static-random")
+        device = await started("thermometer", "--radio", str(socket), "--for", "600", *options)
+        async with phone_on(socket) as phone:
+            await phone.connect(ble_address_of("thermometer", 9, static_random=True), random=True, within_s=30)
+            await phone.pair()
+            await phone.subscribe(TEMPERATURE_MEASUREMENT)
+            await eventually(lambda: phone.values, within_s=30)
+        device.terminate()
+        out, _ = await device.communicate()
+        assert device.returncode == 0
+        first, last = out.decode().splitlines()
+        assert first == "SIM-BLE-TEMP at C2:41:52:23:00:09"
+        assert last.startswith("SIM-BLE-TEMP: 1 measured, 0 notified, 1 confirmed, 0 spoilt, 0 left")
+        assert last.endswith("1 connections, 1 pairings")
+        assert [line.split(" ")[0] for line in witness.read_text().splitlines()] == ["kept", "confirmed"]
+    finally:
+        radio.terminate()
+        await radio.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("fish", "--radio", "x"), "there is no Bluetooth device 'fish'; there are oximeter, blood-pressure"),
+        (("oximeter",), "say which radio it is on: --radio SOCKET"),
+        (("oximeter", "--radio", "x", "--leaves", "5:9"), "is not EVERY:FOR in seconds"),
+        (("oximeter", "--radio", "x", "--leaves", "often"), "is not EVERY:FOR in seconds"),
+        (("oximeter", "--radio", "x", "--scenario", "fish"), "fish"),
+        (("radio", "--socket", "/"), "is there and no socket"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments: tuple[str, ...], sentence: str):
+    said = CliRunner().invoke(app, ["ble", *arguments])
+    assert said.exit_code == 1
+    assert sentence in said.stderr.replace("\n", " ")
+    assert said.stderr.startswith("argus-sim: ")
+
+
+def test_the_kinds_are_listed_with_their_services():
+    listed = CliRunner().invoke(app, ["ble", "kinds"]).stdout.splitlines()
+    assert [line.split()[0] for line in listed] == list(BLE_KINDS)
+    assert "0x1822" in listed[0]
