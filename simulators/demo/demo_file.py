@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.demo.configuration import radio_control, radio_socket
 from simulators.demo.plan import Plan, write_private
 
 DEMO_FILE = "demo.json"
@@ -35,6 +36,8 @@ def content(plan: Plan, facts: Facts) -> dict[str, object]:
         "crew_pin": facts.crew_pin,
         "mqtt_url": plan.url("mqtt", "mqtt"),
         "agent_tcp": f"127.0.0.1:{plan.ports['agent_tcp']}",
+        "ble_radio": str(radio_socket(plan)),
+        "ble_radio_control": str(radio_control(plan)),
         "tenant_id": first.tenant_id,
         "organization_id": first.organization_id,
         "vehicle_id": first.vehicle_id,

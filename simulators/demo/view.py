@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulators.demo.app import Demo
+from simulators.demo.configuration import radio_socket
 from simulators.demo.fleet import DEMO_DEVICES
 from simulators.demo.gateway_status import ask_gateway
 from simulators.demo.history import Rates
@@ -112,7 +113,11 @@ class View:
         addresses = (
             ("crew page", f"{plan.url('crew')}  PIN {pin.read_text().strip() if pin.exists() else '…'}"),
             ("cloud", f"docs {plan.url('docs')}  api {plan.url('api')}  auth {plan.url('auth')}"),
-            ("your device", f"tcp 127.0.0.1:{plan.ports['agent_tcp']} takes any 11073-20601 agent"),
+            (
+                "your device",
+                f"11073-20601 to tcp 127.0.0.1:{plan.ports['agent_tcp']}  "
+                f"argus-sim ble KIND --radio {_from_here(radio_socket(plan))}",
+            ),
         )
         for name, where in addresses:
             text.append(f"\n{name:<12}", "dim").append(where)
