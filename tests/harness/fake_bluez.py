@@ -89,17 +89,16 @@ class FakeBluez:
             told["RSSI"] = Variant("n", -60)
         self._add(path_of(address), DEVICE, told | properties)
 
-    def add_table(self, address: str = OXIMETER) -> None:
-        service = f"{path_of(address)}/service000a"
-        self._add(
-            service, _SERVICE, {"UUID": Variant("s", long_uuid(0x1822)), "Device": Variant("o", path_of(address))}
-        )
-        for handle, uuid, flags in (("000b", 0x2A5F, ["notify"]), ("000e", 0x2A60, ["read", "write"])):
+    def add_table(self, address: str = OXIMETER, *, name: str = "service000a", uuid: int = 0x1822) -> None:
+        """One service, with a notified and a plain characteristic."""
+        service, device = f"{path_of(address)}/{name}", path_of(address)
+        self._add(service, _SERVICE, {"UUID": Variant("s", long_uuid(uuid)), "Device": Variant("o", device)})
+        for handle, number, flags in (("000b", 0x2A5F, ["notify"]), ("000e", 0x2A60, ["read", "write"])):
             self._add(
                 f"{service}/char{handle}",
                 _CHARACTERISTIC,
                 {
-                    "UUID": Variant("s", long_uuid(uuid)),
+                    "UUID": Variant("s", long_uuid(number)),
                     "Service": Variant("o", service),
                     "Flags": Variant("as", flags),
                     "MTU": Variant("q", 247),

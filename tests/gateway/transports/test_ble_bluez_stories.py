@@ -169,6 +169,26 @@ async def test_when_bluetoothd_is_killed_links_end_and_come_back_with_it(bluez):
             assert await octets(again) == [b"\x62"]
 
 
+async def test_a_table_of_services_from_before_a_restart_of_bluetoothd_is_not_believed_afterwards(bluez):
+    bluez.add_device()
+    bluez.add_table()
+    async with running() as central:
+        link = await central.connect(OXIMETER)
+        assert link.services() == (0x1822,)
+        await bluez.die()
+        await link.ended.wait()
+        await link.close()
+        bluez.objects.clear()
+        bluez.add_adapter()
+        await bluez.start()
+        await eventually(lambda: not central.trouble)
+        connecting = asyncio.ensure_future(central.connect(OXIMETER))
+        bluez.add_device()
+        bluez.add_table(name="service0020", uuid=0x1810)
+        async with await connecting as again:
+            assert again.services() == (0x1810,)
+
+
 async def test_an_adapter_that_is_pulled_ends_links_and_brings_them_back(bluez):
     bluez.add_device()
     bluez.add_table()

@@ -77,6 +77,19 @@ async def test_a_table_without_services_is_a_failed_connect_and_forgotten_once()
         assert it.radio.forgotten == [OXIMETER]
 
 
+async def test_a_cache_is_not_forgotten_when_a_bond_has_been_made_since():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.connects = [NO_SERVICES] * 2
+        connecting = asyncio.ensure_future(it.central.connect(OXIMETER))
+        await it.clock.settle()
+        while len(device.clients) < 2:
+            await it.advance(0.5)
+        it.radio.bonds.add(OXIMETER)
+        assert (await it.outcome(connecting)).bonded
+        assert it.radio.forgotten == []
+
+
 def lacks_spo2(link):
     return "" if link.has(0x1822, 0x2A5F) else "0x2A5F is missing"
 
