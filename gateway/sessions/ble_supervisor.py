@@ -32,6 +32,8 @@ from gateway.transports.ble_faults import BleUnreachable
 from gateway.transports.clock import Clock
 
 WAIT_S_MIN, WAIT_S_MAX = 0.25, 30.0
+SERVED_WAIT_S_MAX = 2.0
+"""A device that was served is there: however often its link breaks, its values are wanted within seconds."""
 LASTED_S = 10.0
 """A session that ran this long was healthy: the next failure is a first one."""
 PERSON_S = 60.0
@@ -54,11 +56,13 @@ class Trusted(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
-    """Why a device is not served. `for_a_person`: trying again cannot help before somebody has done something."""
+class _End:
+    """How a try to serve a device ended: whether it was served, and what is wrong in words. `for_a_person`: trying
+    again cannot help before somebody has done something."""
 
-    words: str = ""
+    trouble: str = ""
     for_a_person: bool = False
+    served: bool = False
 
 
 NewSession = Callable[[GattLink, int, PairedDevice, Patience], GattSession]
@@ -142,7 +146,7 @@ class BleSupervisor:
             if self._troubles.pop(device.address, None) is not None:
                 self._mended.add(device.address)
         for key, device in wanted.items():
-            if key not in self._tasks:
+            if key not in self._tasks or self._tasks[key].done():
                 self._tasks[key] = group.create_task(self._serve(device.address))
 
     def _paired(self, address: str) -> PairedDevice | None:
@@ -154,43 +158,50 @@ class BleSupervisor:
         while not self._stop.is_set() and (paired := self._paired(address)) is not None:
             began_s = self._clock.monotonic_s()
             try:
-                trouble = await self._once(paired, patience)
+                end = await self._once(paired, patience)
             except Exception as error:
                 log.exception("session.failed", link=f"ble:{address}")
                 await self._journal.write("session.failed", None, link=f"ble:{address}", error=type(error).__name__)
-                trouble = _Trouble()
-            if trouble.words:
-                await self._tell(paired, trouble.words)
+                end = _End()
+            if end.trouble:
+                await self._tell(paired, end.trouble)
             if self._stop.is_set():
                 return
             now_s = self._clock.monotonic_s()
             if now_s - began_s >= LASTED_S:
                 wait_s = WAIT_S_MIN
-            pause_s = PERSON_S if trouble.for_a_person else wait_s
+            if end.served:
+                wait_s = min(wait_s, SERVED_WAIT_S_MAX)
+            pause_s = PERSON_S if end.for_a_person else wait_s
             wait_s = min(WAIT_S_MAX, wait_s * 2)
             await self._clock.sleep_until(now_s + pause_s * (0.5 + 0.5 * self._chance()))
 
-    async def _once(self, paired: PairedDevice, patience: Patience) -> _Trouble:
+    async def _once(self, paired: PairedDevice, patience: Patience) -> _End:
         """One link and its session, to the end."""
         try:
             link = await self._central.connect(paired.address, lacks)
         except BleUnreachable as error:
             log.info("link.not_made", link=f"ble:{paired.address}", why=str(error))
-            return _Trouble(str(error), for_a_person=error.bond_lost)
+            return _End(str(error), for_a_person=error.bond_lost)
         number = self._number()
         log.info("link.opened", link=link.name, connection=number)
         try:
             session = self._new_session(link, number, paired, patience)
-            session.when_served = partial(self._tell, paired, "")
+            served = asyncio.Event()
+            session.when_served = partial(self._well, paired, served)
             self._sessions[number] = session
             if self._stop.is_set():
                 await link.close()
             await session.run()
-            return _Trouble(session.trouble, for_a_person=bool(session.trouble))
+            return _End(session.trouble, for_a_person=bool(session.trouble), served=served.is_set())
         finally:
             self._sessions.pop(number, None)
             await asyncio.shield(link.close())
             log.info("link.closed", link=link.name, connection=number)
+
+    async def _well(self, paired: PairedDevice, served: asyncio.Event) -> None:
+        served.set()
+        await self._tell(paired, "")
 
     async def _tell(self, paired: PairedDevice, trouble: str) -> None:
         """A trouble is told when it begins, when it becomes another, and when it is over."""

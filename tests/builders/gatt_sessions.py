@@ -23,8 +23,10 @@ from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
+from gateway.transports.ble_central import BleCentral
 from gateway.transports.ble_connection import BleConnection
 from gateway.transports.ble_faults import BleUnreachable
+from gateway.transports.clock import SystemClock
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.events import GatewayEvent, decode_event
@@ -136,13 +138,13 @@ class GattGateway:
             await asyncio.wait_for(task, 10)
         self.running.clear()
 
-    async def supervise(self, air: Air) -> BleSupervisor:
+    async def supervise(self, air: "Air | BleCentral") -> BleSupervisor:
         def number() -> int:
             self.numbers += 1
             return self.numbers
 
         supervisor = BleSupervisor(
-            air,  # type: ignore[arg-type]  # its links are in memory
+            air,  # type: ignore[arg-type]  # links may be in memory
             self.trust,
             lambda link, at, device, patience: GattSession(link, at, device, self.around, self.gatt, patience),
             number,
@@ -185,13 +187,15 @@ async def gatt_gateway(
     store: Callable[[Buffer], MarkStore] = lambda buffer: buffer,
     policy: ClockPolicy | None = None,
     disciplined: bool = True,
+    real_time: bool = False,
 ) -> AsyncIterator[GattGateway]:
-    """Sessions over the store in `folder`, which is made when it is not there. `store` stands before it."""
+    """Sessions over the store in `folder`, which is made when it is not there. `store` stands before it. `real_time`:
+    nothing moves the clock, it goes."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)
     moved = MovedClock(wall_us=1_780_000_000_000_000)
-    clock = TrustedClock(moved, disciplined=lambda: disciplined)
+    clock = TrustedClock(SystemClock() if real_time else moved, disciplined=lambda: disciplined)
     async with opened(path, settings=store_settings, clock=clock) as buffer:
         journal = Journal(buffer, clock)
         clocks = DeviceClocks()

@@ -47,7 +47,7 @@ def readings(line: AirLine) -> list[Reading]:
             line.system_id,
             observation.channel.handle,
             None if observation.device_time is None else observation.device_time.text(),
-            _exported(observation.value),
+            exported(observation.value),
         )
         for event in events
         if isinstance(event, Measured)
@@ -80,10 +80,10 @@ def _interpreter_of(characteristic: int) -> ServiceInterpreter:
     raise AssertionError(f"no service has 0x{characteristic:04X}")
 
 
-def _exported(value: Value | None) -> Any:
+def exported(value: Value | None) -> Any:
     """As the export has it: what is no number by its name, a compound as its parts in order."""
     if isinstance(value, tuple):
-        return tuple(_exported(part) for part in value)
+        return tuple(exported(part) for part in value)
     return value.value if isinstance(value, Special) else value
 
 
