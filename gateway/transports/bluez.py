@@ -10,7 +10,8 @@ a device has classic Bluetooth too (5).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +171,14 @@ class BluezBackend:
     async def _address_of(self, path: str) -> str:
         return str(await self._reached().property_of(path, DEVICE, "Address")).upper()
 
-    def _watched(self, path: str, rounds: Rounds | None) -> None:
-        if rounds is None:
-            self._rounds.pop(path, None)
-        else:
-            self._rounds[path] = rounds
+    @asynccontextmanager
+    async def _watched(self, path: str, rounds: Rounds) -> AsyncIterator[None]:
+        self._rounds[path] = rounds
+        try:
+            async with self._reached().watching(path):
+                yield
+        finally:
+            del self._rounds[path]
 
     def _went(self, why: str) -> None:
         if not self._ended.is_set():

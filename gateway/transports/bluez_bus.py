@@ -7,8 +7,8 @@ be answered also when bleak's is broken. Nothing is mirrored; each question is a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from bleak.exc import BleakDBusError
@@ -22,15 +22,18 @@ BLUEZ: Final = "org.bluez"
 ADAPTER: Final = "org.bluez.Adapter1"
 DEVICE: Final = "org.bluez.Device1"
 _DBUS: Final = "org.freedesktop.DBus"
+_DBUS_PATH: Final = "/org/freedesktop/DBus"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
 
-# What must reach us, and no more: a scan makes hundreds of signals a second, of which a device's address is none.
+# What must reach us, and no more: each advertisement that a scan hears makes a signal of its device.
 _RULES: Final = (
     f"type='signal',sender='{_DBUS}',interface='{_DBUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
     f"type='signal',sender='{BLUEZ}',interface='{_OBJECTS}',member='InterfacesRemoved'",
     f"type='signal',sender='{BLUEZ}',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{ADAPTER}'",
-    f"type='signal',sender='{BLUEZ}',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{DEVICE}'",
+)
+_DEVICE_RULE: Final = (
+    f"type='signal',sender='{BLUEZ}',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{DEVICE}',path='{{}}'"
 )
 
 Objects = dict[str, dict[str, dict[str, Any]]]
@@ -52,7 +55,7 @@ _FORBIDDEN: Final = (
 
 class BluezBus:
     """`went(why)` is called when the bus or the daemon has gone; `removed(path)` for each object that has lost its
-    adapter or device interface; `changed(path, interface, properties)` for adapters and devices."""
+    adapter or device interface; `changed(path, interface, properties)` for adapters, and devices that are watched."""
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class BluezBus:
         try:
             await it.bus.connect()
             for rule in _RULES:
-                await it.call("/org/freedesktop/DBus", _DBUS, "AddMatch", "s", rule, destination=_DBUS)
+                await it.call(_DBUS_PATH, _DBUS, "AddMatch", "s", rule, destination=_DBUS)
         except (OSError, EOFError, AuthError, InvalidAddressError) as error:
             it.bus.disconnect()
             raise BleUnavailable(_NO_BUS.format(_reason(error))) from error
@@ -130,6 +133,17 @@ class BluezBus:
     async def set_property(self, path: str, interface: str, name: str, value: Variant) -> None:
         """Raises BleakDBusError."""
         await self.call(path, _PROPERTIES, "Set", "ssv", interface, name, value)
+
+    @asynccontextmanager
+    async def watching(self, path: str) -> AsyncIterator[None]:
+        """Changes of this device are told in this block."""
+        rule = _DEVICE_RULE.format(path)
+        await self.call(_DBUS_PATH, _DBUS, "AddMatch", "s", rule, destination=_DBUS)
+        try:
+            yield
+        finally:
+            with suppress(BleakDBusError, EOFError, OSError):  # the bus may have gone meanwhile, its rules with it
+                await self.call(_DBUS_PATH, _DBUS, "RemoveMatch", "s", rule, destination=_DBUS)
 
     async def broken(self) -> str:
         """Return when the D-Bus connection has ended, with the reason."""

@@ -8,6 +8,7 @@ once or twice; after ROUNDS_MAX it is the keys.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from bleak import BleakClient
@@ -25,6 +26,8 @@ class Rounds:
 
     def __init__(self, enough: Callable[[], None]) -> None:
         self.count = 0
+        self.over = False
+        """The connect has ended; what still comes ends nothing."""
         self._connected = False
         self._enough = enough
 
@@ -35,13 +38,13 @@ class Rounds:
             return
         if self._connected and not connected:
             self.count += 1
-            if self.count >= ROUNDS_MAX:
+            if self.count >= ROUNDS_MAX and not self.over:
                 self._enough()
         self._connected = connected
 
 
 class BluezClient(BleakClient):
-    """`bonded` says whether BlueZ holds keys of the device; `watched` takes and gives back what counts its rounds."""
+    """`bonded` says whether BlueZ holds keys of the device; `watched` tells what happens to it in a block."""
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class BluezClient(BleakClient):
         lost: Lost,
         adapter: str,
         bonded: Callable[[], Awaitable[bool]],
-        watched: Callable[[str, Rounds | None], None],
+        watched: Callable[[str, Rounds], AbstractAsyncContextManager[None]],
     ) -> None:
         super().__init__(device, disconnected_callback=lost, bluez={"adapter": adapter}, backend=BleakClientBlueZDBus)
         self._path = str(device.details["path"])
@@ -65,12 +68,11 @@ class BluezClient(BleakClient):
         cut = asyncio.timeout(None)
         rounds = Rounds(lambda: None if cut.expired() else cut.reschedule(loop.time()))
         try:
-            async with cut:
-                self._watched(self._path, rounds)
+            async with self._watched(self._path, rounds), cut:
                 try:
                     await super().connect(**kwargs)
                 finally:
-                    self._watched(self._path, None)
+                    rounds.over = True
         except (TimeoutError, BleakError) as error:
             if rounds.count >= ROUNDS_MAX:
                 raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted") from error
