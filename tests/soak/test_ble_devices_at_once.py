@@ -29,7 +29,7 @@ from tests.harness.hasty_clock import HastyClock
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 LIVED_S = 600.0 if FULL else 1.0
 """By the machine's clock, after every device is served."""
-LOSSES = 1000 if FULL else 16
+LOSSES = 1000 if FULL else 8
 FASTER = 12.0
 LEAVE_CLOCKS = ClockPolicy(set_clocks=False)
 """A clock that goes twelve times too fast is none to be set."""
@@ -38,7 +38,7 @@ BACK_S_MAX = 30.0
 """For one link; the median is what is promised, and a loaded machine has its moments."""
 OBJECTS_A_LINK_MAX = 30
 """What a link may leave behind: bounded memories that still fill (what is known to be durable, device reports, what the
-devices and the radio remember). Objects and not octets, because counting octets makes the whole radio four times slower.
+devices and the radio remember). Objects and not octets, because counting octets makes the radio four times slower.
 A session that leaked would be a thousand times that."""
 
 READ_IN_CONTEXT = {"cgm", "glucose"}

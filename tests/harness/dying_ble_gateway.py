@@ -1,0 +1,42 @@
+"""`dying_gateway` for Bluetooth: steps are also what is asked of a device, and what arrives of it.
+
+Counted from the first request to a record access control point, so that a step lies in a transfer.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.cli import main
+from gateway.sessions.gatt_talk import GattTalk
+from gateway.transports.ble_connection import Arrival
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from tests.harness.dying_gateway import STEPS, patch
+
+
+def patch_talk() -> None:
+    """Put the steps around what is said on GATT links."""
+    write, arrivals = GattTalk.write, GattTalk.arrivals
+
+    async def written(self: GattTalk, service: int, characteristic: int, octets: bytes) -> float:
+        STEPS.begun = STEPS.begun or characteristic == RECORD_ACCESS_CONTROL_POINT
+        STEPS.step("sending")
+        answered_s = await write(self, service, characteristic, octets)
+        STEPS.step("sent")
+        return answered_s
+
+    async def received(self: GattTalk) -> Sequence[Arrival]:
+        arrived = await arrivals(self)
+        STEPS.step("received")
+        return arrived
+
+    patches: Any = ((GattTalk, "write", written), (GattTalk, "arrivals", received))
+    for owner, name, patched in patches:
+        setattr(owner, name, patched)
+
+
+if __name__ == "__main__":
+    patch()
+    patch_talk()
+    sys.argv = ["argus-gateway", "run", *sys.argv[1:]]
+    main()

@@ -1,0 +1,89 @@
+"""Issue «BLE devices, for real», B: records of a record store are held exactly once, also when the gateway is killed.
+
+Real processes: the radio, and a gateway that kills itself (SIGKILL) at a step of the transfer at which the device or
+the disk learns something; the meter lives here and stays on air. What is counted is the gateway's own store, where a
+record that came twice would stand twice: the cloud never sees more than that. `ARGUS_SOAK=1`: every step; else one,
+chosen by `ARGUS_SEED`.
+"""
+
+import collections
+import os
+import random
+import sys
+from functools import partial
+from pathlib import Path
+
+from simulators.ble.peripheral import Peripheral
+from tests.builders.gatt_devices import GLUCOSE_MEASUREMENT, glucose
+from tests.harness.ble_vehicle import ble, ble_vehicle, on_air, radio_process
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Vehicle
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+STEPS_SURELY = 7
+"""Asked, answered, two transactions at least, each begun and ended, and something arrived."""
+RECORDS = 40 if FULL else 8
+DYING = (sys.executable, "-m", "tests.harness.dying_ble_gateway")
+
+
+def fill(meter: Peripheral) -> int:
+    """Some more measurements that it keeps. How many it keeps then; it goes on measuring by itself."""
+    for _ in range(RECORDS):
+        meter.ledger.keep(lambda number: ((GLUCOSE_MEASUREMENT, glucose(number)),))
+    return len(meter.ledger.store)
+
+
+async def held(vehicle: Vehicle, meter: Peripheral) -> collections.Counter[str]:
+    """Device times of what the gateway holds of the meter: one a record."""
+    system_id = meter.sensor.description.system_id.hex()
+    finished = await vehicle.command("observations", "--json", "--device", system_id)
+    assert finished.code == 0, finished.err
+    rows = finished.json_lines()
+    return collections.Counter(row["device_time"] for row in rows if row["unit"] is not None)
+
+
+async def has(vehicle: Vehicle, meter: Peripheral, records: int) -> bool:
+    return len(await held(vehicle, meter)) >= records
+
+
+async def test_a_gateway_that_is_killed_in_a_transfer_holds_every_record_once(tmp_path: Path):
+    seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
+    steps_file = tmp_path / "steps"
+    async with (
+        radio_process(tmp_path) as radio,
+        ble_vehicle(tmp_path, radio) as vehicle,
+        on_air(radio, "glucose") as meter,
+    ):
+        paired = await ble(vehicle, "pair", meter.address, "--yes")
+        assert paired.code == 0, paired.err
+        await vehicle.kill()
+        steps = [random.Random(seed).randint(1, STEPS_SURELY)]
+        if FULL:
+            wanted = fill(meter)
+            await vehicle.start({"ARGUS_STEPS_FILE": str(steps_file)}, DYING)
+            await eventually(lambda: has(vehicle, meter, wanted), within_s=30, poll_s=0.3)
+            await vehicle.kill()
+            names = steps_file.read_text().split()
+            steps = list(range(1, len(names) + 1))
+            print(f"{len(steps)} steps: {dict(collections.Counter(names))}")
+        died = 0
+        for step in steps:
+            wanted = fill(meter)
+            await vehicle.start({"ARGUS_DIE_AT": str(step)}, DYING)
+
+            async def over(records: int = wanted) -> bool:
+                return vehicle.has_ended or await has(vehicle, meter, records)
+
+            await eventually(over, within_s=30, poll_s=0.3, what=f"step {step} is reached")
+            died += vehicle.has_ended
+            await (vehicle.ended() if vehicle.has_ended else vehicle.kill())
+            await vehicle.start()
+            there = partial(has, vehicle, meter, wanted)
+            await eventually(there, within_s=30, poll_s=0.3, what=f"killed at {step}: held after all")
+            await vehicle.kill()
+        found = await held(vehicle, meter)
+    doubled = {time: count for time, count in found.items() if count != 1}
+    assert doubled == {}, f"seed {seed}"
+    assert len(found) >= wanted
+    print(f"seed {seed}: {died} of {len(steps)} gateways died in the transfer; {len(found)} records, each once")
+    assert died or not FULL
