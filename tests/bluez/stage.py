@@ -60,6 +60,10 @@ class Device:
             process.kill()
             await process.wait()
 
+    def connections(self) -> int:
+        """How often a client has connected to it, or to another with its name, since the guest was booted."""
+        return self._log.read_text(errors="replace").count("peripheral.connected")
+
     def told(self, *whats: str) -> list[str]:
         """Lines of the witness with one of these words."""
         lines = self.witness.read_text().splitlines() if self.witness.exists() else []
