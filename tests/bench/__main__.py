@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import buffer, decode, http, ingest, running, token, uplink, webhooks
+from tests.bench import ble, buffer, decode, http, ingest, running, token, uplink, webhooks
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -29,6 +29,12 @@ RATIOS = (
         unit="APDUs/s",
         reference_is="for b in apdu: x += b & 3 over the same bytes",
         prepare=decode.measure_rtsa,
+    ),
+    Bench(
+        name="ble.notifications",
+        unit="notifications/s",
+        reference_is="for b in value: x += b & 3 over the same bytes",
+        prepare=ble.measure_notifications,
     ),
     Bench(
         name="buffer.commit",
@@ -160,6 +166,9 @@ def main(
         if wanted(bench.name):
             console.print(f"measuring {bench.name} …")
             figures.append(measure(bench))
+    if any(wanted(name) for name in ble.NAMES):
+        console.print(f"measuring {ble.NAMES[0]} …")
+        figures.append(ble.measure_latency())
     if any(wanted(name) for name in running.NAMES):
         console.print("measuring the running demo …")
         figures += [figure for figure in running.measure_demo() if wanted(figure.name)]
