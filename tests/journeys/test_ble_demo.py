@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.broker, pytest.mark.demo]
 
 SYSTEM_IDS = {device.system_id for device in BLE_DEVICES}
 LINKS = {f"ble:{device.address}" for device in BLE_DEVICES}
-BACK_S = 60.0
-"""The promise is ten seconds (`make soak` measures it); a loaded machine gets more."""
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+BACK_S = 10.0 if FULL else 60.0
+"""The promise is ten seconds; beside other tests on a loaded machine they get more."""
+COMING_UP_S = 60.0
 
 
 async def counts(demo: RunningDemo) -> dict[str, int]:
@@ -44,17 +46,15 @@ async def test_bluetooth_devices_outlive_a_killed_gateway_and_a_killed_radio_and
 ):
     demo = await start_demo(tmp_path / "demo", "--for", "12")
     try:
-        await eventually(lambda: all_measuring(demo), within_s=BACK_S, what="three Bluetooth devices")
+        await eventually(lambda: all_measuring(demo), within_s=COMING_UP_S, what="three Bluetooth devices")
         radio = demo.pid("radio")
         await demo.kill("gateway")
-        killed = [line.number for line in air_lines(demo.state_dir / "witness")]
         await eventually(lambda: all_measuring(demo), within_s=BACK_S, what="they are back after the gateway died")
         assert demo.pid("radio") == radio
         os.kill(radio, 0)
         await demo.kill("radio")
         await eventually(lambda: demo.pid("radio") not in (0, radio), within_s=BACK_S, what="another radio")
         await eventually(lambda: all_measuring(demo), within_s=BACK_S, what="they are back after the radio died")
-        assert killed
         assert await demo.ended(within_s=150) == 0, demo.tail()
         rows = await demo.exported()
     finally:
