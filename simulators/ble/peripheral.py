@@ -93,6 +93,7 @@ class Peripheral:
         self._forgetting: asyncio.Future[None] | None = None
         self._vanish = asyncio.Event()
         self._measuring: asyncio.Task[None] | None = None
+        self._stopping = False
         self.status.address = address
 
     @property
@@ -112,12 +113,15 @@ class Peripheral:
         async with asyncio.TaskGroup() as tasks:
             on_air = tasks.create_task(self._be_on_air())
             self._measuring = tasks.create_task(self._measure(for_s))
+            if self._stopping:
+                self._measuring.cancel()
             await asyncio.wait({self._measuring})
             await self._drain()
             on_air.cancel()
 
     def stop(self) -> None:
-        """Measure no more; `run` hands over what it can and returns."""
+        """Measure no more; `run` hands over what it can and returns. Also before it has begun."""
+        self._stopping = True
         if self._measuring is not None:
             self._measuring.cancel()
 

@@ -97,7 +97,7 @@ class Demo:
         plan, choices = self.plan, self.wishes.choices
         for folder in ("log", "ports", "witness", "gateway", "ble"):
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
-        configuration.radio_socket(plan).parent.mkdir(exist_ok=True, mode=0o700)
+        configuration.make_radio_folder(plan)
         plan.file(demo_file.DEMO_FILE).unlink(missing_ok=True)
         gateway_config = configuration.write_gateway_settings(plan, choices)
         cloud_config = configuration.write_cloud_settings(plan, choices)

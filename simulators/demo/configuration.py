@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from simulators.demo.broker import CLOUD_USER, BrokerChoice
-from simulators.demo.plan import DATABASE_FILE, Plan, write_private
+from simulators.demo.plan import DATABASE_FILE, Plan, PlanUnusable, write_private
 
 SERIAL_DEVICES = ("defibrillator", "monitor")
 """The devices on serial ports; each port is a pseudo-terminal that the devices' process keeps under this name."""
@@ -48,6 +48,14 @@ def radio_socket(plan: Plan) -> Path:
 def radio_control(plan: Plan) -> Path:
     """Where faults of the radio are commanded."""
     return _radio_folder(plan) / "control.sock"
+
+
+def make_radio_folder(plan: Plan) -> None:
+    """For ourselves only: who can open the socket is on the radio. Raises `PlanUnusable` where somebody else has it."""
+    folder = _radio_folder(plan)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if folder.stat().st_uid != os.getuid():
+        raise PlanUnusable(f"{folder} belongs to somebody else; name a shorter folder with --state")
 
 
 def _radio_folder(plan: Plan) -> Path:
