@@ -97,7 +97,7 @@ class Conversation:
     async def tell(self, values: Values) -> None:
         """Live values, to who has subscribed."""
         wanted = tuple(value for value in values if self.subscribed(value[0], _NOTIFIES))
-        if not wanted or not self._sensor.streams:
+        if not wanted or not self._sensor.streams or not self._fits(wanted):
             return
         spoilt = self._spoils()
         for characteristic, octets in wanted:
@@ -166,15 +166,16 @@ class Conversation:
 
     def _next_kept(self) -> Kept | None:
         """What to indicate next, where somebody has subscribed to it."""
-        if self._fresh:
-            return self._fresh.popleft()
-        if self._sensor.numbering is not None:
-            return None
-        kept = self._ledger.store.first_after(self._through)
-        if kept is None or not all(self.subscribed(each, _INDICATES) for each, _ in kept.values):
-            return None
-        self._through = kept.number
-        return kept
+        while True:
+            if self._fresh:
+                kept: Kept | None = self._fresh.popleft()
+            else:
+                kept = None if self._sensor.numbering is not None else self._ledger.store.first_after(self._through)
+            if kept is None or not all(self.subscribed(each, _INDICATES) for each, _ in kept.values):
+                return None
+            self._through = max(self._through, kept.number)
+            if self._fits(kept.values):
+                return kept
 
     async def _send_asked(self) -> None:
         while self._racp is not None and (outgoing := self._racp.next()) is not None:
@@ -186,6 +187,8 @@ class Conversation:
             await self._indicate(characteristic, octets)
             if octets in (answer(Opcode.REPORT, Result.SUCCESS), answer(Opcode.COMBINED_REPORT, Result.SUCCESS)):
                 self._transfer_ended()
+            return
+        if not self._fits((outgoing,)):
             return
         if self._spoils():
             self._ledger.spoilt(0, (outgoing,))
@@ -215,13 +218,20 @@ class Conversation:
             await self._server.indicate_subscriber(self._connection, self._table[characteristic], piece)
 
     def _pieces(self, characteristic: int, octets: bytes) -> Sequence[bytes]:
-        """What goes on air. Bumble would cut what the client's MTU has no room for, and say nothing."""
-        room = self._connection.att_mtu - ATT_HEADER_OCTETS
-        pieces = self._sensor.on_air(characteristic, octets, room)
-        if all(len(piece) <= room for piece in pieces):
-            return pieces
-        log.warning("peripheral.value_too_long", characteristic=f"{characteristic:04x}", octets=len(octets), room=room)
-        return ()
+        """What goes on air."""
+        return self._sensor.on_air(characteristic, octets, self._room)
+
+    @property
+    def _room(self) -> int:
+        return self._connection.att_mtu - ATT_HEADER_OCTETS
+
+    def _fits(self, values: Values) -> bool:
+        """Whether the client's MTU has room for them. Bumble would cut them and say nothing; here what does not fit
+        stays where it is."""
+        if self._sensor.cuts_up or all(len(octets) <= self._room for _, octets in values):
+            return True
+        log.warning("peripheral.value_too_long", characteristic=f"{values[0][0]:04x}", room=self._room)
+        return False
 
     def _spoils(self) -> bool:
         every = self._behaviour.lies_every

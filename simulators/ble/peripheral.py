@@ -275,10 +275,17 @@ class Peripheral:
         )
         self._conversation = conversation
         self._talking = asyncio.ensure_future(conversation.run())
+        self._talking.add_done_callback(self._talked)
         connection.on(Connection.EVENT_DISCONNECTION, lambda reason: self._disconnected(conversation))
         connection.on(Connection.EVENT_PAIRING, lambda keys: self._paired())
         connection.on(Connection.EVENT_PAIRING_FAILURE, lambda reason: self._show(None))
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, lambda: self._encrypted(connection))
+
+    def _talked(self, talking: "asyncio.Task[None]") -> None:
+        """A conversation that broke must not leave a device that is connected and mute: it drops the link."""
+        if not talking.cancelled() and (error := talking.exception()) is not None:
+            log.error("peripheral.conversation_broke", device=self.name, error=type(error).__name__)
+            self._vanish.set()
 
     def _encrypted(self, connection: Connection) -> None:
         self.status.encrypted = bool(connection.encryption)

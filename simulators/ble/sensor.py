@@ -81,6 +81,8 @@ class Sensor(ABC):
 
     services: tuple[int, ...]
     numbering: RecordNumbering | None = None
+    cuts_up = False
+    """`on_air` cuts values up, so that they fit any MTU."""
     session_memory = False
     """What it keeps means something only until it is switched off."""
 

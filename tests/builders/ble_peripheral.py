@@ -42,8 +42,9 @@ class _Person(PairingDelegate):
 class Phone:
     """`values` are the notifications and indications in the order in which they came."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, mtu: int = MTU) -> None:
         self._station = station
+        self._mtu = mtu
         self.values: list[tuple[int, bytes]] = []
         self.reason: int | None = None
         """Why the last connection ended, None: it stands."""
@@ -59,7 +60,7 @@ class Phone:
         self.reason = None
         self.link.on(Connection.EVENT_DISCONNECTION, self._ended)
         self._peer = Peer(self.link)
-        await self._peer.request_mtu(MTU)
+        await self._peer.request_mtu(self._mtu)
         await self._peer.discover_all()
 
     def _ended(self, reason: int) -> None:
@@ -184,6 +185,7 @@ async def room(
     scenario: str = "stable",
     phone_keys: KeyStore | None = None,
     air: Ether | Path | None = None,
+    phone_mtu: int = MTU,
 ) -> AsyncIterator[Room]:
     """`air` None: an ether of its own, else that one, or the socket of a radio."""
     clock = MovedClock()
@@ -199,7 +201,7 @@ async def room(
     phone = await attach(air, "phone", PHONE, keys=phone_keys or MemoryKeyStore())
     running = asyncio.create_task(device.run())
     try:
-        yield Room(clock, device, Phone(phone))
+        yield Room(clock, device, Phone(phone, phone_mtu))
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

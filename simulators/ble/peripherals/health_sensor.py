@@ -56,6 +56,7 @@ class HealthSensor(Sensor):
 
     services = (GENERIC_HEALTH_SENSOR,)
     numbering = RecordNumbering.RECORD_NUMBER
+    cuts_up = True
 
     def __init__(self, patient: Patient, description: Description) -> None:
         super().__init__(patient, description)

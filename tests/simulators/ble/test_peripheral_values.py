@@ -170,6 +170,26 @@ async def test_a_health_sensor_is_silent_until_it_is_started_on_each_connection(
         assert len(phone.of(LIVE_OBSERVATION)) == 6
 
 
+async def test_what_does_not_fit_the_smallest_packets_is_cut_up_or_stays_where_it_is():
+    async with room("health-sensor", phone_mtu=23) as there:
+        phone = await there.connected()
+        await phone.subscribe(LIVE_OBSERVATION, GHS_CONTROL_POINT)
+        await phone.write(GHS_CONTROL_POINT, bytes((START_LIVE,)))
+        await there.live(2)
+        interpreter = PROFILES[there.device.sensor.services[0]].interpreter()
+        events = [event for octets in phone.of(LIVE_OBSERVATION) for event in interpreter.received(0x2B8B, octets, 0.0)]
+        assert max(map(len, phone.of(LIVE_OBSERVATION))) == 20
+        assert [type(event) for event in events] == [Measured] * 4
+    async with room("thermometer", phone_mtu=23) as there:
+        there.device.ledger.keep(lambda number: ((TEMPERATURE_MEASUREMENT, bytes(21)),))
+        phone = await there.connected()
+        await phone.subscribe(TEMPERATURE_MEASUREMENT)
+        await there.live(5)
+        await eventually(lambda: there.device.status.confirmed == 1)
+        assert [len(octets) for octets in phone.of(TEMPERATURE_MEASUREMENT)] == [12]
+        assert [kept.number for kept in there.device.ledger.store.kept()] == [1]
+
+
 async def test_a_request_for_records_that_nobody_could_receive_is_refused():
     async with room("glucose") as there:
         await there.live(10)
