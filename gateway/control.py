@@ -166,6 +166,7 @@ class ControlServer:
                         "direction": traced.direction,
                         "hex": traced.data.hex(),
                         "at_s": traced.at_s,
+                        "gatt": traced.attribute,
                     }
                     writer.write(orjson.dumps(line) + b"\n")
                     await writer.drain()

@@ -77,4 +77,9 @@ def _write(line: dict[str, Any], connections: dict[int, ConnectionCapture], writ
     number = int(line["conn"])
     if number not in connections:
         connections[number] = writer.connection()
-    connections[number].octets(line["direction"], bytes.fromhex(line["hex"]), float(line["at_s"]))
+    connection, octets, at_s = connections[number], bytes.fromhex(line["hex"]), float(line["at_s"])
+    attribute = line.get("gatt")
+    if attribute is None:
+        connection.octets(line["direction"], octets, at_s)
+    else:
+        connection.value(line["direction"], (attribute[0], attribute[1]), octets, at_s)

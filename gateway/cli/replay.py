@@ -2,7 +2,8 @@
 
 The agent's recorded octets are the input; this manager's answers steer it (`recorded_agent`), so the same capture works
 with and without known configurations. Each connection of the capture is an association of its own. Nothing is stored:
-every report counts as durable at once, so that the manager goes on.
+every report counts as durable at once, so that the manager goes on. A Bluetooth connection goes through the
+interpreters of its services instead (`replay_gatt`).
 
 The observations are printed in the form of DESIGN §5. There is no gateway here, so `gateway` and `epoch` are empty;
 each report is one sequence number of its lane. A capture knows no wall clock: `received_at` counts from 1970, and
@@ -17,10 +18,12 @@ from pathlib import Path
 import typer
 
 from gateway.cli.output import print_json_lines, print_table
+from gateway.cli.replay_gatt import GattReplay
 from gateway.sessions.roster import Roster
 from gateway.sessions.sections import DATES
 from gateway.transports.capture import Capture, Record, read_capture
 from gateway.transports.recorded_agent import RecordedAgent
+from protocols.ble.interpretation import Measured
 from protocols.ieee11073.association.events import Associated, Deviation, Event, MdsRead, ReportReceived
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
@@ -92,10 +95,19 @@ class Replay:
     def observations(self) -> Iterator[dict[str, Json]]:
         """The observations as JSON objects, in the order of the capture. Raises `NoConfiguration`."""
         connections = self._connections()
+        bluetooth: dict[int, GattReplay] = {}
         unprompted = {id(record) for each in connections.values() for record in each.agent.unprompted}
         for record in self.capture.records:
-            if id(record) in unprompted:
+            if record.gatt is not None:
+                self.associated = True
+                replay = bluetooth.setdefault(record.conn, GattReplay(self.deviations))
+                for measured in replay.feed(record):
+                    yield from self._report(replay.device, measured)
+            elif id(record) in unprompted:
                 yield from self._feed(connections[record.conn], record.octets, record.t_s)
+        for replay in bluetooth.values():
+            for measured in replay.end():
+                yield from self._report(replay.device, measured)
         for connection in connections.values():
             yield from self._feed(connection, b"", self.capture.records[-1].t_s)
 
@@ -104,7 +116,8 @@ class Replay:
         roster = Roster()
         by_number: dict[int, list[Record]] = {}
         for record in self.capture.records:
-            by_number.setdefault(record.conn, []).append(record)
+            if record.gatt is None:
+                by_number.setdefault(record.conn, []).append(record)
         return {
             number: _Connection(
                 ManagerAssociation(system_id=OUR_SYSTEM_ID, configurations=roster, settings=settings),
@@ -149,7 +162,9 @@ class Replay:
                     pass
             connection.association.delivered(event)
 
-    def _report(self, device: DeviceRef, report: ReportReceived | SegmentDataReceived) -> Iterator[dict[str, Json]]:
+    def _report(
+        self, device: DeviceRef, report: ReportReceived | SegmentDataReceived | Measured
+    ) -> Iterator[dict[str, Json]]:
         by_lane: dict[Lane, list[Observation]] = {}
         for observation in report.observations:
             by_lane.setdefault(lane_of(observation), []).append(observation)

@@ -3,8 +3,11 @@
     {"meta": {…}}                                                      the first line: who spoke, why it was taken
     {"dir": "agent->manager", "hex": "e200…", "t": 0.0031, "conn": 1}  one APDU; t in seconds, conn counts connections
 
+    {"dir": "agent->manager", "hex": "00610046…", "t": 0.1, "conn": 2, "gatt": "1822/2a5f"}    one value of Bluetooth
+
 An APDU is one line however the link sliced it; octets that are no APDU are written as they came, since a capture is
-most wanted when a device sends nonsense. The file holds patient data: only its owner may read it, it never replaces
+most wanted when a device sends nonsense. A GATT value is one line with its service and characteristic, without which
+its octets mean nothing. The file holds patient data: only its owner may read it, it never replaces
 another file, and it stops at its size limit with a last line that says so.
 
 Playing a capture is the simulators' work and the `replay` command's.
@@ -15,6 +18,7 @@ import errno
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +32,8 @@ Role = Literal["manager", "agent"]
 _HEADER_BYTES = 4
 _CHOICES: Final = frozenset(range(0xE2, 0xE8))
 """First octet of an APDU's choice, AARQ to PRST; the second is 0 (20601 §3)."""
+
+_ATTRIBUTE: Final = re.compile("[0-9a-f]{4}/[0-9a-f]{4}")
 
 _NOTE_BYTES = 200
 """Kept free for the last line."""
@@ -51,12 +57,14 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line: octets that went `dir` on connection `conn`, `t_s` seconds after the capture began."""
+    """One line: octets that went `dir` on connection `conn`, `t_s` seconds after the capture began. `gatt`: service and
+    characteristic of a value, None where the octets are an APDU or a piece of a stream."""
 
     dir: Dir
     octets: bytes
     t_s: float
     conn: int
+    gatt: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,10 @@ class CaptureWriter:
 
     def write(self, record: Record) -> None:
         """One line; nothing once the capture has ended."""
-        self._line({"dir": record.dir, "hex": record.octets.hex(), "t": round(record.t_s, 4), "conn": record.conn})
+        line = {"dir": record.dir, "hex": record.octets.hex(), "t": round(record.t_s, 4), "conn": record.conn}
+        if record.gatt is not None:
+            line["gatt"] = "{:04x}/{:04x}".format(*record.gatt)
+        self._line(line)
 
     def forget(self, connection: "ConnectionCapture") -> None:
         if connection in self._connections:
@@ -159,6 +170,11 @@ class ConnectionCapture:
                 return
             self._write(direction, bytes(held[:end]))
             del held[:end]
+
+    def value(self, direction: Direction, attribute: tuple[int, int], octets: bytes, at_s: float) -> None:
+        """A GATT value, which is whole as it is."""
+        t_s = self._writer.since_start_s(at_s)
+        self._writer.write(Record(self._dirs[direction], octets, t_s, self._conn, attribute))
 
     def end(self) -> None:
         """The connection is over: write what never became a whole APDU."""
@@ -228,4 +244,13 @@ def _record(path: Path, number: int, value: Mapping[str, Any]) -> Record:
         raise CaptureError(path, number, "t must be seconds since the start")
     if isinstance(conn, bool) or not isinstance(conn, int) or conn < 0:
         raise CaptureError(path, number, "conn must be the number of a connection")
-    return Record(direction, octets, float(t_s), conn)
+    return Record(direction, octets, float(t_s), conn, _attribute(path, number, value.get("gatt")))
+
+
+def _attribute(path: Path, number: int, text: object) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    if not isinstance(text, str) or _ATTRIBUTE.fullmatch(text) is None:
+        raise CaptureError(path, number, 'gatt must be service and characteristic, "1822/2a5f"')
+    service, _, characteristic = text.partition("/")
+    return int(service, 16), int(characteristic, 16)

@@ -1,0 +1,75 @@
+"""A Bluetooth connection of a capture, played through the interpreters of its services as a session would.
+
+A capture has every value with its service and characteristic, and no radio: what was read and what was notified look
+alike in it. A session reads what it reads once at the beginning, so the first value of a characteristic that is read
+counts as read, and what follows as notified.
+"""
+
+from collections.abc import Sequence
+
+from gateway.transports.capture import Record
+from protocols.ble.device_information import DeviceInformation, system_id_of
+from protocols.ble.interpretation import GattEvent, Measured, ServiceInterpreter, Uninterpreted, Use
+from protocols.ble.services import PROFILES
+from protocols.ble.uuids import DEVICE_INFORMATION, RECORD_ACCESS_CONTROL_POINT
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.association.events import Deviation
+from protocols.ieee11073.dim.identity import identity_of
+from protocols.uplink.observations import DeviceRef
+
+NO_ADDRESS = "00:00:00:00:00:00"
+"""A capture does not tell it. It matters only for devices that send their system id the wrong way round."""
+
+
+class GattReplay:
+    """One connection. `deviations` are sentences about the device."""
+
+    def __init__(self, deviations: list[str]) -> None:
+        self._deviations = deviations
+        self._interpreters: dict[int, ServiceInterpreter] = {}
+        self._read: set[tuple[int, int]] = set()
+
+    @property
+    def device(self) -> DeviceRef:
+        """As far as it has said who it is."""
+        information = self._interpreters.get(DEVICE_INFORMATION)
+        if not isinstance(information, DeviceInformation) or information.system_id_octets is None:
+            return DeviceRef("", "")
+        system_id = system_id_of(information.system_id_octets, NO_ADDRESS)
+        identity = identity_of(system_id, tuple(AvaType(*each) for each in information.attributes))
+        return DeviceRef(system_id.hex(), identity.model)
+
+    def feed(self, record: Record) -> list[Measured]:
+        """What one line measured; what we sent measures nothing."""
+        if record.gatt is None or record.dir != "agent->manager":
+            return []
+        service, characteristic = record.gatt
+        profile = PROFILES.get(service)
+        if profile is None:
+            return []
+        interpreter = self._interpreters.setdefault(service, profile.interpreter())
+        use = profile.use(characteristic)
+        is_read = use is not None and Use.READ in use.uses and record.gatt not in self._read
+        self._read.add(record.gatt)
+        try:
+            if characteristic == RECORD_ACCESS_CONTROL_POINT:
+                return self._measured(interpreter.settled())
+            if is_read:
+                return self._measured(interpreter.described(characteristic, record.octets))
+            return self._measured(interpreter.received(characteristic, record.octets, record.t_s))
+        except RemoteProtocolError as error:
+            self._deviations.append(f"{profile.name} 0x{characteristic:04X}: {error}")
+            return []
+
+    def end(self) -> list[Measured]:
+        """What waited for more when the capture ended."""
+        return [each for interpreter in self._interpreters.values() for each in self._measured(interpreter.settled())]
+
+    def _measured(self, events: Sequence[GattEvent]) -> list[Measured]:
+        for event in events:
+            if isinstance(event, Deviation):
+                self._deviations.append(f"{event.sentence} ({event.clause})" if event.clause else event.sentence)
+            elif isinstance(event, Uninterpreted):
+                self._deviations.append(f"0x{event.characteristic:04X}: {event.why}")
+        return [event for event in events if isinstance(event, Measured)]
