@@ -82,6 +82,9 @@ class PairingRadio(Protocol):
     async def pair(self, address: str) -> bool:
         """Whether there is a bond now; whatever was known of the device is dropped first. Raises BleUnreachable."""
 
+    def identity_of(self, address: str) -> str:
+        """By which address a device that was paired is known from then on."""
+
     async def forget(self, address: str) -> None:
         """Raises BleUnreachable."""
 
@@ -108,10 +111,12 @@ class Person(Protocol):
 
 @dataclass(slots=True)
 class _UnderWay:
-    """The pairing that a person has asked for. `open`: the stack may ask now."""
+    """The pairing that a person has asked for. `open`: the stack may ask now. `identity`: the address of a device that
+    hides its own until it is bonded."""
 
     address: str
     person: Person
+    identity: str = ""
     open: bool = False
     digits_asked: bool = False
     digits_given: bool = False
@@ -240,7 +245,7 @@ class Pairings:
         await self._journal.write(
             "ble.device_paired",
             None,
-            address=address,
+            address=device.address,
             device_name=device.name,
             bonded=device.bonded,
             services=" ".join(f"{each:04x}" for each in device.services),
@@ -281,7 +286,7 @@ class Pairings:
         try:
             services, bonded = await self._join(radio, asked, without_bond)
             device = PairedDevice(
-                address=asked.address,
+                address=asked.identity or asked.address,
                 name=name,
                 system_id="",  # paired anew it may be another device, or the same with other electronics
                 bonded=bonded,
@@ -294,7 +299,7 @@ class Pairings:
             raise failed(Trouble.UNREACHABLE, _reason(error)) from error
         finally:
             if not done:
-                await self._undo(radio, asked.address)
+                await self._undo(radio, asked.identity or asked.address)
         return device
 
     async def _remember(self, device: PairedDevice) -> None:
@@ -350,7 +355,7 @@ class Pairings:
         await asked.person.told("looking", "Looking at what it offers …")
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + LOOK_S):
-                peer = await radio.connect(asked.address)
+                peer = await radio.connect(asked.identity or asked.address)
         except TimeoutError:
             raise failed(Trouble.UNREACHABLE, radio.trouble or f"it was not there within {LOOK_S:.0f} s") from None
         try:
@@ -367,6 +372,7 @@ class Pairings:
         asked.open = True
         try:
             bonded = await radio.pair(asked.address)
+            asked.identity = radio.identity_of(asked.address)
         except BleUnreachable as error:
             trouble = _why(asked, error)
             if trouble is Trouble.REFUSED and not self._require_bond:

@@ -85,6 +85,8 @@ def test_the_operators_guide_explains_every_domain_event_and_no_other():
 def commands_of(program: str, app: typer.Typer) -> Iterator[str]:
     for command in app.registered_commands:
         assert command.callback is not None
+        if command.hidden:  # what another command leads to
+            continue
         yield f"{program} {command.name or command.callback.__name__.replace('_', '-')}"
     for group in app.registered_groups:
         assert group.typer_instance is not None

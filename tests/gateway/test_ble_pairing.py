@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from gateway.sessions.journal import Journal
+from gateway.sessions.pairing import Pairings
 from gateway.sessions.pairing_failures import PairingFailed, Trouble
 from protocols.ble import uuids
 from simulators.ble.behaviour import BleBehaviour, Pairing
+from tests.builders.ble_central import running_central
 from tests.builders.ble_pairing import Person, World, world
+from tests.builders.buffer_store import new_store, opened
 from tests.harness.moved_clock import MovedClock
+from tests.harness.scripted_radio import OXIMETER
 
 PASSKEY = BleBehaviour(pairing=Pairing.PASSKEY, passkey=123_456)
 
@@ -40,6 +45,26 @@ async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp
     async with world(tmp_path) as again:
         assert again.pairings.trusted(device.address) == device
         assert await again.radio.bonded(device.address)
+
+
+async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tells_when_it_is_bonded(
+    tmp_path: Path,
+) -> None:
+    new_store(tmp_path)
+    async with opened(tmp_path / "buffer.db") as buffer, running_central() as it:
+        pairings = Pairings(buffer, Journal(buffer, it.clock), it.clock)
+        it.radio.device("51:00:00:00:00:01", on_air=False).identity = OXIMETER
+        it.radio.device(OXIMETER, on_air=False)
+        asked = asyncio.ensure_future(pairings.pair(it.central, "51:00:00:00:00:01", Person()))
+        await it.advance(0.5)
+        it.radio.advertise("51:00:00:00:00:01")
+        await it.advance(5.0)
+        it.radio.advertise(OXIMETER)
+        device = await it.outcome(asked)
+        assert (device.address, device.bonded) == (OXIMETER, True)
+        assert pairings.trusted(OXIMETER) == device
+        assert pairings.trusted("51:00:00:00:00:01") is None
+        assert await buffer.ble_devices() == [device]
 
 
 async def test_the_digits_that_a_device_shows_pair_it_and_wrong_ones_do_not(tmp_path: Path) -> None:
