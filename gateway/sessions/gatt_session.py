@@ -33,7 +33,7 @@ from gateway.sessions.known_measurements import KnownMeasurements
 from gateway.sessions.record_fetching import FetchRules, MarkStore, RecordFetching, RecordMarks
 from gateway.sessions.session import Counts
 from gateway.transports.ble_faults import BleGattError, BleLost
-from gateway.transports.clock import instant_of
+from gateway.transports.clock import Clock, instant_of
 from protocols.ble.battery import Battery
 from protocols.ble.device_information import DeviceInformation, system_id_of
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION
@@ -100,7 +100,7 @@ class GattSession:
         self._around = around
         self._gatt = gatt
         self._patience = patience or Patience()
-        self._here = Attendance(around, link.name, self)
+        self._here = Attendance(around, link.name, _Linked(self, around.clock))
         self._talk = GattTalk(link, number, around.clock, around.taps)
         self._notes = GattNotes(around.journal, self._here, self.counts, link.name)
         self._intake = GattIntake(around, gatt.store, gatt.known, self._here, self.counts)
@@ -113,7 +113,7 @@ class GattSession:
         self._state = "identifying"
         self._released = False
 
-    # ---- Session and Claimant
+    # ---- Session, and what a claimant needs
 
     @property
     def device(self) -> LiveDevice | None:
@@ -192,7 +192,10 @@ class GattSession:
             )
             return None
         if not await self._here.claim(name):
-            self.trouble = f"a device with the same system id {name} is connected on another link"
+            self.trouble = (
+                f"a device with the same system id {name} is connected on another link, and their values could not be "
+                "told apart: use only one of them"
+            )
             await self._here.refused(name)
             return None
         await self._here.arrived(name, instant_of(self._around.clock), bonded=self.link.bonded)
@@ -378,3 +381,23 @@ class GattSession:
         if window.count:
             figures |= {"indications": window.count, "window_ms_max": window.us_max // 1000}
         await self._here.leave(self.trouble or self.link.why, figures)
+
+
+class _Linked:
+    """The session as a claimant of its system id (`claims.Claimant`). Silence is no sign of death here: a radio link
+    is watched from both ends, and a thermometer that has nothing to say must not lose its id to a namesake."""
+
+    def __init__(self, session: GattSession, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+
+    @property
+    def left(self) -> asyncio.Event:
+        return self._session.left
+
+    @property
+    def last_octet_s(self) -> float:
+        return self._session.last_octet_s if self._session.link.ended.is_set() else self._clock.monotonic_s()
+
+    async def yield_id(self) -> None:
+        await self._session.yield_id()
