@@ -55,6 +55,11 @@ def _from_here(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def _link(name: str) -> str:
+    """Short enough for a column: the port without its folder, the second half of a Bluetooth address."""
+    return f"ble …{name[-8:]}" if name.startswith("ble:") else name.rsplit("/", 1)[-1]
+
+
 def _table(title: str) -> Table:
     # Without rules and as narrow as its content: the whole view fits a terminal of thirty lines.
     return Table(
@@ -135,7 +140,7 @@ class View:
         for system_id in [*names, *(other for other in sessions if other not in names)]:
             session = sessions.get(system_id)
             state = ("—", "dim") if session is None else (session["state"], "green")
-            link = "" if session is None else str(session["link"]).rsplit("/", 1)[-1]
+            link = "" if session is None else _link(str(session["link"]))
             recent = self._rates.recent(system_id, SPARK_WIDTH)
             table.add_row(
                 names.get(system_id, system_id),
