@@ -57,25 +57,33 @@ class Claiming:
         self._signer: tuple[float, Signer] | None = None
         self.next_us: int | None = None
         self._left: Sequence[Waiting] = ()  # in the order of their turn
+        self._taking = 0  # claims under way, which may leave something
         self._looked_s = 0.0
 
-    async def due(self, *, look: bool = False) -> Sequence[Waiting]:
-        """Webhooks that have something due and a slot free: those of which the last claim left some, and every so often
-        (`look`: now) all there are. Raises `DomainError`: the database is away, or the master key.
+    async def due(self, *, woken: bool = False, look: bool = False) -> Sequence[Waiting]:
+        """Webhooks that have something due and a slot free: those that the last look or claim left over, and every so
+        often (`look`: now) all there are. `woken`: somebody says that there is something.
+
+        Raises `DomainError`: the database is away, or the master key.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_slots(self._left)
         overdue = self.next_us is not None and self.next_us <= now_us
-        if look or overdue or not due or now_s - self._looked_s >= LOOK_S:
+        idle = not due and (woken or not self._taking)
+        if look or overdue or idle or now_s - self._looked_s >= LOOK_S:
             self.next_us, self._left = None, []
             rows = await self._database.peek(WAITING, {"most": WAITING_MAX})
             waiting = sorted((Waiting(*row) for row in rows), key=lambda one: one.due_at_us)
             self.next_us = min((one.due_at_us for one in waiting if one.due_at_us > now_us), default=None)
-            due = self._with_slots([one for one in waiting if one.due_at_us <= now_us])
+            self._left = [one for one in waiting if one.due_at_us <= now_us]
+            due = self._with_slots(self._left)
             self._looked_s = now_s
         if due:
             await self._current_signer()
-        return due[:CLAIMED_ENDPOINTS_MAX]
+        due = due[:CLAIMED_ENDPOINTS_MAX]
+        asked = {one.webhook_id for one in due}
+        self._left = [one for one in self._left if one.webhook_id not in asked]
+        return due
 
     def _with_slots(self, waiting: Sequence[Waiting]) -> list[Waiting]:
         return [one for one in waiting if self._slots.free(one.tenant_id, one.webhook_id) > 0]
@@ -88,13 +96,15 @@ class Claiming:
     async def take(self, tx: Transaction, due: Sequence[Waiting]) -> Sequence[Claimed]:
         """Claim for each its share, as far as there are slots. When it raises, they are free again."""
         held: dict[str, int] = {}
+        self._taking += 1
         try:
-            claims = await self._taken(tx, due, held)
+            return await self._taken(tx, due, held)
         except BaseException:
             for one in due:
                 self._slots.give_back(one.tenant_id, one.webhook_id, held.get(one.webhook_id, 0))
             raise
-        return claims
+        finally:
+            self._taking -= 1
 
     async def _taken(self, tx: Transaction, due: Sequence[Waiting], held: dict[str, int]) -> Sequence[Claimed]:
         """What one has no use for is offered to those who got none. `held`: how many slots each holds at any time."""
@@ -115,7 +125,7 @@ class Claiming:
                     left.append(one)
             waiting = [one for one in waiting if one.webhook_id not in held]
         asked = {one.webhook_id for one in due}
-        self._left = [*waiting, *(one for one in self._left if one.webhook_id not in asked), *left]
+        self._left = [*(one for one in self._left if one.webhook_id not in asked), *waiting, *left]
         return claims
 
     def _offered(self, waiting: Sequence[Waiting], held: dict[str, int]) -> dict[str, int]:

@@ -77,7 +77,7 @@ class DeliveryWorker:
         self._running = 0
         self._gathering = asyncio.Lock()  # held by the pump that waits for something to write
         self._woken = True  # something was queued, or a stop is asked for
-        self._changed = asyncio.Event()  # woken, or something ended
+        self._changed = asyncio.Event()  # woken, something ended, or a claim left something
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until asked to stop; then what is under way is finished and settled."""
@@ -115,16 +115,17 @@ class DeliveryWorker:
         waiting."""
         async with self._gathering:
             await self._pause()
-            self._woken = False
+            woken, self._woken = self._woken, False
             due: Sequence[Waiting] = ()
             try:
-                due = await self._claiming.due()
+                due = await self._claiming.due(woken=woken)
             except DomainError as error:
                 log.warning("deliveries.interrupted", code=error.code)
         try:
             return await self._written(due)
         except DomainError as error:
             log.warning("deliveries.interrupted", code=error.code)
+            await asyncio.sleep(IDLE_S)  # what waits to be written would ask again at once
             return ()
 
     async def _claim(self) -> Sequence[Post]:
@@ -147,6 +148,8 @@ class DeliveryWorker:
             self._claiming.give_back(claims)
             self._results = batch + self._results
             raise
+        if self._claiming.more:
+            self._changed.set()  # the other pump may be waiting already
         posts, unsendable = await self._claiming.posts(claims)
         self._running += len(posts)
         for result in unsendable:
@@ -180,14 +183,12 @@ class DeliveryWorker:
 
     async def _pause(self) -> None:
         """Until something ended, the next delivery is due, or it is time to look again."""
-        if self._claiming.more:
-            return
         duration_s = IDLE_S
         if self._claiming.next_us is not None:
             duration_s = min(duration_s, max(0.0, (self._claiming.next_us - self._clock.now_us()) / 1e6))
         with suppress(TimeoutError):
             async with asyncio.timeout(duration_s):
-                while not self._woken and not self._results:
+                while not (self._woken or self._results or self._claiming.more):
                     self._changed.clear()
                     await self._changed.wait()
         if self._running and 0 < len(self._results) < self._pace.together:

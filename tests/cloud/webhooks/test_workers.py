@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from cloud.db import Database, DatabaseUnavailable, Transaction
 from cloud.events import Relay
 from cloud.webhooks import DeliveryWorker
 from cloud.webhooks.claiming import LEASE_US
@@ -177,6 +178,43 @@ async def test_a_stop_finishes_and_settles_what_is_under_way(begin: Begin):
             asyncio.get_running_loop().call_soon(release.set)
         (delivery,) = await story.deliveries(webhook)
         assert delivery["status"] == "succeeded"
+
+
+class LosingDatabase:
+    """A real one, that is away for a while from the moment when it is told so."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.losses = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self.losses:
+            self.losses -= 1
+            raise DatabaseUnavailable
+        async with self._database.transaction() as tx:
+            yield tx
+
+
+async def test_what_came_of_an_attempt_outlives_a_database_that_is_away(begin: Begin):
+    async def last_answer(request: web.BaseRequest) -> web.StreamResponse:
+        losing.losses = 2
+        return web.Response()
+
+    async with receiving(always=last_answer) as receiver:
+        story = await begin(receiver)
+        losing = LosingDatabase(story.database)
+        webhook = await story.subscribe(receiver.url())
+        event_id = await story.happen()
+        await story.fan_out()
+        async with running(story.another_worker(losing)):
+            await eventually(lambda: finished(story), within_s=60)
+        (delivery,) = await story.deliveries(webhook)
+        assert (delivery["status"], delivery["attempts"], losing.losses) == ("succeeded", 1, 0)
+        assert receiver.ids() == [event_id]
 
 
 def test_an_endpoint_that_fails_or_is_slow_has_one_slot_until_something_goes_well():
