@@ -199,6 +199,9 @@ def _power(power: Json) -> Iterator[tuple[str, str]]:
 def _counts(report: Json) -> Iterator[tuple[str, str]]:
     for name, count in report["counts"].items():
         yield {"deviations": "kinds of deviation"}.get(name, name.replace("_", " ")), str(count)
+    if (window := report["confirmed_before_durable"]) is not None:
+        later = f"durable {window['ms_p99']:g} ms later (p99; at most {window['ms_max']:g} ms)"
+        yield "indications", f"{window['indications']}, {later}"
     for how, count in report["ends"].items():
         yield how, str(count)
 

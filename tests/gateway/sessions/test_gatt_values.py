@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import orjson
+
+from gateway.device_view import report_json
+from gateway.sessions.device_report import DeviceReport, decode_report, encode_report
 from gateway.sessions.session import Session
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, HEALTH_THERMOMETER, HEART_RATE
 from protocols.uplink.gaps import GapReason
@@ -212,3 +216,35 @@ async def test_of_two_devices_with_one_system_id_the_first_keeps_it_however_quie
         await eventually(lambda: session.device is None)
         again = gateway.session(second)
         await gateway.serving(again)
+
+
+async def test_the_window_in_which_an_indication_was_not_durable_yet_is_in_the_report_and_outlasts_a_restart(
+    tmp_path: Path,
+):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        temperature(peer, 37.0, 0)
+        await eventually(lambda: session.counts.reports == 1)
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        again = decode_report(encode_report(report))
+        assert again is not None
+        assert again.indications == 1
+        told = report_json(again, None)["confirmed_before_durable"]
+        assert told["indications"] == 1
+        assert told["ms_p99"] <= told["ms_max"]
+        peer.lose()
+        await gateway.ended()
+        assert (await gateway.event("device.disconnected")).fields["indications"] == 1
+
+
+def test_a_report_of_an_older_release_is_read_without_indications():
+    report = DeviceReport(system_id=system_id(1).hex(), first_us=1, last_us=2)
+    body = orjson.loads(encode_report(report))
+    for name in ("indications", "window_us_max", "window_us_p99"):
+        del body[name]
+    older = decode_report(orjson.dumps(body))
+    assert older is not None
+    assert older.indications == 0
