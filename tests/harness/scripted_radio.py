@@ -7,6 +7,7 @@ bleak's own `BleakClient` and `BleakScanner` run over it, so what the gateway ca
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from bleak.exc import BleakError
 from gateway.transports.ble import BleUnavailable, Found, Lost, PairingAgent
 from protocols.ble.uuids import long_uuid
 
-HANGS = object()
+
+class Hangs(Enum):
+    """What a script says where a call does not come back."""
+
+    HANGS = "hangs"
+
+
+HANGS = Hangs.HANGS
 """Instead of an error: the call never comes back."""
 OXIMETER = "F0:F1:00:00:00:01"
 CUFF = "F0:F1:00:00:00:02"
