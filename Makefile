@@ -46,7 +46,7 @@ test-bluez: setup
 soak: setup test-bluez
 	ARGUS_SOAK=1 ARGUS_BUFFER_KILLS=40 ARGUS_BUFFER_COURSES=60 $(BIN)/python -m pytest -q -s tests/soak \
 	  tests/gateway/buffer/test_power_cut.py tests/gateway/buffer/test_any_course.py \
-	  tests/journeys/test_cloud_in_trouble.py tests/contract/test_isolation.py
+	  tests/journeys/test_cloud_in_trouble.py tests/journeys/test_ble_demo.py tests/contract/test_isolation.py
 
 # The numbers of the contract matrix that no test names yet.
 contract: setup
