@@ -22,15 +22,16 @@ from tests.harness.gateway_process import Vehicle
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 STEPS_SURELY = 7
 """Asked, answered, two transactions at least, each begun and ended, and something arrived."""
-RECORDS = 40 if FULL else 8
+RECORDS = 250 if FULL else 8
+"""Enough for a transfer of several commits, and few enough for the meter's memory."""
 DYING = (sys.executable, "-m", "tests.harness.dying_ble_gateway")
 
 
 def fill(meter: Peripheral) -> int:
-    """Some more measurements that it keeps. How many it keeps then; it goes on measuring by itself."""
+    """Some more measurements that it keeps. How many it ever had; it goes on measuring by itself."""
     for _ in range(RECORDS):
         meter.ledger.keep(lambda number: ((GLUCOSE_MEASUREMENT, glucose(number)),))
-    return len(meter.ledger.store)
+    return meter.ledger.store.next_number - 1
 
 
 async def held(vehicle: Vehicle, meter: Peripheral) -> collections.Counter[str]:
