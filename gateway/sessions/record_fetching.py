@@ -31,6 +31,7 @@ from gateway.sessions.known_measurements import digest_of
 from gateway.transports.ble_faults import BleGattError
 from gateway.transports.clock import Clock
 from protocols.ble.interpretation import Measured, RecordNumbering, ServiceProfile
+from protocols.ble.record_access import Opcode, Operator
 from protocols.ble.record_fetch import RecordDelete, RecordFetch
 from protocols.ble.record_procedure import (
     FetchAborted,
@@ -48,6 +49,7 @@ from protocols.uplink.observations import DeviceObservations
 TIMEOUTS_MAX = 3
 """A device whose store did not answer so often in a row is left alone for `TIMED_OUT_S`: each time costs its link."""
 TIMED_OUT_S = 600.0
+_ALL = bytes((Opcode.REPORT, Operator.ALL))
 _DIGESTS_MAX = 4096
 """Of the records of one transfer, the latest: the mark stands on one of them."""
 ABORT_S = 2.0
@@ -130,8 +132,12 @@ class _Transfer:
     """Of the records that the mark may stand on."""
     whole: bool = True
     readable: bool = True
+    proven: bool = False
+    """The record that the mark stands on came, and says what it said."""
+    from_the_oldest: bool = False
+    """Everything was asked for, so nothing depends on the mark."""
     anew: bool = False
-    """The number of the mark has another content now."""
+    """The mark means nothing any more."""
     store_full: bool = False
 
     def tell(self, events: Sequence[FetchEvent]) -> None:
@@ -202,7 +208,8 @@ class RecordFetching:
         base = transfer.base
         if base is None or number != base.through:
             return True
-        transfer.anew = transfer.anew or digest != base.identity
+        transfer.proven = transfer.proven or digest == base.identity
+        transfer.anew = not transfer.proven and not transfer.from_the_oldest
         return digest != base.identity
 
     def missed(self) -> None:
@@ -238,7 +245,8 @@ class RecordFetching:
         nowhere = FetchedRecords(self._system_id, service, b"", None)
         if transfer.anew:
             return nowhere
-        if not transfer.whole or fetch.through is None or fetch.through not in transfer.digests:
+        trusted = base is None or transfer.proven or transfer.from_the_oldest
+        if not trusted or not transfer.whole or fetch.through is None or fetch.through not in transfer.digests:
             return base or nowhere
         return FetchedRecords(self._system_id, service, transfer.digests[fetch.through], fetch.through)
 
@@ -338,6 +346,8 @@ class RecordFetching:
     async def _finish(self, transfer: _Transfer, fetch: RecordFetch) -> None:
         """The transfer is over and its records are durable."""
         profile, count = transfer.profile, fetch.count
+        if count and transfer.base is not None and not transfer.proven and not transfer.from_the_oldest:
+            transfer.anew = True  # there is something, and the record of the mark is not
         mark = self._reached(transfer, fetch)
         if mark != (known := self._marks.of(self._system_id, profile.service)) and not (
             mark.through is None and known is None
@@ -393,6 +403,7 @@ class RecordFetching:
             transfer.over.set()
 
     async def _write(self, transfer: _Transfer, octets: bytes) -> None:
+        transfer.from_the_oldest = transfer.from_the_oldest or octets.startswith(_ALL)
         try:
             await self._talk.write(transfer.profile.service, RECORD_ACCESS_CONTROL_POINT, octets)
         except BleGattError as error:

@@ -203,8 +203,11 @@ async def test_records_are_deleted_only_where_the_operator_wants_it_and_only_wha
 
         await eventually(deleted)
         assert meter.records == {}
-        assert await gateway.values() == [101.0, 102.0, 103.0]
-        assert (await gateway.event("records.deleted")).fields == {"store": "Glucose", "through": 3}
+        meter.measure(4, 5)
+        await gateway.until(lambda: meter.records == {}, step_s=20.0)
+        assert await gateway.values() == [101.0, 102.0, 103.0, 104.0, 105.0]
+        deletions = [each.fields for each in await gateway.events() if each.name == "records.deleted"]
+        assert deletions == [{"store": "Glucose", "through": 3}, {"store": "Glucose", "through": 5}]
 
 
 async def test_a_transfer_with_a_value_that_cannot_be_read_is_not_deleted_and_not_asked_for_ever(tmp_path: Path):
