@@ -18,7 +18,7 @@ from tests.builders.gatt_devices import Meter
 from tests.builders.gatt_sessions import GattGateway, gatt_gateway
 from tests.harness.eventually import eventually
 
-COURSES = 100 if os.environ.get("ARGUS_SOAK") == "1" else 6
+COURSES = 100 if os.environ.get("ARGUS_SOAK") == "1" else 3
 SEED = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
 LIVES = 4
 TURNS = 4
