@@ -39,6 +39,11 @@ class Step(NamedTuple):
     profile: ServiceProfile
     characteristic: int
 
+    @property
+    def measures(self) -> bool:
+        """Whether its values are what the device is for."""
+        return self.profile.service not in SUPPORTING and self.characteristic != RECORD_ACCESS_CONTROL_POINT
+
 
 class Usable:
     """What one link offers that we understand. `missing`: sentences about services that are not whole."""

@@ -95,7 +95,7 @@ class GattSession:
         self.trouble = ""
         """What a person has to do something about; empty where nothing."""
         self.when_served: Callable[[], Awaitable[None]] = _nobody
-        """Called once it is known whose values are taken."""
+        """Called once it is known whose values are taken, and the device lets us take them."""
         self._paired = paired
         self._around = around
         self._gatt = gatt
@@ -204,7 +204,6 @@ class GattSession:
         self._here.keeping.noted(told.MdsRead(identity), instant.wall_us)
         await self._here.identified(identity, instant)
         await self._gatt.met(self._paired.address, name)
-        await self.when_served()
         return name
 
     def _made(self, system_id: str) -> _Parts:
@@ -317,6 +316,7 @@ class GattSession:
         streams = await self._subscribe()
         if streams is None:
             return
+        await self.when_served()
         for step, octets in self._usable.starts():
             try:
                 await self._talk.write(step.profile.service, step.characteristic, octets)
@@ -331,7 +331,8 @@ class GattSession:
             group.create_task(self._watch_data(watch))
 
     async def _subscribe(self) -> bool | None:
-        """Whether a stream of values was promised; None: nothing could be subscribed, and the link was ended."""
+        """Whether a stream of values was promised; None: nothing that measures could be subscribed, and the link was
+        ended."""
         done: list[Step] = []
         keys = False
         for step in self._usable.subscriptions():
@@ -342,7 +343,7 @@ class GattSession:
                 await self._refused(step, error)
             else:
                 done.append(step)
-        if not done:
+        if not any(step.measures for step in done):
             why = f"it wants an encrypted link; {pair_again(self._paired.address)}" if keys else ""
             self.trouble = why or "it refused every subscription"
             self.link.end(self.trouble)

@@ -205,3 +205,21 @@ async def test_a_session_that_raises_takes_nobody_with_it(tmp_path: Path, monkey
             "link": f"ble:{address(2)}",
             "error": "RuntimeError",
         }
+
+
+async def test_a_device_that_lets_nobody_subscribe_is_told_in_words_and_tried_seldom(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.bonded = False
+        peer.refusals = dict.fromkeys(peer.sends, 0x0F)
+        gateway.trust.pair(paired(peer, bonded=False))
+        supervisor = await gateway.supervise(Air([peer]))
+        await eventually(lambda: supervisor.trouble_of(peer.address))
+        assert supervisor.trouble_of(peer.address) == (
+            f"it wants an encrypted link; pair it again: argus-gateway ble pair {address(1)}"
+        )
+        for _ in range(10):
+            await gateway.clock.advance(PERSON_S / 10)
+        assert peer.links <= 3
+        await gateway.event("ble.device_in_trouble")
+        assert "ble.device_well_again" not in await gateway.event_names()
