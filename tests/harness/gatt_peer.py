@@ -18,6 +18,7 @@ from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 
 Key = tuple[int, int]
 """Service and characteristic."""
+READ_NOT_PERMITTED = 0x02
 
 
 @dataclass
@@ -104,7 +105,10 @@ class PeerLink:
 
     async def read(self, service: int, characteristic: int) -> bytes:
         await self._asked(service, characteristic)
-        return self._peer.values[service, characteristic]
+        value = self._peer.values.get((service, characteristic))
+        if value is None:
+            raise BleGattError(f"0x{characteristic:04X}", READ_NOT_PERMITTED, "the device refuses it")
+        return value
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> None:
         await self._asked(service, characteristic)

@@ -13,6 +13,7 @@ from protocols.uplink.lanes import Lane
 from tests.builders.gateway_sessions import small_store
 from tests.builders.gatt_devices import (
     BATTERY_LEVEL,
+    BATTERY_LEVEL_STATUS,
     HEART_RATE_MEASUREMENT,
     MODEL,
     SYSTEM_ID,
@@ -248,3 +249,29 @@ def test_a_report_of_an_older_release_is_read_without_indications():
     older = decode_report(orjson.dumps(body))
     assert older is not None
     assert older.indications == 0
+
+
+async def test_what_is_not_understood_is_told_once_with_its_octets_in_the_report_and_without_them_elsewhere(
+    tmp_path: Path,
+):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.sends.add((BATTERY, BATTERY_LEVEL_STATUS))
+        peer.values[BATTERY, BATTERY_LEVEL_STATUS] = bytes((0x02, 0x61, 0x00, 51))
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        for percent in (50, 49, 48):
+            peer.send(BATTERY, BATTERY_LEVEL_STATUS, bytes((0x02, 0x61, 0x00, percent)))
+        await eventually(lambda: session.counts.reports == 3)
+        told = (await gateway.event("device.value_not_understood")).fields
+        assert told == {
+            "characteristic": "0x2BED",
+            "why": "the power state of a battery has no code",
+            "link": f"ble:{address(1)}",
+        }
+        assert (await gateway.event_names()).count("device.value_not_understood") == 1
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        (seen,) = report.deviations
+        assert seen.octets == bytes((0x02, 0x61, 0x00, 50))
+        assert session.counts.deviations == 0
