@@ -39,6 +39,10 @@ OPEN_S = 3.0
 """How long an adapter may be away without the person being told: it is opened anew after trouble, and at the start."""
 LOOK_S = 45.0
 """How long a device that has just been paired may take to be there again; some switch off and on in between."""
+KEYS_KEPT_TRIES = 4
+KEYS_KEPT_S = 0.5
+"""A device that has just bonded may still be writing its keys down when it is connected again: so often, so far
+apart."""
 UNDO_S = 15.0
 """How long undoing a half-made pairing may take before its caller goes on without."""
 
@@ -355,7 +359,7 @@ class Pairings:
         await asked.person.told("looking", "Looking at what it offers …")
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + LOOK_S):
-                peer = await radio.connect(asked.identity or asked.address)
+                peer = await self._meet_again(radio, asked.identity or asked.address)
         except TimeoutError:
             raise failed(Trouble.UNREACHABLE, radio.trouble or f"it was not there within {LOOK_S:.0f} s") from None
         try:
@@ -365,6 +369,18 @@ class Pairings:
         if not measuring(services):
             raise failed(Trouble.NOT_OURS, service_words(services) or "nothing")
         return understood(services), bonded
+
+    async def _meet_again(self, radio: PairingRadio, address: str) -> Peer:
+        """Connect with the new keys. Raises BleUnreachable."""
+        for _ in range(KEYS_KEPT_TRIES - 1):
+            try:
+                return await radio.connect(address)
+            except BleUnreachable as error:
+                if not error.bond_lost:
+                    raise
+                log.info("ble.keys_not_kept_yet", address=address)
+            await self._clock.sleep_until(self._clock.monotonic_s() + KEYS_KEPT_S)
+        return await radio.connect(address)
 
     async def _bond(self, radio: PairingRadio, asked: _UnderWay) -> None:
         """Return when there is a bond, or where none is required."""

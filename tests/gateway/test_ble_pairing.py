@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from bleak.exc import BleakError
 
 from gateway.sessions.journal import Journal
 from gateway.sessions.pairing import Pairings
@@ -45,6 +46,21 @@ async def test_a_paired_device_is_trusted_with_its_bond_also_after_a_restart(tmp
     async with world(tmp_path) as again:
         assert again.pairings.trusted(device.address) == device
         assert await again.radio.bonded(device.address)
+
+
+async def test_a_device_that_is_still_writing_its_keys_down_is_given_time(tmp_path: Path) -> None:
+    new_store(tmp_path)
+    async with opened(tmp_path / "buffer.db") as buffer, running_central() as it:
+        pairings = Pairings(buffer, Journal(buffer, it.clock), it.clock)
+        keyless = BleakError("PIN or Key Missing")
+        it.radio.device(on_air=False).connects = [None, keyless, keyless, keyless]
+        asked = asyncio.ensure_future(pairings.pair(it.central, OXIMETER, Person()))
+        for _ in range(12):
+            await it.advance(0.5)
+            it.radio.advertise(OXIMETER)
+        device = await it.outcome(asked)
+        assert device.bonded
+        assert pairings.trusted(OXIMETER) == device
 
 
 async def test_a_device_that_hides_its_address_is_trusted_by_the_one_that_it_tells_when_it_is_bonded(
