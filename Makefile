@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 NEWER := .venv-3.13/bin
-# Three on two cores: the journeys wait for real parts most of the time.
-PYTEST := -m pytest -q -n 3 --dist loadfile
+# Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
+PYTEST := -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 # Tests that need no server, so they can run again on the newer Python.
 UNIT := -m "not pg and not broker and not browser and not demo"
 

@@ -3,6 +3,9 @@
 `ARGUS_ALL_PARTS=1` (set by `.ci/run`) turns the skip of a test marked pg, broker, browser or demo into a failure, so
 that a missing install step cannot hide. Elsewhere such a test is skipped, saying what is absent.
 
+The longest begin first: files that start the whole product wait most of their time, and the short ones fill the gaps.
+Else the last of them would run beside an idle core.
+
 And what a test made the program write (log lines above all) holds no canary: whoever needs a patient's name, a birth
 date or a password in a test takes one of `tests/builders/contract_canaries`, and it must not come out again.
 """
@@ -15,6 +18,17 @@ import pytest
 from tests.builders.contract_canaries import found_in
 
 _PARTS = ("pg", "broker", "browser", "demo")
+_LONGEST = ("tests/journeys/", "tests/docs/", "tests/soak/", "tests/contract/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """By folder; the order inside a file, and of all the rest, stays."""
+    places = {folder: place for place, folder in enumerate(_LONGEST)}
+
+    def place_of(item: pytest.Item) -> int:
+        return next((place for folder, place in places.items() if item.nodeid.startswith(folder)), len(places))
+
+    items.sort(key=place_of)
 
 
 @pytest.hookimpl(wrapper=True)
