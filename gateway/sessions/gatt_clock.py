@@ -4,8 +4,8 @@ The same keeping as for 11073-20601 (`clock_keeping`): the policy, what is remem
 the device's report tells. Only the way to the device differs. A value that is read is a coincident time stamp, as good
 as its round trip; a notified one is like any report that cannot come from a memory.
 
-GATT does not say whether a clock may be set: Current Time is there, and its write is refused or not. A device that
-refuses is asked again in its next connection at the earliest, and ever less often (`clock_policy`).
+A device says by the properties of Current Time that it may be written (`may_be_set`), and may refuse all the same. It
+is then asked again in its next connection at the earliest, and ever less often (`clock_policy`).
 
 Does not set Device Time or Elapsed Time: what their writes mean is not confirmed.
 """
@@ -37,11 +37,12 @@ class GattClock:
         system_id: str,
         *,
         clocks: tuple[tuple[int, int], ...],
+        may_be_set: bool,
         keeps_measurements: bool,
         look: Callable[[int, int], Awaitable[None]],
         every_s: float,
     ) -> None:
-        self.settable = TimeKind.ABSOLUTE if (CURRENT_TIME_SERVICE, CURRENT_TIME) in clocks else None
+        self.settable = TimeKind.ABSOLUTE if may_be_set else None
         self._around = around
         self._talk = talk
         self._system_id = system_id

@@ -22,6 +22,12 @@ _CLOCKS = (
     (uuids.DEVICE_TIME, DEVICE_TIME),
     (uuids.ELAPSED_TIME, CURRENT_ELAPSED_TIME),
 )
+_ALLOWS: Mapping[Use, frozenset[str]] = {
+    Use.READ: frozenset({"read"}),
+    Use.SUBSCRIBE: frozenset({"notify", "indicate"}),
+    Use.WRITE: frozenset({"write", "write-without-response"}),
+}
+"""What a characteristic must say of itself so that it is asked for: most of what may be is optional."""
 _LIVE_ONLY = frozenset({uuids.HEART_RATE})
 """Measuring services whose devices keep nothing."""
 
@@ -30,6 +36,7 @@ class Table(Protocol):
     """The part of a link that this reads."""
 
     def has(self, service: int, characteristic: int | None = None) -> bool: ...
+    def properties(self, service: int, characteristic: int) -> frozenset[str]: ...
     def services(self) -> tuple[int, ...]: ...
 
 
@@ -82,7 +89,11 @@ class Usable:
     @property
     def clocks(self) -> tuple[tuple[int, int], ...]:
         """(service, characteristic) of the clocks that can be read."""
-        return tuple(each for each in _CLOCKS if self._table.has(*each))
+        return tuple(each for each in _CLOCKS if self._table.properties(*each) & _ALLOWS[Use.READ])
+
+    @property
+    def clock_may_be_set(self) -> bool:
+        return bool(self._table.properties(*_CLOCKS[0]) & _ALLOWS[Use.WRITE])
 
     def reads(self) -> Iterator[Step]:
         """Everything to be read once; who the device is comes first."""
@@ -105,7 +116,7 @@ class Usable:
     def _steps(self, profiles: list[ServiceProfile], use: Use) -> Iterator[Step]:
         for profile in profiles:
             for each in profile.characteristics:
-                if use in each.uses and self._table.has(profile.service, each.uuid):
+                if use in each.uses and self._table.properties(profile.service, each.uuid) & _ALLOWS[use]:
                     yield Step(profile, each.uuid)
 
 

@@ -213,6 +213,7 @@ class GattSession:
             self._talk,
             system_id,
             clocks=usable.clocks,
+            may_be_set=usable.clock_may_be_set,
             keeps_measurements=usable.keeps_measurements,
             look=self._look,
             every_s=gatt.clock_read_every_s,

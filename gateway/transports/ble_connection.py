@@ -126,6 +126,11 @@ class BleConnection:
             return service in self._services
         return (service, characteristic) in self._characteristics
 
+    def properties(self, service: int, characteristic: int) -> frozenset[str]:
+        """What the device says can be done with it, in bleak's words: "read", "write", "notify", "indicate" …"""
+        which = self._characteristics.get((service, characteristic))
+        return frozenset() if which is None else frozenset(which.properties)
+
     def services(self) -> tuple[int, ...]:
         """The SIG's services that the device shows, in its order."""
         return self._services

@@ -100,6 +100,13 @@ class PeerLink:
             return service in self.services()
         return (service, characteristic) in self._peer.table()
 
+    def properties(self, service: int, characteristic: int) -> frozenset[str]:
+        peer, key = self._peer, (service, characteristic)
+        if characteristic == RECORD_ACCESS_CONTROL_POINT and service in peer.servers:
+            return frozenset({"write", "indicate"})
+        having = {"read": key in peer.values, "notify": key in peer.sends, "write": key in peer.accepts}
+        return frozenset(name for name, has in having.items() if has)
+
     def services(self) -> tuple[int, ...]:
         return tuple(sorted({service for service, _ in self._peer.table()}))
 

@@ -6,8 +6,17 @@ import pytest
 
 from gateway.sessions.clock_policy import ClockPolicy
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.ble.uuids import HEALTH_THERMOMETER
 from protocols.device_time import TimeKind
-from tests.builders.gatt_devices import OwnClock, beat, belt, system_id, temperature, thermometer
+from tests.builders.gatt_devices import (
+    TEMPERATURE_MEASUREMENT,
+    OwnClock,
+    beat,
+    belt,
+    system_id,
+    temperature,
+    thermometer,
+)
 from tests.builders.gatt_sessions import gatt_gateway
 from tests.harness.eventually import eventually
 
@@ -120,3 +129,18 @@ async def test_a_clock_is_looked_at_again_every_now_and_then(tmp_path: Path):
 
         await gateway.until(is_set, step_s=20.0)
         assert (CURRENT_TIME_SERVICE, 0x2A2B) in peer.values
+
+
+async def test_what_a_device_does_not_offer_to_have_written_or_to_send_is_not_asked_of_it(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
+        del peer.accepts[CURRENT_TIME_SERVICE, 0x2A2B]
+        await gateway.serving(gateway.session(peer))
+        assert own.times_set == 0
+        assert peer.link is not None
+        assert list(peer.link.subscribed) == [(HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT)]
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert (report.deviations, report.settings) == ([], [])
+        assert TimeKind.ABSOLUTE in report.clocks
