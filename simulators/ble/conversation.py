@@ -5,7 +5,8 @@ only when it was confirmed; after a link that was lost in between it is indicate
 record access control point is read when the client asks, one value after another, so that a lost link or an abort may
 come between any two.
 
-Ends with its connection: the owner (`peripheral`) cancels `run`.
+Ends with its connection: the owner (`peripheral`) ends it and cancels `run`. Both, because a cancellation that meets a
+confirmation in the same turn of the loop is lost inside Python 3.11's `wait_for`.
 """
 
 import asyncio
@@ -70,6 +71,7 @@ class Conversation:
         self._drop_link = drop_link
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
+        self._over = False
         self._fresh: deque[Kept] = deque()
         self._through = 0
         self._sent = 0
@@ -81,6 +83,11 @@ class Conversation:
     def wake(self) -> None:
         """Something was kept, or somebody subscribed."""
         self._idle.clear()
+        self._wake.set()
+
+    def end(self) -> None:
+        """The connection is over."""
+        self._over = True
         self._wake.set()
 
     async def idle(self) -> None:
@@ -128,9 +135,9 @@ class Conversation:
         return ACCEPTED
 
     async def run(self) -> None:
-        """Send what waits, until cancelled. A client that does not confirm loses the link, as ATT wants it."""
+        """Send what waits, until the end. A client that does not confirm loses the link, as ATT wants it."""
         try:
-            while True:
+            while not self._over:
                 if not self._wake.is_set():
                     self._idle.set()
                 await self._wake.wait()

@@ -307,7 +307,9 @@ class Peripheral:
 
     def _hang_up(self) -> None:
         """The connection is over, however it ended."""
-        self._conversation = None
+        conversation, self._conversation = self._conversation, None
+        if conversation is not None:
+            conversation.end()
         self.status.connected = self.status.encrypted = False
         self._show(None)
         if self._talking is not None:

@@ -63,6 +63,8 @@ async def test_after_fifty_broken_links_every_device_is_back_and_nothing_is_left
             async with quick_ports(clock) as waits_s:
                 await break_serial(at, serial, rounds, dice)
             await break_tcp(gateway.address, tcp, rounds, dice)
+        # The last links are still ending; a task that was left behind never does.
+        await eventually(lambda: len(asyncio.all_tasks()) <= before.tasks, what="no task is left behind")
         after = await held(gateway)
         assert await answered_values(gateway, 1) == serial.measured
         assert await answered_values(gateway, 2) == tcp.measured
