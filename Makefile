@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
 PYTEST := -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
-# Tests that need no server, so they can run again on the newer Python.
+# Tests that need no server; with those that start no process they run again on the newer Python.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
 .PHONY: setup setup-demo demo test lint unit-newer bench fuzz soak test-bluez contract fmt docs-shots constraints
@@ -20,8 +20,9 @@ demo: setup-demo
 
 test: setup lint
 	$(BIN)/python $(PYTEST) tests
-	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the tests that need no server"; \
-	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud tests/simulators; fi
+	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the product's tests that start no process"; \
+	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud \
+	    --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli; fi
 
 lint:
 	$(BIN)/ruff check .

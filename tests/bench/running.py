@@ -1,8 +1,9 @@
 """What only the running product shows: the way of an observation to the cloud in time, and what the gateway costs.
 
 The whole demo runs with all its devices and the network up. Latency is from the time that the device wrote into a
-numeric reading (its clock is this machine's, cut to hundredths of a second) to the cloud's commit. The footprint
-is read from /proc: resident memory at its highest, processor time over the run.
+numeric reading (its clock is this machine's, cut to hundredths of a second) to the cloud's commit; those that came over
+Bluetooth are left out, since their dates are cut to the second. The footprint is read from /proc: resident memory
+at its highest, processor time over the run.
 """
 
 import asyncio
@@ -62,7 +63,8 @@ def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> F
 
 
 def _latencies_ms(database: Path, since_us: int) -> list[float]:
-    """From the device's own time in each numeric reading to the moment just before the cloud's commit."""
+    """From the device's own time in each numeric reading to the moment just before the cloud's commit. Dates of whole
+    seconds tell no latency."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         rows = connection.execute(
             "SELECT o.device_time, b.stored_at_us FROM observations o "
@@ -71,4 +73,8 @@ def _latencies_ms(database: Path, since_us: int) -> list[float]:
             (since_us,),
         ).fetchall()
     measured = [(DeviceTime(TimeKind.ABSOLUTE, bytes(octets)[1:]).local_us(), stored_us) for octets, stored_us in rows]
-    return [(stored_us - local_us) / 1000 for local_us, stored_us in measured if local_us is not None]
+    return [
+        (stored_us - local_us) / 1000
+        for local_us, stored_us in measured
+        if local_us is not None and local_us % 1_000_000
+    ]
