@@ -13,6 +13,10 @@ from gateway.live import LiveDevice, LiveSnapshot
 from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
 
+_VALIDATED = 0x0080
+"""Measurement-Status validated-data: the device vouches for the value. A tile that says nothing says the same; a word
+in the colour of a doubt would say the opposite."""
+
 _SPECIAL_AS_READ = {
     Special.NAN: "—",
     Special.NRES: "off scale",
@@ -48,7 +52,7 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float) -> di
         "text": _text(channel, observation, vital.decimals),
         "unit": unit_as_read(channel.unit),
         "device": device.ref.system_id,
-        "status": status_names(observation.status),
+        "status": status_names(observation.status & ~_VALIDATED),
         "age_ms": max(0, round((now_s - observation.received_s) * 1000)),
         "fresh_ms": round(vital.fresh_s * 1000),
     }

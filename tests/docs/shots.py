@@ -41,6 +41,7 @@ SCENARIO = "deteriorating"
 @asynccontextmanager
 async def running_demo(state: Path) -> AsyncIterator[Demo]:
     """The demo in this process, once all of it is ready."""
+    state.mkdir(mode=0o700)
     plan = load_or_mint(state, seed=42, ports_given={})
     demo = Demo(
         plan, Wishes(choices=Choices(), scenario=SCENARIO), lambda step: print(f"demo: {step}", file=sys.stderr)
