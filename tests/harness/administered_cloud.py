@@ -113,13 +113,23 @@ class Looking:
         if refused:
             self.said.clear()
         wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        spilt = await self.page.evaluate(_SPILT)
         found = [f"{self.page.url}: {one}" for one in await violations(self.page)]
+        found += [f"{self.page.url}: {one!r} spills out of its card" for one in spilt]
         found += [f"{self.page.url}: the console says {text}" for text in self.said]
         self.said.clear()
         return found + ([f"{self.page.url}: {wide} px too wide"] if wide > 0 else [])
 
 
 _LOUD = ("error", "warning")
+_SPILT = """
+[...document.querySelectorAll("tr, .panel")].filter((card) => card.offsetWidth).flatMap((card) =>
+  [...card.querySelectorAll("td *, td, p, dd, code")].filter((one) =>
+    one.offsetWidth && !one.closest("pre") &&
+    one.getBoundingClientRect().right > card.getBoundingClientRect().right + 1
+  ).map((one) => one.textContent.trim().slice(0, 60)))
+"""
+"""Texts that reach beyond the right edge of the card that they stand in."""
 
 
 async def window(browser: Browser, viewport: dict[str, int], locale: str, state: Any = None) -> Page:
