@@ -42,11 +42,11 @@ async def test_a_missing_adapter_is_logged_once_and_each_loss_of_one_that_was_th
     radio.opens = [unavailable("nothing there")] * 5
     async with running_central(radio) as it:
         await it.advance(60)
-        assert capsys.readouterr().out.count("ble.adapter_lost") == 1
+        assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 1  # wherever logs go
         for _ in range(2):
             it.radio.lose("it was pulled")
             await it.advance(10)
-        assert capsys.readouterr().out.count("ble.adapter_lost") == 2
+        assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 2
 
 
 async def test_a_stack_that_hangs_while_it_is_opened_is_tried_again():
