@@ -287,6 +287,7 @@ class BleCentral:
                 if identity != address:
                     self._identities[address] = identity
                 bonded = await self._adapter.bonded(identity)
+                await self._clock.sleep_until(self._clock.monotonic_s() + self.options.paired_s)
                 await connection.close()
                 self._links.remove(connection)
                 return bonded

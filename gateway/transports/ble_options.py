@@ -61,4 +61,6 @@ class CentralOptions:
     """For a device that a person wants to pair to be heard, and then to get a place."""
     pair_s: float = 60.0
     """For pairing, with a person reading and typing a passkey. The stack's own limit is 30 s for each question."""
+    paired_s: float = 0.5
+    """How long a link stays when a bond was made: a device that still writes its keys down loses them with the link."""
     scan: ScanOptions = field(default_factory=ScanOptions)
