@@ -17,7 +17,7 @@ class Limits:
     """Attempts at a time."""
 
     of_process: int = 256
-    of_tenant: int = 128
+    of_tenant: int = 96
     of_endpoint: int = 16
     of_slow_endpoint: int = 1
 

@@ -49,7 +49,7 @@ class Pace:
 PACES: Mapping[str, Pace] = {
     "sqlite": Pace(ways=1, together=48, begun_together=48),  # one writer, on a thread that hears of all at once
     # Each statement is a message and an answer, for which the loop must have an eye.
-    "postgresql": Pace(ways=2, together=64, begun_together=8),
+    "postgresql": Pace(ways=2, together=48, begun_together=8),
 }
 
 
