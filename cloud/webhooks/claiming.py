@@ -26,7 +26,7 @@ from cloud.webhooks.slots import Slots
 
 log = structlog.get_logger()
 
-# Twice the longest attempt: time to settle it, and not long for what a killed worker left.
+# Twice the longest attempt: time to begin and to settle it, and not long for what a killed worker left.
 LEASE_US = 30_000_000
 # Subscriptions that one look sees, and that one claim serves, so that a claim stays short.
 WAITING_MAX = 10_000
@@ -141,8 +141,13 @@ class Claiming:
                 counts[one.webhook_id] = held[one.webhook_id] = count
         return counts
 
+    async def release(self, claims: Sequence[Claimed]) -> None:
+        """Let others claim what was not attempted. Raises `DomainError` when the database is away."""
+        async with self._database.transaction() as tx:
+            await self._deliveries.release(tx, claims, self._clock.now_us())
+
     def give_back(self, claims: Sequence[Claimed]) -> None:
-        """Of claims that came to nothing: their transaction did not."""
+        """The slots of claims that came to nothing."""
         for claimed in claims:
             self._slots.give_back(claimed.tenant_id, claimed.webhook_id)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, case, delete, func, select, update
 
 from cloud.db import GivenRows, Prepared, Transaction, given, insert
 from cloud.webhooks.model import Attempt, DeliveryKind, DeliveryStatus, ErrorCode
@@ -162,6 +162,27 @@ _SETTLE_AND_RECORD = Prepared(
         _recorded, select(*_changed.c[: len(_recorded)]).where(_changed.c.new_tried == 1)
     )
 )
+_untried = GivenRows("untried", position=BigInteger(), lease_token=BigInteger())
+_still_ours = (
+    select(_rows.position)
+    .where(
+        _untried.among(_rows.position, _untried.c("position")),
+        _rows.position == _untried.c("position"),
+        _rows.lease_token == _untried.c("lease_token"),
+        _rows.status == DeliveryStatus.DELIVERING.value,
+    )
+    .order_by(_rows.webhook_id, _rows.position)
+    .with_for_update(of=webhook_deliveries)
+    .cte("still_ours")
+)
+_RELEASE = Prepared(
+    update(webhook_deliveries)
+    .where(_rows.position.in_(select(_still_ours.c.position)))
+    .values(
+        status=case((_rows.attempts == 0, DeliveryStatus.QUEUED.value), else_=DeliveryStatus.FAILED.value),
+        due_at_us=bindparam("at"),
+    )
+)
 _finished = GivenRows("finished", webhook_id=Text(), lane=Text())
 _same_lane = webhook_deliveries.alias("same_lane")
 _heads = (
@@ -270,6 +291,11 @@ class DeliveryStore:
             for webhook_id, count in counts.items()
         ]
         return [_claimed(row) for row in await tx.driver.rows_many(_CLAIM, values)]
+
+    async def release(self, tx: Transaction, claims: Sequence[Claimed], now_us: int) -> None:
+        """Of these, what is still this worker's is due again, as if it had not been claimed."""
+        untried = given([(claimed.position, claimed.lease_token) for claimed in claims])
+        await tx.driver.run(_RELEASE, {"untried": untried, "at": now_us})
 
     async def settle(self, tx: Transaction, settled: Sequence[Settled], now_us: int) -> None:
         """Write what becomes of deliveries and add their attempts; what is finished wakes the next of its lane.

@@ -1,9 +1,10 @@
 """The worker that sends deliveries: claim what is due, attempt it, settle what came of it.
 
 Several may run, in one process or many; they meet in the rows. Attempts run side by side within fair bounds (slots.py).
-One way to the database settles those that ended and claims the next in their places (claiming.py), while the others are
-attempted: half as many commits, and nobody waits for one. A worker that is killed leaves its rows leased; another takes
-them up when the lease ends, so a receiver may see a delivery twice and tells by its `webhook-id`.
+One way to the database settles those that ended and claims more in their places (claiming.py), while others are
+attempted and the next lie ready (ready.py): half as many commits, and no attempt waits for one. A worker that is killed
+leaves its rows leased; another takes them up when the lease ends, so a receiver may see a delivery twice and tells by
+its `webhook-id`.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from cloud.master_key import MasterKey
 from cloud.webhooks.attempt import Post, attempt, broken
 from cloud.webhooks.claiming import Claiming
 from cloud.webhooks.delivery_store import Claimed, Waiting
+from cloud.webhooks.ready import Ready
 from cloud.webhooks.settling import Result, Settling
 from cloud.webhooks.slots import SLOW_MS, Slots
 
@@ -47,9 +49,9 @@ class Pace:
 
 
 PACES: Mapping[str, Pace] = {
-    "sqlite": Pace(ways=1, together=48, begun_together=48),  # one writer, on a thread that hears of all at once
+    "sqlite": Pace(ways=1, together=128, begun_together=48),  # one writer, on a thread that hears of all at once
     # Each statement is a message and an answer, for which the loop must have an eye.
-    "postgresql": Pace(ways=2, together=48, begun_together=8),
+    "postgresql": Pace(ways=2, together=128, begun_together=32),
 }
 
 
@@ -71,10 +73,11 @@ class DeliveryWorker:
         self._egress = egress
         self._settling = settling
         self._slots = slots or Slots()
+        self._claims = self._slots.ahead()
         self._pace = PACES[database.dialect]
-        self._claiming = Claiming(database, clock, master, self._slots, together=self._pace.together)
-        self._results: list[Result] = []  # as many as there are slots, and a claim's worth, at most
-        self._running = 0
+        self._claiming = Claiming(database, clock, master, self._claims, together=self._pace.together)
+        self._ready = Ready(self._slots)
+        self._results: list[Result] = []  # as many as may be claimed, and a claim's worth, at most
         self._gathering = asyncio.Lock()  # held by the pump that waits for something to write
         self._woken = True  # something was queued, or a stop is asked for
         self._changed = asyncio.Event()  # woken, something ended, or a claim left something
@@ -101,14 +104,18 @@ class DeliveryWorker:
         """Attempt and settle what is due now; how many deliveries were claimed. For whoever keeps the time by hand."""
         posts = await self._claim()
         claimed = len(posts) + len(self._results)
-        await asyncio.gather(*(self._attempt(post) for post in posts))
+        self._ready.add(posts, self._clock.monotonic_s())
+        async with asyncio.TaskGroup() as tasks:
+            await self._begin(tasks)
         await self._settle()
         return claimed
 
     async def _pump(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             if posts := await self._turn():
-                tasks.create_task(self._begin(tasks, posts))
+                self._ready.add(posts, self._clock.monotonic_s())
+                tasks.create_task(self._begin(tasks))
+            await self._give_back(self._ready.overdue(self._clock.monotonic_s()), slow=True)
 
     async def _turn(self) -> Sequence[Post]:
         """Settle and claim, as far as the database and the master key are there; what cannot be settled goes on
@@ -151,18 +158,28 @@ class DeliveryWorker:
         if self._claiming.more:
             self._changed.set()  # the other pump may be waiting already
         posts, unsendable = await self._claiming.posts(claims)
-        self._running += len(posts)
         for result in unsendable:
             self._ended(result)
         return posts
 
-    async def _begin(self, tasks: asyncio.TaskGroup, posts: Sequence[Post]) -> None:
-        """A few at a time, lest what comes from the database wait for all of them."""
-        together = self._pace.begun_together
-        for begin in range(0, len(posts), together):
-            for post in posts[begin : begin + together]:
-                tasks.create_task(self._attempt(post))
-            await asyncio.sleep(0)
+    async def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """As many as have a slot; a few at a time, lest what comes from the database wait for all of them."""
+        begun = 0
+        while (post := self._ready.begin()) is not None:
+            tasks.create_task(self._attempts(post))
+            begun += 1
+            if begun % self._pace.begun_together == 0:
+                await asyncio.sleep(0)
+
+    async def _attempts(self, begun: Post) -> None:
+        """One after the other in a slot that stays taken, for whoever's turn it is."""
+        post: Post | None = begun
+        while post is not None:
+            try:
+                await self._attempt(post)
+            finally:
+                self._slots.give_back(post.claimed.tenant_id, post.claimed.webhook_id)
+            post = self._ready.begin()
 
     async def _attempt(self, post: Post) -> None:
         claimed = post.claimed
@@ -172,14 +189,27 @@ class DeliveryWorker:
             log.error("delivery.attempt_broken", delivery_id=claimed.id, why=type(error).__name__)
             outcome = broken(claimed, self._clock)
         self._slots.note(claimed.webhook_id, well=outcome.succeeded and outcome.attempt.duration_ms < SLOW_MS)
-        self._running -= 1
         self._ended(Result(claimed, post.endpoint, outcome))
 
     def _ended(self, result: Result) -> None:
         """The receiver has nothing to do with it any more; it is to be settled."""
-        self._slots.give_back(result.claimed.tenant_id, result.claimed.webhook_id)
+        self._claims.give_back(result.claimed.tenant_id, result.claimed.webhook_id)
         self._results.append(result)
         self._changed.set()
+
+    async def _give_back(self, posts: Sequence[Post], *, slow: bool) -> None:
+        """What did not come to its turn can be claimed again at once; should the database be away, when the leases
+        end. `slow`: and that is its endpoint's doing."""
+        if not posts:
+            return
+        claims = [post.claimed for post in posts]
+        for claimed in claims if slow else ():
+            self._slots.note(claimed.webhook_id, well=False)
+        self._claiming.give_back(claims)
+        try:
+            await self._claiming.release(claims)
+        except DomainError as error:
+            log.warning("deliveries.interrupted", code=error.code)
 
     async def _pause(self) -> None:
         """Until something ended, the next delivery is due, or it is time to look again."""
@@ -191,20 +221,21 @@ class DeliveryWorker:
                 while not (self._woken or self._results or self._claiming.more):
                     self._changed.clear()
                     await self._changed.wait()
-        if self._running and 0 < len(self._results) < self._pace.together:
+        if self._slots.taken and 0 < len(self._results) < self._pace.together:
             await asyncio.sleep(GATHER_S)
 
     async def _finish(self) -> None:
         """Settle what is under way as it ends; a database that is away in the end is not waited for."""
-        while self._running or self._results:
+        await self._give_back(self._ready.drain(), slow=False)
+        while self._slots.taken or self._results:
             self._changed.clear()
             try:
                 await self._settle()
             except DomainError as error:
                 log.warning("deliveries.interrupted", code=error.code)
-                if not self._running:
+                if not self._slots.taken:
                     return  # the leases end, and somebody takes them up again
-            if self._running:
+            if self._slots.taken:
                 await self._changed.wait()
 
     async def _wake_at(self, stopping: asyncio.Event) -> None:

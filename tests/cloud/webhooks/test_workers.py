@@ -1,8 +1,10 @@
 """Workers side by side: a delivery is one worker's at a time, a killed one is made up for, nobody waits for others."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -11,7 +13,7 @@ from cloud.db import Database, DatabaseUnavailable, Transaction
 from cloud.events import Relay
 from cloud.webhooks import DeliveryWorker
 from cloud.webhooks.claiming import LEASE_US
-from cloud.webhooks.slots import Limits, Slots
+from cloud.webhooks.slots import AHEAD, Limits, Slots
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.webhooks.conftest import Begin
@@ -35,6 +37,10 @@ async def running(*parts: DeliveryWorker | Relay) -> AsyncIterator[None]:
 async def finished(story: WebhookStory) -> bool:
     rows = await story.deliveries()
     return bool(rows) and all(row["finished_at_us"] for row in rows) and not await backlog(story)
+
+
+async def statuses_are(story: WebhookStory, **wanted: int) -> bool:
+    return Counter(row["status"] for row in await story.deliveries()) == wanted
 
 
 async def backlog(story: WebhookStory) -> int:
@@ -132,7 +138,7 @@ async def test_slots_that_one_endpoint_has_no_use_for_go_to_the_others_at_once(b
         await story.happen()
         await story.fan_out()
         assert {post.endpoint.id for post in await story.worker._claim()} == {webhook.id for webhook in webhooks}
-        assert story.worker._slots.taken == 4
+        assert story.worker._claims.taken == 4
 
 
 @pytest.mark.contract("S-094")
@@ -180,6 +186,54 @@ async def test_a_stop_finishes_and_settles_what_is_under_way(begin: Begin):
         assert delivery["status"] == "succeeded"
 
 
+@pytest.mark.contract("S-094")
+async def test_what_waits_too_long_for_a_slot_goes_back_unsent_and_is_sent_later(begin: Begin):
+    release = asyncio.Event()
+
+    async def held(request: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    async with receiving(always=held) as receiver:
+        story = await begin(receiver, limits=Limits(of_endpoint=2))
+        webhook = await story.subscribe(receiver.url())
+        ids = [await story.happen(f"inc_{number}") for number in range(10)]
+        await story.fan_out()
+        async with running(story.worker):
+            await eventually(lambda: len(receiver.received) == 2, within_s=10)
+            await eventually(partial(statuses_are, story, delivering=8, queued=2), within_s=10)
+            story.clock.advance(us=2_000_000)
+            await eventually(partial(statuses_are, story, delivering=2, queued=8), within_s=10)
+            assert story.worker._claims.free(story.home.tenant.id, webhook.id) == 0
+            release.set()
+            await eventually(lambda: finished(story), within_s=20)
+    assert sorted(receiver.ids()) == sorted(ids)
+    assert [row["attempts"] for row in await story.deliveries()] == [1] * 10
+
+
+async def test_a_stop_hands_over_what_lies_ready(begin: Begin):
+    release = asyncio.Event()
+
+    async def held(request: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    async with receiving(always=held) as receiver:
+        story = await begin(receiver, limits=Limits(of_endpoint=2))
+        await story.subscribe(receiver.url())
+        ids = [await story.happen(f"inc_{number}") for number in range(4)]
+        await story.fan_out()
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(story.worker.run(stopping))
+            await eventually(lambda: len(receiver.received) == 2, within_s=10)
+            stopping.set()
+            await eventually(partial(statuses_are, story, delivering=2, queued=2), within_s=10)
+            release.set()
+        assert await story.another_worker().step() == 2
+        assert (sorted(receiver.ids()), await finished(story)) == (sorted(ids), True)
+
+
 class LosingDatabase:
     """A real one, that is away for a while from the moment when it is told so."""
 
@@ -217,6 +271,29 @@ async def test_what_came_of_an_attempt_outlives_a_database_that_is_away(begin: B
         assert receiver.ids() == [event_id]
 
 
+async def test_what_lies_ready_begins_when_a_slot_is_free_whatever_the_database_does(begin: Begin):
+    release = asyncio.Event()
+
+    async def held(request: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    async with receiving(always=held) as receiver:
+        story = await begin(receiver, limits=Limits(of_endpoint=2))
+        losing = LosingDatabase(story.database)
+        await story.subscribe(receiver.url())
+        ids = [await story.happen(f"inc_{number}") for number in range(4)]
+        await story.fan_out()
+        async with running(story.another_worker(losing)):
+            await eventually(lambda: len(receiver.received) == 2, within_s=10)
+            losing.losses = 1_000_000
+            release.set()
+            await eventually(lambda: len(receiver.received) == 4, within_s=10)
+            losing.losses = 0
+            await eventually(lambda: finished(story), within_s=20)
+    assert sorted(receiver.ids()) == sorted(ids)
+
+
 def test_an_endpoint_that_fails_or_is_slow_has_one_slot_until_something_goes_well():
     slots = Slots(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     slots.note("wh_1", well=False)
@@ -231,3 +308,13 @@ def test_an_endpoint_that_fails_or_is_slow_has_one_slot_until_something_goes_wel
     for _ in range(4):
         slots.give_back("other", "wh_3")
     assert (slots.taken, slots.free("third", "wh_4"), slots.free("tnt", "wh_2")) == (6, 4, 0)
+
+
+def test_more_may_be_claimed_than_attempted_except_of_one_that_is_slow():
+    slots = Slots(Limits(of_process=10, of_tenant=6, of_endpoint=4))
+    claims = slots.ahead()
+    assert claims.free("tnt", "wh_1") == 4 * AHEAD
+    claims.take("tnt", "wh_1", 4 * AHEAD)
+    assert (claims.free("tnt", "wh_2"), claims.free("other", "wh_3")) == (2 * AHEAD, 4 * AHEAD)
+    slots.note("wh_3", well=False)
+    assert claims.free("other", "wh_3") == 1
