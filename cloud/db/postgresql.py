@@ -136,6 +136,10 @@ class PostgresqlTransaction:
         await self._raw.execute(f"RELEASE SAVEPOINT {name}")
 
 
+_Connection = tuple[AsyncConnection, Any]
+"""SQLAlchemy's, and the driver's beneath it."""
+
+
 class PostgresqlDatabase:
     """`Database` over a PostgreSQL server. Made by `open_database`."""
 
@@ -144,8 +148,9 @@ class PostgresqlDatabase:
     def __init__(self, address: PostgresqlAddress) -> None:
         self.engine = make_engine(address)
         self.transaction_s_max = TRANSACTION_S_MAX
-        self._near: list[tuple[AsyncConnection, Any]] = []  # kept out of the pool, whose to and fro is most of a look
-        self._near_turn = asyncio.Semaphore(PEEKERS)
+        self._idle: list[_Connection] = []  # kept out of the pool, whose to and fro costs as much as a statement
+        self._asking = 0  # who waits for the pool, and so for the next that comes free
+        self._peeking = asyncio.Semaphore(PEEKERS)
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
@@ -164,28 +169,52 @@ class PostgresqlDatabase:
             raise
 
     @asynccontextmanager
-    async def _connection(self, begin: str) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+    async def _connection(self, begin: str) -> AsyncIterator[_Connection]:
         """A connection on which a transaction has begun."""
-        core, raw = await self._checked_out()
+        core, raw = await self._taken()
+        well = False
         try:
             try:
                 await _begin(raw, begin)
             except DatabaseUnavailable:
-                # The server was restarted while the connection lay in the pool; then so were all the others there.
+                # The server was restarted while the connection lay idle; then so it was for all the others.
                 await core.close()
-                await self.engine.dispose()
+                await self._forget_idle()
                 core, raw = await self._checked_out()
                 await _begin(raw, begin)
             yield core, raw
+            well = True
         finally:
-            await asyncio.shield(core.close())
+            # What SQLAlchemy was used on has state of its own, which the pool clears.
+            if well and not core.in_transaction():
+                await self._given_back(core, raw)
+            else:
+                await asyncio.shield(core.close())
 
-    async def _checked_out(self) -> tuple[AsyncConnection, Any]:
+    async def _taken(self) -> _Connection:
+        return self._idle.pop() if self._idle else await self._checked_out()
+
+    async def _given_back(self, core: AsyncConnection, raw: Any) -> None:
+        if self._asking or len(self._idle) >= CONNECTIONS:
+            await asyncio.shield(core.close())
+        else:
+            self._idle.append((core, raw))
+
+    async def _checked_out(self) -> _Connection:
+        self._asking += 1
         try:
             core = await self.engine.connect()
             return core, (await core.get_raw_connection()).driver_connection
         except (*DRIVER_ERRORS, PoolTimeout) as error:
             raise connect_failure(error) from None
+        finally:
+            self._asking -= 1
+
+    async def _forget_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for core, raw in idle:
+            await _dropped(core, raw)
+        await self.engine.dispose()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
@@ -200,18 +229,19 @@ class PostgresqlDatabase:
             yield tx
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        async with self._near_turn:
-            kept = bool(self._near)
+        async with self._peeking:
+            kept = bool(self._idle)
             try:
                 return await self._peeked(statement, values)
             except DatabaseUnavailable:
                 if not kept:
                     raise
-            return await self._peeked(statement, values)  # the server was restarted since the connection was last used
+            await self._forget_idle()  # the server was restarted since the connection was last used
+            return await self._peeked(statement, values)
 
     async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         ready = statement.on("postgresql")
-        core, raw = self._near.pop() if self._near else await self._checked_out()
+        core, raw = await self._taken()
         try:
             with _our_errors():
                 found: Sequence[Sequence[Any]] = await raw.fetch(
@@ -221,7 +251,7 @@ class PostgresqlDatabase:
             # Whatever state it is in, nobody should meet it again.
             await asyncio.shield(_dropped(core, raw))
             raise
-        self._near.append((core, raw))
+        await self._given_back(core, raw)
         return found
 
     async def revision(self) -> str | None:
@@ -232,8 +262,8 @@ class PostgresqlDatabase:
         return None if found is None else str(found)
 
     async def close(self) -> None:
-        while self._near:
-            await self._near.pop()[0].close()
+        while self._idle:
+            await self._idle.pop()[0].close()
         await self.engine.dispose()
 
 

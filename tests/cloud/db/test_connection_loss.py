@@ -1,16 +1,18 @@
 """A PostgreSQL that goes away is told as unavailable, nothing half done stays, and it is used again when it is back."""
 
+import asyncio
 import os
 import signal
 import time
+from contextlib import AsyncExitStack
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal, select, text
 
-from cloud.db import CommitLost, DatabaseUnavailable, TransactionTooSlow, insert, migrate, open_database
+from cloud.db import CommitLost, DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
 from cloud.db.address import read_address
 from cloud.db.errors import DatabaseAbsent, DatabaseRefused
-from cloud.db.postgresql import PostgresqlDatabase
+from cloud.db.postgresql import CONNECTIONS, CONNECTIONS_OVERFLOW, PostgresqlDatabase
 from cloud.tenancy.tables import tenants
 from tests.harness.postgresql import PostgresqlCluster
 
@@ -52,6 +54,53 @@ async def test_a_transaction_whose_connection_is_cut_is_undone_and_the_next_one_
             await tx.execute(ADD)
         await database.close()
         await other.close()
+
+
+_ONE = Prepared(select(literal(1)))
+
+
+async def begun_at_once(database: PostgresqlDatabase, count: int) -> AsyncExitStack:
+    """So many transactions, each with a connection of its own until the stack is closed."""
+    stack = AsyncExitStack()
+    for _ in range(count):
+        tx = await stack.enter_async_context(database.transaction())
+        await tx.driver.rows(_ONE, {})
+    return stack
+
+
+@pytest.mark.parametrize("first", ["look", "transaction"])
+async def test_a_restart_of_the_server_is_not_noticed_however_many_connections_lay_idle(
+    postgresql: PostgresqlCluster, first: str
+) -> None:
+    with postgresql.database() as url:
+        database, other = await open_database(url), await open_database(url)
+        assert isinstance(database, PostgresqlDatabase)
+        assert isinstance(other, PostgresqlDatabase)
+        await (await begun_at_once(database, 5)).aclose()
+        await cut(other)
+        if first == "look":
+            assert [tuple(row) for row in await database.peek(_ONE, {})] == [(1,)]
+        async with database.transaction() as tx:
+            assert [tuple(row) for row in await tx.driver.rows(_ONE, {})] == [(1,)]
+        await database.close()
+        await other.close()
+
+
+async def test_who_waits_for_a_connection_gets_the_next_that_comes_free(postgresql: PostgresqlCluster) -> None:
+    async def one_more() -> int:
+        async with database.transaction() as tx:
+            return len(await tx.driver.rows(_ONE, {}))
+
+    with postgresql.database() as url:
+        database = await open_database(url)
+        assert isinstance(database, PostgresqlDatabase)
+        all_taken = await begun_at_once(database, CONNECTIONS + CONNECTIONS_OVERFLOW)
+        waiting = [asyncio.create_task(one_more()) for _ in range(3)]
+        await asyncio.wait(waiting, timeout=0.2)
+        assert not any(task.done() for task in waiting)
+        await all_taken.aclose()
+        assert await asyncio.gather(*waiting) == [1, 1, 1]
+        await database.close()
 
 
 async def test_a_server_that_is_not_there_is_unavailable_and_its_password_stays_unsaid(
