@@ -19,6 +19,7 @@ from cloud.apps.handlers import etag_of, merged
 from cloud.apps.model import LiveSecret
 from cloud.apps.schemas import GovernancePatch
 from cloud.apps.service import Witness
+from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.http import Answer
 from cloud.http.errors import PreconditionFailed
@@ -139,11 +140,15 @@ class AppPages:
         try:
             app, live = await self._apps.inspect(visit.viewer, _client_id(visit))
             _as_shown(visit)(app, live)
-            token, jti, expires_us = await self._tokens.service_token(app, form.chosen("scope"), form.ttl_seconds)
+
+            async def witness(tx: Transaction, jti: str) -> None:
+                await self._witness(visit, "app.service_token", jti=jti)(tx, app)
+
+            token, jti, expires_us = await self._tokens.service_token(
+                app, form.chosen("scope"), form.ttl_seconds, witness
+            )
         except DomainError as error:
             return await self._one(visit, error)
-        async with self._parts.database.transaction() as tx:
-            await self._witness(visit, "app.service_token", jti=jti)(tx, app)
         return self._told(
             visit, app, "told.token", [("app.token.itself", token), ("app.jti", jti)], until_us=expires_us
         )

@@ -14,7 +14,9 @@ from cloud.http import Answer, Created, InvalidCursor, Json, Request, strong_eta
 from cloud.http.parts import Parts
 from cloud.moments import write_moment
 
-ServiceTokens = Callable[[App, Sequence[str] | None, int | None], Awaitable[tuple[str, str, int]]]
+TokenWitness = Callable[[Transaction, str], Awaitable[None]]
+"""Told of the jti, in the transaction that is durable before the token is told."""
+ServiceTokens = Callable[[App, Sequence[str] | None, int | None, TokenWitness], Awaitable[tuple[str, str, int]]]
 """Mints: from the app, the scopes and the seconds that were asked for, to the token, its jti and when it expires."""
 
 PUBLIC_CLIENT = "none"
@@ -98,11 +100,11 @@ class AppHandlers:
         wanted = request.body or ServiceTokenWanted()
         assert isinstance(wanted, ServiceTokenWanted)
         app, _ = await self._apps.inspect(request.viewer, request.path["client_id"])
-        token, jti, expires_at_us = await self._service_tokens(app, wanted.scopes, wanted.ttl_seconds)
-        async with self._parts.database.transaction() as tx:
-            await self._parts.audit.record(
-                tx, request.verified, "app.service_token", app.client_id, trace=request.trace, metadata={"jti": jti}
-            )
+
+        async def witness(tx: Transaction, jti: str) -> None:
+            await self._witness(request, "app.service_token", jti=jti)(tx, app)
+
+        token, _, expires_at_us = await self._service_tokens(app, wanted.scopes, wanted.ttl_seconds, witness)
         return Json({"token": token, "expires_at": write_moment(expires_at_us)}, status=201, headers=NEVER_KEPT)
 
     async def rotate_secret(self, request: Request) -> Answer:

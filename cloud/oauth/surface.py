@@ -28,6 +28,7 @@ from cloud.pages import routes as page_routes
 from cloud.settings import SettingsUnusable
 from cloud.tokens import KeySetHandlers, Mint, Names, Revocation, SigningKeys, Standing, Verifier
 from cloud.tokens import routes as key_set_routes
+from cloud.tokens.minting import Witness
 from cloud.tokens.signing_key import SECOND_US
 
 log = structlog.get_logger()
@@ -46,9 +47,11 @@ class TokenSurface:
     users: Users
     routes: tuple[Route, ...]
 
-    async def service_token(self, app: App, scopes: Sequence[str] | None, ttl_s: int | None) -> tuple[str, str, int]:
+    async def service_token(
+        self, app: App, scopes: Sequence[str] | None, ttl_s: int | None, witness: Witness
+    ) -> tuple[str, str, int]:
         """A service token of an app: the token, its jti, when it expires. Raises as `Mint.service_token`."""
-        minted = await self.mint.service_token(app, scopes or (), ttl_s=ttl_s)
+        minted = await self.mint.service_token(app, scopes or (), ttl_s=ttl_s, witness=witness)
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:

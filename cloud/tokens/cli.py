@@ -131,11 +131,12 @@ def mint(
             raise AppUnknown
         if user is not None and (person is None or person.disabled_at_us is not None):
             raise UserUnknown
-        made = await (await _mint(place)).service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s)
-        async with place.database.transaction() as tx:
-            told = {"jti": made.claims.jti}
-            await Audit(place.clock).record(tx, viewer, "app.service_token", app, metadata=told)
-        return made
+
+        async def witness(tx: Transaction, jti: str) -> None:
+            await Audit(place.clock).record(tx, viewer, "app.service_token", app, metadata={"jti": jti})
+
+        made = await _mint(place)
+        return await made.service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s, witness=witness)
 
     minted = run(context, work)
     expires = write_moment(minted.claims.expires_at_s * SECOND_US)

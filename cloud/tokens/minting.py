@@ -2,10 +2,12 @@
 
 Before a token outlives what its key is known to cover, the key's term is extended in the database, by an hour more
 than needed: so one write an hour keeps the promise that a key stays published until its last token has expired, and
-minting costs the RSA operation alone.
+minting costs the RSA operation alone. A service token is noted in the audit trail, durably before it is told; it is
+signed meanwhile, in a thread, which OpenSSL lets run beside the event loop.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from cloud.apps import App, ScopeUnknown, effective, on_auth_host
 from cloud.clock import Clock
-from cloud.db import Database
+from cloud.db import Database, Transaction
 from cloud.identity import User
 from cloud.ids import Ids
 from cloud.master_key import MasterKey
@@ -32,6 +34,9 @@ from cloud.tokens.errors import KeysAbsent, LifetimeRefused, ServiceTokensDisabl
 from cloud.tokens.signing_key import SECOND_US, SigningKey
 from cloud.tokens.standing import Standing
 from cloud.tokens.store import KeyStore
+
+Witness = Callable[[Transaction, str], Awaitable[None]]
+"""Notes, in a transaction, that the token with this jti is about to be told."""
 
 COVER_GRAIN_US = 3600 * SECOND_US
 SERVICE_TTL_S_LEAST = 60
@@ -87,9 +92,16 @@ class Mint:
         return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
-        self, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int | None = None
+        self,
+        app: App,
+        scopes: Sequence[str] = (),
+        *,
+        user: User | None = None,
+        ttl_s: int | None = None,
+        witness: Witness | None = None,
     ) -> Minted:
-        """A token for automation; with a `user`, it acts for that person within what both may do.
+        """A token for automation; with a `user`, it acts for that person within what both may do. When `witness` fails,
+        there is no token.
 
         Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`.
         """
@@ -99,7 +111,8 @@ class Mint:
         ttl_s = min(SERVICE_TTL_S, longest_s) if ttl_s is None else ttl_s
         if not SERVICE_TTL_S_LEAST <= ttl_s <= longest_s:
             raise LifetimeRefused(f"(At most {longest_s} s for this app.)")
-        return await self._minted(self._claims(app, user, scopes, TokenUse.SERVICE, ttl_s))
+        claims = self._claims(app, user, scopes, TokenUse.SERVICE, ttl_s)
+        return await (self._minted(claims) if witness is None else self._witnessed(claims, witness))
 
     def _claims(self, app: App, user: User | None, scopes: Sequence[str], use: TokenUse, ttl_s: int) -> Claims:
         approved = effective(app.usable_scopes)
@@ -127,8 +140,22 @@ class Mint:
 
     async def _minted(self, claims: Claims) -> Minted:
         kid, private = await self._signer(claims.expires_at_s * SECOND_US)
-        payload = orjson.dumps(claims.document(self._names))
-        return Minted(signed_by(private, kid, payload), claims)
+        return Minted(signed_by(private, kid, self._payload(claims)), claims)
+
+    async def _witnessed(self, claims: Claims, witness: Witness) -> Minted:
+        kid, private = await self._signer(claims.expires_at_s * SECOND_US)
+        loop = asyncio.get_running_loop()
+        signing = loop.run_in_executor(None, signed_by, private, kid, self._payload(claims))
+        try:
+            async with self._database.transaction() as tx:
+                await witness(tx, claims.jti)
+        except BaseException:
+            signing.cancel()
+            raise
+        return Minted(await signing, claims)
+
+    def _payload(self, claims: Claims) -> bytes:
+        return orjson.dumps(claims.document(self._names))
 
     async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
         """The current key, published for long enough."""

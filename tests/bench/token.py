@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from cloud.audit import Audit
-from cloud.db import migrate, open_database
+from cloud.db import Transaction, migrate, open_database
 from cloud.http.host import Host
 from cloud.tokens import Verifier
 from tests.builders.auth_world import BASES, AuthWorld, auth_world, key_pair, private_of
@@ -116,11 +116,12 @@ def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
     sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
     audit, who = Audit(world.clock), world.home.operator
 
+    async def witness(tx: Transaction, jti: str) -> None:
+        await audit.record(tx, who, "app.service_token", world.app.client_id, metadata={"jti": jti})
+
     async def mint() -> int:
         for _ in range(MINTED):
-            _, jti, _ = await world.surface.service_token(world.app, None, None)
-            async with world.database.transaction() as tx:
-                await audit.record(tx, who, "app.service_token", world.app.client_id, metadata={"jti": jti})
+            await world.surface.service_token(world.app, None, None, witness)
         return MINTED
 
     def reference() -> int:

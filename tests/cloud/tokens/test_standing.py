@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cloud.apps import Governance
-from cloud.db import DatabaseUnavailable
+from cloud.db import DatabaseUnavailable, Transaction
 from cloud.http.errors import InvalidToken
 from cloud.http.host import Host
 from cloud.http.request import Caller
@@ -100,6 +100,18 @@ async def test_a_token_for_a_person_holds_no_more_than_their_role(world: AuthWor
     person = await world.person("eve@example.org", Role.MEMBER)
     minted = await world.surface.mint.service_token(world.app, user=person)
     assert set(minted.claims.scopes) == {DEVICES, EPCR}  # not webhooks:write, which the app has
+
+
+async def test_a_service_token_whose_entry_in_the_trail_cannot_be_written_is_not_told(world: AuthWorld) -> None:
+    noted: list[str] = []
+
+    async def witness(tx: Transaction, jti: str) -> None:
+        noted.append(jti)
+        raise DatabaseUnavailable
+
+    with pytest.raises(DatabaseUnavailable):
+        await world.surface.mint.service_token(world.app, witness=witness)
+    assert len(noted) == 1
 
 
 @pytest.mark.contract("S-051")
