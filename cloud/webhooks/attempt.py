@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from cloud.clock import Clock
 from cloud.egress import Answer, Egress, Failure
 from cloud.http.trace import begin_trace
-from cloud.webhooks.delivery_store import Claimed
 from cloud.webhooks.endpoint_store import Endpoint
+from cloud.webhooks.lease_store import Claimed
 from cloud.webhooks.model import Attempt, ErrorCode
 from cloud.webhooks.redaction import redacted_head
 from cloud.webhooks.schedule import read_retry_after

@@ -15,9 +15,9 @@ from cloud.clock import Clock
 from cloud.db import Database, Transaction
 from cloud.master_key import MasterKey, SealBroken
 from cloud.webhooks.attempt import Post, broken
-from cloud.webhooks.delivery_store import WAITING, Claimed, DeliveryStore, Waiting
 from cloud.webhooks.endpoint_store import Endpoint, EndpointStore
 from cloud.webhooks.keys import WebhookKeys
+from cloud.webhooks.lease_store import WAITING, Claimed, LeaseStore, Waiting
 from cloud.webhooks.model import DeliveryKind, ErrorCode
 from cloud.webhooks.sealing import open_key
 from cloud.webhooks.settling import Result
@@ -50,7 +50,7 @@ class Claiming:
         self._load_master = master
         self._slots = slots
         self._together = together
-        self._deliveries = DeliveryStore()
+        self._leases = LeaseStore()
         self._endpoints = EndpointStore()
         self._keys = WebhookKeys(database, clock, self._master)
         self._master_key: MasterKey | None = None
@@ -113,7 +113,7 @@ class Claiming:
         left: list[Waiting] = []
         waiting = due
         while counts := self._offered(waiting, held):
-            taken = await self._deliveries.claim(tx, counts, now_us=now_us, lease_us=LEASE_US)
+            taken = await self._leases.claim(tx, counts, now_us=now_us, lease_us=LEASE_US)
             claims += taken
             used = Counter(claimed.webhook_id for claimed in taken)
             for one in waiting:
@@ -144,7 +144,7 @@ class Claiming:
     async def release(self, claims: Sequence[Claimed]) -> None:
         """Let others claim what was not attempted. Raises `DomainError` when the database is away."""
         async with self._database.transaction() as tx:
-            await self._deliveries.release(tx, claims, self._clock.now_us())
+            await self._leases.release(tx, claims, self._clock.now_us())
 
     def give_back(self, claims: Sequence[Claimed]) -> None:
         """The slots of claims that came to nothing."""

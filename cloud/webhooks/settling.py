@@ -15,9 +15,9 @@ from cloud.clock import Clock
 from cloud.db import Transaction
 from cloud.events import Outbox
 from cloud.webhooks.attempt import Outcome
-from cloud.webhooks.delivery_store import Claimed, DeliveryStore, Settled
 from cloud.webhooks.disabling import Disabling
 from cloud.webhooks.endpoint_store import Endpoint, EndpointStore
+from cloud.webhooks.lease_store import Claimed, LeaseStore, Settled
 from cloud.webhooks.model import DeliveryKind, DeliveryStatus, DisabledReason, ErrorCode
 from cloud.webhooks.schedule import FAILING_US_MAX, next_attempt_us
 
@@ -48,7 +48,7 @@ class Settling:
         self._clock = clock
         self._disabling = Disabling(outbox, audit)
         self._chance = chance
-        self._deliveries = DeliveryStore()
+        self._leases = LeaseStore()
         self._endpoints = EndpointStore()
 
     async def settle(self, tx: Transaction, results: Sequence[Result]) -> None:
@@ -61,10 +61,10 @@ class Settling:
             disabled, reason = await self._judge(tx, of_endpoint, now_us)
             pending += [self._settled(result, now_us, disabled=disabled) for result in of_endpoint]
             if reason is not None:  # before later subscriptions: disabling locks what waits of this one
-                await self._deliveries.settle(tx, pending, now_us)
+                await self._leases.settle(tx, pending, now_us)
                 pending = []
                 await self._disabling.disable(tx, of_endpoint[0].endpoint, reason, now_us)
-        await self._deliveries.settle(tx, pending, now_us)
+        await self._leases.settle(tx, pending, now_us)
 
     async def _judge(
         self, tx: Transaction, results: Sequence[Result], now_us: int

@@ -21,7 +21,7 @@ from cloud.errors import DomainError
 from cloud.master_key import MasterKey
 from cloud.webhooks.attempt import Post, attempt, broken
 from cloud.webhooks.claiming import Claiming
-from cloud.webhooks.delivery_store import Claimed, Waiting
+from cloud.webhooks.lease_store import Claimed, Waiting
 from cloud.webhooks.ready import Ready
 from cloud.webhooks.settling import Result, Settling
 from cloud.webhooks.slots import SLOW_MS, Slots
