@@ -84,7 +84,8 @@ async def test_a_broker_that_does_not_answer_costs_no_sockets_and_is_found_when_
             await eventually(lambda: "did not answer in time" in source.last_error)
         assert sockets() <= before + 1
         broker.thaw()
-        await eventually(lambda: source.connected, within_s=SOON_S)
+        # A tenth of a second is short for a busy machine, and each time that it is missed, the next try comes later.
+        await eventually(lambda: source.connected, within_s=60)
     await eventually(lambda: sockets() == before)
 
 
