@@ -2,7 +2,8 @@
 
 A claim is two commits away from the next one; a receiver answers sooner. So a worker claims some ahead, and what is
 here begins the moment a slot is free, the endpoints in turn. Nothing stays long: what an endpoint has no slot for in
-time goes back unsent, before its lease becomes short and before what its owner changed meanwhile could go unheard.
+time goes back unsent, before its lease becomes short and before what its owner changed meanwhile could go unheard. And
+nothing stays of an endpoint that has just refused, failed or dawdled: who answers 410 or 503 is not asked again.
 """
 
 from collections import OrderedDict, deque
@@ -45,7 +46,11 @@ class Ready:
     def overdue(self, now_s: float) -> Sequence[Post]:
         """Take out every line whose first has waited too long."""
         late = [webhook_id for webhook_id, line in self._lines.items() if now_s - line[0][0] >= WAIT_S_MAX]
-        return [post for webhook_id in late for _, post in self._lines.pop(webhook_id)]
+        return [post for webhook_id in late for post in self.take_out(webhook_id)]
+
+    def take_out(self, webhook_id: str) -> Sequence[Post]:
+        """Everything of one endpoint."""
+        return [post for _, post in self._lines.pop(webhook_id, ())]
 
     def drain(self) -> Sequence[Post]:
         """Take out everything."""

@@ -77,6 +77,7 @@ class DeliveryWorker:
         self._pace = PACES[database.dialect]
         self._claiming = Claiming(database, clock, master, self._claims, together=self._pace.together)
         self._ready = Ready(self._slots)
+        self._unwanted: list[Post] = []  # of those that lay ready, to be given back
         self._results: list[Result] = []  # as many as may be claimed, and a claim's worth, at most
         self._gathering = asyncio.Lock()  # held by the pump that waits for something to write
         self._woken = True  # something was queued, or a stop is asked for
@@ -108,6 +109,7 @@ class DeliveryWorker:
         async with asyncio.TaskGroup() as tasks:
             await self._begin(tasks)
         await self._settle()
+        await self._give_back()
         return claimed
 
     async def _pump(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
@@ -115,7 +117,10 @@ class DeliveryWorker:
             if posts := await self._turn():
                 self._ready.add(posts, self._clock.monotonic_s())
                 tasks.create_task(self._begin(tasks))
-            await self._give_back(self._ready.overdue(self._clock.monotonic_s()), slow=True)
+            for post in (late := self._ready.overdue(self._clock.monotonic_s())):
+                self._slots.note(post.claimed.webhook_id, well=False)
+            self._unwanted += late
+            await self._give_back()
 
     async def _turn(self) -> Sequence[Post]:
         """Settle and claim, as far as the database and the master key are there; what cannot be settled goes on
@@ -188,7 +193,10 @@ class DeliveryWorker:
         except Exception as error:
             log.error("delivery.attempt_broken", delivery_id=claimed.id, why=type(error).__name__)
             outcome = broken(claimed, self._clock)
-        self._slots.note(claimed.webhook_id, well=outcome.succeeded and outcome.attempt.duration_ms < SLOW_MS)
+        well = outcome.succeeded and outcome.attempt.duration_ms < SLOW_MS
+        self._slots.note(claimed.webhook_id, well=well)
+        if not well:
+            self._unwanted += self._ready.take_out(claimed.webhook_id)
         self._ended(Result(claimed, post.endpoint, outcome))
 
     def _ended(self, result: Result) -> None:
@@ -197,14 +205,13 @@ class DeliveryWorker:
         self._results.append(result)
         self._changed.set()
 
-    async def _give_back(self, posts: Sequence[Post], *, slow: bool) -> None:
+    async def _give_back(self) -> None:
         """What did not come to its turn can be claimed again at once; should the database be away, when the leases
-        end. `slow`: and that is its endpoint's doing."""
-        if not posts:
+        end."""
+        claims = [post.claimed for post in self._unwanted]
+        self._unwanted = []
+        if not claims:
             return
-        claims = [post.claimed for post in posts]
-        for claimed in claims if slow else ():
-            self._slots.note(claimed.webhook_id, well=False)
         self._claiming.give_back(claims)
         try:
             await self._claiming.release(claims)
@@ -226,7 +233,8 @@ class DeliveryWorker:
 
     async def _finish(self) -> None:
         """Settle what is under way as it ends; a database that is away in the end is not waited for."""
-        await self._give_back(self._ready.drain(), slow=False)
+        self._unwanted += self._ready.drain()
+        await self._give_back()
         while self._slots.taken or self._results:
             self._changed.clear()
             try:

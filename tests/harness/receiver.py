@@ -94,6 +94,16 @@ def answering(status: int, body: bytes = b"", **headers: str) -> Act:
     return act
 
 
+def answering_after(release: asyncio.Event) -> Act:
+    """Answer 200, once the event is set."""
+
+    async def act(request: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    return act
+
+
 async def hanging(request: web.BaseRequest) -> web.StreamResponse:
     """Never answer."""
     await asyncio.Event().wait()

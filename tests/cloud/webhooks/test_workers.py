@@ -18,7 +18,7 @@ from tests.builders.cloud_people import household
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.webhooks.conftest import Begin
 from tests.harness.eventually import eventually
-from tests.harness.receiver import receiving
+from tests.harness.receiver import answering_after, receiving
 
 
 @asynccontextmanager
@@ -144,12 +144,7 @@ async def test_slots_that_one_endpoint_has_no_use_for_go_to_the_others_at_once(b
 @pytest.mark.contract("S-094")
 async def test_a_receiver_that_hangs_delays_nobody_else(begin: Begin):
     release = asyncio.Event()
-
-    async def held(request: web.BaseRequest) -> web.StreamResponse:
-        await release.wait()
-        return web.Response()
-
-    async with receiving(always=held) as slow, receiving() as quick:
+    async with receiving(always=answering_after(release)) as slow, receiving() as quick:
         story = await begin(slow, quick, limits=Limits(of_process=12, of_tenant=8, of_endpoint=4), request_s_max=60)
         south = await household(story.database, story.clock, name="south")
         await add_app(story, south)
@@ -169,12 +164,7 @@ async def test_a_receiver_that_hangs_delays_nobody_else(begin: Begin):
 
 async def test_a_stop_finishes_and_settles_what_is_under_way(begin: Begin):
     release = asyncio.Event()
-
-    async def held(request: web.BaseRequest) -> web.StreamResponse:
-        await release.wait()
-        return web.Response()
-
-    async with receiving(always=held) as receiver:
+    async with receiving(always=answering_after(release)) as receiver:
         story = await begin(receiver, request_s_max=60)
         webhook = await story.subscribe(receiver.url())
         await story.happen()
@@ -189,12 +179,7 @@ async def test_a_stop_finishes_and_settles_what_is_under_way(begin: Begin):
 @pytest.mark.contract("S-094")
 async def test_what_waits_too_long_for_a_slot_goes_back_unsent_and_is_sent_later(begin: Begin):
     release = asyncio.Event()
-
-    async def held(request: web.BaseRequest) -> web.StreamResponse:
-        await release.wait()
-        return web.Response()
-
-    async with receiving(always=held) as receiver:
+    async with receiving(always=answering_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
         webhook = await story.subscribe(receiver.url())
         ids = [await story.happen(f"inc_{number}") for number in range(10)]
@@ -211,14 +196,39 @@ async def test_what_waits_too_long_for_a_slot_goes_back_unsent_and_is_sent_later
     assert [row["attempts"] for row in await story.deliveries()] == [1] * 10
 
 
+@pytest.mark.contract("A-062")
+async def test_an_endpoint_that_says_410_is_not_asked_for_what_lies_ready(begin: Begin):
+    async with receiving(always=410) as receiver:
+        story = await begin(receiver, limits=Limits(of_endpoint=1))
+        webhook = await story.subscribe(receiver.url())
+        for number in range(4):
+            await story.happen(f"inc_{number}")
+        await story.fan_out()
+        async with running(story.relay, story.worker):
+            await eventually(lambda: finished(story), within_s=20)
+        assert (await story.subscription(webhook))["disabled_reason"] == "gone"
+        assert len(receiver.received) == 1
+        assert Counter(row["status"] for row in await story.deliveries()) == {"exhausted": 1, "discarded": 3}
+
+
+async def test_an_endpoint_that_fails_is_asked_once_and_not_for_all_that_lies_ready(begin: Begin):
+    release = asyncio.Event()
+    async with receiving(always=answering_after(release)) as receiver:
+        receiver.answers = [503]
+        story = await begin(receiver, limits=Limits(of_endpoint=1))
+        await story.subscribe(receiver.url())
+        ids = [await story.happen(f"inc_{number}") for number in range(4)]
+        await story.fan_out()
+        async with running(story.worker):
+            await eventually(lambda: len(receiver.received) == 2, within_s=10)
+            await eventually(partial(statuses_are, story, failed=1, delivering=1, queued=2), within_s=10)
+            release.set()
+            await eventually(lambda: set(receiver.ids()) == set(ids), within_s=20)
+
+
 async def test_a_stop_hands_over_what_lies_ready(begin: Begin):
     release = asyncio.Event()
-
-    async def held(request: web.BaseRequest) -> web.StreamResponse:
-        await release.wait()
-        return web.Response()
-
-    async with receiving(always=held) as receiver:
+    async with receiving(always=answering_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
         await story.subscribe(receiver.url())
         ids = [await story.happen(f"inc_{number}") for number in range(4)]
@@ -273,12 +283,7 @@ async def test_what_came_of_an_attempt_outlives_a_database_that_is_away(begin: B
 
 async def test_what_lies_ready_begins_when_a_slot_is_free_whatever_the_database_does(begin: Begin):
     release = asyncio.Event()
-
-    async def held(request: web.BaseRequest) -> web.StreamResponse:
-        await release.wait()
-        return web.Response()
-
-    async with receiving(always=held) as receiver:
+    async with receiving(always=answering_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
         losing = LosingDatabase(story.database)
         await story.subscribe(receiver.url())
