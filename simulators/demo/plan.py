@@ -13,9 +13,10 @@ import json
 import os
 import secrets
 import shutil
-import socket
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+from simulators.demo.free_ports import NoFreePort, free_port, is_free
 
 PLAN_FILE = "plan.json"
 DATABASE_FILE = "cloud.sqlite"
@@ -156,32 +157,15 @@ def _usable_ports(kept: dict[str, int], given: dict[str, int]) -> dict[str, int]
     ports: dict[str, int] = {}
     for name in PORTS:
         if name in given:
-            if not _free(given[name]):
+            if not is_free(given[name]):
                 raise PlanUnusable(f"port {given[name]} of this machine is taken by another program; name another one")
             ports[name] = given[name]
-        elif name in kept and _free(kept[name]):
+        elif name in kept and is_free(kept[name]):
             ports[name] = kept[name]
         else:
-            ports[name] = _free_port(set(ports.values()) | set(kept.values()))
+            promised = {*ports.values(), *kept.values(), *given.values()}
+            try:
+                ports[name] = free_port(besides=promised)
+            except NoFreePort as error:
+                raise PlanUnusable(str(error)) from error
     return ports
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port(taken: set[int]) -> int:
-    # The kernel hands out a port that nobody has; asked again in the rare case that we have promised it already.
-    for _ in range(100):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port
-    raise PlanUnusable("no free loopback port was found")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.harness.broker import free_port
+from simulators.demo.free_ports import free_port
 from tests.harness.postgresql import postgresql_running
 from tests.harness.running_cloud import cloud_running
 

@@ -33,9 +33,9 @@ from cloud.webhooks.messages import message_body
 from cloud.webhooks.settling import Result, Settling
 from cloud.webhooks.slots import Limits
 from cloud.webhooks.tables import webhook_deliveries
+from simulators.demo.free_ports import free_port
 from tests.bench.frame import Done, Run
 from tests.builders.webhook_story import WebhookStory, webhook_story
-from tests.harness.broker import free_port
 from tests.harness.postgresql import postgresql_running
 from tests.harness.receiver import Receiver
 

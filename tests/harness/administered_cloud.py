@@ -17,8 +17,8 @@ import pyotp
 from playwright.async_api import Browser, Page
 
 from cloud.webhooks.catalogue import EVENTS
+from simulators.demo.free_ports import free_port
 from tests.harness.axe import violations
-from tests.harness.broker import free_port
 from tests.harness.eventually import eventually
 from tests.harness.receiver import answering, receiving
 from tests.harness.running_cloud import RunningCloud, cloud_running

@@ -20,18 +20,12 @@ import pytest
 
 from protocols.uplink.limits import PACKET_BYTES_MAX
 from simulators.demo.broker import CLOUD_USER, acl, mosquitto_program, write_passwords
+from simulators.demo.free_ports import free_port
 from simulators.demo.plan import PlanUnusable
 from tests.harness.eventually import eventually
 
 TENANT = "ten_test"
 GATEWAY = "gw_test"
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody has right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def password_of(user: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any
 from gateway.cli.provision import provisioned
 from gateway.control import ControlUnavailable, ask
 from gateway.settings import load
-from tests.harness.broker import Broker, free_port
+from simulators.demo.free_ports import free_port
+from tests.harness.broker import Broker
 from tests.harness.eventually import eventually
 
 PROGRAM = str(Path(sys.executable).with_name("argus-gateway"))

@@ -24,8 +24,8 @@ from typing import Any
 
 import httpx
 
+from simulators.demo.free_ports import free_port
 from tests.builders.contract_canaries import found_in
-from tests.harness.broker import free_port
 
 START_S_MAX = 30.0
 STOP_S_MAX = 30.0

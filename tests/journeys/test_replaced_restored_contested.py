@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.broker import free_port
+from simulators.demo.free_ports import free_port
 from tests.harness.demo import RunningDemo, program, run, start_demo
 from tests.harness.eventually import eventually
 

@@ -11,9 +11,9 @@ import pytest
 
 from simulators.demo.broker import BrokerChoice, mosquitto_program, prepare
 from simulators.demo.children import Child, Children, Recipe, bound_log
+from simulators.demo.free_ports import free_port
 from simulators.demo.occupancy import DEMO_LOCK, PARTS_LOCK, occupied
 from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, PlanUnusable, load_or_mint
-from tests.harness.broker import free_port
 from tests.harness.eventually import eventually
 
 

@@ -21,7 +21,8 @@ from gateway.sync.mqtt import (
 )
 from gateway.sync.settings import UplinkSettings, broker_address
 from protocols.uplink.limits import ENVELOPE_BYTES_MAX
-from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, free_port, password_of, running
+from simulators.demo.free_ports import free_port
+from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, password_of, running
 from tests.harness.certificates import Authority
 from tests.harness.eventually import eventually
 

@@ -1,0 +1,84 @@
+"""Loopback ports that stay free until their owner begins to listen.
+
+Asking the kernel for a free port gives one of its ephemeral range, and between the asking and the listening (which
+another program does, seconds later, and again after each restart) the kernel may lend the same port to any connection
+that leaves this machine. So ports are taken from below that range. What keeps two processes of ours from choosing the
+same one is a block for each process: whoever holds the block's first port, bound and never listened on, may hand
+out the others, and the kernel gives it back when that process ends, however it ends.
+"""
+
+import random
+import socket
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_EPHEMERAL_FIRST_USUAL = 32_768
+_FIRST = 10_000
+_BLOCK = 128
+
+
+class NoFreePort(Exception):
+    """Every port that could have been handed out is taken."""
+
+
+def free_port(besides: Collection[int] = ()) -> int:
+    """A port that nobody listens on and that no other process is given while this one lives, none of `besides`.
+
+    Raises `NoFreePort`.
+    """
+    return _block_of_this_process().free_port(besides)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of the loopback now."""
+    with socket.socket() as probe:
+        # As servers do: a connection that is only being forgotten (TIME_WAIT) hinders nobody.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+class _Block:
+    """The ports after `first`, handed out in turn, so that the one given back last is handed out last."""
+
+    def __init__(self, holder: socket.socket, first: int) -> None:
+        self._holder = holder
+        self._first = first
+        self._handed_out = 0
+
+    def free_port(self, besides: Collection[int]) -> int:
+        for _ in range(_BLOCK - 1):
+            port = self._first + 1 + self._handed_out % (_BLOCK - 1)
+            self._handed_out += 1
+            if port not in besides and is_free(port):
+                return port
+        raise NoFreePort("no free loopback port was found")
+
+
+@cache
+def _block_of_this_process() -> _Block:
+    blocks = list(range(_FIRST, _ephemeral_first() - _BLOCK, _BLOCK))
+    random.shuffle(blocks)
+    for first in blocks:
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", first))
+        except OSError:
+            holder.close()
+        else:
+            return _Block(holder, first)
+    raise NoFreePort("no free loopback port was found")
+
+
+def _ephemeral_first() -> int:
+    try:
+        first = int(_EPHEMERAL.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return _EPHEMERAL_FIRST_USUAL
+    # Where all ports are lent to connections, no choice is better than another.
+    return first if first >= _FIRST + 2 * _BLOCK else _EPHEMERAL_FIRST_USUAL

@@ -1,0 +1,50 @@
+"""A port that was handed out is still free when its owner, seconds later, begins to listen."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulators.demo.free_ports import free_port, is_free
+
+_PRINT_PORTS = "from simulators.demo.free_ports import free_port; print(*[free_port() for _ in range(127)])"
+
+
+def all_free_ports() -> set[int]:
+    """What this process can be given; others of its tests may listen on some of its block."""
+    return {free_port() for _ in range(127)}
+
+
+def ports_of_another_process() -> set[int]:
+    done = subprocess.run([sys.executable, "-c", _PRINT_PORTS], capture_output=True, text=True, check=True)
+    return {int(word) for word in done.stdout.split()}
+
+
+def test_another_process_is_handed_none_of_our_ports() -> None:
+    assert all_free_ports().isdisjoint(ports_of_another_process())
+
+
+def test_no_connection_that_leaves_this_machine_is_lent_a_port_that_was_handed_out() -> None:
+    ephemeral = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if not ephemeral.exists():
+        pytest.skip("this system does not tell its ephemeral ports in /proc")
+    first = int(ephemeral.read_text().split()[0])
+    if first <= 10_256:
+        pytest.skip("this machine lends nearly every port to connections")
+    assert free_port() < first
+
+
+def test_a_port_that_somebody_listens_on_is_not_handed_out_until_it_is_given_back() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        taken = server.getsockname()[1]
+        assert not is_free(taken)
+        assert taken not in all_free_ports()
+    assert is_free(taken)
+    assert taken in all_free_ports()
+
+
+def test_a_port_that_was_promised_elsewhere_is_left_out() -> None:
+    one, *promised = all_free_ports()
+    assert free_port(besides=promised) == one
