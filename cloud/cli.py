@@ -1,62 +1,75 @@
 """`argus-cloud`: the console of the cloud. The commands of a capability are in its slice's `cli.py`.
 
-Everything that cannot be done ends with one sentence on standard error and exit code 1; `--json` is for scripts.
+Everything that cannot be done ends with one sentence on standard error and exit code 1; `--json` is for scripts. A
+slice is loaded when one of its commands is typed, since loading them all takes longer than most commands do.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cloud.apps.cli import apps
-from cloud.assignments.cli import assignments
-from cloud.audit.cli import audit
 from cloud.batch import run_batch
 from cloud.clock import SystemClock
 from cloud.command import AsJson, print_json, print_one, print_rows, run, settings_of, told
-from cloud.custody.cli import custody
 from cloud.db import migrate
-from cloud.devices.cli import devices
-from cloud.epcr.cli import encounters
-from cloud.epcr.crew_cli import crew
-from cloud.events.cli import events
-from cloud.fleet.cli import gateways
-from cloud.identity.cli import users
 from cloud.ids import UlidIds
-from cloud.incidents.cli import incidents
 from cloud.observability.logs import configure_logs
-from cloud.observations.cli import observations
 from cloud.roles import Role
-from cloud.tenancy.cli import organizations, tenants, vehicles
-from cloud.tokens.cli import init_secrets, keys, make_first_master_key, tokens
-from cloud.webhooks.cli import webhooks
 
-app = typer.Typer(name="argus-cloud", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for name, commands in (
-    ("tenants", tenants),
-    ("organizations", organizations),
-    ("vehicles", vehicles),
-    ("gateways", gateways),
-    ("devices", devices),
-    ("crew", crew),
-    ("encounters", encounters),
-    ("incidents", incidents),
-    ("assignments", assignments),
-    ("observations", observations),
-    ("custody", custody),
-    ("events", events),
-    ("apps", apps),
-    ("users", users),
-    ("webhooks", webhooks),
-    ("audit", audit),
-    ("keys", keys),
-    ("tokens", tokens),
-):
-    app.add_typer(commands, name=name)
-app.command("init-secrets")(init_secrets)
+SLICES = {
+    "tenants": "cloud.tenancy.cli",
+    "organizations": "cloud.tenancy.cli",
+    "vehicles": "cloud.tenancy.cli",
+    "gateways": "cloud.fleet.cli",
+    "devices": "cloud.devices.cli",
+    "crew": "cloud.epcr.crew_cli",
+    "encounters": "cloud.epcr.cli",
+    "incidents": "cloud.incidents.cli",
+    "assignments": "cloud.assignments.cli",
+    "observations": "cloud.observations.cli",
+    "custody": "cloud.custody.cli",
+    "events": "cloud.events.cli",
+    "apps": "cloud.apps.cli",
+    "users": "cloud.identity.cli",
+    "webhooks": "cloud.webhooks.cli",
+    "audit": "cloud.audit.cli",
+    "keys": "cloud.tokens.cli",
+    "tokens": "cloud.tokens.cli",
+}
+"""Where the commands under each name are: the module's `Typer` of that name."""
+
+
+class SlicesOnDemand(TyperGroup):
+    """The commands of this file, and those of the slices, each loaded when it is asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._loaded: set[str] = set()
+        # The names must be there for the list of commands, and for what is proposed to whoever mistypes one.
+        self.commands.update({name: TyperGroup(name=name) for name in SLICES})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in SLICES and cmd_name not in self._loaded:
+            of_slice = typer.Typer()
+            of_slice.add_typer(getattr(import_module(SLICES[cmd_name]), cmd_name), name=cmd_name)
+            self.commands.update(typer.main.get_group(of_slice).commands)
+            self._loaded.add(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    name="argus-cloud",
+    cls=SlicesOnDemand,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.callback()
@@ -75,7 +88,7 @@ def serve_command(
     only: Annotated[Role | None, typer.Option("--only", help="Play one role; without this, all.")] = None,
 ) -> None:
     """Run until SIGTERM."""
-    from cloud.app import serve  # here, because the short commands should not wait for the HTTP and MQTT libraries
+    from cloud.app import serve  # here, because the short commands should not wait for what they do not use
 
     settings = settings_of(context)
     configure_logs(settings.log.level)
@@ -85,6 +98,8 @@ def serve_command(
 @app.command("migrate")
 def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Create the database, or bring it to what this version needs. Safe to repeat, and while another does it."""
+    from cloud.tokens.cli import make_first_master_key  # as in `serve`
+
     settings = settings_of(context)
     done = told(lambda: asyncio.run(migrate(settings.database_url)))
     if done.before == done.after:
@@ -95,6 +110,14 @@ def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
     if made is not None:
         sentence += f" The master key is in {made}: keep a copy elsewhere."
     print_one(sentence, {**asdict(done), "master_key_file": made}, as_json=as_json)
+
+
+@app.command("init-secrets")
+def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Create the master key file; refused when there is one. Keep a copy of it where the database's backups are not."""
+    from cloud.tokens.cli import init_secrets  # as in `serve`
+
+    init_secrets(context, as_json=as_json)
 
 
 @app.command("doctor")

@@ -3,7 +3,7 @@
 The whole upgrade is one transaction on both databases, taken under a lock (`BEGIN IMMEDIATE`, an advisory lock), so
 that of two programs that start together one migrates and the other finds nothing left to do, and a failing migration
 leaves everything as it was. Runs in a thread of its own with a loop of its own, because Alembic is synchronous and
-keeps its context in globals.
+keeps its context in globals. Alembic is loaded only here and only then: every other command does without.
 """
 
 import asyncio
@@ -11,9 +11,8 @@ import os
 import sqlite3
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
@@ -22,8 +21,11 @@ from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
 from cloud.db.errors import DatabaseForeign, DatabaseUnavailable
 from cloud.db.failures import DRIVER_ERRORS, connect_failure, translated
 from cloud.db.postgresql import make_engine
-from cloud.db.revisions import alembic_config, check_known
+from cloud.db.revisions import MIGRATIONS, check_known
 from cloud.db.sqlite_connection import APPLICATION_ID, connect
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 # Any number that nobody else on the server uses for an advisory lock: "argus" in ASCII.
 ADVISORY_LOCK = 0x6172677573
@@ -127,6 +129,8 @@ async def _upgrade_postgresql(connection: AsyncConnection, revision: str) -> Mig
 
 def _upgrade(connection: Connection, revision: str) -> Migrated:
     """Run what is missing, inside the transaction that the caller opened on this connection."""
+    from alembic import command
+
     before = current_revision(connection)
     check_known(before)
     config = alembic_config()
@@ -135,8 +139,20 @@ def _upgrade(connection: Connection, revision: str) -> Migrated:
     return Migrated(before, current_revision(connection))
 
 
+def alembic_config() -> "Config":
+    """Alembic's settings; there is no ini file, since only `migrate` runs it."""
+    from alembic.config import Config
+
+    config = Config()
+    # Alembic interpolates: a percent sign in the path must be doubled.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
 def current_revision(connection: Connection) -> str | None:
     """The revision that the database names; raises `DatabaseForeign` when it names none yet holds a table of ours."""
+    from alembic.runtime.migration import MigrationContext
+
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is None and inspect(connection).has_table("tenants"):
         raise DatabaseForeign("(It has a table named tenants and no record of our migrations.)")

@@ -28,8 +28,8 @@ keys = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=Tru
 tokens = typer.Typer(help="Access tokens for automation.", no_args_is_help=True)
 
 
-def init_secrets(context: typer.Context, as_json: AsJson = False) -> None:
-    """Create the master key file; refused when there is one. Keep a copy of it where the database's backups are not."""
+def init_secrets(context: typer.Context, *, as_json: bool) -> None:
+    """Make the master key file and say where it is."""
     settings = settings_of(context)
     path = told(lambda: master_key_path(settings))
     told(lambda: MasterKey.create(path))

@@ -1,18 +1,20 @@
 """Sets up what a demo runs on, the way an operator sets up a fleet: provision the gateway, register it, enrol its
 devices.
 
-Done once; a second start of the same state finds everything and only migrates. It is marked when it begins and when it
-is complete: `plan` begins anew what was interrupted in between.
+Done once; a second start of the same state finds everything, migrates and asks for fresh tokens. It is marked when it
+begins and when it is complete: `plan` begins anew what was interrupted in between.
 """
 
 import json
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from simulators.demo.commands import ask, program
 from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, Tenancy, keep
 
+MIGRATE = "migrate --json"
 ADMIN_TOKEN_S = 7 * 24 * 3600
 """Longer than any demo runs."""
 
@@ -30,36 +32,42 @@ class Enrolment:
 async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: tuple[Enrolment, ...]) -> Plan:
     """Everything that must be there before the parts start; the plan with all credentials. Raises `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
-    await ask(*cloud, "migrate")
     if plan.file(SET_UP_DONE).exists():
-        return await _with_admin_tokens(cloud, plan)
+        answers = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *_token_commands(plan)])
+        return keep(_with_tokens(plan, answers[-2:]))
     plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
         await ask(program("argus-gateway"), "provision", "--config", str(gateway_config), "--json")
     )
+    commands = [MIGRATE, *_fleet_commands(plan, provisioned["public_key"], devices)]
+    answers = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])
+    plan = keep(_with_credentials(plan, answers[len(commands) :]))
+    enrolled = answers[len(commands) - len(devices) : len(commands)]
+    whose = f"--tenant {plan.first.tenant_id} --encounter {plan.encounter_id}"
+    assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
+    answers = await _batch(cloud, plan.file("assignments.batch"), [*assigned, *_token_commands(plan)])
+    plan = keep(_with_tokens(plan, answers[-2:]))
+    plan.file(SET_UP_DONE).touch()
+    return plan
+
+
+async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> list[Any]:
+    """Runs the commands in one process; what each answered. The file stays, as an example of how a fleet is set up."""
+    file.write_text("\n".join(commands) + "\n")
+    return [json.loads(line) for line in (await ask(*cloud, "batch", str(file))).splitlines()]
+
+
+def _fleet_commands(plan: Plan, public_key: str, devices: tuple[Enrolment, ...]) -> list[str]:
+    """Two tenants, and the first one's vehicle with all that is in it; the devices come last."""
     first = plan.first
     owner = f"--tenant {first.tenant_id} --organization {first.organization_id} --vehicle {first.vehicle_id}"
-    commands = [
-        *_tenancy_commands(plan.first),
+    return [
+        *_tenancy_commands(first),
         *_tenancy_commands(plan.second),
-        f"gateways add {owner} --id {plan.gateway_id} --public-key {provisioned['public_key']}",
+        f"gateways add {owner} --id {plan.gateway_id} --public-key {public_key} --json",
         f"encounters add {owner} --id {plan.encounter_id} --json",
         *(_enrolment_command(device, owner) for device in devices),
     ]
-    answers = [json.loads(line) for line in (await _batch(cloud, plan.file("fleet.batch"), commands)).splitlines()]
-    enrolled = answers[-len(devices) :]
-    whose = f"--tenant {first.tenant_id} --encounter {plan.encounter_id}"
-    assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
-    await _batch(cloud, plan.file("assignments.batch"), assigned)
-    plan = keep(await _with_credentials(cloud, plan))
-    plan.file(SET_UP_DONE).touch()
-    return await _with_admin_tokens(cloud, plan)
-
-
-async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> str:
-    """Runs the commands in one process; the file stays, as an example of how a fleet is set up."""
-    file.write_text("\n".join(commands) + "\n")
-    return await ask(*cloud, "batch", str(file))
 
 
 def _tenancy_commands(tenancy: Tenancy) -> tuple[str, ...]:
@@ -71,35 +79,41 @@ def _tenancy_commands(tenancy: Tenancy) -> tuple[str, ...]:
     )
 
 
-async def _with_credentials(cloud: tuple[str, ...], plan: Plan) -> Plan:
-    """An app with every scope, a person who administers, and a console that may act for them, in each tenant."""
-    tenancies = []
+def _credential_commands(plan: Plan) -> list[str]:
+    """An app with every scope, a console that may act for people, and a person who administers, in each tenant."""
+    commands = []
     for tenancy in (plan.first, plan.second):
         where = f"--tenant {tenancy.tenant_id} --organization {tenancy.organization_id}"
-        commands = [
+        commands += [
             f"apps add {where} --name Demo --id {tenancy.client_id} --scope all --allow-service-tokens --json",
             f"apps add --tenant {tenancy.tenant_id} --name Console --id {_console(tenancy)} "
             "--scope all --scope argus:platform:admin --allow-service-tokens --json",
             f"users add {where} --username {tenancy.username} --role administrator --json",
         ]
-        file = plan.file(f"{tenancy.tenant_id}.batch")
-        app, _, person = [json.loads(line) for line in (await _batch(cloud, file, commands)).splitlines()]
-        tenancies.append(replace(tenancy, client_secret=app["client_secret"], password=person["password"]))
+    return commands
+
+
+def _with_credentials(plan: Plan, answers: list[Any]) -> Plan:
+    """The plan with what `_credential_commands` made."""
+    tenancies = [
+        replace(tenancy, client_secret=app["client_secret"], password=person["password"])
+        for tenancy, (app, _, person) in zip((plan.first, plan.second), (answers[:3], answers[3:]), strict=True)
+    ]
     return replace(plan, first=tenancies[0], second=tenancies[1])
 
 
-async def _with_admin_tokens(cloud: tuple[str, ...], plan: Plan) -> Plan:
-    """A fresh one for each start, since yesterday's has expired."""
-    whose = [
+def _token_commands(plan: Plan) -> list[str]:
+    """Administrators' tokens, anew for each start, since yesterday's have expired."""
+    return [
         f"tokens mint --tenant {one.tenant_id} --app {_console(one)} --user {one.username} "
         f"--ttl-seconds {ADMIN_TOKEN_S} --json"
         for one in (plan.first, plan.second)
     ]
-    lines = (await _batch(cloud, plan.file("admin-tokens.batch"), whose)).splitlines()
-    first, second = [json.loads(line)["token"] for line in lines]
-    return keep(
-        replace(plan, first=replace(plan.first, admin_token=first), second=replace(plan.second, admin_token=second))
-    )
+
+
+def _with_tokens(plan: Plan, answers: list[Any]) -> Plan:
+    first, second = [answer["token"] for answer in answers]
+    return replace(plan, first=replace(plan.first, admin_token=first), second=replace(plan.second, admin_token=second))
 
 
 def _console(tenancy: Tenancy) -> str:

@@ -11,6 +11,8 @@ from gateway.transports.ble_options import CentralOptions
 from tests.harness.moved_clock import MovedClock
 from tests.harness.scripted_radio import Nobody, ScriptedRadio
 
+_DISK_S_MAX = 60.0
+
 
 @dataclass
 class Running:
@@ -27,12 +29,13 @@ class Running:
             await self.clock.settle()
 
     async def outcome(self, task: asyncio.Task[Any], within_s: float = 300.0) -> Any:
-        """The task's result or error, after as much time as it takes."""
+        """The task's result or error, after as much time as it takes. A store's disk takes time that nobody moves."""
         moved_s = 0.0
         await self.clock.settle()
         while not task.done() and moved_s < within_s:
             await self.advance(0.5)
             moved_s += 0.5
+        await asyncio.wait({task}, timeout=_DISK_S_MAX)
         assert task.done(), f"it still waits after {within_s} s"
         return await task
 

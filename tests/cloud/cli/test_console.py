@@ -1,13 +1,16 @@
 """The console sets up a cloud from nothing, prints JSON for scripts, and says in a sentence what cannot be done."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from cloud.cli import app
+from cloud.cli import SLICES, app
 from tests.builders.cloud_people import public_key_text
 from tests.builders.cloud_settings import settings_file
 
@@ -94,6 +97,32 @@ def test_what_cannot_be_done_is_told_in_one_sentence(console: Console) -> None:
     assert "oximeter" in console.refused(*what)
     when = ("assignments", "add", "--tenant", "tnt_1", "--device", "d", "--encounter", "e", "--from", "yesterday")
     assert "2026-03-24T10:00:00Z" in console.refused(*when)
+
+
+def test_help_lists_every_command_with_what_it_is_for(console: Console) -> None:
+    code, out, _ = console.run("--help")
+    assert code == 0
+    for line in ("webhooks Webhooks: where events go.", "incidents Incidents: what", "init-secrets Create the master"):
+        assert line in re.sub(r"[\s│]+", " ", out)
+    for name in SLICES:
+        code, out, _ = console.run(name, "--help")
+        assert (code, f"Usage: argus-cloud {name}" in out) == (0, True)
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(console: Console) -> None:
+    code, out, err = console.run("webhoks", "list")
+    assert (code, out) == (2, "")
+    assert "Did you mean 'webhooks'" in err
+
+
+def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Console, tmp_path: Path) -> None:
+    # What is loaded is most of the time that a command takes.
+    words = ["argus-cloud", "--config", str(tmp_path / "cloud.toml"), "tenants", "list", "--json"]
+    told = f"import sys; from cloud.cli import app; sys.argv = {words}; app(standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "cloud.tenancy.cli" in loaded
+    assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.webhooks", "cloud.tokens"})
 
 
 def test_a_missing_database_or_setting_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -19,6 +20,7 @@ from cloud.db.errors import (
     DatabaseNewer,
     DatabaseUnmigrated,
 )
+from cloud.db.migrate import alembic_config
 from cloud.db.postgresql import PostgresqlDatabase
 from cloud.db.revisions import known_revisions
 from cloud.db.sqlite import SqliteDatabase
@@ -83,6 +85,12 @@ def test_every_slice_with_tables_is_named_in_the_composition_root() -> None:
     cloud = Path(__file__).parents[3] / "cloud"
     with_tables = {f"cloud.{path.parent.name}" for path in cloud.glob("*/tables.py")}
     assert with_tables == {module.__name__ for module in SLICES}
+
+
+def test_the_names_of_the_files_tell_the_revisions_as_alembic_orders_them() -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    assert known_revisions() == tuple(reversed([revision.revision for revision in script.walk_revisions()]))
+    assert script.get_heads() == [known_revisions()[-1]]
 
 
 async def test_migrating_creates_the_database_once_and_then_changes_nothing(empty_database_url: str) -> None:
