@@ -7,7 +7,7 @@ PYTEST := -m pytest -q -rs -n 4 --dist loadfile --no-loadscope-reorder
 # Tests that need no server; with those that start no process they run again on the newer Python.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
-.PHONY: setup setup-demo demo test lint unit-newer bench fuzz soak test-bluez contract fmt docs-shots constraints
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez contract fmt docs-shots constraints
 
 setup:
 	@.ci/setup test
@@ -18,11 +18,15 @@ setup-demo:
 demo: setup-demo
 	@$(BIN)/argus-sim demo $(ARGS)
 
-test: setup lint
-	$(BIN)/python $(PYTEST) tests
+# The linters beside the tests, since they would leave one of two cores idle.
+test: setup
+	@$(MAKE) --no-print-directory -j 2 lint every-test
 	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the product's tests that start no process"; \
 	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud \
 	    --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli; fi
+
+every-test:
+	$(BIN)/python $(PYTEST) tests
 
 lint:
 	$(BIN)/ruff check .

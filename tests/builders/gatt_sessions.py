@@ -121,12 +121,13 @@ class GattGateway:
     async def until(
         self, condition: Callable[[], bool] | Callable[[], Awaitable[bool]], what: str = "", step_s: float = 0.5
     ) -> None:
-        """Time passes until this holds."""
+        """Time passes until this holds, and stands still while the disk writes what was to be stored."""
 
         async def yet() -> bool:
             answer = condition()
             if answer if isinstance(answer, bool) else await answer:
                 return True
+            await self.buffer.state_get("")  # answered in its turn, after all that came before
             await self.clock.advance(step_s)
             return False
 

@@ -15,7 +15,7 @@ _POLL_S = 0.01
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], *, within_s: float = 5.0, what: str = "", poll_s: float = _POLL_S
+    condition: Callable[[], T | Awaitable[T]], *, within_s: float = 20.0, what: str = "", poll_s: float = _POLL_S
 ) -> T:
     """Poll `condition` (plain or async) until it is true and return its value; AssertionError after `within_s`. A
     condition that starts a program is asked more rarely (`poll_s`)."""
@@ -31,7 +31,7 @@ async def eventually(
         await asyncio.sleep(poll_s)
 
 
-def until(condition: Callable[[], T], *, within_s: float = 5.0, what: str = "") -> T:
+def until(condition: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
     """As `eventually`, for tests without a loop: they talk to a process that runs by itself."""
     deadline_s = time.monotonic() + within_s
     while not (value := condition()):

@@ -6,6 +6,8 @@ Each story ends in a documented state (docs/operator.md) and loses nothing in si
 import asyncio
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +60,28 @@ async def test_a_gateway_with_a_new_store_begins_a_new_epoch_and_the_old_one_sta
     assert "gateway.epoch_started" in await domain_events(demo)
 
 
-async def test_a_cloud_restored_from_yesterday_asks_for_what_it_lost_and_gets_it(tmp_path: Path):
-    demo = await drive(tmp_path / "demo")
-    yesterday = tmp_path / "yesterday.sqlite"
-    shutil.copy(demo.state_dir / "cloud.sqlite", yesterday)
-    demo = await drive(tmp_path / "demo")
-    today = await demo.exported()
+async def test_a_cloud_restored_from_an_older_copy_asks_for_what_it_lost_and_gets_it(tmp_path: Path):
+    older = tmp_path / "older.sqlite"
+    demo = await start_demo(tmp_path / "demo", "--for", "6")
+    try:
+        await eventually(demo.exported, poll_s=0.5, what="the cloud holds something")
+        with (
+            closing(sqlite3.connect(demo.state_dir / "cloud.sqlite")) as running,
+            closing(sqlite3.connect(older)) as copy,
+        ):
+            running.backup(copy)
+        assert await demo.ended(90) == 0, demo.tail()
+    finally:
+        await demo.stop()
+    newest = await demo.exported()
     for left in demo.state_dir.glob("cloud.sqlite*"):
         left.unlink()
-    shutil.copy(yesterday, demo.state_dir / "cloud.sqlite")
-    assert identities(await demo.exported()) < identities(today)
+    shutil.copy(older, demo.state_dir / "cloud.sqlite")
+    assert set() < identities(await demo.exported()) < identities(newest)
     demo = await drive(tmp_path / "demo")
     restored = await demo.exported()
-    assert identities(today) <= identities(restored)
-    assert readings(today) <= readings(restored)
+    assert identities(newest) <= identities(restored)
+    assert readings(newest) <= readings(restored)
 
 
 async def test_two_gateways_that_claim_one_identity_are_told_and_keep_what_they_measure(tmp_path: Path):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.transports.clock import SystemClock
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.ieee11073.dim.attribute import Attribute
@@ -25,6 +24,7 @@ from simulators.scenarios import scenario_of
 from tests.builders.gateway_sessions import sessions
 from tests.builders.memory_devices import METER, minute
 from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
 
 LAYOUT = entry_map(METER, [1])
 CLEARING = ManagerSettings(memory=PmStoreSettings(clear=True))
@@ -125,7 +125,8 @@ async def test_what_a_device_kept_is_in_the_record_and_then_cleared(tmp_path: Pa
     lived(options, 4)
     async with sessions(tmp_path, manager=CLEARING) as gateway:
         patient = Patient(7, scenario_of("stable"))
-        agent = build_agent("oximeter", patient, over_tcp(*gateway.address), SystemClock(), memory=options)
+        # Time stands still for the device, so that it measures nothing new while its memory is fetched.
+        agent = build_agent("oximeter", patient, over_tcp(*gateway.address), MovedClock(), memory=options)
         running = asyncio.create_task(agent.run())
         try:
             await eventually(lambda: len(witnessed(tmp_path / "witness")["cleared"]) >= 8, what="all is cleared")

@@ -186,6 +186,10 @@ async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_any
         # The copy found out by the hash behind the mark: it sent nothing, keeps what it has, and says so.
         assert two.acked() < two.last()
         assert len(await buffered(two)) == 9
-        (heard,) = await cloud.rows(gateways)
-        assert heard.store_state == "contested"
+
+        async def heard() -> bool:
+            (row,) = await cloud.rows(gateways)
+            return bool(row.store_state == "contested")
+
+        await eventually(heard, what="the cloud has been told of the contested identity")
         assert await cloud.rows(quarantined_batches) == []
