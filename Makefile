@@ -7,6 +7,9 @@ PYTEST := -m pytest -q -rs -n 4 --dist loadfile --no-loadscope-reorder
 # Tests that need no server; with those that start no process they run again on the newer Python.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
+# Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez contract fmt docs-shots constraints
 
 setup:
