@@ -4,18 +4,18 @@ import os
 from random import Random
 from typing import Final
 
-APDUS: Final = int(os.environ.get("ARGUS_FUZZ_COUNT", "200000"))
+APDUS: Final = int(os.environ.get("ARGUS_FUZZ_COUNT", "120000"))
 """Mutated APDUs through the whole engine, both roles together; the other fuzzers count from it."""
 SEED: Final = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
 SHARDS: Final = 4
 """Tests that a role's APDUs are dealt to, so that two processes share them."""
 SCALE: Final = APDUS / 200_000
-"""1.0 in `make test`."""
+"""0.6 in `make test`, 25 in `make fuzz`."""
 
 
-def count(in_make_test: int) -> int:
-    """So many inputs in `make test`, more in `make fuzz`; never fewer than ten."""
-    return max(10, int(in_make_test * SCALE))
+def count(at_scale_one: int) -> int:
+    """How many inputs another fuzzer takes: so many at `SCALE` 1, in proportion else; never fewer than ten."""
+    return max(10, int(at_scale_one * SCALE))
 
 
 def seeded(*what: object) -> Random:
