@@ -36,18 +36,13 @@ def play(
     with refusing():
         from gateway.transports.capture import read_capture
         from gateway.transports.clock import SystemClock
-        from protocols.ieee11073.specializations import standard_configuration
         from simulators.agents.links import over_tcp
         from simulators.replay.capture_player import play as play_capture
-
-        def standard_octets(config_id: int) -> bytes | None:
-            configuration = standard_configuration(config_id)
-            return None if configuration is None else configuration.octets
 
         if tcp is None:
             raise Refusal("say where to play it: --tcp HOST:PORT")
         capture, connect = read_capture(path), over_tcp(*address_of(tcp))
-        played = asyncio.run(play_capture(capture, connect, SystemClock(), standard_octets, typer.echo))
+        played = asyncio.run(play_capture(capture, connect, SystemClock(), typer.echo))
     raise typer.Exit(1 if any(connection.trouble for connection in played) else 0)
 
 

@@ -28,7 +28,7 @@ from protocols.ieee11073.association.events import Associated, Deviation, Event,
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.ieee11073.association.settings import ManagerSettings
-from protocols.ieee11073.specializations import standard_configuration
+from protocols.ieee11073.specializations import standard_octets
 from protocols.observation import Observation
 from protocols.observation_record import Json, records_of, to_json
 from protocols.uplink.lanes import Lane, lane_of
@@ -121,7 +121,7 @@ class Replay:
         return {
             number: _Connection(
                 ManagerAssociation(system_id=OUR_SYSTEM_ID, configurations=roster, settings=settings),
-                RecordedAgent(records, _standard),
+                RecordedAgent(records, standard_octets),
             )
             for number, records in by_number.items()
         }
@@ -174,11 +174,6 @@ class Replay:
             sequence = self._sequences[lane]
             for record in records_of(sections, gateway="", epoch="", lane=lane, sequence=sequence):
                 yield {**to_json(record), "uncertainty_ms": None}
-
-
-def _standard(config_id: int) -> bytes | None:
-    configuration = standard_configuration(config_id)
-    return None if configuration is None else configuration.octets
 
 
 def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:

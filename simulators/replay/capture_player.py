@@ -20,13 +20,14 @@ from typing import Final
 from gateway.transports.capture import Capture, Record
 from gateway.transports.clock import Clock
 from gateway.transports.link import Link
-from gateway.transports.recorded_agent import NoConfiguration, RecordedAgent, StandardConfiguration
+from gateway.transports.recorded_agent import NoConfiguration, RecordedAgent
 from protocols.errors import RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import MessageTag, Prst, body_of, decode_apdu, decode_data
 from protocols.ieee11073.apdu.association import Aare, Aarq, Abrt, AssociateResult, Rlre, Rlrq
 from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, EventReportResult, EventType
 from protocols.ieee11073.mder import decode
+from protocols.ieee11073.specializations import standard_octets
 
 ANSWER_S: Final = 10.0
 """How long the player waits for the manager: TO_assoc and TO_config of 20601 §9.3."""
@@ -55,7 +56,6 @@ async def play(
     capture: Capture,
     connect: Connect,
     clock: Clock,
-    standard_configuration: StandardConfiguration,
     tell: Tell = lambda line: None,
 ) -> list[Played]:
     """All connections of the capture. Raises OSError where a link cannot be had."""
@@ -70,7 +70,7 @@ async def play(
         for other, theirs in by_conn.items():
             if theirs[-1].t_s < records[0].t_s:
                 await over[other].wait()
-        player = _Player(conn, records, one_octet, clock, standard_configuration, tell)
+        player = _Player(conn, records, one_octet, clock, tell)
         try:
             return await player.run(await connect())
         finally:
@@ -107,10 +107,9 @@ class _Player:
         records: Sequence[Record],
         one_octet: bool,
         clock: Clock,
-        standard_configuration: StandardConfiguration,
         tell: Tell,
     ) -> None:
-        self._agent = RecordedAgent(records, standard_configuration)
+        self._agent = RecordedAgent(records, standard_octets)
         self._one_octet = one_octet
         self._clock = clock
         self._tell = tell

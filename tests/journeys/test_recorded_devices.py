@@ -10,17 +10,11 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.transports.capture import read_capture
 from gateway.transports.clock import SystemClock
-from protocols.ieee11073.specializations import standard_configuration
 from simulators.agents.links import over_tcp
 from simulators.replay.capture_player import play
 from tests.harness.captures import WITH_TRUTH, capture_path, readings_of, truth_of
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import vehicle
-
-
-def standard_octets(config_id: int) -> bytes | None:
-    configuration = standard_configuration(config_id)
-    return None if configuration is None else configuration.octets
 
 
 @pytest.mark.parametrize("known", [(), ("--known-configs", "none")], ids=["known configurations", "none known"])
@@ -39,7 +33,7 @@ async def test_captures_played_at_the_listener_are_stored_exactly(tmp_path: Path
         await ambulance.start()
         for name in WITH_TRUTH:
             connections = await play(
-                read_capture(capture_path(name)), over_tcp(*ambulance.address), SystemClock(), standard_octets, print
+                read_capture(capture_path(name)), over_tcp(*ambulance.address), SystemClock(), print
             )
             assert [connection.trouble for connection in connections] == [None], name
         truths = [reading for name in WITH_TRUTH for reading in truth_of(name)]

@@ -6,7 +6,6 @@ import pytest
 
 from gateway.transports.capture import Capture, read_capture
 from gateway.transports.clock import SystemClock
-from protocols.ieee11073.specializations import standard_configuration
 from simulators.agents.links import over_tcp
 from simulators.replay.capture_player import Played, play
 from tests.builders.sim_capture import oximeter_capture
@@ -32,14 +31,9 @@ CAPTURES = (
 )
 
 
-def standard_octets(config_id: int) -> bytes | None:
-    configuration = standard_configuration(config_id)
-    return None if configuration is None else configuration.octets
-
-
 async def played(capture: Capture, manager: SimManager, told: list[str] | None = None) -> list[Played]:
     tell = (told if told is not None else []).append
-    return await play(capture, over_tcp(*manager.address), SystemClock(), standard_octets, tell)
+    return await play(capture, over_tcp(*manager.address), SystemClock(), tell)
 
 
 def values(manager: SimManager) -> list[tuple[int, object]]:
@@ -98,7 +92,7 @@ async def test_a_manager_that_stays_silent_ends_the_playing_with_a_sentence() ->
     clock = MovedClock()
     async with sim_manager() as manager:
         manager.mute = True
-        playing = asyncio.create_task(play(oximeter_capture(), over_tcp(*manager.address), clock, standard_octets))
+        playing = asyncio.create_task(play(oximeter_capture(), over_tcp(*manager.address), clock))
 
         async def over() -> bool:
             await clock.advance(1.0)

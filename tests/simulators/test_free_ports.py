@@ -23,7 +23,9 @@ def ports_of_another_process() -> set[int]:
 
 
 def test_another_process_is_handed_none_of_our_ports() -> None:
-    assert all_free_ports().isdisjoint(ports_of_another_process())
+    theirs = ports_of_another_process()
+    assert theirs
+    assert all_free_ports().isdisjoint(theirs)
 
 
 def test_no_connection_that_leaves_this_machine_is_lent_a_port_that_was_handed_out() -> None:
