@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.uplink.lanes import Lane
-from protocols.uplink.limits import SEQUENCE_MAX
-from protocols.uplink.messages import Fields, Json, write_message
+from protocols.uplink.messages import Fields, write_message
 
 MISSING_RANGES_MAX = 64
 _CLAUSE = "uplink ack v1"
@@ -99,14 +98,12 @@ def decode_ack(data: bytes) -> Ack:
     """An acknowledgement from the wire. RemoteProtocolError and nothing else, on any bytes."""
     fields = Fields.of(data, _CLAUSE)
     through = fields.integer("through", least=0)
-    missing: list[tuple[int, int]] = []
+    missing = fields.ranges("missing", limit_count=MISSING_RANGES_MAX)
     above = through
-    for item in fields.items("missing", limit_count=MISSING_RANGES_MAX):
-        first, last = _range(fields, item)
+    for number, (first, last) in enumerate(missing):
         # The first missing one follows the mark; each further range leaves at least one sequence between.
-        if first <= above or (missing and first == above + 1) or (not missing and first != through + 1):
+        if (first == above + 1) is not (number == 0):
             raise fields.wrong("missing ranges do not ascend from the mark")
-        missing.append((first, last))
         above = last
     highest = fields.integer("highest", least=above + 1 if missing else through)
     try:
@@ -117,15 +114,8 @@ def decode_ack(data: bytes) -> Ack:
         epoch=fields.identifier("epoch"),
         lane=lane,
         through_sequence=through,
-        missing=tuple(missing),
+        missing=missing,
         highest_sequence=highest,
         conflict=fields.boolean("conflict"),
         through_hash=fields.optional_hash("through_hash"),
     )
-
-
-def _range(fields: Fields, item: Json) -> tuple[int, int]:
-    match item:
-        case [int(first), int(last)] if 1 <= first <= last < SEQUENCE_MAX:
-            return first, last
-    raise fields.wrong("a missing range is not [first, last]")

@@ -108,6 +108,19 @@ class Fields:
             raise self.wrong(f"{name} is not a list of at most {limit_count}")
         return items
 
+    def ranges(self, name: str, *, limit_count: int) -> tuple[tuple[int, int], ...]:
+        """Ranges of sequences [first, last], ascending and disjoint."""
+        ranges: list[tuple[int, int]] = []
+        above = 0
+        for item in self.items(name, limit_count=limit_count):
+            match item:
+                case [int(first), int(last)] if above < first <= last < SEQUENCE_MAX:
+                    ranges.append((first, last))
+                    above = last
+                case _:
+                    raise self.wrong(f"{name} is not a list of at most {limit_count} ascending ranges [first, last]")
+        return tuple(ranges)
+
     def mapping(self, name: str, *, limit_count: int) -> dict[str, Json]:
         mapping = self._fields.get(name)
         if not isinstance(mapping, dict) or len(mapping) > limit_count:

@@ -12,17 +12,26 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.messages import Fields, write_message
 
 SOFTWARE_LENGTH_MAX = 64
+PUBLISHED_RANGES_MAX = 32
+"""Ranges of published batches that one lane reports: a lane is sent at two places at once (live and backlog), and each
+lost connection may leave one more. Four full lanes are 5 kB of the 16 kB that a status may have."""
 _CLAUSE = "uplink status v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """`first` and `last` sequence that the lane still holds (0 and 0: none), and `acked`: the cloud has everything
-    up to it."""
+    up to it.
+
+    `published`: the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
+    ascending ranges (first, last); a cloud that never saw them learns here that they were lost on the way. Of more than
+    `PUBLISHED_RANGES_MAX` ranges the lowest are reported. None: the gateway is older than this field.
+    """
 
     first: int
     last: int
     acked: int
+    published: tuple[tuple[int, int], ...] | None = None
 
 
 class StoreState(StrEnum):
@@ -61,15 +70,19 @@ def encode_status(status: Status) -> bytes:
             "at_us": status.at_us,
             "boot_id": status.boot_id,
             "software": status.software[:SOFTWARE_LENGTH_MAX],
-            "marks": {
-                lane.value: {"first": mark.first, "last": mark.last, "acked": mark.acked}
-                for lane, mark in status.marks.items()
-            },
+            "marks": {lane.value: _written(mark) for lane, mark in status.marks.items()},
             "store": status.store.value,
             "historical": status.historical,
             "clock_synchronised": status.clock_synchronised,
         }
     )
+
+
+def _written(mark: Mark) -> dict[str, object]:
+    fields: dict[str, object] = {"first": mark.first, "last": mark.last, "acked": mark.acked}
+    if mark.published is not None:
+        fields["published"] = [list(range_) for range_ in mark.published[:PUBLISHED_RANGES_MAX]]
+    return fields
 
 
 def decode_status(data: bytes) -> Status:
@@ -104,5 +117,6 @@ def _marks(fields: Fields) -> dict[Lane, Mark]:
                 first=mark.integer("first", least=0),
                 last=mark.integer("last", least=0),
                 acked=mark.integer("acked", least=0),
+                published=mark.ranges("published", limit_count=PUBLISHED_RANGES_MAX) if "published" in mark else None,
             )
     return marks

@@ -9,7 +9,7 @@ from protocols.uplink.acks import MISSING_RANGES_MAX, Ack, decode_ack, encode_ac
 from protocols.uplink.events import GatewayEvent, decode_event, encode_event
 from protocols.uplink.lanes import Lane, lane_of
 from protocols.uplink.messages import write_message
-from protocols.uplink.status import Mark, Status, StoreState, decode_status, encode_status
+from protocols.uplink.status import PUBLISHED_RANGES_MAX, Mark, Status, StoreState, decode_status, encode_status
 from tests.builders.uplink_batches import EPOCH
 from tests.builders.uplink_blocks import ALARM, observation, waveform
 
@@ -76,6 +76,38 @@ def test_a_lane_that_a_newer_gateway_added_does_not_hide_the_others():
 def test_status_tells_how_the_store_is(store: StoreState):
     status = Status(gateway="gw", epoch=EPOCH, online=False, at_us=-5, boot_id="b", software="1", marks={}, store=store)
     assert decode_status(encode_status(status)) == status
+
+
+def _status(mark: Mark) -> Status:
+    return Status(
+        gateway="gw", epoch=EPOCH, online=True, at_us=0, boot_id="b", software="1", marks={Lane.NUMERIC: mark}
+    )
+
+
+@pytest.mark.parametrize("published", [(), ((3, 3),), ((3, 7), (9, 9))])
+def test_status_reports_what_was_published(published: tuple[tuple[int, int], ...]):
+    status = _status(Mark(1, 9, 2, published))
+    assert decode_status(encode_status(status)) == status
+
+
+def test_status_of_an_older_gateway_reports_no_published_batches():
+    status = decode_status(encode_status(_status(Mark(1, 9, 2))))
+    assert status.marks[Lane.NUMERIC].published is None
+
+
+def test_status_reports_the_lowest_published_ranges_when_there_are_too_many():
+    many = tuple((first, first) for first in range(3, 203, 2))
+    read = decode_status(encode_status(_status(Mark(1, 300, 2, many))))
+    assert read.marks[Lane.NUMERIC].published == many[:PUBLISHED_RANGES_MAX]
+
+
+@pytest.mark.parametrize(
+    "published", [b"[[0,1]]", b"[[5,4]]", b"[[3,5],[5,6]]", b'[["3",4]]', b"[[1]]", b"{}", b"null"]
+)
+def test_status_with_malformed_published_ranges_is_refused(published: bytes):
+    octets = encode_status(_status(Mark(1, 9, 2, ()))).replace(b'"published":[]', b'"published":' + published)
+    with pytest.raises(RemoteProtocolError):
+        decode_status(octets)
 
 
 def test_an_error_never_repeats_what_the_peer_sent():
