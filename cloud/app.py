@@ -134,11 +134,12 @@ def build(
 
 
 def chores(clock: Clock) -> Sequence[Chore]:
-    """What grows old in the slices' tables."""
+    """What expires in the slices' tables."""
     return (
         Chore("idempotency_keys", sweep_keys),
         Chore("rate_buckets", sweep_rates),
         Chore("audit_entries", Audit(clock).sweep),
+        Chore("outbox_events", Outbox(UlidIds(clock)).sweep),
         Chore("authorization_codes", sweep_codes),
         Chore("sign_in_sessions", SessionStore().sweep),
         Chore("sign_in_failures", FailureStore().sweep),

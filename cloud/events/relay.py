@@ -17,6 +17,7 @@ from cloud.errors import DomainError
 from cloud.events.errors import LeaseLost
 from cloud.events.model import ClaimedEvent, DomainEvent
 from cloud.events.store import Outbox
+from cloud.stopping import pause
 
 log = structlog.get_logger()
 
@@ -31,10 +32,6 @@ IDLE_S = 0.5
 ATTEMPTS_MAX = 12
 RETRY_FIRST_US = 1_000_000
 RETRY_LAST_US = 300_000_000
-# Events that were handed on are kept this long for support to look at.
-KEPT_US = 30 * 86_400_000_000
-FORGET_COUNT = 1000
-FORGET_EVERY_S = 600.0
 
 
 class Subscriber(Protocol):
@@ -68,18 +65,14 @@ class Relay:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until asked to stop; then the event in hand is finished."""
-        forgot_s = self._clock.monotonic_s()
         while not stopping.is_set():
             try:
                 busy = await self.step()
-                if self._clock.monotonic_s() - forgot_s >= FORGET_EVERY_S:
-                    forgot_s = self._clock.monotonic_s()
-                    await self.forget_old()
             except DomainError as error:  # the database is away: wait for it
                 log.warning("relay.interrupted", code=error.code)
                 busy = 0
             if not busy:
-                await _pause(stopping, IDLE_S)
+                await pause(stopping, IDLE_S)
 
     async def step(self) -> int:
         """Hand on what is due now; how many events were claimed."""
@@ -94,12 +87,6 @@ class Relay:
         if claims and self._after is not None:
             self._after()
         return len(claims)
-
-    async def forget_old(self) -> int:
-        """Remove a portion of what was handed on long ago; how many events."""
-        async with self._database.transaction() as tx:
-            before_us = self._clock.now_us() - KEPT_US
-            return await self._outbox.forget_done(tx, before_us=before_us, count=FORGET_COUNT)
 
     async def _hand_on_together(self, claims: Sequence[ClaimedEvent]) -> None:
         """All of them, also when one cannot be: the first trouble is told afterwards."""
@@ -134,12 +121,3 @@ class Relay:
                     await self._outbox.retry(tx, claimed, at_us=now_us + retry_delay_us(claimed.attempts))
         except LeaseLost:
             log.warning("event.lease_lost", event_id=event.id, type=event.type)
-
-
-async def _pause(stopping: asyncio.Event, duration_s: float) -> None:
-    """Wait, but not longer than until somebody asks to stop."""
-    try:
-        async with asyncio.timeout(duration_s):
-            await stopping.wait()
-    except TimeoutError:
-        return

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
 from cloud.db import Prepared, Transaction, insert
+from cloud.db.chunks import delete_chunk
 from cloud.events.errors import LeaseLost
 from cloud.events.model import ClaimedEvent, DomainEvent
 from cloud.events.tables import outbox_events
@@ -20,6 +21,8 @@ from cloud.tenancy import Viewer, visible
 
 # A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
 PAYLOAD_OCTETS_MAX = 65536
+RETENTION_US = 30 * 86_400_000_000
+"""How long delivered events are kept for support to look at."""
 
 _events = outbox_events.c
 _earlier = outbox_events.alias("earlier")
@@ -165,10 +168,10 @@ class Outbox:
         if (await tx.execute(statement)).rowcount != 1:
             raise LeaseLost
 
-    async def forget_done(self, tx: Transaction, *, before_us: int, count: int) -> int:
-        """Remove up to `count` events that were handed on before a time; how many there were."""
-        oldest = select(_events.position).where(_events.done_at_us < before_us).limit(count)
-        return (await tx.execute(delete(outbox_events).where(_events.position.in_(oldest)))).rowcount
+    async def sweep(self, tx: Transaction, now_us: int) -> int:
+        """Delete a chunk of the events that were delivered longer ago than the retention; the number of events."""
+        expired = _events.done_at_us < now_us - RETENTION_US
+        return await delete_chunk(tx, outbox_events, expired, oldest=_events.done_at_us)
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
         """The newest `count` events of the viewer that are still kept, oldest first."""

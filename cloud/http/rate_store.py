@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, delete, select
+from sqlalchemy import bindparam, case, select
 
 from cloud.db import Prepared, Transaction, insert
+from cloud.db.chunks import delete_chunk
 from cloud.http.tables import rate_buckets as buckets
 
 KEPT_US = 3600 * 1_000_000
 """Longer than any window: a bucket that nobody drew from for so long is full."""
-SWEPT_MAX = 5_000
 
 
 class Portion(NamedTuple):
@@ -63,9 +63,8 @@ class RateStore:
         return {bytes(digest): float(level) for digest, level in found}
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Remove a portion of what is full again; how many went."""
-        old = select(buckets.c.digest).where(buckets.c.at_us <= now_us - KEPT_US).limit(SWEPT_MAX)
-        return (await tx.execute(delete(buckets).where(buckets.c.digest.in_(old)))).rowcount
+        """Delete a chunk of the buckets that are full again; the number of buckets."""
+        return await delete_chunk(tx, buckets, buckets.c.at_us <= now_us - KEPT_US, oldest=buckets.c.at_us)
 
 
 async def sweep_rates(tx: Transaction, now_us: int) -> int:

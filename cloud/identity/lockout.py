@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 
 from cloud.db import Transaction, insert
+from cloud.db.chunks import delete_chunk
 from cloud.identity.tables import sign_in_failures
 
 SECOND_US = 1_000_000
@@ -21,7 +22,6 @@ FREE_EVERYWHERE = 50
 FIRST_WAIT_US = 15 * SECOND_US
 LAST_WAIT_US = 900 * SECOND_US
 FORGOTTEN_AFTER_US = 3600 * SECOND_US
-SWEPT_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class FailureStore:
         await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject.in_(digests)))
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Remove a portion of what has grown old; how many rows went."""
-        old = select(sign_in_failures.c.subject).where(sign_in_failures.c.forgotten_at_us <= now_us).limit(SWEPT_MAX)
-        return (await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject.in_(old)))).rowcount
+        """Delete a chunk of the counts that no longer matter; the number of rows."""
+        forgotten_us = sign_in_failures.c.forgotten_at_us
+        return await delete_chunk(tx, sign_in_failures, forgotten_us <= now_us, oldest=forgotten_us)
 
 
 def _wait_us(over: int) -> int:

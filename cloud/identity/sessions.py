@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from cloud.db import Transaction, insert
+from cloud.db.chunks import delete_chunk
 from cloud.identity.model import User
 from cloud.identity.store import USER_COLUMNS, user_of
 from cloud.identity.tables import known_browsers, sign_in_sessions, users
@@ -24,7 +25,6 @@ BROWSER_S = 180 * 86_400
 """How long a browser is known after the last sign-in in it."""
 BROWSERS_MAX = 20
 """Known browsers of one person; the one not used for longest is forgotten."""
-SWEPT_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,8 @@ class SessionStore:
         await tx.execute(delete(known_browsers).where(theirs, known_browsers.c.digest.not_in(kept)))
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Remove a portion of the sessions that are over and of the browsers that were not used; how many went."""
-        over = select(sign_in_sessions.c.digest).where(sign_in_sessions.c.expires_at_us <= now_us).limit(SWEPT_MAX)
-        old_us = now_us - BROWSER_S * SECOND_US
-        unused = select(known_browsers.c.digest).where(known_browsers.c.seen_at_us <= old_us).limit(SWEPT_MAX)
-        gone = (await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.digest.in_(over)))).rowcount
-        return gone + (await tx.execute(delete(known_browsers).where(known_browsers.c.digest.in_(unused)))).rowcount
+        """Delete a chunk of the expired sessions and of the browsers that were not used; the number of rows."""
+        expires_us, seen_us = sign_in_sessions.c.expires_at_us, known_browsers.c.seen_at_us
+        unused = seen_us <= now_us - BROWSER_S * SECOND_US
+        expired = await delete_chunk(tx, sign_in_sessions, expires_us <= now_us, oldest=expires_us)
+        return expired + await delete_chunk(tx, known_browsers, unused, oldest=seen_us)

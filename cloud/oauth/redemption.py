@@ -97,7 +97,7 @@ class Redemption:
 
 
 async def sweep_codes(tx: Transaction, now_us: int) -> int:
-    """Remove a portion of the codes that nobody can replay any more; how many went."""
+    """Delete a chunk of the codes that cannot be replayed any more; the number of codes."""
     return await CodeStore().sweep(tx, now_us - KEPT_US)
 
 

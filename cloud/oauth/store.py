@@ -4,12 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 
 from cloud.db import Prepared, Transaction, insert
+from cloud.db.chunks import delete_chunk
 from cloud.oauth.tables import authorization_codes, consents
-
-SWEPT_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +70,9 @@ class CodeStore:
         return (await tx.execute(update(authorization_codes).where(*unused).values(redeemed_jti=jti))).rowcount == 1
 
     async def sweep(self, tx: Transaction, before_us: int) -> int:
-        """Remove a portion of the codes that ended before then; how many went."""
-        old = select(authorization_codes.c.digest).where(authorization_codes.c.expires_at_us <= before_us)
-        old = old.limit(SWEPT_MAX)
-        return (await tx.execute(delete(authorization_codes).where(authorization_codes.c.digest.in_(old)))).rowcount
+        """Delete a chunk of the codes that ended before then; the number of codes."""
+        expires_us = authorization_codes.c.expires_at_us
+        return await delete_chunk(tx, authorization_codes, expires_us <= before_us, oldest=expires_us)
 
 
 class ConsentStore:

@@ -15,13 +15,13 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select, update
 
 from cloud.db import Prepared, Transaction, insert
+from cloud.db.chunks import CHUNK_ROWS, delete_chunk
 from cloud.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode
 from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays
 
 DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
 """How long a finished delivery can be looked at and repeated (A-060)."""
-SWEPT_MAX = 1_000
 
 _rows = webhook_deliveries.c
 _UNFINISHED = _rows.finished_at_us.is_(None)
@@ -125,19 +125,20 @@ class DeliveryStore:
         return discarded
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Remove a portion of what finished longer ago than the retention, with its attempts; how many deliveries."""
+        """Delete a chunk of the deliveries that ended before the retention, with their attempts; the number of them."""
         before_us = now_us - RETENTION_US
         oldest = select(_rows.position).where(_rows.finished_at_us < before_us).order_by(_rows.finished_at_us)
-        found = [row[0] for row in await tx.execute(oldest.limit(SWEPT_MAX))]
+        found = [row[0] for row in await tx.execute(oldest.limit(CHUNK_ROWS))]
         if not found:
             return 0
         await tx.execute(delete(webhook_attempts).where(webhook_attempts.c.delivery_position.in_(found)))
-        removed = (await tx.execute(delete(webhook_deliveries).where(_rows.position.in_(found)))).rowcount
-        used = select(_rows.replay_id).where(_rows.replay_id.is_not(None))
-        await tx.execute(
-            delete(webhook_replays).where(webhook_replays.c.done_at_us < before_us, webhook_replays.c.id.not_in(used))
-        )
-        return removed
+        return (await tx.execute(delete(webhook_deliveries).where(_rows.position.in_(found)))).rowcount
+
+    async def sweep_replays(self, tx: Transaction, now_us: int) -> int:
+        """Delete a chunk of the replays that ended longer ago than the retention and have no delivery left."""
+        done_us = webhook_replays.c.done_at_us
+        unused = ~select(_rows.position).where(_rows.replay_id == webhook_replays.c.id).exists()
+        return await delete_chunk(tx, webhook_replays, done_us < now_us - RETENTION_US, unused, oldest=done_us)
 
 
 def _queued(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:

@@ -57,14 +57,16 @@ def subscribers(clock: Clock, ids: Ids) -> Sequence[Subscriber]:
 
 
 def chores() -> Sequence[Chore]:
-    """What grows old."""
-    return (Chore("webhook_deliveries", DeliveryStore().sweep),)
+    """What expires. Deliveries first: a replay stays until its last delivery is deleted."""
+    store = DeliveryStore()
+    return (Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays))
 
 
 def watches(clock: Clock, ids: Ids) -> Sequence[Chore]:
     """What somebody waits for."""
     return (
-        Chore("webhook_replays", ReplayQueue(ids).step),
+        # A chunk a run: what one tenant replays is spread over time, beside what the others are sent.
+        Chore("webhook_replays", ReplayQueue(ids).step, repeats=False),
         Chore("webhook_hosts", HostGovernance(Outbox(ids), Audit(clock)).apply),
         Chore("webhook_apps", OrphanedWebhooks(Audit(clock)).apply),
     )

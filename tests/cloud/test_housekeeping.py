@@ -1,21 +1,116 @@
-"""What has outlived its time goes, chore by chore, and one that fails stops no other."""
+"""Housekeeping deletes expired rows as fast as they are written, in chunks, and a chore that fails stops no other."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
+import pytest
+from sqlalchemy import Table, func, select
+from structlog.testing import capture_logs
+
+from cloud.app import chores
+from cloud.audit.tables import audit_entries
 from cloud.db import Database, Transaction
 from cloud.errors import DomainError
+from cloud.events.tables import outbox_events
 from cloud.housekeeping import EVERY_S, Chore, Housekeeping
+from cloud.http.tables import rate_buckets
+from cloud.identity.tables import sign_in_failures
 from tests.builders.ingest_cloud import StoppedClock
+from tests.builders.ingest_gateway import NOW_US
+
+EXPIRED = 11_000
+"""Rows of a table: more than any chunk that has ever been removed in one run."""
+FRESH = 3
+CHUNK_ROWS = 1_000
+LONG_AGO_US = NOW_US - 11 * 366 * 86_400_000_000
 
 
 class Away(DomainError):
-    """The database is away."""
+    """The database is unavailable."""
 
     code = "away"
 
 
+def audit_row(number: int, at_us: int) -> dict[str, Any]:
+    return {"tenant_id": "ten_1", "at_us": at_us, "actor": "app_1", "action": "observation.create"} | {
+        "object": f"obs_{number}",
+        "outcome": "done",
+        "metadata": "{}",
+    }
+
+
+def event_row(number: int, at_us: int) -> dict[str, Any]:
+    times = dict.fromkeys(("at_us", "available_at_us", "done_at_us"), at_us)
+    return (
+        times
+        | {"id": f"evt_{number}", "type": "test.happened", "tenant_id": "ten_1", "key": f"dev_{number}"}
+        | {
+            "payload": "{}",
+            "lease_token": 1,
+            "attempts": 1,
+        }
+    )
+
+
+def bucket_row(number: int, at_us: int) -> dict[str, Any]:
+    return {"digest": number.to_bytes(32), "quota": 1.0, "window_us": 1, "level": 1.0, "at_us": at_us}
+
+
+def failure_row(number: int, at_us: int) -> dict[str, Any]:
+    return {"subject": number.to_bytes(32), "failures": 1, "blocked_until_us": at_us, "forgotten_at_us": at_us}
+
+
+async def fill(database: Database, table: Table, row: Callable[[int, int], dict[str, Any]]) -> None:
+    ages = [LONG_AGO_US] * EXPIRED + [NOW_US + 3_600_000_000] * FRESH
+    rows = [row(number, at_us) for number, at_us in enumerate(ages)]
+    names = [column.name for column in table.columns if column.name in rows[0]]
+    async with database.transaction() as tx:
+        await tx.driver.append(table, names, [tuple(one[name] for name in names) for one in rows])
+
+
+async def count(database: Database, table: Table) -> int:
+    async with database.read() as tx:
+        return int((await tx.execute(select(func.count()).select_from(table))).scalar())
+
+
+def recorded(given: Sequence[Chore], chunks: list[int]) -> list[Chore]:
+    """The same chores, with the rows of each transaction written down."""
+
+    def recording(work: Callable[[Transaction, int], Awaitable[int]]) -> Callable[[Transaction, int], Awaitable[int]]:
+        async def working(tx: Transaction, now_us: int) -> int:
+            chunks.append(await work(tx, now_us))
+            return chunks[-1]
+
+        return working
+
+    return [replace(chore, work=recording(chore.work)) for chore in given]
+
+
+@pytest.mark.finding("cloud-2")
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        pytest.param(audit_entries, audit_row, id="audit_entries"),
+        pytest.param(outbox_events, event_row, id="outbox_events"),
+        pytest.param(rate_buckets, bucket_row, id="rate_buckets"),
+        pytest.param(sign_in_failures, failure_row, id="sign_in_failures"),
+    ],
+)
+async def test_one_run_deletes_every_expired_row_in_chunks(
+    database: Database, table: Table, row: Callable[[int, int], dict[str, Any]]
+):
+    clock, chunks = StoppedClock(), list[int]()
+    await fill(database, table, row)
+    await Housekeeping(database, clock, recorded(chores(clock), chunks)).tidy()
+    assert await count(database, table) == FRESH
+    assert max(chunks) == CHUNK_ROWS, "no transaction is long"
+
+
 async def test_a_chore_that_fails_stops_no_other_and_leaves_nothing_half_done(database: Database):
     clock = StoppedClock()
+    due = [3]
     asked: list[int] = []
 
     async def fails(tx: Transaction, now_us: int) -> int:
@@ -23,11 +118,42 @@ async def test_a_chore_that_fails_stops_no_other_and_leaves_nothing_half_done(da
 
     async def removes(tx: Transaction, now_us: int) -> int:
         asked.append(now_us)
-        return 3
+        return due.pop() if due else 0
 
     keeping = Housekeeping(database, clock, [Chore("first", fails), Chore("second", removes)])
     assert await keeping.tidy() == {"second": 3}
-    assert asked == [clock.now_us()]
+    assert asked == [clock.now_us()] * 2
+
+
+async def test_chores_take_turns_and_a_long_one_ends_at_a_stop(database: Database):
+    stopping = asyncio.Event()
+    order: list[str] = []
+
+    def chore(name: str, chunks: int, *, repeats: bool = True) -> Chore:
+        async def work(tx: Transaction, now_us: int) -> int:
+            order.append(name)
+            if len(order) == 7:
+                stopping.set()
+            return int(order.count(name) <= chunks)
+
+        return Chore(name, work, repeats=repeats)
+
+    given = [chore("endless", 1_000), chore("short", 1), chore("spread over time", 1_000, repeats=False)]
+    done = await Housekeeping(database, StoppedClock(), given).tidy(stopping)
+    assert order == ["endless", "short", "spread over time", "endless", "short", "endless", "endless"]
+    assert done == {"endless": 4, "short": 1, "spread over time": 1}
+
+
+async def test_a_run_that_does_not_end_is_reported_and_left_to_the_next(database: Database):
+    clock = StoppedClock()
+
+    async def grows(tx: Transaction, now_us: int) -> int:
+        clock.at_us += 300_000_000
+        return 1
+
+    with capture_logs() as logs:
+        assert await Housekeeping(database, clock, [Chore("growing", grows)]).tidy() == {"growing": 2}
+    assert ["growing"] in [entry.get("chores") for entry in logs if entry["event"] == "housekeeping.behind"]
 
 
 async def test_housekeeping_ends_at_once_when_it_is_asked_to_stop(database: Database):

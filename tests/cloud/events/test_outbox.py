@@ -6,7 +6,8 @@ import pytest
 
 from cloud.db import Database, Transaction
 from cloud.events import ClaimedEvent, DomainEvent, LeaseLost, Outbox, Relay
-from cloud.events.relay import ATTEMPTS_MAX, KEPT_US, LEASE_US, retry_delay_us
+from cloud.events.relay import ATTEMPTS_MAX, LEASE_US, retry_delay_us
+from cloud.events.store import RETENTION_US
 from cloud.ids import UlidIds
 from tests.builders.cloud_people import HandClock
 from tests.harness.eventually import eventually
@@ -159,14 +160,15 @@ async def test_an_event_that_never_works_is_parked_and_its_key_goes_on(database:
     assert notebook.heard == ["good"]
 
 
-async def test_what_was_handed_on_is_forgotten_after_a_month(database: Database) -> None:
+async def test_delivered_events_are_deleted_after_a_month(database: Database) -> None:
     story = Story(database)
-    relay = Relay(database, story.outbox, [], story.clock)
     await story.emit("dev_1", "x")
-    await relay.step()
-    assert await relay.forget_old() == 0
-    story.clock.advance(us=KEPT_US + 1)
-    assert await relay.forget_old() == 1
+    await Relay(database, story.outbox, [], story.clock).step()
+    await story.emit("dev_1", "still pending")
+    for passed_us, deleted in ((RETENTION_US, 0), (1, 1), (RETENTION_US, 0)):
+        story.clock.advance(us=passed_us)
+        async with database.transaction() as tx:
+            assert await story.outbox.sweep(tx, story.clock.now_us()) == deleted
 
 
 async def test_a_relay_stops_when_it_is_asked_to(database: Database) -> None:
