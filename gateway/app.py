@@ -185,7 +185,6 @@ class Gateway:
                 tenant=settings.gateway.tenant,
                 gateway=settings.gateway.id,
                 software=f"argus-gateway {version('argus')}",
-                clock_synchronised=lambda: self._clock.synchronised,
             )
 
     async def _compose_bluetooth(self, around: Surroundings) -> "Bluetooth | None":
@@ -297,6 +296,8 @@ class Gateway:
                 await self._journal.write("gateway.identity_contested", None)
             if self._clock.refresh():
                 await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
+                if self._uplink is not None:
+                    self._uplink.clock_changed()
             if watchdog_s is not None and self._health.well:
                 self._notifier.watchdog()
             await self._clock.sleep_until(self._clock.monotonic_s() + min(LOOK_EVERY_S, watchdog_s or LOOK_EVERY_S))

@@ -25,6 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.sync.broker import BrokerAddress
+from gateway.sync.tls import DatedSocket
 from protocols.uplink.limits import MESSAGE_BYTES_MAX, PACKET_BYTES_MAX
 
 T = TypeVar("T")
@@ -230,6 +231,11 @@ class MqttSession:
         if not task.done():
             self._check()
         return await task
+
+    def certificate_fault(self) -> str | None:
+        """What is wrong now with the dates of the broker's certificate, which the handshake may not have known; None:
+        nothing."""
+        return self._socket.fault() if isinstance(self._socket, DatedSocket) else None
 
     def end(self, reason: str) -> None:
         """Give this connection up."""

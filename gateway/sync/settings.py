@@ -10,6 +10,7 @@ from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.lane_window import WindowSettings
 from gateway.sync.mqtt import MqttUnavailable
 from gateway.sync.pacing import PacingSettings
+from gateway.sync.tls import CertificateClock, date_peers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,9 @@ class UplinkSettings:
         broker_host(self.mqtt_url)
 
 
-def broker_address(settings: UplinkSettings, tls: TlsFiles | None) -> BrokerAddress:
-    """The address with the secrets read anew. MqttUnavailable when a file cannot be read; the message names it."""
+def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: CertificateClock) -> BrokerAddress:
+    """The address with the secrets read again. `clock` judges the dates of the broker's certificate. MqttUnavailable
+    when a file cannot be read; the message names it."""
     host, port, secure = broker_host(settings.mqtt_url)
     try:
         password = None
@@ -55,7 +57,7 @@ def broker_address(settings: UplinkSettings, tls: TlsFiles | None) -> BrokerAddr
             port=port,
             username=settings.username,
             password=password,
-            tls=_tls_context(settings, tls) if secure else None,
+            tls=_tls_context(settings, tls, clock) if secure else None,
         )
     except (OSError, UnicodeDecodeError) as error:
         # ssl.SSLError is an OSError; load_cert_chain names no file.
@@ -64,8 +66,9 @@ def broker_address(settings: UplinkSettings, tls: TlsFiles | None) -> BrokerAddr
         raise MqttUnavailable(f"{named} cannot be used: {why}") from error
 
 
-def _tls_context(settings: UplinkSettings, tls: TlsFiles | None) -> ssl.SSLContext:
+def _tls_context(settings: UplinkSettings, tls: TlsFiles | None, clock: CertificateClock) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca_file)
+    date_peers(context, clock)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.cert_file is not None:
         context.load_cert_chain(settings.cert_file, settings.key_file)

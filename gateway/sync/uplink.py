@@ -18,6 +18,7 @@ from dataclasses import replace
 import structlog
 
 from gateway.security.identity import Identity
+from gateway.sessions.time_sync import TrustedClock
 from gateway.sync.backoff import Backoff
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.lane_window import Verdict
@@ -25,7 +26,6 @@ from gateway.sync.mqtt import MqttRefused, MqttSession, MqttTakenOver, MqttUnava
 from gateway.sync.outbox import CommitSignal, Outbox
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
-from gateway.transports.clock import Clock
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, decode_ack
@@ -48,12 +48,11 @@ class Uplink:
         outbox: Outbox,
         identity: Identity,
         settings: UplinkSettings,
-        clock: Clock,
+        clock: TrustedClock,
         *,
         tenant: str,
         gateway: str,
         software: str = "argus-gateway",
-        clock_synchronised: Callable[[], bool] = lambda: True,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
@@ -63,7 +62,6 @@ class Uplink:
         self._tenant = tenant
         self._gateway = gateway
         self._software = software
-        self._clock_synchronised = clock_synchronised
         self._backoff = Backoff(settings.backoff, chance)
         self._flows = Flows(outbox, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
@@ -90,6 +88,10 @@ class Uplink:
             window_bytes=self._flows.pacing.window_bytes,
             lanes=lanes_progress(windows, connected=self._connected),
         )
+
+    def clock_changed(self) -> None:
+        """The clock was synchronised, or is no longer: publish it, and judge the broker's certificate again."""
+        self._status_due.set()
 
     async def run(self) -> None:
         """Connect, converse, wait, again. Says goodbye when it is cancelled."""
@@ -122,7 +124,7 @@ class Uplink:
 
     async def _connection(self) -> None:
         """From CONNECT until it ends, which is always an exception."""
-        address = broker_address(self._settings, self._identity.tls)
+        address = broker_address(self._settings, self._identity.tls, self._clock)
         will = Will(self._status_topic, encode_status(self._status(online=False)))
         # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
         # publishing its will minutes after we are back.
@@ -264,6 +266,8 @@ class Uplink:
         ask_again_s = self._settings.ask_again_s
         while True:
             self._status_due.clear()
+            if (fault := session.certificate_fault()) is not None:
+                session.end(fault)
             told_s = self._clock.monotonic_s()
             await session.publish(self._status_topic, encode_status(self._status(online=True)), retain=True)
             if not await self._status_due_by(told_s + ask_again_s):
@@ -297,5 +301,5 @@ class Uplink:
             },
             store=StoreState.CONTESTED if contested else self._outbox.store_state,
             historical=self._connected and self._flows.has_backlog,
-            clock_synchronised=self._clock_synchronised(),
+            clock_synchronised=self._clock.synchronised,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.buffer import Buffer, BufferSettings, create_store
 from gateway.security.identity import Identity
+from gateway.sessions.time_sync import TrustedClock
 from gateway.sync.backoff import BackoffSettings
 from gateway.sync.lane_window import WindowSettings
 from gateway.sync.uplink import Uplink, UplinkSettings
@@ -49,7 +50,8 @@ class TestGateway:
             backoff=SOON,
             window=window,
         )
-        return Uplink(self.buffer, self.identity, settings, SystemClock(), tenant=tenant, gateway=GATEWAY)
+        clock = TrustedClock(SystemClock(), disciplined=lambda: True)
+        return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
         """`batches` commits of three numerics each; each returns when it is durable."""

@@ -15,10 +15,12 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """Writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`."""
+    """Writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`. What it signs is valid from
+    `begins` to `ends` after now: to a certificate of next year this machine's clock is a year behind."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, begins: timedelta = -_DAY, ends: timedelta = _DAY) -> None:
         self.folder = folder
+        self._begins, self._ends = begins, ends
         folder.mkdir(parents=True, exist_ok=True)
         self._key = generate_private_key(SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Argus test authority")])
@@ -46,8 +48,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _DAY)
-            .not_valid_after(now + _DAY)
+            .not_valid_before(now + self._begins)
+            .not_valid_after(now + self._ends)
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.security.identity import TlsFiles
+from gateway.sessions.time_sync import TrustedClock
 from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.mqtt import (
     PUBACK_WINDOW_MAX,
@@ -20,6 +21,7 @@ from gateway.sync.mqtt import (
     Will,
 )
 from gateway.sync.settings import UplinkSettings, broker_address
+from gateway.transports.clock import SystemClock
 from protocols.uplink.limits import ENVELOPE_BYTES_MAX
 from simulators.demo.free_ports import free_port
 from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, password_of, running
@@ -27,6 +29,7 @@ from tests.harness.certificates import Authority
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.broker
+CLOCK = TrustedClock(SystemClock(), disciplined=lambda: True)
 OWN = f"argus/v1/{TENANT}/{GATEWAY}"
 
 
@@ -213,7 +216,7 @@ async def test_with_certificates_the_gateway_is_who_its_certificate_says(tmp_pat
             cert_file=certificate,
             key_file=key,
         )
-        session = await MqttSession.open(broker_address(settings, None), client_id="gw")
+        session = await MqttSession.open(broker_address(settings, None, CLOCK), client_id="gw")
         await session.publish(f"{OWN}/up/numeric", bytes(100_000))
         with pytest.raises(MqttRefused):
             await session.publish(f"argus/v1/{TENANT}/gw_other/up/numeric", b"another's")
@@ -226,7 +229,7 @@ async def test_the_certificate_beside_the_identity_is_used_when_no_other_is_name
     beside = TlsFiles(*authority.issue(GATEWAY, "gateway"))
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
         settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=authority.folder / "ca.crt")
-        session = await MqttSession.open(broker_address(settings, beside), client_id="gw")
+        session = await MqttSession.open(broker_address(settings, beside, CLOCK), client_id="gw")
         await session.publish(f"{OWN}/up/numeric", b"x")
         await session.close()
 
@@ -237,7 +240,7 @@ async def test_without_a_certificate_nobody_comes_in(tmp_path):
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
         settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=authority.folder / "ca.crt")
         with pytest.raises(MqttUnavailable):
-            await MqttSession.open(broker_address(settings, None), client_id="gw")
+            await MqttSession.open(broker_address(settings, None, CLOCK), client_id="gw")
 
 
 async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
@@ -248,7 +251,7 @@ async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
         settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=stranger.folder / "ca.crt")
         with pytest.raises(MqttUnavailable, match="certificate verify failed"):
-            await MqttSession.open(broker_address(settings, beside), client_id="gw")
+            await MqttSession.open(broker_address(settings, beside, CLOCK), client_id="gw")
 
 
 def test_addresses_are_read():
@@ -266,19 +269,19 @@ def test_other_addresses_are_refused_when_the_settings_are_made(url: str):
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=tmp_path / "absent")
     with pytest.raises(MqttUnavailable, match="absent cannot be used: No such file"):
-        broker_address(settings, None)
+        broker_address(settings, None, CLOCK)
 
 
 def test_a_certificate_that_is_none_is_said(tmp_path):
     (tmp_path / "cert").write_text("no certificate")
     settings = UplinkSettings(mqtt_url="mqtts://h", cert_file=tmp_path / "cert", key_file=tmp_path / "cert")
     with pytest.raises(MqttUnavailable, match="cannot be used"):
-        broker_address(settings, None)
+        broker_address(settings, None, CLOCK)
 
 
 def test_a_password_does_not_show_when_the_address_is_printed(tmp_path):
     (tmp_path / "password").write_text("sesame\nsecond line\n")
     settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=tmp_path / "password")
-    found = broker_address(settings, None)
+    found = broker_address(settings, None, CLOCK)
     assert found.password == "sesame"
     assert "sesame" not in f"{found!r} {found}"

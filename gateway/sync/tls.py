@@ -1,0 +1,106 @@
+"""TLS to the broker that works while the machine's clock is wrong: the gateway's own clock judges certificates.
+
+OpenSSL compares the dates of certificates with the system clock. An ambulance's computer without an RTC battery wakes
+in 1970, where each certificate is "not yet valid". So OpenSSL verifies everything but the dates (signatures, authority,
+host name, purpose), and `DatedSocket` compares the dates of the verified chain at the end of the handshake, before the
+first byte of MQTT: paho sends nothing before `do_handshake` returns. Until then the peer has seen our certificate,
+which is no secret, and a proof that we hold its key.
+
+- **The clock is synchronised:** both dates must hold, as in any TLS client.
+- **It is not:** our time is a lower bound of the true time (DESIGN D5). A certificate that ended before our time has
+  certainly expired and is refused. One that begins after our time is accepted: its authority issued it, so the true
+  time is later than ours. One that expired between our time and the true time cannot be recognised yet. The uplink
+  judges the connection's chain again when the clock is synchronised, and ends the connection then.
+
+Does not read the files of certificates and keys (`settings`) and does not move bytes (`mqtt`).
+"""
+
+import _ssl
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from cryptography import x509
+
+X509_V_FLAG_NO_CHECK_TIME = 0x200000
+"""From openssl/x509_vfy.h, since OpenSSL 1.1.0. Python's `ssl` passes it on and has no name for it."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class CertificateClock(Protocol):
+    """The part of `TrustedClock` that judges dates."""
+
+    @property
+    def synchronised(self) -> bool: ...
+
+    def wall_us(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChainDates:
+    """The span in which every certificate of a chain is valid, and the certificates that bound it."""
+
+    begins: x509.Certificate
+    ends: x509.Certificate
+
+    @classmethod
+    def of(cls, chain: list[bytes]) -> "ChainDates":
+        """The dates of a chain of DER certificates. ValueError where there is none, or where one cannot be read."""
+        certificates = [x509.load_der_x509_certificate(der) for der in chain]
+        return cls(
+            begins=max(certificates, key=lambda each: each.not_valid_before_utc),
+            ends=min(certificates, key=lambda each: each.not_valid_after_utc),
+        )
+
+    def fault(self, clock: CertificateClock) -> str | None:
+        """What is wrong with the dates by this clock, as a sentence; None: nothing."""
+        now = _EPOCH + timedelta(microseconds=clock.wall_us())
+        begin, end = self.begins.not_valid_before_utc, self.ends.not_valid_after_utc
+        if now > end:
+            return f"the certificate of {_name(self.ends)} expired at {end:%Y-%m-%d %H:%M} UTC; renew it at the broker"
+        if clock.synchronised and now < begin:
+            return f"the certificate of {_name(self.begins)} is valid from {begin:%Y-%m-%d %H:%M} UTC on, not yet now"
+        return None
+
+
+class DatedSocket(ssl.SSLSocket):
+    """A TLS connection whose handshake fails where `ChainDates` finds a fault. Made by the context of `date_peers`."""
+
+    certificate_clock: CertificateClock
+    dates: ChainDates
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Raises `ssl.SSLError` as ever, and `ssl.SSLCertVerificationError` for dates; the socket is closed then."""
+        super().do_handshake(block)
+        try:
+            self.dates = ChainDates.of(self._chain())
+            fault = self.fault()
+        except ValueError:
+            fault = "the dates of the broker's certificate cannot be read"
+        if fault is not None:
+            self.close()
+            raise ssl.SSLCertVerificationError(1, fault)
+
+    def fault(self) -> str | None:
+        """What is wrong with the peer's dates now; None: nothing."""
+        return self.dates.fault(self.certificate_clock)
+
+    def _chain(self) -> list[bytes]:
+        """The verified chain, from the peer's certificate to its authority's. Python 3.13 makes it public."""
+        verified = self._sslobj.get_verified_chain() or []  # type: ignore[attr-defined]  # not in the published types
+        return [each.public_bytes(_ssl.ENCODING_DER) for each in verified]
+
+
+def date_peers(context: ssl.SSLContext, clock: CertificateClock) -> None:
+    """Let `clock`, and not the system clock, judge the certificates of peers of this client context."""
+    context.verify_flags |= X509_V_FLAG_NO_CHECK_TIME
+
+    class Socket(DatedSocket):
+        certificate_clock = clock
+
+    context.sslsocket_class = Socket
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string() or f"serial number {certificate.serial_number:x}"
