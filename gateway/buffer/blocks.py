@@ -1,8 +1,9 @@
 """What waits to be committed, cut into the batches that it becomes: one block a lane, several where one would be too
 large.
 
-A block is at most some thousand observations and must fit the broker's packet, because what cannot be sent would
-stand at the head of its lane for ever. Observations keep their order within a lane.
+A block is at most some thousand observations, must fit the broker's packet, because what cannot be sent would stand at
+the head of its lane for ever, and keeps the limits of `protocols.uplink.limits`, because what the cloud finds too large
+becomes no rows there. Observations keep their order within a lane.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from gateway.buffer.settings import BufferSettings
 from protocols.observation import Observation
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane, lane_of_channel
-from protocols.uplink.limits import PAYLOAD_BYTES_MAX
+from protocols.uplink.limits import PAYLOAD_BYTES_MAX, BlockTooLarge
 from protocols.uplink.observations import DeviceObservations, encode_block
 
 
@@ -91,12 +92,12 @@ def _pieces(observations: Sequence[Observation], count_max: int, octets_max: int
 
 
 def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block]) -> None:
-    payload = encode_block(sections)
     count = sum(len(section.observations) for section in sections)
-    if len(payload) <= PAYLOAD_BYTES_MAX:
+    payload = _encode_within_limits(sections)
+    if payload is not None:
         blocks.append(Block(lane, BatchKind.OBSERVATIONS, count, payload))
         return
-    # Only long texts or noise get here. Halving ends: one observation is at most one APDU (64 KiB).
+    # Only long texts, noise or hundreds of devices get here. Halving ends: one observation is one APDU at most.
     assert count > 1, "one observation is larger than a batch may be"
     if len(sections) > 1:
         halves = (sections[: len(sections) // 2], sections[len(sections) // 2 :])
@@ -109,6 +110,15 @@ def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block])
         )
     for half in halves:
         _encode(lane, half, blocks)
+
+
+def _encode_within_limits(sections: Sequence[DeviceObservations]) -> bytes | None:
+    """The payload; None when it is more than one batch may hold, of bytes or of what the cloud takes in one block."""
+    try:
+        payload = encode_block(sections)
+    except BlockTooLarge:
+        return None
+    return payload if len(payload) <= PAYLOAD_BYTES_MAX else None
 
 
 def _sample_octets(observations: Sequence[Observation]) -> int:

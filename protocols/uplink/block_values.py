@@ -14,6 +14,7 @@ from protocols.errors import LocalProtocolError
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation, Scalar, Special, Value
 from protocols.uplink.channels import read_code, write_code
+from protocols.uplink.limits import BLOCK_SAMPLES_BYTES_MAX, BLOCK_SCALARS_MAX, BlockTooLarge
 from protocols.uplink.wire import Reader, Writer
 
 TEXT_BYTES_MAX = 65_535
@@ -98,12 +99,18 @@ def _write_samples(writer: Writer, observations: Sequence[Observation]) -> None:
         if observation.channel.array is None:
             raise LocalProtocolError("samples on a channel without an array")
         blocks.append(observation.samples)
+    samples = b"".join(blocks)
+    if len(samples) > BLOCK_SAMPLES_BYTES_MAX:
+        raise BlockTooLarge(f"{len(samples)} bytes of samples in one block; {BLOCK_SAMPLES_BYTES_MAX} are allowed")
     writer.column(array("I", map(len, blocks)))
-    writer.octets(b"".join(blocks))
+    writer.octets(samples)
 
 
 def _read_samples(reader: Reader, count: int) -> list[bytes]:
-    return [reader.octets(length) for length in reader.column("I", count)]
+    lengths = reader.column("I", count)
+    if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
+        raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
+    return [reader.octets(length) for length in lengths]
 
 
 def _write_bits(writer: Writer, bits: Sequence[int]) -> None:
@@ -129,6 +136,8 @@ def _write_compounds(writer: Writer, compounds: Sequence[tuple[Scalar, ...]]) ->
     if any(len(compound) > 0xFF for compound in compounds):
         raise LocalProtocolError("a compound has more than 255 components")
     scalars = [scalar for compound in compounds for scalar in compound]
+    if len(scalars) > BLOCK_SCALARS_MAX:
+        raise BlockTooLarge(f"{len(scalars)} components in one block; {BLOCK_SCALARS_MAX} are allowed")
     if not set(map(type, scalars)) <= {float, Special}:
         raise LocalProtocolError("a component that is neither a float nor a Special")
     writer.octets(bytes(map(len, compounds)))
@@ -139,6 +148,8 @@ def _write_compounds(writer: Writer, compounds: Sequence[tuple[Scalar, ...]]) ->
 
 def _read_compounds(reader: Reader, count: int) -> list[tuple[Scalar, ...]]:
     lengths = reader.octets(count)
+    if sum(lengths) > BLOCK_SCALARS_MAX:
+        raise reader.over_limit("components in one block", BLOCK_SCALARS_MAX)
     special = reader.octets(sum(lengths))
     floats = iter(reader.floats(special.count(0)))
     specials = iter(_read_specials(reader, len(special) - special.count(0)))

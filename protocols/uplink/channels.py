@@ -81,6 +81,11 @@ def channel_octets(channel: Channel) -> bytes:
     return writer.take()
 
 
+def code_count(channel: Channel) -> int:
+    """Components and supplemental types together."""
+    return len(channel.components) + len(channel.supplemental_types)
+
+
 def read_channel(reader: Reader) -> Channel:
     """One channel; RemoteProtocolError for anything else."""
     flags = reader.u8()

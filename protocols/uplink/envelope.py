@@ -20,7 +20,7 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.provenance.hash_chain import HASH_BYTES, link_hash
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import (
-    BLOCK_OBSERVATIONS_MAX,
+    BATCH_COUNT_MAX,
     ENVELOPE_BYTES_MAX,
     IDENTIFIER_LENGTH_MAX,
     PAYLOAD_BYTES_MAX,
@@ -183,7 +183,7 @@ def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> En
     sequence = reader.varint(SEQUENCE_MAX)
     if sequence == 0:
         raise reader.wrong("sequences begin at 1")
-    count = reader.varint(BLOCK_OBSERVATIONS_MAX)
+    count = reader.varint(BATCH_COUNT_MAX)
     created_at_us = reader.i64()
     previous_hash = reader.octets(HASH_BYTES)
     signature = reader.octets(SIGNATURE_BYTES)

@@ -22,11 +22,27 @@ from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.observation import Channel, Observation
 from protocols.uplink.block_values import read_values, write_values
-from protocols.uplink.channels import DeviceRef, Facts, channel_octets, read_channel, read_facts, write_facts
-from protocols.uplink.limits import BLOCK_BYTES_MAX, BLOCK_OBSERVATIONS_MAX
+from protocols.uplink.channels import (
+    DeviceRef,
+    Facts,
+    channel_octets,
+    code_count,
+    read_channel,
+    read_facts,
+    write_facts,
+)
+from protocols.uplink.limits import (
+    BLOCK_BYTES_MAX,
+    BLOCK_CHANNELS_MAX,
+    BLOCK_CODES_MAX,
+    BLOCK_DEVICES_MAX,
+    BLOCK_OBSERVATIONS_MAX,
+    BlockTooLarge,
+    LimitExceeded,
+)
 from protocols.uplink.wire import Reader, Writer
 
-__all__ = ["DeviceObservations", "DeviceRef", "decode_block", "encode_block"]
+__all__ = ["DeviceObservations", "DeviceRef", "body_bytes", "decode_block", "encode_block"]
 
 VERSION = 1
 RECEIVED_S_MAX = float(1 << 33)
@@ -35,6 +51,7 @@ _CLAUSE = "uplink observation block v1"
 _LENGTH = struct.Struct("<I")
 _HEAD_BYTES = 1 + _LENGTH.size
 _U16_MAX = 0xFFFF
+_U32_MAX = 0xFFFF_FFFF
 _KINDS = (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET, TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
 _STATUS_CLEAR, _STATUS_TOLD = 0, 1
 _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
@@ -58,12 +75,13 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     """`sections` as one block, in their order.
 
     LocalProtocolError where the form cannot hold a value: a float that is not finite (that is a `Special`), a
-    reception beyond `RECEIVED_S_MAX`, samples on a channel without an array, more than `BLOCK_OBSERVATIONS_MAX`
-    observations, a body above `BLOCK_BYTES_MAX`. What it refuses, `decode_block` refuses too.
+    reception beyond `RECEIVED_S_MAX`, samples on a channel without an array. `BlockTooLarge` above a limit of
+    `protocols.uplink.limits`. What it refuses, `decode_block` refuses too.
     """
     observations = list(chain.from_iterable([section.observations for section in sections]))
-    if len(observations) > BLOCK_OBSERVATIONS_MAX:
-        raise LocalProtocolError(f"{len(observations)} observations in one block; {BLOCK_OBSERVATIONS_MAX} are allowed")
+    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
+    devices = {section.device for section in sections if section.observations}
+    _check_size(len(devices), BLOCK_DEVICES_MAX, "devices")
     writer = Writer()
     _write_runs(writer, sections)
     channels = [observation.channel for observation in observations]
@@ -73,19 +91,31 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     _write_times(writer, [observation.device_time for observation in observations])
     write_values(writer, observations)
     body = writer.take()
-    if len(body) > BLOCK_BYTES_MAX:
-        raise LocalProtocolError(f"a block of {len(body)} octets; {BLOCK_BYTES_MAX} are allowed")
+    _check_size(len(body), BLOCK_BYTES_MAX, "bytes")
     return bytes((VERSION,)) + _LENGTH.pack(len(body)) + zlib.compress(body, 1)
 
 
-def decode_block(data: bytes, *, limit_bytes: int = BLOCK_BYTES_MAX) -> list[DeviceObservations]:
-    """The sections of a block, equal channels being one object. `limit_bytes` bounds the body after decompression.
+def _check_size(size: int, limit: int, what: str) -> None:
+    if size > limit:
+        raise BlockTooLarge(f"{size} {what} in one block; {limit} are allowed")
 
-    Raises RemoteProtocolError and nothing else, on any bytes.
+
+def decode_block(
+    data: bytes, *, announced_count: int | None = None, limit_bytes: int = BLOCK_BYTES_MAX
+) -> list[DeviceObservations]:
+    """The sections of a block, equal channels being one object. `limit_bytes` bounds the body after decompression;
+    `announced_count` is the number of observations that the envelope names, compared before any of them is decoded.
+
+    Raises `LimitExceeded` above a limit of `protocols.uplink.limits`, before memory is spent on it, and otherwise
+    RemoteProtocolError and nothing else, on any bytes.
     """
+    if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
+        raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause=_CLAUSE)
     reader = Reader(_body(data, limit_bytes), clause=_CLAUSE)
     runs = _read_runs(reader)
     count = sum([length for _, length in runs])
+    if announced_count is not None and count != announced_count:
+        raise reader.wrong("the envelope announces another number of observations")
     channels = _read_channels(reader, count)
     received_s = _read_received(reader, count)
     status = _read_status(reader, count)
@@ -114,15 +144,22 @@ def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObserva
     )
 
 
+def body_bytes(data: bytes) -> int:
+    """How long a block says that it is after decompression, 0 for what is too short to be one. Decompresses nothing;
+    `decode_block` refuses a block that is longer than it says."""
+    length: int = _LENGTH.unpack_from(data, 1)[0] if len(data) >= _HEAD_BYTES else 0
+    return length
+
+
 def _body(data: bytes, limit_bytes: int) -> bytes:
     """The decompressed body, never more than `limit_bytes` of it."""
     if len(data) < _HEAD_BYTES:
         raise RemoteProtocolError("a block has at least five octets", at=0, clause=_CLAUSE)
     if data[0] != VERSION:
         raise RemoteProtocolError(f"block version {data[0]}; this side reads {VERSION}", at=0, clause=_CLAUSE)
-    length: int = _LENGTH.unpack_from(data, 1)[0]
+    length = body_bytes(data)
     if length > limit_bytes:
-        raise RemoteProtocolError(f"a body of {length} octets; {limit_bytes} are allowed", at=1, clause=_CLAUSE)
+        raise LimitExceeded(f"a body of {length} octets; {limit_bytes} are allowed", at=1, clause=_CLAUSE)
     inflate = zlib.decompressobj()
     try:
         # One octet more than announced would already be wrong, and 0 would mean "without a limit" to zlib.
@@ -184,15 +221,33 @@ def _facts(section: DeviceObservations) -> Facts:
 
 
 def _read_runs(reader: Reader) -> list[tuple[Facts, int]]:
-    table = [read_facts(reader) for _ in range(reader.varint(BLOCK_OBSERVATIONS_MAX))]
-    runs = reader.varint(BLOCK_OBSERVATIONS_MAX)
+    table = _read_table(reader)
+    runs = reader.varint(_U32_MAX)
+    if runs > BLOCK_OBSERVATIONS_MAX:
+        raise reader.over_limit("runs in one block", BLOCK_OBSERVATIONS_MAX)
     which = reader.column("I", runs)
     lengths = reader.column("I", runs)
     if runs and max(which) >= len(table):
         raise reader.wrong("a run means facts that are not told")
     if sum(lengths) > BLOCK_OBSERVATIONS_MAX:
-        raise reader.wrong(f"more than {BLOCK_OBSERVATIONS_MAX} observations in one block")
+        raise reader.over_limit("observations in one block", BLOCK_OBSERVATIONS_MAX)
     return [(table[number], length) for number, length in zip(which, lengths, strict=True)]
+
+
+def _read_table(reader: Reader) -> list[Facts]:
+    """The facts by number. Devices are counted as they come, so that a table of strangers ends at the limit."""
+    count = reader.varint(_U32_MAX)
+    if count > BLOCK_OBSERVATIONS_MAX:
+        raise reader.over_limit("facts in one block", BLOCK_OBSERVATIONS_MAX)
+    table: list[Facts] = []
+    devices: set[DeviceRef] = set()
+    for _ in range(count):
+        facts = read_facts(reader)
+        devices.add(facts.device)
+        if len(devices) > BLOCK_DEVICES_MAX:
+            raise reader.over_limit("devices in one block", BLOCK_DEVICES_MAX)
+        table.append(facts)
+    return table
 
 
 def _write_channels(writer: Writer, channels: list[Channel]) -> None:
@@ -201,8 +256,15 @@ def _write_channels(writer: Writer, channels: list[Channel]) -> None:
     identities = list(map(id, channels))
     numbers: dict[int, int] = {}
     by_octets: dict[bytes, int] = {}
+    codes = 0
     for identity, channel in dict(zip(identities, channels, strict=True)).items():
-        numbers[identity] = by_octets.setdefault(channel_octets(channel), len(by_octets))
+        octets = channel_octets(channel)
+        if octets not in by_octets:
+            by_octets[octets] = len(by_octets)
+            codes += code_count(channel)
+        numbers[identity] = by_octets[octets]
+    _check_size(len(by_octets), BLOCK_CHANNELS_MAX, "channels")
+    _check_size(codes, BLOCK_CODES_MAX, "codes of channels")
     writer.varint(len(by_octets))
     for octets in by_octets:
         writer.octets(octets)
@@ -210,7 +272,17 @@ def _write_channels(writer: Writer, channels: list[Channel]) -> None:
 
 
 def _read_channels(reader: Reader, count: int) -> list[Channel]:
-    table = [read_channel(reader) for _ in range(reader.varint(count))]
+    table_length = reader.varint(count)
+    if table_length > BLOCK_CHANNELS_MAX:
+        raise reader.over_limit("channels in one block", BLOCK_CHANNELS_MAX)
+    table: list[Channel] = []
+    codes = 0
+    for _ in range(table_length):
+        channel = read_channel(reader)
+        codes += code_count(channel)
+        if codes > BLOCK_CODES_MAX:
+            raise reader.over_limit("codes of channels in one block", BLOCK_CODES_MAX)
+        table.append(channel)
     column = reader.column(_number_type(len(table)), count)
     if count and max(column) >= len(table):
         raise reader.wrong("an observation means a channel that is not told")

@@ -12,6 +12,7 @@ import sys
 from array import array
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.uplink.limits import LimitExceeded
 
 _I64 = struct.Struct("<q")
 _VARINT_OCTETS_MAX = 10
@@ -110,6 +111,10 @@ class Reader:
     def wrong(self, reason: str) -> RemoteProtocolError:
         """The error to raise for what was just read."""
         return RemoteProtocolError(reason, at=self._at, clause=self._clause)
+
+    def over_limit(self, what: str, limit: int) -> LimitExceeded:
+        """The error to raise for more of something than this side takes."""
+        return LimitExceeded(f"more than {limit} {what}", at=self._at, clause=self._clause)
 
     def octets(self, count: int) -> bytes:
         begin = self._at

@@ -137,7 +137,7 @@ def test_a_status_of_more_than_sixteen_bits_is_our_own_bug():
 
 def test_too_many_observations_are_refused_on_the_way_out():
     many = section(*[observation(1.0)] * (BLOCK_OBSERVATIONS_MAX + 1))
-    with pytest.raises(LocalProtocolError, match="65536 are allowed"):
+    with pytest.raises(LocalProtocolError, match="8192 are allowed"):
         encode_block([many])
 
 
