@@ -105,7 +105,7 @@ class ObservationDesk:
     async def write(self, tx: Transaction, places: Sequence[Place]) -> set[int]:
         """Write those that are as remembered; their sequences."""
         written = await self._posted.write(tx, places)
-        for place in places:
+        for place in sorted(places, key=_lock_order):
             if place.posted.sequence in written:
                 await self._note(tx, place.viewer, place.posted)
         return written
@@ -153,3 +153,13 @@ class ObservationDesk:
                 await self._devices.battery(
                     tx, viewer.tenant_id, posted.device_id, percent=percent, said_us=posted.observed_at_us
                 )
+
+
+def _lock_order(place: Place) -> tuple[str, str, str, str]:
+    """The order in which every transaction updates device rows, ingest's (`ingest/group.py`) too.
+
+    Two transactions that update the same devices in different orders can each wait for the other, and PostgreSQL then
+    ends one of them with all its posts.
+    """
+    device = place.carried
+    return device.tenant_id, device.system_id or "", device.organization_id, device.device_id

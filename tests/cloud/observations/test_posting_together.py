@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from cloud.audit import Audit
-from cloud.db import Database, TransactionTooSlow
+from cloud.db import Database, Transaction, TransactionTooSlow, open_database
+from cloud.devices import Devices
 from cloud.http import begin_trace
 from cloud.ids import UlidIds
 from cloud.observations import posting_group
@@ -18,6 +20,8 @@ from tests.builders.api_devices import enrolled, exported
 from tests.builders.api_surface import Api, api
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import caller
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import PostgresqlCluster
 
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 NORTH = caller()
@@ -107,3 +111,51 @@ async def test_more_than_can_wait_are_told_to_come_later(database: Database, mon
     answers = await asyncio.gather(*(made.post() for _ in range(6)), return_exceptions=True)
     assert answers[:3] == [True, True, True]
     assert all(isinstance(answer, TransactionTooSlow) for answer in answers[3:])
+
+
+WAITING_FOR_A_LOCK = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+
+@pytest.mark.pg
+@pytest.mark.finding("cloud-4")
+async def test_groups_of_two_processes_with_the_same_devices_do_not_deadlock(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.database() as url:
+        processes = [await open_database(url), await open_database(url)]
+        clock = HandClock()
+        home = await household(processes[0], clock)
+        devices = [(await enrolled(processes[0], clock, home, serial_number=f"SN-{number}")).id for number in range(3)]
+        desks = [ObservationDesk(process, clock, UlidIds(clock)) for process in processes]
+        for device_id in devices:
+            draft = desks[0].draft(device_id, **SPO2)
+            await desks[0].post(home.viewer, draft)
+            await desks[1].post(home.viewer, desks[1].draft(device_id, **SPO2))
+        clock.advance(us=3_600_000_000)  # so that each post updates the device's row
+        begun: set[Transaction] = set()
+        update = Devices.heard
+
+        async def both_began_or_one_waits() -> bool:
+            if len(begun) == 2:
+                return True
+            async with processes[0].read() as tx:
+                return bool((await tx.execute(WAITING_FOR_A_LOCK)).scalar())
+
+        async def update_then_wait(self: Devices, tx: Transaction, *args: Any, **more: int) -> None:
+            await update(self, tx, *args, **more)
+            if tx not in begun:
+                begun.add(tx)
+                await eventually(both_began_or_one_waits)
+
+        monkeypatch.setattr(Devices, "heard", update_then_wait)
+
+        async def write(number: int, order: list[str]) -> int:
+            desk = desks[number]
+            places = [desk.as_remembered(home.viewer, desk.draft(device_id, **SPO2)) for device_id in order]
+            async with processes[number].transaction() as tx:
+                return len(await desk.write(tx, [place for place in places if place is not None]))
+
+        written = await asyncio.gather(write(0, devices), write(1, devices[::-1]))
+        assert written == [3, 3]
+        for process in processes:
+            await process.close()
