@@ -4,12 +4,16 @@ Failures count for a name from one address, and for a name from everywhere. The 
 second is what many addresses together run into, and it does not touch a browser in which this person has signed in
 before: a stranger can make strangers wait, never the person. Names that nobody has are counted alike, so a wait tells
 nothing. Rows, not memory: several processes serve the same people.
+
+An attempt is counted before the password or code is examined, in the transaction that checks whether it may be made and
+under the lock of the same rows. Otherwise attempts that arrive together would all pass the check before one is counted.
+A success takes its count back.
 """
 
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from cloud.db import Transaction, insert
 from cloud.db.chunks import delete_chunk
@@ -30,6 +34,13 @@ class Subject:
 
     digest: bytes
     free: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountedAttempt:
+    """An attempt that was counted as a failure until it proves otherwise: its subjects, and the count of each."""
+
+    counts: tuple[tuple[Subject, int], ...]
 
 
 def subjects_of(name: str, address: str, browser: str | None) -> tuple[Subject, ...]:
@@ -58,29 +69,65 @@ class FailureStore:
         statement = select(sign_in_failures.c.blocked_until_us).where(sign_in_failures.c.subject.in_(digests))
         return max([0, *(int(row[0]) - now_us for row in await tx.execute(statement))])
 
-    async def failed(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> None:
-        """Counts one more. In the order of the digests, so that two processes cannot wait for each other."""
-        for subject in sorted(subjects, key=lambda one: one.digest):
-            row = (
-                await tx.execute(
-                    select(sign_in_failures.c.failures, sign_in_failures.c.forgotten_at_us)
-                    .where(sign_in_failures.c.subject == subject.digest)
-                    .with_for_update()
-                )
-            ).first()
-            before = 0 if row is None or int(row[1]) <= now_us else int(row[0])
-            values = {
-                "failures": before + 1,
-                "blocked_until_us": now_us + _wait_us(before + 1 - subject.free),
-                "forgotten_at_us": now_us + FORGOTTEN_AFTER_US,
-            }
-            statement = insert(sign_in_failures).values(subject=subject.digest, **values)
-            await tx.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=values))
+    async def count(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> CountedAttempt | int:
+        """Count an attempt if it may be made; otherwise how long it has to wait, upon which `tx` must end undone.
 
-    async def succeeded(self, tx: Transaction, subjects: tuple[Subject, ...]) -> None:
-        """Forgets what counted for this one way in; what counts from everywhere stays, as it may be somebody else's."""
-        digests = [subject.digest for subject in subjects if subject.free == FREE]
-        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject.in_(digests)))
+        The rows are locked in the order of the digests, so that two processes cannot wait for each other.
+        """
+        counts, wait_us = [], 0
+        for subject in sorted(subjects, key=lambda one: one.digest):
+            failures, blocked_until_us = await self._lock(tx, subject, now_us)
+            wait_us = max(wait_us, blocked_until_us - now_us)
+            counts.append((subject, failures + 1))
+        if wait_us > 0:
+            return wait_us
+        for subject, failures in counts:
+            await self._set(tx, subject, failures, now_us + _wait_us(failures - subject.free), now_us)
+        return CountedAttempt(tuple(counts))
+
+    async def succeeded(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
+        """Forget the failures of this one way in. What counts from everywhere may be by others: only this attempt is
+        taken back from it."""
+        for subject, count in counted.counts:
+            if subject.free == FREE:
+                await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject.digest))
+            else:
+                await self._take_back(tx, subject, count, now_us)
+
+    async def take_back(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
+        """The attempt was not examined after all."""
+        for subject, count in counted.counts:
+            await self._take_back(tx, subject, count, now_us)
+
+    async def _lock(self, tx: Transaction, subject: Subject, now_us: int) -> tuple[int, int]:
+        """The failures and the end of the wait, as they are once every earlier transaction has ended."""
+        empty = {"failures": 0, "blocked_until_us": 0, "forgotten_at_us": now_us + FORGOTTEN_AFTER_US}
+        rows = sign_in_failures.c
+        added = insert(sign_in_failures).values(subject=subject.digest, **empty).on_conflict_do_nothing()
+        locked = select(rows.failures, rows.blocked_until_us, rows.forgotten_at_us).where(
+            rows.subject == subject.digest
+        )
+        row = None
+        while row is None:  # a row that is absent cannot be locked, and a sweep may delete it in between
+            await tx.execute(added)
+            row = (await tx.execute(locked.with_for_update())).first()
+        return (0, 0) if int(row[2]) <= now_us else (int(row[0]), int(row[1]))
+
+    async def _take_back(self, tx: Transaction, subject: Subject, count: int, now_us: int) -> None:
+        failures, blocked_until_us = await self._lock(tx, subject, now_us)
+        # A wait that this very attempt began ends with it. One that a later failure began stays.
+        until_us = now_us if failures == count else blocked_until_us
+        await self._set(tx, subject, max(failures - 1, 0), until_us, now_us)
+
+    async def _set(self, tx: Transaction, subject: Subject, failures: int, blocked_until_us: int, now_us: int) -> None:
+        statement = update(sign_in_failures).where(sign_in_failures.c.subject == subject.digest)
+        await tx.execute(
+            statement.values(
+                failures=failures,
+                blocked_until_us=blocked_until_us,
+                forgotten_at_us=now_us + FORGOTTEN_AFTER_US,
+            )
+        )
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
         """Delete a chunk of the counts that no longer matter; the number of rows."""

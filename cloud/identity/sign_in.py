@@ -14,9 +14,10 @@ from cloud.db import Database, Transaction
 from cloud.http.request import Caller
 from cloud.http.trace import TraceContext
 from cloud.identity import second_factor
-from cloud.identity.errors import CodeRefused, SignInRefused, SignInThrottled, UsernameMalformed
+from cloud.identity.errors import CodeRefused, SignInBusy, SignInRefused, SignInThrottled, UsernameMalformed
 from cloud.identity.lockout import (
     SECOND_US,
+    CountedAttempt,
     FailureStore,
     Subject,
     password_again_of,
@@ -99,14 +100,15 @@ class SignIn:
             known = browser is not None and await self._sessions.knows(tx, browser, name, now_us)
             subjects = subjects_of(name, address, browser if known else None)
             await self._check_wait(tx, subjects, now_us)
-        user = await self._users.authenticate(username, password)
+        counted = await self._count(subjects)
+        user = await self._authenticate(username, password, counted)
         if user is None:
-            await self._failed(subjects, name, trace)
+            await self._record_refused(name, trace)
             raise SignInRefused
         secret, fresh_browser = new_secret(), new_secret()
         async with self._database.transaction() as tx:
             now_us = self._clock.now_us()
-            await self._failures.succeeded(tx, subjects)
+            await self._failures.succeeded(tx, counted, now_us)
             await self._sessions.begin(tx, secret, user.id, now_us)
             await self._sessions.know(tx, fresh_browser, user.id, now_us)
             await self._audit.record(tx, acting(user), "user.sign_in", user.id, trace=trace)
@@ -150,12 +152,11 @@ class SignIn:
         fresh = new_secret()
         async with self._database.transaction() as tx:
             now_us = self._clock.now_us()
+            counted = await self._count_in(tx, subjects, now_us)
             good = step is not None and await self._factors.use(tx, user.id, step)
             good = good and await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us)
             if good:
-                await self._failures.succeeded(tx, subjects)
-            else:
-                await self._failures.failed(tx, subjects, now_us)
+                await self._failures.succeeded(tx, counted, now_us)
             outcome = Outcome.DONE if good else Outcome.REFUSED
             await self._audit.record(tx, acting(user), "user.second_factor", user.id, outcome, trace)
         if not good:
@@ -191,14 +192,14 @@ class SignIn:
         async with self._database.read() as tx:
             await self._check_wait(tx, subjects, self._clock.now_us())
         checked(wanted)
-        if await self._users.authenticate(user.username, present) is None:
+        counted = await self._count(subjects)
+        if await self._authenticate(user.username, present, counted) is None:
             async with self._database.transaction() as tx:
-                await self._failures.failed(tx, subjects, self._clock.now_us())
                 await self._audit.record(tx, acting(user), CHANGED, user.id, Outcome.REFUSED, trace)
             raise SignInRefused
 
         async def witness(tx: Transaction, changed: User) -> None:
-            await self._failures.succeeded(tx, subjects)
+            await self._failures.succeeded(tx, counted, self._clock.now_us())
             await self._audit.record(tx, acting(user), CHANGED, user.id, trace=trace)
 
         await self._users.change_own_password(user, wanted, session.digest, witness=witness)
@@ -213,9 +214,28 @@ class SignIn:
         if wait_us > 0:
             raise SignInThrottled(-(-wait_us // SECOND_US))
 
-    async def _failed(self, subjects: tuple[Subject, ...], name: str, trace: TraceContext) -> None:
+    async def _count(self, subjects: tuple[Subject, ...]) -> CountedAttempt:
+        """Count an attempt, durably. Raises `SignInThrottled`."""
         async with self._database.transaction() as tx:
-            await self._failures.failed(tx, subjects, self._clock.now_us())
+            return await self._count_in(tx, subjects, self._clock.now_us())
+
+    async def _count_in(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> CountedAttempt:
+        counted = await self._failures.count(tx, subjects, now_us)
+        if isinstance(counted, int):
+            raise SignInThrottled(-(-counted // SECOND_US))
+        return counted
+
+    async def _authenticate(self, username: str, password: str, counted: CountedAttempt) -> User | None:
+        """Examine the password of a counted attempt. When there is no room to do so, the attempt does not count."""
+        try:
+            return await self._users.authenticate(username, password)
+        except SignInBusy:
+            async with self._database.transaction() as tx:
+                await self._failures.take_back(tx, counted, self._clock.now_us())
+            raise
+
+    async def _record_refused(self, name: str, trace: TraceContext) -> None:
+        async with self._database.transaction() as tx:
             found = await self._people.by_username(tx, name)
             if found is not None:
                 await self._audit.record(

@@ -1,5 +1,6 @@
 """People sign in on the auth host: with a password, with a second factor where one is needed, and not by guessing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,9 +10,13 @@ from sqlalchemy import select
 
 from cloud.audit import Audit
 from cloud.db import Database, metadata
+from cloud.errors import DomainError
+from cloud.http import begin_trace
 from cloud.identity import Role
+from cloud.identity.errors import SignInRefused, SignInThrottled
 from cloud.identity.sign_in import SecondFactorPolicy
 from tests.builders.auth_world import AuthWorld
+from tests.builders.sign_in import sign_in_of
 from tests.harness.auth_server import AuthServer, auth_server
 from tests.harness.page_reader import PASSWORD, Page, PageReader
 
@@ -226,6 +231,45 @@ async def test_codes_cannot_be_guessed(world: AuthWorld) -> None:
         assert (await ada.submit(form, code=now_code(world, key))).status == 429
         world.pass_time(seconds=30)
         assert (await ada.submit(form, code=now_code(world, key))).status == 303
+
+
+@pytest.mark.finding("cloud-5")
+async def test_a_parallel_burst_of_codes_tries_five(world_on_either: AuthWorld) -> None:
+    world = world_on_either
+    async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
+        await set_up(world, PageReader(server))
+        ada = PageReader(server)
+        form = (await ada.follow(await ada.sign_in())).form("/sign-in/second-factor")
+        world.pass_time(seconds=30)
+        pages = await asyncio.gather(*(ada.submit(form, code=f"{number:06}") for number in range(30)))
+        assert sorted(page.status for page in pages) == [422] * 5 + [429] * 25
+
+
+@pytest.mark.finding("cloud-5")
+async def test_a_parallel_burst_of_passwords_tries_five(world_on_either: AuthWorld) -> None:
+    async with at_the_door(world_on_either) as server:
+        guessers = [PageReader(server) for _ in range(12)]
+        pages = await asyncio.gather(*(guesser.sign_in(password="wrong horse battery") for guesser in guessers))
+        assert sorted(page.status for page in pages) == [422] * 5 + [429] * 7
+
+
+@pytest.mark.finding("cloud-5")
+async def test_a_parallel_burst_of_present_passwords_tries_five(world_on_either: AuthWorld) -> None:
+    world = world_on_either
+    user = await world.person(ADA, Role.MEMBER)
+    sign_in = sign_in_of(world)
+    session = (await sign_in.attempt(ADA, PASSWORD, "192.0.2.1", None, begin_trace())).session
+    assert session.user.id == user.id
+
+    async def change() -> type[Exception]:
+        try:
+            await sign_in.change_password(session, "wrong horse battery", "another horse battery", begin_trace())
+        except DomainError as error:
+            return type(error)
+        raise AssertionError("changed by a wrong password")
+
+    ends = await asyncio.gather(*(change() for _ in range(12)))
+    assert (ends.count(SignInRefused), ends.count(SignInThrottled)) == (5, 7)
 
 
 async def test_a_second_factor_is_sealed_in_the_database(world: AuthWorld) -> None:

@@ -1,0 +1,13 @@
+"""Signing in without the pages."""
+
+from cloud.audit import Audit
+from cloud.identity import Passwords, Users
+from cloud.identity.sign_in import SecondFactorPolicy, SignIn
+from tests.builders.auth_world import MASTER, AuthWorld
+
+
+def sign_in_of(world: AuthWorld, *, full: bool = False) -> SignIn:
+    """The use cases without the pages. `full`: there is no room to examine a password."""
+    passwords = Passwords(threads=1, waiting_max=-1 if full else 20)
+    users = Users(world.database, world.clock, world.ids, passwords)
+    return SignIn(world.database, world.clock, users, Audit(world.clock), lambda: MASTER, SecondFactorPolicy.OPTIONAL)
