@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from cloud.db.database import Database
 from cloud.db.errors import (
     CommitLost,
+    CommitUnknown,
     ConstraintViolated,
     DatabaseUnavailable,
     DatabaseUnusable,
@@ -25,6 +26,7 @@ from cloud.db.transaction import Driver, Rows, Transaction
 
 __all__ = [
     "CommitLost",
+    "CommitUnknown",
     "ConstraintViolated",
     "Database",
     "DatabaseUnavailable",

@@ -20,7 +20,9 @@ class Database(Protocol):
         Leaving the block normally returns when the change is durable on disk; an exception undoes it.
 
         The block may await only its own statements: on SQLite it holds the one writer. Raises `CommitLost` when the
-        change could not be made durable, `TransactionTooSlow` when the block took too long.
+        change could not be made durable and did not happen, `CommitUnknown` when PostgreSQL did not confirm it, so that
+        the caller must look before it repeats what may be done only once, `TransactionTooSlow` when the block took too
+        long and was undone.
         """
         ...
 

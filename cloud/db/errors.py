@@ -63,6 +63,13 @@ class CommitLost(DatabaseUnavailable):
     code = "commit_lost"
 
 
+class CommitUnknown(DatabaseUnavailable):
+    """The database did not confirm this change, so it may have happened; look before you repeat it, or repeat it with
+    the same Idempotency-Key."""
+
+    code = "commit_unknown"
+
+
 class TransactionTooSlow(DatabaseUnavailable):
     """A change took too long and was undone, so that it does not hold up the others."""
 

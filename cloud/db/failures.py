@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cloud.db.errors import (
     CommitLost,
+    CommitUnknown,
     ConstraintViolated,
     DatabaseAbsent,
     DatabaseRefused,
@@ -35,6 +36,10 @@ _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClien
 
 # What sqlite3 says to an integer beyond 64 bits, and any driver to a text that has no UTF-8.
 _VALUES = (OverflowError, UnicodeEncodeError)
+
+# The connection ended (class 08 too), or its server process did: what it was doing may have been done.
+_UNANSWERED = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_ENDED_BY_OPERATOR = ("57P01", "57P02", "57P03")
 
 DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError, *_VALUES)
 """What an execution may raise besides our own errors and plain bugs."""
@@ -90,7 +95,12 @@ def connect_failure(error: BaseException) -> DomainError:
     return DatabaseUnavailable(name)
 
 
-def commit_failure(error: BaseException) -> CommitLost:
-    """What the members of a group are told when their commit failed."""
+def commit_failure(error: BaseException) -> CommitLost | CommitUnknown:
+    """Our error for a COMMIT that failed: lost when the database refused it, unknown when its response did not come.
+
+    A PostgreSQL server that is stopped, or whose connection breaks, may have committed before; SQLite always says.
+    """
     raw = _driver_error(error)
+    if isinstance(raw, _UNANSWERED) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:
+        return CommitUnknown(f"({type(raw).__name__})")
     return CommitLost(f"({getattr(raw, 'sqlite_errorname', None) or type(raw).__name__})")

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cloud.db.address import PostgresqlAddress
-from cloud.db.errors import DatabaseUnavailable, TransactionTooSlow
+from cloud.db.errors import CommitUnknown, DatabaseUnavailable, TransactionTooSlow
 from cloud.db.failures import DRIVER_ERRORS, commit_failure, connect_failure, translated
 from cloud.db.prepared import DialectName, Prepared, Values
 from cloud.db.transaction import Parameters, Rows
@@ -31,6 +31,10 @@ TRANSACTION_S_MAX = 30.0
 CONNECT_S_MAX = 10.0
 # A server that does not answer a ROLLBACK at once is frozen or gone: closing the connection undoes as well.
 UNDO_S_MAX = 1.0
+# READ WRITE is the default; written out, so that a server that has become a standby refuses here and not later.
+CHANGING = "BEGIN READ WRITE"
+# Repeatable read: like SQLite's readers, everything in the block is of one moment.
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
@@ -154,6 +158,7 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
+        committing = False
         try:
             async with asyncio.timeout(self.transaction_s_max) as limit:
                 async with self._connection(begin) as (core, raw):
@@ -162,11 +167,14 @@ class PostgresqlDatabase:
                     except BaseException:
                         await asyncio.shield(_undo(raw))
                         raise
+                    committing = True
                     await _commit(raw)
         except TimeoutError:
-            if limit.expired():
-                raise TransactionTooSlow from None
-            raise
+            if not limit.expired():
+                raise
+            if committing and begin == CHANGING:
+                raise CommitUnknown(f"(no response within {self.transaction_s_max:g} s)") from None
+            raise TransactionTooSlow from None
 
     @asynccontextmanager
     async def _connection(self, begin: str) -> AsyncIterator[_Connection]:
@@ -218,14 +226,12 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
-        # Said aloud, so that a server that has become a standby refuses here and not in the middle of somebody's rows.
-        async with self._begun("BEGIN READ WRITE") as tx:
+        async with self._begun(CHANGING) as tx:
             yield tx
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresqlTransaction]:
-        # Repeatable read: like SQLite's readers, everything in the block is of one moment.
-        async with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
+        async with self._begun(READING) as tx:
             yield tx
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
@@ -292,7 +298,7 @@ async def _undo(raw: Any) -> None:
 
 
 async def _commit(raw: Any) -> None:
-    """COMMIT; when its answer does not come, the outcome is unknown and the caller must treat it as not done."""
+    """COMMIT. Raises `CommitLost` when it did not happen, `CommitUnknown` when its response does not come."""
     try:
         status = await raw.execute("COMMIT")
     except DRIVER_ERRORS as error:

@@ -5,11 +5,13 @@ import os
 import signal
 import time
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from sqlalchemy import func, literal, select, text
 
-from cloud.db import CommitLost, DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
+import cloud.db.postgresql
+from cloud.db import DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
 from cloud.db.address import read_address
 from cloud.db.errors import DatabaseAbsent, DatabaseRefused
 from cloud.db.postgresql import CONNECTIONS, CONNECTIONS_OVERFLOW, PostgresqlDatabase
@@ -47,8 +49,9 @@ async def test_a_transaction_whose_connection_is_cut_is_undone_and_the_next_one_
         assert isinstance(other, PostgresqlDatabase)
         with pytest.raises(DatabaseUnavailable):
             await add_and_lose("statement")
-        with pytest.raises(CommitLost):
+        with pytest.raises(DatabaseUnavailable) as raised:
             await add_and_lose("commit")
+        assert raised.value.code == "commit_unknown", "we cannot know that it was cut before"
         async with database.transaction() as tx:
             assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
             await tx.execute(ADD)
@@ -153,6 +156,62 @@ async def test_a_change_that_takes_too_long_is_undone_and_the_next_goes_on(postg
         async with database.transaction() as tx:
             assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
             await tx.execute(ADD)
+        await database.close()
+
+
+SLOW_COMMIT = (
+    "CREATE FUNCTION wait_long() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'",
+    "CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON tenants DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION wait_long()",
+)
+
+
+@pytest.mark.finding("cloud-11")
+async def test_a_time_limit_that_strikes_in_the_commit_leaves_the_outcome_open(postgresql: PostgresqlCluster) -> None:
+    async def change() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(ADD)
+
+    with postgresql.database() as url:
+        database = await open_database(url)
+        assert isinstance(database, PostgresqlDatabase)
+        async with database.transaction() as tx:
+            for statement in SLOW_COMMIT:
+                await tx.execute(text(statement))
+        database.transaction_s_max = 0.3
+        with pytest.raises(DatabaseUnavailable) as raised:
+            await change()
+        assert raised.value.code == "commit_unknown"
+        assert "may have happened" in raised.value.sentence
+        async with database.transaction() as tx:
+            assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 0
+            await tx.execute(text("DROP FUNCTION wait_long CASCADE"))  # this database is used again
+        await database.close()
+
+
+@pytest.mark.finding("cloud-11")
+async def test_a_commit_whose_response_is_lost_has_happened_and_is_not_called_undone(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def commit_and_lose_the_response(raw: Any) -> None:
+        await raw.execute("COMMIT")
+        raw.terminate()
+        await commit(raw)
+
+    async def change() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(ADD)
+
+    commit = cloud.db.postgresql._commit
+    with postgresql.database() as url:
+        database = await open_database(url)
+        with monkeypatch.context() as patched:
+            patched.setattr(cloud.db.postgresql, "_commit", commit_and_lose_the_response)
+            with pytest.raises(DatabaseUnavailable) as raised:
+                await change()
+        assert raised.value.code == "commit_unknown"
+        async with database.read() as tx:
+            assert (await tx.execute(select(func.count()).select_from(tenants))).scalar() == 1
         await database.close()
 
 
