@@ -26,7 +26,7 @@ from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
 from gateway.device_view import met_device, report_json
-from gateway.health import Health, Notifier
+from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
@@ -68,7 +68,7 @@ PART_WAIT_S_MAX = 60.0
 GAPS_EVERY_S = 10.0
 """How often the gap records are counted for people; each is opened for it."""
 LOOK_EVERY_S = 1.0
-"""How often the store's failure, the kernel's opinion of the clock and the watchdog are looked after."""
+"""How often the store's failure and the kernel's opinion of the clock are looked after."""
 
 log = structlog.get_logger()
 
@@ -80,7 +80,8 @@ class Gateway:
         self._settings = settings
         self._clock = TrustedClock(clock or SystemClock())
         self._notifier = notifier or Notifier({})
-        self._health = Health(self._clock)
+        self._heartbeat = Heartbeat(self._clock, self._notifier)
+        self._store_health = StoreHealth(self._clock)
         self._began_s = self._clock.monotonic_s()
         self.live = LiveFeed()
         self.taps = Taps()
@@ -226,6 +227,7 @@ class Gateway:
     async def _serve(self, identity: Identity, stop: asyncio.Event, serving: Callable[[], None]) -> None:
         await self._journal.write("gateway.started", None, software=version("argus"), epoch=self.buffer.epoch)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("heartbeat", self._heartbeat.run),
             ("look", self._look),
             ("clock", self._persist_clock),
             ("gaps", self._count_gaps),
@@ -288,8 +290,8 @@ class Gateway:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _look(self) -> None:
-        """Feed the watchdog, follow the kernel's opinion of the clock, tell when somebody else claims our identity."""
-        watchdog_s, contested = self._notifier.watchdog_s, False
+        """Follow the kernel's opinion of the clock, and record when another gateway claims our identity."""
+        contested = False
         while True:
             was, contested = contested, self._uplink is not None and self._uplink.state.contested
             if contested and not was:
@@ -298,9 +300,7 @@ class Gateway:
                 await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
                 if self._uplink is not None:
                     self._uplink.clock_changed()
-            if watchdog_s is not None and self._health.well:
-                self._notifier.watchdog()
-            await self._clock.sleep_until(self._clock.monotonic_s() + min(LOOK_EVERY_S, watchdog_s or LOOK_EVERY_S))
+            await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _persist_clock(self) -> None:
         while True:
@@ -309,7 +309,7 @@ class Gateway:
             except StoreFull:
                 # A full disk is no dead writer: it answered. The time is persisted again once there is room.
                 log.warning("clock.not_persisted")
-            self._health.store_answered()
+            self._store_health.answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
     async def _count_gaps(self) -> None:
@@ -346,7 +346,7 @@ class Gateway:
         return CrewStatus(
             online=self._uplink is not None and self._uplink.state.connected,
             backlog=sum(mark.backlog_observations for mark in marks),
-            store_ok=self.buffer.store_state == "ok",
+            store_ok=self.buffer.store_state == "ok" and not self._store_health.hangs,
             gaps=self._gaps,
         )
 
@@ -356,7 +356,12 @@ class Gateway:
             **base_json(self._settings, epoch=self.buffer.epoch, clock=self._clock, marks=self.buffer.marks()),
             "running": True,
             "uptime_s": round(now_s - self._began_s, 1),
-            "store": {"state": str(self.buffer.store_state), "gaps": self._gaps},
+            "store": {
+                "state": str(self.buffer.store_state),
+                "gaps": self._gaps,
+                "silent_s": round(self._store_health.silent_s, 1),
+            },
+            "event_loop": {"longest_stall_s": round(self._heartbeat.longest_stall_s, 3)},
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
             "captures": self.taps.listeners,
             "bluetooth": self._bluetooth_status(),
