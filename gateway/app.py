@@ -25,11 +25,13 @@ from gateway.buffer import Buffer, BufferSettings, StoreFull
 from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
-from gateway.device_view import met_device, report_json
+from gateway.device_view import report_json
 from gateway.health import Heartbeat, Notifier, StoreHealth
+from gateway.known_devices import known_devices
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
+from gateway.sessions.acceptance import Acceptance
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
 from gateway.sessions.clock_policy import ClockPolicy, ClockRules
@@ -37,7 +39,7 @@ from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.report_writer import ReportWriter
-from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.session import Session
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
@@ -86,7 +88,7 @@ class Gateway:
         self.live = LiveFeed()
         self.taps = Taps()
         self.roster = Roster()
-        self.reports = DeviceReports()
+        self.reports = DeviceReports(self.roster.is_verified)
         self.tcp: TcpListener | None = None
         self._gaps = 0
         self._bluetooth: Bluetooth | None = None
@@ -126,7 +128,7 @@ class Gateway:
             self._settings.control_path,
             {"status": self._status, "devices": self._devices, "ports": self._ports, "ble": self._ble},
             self.taps,
-            about={"device": self._device},
+            about={"device": self._device, "accept": self._accept, "revoke": self._revoke},
             conversations={} if bluetooth is None else bluetooth.desk.conversations,
         )
 
@@ -137,15 +139,10 @@ class Gateway:
             self._clock.raise_floor(int(persisted))
         self.reports.load(await self.buffer.device_reports())
         self._fetched = await self.buffer.fetched_segments()
+        rows = sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
         self.roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
-            [
-                met_device(
-                    KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us),
-                    self.reports.find(each.system_id),
-                )
-                for each in sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
-            ],
+            known_devices(rows, self.reports.find, await self.buffer.ble_devices()),
         )
 
     async def _compose(self, identity: Identity) -> None:
@@ -162,7 +159,7 @@ class Gateway:
             live=self.live,
             clocks=clocks,
             clock=self._clock,
-            claims=Claims(self._clock),
+            claims=Claims(self._clock, self.roster),
             journal=self._journal,
             taps=self.taps,
             manager=manager_settings(settings.devices, settings.clocks),
@@ -175,6 +172,7 @@ class Gateway:
             return AssociationSession(link, number, around)
 
         self._supervisor = Supervisor(self._sources(), new_session, self._clock, self._journal)
+        self._acceptance = Acceptance(self.roster, self.buffer, self._journal, self._clock, lambda: self._sessions)
         self._bluetooth = await self._compose_bluetooth(around)
         self._uplink: Uplink | None = None
         if settings.mqtt is not None:
@@ -401,6 +399,12 @@ class Gateway:
             return {"report": None}
         octets = None if report.config_id is None else self.roster.find(bytes.fromhex(system_id), report.config_id)
         return {"report": report_json(report, octets, self._sessions)}
+
+    async def _accept(self, system_id: str) -> Json:
+        return {"changed": await self._acceptance.accept(system_id)}
+
+    async def _revoke(self, system_id: str) -> Json:
+        return {"changed": await self._acceptance.revoke(system_id)}
 
     async def _close(self) -> None:
         """The last durable writes, whatever ended us."""

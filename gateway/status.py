@@ -46,6 +46,7 @@ def session_json(session: Session, now_s: float) -> Json:
         "state": session.state,
         "device": None if device is None else device.ref.system_id,
         "model": None if device is None else device.ref.model,
+        "unverified_link": device is not None and device.ref.unverified_link,
         "open_s": round(now_s - session.opened_s, 1),
         "silent_s": round(now_s - session.last_octet_s, 1),
         "reports": session.counts.reports,
@@ -95,7 +96,8 @@ def uplink_json(state: UplinkState) -> Json:
 
 
 def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
-    """Every device that was met, the connected ones with their link."""
+    """Every device that was met, the connected ones with their link. `link_class` is the strongest by which it was
+    known; `unverified`: nothing but its own word says that it is this device."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [
         {
@@ -105,6 +107,9 @@ def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> l
             "connected": device.system_id in links,
             "link": links.get(device.system_id),
             "last_seen": None if device.last_seen_us is None else utc_text(device.last_seen_us),
+            "link_class": device.link_class.value,
+            "unverified": not device.is_verified,
+            "accepted_at": None if device.accepted_us is None else utc_text(device.accepted_us),
         }
         for device in known
     ]

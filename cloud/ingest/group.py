@@ -299,6 +299,7 @@ def carriers_of(
             device_id=device_ids[gateway.tenant_id, gateway.id, ref],
             system_id=ref.system_id,
             model=ref.model,
+            unverified_link=ref.unverified_link,
         )
         for ref in content.sources
     ]

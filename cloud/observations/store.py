@@ -38,6 +38,7 @@ class Carrier:
     system_id: str
     model: str
     origin: str = "vehicle"
+    unverified_link: bool = False
 
 
 class Numbers:
@@ -66,7 +67,16 @@ def _insert(table: Any, names: Sequence[str]) -> Prepared:
     return Prepared(insert(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing())
 
 
-_SOURCE_FIELDS = ("tenant_id", "organization_id", "vehicle_id", "device_id", "system_id", "model", "origin")
+_SOURCE_FIELDS = (
+    "tenant_id",
+    "organization_id",
+    "vehicle_id",
+    "device_id",
+    "system_id",
+    "model",
+    "origin",
+    "unverified_link",
+)
 _CHANNEL_FIELDS = (
     "source_id",
     "handle",
@@ -128,7 +138,9 @@ class ObservationWriter:
         found = self._known(carrier)
         if found is None:
             values = {name: getattr(carrier, name) for name in _SOURCE_FIELDS}
-            found = await self._number(carrier, values, _FIND_SOURCE, _INSERT_SOURCE)
+            # A verified source keeps the fingerprint that it had before links were judged.
+            identity = [value for name, value in values.items() if value or name != "unverified_link"]
+            found = await self._number(carrier, identity, values, _FIND_SOURCE, _INSERT_SOURCE)
         return found
 
     async def _channel_id(self, source_id: int, channel: Channel) -> int:
@@ -136,15 +148,17 @@ class ObservationWriter:
         found = self._known(key)
         if found is None:
             values = {"source_id": source_id, **channel_columns(channel)}
-            found = await self._number(key, values, _FIND_CHANNEL, _INSERT_CHANNEL)
+            found = await self._number(key, list(values.values()), values, _FIND_CHANNEL, _INSERT_CHANNEL)
         return found
 
     def _known(self, key: object) -> int | None:
         found = self.learned.get(key)
         return found if found is not None else self._numbers.get(key)
 
-    async def _number(self, key: object, values: dict[str, Any], find: Prepared, add: Prepared) -> int:
-        fingerprint = hashlib.sha256(orjson.dumps(list(values.values()))).digest()
+    async def _number(
+        self, key: object, identity: Sequence[Any], values: dict[str, Any], find: Prepared, add: Prepared
+    ) -> int:
+        fingerprint = hashlib.sha256(orjson.dumps(identity)).digest()
         rows = await self._tx.driver.rows(find, {"of_fingerprint": fingerprint})
         if not rows:
             await self._tx.driver.run(add, {"fingerprint": fingerprint, **values})

@@ -83,7 +83,7 @@ def _link(each: dict[str, Any]) -> tuple[str, ...]:
     return (
         each["link"],
         each["state"],
-        each["model"] or each["device"] or "–",
+        f"{each['model'] or each['device'] or '–'}{', unverified' if each.get('unverified_link') else ''}",
         age_text(each["silent_s"]),
         str(each["reports"]),
     )
