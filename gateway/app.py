@@ -25,6 +25,7 @@ from gateway.buffer import Buffer, BufferSettings, StoreFull
 from gateway.control import ControlServer
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
+from gateway.crew.tablet import tablet_key
 from gateway.device_view import report_json
 from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.known_devices import known_devices
@@ -328,14 +329,16 @@ class Gateway:
             status=self._crew_status,
             pin=pin,
             key=session_key(identity.store_key, pin.text),
+            tablet_key=tablet_key(identity.store_key),
             vehicle=self._settings.gateway.vehicle,
             host=section.listen.host,
             port=section.listen.port,
             clock=self._clock,
+            host_names=frozenset(name.lower() for name in section.host_names),
         )
         try:
             await page.start()
-            await asyncio.Event().wait()
+            await page.close_overdue_connections()
         finally:
             await page.stop()
 
