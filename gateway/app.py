@@ -148,7 +148,7 @@ class Gateway:
 
     async def _compose(self, identity: Identity) -> None:
         settings = self._settings
-        self._journal = Journal(self.buffer, self._clock)
+        self._journal = Journal(self.buffer, self._clock, self.buffer)
         self._report_writer = ReportWriter(self.reports, self.buffer, self._clock)
         clocks = DeviceClocks()
         memory = SegmentIntake(self.buffer, clocks, self._journal)
@@ -231,6 +231,7 @@ class Gateway:
             ("clock", self._persist_clock),
             ("gaps", self._count_gaps),
             ("reports", self._report_writer.run),
+            ("journal", self._journal.run),
         ]
         if self._bluetooth is not None:
             parts += self._bluetooth.parts
@@ -270,6 +271,7 @@ class Gateway:
                 await asyncio.wait([sessions])
         sessions.cancel()
         await asyncio.wait([sessions])
+        await self._journal.close()
         await self._journal.write("gateway.stopped", None)
 
     async def _flush(self, sending: asyncio.Task[None]) -> None:
