@@ -1,9 +1,11 @@
 """What the store does when the disk is full, and how it finds its way back.
 
 Full: the reserve's eight megabytes are given to the store, and only events, ePCR and gap records are taken from then
-on. Meanwhile what the cloud has answered for goes, then old waveforms (D2's order: new vital signs are worth more
-than old curves), and the pages are given back to the disk in steps. Back: as soon as the disk has room for the
-reserve and as much again. Both ways are told in the lane that is never dropped.
+on. Meanwhile what the cloud has answered for goes, and the pages are given back to the disk in steps. What the cloud
+does not have is dropped only where our own limit made the disk full (old waveforms first, D2: new vital signs are worth
+more than old curves): where something else filled the disk, dropping would give it the room and lose the record too.
+Back: as soon as the disk has room for the reserve and a little more. Both ways are reported in the lane that is never
+dropped.
 """
 
 import sqlite3
@@ -23,6 +25,10 @@ log = structlog.get_logger()
 LOG_PAGES, RESERVE_LOG_PAGES = 1000, 64
 """How large the log grows before it is written back, usually (`database.py`) and on the reserve: there every page
 that the log does not take is an event that still fits."""
+
+RESUME_BYTES = 1 << 20
+"""Free space beside the reserve from which observations are taken again. A busy vehicle writes a megabyte in 90 s, so
+on a disk that stays this tight the state changes at most every minute or so, and what fits is kept."""
 
 VACUUM_PAGES = 256
 """Pages given back in one step: a megabyte, some milliseconds."""
@@ -47,7 +53,9 @@ def enter(store: Store) -> None:
 
 def recover(store: Store) -> bool:
     """One bounded step on the way back; True when another may help at once."""
-    if _room_below_ceiling(store) and store.reserve.hold(spare_bytes=store.settings.reserve_bytes // 2):
+    if _room_below_ceiling(store) and store.reserve.hold(
+        spare_bytes=min(RESUME_BYTES, store.settings.reserve_bytes // 2)
+    ):
         _set_ceiling(store, lifted=False)
         _set_log(store, LOG_PAGES)
         store.state = StoreState.OK
@@ -56,7 +64,7 @@ def recover(store: Store) -> bool:
         _report(store, "store.reserve_restored")
         return False
     try:
-        freed = free(store, (Lane.WAVEFORM,))
+        freed = free(store, (Lane.WAVEFORM,) if _own_limit_reached(store) else ())
     except StoreFull:
         return False  # even dropping needs a page of the log; what the disk gets back elsewhere decides
     shrunk = _give_back(store)
@@ -98,6 +106,11 @@ def _set_ceiling(store: Store, *, lifted: bool) -> None:
 def _room_below_ceiling(store: Store) -> bool:
     ceiling = store.settings.file_bytes_max
     return ceiling is None or usage(store).used_bytes + store.settings.reserve_bytes <= ceiling
+
+
+def _own_limit_reached(store: Store) -> bool:
+    """Whether the store itself uses what it may use."""
+    return not _room_below_ceiling(store) or usage(store).used_bytes > store.settings.disk_budget_bytes
 
 
 def _report(store: Store, name: str) -> None:

@@ -44,15 +44,20 @@ def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
     return list(found.values())
 
 
-def record(store: Store, losses: Iterable[Loss]) -> None:
-    """Make `losses` durable. Raises StoreFull when even the reserve is used up."""
+def sums(losses: Iterable[Loss]) -> list[Loss]:
+    """One loss for each lane."""
     by_lane: dict[Lane, Loss] = {}
     for loss in losses:
         by_lane[loss.lane] = _sum(by_lane[loss.lane], loss) if loss.lane in by_lane else loss
+    return list(by_lane.values())
+
+
+def record(store: Store, losses: Iterable[Loss]) -> None:
+    """Make `losses` durable. Raises StoreFull when even the reserve is used up."""
     ends: dict[Lane, Row] = {}
     with store.transaction():
-        for lane, loss in by_lane.items():
-            head = store.heads[lane]
+        for loss in sums(losses):
+            lane, head = loss.lane, store.heads[loss.lane]
             gap = _grown(store, head, loss) or _new(head, loss)
             row = stand_in(store, gap, _like(store, head, gap))
             if gap.from_sequence > head.last:

@@ -2,8 +2,8 @@
 
 A full disk must not silence the gateway: events, ePCR and the records of what was lost still go in. The space is a file
 beside the store, allocated (not merely extended: a sparse file holds nothing back). Taking it away is one unlink.
-It comes back by itself once the disk has room for it and half as much again, so that the state does not flutter at the
-edge.
+It comes back by itself once the disk has room for it and some more (`full_disk.RESUME_BYTES`), so that the state does
+not flutter at the edge.
 """
 
 import os

@@ -95,6 +95,8 @@ class Writer:
         self._ending = False
         self._committed_s = self._tidied_s = time.monotonic()
         self._tidy_due = False
+        self._abandoned = False
+        self._uncounted: list[Loss] = []
         self._thread = threading.Thread(target=self._run, name="argus-buffer-writer", daemon=True)
         self.marks = store.marks()
         self.state = store.state
@@ -110,6 +112,10 @@ class Writer:
         """Ask the thread to commit what waits and end. `join` waits for it."""
         self._queue.put(None)
 
+    def abandon(self) -> None:
+        """Commit nothing more: whoever waits was refused already, and the file is about to be set aside."""
+        self._abandoned = True
+
     def join(self) -> None:
         self._thread.join()
 
@@ -117,10 +123,12 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while not self._ending:
+            while not self._ending and not self._abandoned:
                 self._turn()
-            losses.close(self._store, all_of_them=True)
-            self._write_acks()
+            if not self._abandoned:
+                self._count_losses([])
+                losses.close(self._store, all_of_them=True)
+                self._write_acks()
         except Exception as error:  # the thread's end: whoever waits must hear of it, whatever it was
             # No traceback: its frames hold values and keys. It goes on as the cause of what the waiting ones get.
             log.error("buffer.writer_failed", why=getattr(error, "sqlite_errorname", type(error).__name__))
@@ -128,6 +136,8 @@ class Writer:
 
     def _turn(self) -> None:
         first = self._first()
+        if self._abandoned:
+            return
         if isinstance(first, Task):
             self._do(first)
         elif first is not None:
@@ -226,10 +236,12 @@ class Writer:
         stored: BaseException | None = None
         try:
             store.commit(events + alarms)
-            losses.record(store, lost)
         except StoreFull as error:
             stored = error
+            lost += [loss for loss in losses.losses_of(live) if loss.lane in RESERVED_LANES]
             log.error("buffer.reserve_exhausted", events=len(events), observations=_sum(lost))
+        # Apart from the commit: what it stored is stored, whether its neighbours' losses find room now or later.
+        self._count_losses(lost)
         refused = StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         outcomes: list[Outcome] = []
         for item in group:
@@ -237,6 +249,18 @@ class Writer:
             outcomes.append((item.done, None, stored if whole else refused))
         self._tidy_due = True
         self._tell(outcomes)
+
+    def _count_losses(self, lost: list[Loss]) -> None:
+        """Record `lost` and what found no room before. It stays in memory while not even the reserve has room, a sum
+        for each lane, and is recorded with the next chance."""
+        self._uncounted = losses.sums(self._uncounted + lost)
+        if not self._uncounted:
+            return
+        try:
+            losses.record(self._store, self._uncounted)
+            self._uncounted = []
+        except StoreFull:
+            log.error("buffer.losses_unrecorded", observations=_sum(self._uncounted))
 
     def _do(self, task: Task) -> None:
         try:
@@ -276,6 +300,8 @@ class Writer:
         if not self._tidy_due and now_s - self._tidied_s < store.settings.tidy_interval_s:
             return
         self._tidied_s = now_s
+        if self._uncounted:
+            self._count_losses([])
         self._tidy_due = tidy_step(store)
         if (self.marks, self.state) != (marks := store.marks(), store.state):
             self.marks, self.state = marks, store.state

@@ -1,5 +1,6 @@
 """On a full disk the gateway lives on its reserve: events go in, losses are counted, and it finds its way back."""
 
+import asyncio
 import os
 import sqlite3
 from contextlib import suppress
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.buffer import Buffer, StoreFull
+from gateway.buffer import losses as loss_records
+from gateway.buffer.losses import Loss
 from gateway.buffer.rows import position_of
+from gateway.buffer.store import Store
 from protocols.provenance.hash_chain import Intact
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import decode_event
@@ -236,3 +240,51 @@ async def test_a_reserve_that_is_used_up_refuses_events_too_and_says_so(tmp_path
         assert (await names(buffer)).count("device.connected") == stored
         await check_whole(buffer, Lane.EVENT)
         await check_whole(buffer, Lane.NUMERIC)
+
+
+@pytest.mark.finding("reliability-C")
+async def test_disk_filled_by_something_else_costs_nothing_that_was_stored(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=48) as disk:
+        path = new_store(disk)
+        async with opened(path, settings=ON_DISK) as buffer:
+            for _ in range(40):
+                await buffer.append([section(waveform(1, samples=8000))])
+            filler = ballast(disk, leave_bytes=1 << 20)
+            await append_until_full(buffer)
+            await buffer.tidy()
+            assert buffer.store_state is StoreState.RESERVE
+            assert [found.gap.why for found in await buffer.gaps()] == [GapReason.STORE_FULL], "nothing was dropped"
+            assert len(await whole_lane(buffer, Lane.WAVEFORM)) == 40
+            filler.unlink()
+            ballast(disk, leave_bytes=10 << 20)
+            await buffer.tidy()
+            await buffer.append([section(numerics(5))])
+            assert buffer.store_state is StoreState.OK, "ten megabytes are room"
+
+
+@pytest.mark.finding("edge-C7")
+async def test_event_that_was_stored_is_not_reported_lost_when_its_neighbours_loss_finds_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(SLOW_TIDY, file_bytes_max=1 << 20, commit_interval_s=0.3)
+    async with opened(new_store(tmp_path), settings=settings) as buffer:
+        await append_until_full(buffer)
+        counted = sum(gap.observations for gap in await losses(buffer))
+        record, refusals = loss_records.record, [StoreFull("the reserve is used up")]
+
+        def refuse_once(store: Store, lost: list[Loss]) -> None:
+            if refusals:
+                raise refusals.pop()
+            record(store, lost)
+
+        monkeypatch.setattr(loss_records, "record", refuse_once)
+        event, numeric = await asyncio.gather(  # they share a commit, which waits for its interval
+            buffer.append_event(connected()), buffer.append([section(numerics(7))]), return_exceptions=True
+        )
+        assert event is None, "it is in the store"
+        assert isinstance(numeric, StoreFull)
+        assert (await names(buffer)).count("device.connected") == 1
+        await buffer.append_event(connected())
+        with pytest.raises(StoreFull):
+            await buffer.append([section(numerics(1))])
+        assert sum(gap.observations for gap in await losses(buffer)) == counted + 8, "counted with the next chance"
