@@ -1,35 +1,41 @@
-"""The gateway's buffer as the rest of the gateway sees it: append and be told when it is durable, read, acknowledge.
+"""The gateway's buffer as the rest of the gateway sees it: append and return when it is durable, read, acknowledge.
 
 The calls are made on the loop's thread and hand over to two others: the writer (`writer.py`) and a reader
 (`outbox.py`). One hand-over a commit comes back, whatever the number of appends in it. What waits is bounded: an
-append beyond the bound waits itself, so that a slow disk is felt at the devices' links and not in memory.
+append beyond the bound waits itself (`room.py`).
+
+A gateway's buffer outlives its store (`serve`, `keep`): a store that fails is set aside and exchanged for a spare one
+(`spare_store.py`) while devices are served. What comes in between is refused, and counted where no device keeps it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gateway.buffer import ble_devices, damage, device_reports, devices, full_disk, record_marks, rewinding, segments
+import structlog
+
+from gateway.buffer import ble_devices, damage, device_reports, devices, losses, record_marks, rewinding, segments
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
-from gateway.buffer.database import StoreLock, open_writer, unusable
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
-from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull
+from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
-from gateway.buffer.outbox import LaneGap, Outbox
+from gateway.buffer.losses import Loss
+from gateway.buffer.open_store import OpenedFiles, OpenStore, Place, open_files
+from gateway.buffer.outbox import LaneGap
 from gateway.buffer.reading import records
 from gateway.buffer.record_marks import FetchedRecords
-from gateway.buffer.reserve import make_room
+from gateway.buffer.room import Room
 from gateway.buffer.segments import FetchedSegment
+from gateway.buffer.set_aside import SetAsideRecord, set_aside_records
 from gateway.buffer.settings import BufferSettings
+from gateway.buffer.spare_store import open_or_replace
 from gateway.buffer.store import Store, event_block
-from gateway.buffer.witness import Witness
-from gateway.buffer.writer import Append, AppendBlock, Outcome, Task, Writer, tidy_step
+from gateway.buffer.writer import Append, AppendBlock, tidy_step
 from gateway.transports.clock import Clock
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
@@ -43,29 +49,37 @@ from protocols.uplink.status import StoreState
 
 T = TypeVar("T")
 
+RETRY_S = 5.0
+"""How often a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and a look
+costs two system calls."""
+
+REPLACE_EVERY_S = 60.0
+"""A store that fails within a minute after it took another's place says that the disk is failing; then the next one
+waits for the next look, so that a dying disk is not filled with set-aside files."""
+
+log = structlog.get_logger()
+
 HEALINGS_MAX = 8
 """Damaged places that one reading passes before it returns what it has; the next reading goes on."""
 
 
 class Buffer:
-    """An open store. Made by `open`; `close` commits what waits."""
+    """The store in use. Made by `open` (that one store or nothing) or by `serve` (a spare one where it must be, none
+    where nothing can be written); `close` commits what waits."""
 
-    def __init__(self, path: Path, store: Store, outbox: Outbox, lock: StoreLock, witness: Witness | None) -> None:
-        self._path = path
-        self._store = store
-        self._outbox = outbox
-        self._lock = lock
-        self._witness = witness
-        self._settings = store.settings
-        self._waiting = 0
-        self._room: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._outstanding: set[asyncio.Future[Any]] = set()
+    def __init__(self, place: Place, *, serving: bool) -> None:
+        self._place = place
+        self._serving = serving
+        self._current: OpenStore | None = None
+        self._room = Room(place.settings.queue_observations_max)
         self._wakes: WeakSet[asyncio.Event] = WeakSet()
-        self._failure: BufferUnusable | None = None
+        self._failed = asyncio.Event()
+        self._why: BufferUnusable | None = None
+        self._unreliable: BufferUnusable | None = None
+        """Why the store that was open must not be opened again, until it is set aside."""
+        self._replaced_s = -REPLACE_EVERY_S
+        self._uncounted: list[Loss] = []
         self._closed = False
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="argus-buffer-reader")
-        self._writer = Writer(store, loop=asyncio.get_running_loop(), settle=self._settle, fail=self._fail)
-        self._writer.start()
 
     @classmethod
     async def open(
@@ -80,32 +94,108 @@ class Buffer:
     ) -> "Buffer":
         """Open the store that `create_store` made. BufferUnusable says why it cannot be worked with; it is left as it
         was."""
-        path = Path(path)
-        parts = await asyncio.to_thread(_open, path, gateway, key, settings, clock, witness)
-        return cls(path, *parts)
+        place = Place(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
+        buffer = cls(place, serving=False)
+        buffer._use(await asyncio.to_thread(open_files, place))
+        return buffer
+
+    @classmethod
+    async def serve(
+        cls,
+        path: Path | str,
+        *,
+        gateway: str,
+        key: bytes,
+        settings: BufferSettings,
+        clock: Clock,
+        witness: Path | None = None,
+    ) -> "Buffer":
+        """The same for a gateway, which goes on whatever became of its store: one that cannot be used is set aside and
+        a spare one begun; where there is none at all, everything is refused as on a full disk, until `keep` finds one.
+        BufferUnusable only when another process writes to the store."""
+        place = Place(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
+        buffer = cls(place, serving=True)
+        await buffer._take_up()
+        if buffer._why is not None and buffer._why.trouble is Trouble.IN_USE:
+            raise buffer._why
+        return buffer
+
+    async def keep(self) -> None:
+        """Run beside the rest: exchange a store that failed, and look for one while there is none. Never returns."""
+        while True:
+            await self._failed.wait()
+            if self._current is not None:
+                failed, self._current = self._current, None
+                await failed.close()
+            now_s = self._place.clock.monotonic_s()
+            wait_s = RETRY_S if self._replaced_s + REPLACE_EVERY_S > now_s else 0.0
+            await self._place.clock.sleep_until(now_s + wait_s)
+            await self._take_up()
+            if self._current is None:
+                await self._place.clock.sleep_until(self._place.clock.monotonic_s() + RETRY_S)
+
+    async def _take_up(self) -> None:
+        """Use the store that is there, or its replacement; where there is none, keep the reason."""
+        try:
+            files, aside = await asyncio.to_thread(open_or_replace, self._place, self._unreliable)
+        except BufferUnusable as error:
+            if self._why is None or error.trouble is not self._why.trouble:
+                log.error("buffer.no_store", why=str(error))
+            self._why = error
+            self._failed.set()
+            return
+        if aside is not None:
+            log.error("buffer.store_set_aside", file=aside.path.name, why=aside.why, epoch=files.store.about.epoch)
+            self._replaced_s = self._place.clock.monotonic_s()
+        self._why = self._unreliable = None
+        self._failed.clear()
+        self._use(files)
+        if self._uncounted:
+            lost, self._uncounted = self._uncounted, []
+            with suppress(StoreFull):
+                await self._task(lambda store: losses.record(store, lost))
+        self._wake()
+
+    def _use(self, files: OpenedFiles) -> None:
+        self._current = OpenStore(self._place, files, wake=self._wake, failed=self._store_failed)
+
+    def _store_failed(self, error: BufferUnusable) -> None:
+        self._why = error
+        if error.trouble.sets_aside:
+            self._unreliable = error
+        if not self._serving:
+            self._room.refuse_all(error)
+        self._failed.set()
 
     @property
     def epoch(self) -> str:
-        """Minted when the store was created; half of every batch's identity."""
-        return self._store.about.epoch
+        """Minted when the store was created; half of every batch's identity. It changes when a spare store takes the
+        place of this one; empty while there is none."""
+        return self._current.about.epoch if self._current is not None else ""
 
     @property
     def gateway(self) -> str:
-        return self._store.about.gateway
+        return self._place.gateway
 
     @property
     def store_state(self) -> StoreState:
-        """OK, or RESERVE while the disk is full."""
-        return self._writer.state
+        """OK; RESERVE while the disk is full; FULL while nothing can be recorded at all."""
+        if self._current is None or self._current.failure is not None:
+            return StoreState.FULL
+        return self._current.writer.state
 
     @property
     def failure(self) -> BufferUnusable | None:
-        """Why the store stopped working; None while it works. Then the process must end: see its diagnosis."""
-        return self._failure
+        """Why nothing is recorded now; None while the store works."""
+        return self._why
+
+    def set_aside(self) -> list[SetAsideRecord]:
+        """The stores that lie set aside beside this one, oldest first."""
+        return set_aside_records(self._place.path)
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
         """Where each lane stands after the last commit. Costs nothing."""
-        return self._writer.marks
+        return self._current.writer.marks if self._current is not None else {lane: LaneMarks() for lane in Lane}
 
     def wait_for_commit(self) -> asyncio.Event:
         """An event of the caller's own that every commit sets from now on: clear it, read, and wait when there was
@@ -137,20 +227,25 @@ class Buffer:
             if records is not None:
                 await self._task(lambda store: record_marks.remember(store, records))
             return
-        if held_by_device and self._writer.state is not StoreState.OK:
+        if held_by_device and self.store_state is StoreState.RESERVE:
             raise StoreFull("only the reserve is left, which is for events, ePCR and gap records")
-        await self._have_room(count)
+        await self._take_room(count)
         try:
-            done = self._promise()
             along: Callable[[Store], None] | None = None
             if fetched is not None:
                 along = partial(segments.write, fetched=fetched)
             elif records is not None:
                 along = partial(record_marks.write, mark=records)
-            self._writer.put(Append(sections, count, held_by_device, done, along))
+            store = self._in_use()
+            done = store.promise()
+            store.put(Append(sections, count, held_by_device, done, along))
             await done
+        except (BufferUnusable, BufferClosed) as error:
+            if not held_by_device:
+                self._count(losses.losses_of(sections))
+            raise self._refusal(error) from error
         finally:
-            self._give_room(count)
+            self._room.give(count)
 
     async def append_event(self, event: GatewayEvent) -> None:
         """Return when `event` is durable, on a full disk by the reserve. StoreFull when that is used up too."""
@@ -158,13 +253,18 @@ class Buffer:
 
     async def append_block(self, block: Block) -> None:
         """The same for any batch content of the lanes that the reserve is for."""
-        await self._have_room(1)
+        await self._take_room(1)
         try:
-            done = self._promise()
-            self._writer.put(AppendBlock(block, done))
+            store = self._in_use()
+            done = store.promise()
+            store.put(AppendBlock(block, done))
             await done
+        except (BufferUnusable, BufferClosed) as error:
+            now_us = self._place.clock.wall_us()
+            self._count([Loss(block.lane, block.count, now_us, now_us)])
+            raise self._refusal(error) from error
         finally:
-            self._give_room(1)
+            self._room.give(1)
 
     # ---- the uplink
 
@@ -174,30 +274,26 @@ class Buffer:
         cannot be read is set aside and a gap batch comes in its place."""
         batches: list[Batch] = []
         for _ in range(HEALINGS_MAX):
-            found, damaged = await self._read(self._next, lane, after, limit_batches, limit_bytes)
-            batches = found
-            if damaged is None or batches:
-                break
             try:
+                found, damaged = await self._read(_next, self._store_in_use(), lane, after, limit_batches, limit_bytes)
+                batches = found
+                if damaged is None or batches:
+                    break
                 await self._task(partial(damage.heal, lane=lane, sequence=damaged.sequence))
             except StoreFull:
-                break  # not even the reserve has room for a gap record: the lane waits until there is some
+                # Not even the reserve has room for a gap record, or there is no store now: the lane waits until there
+                # is. No other lane does.
+                break
         return batches
-
-    def _next(self, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:
-        # The mark is read on the reader's thread, before the snapshot is taken: all up to it is then in the snapshot.
-        last = self._writer.marks[lane].last
-        return self._outbox.next_batches(
-            lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes
-        )
 
     async def acknowledge(self, ack: Ack) -> None:
         """The cloud holds everything up to the mark. The mark in memory moves soon, the file's with the next commit:
         a crash before that makes the uplink send again what the cloud answers at once. Another epoch's is ignored, as
         are ranges above the mark: what is missing below them is sent first, and then the mark comes."""
-        self._check()
-        if ack.epoch == self.epoch and not ack.conflict:
-            self._writer.put(ack)
+        if self._closed:
+            raise BufferClosed("the buffer is closed")
+        if self._current is not None and ack.epoch == self.epoch and not ack.conflict:
+            self._current.put(ack)
 
     async def rewind(self, lane: Lane, through: int) -> None:
         """A restored cloud has only what is up to `through`: everything above is unacknowledged again. What was dropped
@@ -215,32 +311,27 @@ class Buffer:
     ) -> AsyncIterator[ObservationRecord]:
         """Up to `limit` observations, lane by lane in the order of their sequence; `since_us` is by the gateway's wall
         clock at reception, `device` a system id."""
-        async for record in records(self._outbox, self._read, lane=lane, device=device, since_us=since_us, limit=limit):
+        outbox = self._store_in_use().outbox
+        async for record in records(outbox, self._read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
 
     async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
         """What was lost, lane by lane, oldest first. With `delivered` also the records of reason RETENTION, which stand
         for what the cloud has and the gateway keeps no more."""
-        found = await self._read(self._outbox.gaps)
+        found = await self._read(self._store_in_use().outbox.gaps)
         return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
 
     async def quarantined(self) -> int:
         """How many damaged blocks are set aside."""
-        return await self._read(self._outbox.quarantined)
+        return await self._read(self._store_in_use().outbox.quarantined)
 
     # ---- devices and small facts
 
     async def devices(self) -> list[KnownDevice]:
         return await self._task(lambda store: devices.devices(store.connection))
 
-    async def remember_device(
-        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
-    ) -> None:
-        await self._task(
-            lambda store: devices.remember_device(
-                store, system_id, model, link_class=link_class, accepted_us=accepted_us
-            )
-        )
+    async def remember_device(self, system_id: str, model: str) -> None:
+        await self._task(lambda store: devices.remember_device(store, system_id, model))
 
     async def configurations(self) -> list[KnownConfiguration]:
         return await self._task(lambda store: devices.configurations(store.connection))
@@ -298,121 +389,60 @@ class Buffer:
         if self._closed:
             return
         self._closed = True
-        self._writer.end()
-        await asyncio.shield(asyncio.to_thread(self._writer.join))
-        await asyncio.sleep(0)  # outcomes of the last commit are already on the loop, in front of this
-        self._reject(BufferClosed("the buffer was closed"))
-        await asyncio.shield(asyncio.to_thread(self._close_files))
+        self._room.refuse_all(BufferClosed("the buffer was closed"))
+        if self._current is not None:
+            await self._current.close()
 
-    def _close_files(self) -> None:
-        self._reader.shutdown()
-        self._outbox.close()
-        self._store.connection.close()  # the last connection writes the log back and removes it
-        if self._witness is not None:
-            self._witness.close()
-        self._lock.release()
+    # ---- the store in use
 
-    # ---- between the threads
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise BufferUnusable(self._failure.diagnosis)
+    def _in_use(self) -> OpenStore:
         if self._closed:
             raise BufferClosed("the buffer is closed")
+        if self._current is None:
+            raise self._why or BufferClosed("no store was opened")
+        return self._current
 
-    def _promise(self) -> "asyncio.Future[Any]":
-        self._check()
-        done = asyncio.get_running_loop().create_future()
-        self._outstanding.add(done)
-        return done
+    def _store_in_use(self) -> OpenStore:
+        try:
+            return self._in_use()
+        except BufferUnusable as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: Exception | None) -> Exception:
+        """What a caller gets who could not be served. A gateway that goes on says what it says on a full disk, since
+        every caller knows what to do then: refuse, count, try again."""
+        if not self._serving or self._closed:
+            return error or BufferClosed("the buffer is closed")
+        return StoreFull(f"nothing can be recorded now: {error}")
 
     async def _task(self, work: Callable[[Store], T]) -> T:
-        done = self._promise()
-        self._writer.put(Task(work, done))
-        answer: T = await done
-        return answer
+        try:
+            return await self._in_use().task(work)
+        except (BufferUnusable, BufferClosed) as error:
+            raise self._refusal(error) from error
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
-        self._check()
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
-
-    async def _have_room(self, count: int) -> None:
-        """Wait while too much is waiting. First come, first served, so that no device starves and none overtakes."""
-        self._check()
-        if not self._room and self._fits(count):
-            self._waiting += count
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._room.append((count, turn))
         try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._give_room(count)
-            raise
+            return await self._in_use().read(work, *arguments)
+        except BufferUnusable as error:
+            raise self._refusal(error) from error
 
-    def _fits(self, count: int) -> bool:
-        """One append that is larger than the bound goes alone."""
-        return not self._waiting or self._waiting + count <= self._settings.queue_observations_max
+    async def _take_room(self, count: int) -> None:
+        if self._closed or (self._failed.is_set() and not self._serving):
+            raise self._refusal(self._why)
+        await self._room.take(count)
 
-    def _give_room(self, count: int) -> None:
-        self._waiting -= count
-        while self._room and (self._room[0][1].cancelled() or self._fits(self._room[0][0])):
-            count, turn = self._room.popleft()
-            if not turn.done():
-                self._waiting += count
-                turn.set_result(None)
-
-    def _settle(self, outcomes: list[Outcome]) -> None:
-        for done, answer, error in outcomes:
-            self._outstanding.discard(done)
-            if done.done():
-                continue  # whoever waited was cancelled; what was committed stays committed
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(answer)
-        self._wake()
-
-    def _fail(self, error: Exception) -> None:
-        self._failure = unusable(self._path, error)
-        self._failure.__cause__ = error
-        self._reject(self._failure)
-        self._wake()
+    def _count(self, lost: Sequence[Loss]) -> None:
+        """What no store took: a sum for each lane, recorded as soon as there is a store again."""
+        if self._serving and not self._closed:
+            self._uncounted = losses.sums([*self._uncounted, *lost])
 
     def _wake(self) -> None:
         for wake in list(self._wakes):
             wake.set()
 
-    def _reject(self, error: Exception) -> None:
-        outstanding, self._outstanding = self._outstanding, set()
-        for done in outstanding:
-            if not done.done():
-                done.set_exception(error)
-        while self._room:
-            _, turn = self._room.popleft()
-            if not turn.done():
-                turn.set_exception(error)
 
-
-def _open(
-    path: Path, gateway: str, key: bytes, settings: BufferSettings, clock: Clock, witness_path: Path | None
-) -> tuple[Store, Outbox, StoreLock, Witness | None]:
-    lock = StoreLock(path)
-    try:
-        make_room(path)
-        connection, about = open_writer(path, gateway=gateway, key=key, check_s=settings.check_s)
-        try:
-            witness = Witness(witness_path) if witness_path is not None else None
-            store = Store(connection, about, path=path, key=key, settings=settings, clock=clock, witness=witness)
-            damage.heal_ends(store)
-            store.resume()
-            full_disk.begin(store)
-            outbox = Outbox(path, gateway=gateway, key=key)
-        except BaseException:
-            connection.close()
-            raise
-    except BaseException:
-        lock.release()
-        raise
-    return store, outbox, lock, witness
+def _next(store: OpenStore, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:
+    # The mark is read on the reader's thread, before the snapshot is taken: all up to it is then in the snapshot.
+    last = store.writer.marks[lane].last
+    return store.outbox.next_batches(lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes)

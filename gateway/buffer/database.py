@@ -16,8 +16,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.buffer.errors import BufferUnusable, Diagnosis, StoreExists
+from gateway.buffer.errors import BufferUnusable, Diagnosis, StoreExists, Trouble
 from gateway.buffer.migrations import VERSION, migrate
+from gateway.buffer.refusals import KEEP, name_of, refused, unusable
 from gateway.buffer.sealing import KEY_BYTES, key_check
 from gateway.buffer.statements import SCHEMA
 from gateway.durable import flush
@@ -104,7 +105,7 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int) -> 
     except (OSError, sqlite3.Error) as error:
         raise BufferUnusable(
             Diagnosis(
-                f"The store {path} could not be created ({_name(error)}).",
+                f"The store {path} could not be created ({name_of(error)}).",
                 "Nothing was recorded yet, so nothing is lost.",
                 "Check that its folder exists, is writable and has room, then provision again.",
             )
@@ -124,7 +125,7 @@ def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tupl
             _check_version(connection, path)
             for pragma in _CONNECTION_PRAGMAS:
                 connection.execute(pragma)
-            _check_structure(connection, path, check_s)
+            check_structure(connection, path, check_s)
             migrate(connection)
             return connection, _check_owner(connection, path, gateway, key)
         except BaseException:
@@ -145,10 +146,11 @@ def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connec
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA cache_size = -512")
             if _number(connection, "PRAGMA user_version") != VERSION:
-                raise _refused(
+                raise refused(
                     path,
                     "has the form of an older release",
                     "Start the gateway once; it brings the store up to date.",
+                    Trouble.BUSY,
                 )
             return connection, _check_owner(connection, path, gateway, key)
         except BaseException:
@@ -175,46 +177,15 @@ class StoreLock:
                     f"Another process has the store {path} open.",
                     "Its recording goes on undisturbed.",
                     "Stop the other gateway first, or use the commands that read beside it.",
-                )
+                ),
+                Trouble.IN_USE,
             ) from None
 
     def release(self) -> None:
         os.close(self._descriptor)
 
 
-def unusable(path: Path, error: Exception) -> BufferUnusable:
-    """What SQLite or the disk reported, as a diagnosis."""
-    name = _name(error)
-    if isinstance(error, UnicodeDecodeError):
-        # A damaged schema: SQLite's message repeats the octets that make no sense, and Python cannot read that.
-        return _refused(path, "is damaged (its schema is no text)", _KEEP)
-    if name == "SQLITE_NOTADB":
-        return _refused(path, "is no SQLite database: foreign, or damaged in its first octets", _KEEP)
-    if name.startswith("SQLITE_CORRUPT"):
-        return _refused(path, f"is damaged ({name})", _KEEP)
-    return BufferUnusable(
-        Diagnosis(
-            f"The disk did not do what the store {path} needed ({name}).",
-            "What was confirmed before is kept; nothing more can be recorded until this is solved.",
-            "Check the disk (kernel log, room, mount options), then start the gateway again: it goes on where it was.",
-        )
-    )
-
-
-_KEEP = (
-    "Copy the file and its -wal away for recovery, then provision a new store: it begins a new epoch,"
-    " and the cloud keeps what it has of the old one."
-)
-
-
-def _refused(path: Path, what: str, to_do: str) -> BufferUnusable:
-    return BufferUnusable(
-        Diagnosis(
-            f"The store {path} {what}.",
-            "It was left untouched; what the cloud has acknowledged is safe there, the rest is only in this file.",
-            to_do,
-        )
-    )
+_CHECK_STATE_DIR = "Check the `state_dir` of the configuration and the mount."
 
 
 def _check_presence(path: Path) -> None:
@@ -228,32 +199,33 @@ def _check_presence(path: Path) -> None:
             Diagnosis(
                 f"There is no store at {path}.",
                 "Nothing is recorded until there is one; none is made in silence, lest a wrong mount hide the old one.",
-                "Check that the disk is mounted; on a new gateway run `argus-gateway provision`.",
-            )
+                "Check that its disk is mounted. On a new gateway run `argus-gateway provision`; where the old store "
+                "is lost, `argus-gateway provision --new-store`. A running gateway takes the store up within seconds.",
+            ),
+            Trouble.MISSING,
         ) from None
     except OSError as error:
         raise unusable(path, error) from error
     if size == 0:
-        raise _refused(
-            path, "is empty", "Check the mount and the last copy; a new gateway is set up by `argus-gateway provision`."
-        )
+        raise refused(path, "is empty", KEEP)
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if _number(connection, "PRAGMA application_id") != APPLICATION_ID:
-        raise _refused(path, "belongs to another program", "Check the `state_dir` of the configuration and the mount.")
+        raise refused(path, "belongs to another program", _CHECK_STATE_DIR, Trouble.FOREIGN)
     version = _number(connection, "PRAGMA user_version")
     if version > VERSION:
-        raise _refused(
+        raise refused(
             path,
             f"was written by a newer release (form {version}; this one knows {VERSION})",
             "Install that release or a later one again; going back needs a store of its own.",
+            Trouble.FOREIGN,
         )
     if version < 1:
-        raise _refused(path, f"has form {version}, which no release ever wrote", _KEEP)
+        raise refused(path, f"has form {version}, which no release ever wrote", KEEP)
 
 
-def _check_structure(connection: sqlite3.Connection, path: Path, check_s: float) -> None:
+def check_structure(connection: sqlite3.Connection, path: Path, check_s: float) -> None:
     """`quick_check` for as long as allowed. What lies beyond is found when it is read (cell_size_check, seals)."""
     deadline_s = time.monotonic() + check_s
     # Before 3.43 the check itself could not be interrupted; then only a small file is checked whole.
@@ -263,26 +235,32 @@ def _check_structure(connection: sqlite3.Connection, path: Path, check_s: float)
     try:
         findings = connection.execute("PRAGMA quick_check(3)").fetchall()
     except sqlite3.OperationalError as error:
-        if _name(error) != "SQLITE_INTERRUPT":
+        if name_of(error) != "SQLITE_INTERRUPT":
             raise
         return
     finally:
         connection.set_progress_handler(None, 0)
     if findings != [("ok",)]:
-        raise _refused(path, "is damaged in its structure (quick_check)", _KEEP)
+        raise refused(path, "is damaged in its structure (quick_check)", KEEP)
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path, gateway: str, key: bytes) -> StoreRow:
     row = connection.execute("SELECT gateway, epoch, created_at_us, key_check FROM store").fetchone()
     if row is None or not is_identifier(str(row[0])) or not is_identifier(str(row[1])):
-        raise _refused(path, "does not say whose it is", _KEEP)
+        raise refused(path, "does not say whose it is", KEEP)
     if row[0] != gateway:
-        raise _refused(
-            path, f"belongs to gateway {row[0]}, not {gateway}", "Check the gateway's `id` and its `state_dir`."
+        raise refused(
+            path,
+            f"belongs to gateway {row[0]}, not {gateway}",
+            "Check the gateway's `id` and its `state_dir`.",
+            Trouble.FOREIGN,
         )
     if not secrets.compare_digest(row[3], key_check(key, gateway=gateway, epoch=row[1])):
-        raise _refused(
-            path, "is sealed with another key", "Restore the store key that this gateway was provisioned with."
+        raise refused(
+            path,
+            "is sealed with another key",
+            "Restore the store key that this gateway was provisioned with.",
+            Trouble.FOREIGN,
         )
     return StoreRow(row[0], row[1], row[2])
 
@@ -296,8 +274,3 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(connection.execute(pragma).fetchone()[0])
-
-
-def _name(error: Exception) -> str:
-    name = getattr(error, "sqlite_errorname", None)
-    return str(name) if name else type(error).__name__ if not isinstance(error, OSError) else str(error.strerror)

@@ -6,6 +6,7 @@ a limit. A row that does not open is left out and told: a report is a help for e
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -61,3 +62,13 @@ def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) 
             row = (system_id, now_us, *store.sealer.seal(octets, _Place(system_id, now_us)))
             store.connection.execute(DEVICES["remember_device_report"], row)
         store.connection.execute(DEVICES["trim_device_reports"], (REPORTS_MAX,))
+
+
+def carry_over(old: sqlite3.Connection, sealer: Sealer, store: Store) -> None:
+    """Bring the reports of an older store, whose `sealer` it is, into `store`. What does not open is left behind."""
+    rows = old.execute(DEVICES["device_reports"]).fetchmany(REPORTS_MAX)
+    opened = []
+    for system_id, written_us, nonce, sealed in rows:
+        with suppress(Unsealable):
+            opened.append((system_id, sealer.open(nonce, sealed, _Place(system_id, written_us))))
+    remember_device_reports(store, opened)

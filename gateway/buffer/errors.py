@@ -5,6 +5,33 @@ ever holds a payload, a key or a device's value.
 """
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Trouble(Enum):
+    """Why a store cannot be used, by what the gateway does about it (`keeping.py`)."""
+
+    MISSING = "missing"
+    """No file. Nothing is created: a disk that is not mounted looks like this."""
+    IN_USE = "in use"
+    """Another process writes to it."""
+    BUSY = "busy"
+    """Something holds its lock; it is tried again."""
+    FULL = "full"
+    """The disk has no room even to open it; it is tried again."""
+    DAMAGED = "damaged"
+    """The file is not a whole store. It is set aside and a spare store takes its place."""
+    FOREIGN = "foreign"
+    """A store of another gateway, key, program or release. Set aside like a damaged one."""
+    DISK = "disk"
+    """The disk refused to read or write the file. Set aside where its folder can be written."""
+    ROLLED_BACK = "rolled back"
+    """The file holds less than was committed to it. Continuing would fork its chain, so it is set aside."""
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a spare store takes the place of the file."""
+        return self in (Trouble.DAMAGED, Trouble.FOREIGN, Trouble.DISK, Trouble.ROLLED_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +53,9 @@ class BufferError(Exception):
 class BufferUnusable(BufferError):
     """The store cannot be worked with. `diagnosis` says why; the file is left exactly as it was."""
 
-    def __init__(self, diagnosis: Diagnosis) -> None:
+    def __init__(self, diagnosis: Diagnosis, trouble: Trouble = Trouble.DISK) -> None:
         self.diagnosis = diagnosis
+        self.trouble = trouble
         super().__init__(str(diagnosis))
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.buffer.database import open_reader, unusable
+from gateway.buffer.database import check_structure, open_reader
+from gateway.buffer.high_water import HighWater, marks_path
+from gateway.buffer.refusals import check_marks, unusable
 from gateway.buffer.rows import Misread, Row, batch_of, position_of, span_of
 from gateway.buffer.sealing import Sealer, Unsealable
 from gateway.buffer.statements import OUTBOX, RETENTION
@@ -101,15 +103,35 @@ class Outbox:
         (RETENTION)."""
         found = []
         for lane in Lane:
-            for columns in self._connection.execute(OUTBOX["gap_rows"], span_of(lane, 0)).fetchall():
+            for columns in self._fetch(OUTBOX["gap_rows"], span_of(lane, 0)):
                 opened = self._open(columns)
                 if opened is not None:
                     found.append(LaneGap(lane=lane, gap=decode_gap(opened[1])))
         return found
 
+    def check(self, check_s: float) -> None:
+        """Look for damage in the file's structure for at most `check_s`, and for a store that was put back.
+        BufferUnusable says what was found."""
+        try:
+            check_structure(self._connection, self._path, check_s)
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
+        last = {lane: self._last(lane) for lane in Lane}
+        check_marks(self._path, HighWater.read(marks_path(self._path)), self.about.epoch, last)
+
+    def _last(self, lane: Lane) -> int:
+        rows = self._fetch(OUTBOX["row_covering"], span_of(lane, 0))
+        return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
+
     def quarantined(self) -> int:
-        """How many damaged blocks are set aside."""
-        return int(self._connection.execute(RETENTION["quarantine_count"]).fetchone()[0])
+        """How many damaged blocks are in quarantine."""
+        return int(self._fetch(RETENTION["quarantine_count"], ())[0][0])
+
+    def _fetch(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
 
     def _rows_covering(self, lane: Lane, due: int, last: int) -> Iterator[Sequence[Any]]:
         """The row that covers `due`, which may begin earlier, and the rows behind it."""

@@ -22,5 +22,6 @@ def _read(file_name: str) -> dict[str, str]:
 SCHEMA = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 OUTBOX = _read("outbox.sql")
 RETENTION = _read("retention.sql")
+SPARE = _read("spare.sql")
 DEVICES = _read("devices.sql")
 BLE_DEVICES = _read("ble_devices.sql")

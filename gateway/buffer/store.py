@@ -20,6 +20,7 @@ from gateway.buffer.blocks import Block
 from gateway.buffer.clock import StoreTime
 from gateway.buffer.database import StoreRow
 from gateway.buffer.errors import StoreFull
+from gateway.buffer.high_water import MarksFile
 from gateway.buffer.lanes import LaneHead, LaneMarks
 from gateway.buffer.reserve import Reserve
 from gateway.buffer.rows import LANE_NUMBERS, SEQUENCE_MASK, Misread, Row, position_of, span_of
@@ -48,6 +49,7 @@ class Store:
         settings: BufferSettings,
         clock: Clock,
         witness: Witness | None,
+        marks_file: MarksFile | None = None,
     ) -> None:
         self.connection = connection
         self.about = about
@@ -59,6 +61,7 @@ class Store:
         self.state = StoreState.OK
         self.acks_unwritten: set[Lane] = set()
         self._witness = witness
+        self._marks_file = marks_file
         self.heads = {lane: self._read_head(lane) for lane in Lane}
 
     def resume(self) -> None:
@@ -136,7 +139,9 @@ class Store:
             for lane in self.acks_unwritten:
                 connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self.heads[lane].acked))
             connection.execute("COMMIT")
-            self.acks_unwritten.clear()
+            if self.acks_unwritten:
+                self.acks_unwritten.clear()
+                self._write_marks_file()
         except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -173,6 +178,13 @@ class Store:
                 self._witness.note(self.about.epoch, lane, first, row.through)
         if self._witness is not None:
             self._witness.flush()
+        self._write_marks_file()
+
+    def _write_marks_file(self) -> None:
+        """Repeat the marks outside of the store, which cannot say itself that it was put back (`high_water.py`)."""
+        if self._marks_file is not None:
+            marks = {lane: (head.last, head.acked) for lane, head in self.heads.items()}
+            self._marks_file.write(self.about.epoch, marks)
 
     def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
         """Seal and write one row, inside a transaction."""

@@ -202,15 +202,14 @@ async def gatt_gateway(
         clocks = DeviceClocks()
         marks, trust = RecordMarks(), Trust()
         marks.load(await buffer.fetched_records())
-        roster = Roster()
         around = Surroundings(
             system_id=bytes(8),
             store=buffer,
-            roster=roster,
+            roster=Roster(),
             live=LiveFeed(),
             clocks=clocks,
             clock=clock,
-            claims=Claims(clock, roster),
+            claims=Claims(clock),
             journal=journal,
             taps=Taps(),
             manager=ManagerSettings(),

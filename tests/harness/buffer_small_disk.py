@@ -4,8 +4,10 @@ Two kinds, because they differ where it matters: tmpfs has its room back at once
 when its journal has committed the deletion.
 """
 
+import fcntl
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,8 @@ from typing import Literal
 import pytest
 
 Kind = Literal["tmpfs", "ext4"]
+_EXT4_IOC_SHUTDOWN, _GOING_WITHOUT_LOG_FLUSH = 0x8004587D, 2
+"""linux/fs/ext4/ext4.h"""
 _PIECE_BYTES = 16 << 10
 _PROGRAMS = {"tmpfs": ("mount",), "ext4": ("mount", "mkfs.ext4", "losetup")}
 
@@ -55,6 +59,28 @@ def ballast(folder: Path, *, leave_bytes: int = 0) -> Path:
         for begin in range(0, size, _PIECE_BYTES):
             os.posix_fallocate(file.fileno(), begin, min(_PIECE_BYTES, size - begin))
     return path
+
+
+def shut_down(folder: Path) -> None:
+    """From now on an ext4 disk answers every request with an I/O error, as after an error that it cannot handle."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.ioctl(descriptor, _EXT4_IOC_SHUTDOWN, struct.pack("I", _GOING_WITHOUT_LOG_FLUSH))
+    finally:
+        os.close(descriptor)
+
+
+def mount_again(folder: Path) -> bool:
+    """What an operator (or the next boot) does with an ext4 disk that was shut down. False while files are open."""
+    if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
+        return False
+    _run("mount", "-o", "loop", str(folder.with_suffix(".image")), str(folder))
+    return True
+
+
+def remount(folder: Path, *, read_only: bool) -> None:
+    """The same disk with or without permission to write."""
+    _run("mount", "-o", "remount,ro" if read_only else "remount,rw", str(folder))
 
 
 def _run(*command: str) -> None:

@@ -1,0 +1,102 @@
+"""How far each lane was committed and acknowledged, in a small file beside the store: `<store>.marks`.
+
+A store whose log was cut, or that was put back from an older copy, is a whole database: nothing in it says that it once
+held more. Continuing it would give new batches the numbers of old ones, and the cloud would take the gateway for a
+copy of itself. So the marks lie outside of the store.
+
+They are written after each commit without a flush of their own, because they may lag and must not lead: the commit was
+durable before the write began, so whatever of it reaches the disk is true. One write of 88 bytes in place needs no
+room on a full disk. Marks that cannot be read say nothing; marks of another epoch belong to an earlier store.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from protocols.uplink.lanes import Lane
+
+_MAGIC = b"ARGM"
+_LANES = (Lane.EVENT, Lane.EPCR, Lane.NUMERIC, Lane.WAVEFORM)
+"""The order in the file, which never changes."""
+_FORM = struct.Struct(">4s16s" + "QQ" * len(_LANES))
+_SUM = struct.Struct(">I")
+_BYTES = _FORM.size + _SUM.size
+
+log = structlog.get_logger()
+
+
+def marks_path(store: Path) -> Path:
+    """The file of the marks of `store`."""
+    return store.with_name(store.name + ".marks")
+
+
+@dataclass(frozen=True, slots=True)
+class HighWater:
+    """`last` committed and `acked` sequence of each lane of `epoch`; a lane that is not named is at 0."""
+
+    epoch: str
+    last: Mapping[Lane, int] = field(default_factory=dict)
+    acked: Mapping[Lane, int] = field(default_factory=dict)
+
+    def behind(self, epoch: str, last: Mapping[Lane, int]) -> Lane | None:
+        """A lane in which a store of `epoch`, whose lanes end at `last`, holds less than was committed to it."""
+        if epoch != self.epoch:
+            return None
+        return next((lane for lane in Lane if last[lane] < self.last.get(lane, 0)), None)
+
+    @classmethod
+    def read(cls, path: Path) -> "HighWater | None":
+        """The marks in `path`; None where there are none, or none that are whole."""
+        try:
+            found = path.read_bytes()
+        except OSError:
+            return None
+        if len(found) != _BYTES or _SUM.unpack(found[_FORM.size :])[0] != zlib.crc32(found[: _FORM.size]):
+            return None
+        magic, epoch, *numbers = _FORM.unpack(found[: _FORM.size])
+        if magic != _MAGIC:
+            return None
+        pairs = dict(zip(_LANES, zip(numbers[::2], numbers[1::2], strict=True), strict=True))
+        return cls(
+            epoch.rstrip(b"\0").decode("ascii", "replace"),
+            {lane: last for lane, (last, _) in pairs.items()},
+            {lane: acked for lane, (_, acked) in pairs.items()},
+        )
+
+
+class MarksFile:
+    """The file, open for writing. It never endangers what it witnesses: when it cannot be written it is left out."""
+
+    def __init__(self, store: Path) -> None:
+        self._failed = False
+        try:
+            self._descriptor = os.open(marks_path(store), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            self._descriptor = -1
+            self._give_up(error)
+
+    def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int]]) -> None:
+        """`marks`: last and acked of each lane."""
+        if self._failed:
+            return
+        numbers = [number for lane in _LANES for number in marks[lane]]
+        packed = _FORM.pack(_MAGIC, epoch.encode("ascii"), *numbers)
+        try:
+            os.pwrite(self._descriptor, packed + _SUM.pack(zlib.crc32(packed)), 0)
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._failed = True
+
+    def _give_up(self, error: OSError) -> None:
+        self._failed = True
+        log.warning("buffer.marks_unwritten", why=error.strerror)

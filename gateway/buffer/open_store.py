@@ -1,0 +1,214 @@
+"""One open store: its file, the thread that writes and the thread that reads, from opening to closing.
+
+`Buffer` hands work to it and may exchange it for another one. When the writer or the reader finds that the file cannot
+be worked with, whoever waits gets the reason, `failed` is called once, and nothing more is done with the file.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gateway.buffer import damage, full_disk
+from gateway.buffer.database import StoreLock, open_writer
+from gateway.buffer.errors import BufferClosed, BufferUnusable, Trouble
+from gateway.buffer.high_water import HighWater, MarksFile, marks_path
+from gateway.buffer.outbox import Outbox
+from gateway.buffer.refusals import check_marks, unusable
+from gateway.buffer.reserve import make_room
+from gateway.buffer.settings import BufferSettings
+from gateway.buffer.store import Store
+from gateway.buffer.witness import Witness
+from gateway.buffer.writer import Item, Outcome, Task, Writer
+from gateway.transports.clock import Clock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the store lies, whose it is, and how it is worked with."""
+
+    path: Path
+    gateway: str
+    key: bytes
+    settings: BufferSettings
+    clock: Clock
+    witness: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedFiles:
+    """What opening makes; nothing of it runs yet."""
+
+    store: Store
+    outbox: Outbox
+    lock: StoreLock
+    witness: Witness | None
+    marks_file: MarksFile
+
+    def close(self) -> None:
+        """Close every part, whatever another one's disk says to it."""
+        with ExitStack() as parts:
+            parts.callback(self.lock.release)
+            parts.callback(self.marks_file.close)
+            if self.witness is not None:
+                parts.callback(self.witness.close)
+            parts.callback(self.store.connection.close)  # the last connection writes the log back and removes it
+            parts.callback(self.outbox.close)
+
+
+def open_files(place: Place) -> OpenedFiles:
+    """Open the store that is there. BufferUnusable says why it cannot be worked with; it is left as it was."""
+    path = place.path
+    try:
+        lock = StoreLock(path)
+    except OSError as error:
+        raise unusable(path, error) from error
+    try:
+        make_room(path)
+        connection, about = open_writer(path, gateway=place.gateway, key=place.key, check_s=place.settings.check_s)
+        marks, marks_file = HighWater.read(marks_path(path)), MarksFile(path)
+        try:
+            witness = Witness(place.witness) if place.witness is not None else None
+            store = Store(
+                connection,
+                about,
+                path=path,
+                key=place.key,
+                settings=place.settings,
+                clock=place.clock,
+                witness=witness,
+                marks_file=marks_file,
+            )
+            damage.heal_ends(store)
+            store.resume()
+            check_marks(path, marks, about.epoch, {lane: head.last for lane, head in store.heads.items()})
+            full_disk.begin(store)
+            outbox = Outbox(path, gateway=place.gateway, key=place.key)
+        except BaseException:
+            marks_file.close()
+            connection.close()
+            raise
+    except BufferUnusable:
+        lock.release()
+        raise
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        lock.release()
+        raise unusable(path, error) from error
+    except BaseException:
+        lock.release()
+        raise
+    return OpenedFiles(store=store, outbox=outbox, lock=lock, witness=witness, marks_file=marks_file)
+
+
+class OpenStore:
+    """Runs from its making until `close`. All calls on the loop's thread."""
+
+    def __init__(
+        self,
+        place: Place,
+        files: OpenedFiles,
+        *,
+        wake: Callable[[], None],
+        failed: Callable[[BufferUnusable], None],
+    ) -> None:
+        self._path = place.path
+        self._files = files
+        self._wake = wake
+        self._failed = failed
+        self._outstanding: set[asyncio.Future[Any]] = set()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="argus-buffer-reader")
+        self.about = files.store.about
+        self.outbox = files.outbox
+        self.failure: BufferUnusable | None = None
+        self.writer = Writer(
+            files.store, loop=asyncio.get_running_loop(), settle=self._settle, fail=self._writer_failed
+        )
+        self.writer.start()
+
+    def promise(self) -> "asyncio.Future[Any]":
+        """What a caller waits for, settled by a commit or by the failure of the store."""
+        if self.failure is not None:
+            raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
+        done = asyncio.get_running_loop().create_future()
+        self._outstanding.add(done)
+        return done
+
+    def put(self, item: Item) -> None:
+        """Hand `item` to the writer."""
+        self.writer.put(item)
+
+    async def task(self, work: Callable[[Store], T]) -> T:
+        """Run `work` on the writer's thread."""
+        done = self.promise()
+        self.writer.put(Task(work, done))
+        answer: T = await done
+        return answer
+
+    async def read(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run `work` on the reader's thread. A file that cannot be read fails the store."""
+        if self.failure is not None:
+            raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
+        except BufferUnusable as error:
+            if error.trouble.sets_aside:
+                self.fail(error)
+            raise
+
+    def fail(self, error: BufferUnusable) -> None:
+        """Nothing more is done with the file; whoever waits gets `error`."""
+        if self.failure is not None:
+            return
+        self.failure = error
+        self.writer.abandon()
+        self._reject(error)
+        self._failed(error)
+        self._wake()
+
+    async def close(self) -> None:
+        """Commit what waits, then close the file."""
+        self.writer.end()
+        await asyncio.shield(asyncio.to_thread(self.writer.join))
+        await asyncio.sleep(0)  # outcomes of the last commit are already on the loop, in front of this
+        self._reject(self.failure or BufferClosed("the buffer was closed"))
+        await asyncio.shield(asyncio.to_thread(self._close_files))
+
+    def _close_files(self) -> None:
+        self._reader.shutdown()
+        if self.failure is None:
+            self._files.close()
+            return
+        # Closing writes the log back, and that may fail on a damaged file: the file is set aside all the same.
+        with suppress(sqlite3.Error, OSError):
+            self._files.close()
+
+    def _settle(self, outcomes: list[Outcome]) -> None:
+        for done, answer, error in outcomes:
+            self._outstanding.discard(done)
+            if done.done():
+                continue  # whoever waited was cancelled; what was committed stays committed
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(answer)
+        self._wake()
+
+    def _writer_failed(self, error: Exception) -> None:
+        failure = unusable(self._path, error)
+        if not isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):
+            # Not the file's doing as far as we know: it is opened again before anything is set aside.
+            failure = BufferUnusable(failure.diagnosis, Trouble.BUSY)
+        failure.__cause__ = error
+        self.fail(failure)
+
+    def _reject(self, error: Exception) -> None:
+        outstanding, self._outstanding = self._outstanding, set()
+        for done in outstanding:
+            if not done.done():
+                done.set_exception(error)

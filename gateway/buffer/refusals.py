@@ -1,0 +1,131 @@
+"""Why a store cannot be used: what SQLite or the disk reported, as a diagnosis that names the right cause.
+
+The kind of trouble (`errors.Trouble`) decides what the gateway does; the sentences are for the operator.
+"""
+
+import os
+import pwd
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.buffer.errors import BufferUnusable, Diagnosis, Trouble
+from gateway.buffer.high_water import HighWater
+from protocols.uplink.lanes import Lane
+
+KEEP = (
+    "A running gateway sets the file aside by itself and goes on in a spare store. With the gateway stopped, move (do "
+    "not copy) the file, its -wal and its .marks away and run `argus-gateway provision --new-store`: a new epoch "
+    "begins, and the cloud keeps what it has of the old one. `argus-gateway store recover FILE` saves what can be read."
+)
+
+_IN_THE_WAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_NOMEM", "SQLITE_INTERRUPT")
+_OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")
+
+
+def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGED) -> BufferUnusable:
+    """The file is not the store that is wanted; it is left as it is."""
+    return BufferUnusable(
+        Diagnosis(
+            f"The store {path} {what}.",
+            "It was left untouched; what the cloud has acknowledged is safe there, the rest is only in this file.",
+            to_do,
+        ),
+        trouble,
+    )
+
+
+def unusable(path: Path, error: Exception) -> BufferUnusable:
+    """What SQLite, the disk or our own reading of the file reported, as a diagnosis."""
+    name = name_of(error)
+    if isinstance(error, UnicodeDecodeError):
+        # A damaged schema: SQLite's message repeats bytes that make no sense, and Python cannot decode it.
+        return refused(path, "is damaged (its schema is no text)", KEEP)
+    if name == "SQLITE_NOTADB":
+        return refused(path, "is no SQLite database: foreign, or damaged in its first bytes", KEEP)
+    if name.startswith(_IN_THE_WAY):
+        return _disk(
+            path,
+            name,
+            Trouble.BUSY,
+            "Another program holds its lock: end it (`fuser` names it); nothing else is wrong.",
+        )
+    if name == "SQLITE_FULL" or (isinstance(error, sqlite3.Error | OSError) and _is_full(path)):
+        return _disk(
+            path, name, Trouble.FULL, "The disk is full to its last block: make room; the store is not damaged."
+        )
+    if (owner := _another_owner(path)) is not None:
+        return refused(
+            path,
+            f"cannot be used ({name}): it belongs to the user {owner}, and this process runs as {_user(os.geteuid())}",
+            "Give the file, its -wal and its .marks back with chown. Run the commands of the gateway as its own user.",
+            Trouble.DISK,
+        )
+    if name.startswith(_OF_THE_DISK) or isinstance(error, OSError):
+        return _disk(
+            path,
+            name,
+            Trouble.DISK,
+            "Check the disk (kernel log, mount options): it may be failing or mounted read-only.",
+        )
+    return refused(path, f"is damaged ({name})", KEEP)
+
+
+def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int]) -> None:
+    """Refuse a store that holds less than was committed to it. A power cut cannot cause that, since the marks are
+    written after the commit is durable: a log was cut, or an older copy was put back."""
+    lane = None if marks is None else marks.behind(epoch, last)
+    if marks is not None and lane is not None:
+        raise refused(
+            path,
+            f"holds less than was committed to it (lane {lane}: up to {last[lane]} of {marks.last[lane]}): "
+            "its log was cut, or an older copy was put back",
+            KEEP,
+            Trouble.ROLLED_BACK,
+        )
+
+
+def name_of(error: Exception) -> str:
+    """SQLite's own name of an error, or the system's sentence."""
+    name = getattr(error, "sqlite_errorname", None)
+    if name:
+        return str(name)
+    return str(error.strerror) if isinstance(error, OSError) else type(error).__name__
+
+
+def _disk(path: Path, name: str, trouble: Trouble, to_do: str) -> BufferUnusable:
+    return BufferUnusable(
+        Diagnosis(
+            f"The disk did not do what the store {path} needed ({name}).",
+            "What was confirmed before is kept; nothing more can be recorded in it until this is solved.",
+            to_do,
+        ),
+        trouble,
+    )
+
+
+def _is_full(path: Path) -> bool:
+    """Whether not even the index of SQLite's log (32 KiB) finds room."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < 64 << 10 and not disk.f_flag & os.ST_RDONLY
+
+
+def _another_owner(path: Path) -> str | None:
+    """The owner of the file where that is another user and we may not write it."""
+    try:
+        owner = path.stat().st_uid
+    except OSError:
+        return None
+    if owner == os.geteuid() or os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        return None
+    return _user(owner)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

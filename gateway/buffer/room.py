@@ -1,0 +1,48 @@
+"""What waits for the writer, bounded: an append beyond the bound waits itself, so that a slow disk is felt at the
+devices' links and not in memory."""
+
+import asyncio
+from collections import deque
+
+
+class Room:
+    """Room for `observations_max` waiting observations. First come, first served: no device starves, none overtakes."""
+
+    def __init__(self, observations_max: int) -> None:
+        self._observations_max = observations_max
+        self._waiting = 0
+        self._turns: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, count: int) -> None:
+        """Return when `count` fit; each is given back with `give`."""
+        if not self._turns and self._fits(count):
+            self._waiting += count
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turns.append((count, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(count)
+            raise
+
+    def give(self, count: int) -> None:
+        """`count` are settled."""
+        self._waiting -= count
+        while self._turns and (self._turns[0][1].cancelled() or self._fits(self._turns[0][0])):
+            count, turn = self._turns.popleft()
+            if not turn.done():
+                self._waiting += count
+                turn.set_result(None)
+
+    def refuse_all(self, error: Exception) -> None:
+        """Nobody who waits for a turn gets one."""
+        while self._turns:
+            _, turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_exception(error)
+
+    def _fits(self, count: int) -> bool:
+        """One append that is larger than the bound goes alone."""
+        return not self._waiting or self._waiting + count <= self._observations_max

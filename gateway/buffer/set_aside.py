@@ -1,0 +1,234 @@
+"""A store that cannot be used is set aside whole: renamed with its log and its marks, never deleted, never repaired.
+
+The files lie beside the new store as `<store>.set-aside-N`, `-wal` and `.marks` likewise, for `store recover` and for
+whoever investigates. They are linked to their new names before the old ones go, so that a power cut leaves both names
+or the new one, and so that nothing that SQLite does when it closes the file can take the log away.
+
+What is known of the lost ranges is read without trust in the file: the marks beside it first, then as much of its
+tables as SQLite still gives.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.buffer.errors import BufferUnusable, Diagnosis, Trouble
+from gateway.buffer.high_water import HighWater, marks_path
+from gateway.buffer.refusals import name_of
+from gateway.buffer.rows import LANES, SEQUENCE_MASK, span_of
+from gateway.buffer.statements import SPARE
+from gateway.durable import flush
+from protocols.uplink.events import EventField
+from protocols.uplink.lanes import Lane
+
+SET_ASIDE_MAX = 64
+"""Stores that may lie set aside. A disk that damages more than this is no disk; then nothing is recorded, loudly."""
+
+_READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, ValueError, TypeError)
+"""What reading a damaged file may raise, in SQLite and in Python's reading of what it returns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A store that was set aside. `epoch` None and lanes that are missing: not even that could be read. Times are the
+    gateway's wall clock at the first and the last batch that could be found."""
+
+    path: Path
+    why: str
+    trouble: Trouble
+    size_bytes: int
+    epoch: str | None = None
+    last: Mapping[Lane, int] = field(default_factory=dict)
+    acked: Mapping[Lane, int] = field(default_factory=dict)
+    first_us: int | None = None
+    last_us: int | None = None
+
+    def fields(self) -> dict[str, EventField]:
+        """The one durable record of it, as an event's fields."""
+        marks: dict[str, EventField] = {}
+        for lane in Lane:
+            marks[f"{lane}_last"] = self.last.get(lane)
+            marks[f"{lane}_acked"] = self.acked.get(lane)
+        return {
+            "file": self.path.name,
+            "why": self.why[:512],
+            "trouble": self.trouble.value,
+            "bytes": self.size_bytes,
+            "epoch": self.epoch,
+            "first_us": self.first_us,
+            "last_us": self.last_us,
+            **marks,
+        }
+
+
+def record_path(aside: Path) -> Path:
+    """The file that says in JSON what is known of a set-aside store. It is there once the store's record is durable."""
+    return aside.with_name(aside.name + ".json")
+
+
+def set_aside_paths(store: Path) -> list[Path]:
+    """The stores that lie set aside beside `store`, oldest first."""
+    try:
+        found = [each for each in store.parent.iterdir() if _number(store, each) is not None]
+    except OSError:
+        return []
+    return sorted(found, key=lambda each: _number(store, each) or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAsideRecord:
+    """A set-aside store as its record says, for people. `fields`: empty while the record is not written."""
+
+    path: Path
+    size_bytes: int
+    fields: Mapping[str, EventField]
+
+
+def set_aside_records(store: Path) -> list[SetAsideRecord]:
+    """The stores that lie set aside beside `store`, oldest first, with their records."""
+    found = []
+    for path in set_aside_paths(store):
+        fields: object = None
+        with suppress(OSError, ValueError):
+            fields = json.loads(record_path(path).read_text())
+        size_bytes = 0
+        with suppress(OSError):
+            size_bytes = path.stat().st_size
+        found.append(
+            SetAsideRecord(path=path, size_bytes=size_bytes, fields=fields if isinstance(fields, dict) else {})
+        )
+    return found
+
+
+def set_aside(store: Path, error: BufferUnusable) -> SetAside:
+    """Rename `store` and what belongs to it. BufferUnusable when its folder does not let us."""
+    taken = [_number(store, each) or 0 for each in set_aside_paths(store)]
+    if len(taken) >= SET_ASIDE_MAX:
+        raise BufferUnusable(
+            Diagnosis(
+                f"{len(taken)} damaged stores lie beside {store}.",
+                "The disk fails again and again; nothing is recorded on it any more.",
+                "Replace the disk. Move the set-aside files away to go on meanwhile.",
+            ),
+            Trouble.DISK,
+        )
+    to = store.with_name(f"{store.name}.set-aside-{max(taken, default=0) + 1}")
+    try:
+        for source, target in _belongings(store, to):
+            with suppress(FileNotFoundError):
+                _link(source, target)
+        flush(store.parent)
+        for source, _ in _belongings(store, to):
+            source.unlink(missing_ok=True)
+        _index(store).unlink(missing_ok=True)
+        flush(store.parent)
+    except OSError as failure:
+        raise BufferUnusable(
+            Diagnosis(
+                f"The store {store} could not be set aside ({name_of(failure)}). {error.diagnosis.happened}",
+                "Devices are served and nothing is recorded: what a device keeps is not confirmed to it.",
+                "Check the disk (kernel log, mount options). The gateway tries again every few seconds.",
+            ),
+            error.trouble,
+        ) from failure
+    return survey(to, why=error.diagnosis.happened, trouble=error.trouble)
+
+
+def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
+    """What can be known of a set-aside store."""
+    marks = HighWater.read(marks_path(path))
+    found = _Found(epoch=None if marks is None else marks.epoch)
+    if marks is not None:
+        found.last.update(marks.last)
+        found.acked.update(marks.acked)
+    with suppress(*_READ_ERRORS), reading(path) as connection:
+        _look(connection, found)
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        size_bytes = 0
+    return SetAside(
+        path=path,
+        why=why,
+        trouble=trouble,
+        size_bytes=size_bytes,
+        epoch=found.epoch,
+        last=found.last,
+        acked=found.acked,
+        first_us=found.first_us,
+        last_us=found.last_us,
+    )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a store that was set aside, which cannot change it."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    with closing(connection):
+        # Texts are read as bytes where they are no UTF-8: a damaged name must not hide its neighbours.
+        connection.text_factory = lambda octets: octets.decode("utf-8", "replace")
+        yield connection
+
+
+@dataclass(slots=True)
+class _Found:
+    epoch: str | None
+    last: dict[Lane, int] = field(default_factory=dict)
+    acked: dict[Lane, int] = field(default_factory=dict)
+    first_us: int | None = None
+    last_us: int | None = None
+
+
+def _look(connection: sqlite3.Connection, found: _Found) -> None:
+    """Each question by itself: what one damaged page hides must not hide the rest."""
+    with suppress(*_READ_ERRORS):
+        (epoch,) = connection.execute(SPARE["epoch"]).fetchone()
+        found.epoch = found.epoch or str(epoch)[:64]
+    with suppress(*_READ_ERRORS):
+        for number, acked in connection.execute(SPARE["acked"]):
+            if number in LANES and isinstance(acked, int):
+                found.acked[LANES[number]] = max(acked, found.acked.get(LANES[number], 0))
+    for lane in Lane:
+        span = span_of(lane, 0)
+        for which in ("newest", "oldest"):
+            with suppress(*_READ_ERRORS):
+                row = connection.execute(SPARE[which], span).fetchone()
+                if row is not None:
+                    _note(found, lane, *(int(each) for each in row))
+
+
+def _note(found: _Found, lane: Lane, position: int, through: int, created_at_us: int) -> None:
+    found.last[lane] = max(found.last.get(lane, 0), position & SEQUENCE_MASK, through)
+    found.first_us = created_at_us if found.first_us is None else min(found.first_us, created_at_us)
+    found.last_us = created_at_us if found.last_us is None else max(found.last_us, created_at_us)
+
+
+def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
+    """The store last: while its name is there, a start finds the damage again and completes the act."""
+    return [
+        (store.with_name(store.name + "-wal"), to.with_name(to.name + "-wal")),
+        (marks_path(store), marks_path(to)),
+        (store, to),
+    ]
+
+
+def _index(store: Path) -> Path:
+    return store.with_name(store.name + "-shm")
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except PermissionError:
+        # A file system without links (or fs.protected_hardlinks and another owner's file): a rename is as good, but
+        # for the moment between two files.
+        source.rename(target)
+
+
+def _number(store: Path, path: Path) -> int | None:
+    head, _, number = path.name.rpartition(".set-aside-")
+    return int(number) if head == store.name and number.isascii() and number.isdigit() else None

@@ -1,0 +1,147 @@
+"""A spare store in the place of one that cannot be used: a new epoch, with what the old file still tells of the
+vehicle's devices, and the one record of what was set aside.
+
+What is carried over: the devices that were met, their reports, the Bluetooth devices that an operator paired, and
+small facts such as the last known time; row by row, as far as the file can be read and the row makes sense. What is
+not: how far devices' memories were fetched, because what was fetched may be lost with the old store (the cloud drops by
+content key what it has); and the devices' configurations, because nothing but the device can say that they are whole,
+and it sends its own again.
+"""
+
+import json
+import re
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.buffer import device_reports
+from gateway.buffer.database import create_store
+from gateway.buffer.errors import BufferUnusable, StoreExists, StoreFull, Trouble
+from gateway.buffer.open_store import OpenedFiles, Place, open_files
+from gateway.buffer.refusals import unusable
+from gateway.buffer.sealing import Sealer
+from gateway.buffer.set_aside import SetAside, reading, record_path, set_aside, set_aside_paths, survey
+from gateway.buffer.statements import SPARE
+from gateway.buffer.store import Store
+
+CARRIED_ROWS_MAX = 8192
+"""More rows than any of the small tables may have; a damaged page that leads in a circle ends here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    name: str
+    sound: tuple[tuple[int, str], ...]
+    """Which columns (by number) must match which expression: what a damaged page made up stays behind."""
+
+
+_TABLES = (
+    _Table("devices", ((0, "[0-9a-f]{1,32}"),)),
+    _Table("state", ((0, "[a-z_.]{1,64}"), (1, "[ -~]{0,4096}"))),
+    _Table(
+        "ble_devices",
+        (
+            (0, "([0-9A-F]{2}:){5}[0-9A-F]{2}"),
+            (2, "([0-9a-f]{16})?"),
+            (3, "[01]"),
+            (4, "([0-9a-f]{4}( [0-9a-f]{4}){0,31})?"),
+        ),
+    ),
+)
+
+log = structlog.get_logger()
+
+
+def open_or_replace(place: Place, failed: BufferUnusable | None) -> tuple[OpenedFiles, SetAside | None]:
+    """Open the store, or set it aside and open a spare one. `failed`: why the store that was open cannot be used.
+
+    Raises BufferUnusable where there is no store to work with: it is missing, in use, or the disk takes nothing.
+    """
+    error, aside = failed, None
+    if error is None or not error.trouble.sets_aside:
+        try:
+            files = _open(place)
+        except BufferUnusable as refusal:
+            error = refusal
+        else:
+            _record_all(files, place)
+            return files, None
+    if error.trouble.sets_aside:
+        aside = set_aside(place.path, error)
+    elif error.trouble is Trouble.MISSING and (unrecorded := _unrecorded(place)):
+        # Set aside, but the power went before its spare was made. This is no wrong mount: the set-aside file is here.
+        aside = unrecorded[-1]
+    else:
+        raise error
+    with suppress(StoreExists):
+        create_store(place.path, gateway=place.gateway, key=place.key, now_us=place.clock.wall_us())
+    files = _open(place)
+    try:
+        carry_over(aside, files.store, place)
+    except (sqlite3.Error, OSError) as failure:
+        files.close()
+        raise unusable(place.path, failure) from failure
+    _record_all(files, place, aside)
+    return files, aside
+
+
+def _unrecorded(place: Place) -> list[SetAside]:
+    """Stores that lie set aside and whose one record was not written yet."""
+    return [
+        survey(path, why="The gateway was stopped while it set the store aside.", trouble=Trouble.DAMAGED)
+        for path in set_aside_paths(place.path)
+        if not record_path(path).exists()
+    ]
+
+
+def _record_all(files: OpenedFiles, place: Place, newest: SetAside | None = None) -> None:
+    """The one durable record of each set-aside store: an event in the lane that is never dropped, and a file beside the
+    store that says so. The event comes first: a power cut between the two repeats it rather than losing it."""
+    for found in _unrecorded(place):
+        aside = newest if newest is not None and newest.path == found.path else found
+        try:
+            files.store.commit([files.store.event("store.set_aside", **aside.fields())])
+            record_path(aside.path).write_text(json.dumps(aside.fields(), indent=1) + "\n")
+        except (StoreFull, OSError):
+            log.warning("buffer.event_unstored", name="store.set_aside")  # the next opening finds it again
+
+
+def carry_over(aside: SetAside, store: Store, place: Place) -> None:
+    """Bring what the old file tells of devices into `store`; what cannot be read is left."""
+    try:
+        with reading(aside.path) as old:
+            for table in _TABLES:
+                _copy(old, store, table)
+            if aside.epoch is not None:
+                sealer = Sealer(place.key, gateway=place.gateway, epoch=aside.epoch)
+                with suppress(sqlite3.Error, OverflowError, ValueError, TypeError, StoreFull):
+                    device_reports.carry_over(old, sealer, store)
+    except (sqlite3.Error, OSError) as error:
+        log.warning("buffer.nothing_carried_over", why=getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
+    """The rows of one table up to the first page that cannot be read, from both ends."""
+    for statement in (SPARE[table.name], SPARE[f"{table.name}_from_the_end"]):
+        rows: list[tuple[object, ...]] = []
+        with suppress(sqlite3.Error, OverflowError, ValueError):
+            for row in old.execute(statement):
+                if all(re.fullmatch(form, str(row[column])) for column, form in table.sound):
+                    rows.append(row)
+                if len(rows) >= CARRIED_ROWS_MAX:
+                    break
+        with suppress(StoreFull), store.transaction():
+            for row in rows:
+                with suppress(sqlite3.IntegrityError):  # the table's own rules refuse a value of another type
+                    store.connection.execute(SPARE[f"put_{table.name}"], row)
+
+
+def _open(place: Place) -> OpenedFiles:
+    try:
+        return open_files(place)
+    except (BufferUnusable, StoreFull):
+        raise
+    except Exception as error:  # a damaged value reached our own code; which error it makes there depends on the value
+        raise unusable(place.path, error) from error

@@ -1,0 +1,77 @@
+"""Stores that were harmed the way disks and people harm them."""
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from gateway.buffer.rows import position_of
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_observations import connected, numerics, section, waveform
+from tests.builders.buffer_store import new_store, opened
+
+PAGE_BYTES = 4096
+
+
+async def filled_store(folder: Path, *, batches: int = 40) -> Path:
+    """Numerics, waveforms and events on several pages each, none of it acknowledged."""
+    path = new_store(folder)
+    async with opened(path) as buffer:
+        for n in range(batches):
+            await buffer.append([section(numerics(40, first=10.0 * n) + waveform(1, samples=1000))])
+            await buffer.append_event(connected())
+    return path
+
+
+def overwrite(path: Path, offset: int, octets: bytes) -> None:
+    """Put `octets` at `offset`."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(octets)
+
+
+def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -> None:
+    """`count` bytes from `offset` become others."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        before = file.read(count)
+        file.seek(offset)
+        file.write(bytes(octet ^ generator.randrange(1, 256) for octet in before))
+
+
+def leaf_page_of(path: Path, lane: Lane) -> int:
+    """The number of a page that holds rows in the middle of a lane: the deepest page on the way to its middle row."""
+    with closing(sqlite3.connect(path)) as connection:
+        last = connection.execute(
+            "SELECT max(position) FROM batches WHERE position BETWEEN ? AND ?",
+            (position_of(lane, 0), position_of(lane, 1 << 40)),
+        ).fetchone()[0]
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'batches'").fetchone()[0]
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    middle = position_of(lane, max(1, (last - position_of(lane, 0)) // 2))
+    octets = path.read_bytes()
+    page = root
+    while (begin := (page - 1) * PAGE_BYTES) >= 0 and octets[begin] == 0x05:
+        page = _child(octets, begin, middle)
+    assert octets[begin] == 0x0D, "a leaf of a table"
+    return page
+
+
+def _child(octets: bytes, begin: int, rowid: int) -> int:
+    """Which page below an interior page holds `rowid` (SQLite's file format, 1.6)."""
+    cells = int.from_bytes(octets[begin + 3 : begin + 5], "big")
+    for number in range(cells):
+        at = begin + int.from_bytes(octets[begin + 12 + 2 * number : begin + 14 + 2 * number], "big")
+        key, at_key = 0, at + 4
+        for step in range(9):
+            octet = octets[at_key]
+            at_key += 1
+            if step == 8:
+                key = key << 8 | octet
+                break
+            key = key << 7 | octet & 0x7F
+            if not octet & 0x80:
+                break
+        if rowid <= key:
+            return int.from_bytes(octets[at : at + 4], "big")
+    return int.from_bytes(octets[begin + 8 : begin + 12], "big")

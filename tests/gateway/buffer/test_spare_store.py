@@ -1,0 +1,247 @@
+"""A store that cannot be used never takes the gateway away: it is set aside whole, and a spare one is begun."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.buffer import Buffer, BufferUnusable, StoreFull, create_store
+from gateway.buffer.ble_devices import PairedDevice
+from gateway.buffer.buffer import RETRY_S
+from gateway.buffer.errors import Trouble
+from gateway.buffer.set_aside import set_aside_paths
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.events import GatewayEvent, decode_event
+from protocols.uplink.gaps import GapReason
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+from tests.builders.buffer_observations import numerics, section
+from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, QUICK, new_store, opened, whole_lane
+from tests.builders.damaged_stores import PAGE_BYTES, filled_store, leaf_page_of, overwrite
+from tests.harness.buffer_small_disk import mount_again, remount, shut_down, small_disk
+from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
+
+
+@asynccontextmanager
+async def serving(path: Path, *, clock: MovedClock | None = None, key: bytes = KEY) -> AsyncIterator[Buffer]:
+    """A gateway's buffer with what keeps it."""
+    buffer = await Buffer.serve(path, gateway=GATEWAY, key=key, settings=QUICK, clock=clock or MovedClock())
+    keeping = asyncio.create_task(buffer.keep())
+    try:
+        yield buffer
+        if keeping.done():
+            keeping.result()
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await buffer.close()
+
+
+async def events(buffer: Buffer, name: str) -> list[GatewayEvent]:
+    batches = [batch for batch in await whole_lane(buffer, Lane.EVENT) if batch.kind is BatchKind.EVENT]
+    return [event for event in (decode_event(batch.payload) for batch in batches) if event.name == name]
+
+
+def half(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2 // PAGE_BYTES * PAGE_BYTES)
+
+
+HARMS: dict[str, Callable[[Path], None]] = {
+    "file magic": lambda path: overwrite(path, 0, b"SQLighter"),
+    "schema page": lambda path: overwrite(path, 100, bytes(400)),
+    "name of a column": lambda path: path.write_bytes(path.read_bytes().replace(b"row_hash", b"row_hasj")),
+    "zero bytes": lambda path: path.write_bytes(b""),
+    "half the file": half,
+    "header of a waveform leaf": lambda path: overwrite(
+        path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(8)
+    ),
+    "another program's file": lambda path: path.write_bytes(b"not a database at all" * 999),
+}
+
+
+@pytest.mark.finding("reliability-A1")
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
+async def test_store_that_cannot_be_opened_is_set_aside_whole_and_a_spare_one_begins(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    path = await filled_store(tmp_path)
+    async with opened(path) as buffer:
+        epoch, last = buffer.epoch, buffer.marks()[Lane.NUMERIC].last
+    harm(path)
+    damaged = path.read_bytes()
+    async with serving(path) as buffer:
+        await buffer.append([section(numerics(3))])
+        assert buffer.epoch not in ("", epoch)
+        assert buffer.store_state is StoreState.OK
+        (aside,) = set_aside_paths(path)
+        assert aside.read_bytes() == damaged, "never repaired, never deleted"
+        (record,) = await events(buffer, "store.set_aside")
+        assert record.fields["file"] == aside.name
+        assert (record.fields["epoch"], record.fields["numeric_last"]) == (epoch, last), "from the marks beside it"
+        (shown,) = buffer.set_aside()
+        assert shown.fields == dict(record.fields)
+    async with serving(path) as buffer:
+        assert len(set_aside_paths(path)) == 1, "the spare store is an ordinary one"
+        assert len(await events(buffer, "store.set_aside")) == 1, "one record for one store"
+
+
+@pytest.mark.finding("reliability-A1")
+@pytest.mark.parametrize(("key", "gateway"), [(OTHER_KEY, GATEWAY), (KEY, "gw-other")], ids=["key", "gateway"])
+async def test_store_of_another_key_or_gateway_is_set_aside(tmp_path: Path, key: bytes, gateway: str) -> None:
+    path = tmp_path / "buffer.db"
+    create_store(path, gateway=gateway, key=key, now_us=1)
+    async with serving(path) as buffer:
+        (record,) = await events(buffer, "store.set_aside")
+        assert record.fields["trouble"] == Trouble.FOREIGN.value
+
+
+async def test_spare_store_still_knows_the_paired_devices_and_the_last_known_time(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    paired = PairedDevice(
+        address="AA:BB:CC:DD:EE:FF", name="oximeter", system_id="", bonded=True, paired_us=5, services=(0x1822,)
+    )
+    async with opened(path) as buffer:
+        await buffer.remember_ble_device(paired)
+        await buffer.remember_device("0011223344556677", "model")
+        await buffer.state_put("wall_us", "1700000000000000")
+        await buffer.remember_device_reports([("0011223344556677", b"what was seen of it")])
+        await buffer.remember_configuration(bytes(8), 0x4000, b"octets")
+    overwrite(path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(8))
+    async with serving(path) as buffer:
+        assert await buffer.ble_devices() == [paired]
+        assert [each.model for each in await buffer.devices()] == ["model"]
+        assert await buffer.state_get("wall_us") == "1700000000000000"
+        assert await buffer.device_reports() == [b"what was seen of it"]
+        assert await buffer.configurations() == [], "the device sends its own again"
+
+
+@pytest.mark.finding("reliability-A2")
+async def test_page_damaged_while_running_moves_to_a_spare_store_without_a_restart(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    clock = MovedClock()
+    async with serving(path, clock=clock) as buffer:
+        epoch = buffer.epoch
+        overwrite(path, (leaf_page_of(path, Lane.WAVEFORM) - 1) * PAGE_BYTES, bytes(8))
+        found = await buffer.next_batches(Lane.WAVEFORM, after=0, limit_batches=999, limit_bytes=1 << 30)
+        while found:
+            found = await buffer.next_batches(
+                Lane.WAVEFORM, after=found[-1].sequence, limit_batches=999, limit_bytes=1 << 30
+            )
+        await eventually(lambda: buffer.epoch not in ("", epoch))
+        await buffer.append([section(numerics(3))])
+        assert len(await events(buffer, "store.set_aside")) == 1
+        assert buffer.failure is None
+
+
+@pytest.mark.finding("reliability-A1")
+async def test_missing_store_is_not_replaced_and_is_used_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    """A disk that is not mounted looks like this: a second history must not begin beside the first."""
+    clock, path = MovedClock(), tmp_path / "buffer.db"
+    async with serving(path, clock=clock) as buffer:
+        assert (buffer.epoch, buffer.store_state) == ("", StoreState.FULL)
+        assert buffer.failure is not None
+        assert buffer.failure.trouble is Trouble.MISSING
+        with pytest.raises(StoreFull):
+            await buffer.append([section(numerics(3))], held_by_device=True)
+        with pytest.raises(StoreFull):
+            await buffer.append([section(numerics(4))])
+        with pytest.raises(StoreFull):
+            await buffer.state_put("name", "value")
+        assert await buffer.next_batches(Lane.NUMERIC, after=0, limit_batches=1, limit_bytes=1) == []
+        assert not path.exists()
+        new_store(tmp_path)
+        await clock.advance(RETRY_S)
+        await eventually(lambda: buffer.epoch != "")
+
+        async def counted() -> bool:
+            return bool(await buffer.gaps())
+
+        await eventually(counted)
+        (gap,) = [found.gap for found in await buffer.gaps()]
+        assert (gap.why, gap.observations) == (GapReason.STORE_FULL, 4), "what no device holds is counted"
+
+
+async def test_store_in_use_by_another_process_is_refused(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path):
+        with pytest.raises(BufferUnusable, match="Another process"):
+            await Buffer.serve(path, gateway=GATEWAY, key=KEY, settings=QUICK, clock=MovedClock())
+
+
+@pytest.mark.finding("reliability-A1")
+async def test_read_only_disk_records_nothing_and_the_store_goes_on_when_it_is_writable(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=24) as disk:
+        path = new_store(disk)
+        async with opened(path) as buffer:
+            await buffer.append([section(numerics(3))])
+            epoch = buffer.epoch
+        remount(disk, read_only=True)
+        clock = MovedClock()
+        async with serving(path, clock=clock) as buffer:
+            assert buffer.store_state is StoreState.FULL
+            with pytest.raises(StoreFull):
+                await buffer.append([section(numerics(3))], held_by_device=True)
+            remount(disk, read_only=False)
+            await clock.advance(RETRY_S)
+            await eventually(lambda: buffer.epoch != "")
+            assert buffer.epoch == epoch, "nothing was wrong with the store"
+            assert set_aside_paths(path) == []
+
+
+@pytest.mark.finding("reliability-A1")
+async def test_disk_that_stops_writing_while_running_refuses_and_goes_on_in_a_spare_store(tmp_path: Path) -> None:
+    """After a failed flush the kernel may take its pages for clean: the file is not trusted again."""
+    with small_disk(tmp_path / "disk", megabytes=24, kind="ext4") as disk:
+        path, clock = new_store(disk), MovedClock()
+        async with serving(path, clock=clock) as buffer:
+            await buffer.append([section(numerics(3))])
+            epoch = buffer.epoch
+            shut_down(disk)
+            with pytest.raises(StoreFull):
+                await buffer.append([section(numerics(5))])
+            await eventually(lambda: buffer.store_state is StoreState.FULL)
+            with pytest.raises(StoreFull):
+                await buffer.append([section(numerics(2))], held_by_device=True)
+            await eventually(lambda: mount_again(disk))
+            await clock.advance(RETRY_S)
+            await eventually(lambda: buffer.store_state is StoreState.OK)
+            assert buffer.epoch != epoch
+            (record,) = await events(buffer, "store.set_aside")
+            assert record.fields["trouble"] == Trouble.DISK.value
+
+            async def counted() -> bool:
+                return [found.gap.observations for found in await buffer.gaps()] == [5]
+
+            await eventually(counted)
+
+
+async def test_store_set_aside_just_before_the_power_went_gets_its_spare_and_its_record(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    path.rename(path.with_name(path.name + ".set-aside-1"))
+    async with serving(path) as buffer:
+        (record,) = await events(buffer, "store.set_aside")
+        assert record.fields["file"] == "buffer.db.set-aside-1"
+        assert json.loads(path.with_name("buffer.db.set-aside-1.json").read_text()) == dict(record.fields)
+
+
+@pytest.mark.finding("reliability-B")
+async def test_store_whose_log_was_cut_begins_a_new_epoch_by_itself(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        for n in range(30):
+            await buffer.append([section(numerics(3, first=float(n)))])
+        epoch = buffer.epoch
+        log = path.with_name(path.name + "-wal").read_bytes()
+        file, marks = path.read_bytes(), path.with_name(path.name + ".marks").read_bytes()
+    path.write_bytes(file)
+    path.with_name(path.name + "-wal").write_bytes(log[: len(log) // 2])
+    path.with_name(path.name + ".marks").write_bytes(marks)
+    async with serving(path) as buffer:
+        assert buffer.epoch != epoch
+        (record,) = await events(buffer, "store.set_aside")
+        assert (record.fields["trouble"], record.fields["numeric_last"]) == (Trouble.ROLLED_BACK.value, 30)
