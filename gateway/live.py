@@ -1,9 +1,10 @@
 """What is true right now, for people: the latest value of each channel, ten seconds of each waveform, each device's
 link.
 
-Fed only after the buffer's commit, so that nothing is on a screen that could still be lost. Bounded in every direction:
-the screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a device down:
-a subscriber that does not keep up loses its oldest updates and is told how many.
+Fed after the buffer's commit, so that what is shown is kept; where the buffer refuses (a full disk, no store) all the
+same, because a crew needs the values, and the page says beside them that they are not recorded. Bounded in every
+direction: the screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a
+device down: a subscriber that does not keep up loses its oldest updates and is told how many.
 
 Does not judge values or ages; the crew page shows both (DESIGN D18). Not for other tasks' threads: one event loop.
 """
@@ -48,7 +49,7 @@ class LiveValue:
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdate:
-    """One step: a device that came, went or delivered. `observations` are durable and in the order of delivery.
+    """One step: a device that came, went or delivered. `observations` are in the order of delivery.
 
     `lost` counts updates that this subscriber missed before this one. Wall µs = `wall_offset_us` + received_s × 1e6.
     """
@@ -179,15 +180,9 @@ class LiveFeed:
             subscriber.put(update)
 
     def _make_room(self) -> None:
-        """An unverified device makes room before a verified one does, and one that has gone before one that is here."""
         while len(self._shown) >= DEVICES_MAX:
-            devices = {name: shown.device for name, shown in self._shown.items()}
-            del self._shown[min(devices, key=lambda name: _makes_room(devices[name]))]
-
-
-def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
-    """Sorts first what is given up first."""
-    return not device.ref.unverified_link, device.connected
+            gone = next((name for name, shown in self._shown.items() if not shown.device.connected), None)
+            del self._shown[gone if gone is not None else next(iter(self._shown))]
 
 
 def _extend(wave: _Wave, observation: Observation) -> None:

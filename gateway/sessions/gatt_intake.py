@@ -20,7 +20,6 @@ from gateway.live import LiveFeed
 from gateway.sessions.attendance import Attendance
 from gateway.sessions.confirm_window import ConfirmWindow
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
-from gateway.sessions.device_report import NO_FORM, STORE_FULL
 from gateway.sessions.journal import Journal
 from gateway.sessions.known_measurements import KnownMeasurements
 from gateway.sessions.record_fetching import MarkStore
@@ -79,14 +78,15 @@ class GattIntake:
                 report, device.ref, around.clocks, instant, wall_synchronised=around.clock.synchronised
             )
         ]
-        if not await self._append(sections, len(news), instant, held_by_device=False, mark=None):
-            return False
-        self._confirmed_before(news, instant)
-        self._known.durable(system_id, news)
+        durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None)
+        if durable:
+            self._confirmed_before(news, instant)
+            self._known.durable(system_id, news)
+        # Shown also when it could not be stored: the page says beside it that nothing is being recorded.
         now_here = self._here.delivered(instant.monotonic_s)
         for section in sections:
             around.live.observed(now_here or device, section.observations, section.wall_offset_us)
-        return True
+        return durable
 
     async def took_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
         """Records of one store, in order, and how far it is fetched with them. Whether all of that is durable now."""
@@ -130,13 +130,13 @@ class GattIntake:
         except StoreFull:
             counts.refused += values
             counts.lost += 0 if held_by_device else values
-            keeping.refused(values, STORE_FULL, instant.wall_us)
+            keeping.refused(values, instant.wall_us)
             await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
             return False
         except ProtocolError as error:
             # A bug of ours, not the device's: the record has no form for what it sent.
             counts.refused += values
-            keeping.refused(values, NO_FORM, instant.wall_us)
+            keeping.refused(values, instant.wall_us)
             log.error("store.no_form", device=system_id, why=str(error))
             await self._around.journal.write("store.no_form", system_id, values=values)
             return False

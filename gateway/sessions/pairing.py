@@ -143,6 +143,14 @@ class Pairings:
         """What was durable when the gateway started."""
         self._devices = {device.address: device for device in devices}
 
+    def follow(self, stored: Iterable[PairedDevice]) -> list[PairedDevice]:
+        """Another store is in use: serve also the devices that it names, and return those that it lacks."""
+        named = {device.address: device for device in stored}
+        lacking = [device for address, device in self._devices.items() if address not in named]
+        self._devices = {**named, **self._devices}
+        self._changed()
+        return lacking
+
     @property
     def paired(self) -> list[PairedDevice]:
         """All of them, for people; the one paired longest ago first."""

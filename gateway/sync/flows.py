@@ -43,15 +43,17 @@ class History(Enum):
 
 
 class Flows:
-    """`windows` is open to whoever shows the state."""
+    """The flows of one epoch, the one that the outbox has when they are made. `windows` is open to whoever shows the
+    state."""
 
     def __init__(self, outbox: Outbox, settings: UplinkSettings) -> None:
         self._outbox = outbox
         self._settings = settings
+        self.epoch = outbox.epoch
         self._ahead: dict[Flow, deque[tuple[Batch, int]]] = {
             Flow(lane, live): deque() for lane in Lane for live in (True, False)
         }
-        self.windows = {lane: LaneWindow(lane, outbox.epoch, settings.window) for lane in Lane}
+        self.windows = {lane: LaneWindow(lane, self.epoch, settings.window) for lane in Lane}
         self.sharing = Sharing()
         self.pacing = Pacing(settings.pacing)
 
@@ -65,7 +67,9 @@ class Flows:
             ahead.clear()
 
     def refresh(self) -> None:
-        """Learn what was committed meanwhile."""
+        """Learn what was committed meanwhile. Marks of another store are not ours."""
+        if self._outbox.epoch != self.epoch:
+            return
         marks = self._outbox.marks()
         for lane, window in self.windows.items():
             window.committed(marks[lane].last)
@@ -92,7 +96,7 @@ class Flows:
         """Whether the cloud's batch at its mark is ours. Asked where we did not send it on this connection: in the
         exchange, and when the mark jumps over what was there before."""
         window, through = self.windows[ack.lane], ack.through_sequence
-        if ack.epoch != self._outbox.epoch or not through:
+        if ack.epoch != self.epoch or not through:
             return History.OURS
         if window.agreed and (through <= window.through or window.sent_here(through)):
             return History.OURS

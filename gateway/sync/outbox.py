@@ -39,7 +39,9 @@ class Outbox(Protocol):
     """`gateway.buffer.Buffer`, as the uplink sees it."""
 
     @property
-    def epoch(self) -> str: ...
+    def epoch(self) -> str:
+        """Changes when a spare store takes the place of one that failed; empty while there is none."""
+
     @property
     def store_state(self) -> StoreState: ...
 

@@ -6,8 +6,9 @@ replaced gateway begins at 1 in its own epoch, and a lane that another gateway c
 buffer goes on.
 
 On a connection three tasks run: one hears the cloud's answers, one sends whose turn it is, one tells our status.
-Whatever ends the connection ends all three; what was under way is simply not confirmed and goes again. The buffer's
-errors are not caught: a store that cannot be read any more is not the uplink's to hide.
+Whatever ends the connection ends all three; what was under way is simply not confirmed and goes again. A store that
+fails is exchanged by the buffer for a spare one, with another epoch: then the connection ends too, and the next one
+begins with the marks of the new epoch.
 """
 
 import asyncio
@@ -36,6 +37,12 @@ from protocols.uplink.status import Mark, Status, StoreState, encode_status
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
 FAREWELL_S = 1.0
+
+
+class _EpochChanged(Exception):
+    """Another store took the place of the one whose batches this connection sends."""
+
+
 log = structlog.get_logger()
 
 
@@ -96,15 +103,28 @@ class Uplink:
     async def run(self) -> None:
         """Connect, converse, wait, again. Says goodbye when it is cancelled."""
         while True:
+            await self._store_in_use()
             began_s = self._clock.monotonic_s()
             try:
                 await self._connection()
             except (MqttUnavailable, MqttRefused) as error:
                 self._lost(error)
+            except _EpochChanged:
+                log.warning("uplink.epoch_changed", epoch=self._outbox.epoch)
+                continue
             finally:
                 self._set_connected(False)
             self._backoff.connected_for(self._clock.monotonic_s() - began_s)
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
+
+    async def _store_in_use(self) -> None:
+        """Return when there is an epoch to send, with its flows ready."""
+        commits = self._outbox.wait_for_commit()
+        while not self._outbox.epoch:
+            await commits.wait()
+            commits.clear()
+        if self._flows.epoch != self._outbox.epoch:
+            self._flows = Flows(self._outbox, self._settings)
 
     def _lost(self, error: Exception) -> None:
         self._last_error = str(error)
@@ -135,6 +155,7 @@ class Uplink:
             self._asked.clear()
             self._wake.clear()
             self._set_connected(True)
+            self._last_error = None
             log.info("uplink.connected", broker=f"{address.host}:{address.port}", tls=address.tls is not None)
             await self._converse(session)
         finally:
@@ -181,6 +202,8 @@ class Uplink:
             self._wake.set()
 
     async def _take(self, ack: Ack) -> None:
+        if self._outbox.epoch != self._flows.epoch:
+            return  # the store was exchanged: the connection is about to end
         lane, window = ack.lane, self._flows.windows[ack.lane]
         agreed, contested = window.agreed, window.contested
         match await self._flows.history_of(ack):
@@ -225,6 +248,8 @@ class Uplink:
     async def _send(self, session: MqttSession) -> None:
         while True:
             self._wake.clear()
+            if self._outbox.epoch != self._flows.epoch:
+                raise _EpochChanged
             self._flows.refresh()
             now_s = self._clock.monotonic_s()
             for lane, overdue in self._flows.expire(now_s).items():
@@ -290,7 +315,7 @@ class Uplink:
         contested = any(window.contested for window in self._flows.windows.values())
         return Status(
             gateway=self._gateway,
-            epoch=self._outbox.epoch,
+            epoch=self._flows.epoch,
             online=online,
             at_us=self._clock.wall_us(),
             boot_id=self._clock.boot_id,
