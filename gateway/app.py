@@ -2,8 +2,9 @@
 them.
 
 The composition root: the only place that reads settings into parts, and the owner of the one TaskGroup under which all
-of them run. A part that fails is recorded and started again (`keep_running`); only a store that can no longer be
-trusted ends the process, because everything else here stands on "acknowledged means durable".
+of them run. A part that fails is recorded and started again (`keep_running`). A store that can no longer be trusted is
+exchanged by the buffer for a spare one; while there is none, devices are served without confirmation and the crew page
+says that nothing is recorded.
 
 Stopping is a sequence, not a storm: no new links, devices are released in order, what they sent last is committed, the
 uplink gets a moment to bring it away and says that we are gone, then the store closes. Each step has a deadline, the
@@ -12,8 +13,8 @@ whole stays far below systemd's patience.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -22,17 +23,15 @@ import structlog
 
 from gateway.ble_view import bluetooth_json
 from gateway.buffer import Buffer, BufferSettings, StoreFull
-from gateway.control import ControlServer
+from gateway.buffer.segments import FetchedSegment
+from gateway.control import ControlServer, ControlUnusable
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
-from gateway.crew.tablet import tablet_key
-from gateway.device_view import report_json
-from gateway.health import Heartbeat, Notifier, StoreHealth
-from gateway.known_devices import known_devices
+from gateway.device_view import met_device, report_json
+from gateway.health import Health, Notifier
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
-from gateway.sessions.acceptance import Acceptance
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
 from gateway.sessions.clock_policy import ClockPolicy, ClockRules
@@ -40,14 +39,23 @@ from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.report_writer import ReportWriter
-from gateway.sessions.roster import Roster
+from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.session import Session
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.settings import ClocksSection, CrewSection, DevicesSection, MqttSection, Settings
-from gateway.status import Json, base_json, devices_json, port_json, session_json, uplink_json
+from gateway.status import (
+    Json,
+    base_json,
+    devices_json,
+    port_json,
+    session_json,
+    set_aside_json,
+    store_json,
+    uplink_json,
+)
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.ble_backend import BleBackendUnusable
 from gateway.transports.clock import Clock, SystemClock
@@ -71,7 +79,7 @@ PART_WAIT_S_MAX = 60.0
 GAPS_EVERY_S = 10.0
 """How often the gap records are counted for people; each is opened for it."""
 LOOK_EVERY_S = 1.0
-"""How often the store's failure and the kernel's opinion of the clock are looked after."""
+"""How often the kernel's opinion of the clock, the watchdog and an exchanged store are looked after."""
 
 log = structlog.get_logger()
 
@@ -83,22 +91,23 @@ class Gateway:
         self._settings = settings
         self._clock = TrustedClock(clock or SystemClock())
         self._notifier = notifier or Notifier({})
-        self._heartbeat = Heartbeat(self._clock, self._notifier)
-        self._store_health = StoreHealth(self._clock)
+        self._health = Health(self._clock)
         self._began_s = self._clock.monotonic_s()
         self.live = LiveFeed()
         self.taps = Taps()
         self.roster = Roster()
-        self.reports = DeviceReports(self.roster.is_verified)
+        self.reports = DeviceReports()
         self.tcp: TcpListener | None = None
-        self._gaps = 0
+        self._gaps = self._quarantined = 0
+        self._set_aside: list[Json] = []
+        self._epoch = ""
+        self._fetched: list[FetchedSegment] = []
         self._bluetooth: Bluetooth | None = None
         self._bluetooth_unusable = ""
 
     async def run(self, stop: asyncio.Event, serving: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop` is set, then end in order; `serving` is called once everything is up. Raises
-        `IdentityUnusable`, `BufferUnusable` (also when the store fails later: then nothing may be acknowledged any
-        more), `GatewayRuns`, OSError."""
+        `IdentityUnusable`, `BufferUnusable` (only when another process writes to the store), `GatewayRuns`."""
         settings = self._settings
         identity = Identity.load(settings.identity_dir)
         if identity.gateway != settings.gateway.id:
@@ -106,7 +115,7 @@ class Gateway:
                 f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}. "
                 "Nothing was started, since two names would share one chain. Correct [gateway] id or state_dir."
             )
-        self.buffer = await Buffer.open(
+        self.buffer = await Buffer.serve(
             settings.store_path,
             gateway=settings.gateway.id,
             key=identity.store_key,
@@ -115,13 +124,25 @@ class Gateway:
             witness=settings.buffer.witness_file,
         )
         try:
-            await self._remember()
+            with suppress(StoreFull):  # there is no store now; `_follow_store` takes up what one tells later
+                await self._remember()
             await self._compose(identity)
             await self._listen()
-            async with self._control().listening():
+            async with self._answering():
                 await self._serve(identity, stop, serving)
         finally:
             await asyncio.shield(self._close())
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Answer questions from the command line. On a disk that takes no socket nobody can ask, and the devices are
+        served all the same."""
+        try:
+            async with self._control().listening():
+                yield
+        except ControlUnusable as error:
+            log.error("control.not_listening", why=str(error))
+            yield
 
     def _control(self) -> ControlServer:
         bluetooth = self._bluetooth
@@ -129,30 +150,36 @@ class Gateway:
             self._settings.control_path,
             {"status": self._status, "devices": self._devices, "ports": self._ports, "ble": self._ble},
             self.taps,
-            about={"device": self._device, "accept": self._accept, "revoke": self._revoke},
+            about={"device": self._device},
             conversations={} if bluetooth is None else bluetooth.desk.conversations,
         )
 
     async def _remember(self) -> None:
         """Take up what earlier runs learned: the time, the devices, their configurations."""
+        self._epoch = self.buffer.epoch
         persisted = await self.buffer.state_get(WALL_STATE)
         if persisted is not None:
             self._clock.raise_floor(int(persisted))
         self.reports.load(await self.buffer.device_reports())
         self._fetched = await self.buffer.fetched_segments()
-        rows = sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
         self.roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
-            known_devices(rows, self.reports.find, await self.buffer.ble_devices()),
+            [
+                met_device(
+                    KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us),
+                    self.reports.find(each.system_id),
+                )
+                for each in sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
+            ],
         )
 
     async def _compose(self, identity: Identity) -> None:
         settings = self._settings
-        self._journal = Journal(self.buffer, self._clock, self.buffer)
+        self._journal = Journal(self.buffer, self._clock)
         self._report_writer = ReportWriter(self.reports, self.buffer, self._clock)
         clocks = DeviceClocks()
-        memory = SegmentIntake(self.buffer, clocks, self._journal)
-        memory.load(self._fetched)
+        self._memory = SegmentIntake(self.buffer, clocks, self._journal)
+        self._memory.load(self._fetched)
         around = Surroundings(
             system_id=own_system_id(settings.gateway.id),
             store=self.buffer,
@@ -160,12 +187,12 @@ class Gateway:
             live=self.live,
             clocks=clocks,
             clock=self._clock,
-            claims=Claims(self._clock, self.roster),
+            claims=Claims(self._clock),
             journal=self._journal,
             taps=self.taps,
             manager=manager_settings(settings.devices, settings.clocks),
             clock_rules=ClockRules(clock_policy(settings.clocks)),
-            memory=memory,
+            memory=self._memory,
             reports=self.reports,
         )
 
@@ -173,7 +200,6 @@ class Gateway:
             return AssociationSession(link, number, around)
 
         self._supervisor = Supervisor(self._sources(), new_session, self._clock, self._journal)
-        self._acceptance = Acceptance(self.roster, self.buffer, self._journal, self._clock, lambda: self._sessions)
         self._bluetooth = await self._compose_bluetooth(around)
         self._uplink: Uplink | None = None
         if settings.mqtt is not None:
@@ -226,12 +252,12 @@ class Gateway:
     async def _serve(self, identity: Identity, stop: asyncio.Event, serving: Callable[[], None]) -> None:
         await self._journal.write("gateway.started", None, software=version("argus"), epoch=self.buffer.epoch)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("heartbeat", self._heartbeat.run),
+            ("store", self.buffer.keep),
+            ("memory", self._follow_store),
             ("look", self._look),
             ("clock", self._persist_clock),
             ("gaps", self._count_gaps),
             ("reports", self._report_writer.run),
-            ("journal", self._journal.run),
         ]
         if self._bluetooth is not None:
             parts += self._bluetooth.parts
@@ -243,20 +269,16 @@ class Gateway:
             uplink = self._uplink
             sending = group.create_task(self._part("uplink", uplink.run)) if uplink is not None else None
             beside = [group.create_task(self._part(name, part)) for name, part in parts]
-            failing = group.create_task(self._store_failed())
             asked = group.create_task(_until(stop))
             serving()
             self._notifier.ready()
-            await asyncio.wait([asked, failing], return_when=asyncio.FIRST_COMPLETED)
+            await asked
             self._notifier.stopping()
-            if not failing.done():
-                await self._end_sessions(sessions)
-                if sending is not None:
-                    await self._flush(sending)
-            for task in (asked, failing, sessions, *beside, *([] if sending is None else [sending])):
+            await self._end_sessions(sessions)
+            if sending is not None:
+                await self._flush(sending)
+            for task in (sessions, *beside, *([] if sending is None else [sending])):
                 task.cancel()
-        if (failure := self.buffer.failure) is not None:
-            raise failure
 
     async def _part(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         await keep_running(name, part, self._clock, self._journal, PART_WAIT_S_MAX)
@@ -271,7 +293,6 @@ class Gateway:
                 await asyncio.wait([sessions])
         sessions.cancel()
         await asyncio.wait([sessions])
-        await self._journal.close()
         await self._journal.write("gateway.stopped", None)
 
     async def _flush(self, sending: asyncio.Task[None]) -> None:
@@ -285,14 +306,20 @@ class Gateway:
         sending.cancel()
         await asyncio.wait([sending], timeout=FAREWELL_S)
 
-    async def _store_failed(self) -> None:
-        """Return when the store has stopped working."""
-        while self.buffer.failure is None:
+    async def _follow_store(self) -> None:
+        """A store that was mounted late, or a spare one: take up what it tells, and tell it what only memory holds."""
+        while True:
+            if self.buffer.epoch not in ("", self._epoch):
+                with suppress(StoreFull):
+                    await self._remember()
+                    self._memory.load(self._fetched)
+                    if self._bluetooth is not None:
+                        await self._bluetooth.follow(self.buffer)
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _look(self) -> None:
-        """Follow the kernel's opinion of the clock, and record when another gateway claims our identity."""
-        contested = False
+        """Feed the watchdog, follow the kernel's opinion of the clock, tell when somebody else claims our identity."""
+        watchdog_s, contested = self._notifier.watchdog_s, False
         while True:
             was, contested = contested, self._uplink is not None and self._uplink.state.contested
             if contested and not was:
@@ -301,7 +328,9 @@ class Gateway:
                 await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
                 if self._uplink is not None:
                     self._uplink.clock_changed()
-            await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
+            if watchdog_s is not None and self._health.well:
+                self._notifier.watchdog()
+            await self._clock.sleep_until(self._clock.monotonic_s() + min(LOOK_EVERY_S, watchdog_s or LOOK_EVERY_S))
 
     async def _persist_clock(self) -> None:
         while True:
@@ -310,13 +339,16 @@ class Gateway:
             except StoreFull:
                 # A full disk is no dead writer: it answered. The time is persisted again once there is room.
                 log.warning("clock.not_persisted")
-            self._store_health.answered()
+            self._health.store_answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
     async def _count_gaps(self) -> None:
-        """What was lost. Retention only removes what the cloud has, which is no loss."""
+        """What was lost, and what lies aside. Retention only removes what the cloud has, which is no loss."""
         while True:
-            self._gaps = sum(each.gap.why is not GapReason.RETENTION for each in await self.buffer.gaps())
+            with suppress(StoreFull):  # no store now: what was counted last still holds
+                self._gaps = sum(each.gap.why is not GapReason.RETENTION for each in await self.buffer.gaps())
+                self._quarantined = await self.buffer.quarantined()
+            self._set_aside = [set_aside_json(each) for each in await asyncio.to_thread(self.buffer.set_aside)]
             await self._clock.sleep_until(self._clock.monotonic_s() + GAPS_EVERY_S)
 
     async def _crew(self, identity: Identity, section: CrewSection) -> None:
@@ -331,16 +363,14 @@ class Gateway:
             status=self._crew_status,
             pin=pin,
             key=session_key(identity.store_key, pin.text),
-            tablet_key=tablet_key(identity.store_key),
             vehicle=self._settings.gateway.vehicle,
             host=section.listen.host,
             port=section.listen.port,
             clock=self._clock,
-            host_names=frozenset(name.lower() for name in section.host_names),
         )
         try:
             await page.start()
-            await page.close_overdue_connections()
+            await asyncio.Event().wait()
         finally:
             await page.stop()
 
@@ -349,8 +379,10 @@ class Gateway:
         return CrewStatus(
             online=self._uplink is not None and self._uplink.state.connected,
             backlog=sum(mark.backlog_observations for mark in marks),
-            store_ok=self.buffer.store_state == "ok" and not self._store_health.hangs,
+            store_ok=self.buffer.store_state == "ok",
+            recording=self.buffer.store_state != "full",
             gaps=self._gaps,
+            set_aside=len(self._set_aside),
         )
 
     async def _status(self) -> Json:
@@ -359,12 +391,7 @@ class Gateway:
             **base_json(self._settings, epoch=self.buffer.epoch, clock=self._clock, marks=self.buffer.marks()),
             "running": True,
             "uptime_s": round(now_s - self._began_s, 1),
-            "store": {
-                "state": str(self.buffer.store_state),
-                "gaps": self._gaps,
-                "silent_s": round(self._store_health.silent_s, 1),
-            },
-            "event_loop": {"longest_stall_s": round(self._heartbeat.longest_stall_s, 3)},
+            "store": store_json(self.buffer, gaps=self._gaps, quarantined=self._quarantined, set_aside=self._set_aside),
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
             "captures": self.taps.listeners,
             "bluetooth": self._bluetooth_status(),
@@ -404,12 +431,6 @@ class Gateway:
             return {"report": None}
         octets = None if report.config_id is None else self.roster.find(bytes.fromhex(system_id), report.config_id)
         return {"report": report_json(report, octets, self._sessions)}
-
-    async def _accept(self, system_id: str) -> Json:
-        return {"changed": await self._acceptance.accept(system_id)}
-
-    async def _revoke(self, system_id: str) -> Json:
-        return {"changed": await self._acceptance.revoke(system_id)}
 
     async def _close(self) -> None:
         """The last durable writes, whatever ended us."""

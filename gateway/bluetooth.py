@@ -114,6 +114,12 @@ class Bluetooth:
             return False
         return not device.bonded or await self._backend.bonded(address)
 
+    async def follow(self, buffer: Buffer) -> None:
+        """Another store is in use: serve also the devices that it names as paired, and store those that it lacks, since
+        an operator paired them. Raises StoreFull."""
+        for device in self.pairings.follow(await buffer.ble_devices()):
+            await buffer.remember_ble_device(device)
+
     async def _watch(self) -> None:
         """Tell when the adapter goes and when it is back."""
         told, seen = "", ""

@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ log = structlog.get_logger()
 
 class ControlUnavailable(Exception):
     """No gateway answers on this state; the text says so for a person."""
+
+
+class ControlUnusable(Exception):
+    """The socket cannot be made where it belongs; the text says why."""
 
 
 class GatewayRuns(Exception):
@@ -79,16 +83,21 @@ class ControlServer:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listen inside the block. Raises `GatewayRuns` when somebody answers already."""
-        with _address(self._path) as address:
-            self._clear_stale(address)
-            server = await asyncio.start_unix_server(self._asked, address, limit=4096, backlog=ASKERS_MAX)
-            self._path.chmod(0o600)
+        """Listen inside the block. Raises `GatewayRuns` when another gateway responds already, `ControlUnusable` when
+        the socket cannot be made (a read-only file system)."""
+        try:
+            with _address(self._path) as address:
+                self._clear_stale(address)
+                server = await asyncio.start_unix_server(self._asked, address, limit=4096, backlog=ASKERS_MAX)
+                self._path.chmod(0o600)
+        except OSError as error:
+            raise ControlUnusable(f"{self._path} cannot be made ({error.strerror})") from error
         try:
             yield
         finally:
             server.close()
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
             for task in self._conversing:
                 task.cancel()
             await asyncio.gather(*self._conversing, return_exceptions=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.ble_view import bluetooth_json, paired_json
 from gateway.buffer import Buffer
+from gateway.buffer.set_aside import SetAsideRecord
 from gateway.sessions.roster import KnownDevice
 from gateway.sessions.session import Session
 from gateway.sessions.time_sync import TrustedClock
@@ -46,7 +47,6 @@ def session_json(session: Session, now_s: float) -> Json:
         "state": session.state,
         "device": None if device is None else device.ref.system_id,
         "model": None if device is None else device.ref.model,
-        "unverified_link": device is not None and device.ref.unverified_link,
         "open_s": round(now_s - session.opened_s, 1),
         "silent_s": round(now_s - session.last_octet_s, 1),
         "reports": session.counts.reports,
@@ -96,8 +96,7 @@ def uplink_json(state: UplinkState) -> Json:
 
 
 def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
-    """Every device that was met, the connected ones with their link. `link_class` is the strongest by which it was
-    known; `unverified`: nothing but its own word says that it is this device."""
+    """Every device that was met, the connected ones with their link."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [
         {
@@ -107,9 +106,6 @@ def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> l
             "connected": device.system_id in links,
             "link": links.get(device.system_id),
             "last_seen": None if device.last_seen_us is None else utc_text(device.last_seen_us),
-            "link_class": device.link_class.value,
-            "unverified": not device.is_verified,
-            "accepted_at": None if device.accepted_us is None else utc_text(device.accepted_us),
         }
         for device in known
     ]
@@ -128,6 +124,24 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
     }
 
 
+def store_json(buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json]) -> Json:
+    """The store in use. `state`: ok; reserve (the disk is full); full (nothing is recorded; `why` says why not).
+    `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: stores that lie aside."""
+    failure = buffer.failure
+    return {
+        "state": str(buffer.store_state),
+        "why": None if failure is None else str(failure),
+        "gaps": gaps,
+        "quarantined": quarantined,
+        "set_aside": list(set_aside),
+    }
+
+
+def set_aside_json(aside: SetAsideRecord) -> Json:
+    """A store that was set aside, and what its record knows of it."""
+    return {"file": aside.path.name, "bytes": aside.size_bytes, "record": dict(aside.fields)}
+
+
 async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
     """The status of a gateway that does not run, from its store."""
     clock = TrustedClock(SystemClock())
@@ -136,8 +150,12 @@ async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
         **base_json(settings, epoch=buffer.epoch, clock=clock, marks=buffer.marks()),
         "running": False,
         "uptime_s": None,
-        "store": {"state": str(buffer.store_state), "gaps": gaps, "silent_s": None},
-        "event_loop": None,
+        "store": store_json(
+            buffer,
+            gaps=gaps,
+            quarantined=await buffer.quarantined(),
+            set_aside=[set_aside_json(each) for each in buffer.set_aside()],
+        ),
         "uplink": None,
         "captures": 0,
         "bluetooth": await _stopped_bluetooth(settings, buffer),

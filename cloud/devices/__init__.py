@@ -1,6 +1,5 @@
 """Medical devices of an organisation: enrolled, or merely seen on a vehicle."""
 
-from cloud.devices.attachment import DeviceKey, KnownDevice, Sighting, device_key
 from cloud.devices.errors import (
     DeviceClassUnknown,
     DeviceNotActive,
@@ -17,7 +16,6 @@ __all__ = [
     "Device",
     "DeviceClass",
     "DeviceClassUnknown",
-    "DeviceKey",
     "DeviceNotActive",
     "DeviceSilence",
     "DeviceStatus",
@@ -26,8 +24,5 @@ __all__ = [
     "Devices",
     "Enrolled",
     "Enrolment",
-    "KnownDevice",
-    "Sighting",
     "SystemIdTaken",
-    "device_key",
 ]

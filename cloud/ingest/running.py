@@ -13,7 +13,7 @@ from cloud.ingest.group import GroupWriter
 from cloud.ingest.mqtt_source import MqttSource
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
-from cloud.observations.numbering import Numbers
+from cloud.observations.store import Numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,8 +236,7 @@ class PostedObservations:
         fingerprint = _source_fingerprint(carried)
         rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         if not rows:
-            # No part of the fingerprint: an application's token says who posted.
-            await tx.driver.run(_ADD_SOURCE, {"fingerprint": fingerprint, **source, "unverified_link": False})
+            await tx.driver.run(_ADD_SOURCE, {"fingerprint": fingerprint, **source})
             rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         kind, unit = measured.type, measured.unit
         await tx.driver.run(

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.buffer import BufferUnusable
-from gateway.buffer.outbox import Outbox
 from gateway.cli.doctor_bluetooth import bluetooth_findings
+from gateway.cli.doctor_store import store_findings
 from gateway.cli.finding import Finding
 from gateway.cli.output import print_json_lines, print_table
 from gateway.control import ControlUnavailable, ask
@@ -72,7 +71,7 @@ def _state(settings: Settings, status: dict[str, Any] | None) -> Iterator[Findin
         yield Finding("wrong", "keys", str(error))
     else:
         yield from _keys(identity)
-        yield from _store(settings, identity, status)
+        yield from store_findings(settings, identity, status)
     yield from _disk(settings)
 
 
@@ -114,33 +113,6 @@ def _keys(identity: Identity) -> Iterator[Finding]:
             "The store's key lies in a 0600 file, which does not protect the data on a stolen disk; "
             "give it as a systemd credential (LoadCredentialEncrypted=argus-store-key), TPM-bound if you can.",
         )
-
-
-def _store(settings: Settings, identity: Identity, status: dict[str, Any] | None) -> Iterator[Finding]:
-    if status is not None:
-        state = status["store"]["state"]
-        if state == "ok":
-            yield Finding("well", "store", "The running gateway commits to its store.")
-        else:
-            yield Finding(
-                "wrong",
-                "store",
-                f"The store is in state {state}: new observations are refused to devices; make room on its disk.",
-            )
-        return
-    if not settings.store_path.exists():
-        yield Finding(
-            "wrong",
-            "store",
-            f"{settings.store_path} does not exist: nothing can be kept; mount its disk, or provision.",
-        )
-        return
-    try:
-        Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key).close()
-    except BufferUnusable as error:
-        yield Finding("wrong", "store", str(error))
-    else:
-        yield Finding("well", "store", f"{settings.store_path} is this gateway's store and opens with its key.")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

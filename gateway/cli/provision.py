@@ -2,7 +2,8 @@
 
 Each part is made only where it is missing and never replaced: run twice, it prints the same key again. A state whose
 keys are there but whose store is gone is not provisioned in silence: a wrong mount looks exactly so, and a second
-history would begin under the same name. `--new-store` says that this is meant.
+history would begin under the same name. `--new-store` says that this is meant. A store that is there and cannot
+be used is then set aside, as a running gateway does it; one that can be used is kept, and the command refuses.
 """
 
 from dataclasses import asdict, dataclass
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import typer
 
-from gateway.buffer import create_store
+from gateway.buffer import BufferSettings, create_store
+from gateway.buffer.open_store import Place
 from gateway.buffer.outbox import Outbox
+from gateway.buffer.spare_store import open_or_replace
 from gateway.cli.output import print_json
 from gateway.cli.refusal import Refusal
 from gateway.durable import make_folder
@@ -58,7 +61,7 @@ def provisioned(settings: Settings, *, new_store: bool = False) -> Provisioned:
     make_folder(settings.gateway.state_dir)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
-    epoch = _store(settings, identity, created)
+    epoch = _store(settings, identity, created, new_store=new_store)
     pin = _pin(settings, created)
     return Provisioned(
         settings.gateway.id,
@@ -94,16 +97,30 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
     return identity
 
 
-def _store(settings: Settings, identity: Identity, created: list[str]) -> str:
-    if settings.store_path.exists():
-        reader = Outbox(settings.store_path, gateway=settings.gateway.id, key=identity.store_key)
+def _store(settings: Settings, identity: Identity, created: list[str], *, new_store: bool) -> str:
+    path, clock = settings.store_path, TrustedClock(SystemClock())
+    if not path.exists():
+        created.append("store")
+        return create_store(path, gateway=settings.gateway.id, key=identity.store_key, now_us=clock.wall_us())
+    if not new_store:
+        reader = Outbox(path, gateway=settings.gateway.id, key=identity.store_key)
         try:
             return reader.about.epoch
         finally:
             reader.close()
-    created.append("store")
-    now_us = TrustedClock(SystemClock()).wall_us()
-    return create_store(settings.store_path, gateway=settings.gateway.id, key=identity.store_key, now_us=now_us)
+    place = Place(
+        path=path, gateway=settings.gateway.id, key=identity.store_key, settings=BufferSettings(), clock=clock
+    )
+    files, aside = open_or_replace(place, None)
+    epoch = files.store.about.epoch
+    files.close()
+    if aside is None:
+        raise Refusal(
+            f"{path} can be used, so no new store was made: what it has not sent would stay behind; "
+            "to begin a new history all the same, move it, its -wal and its .marks away first"
+        )
+    created.append(f"store (the old one was set aside as {aside.path.name})")
+    return epoch
 
 
 def _pin(settings: Settings, created: list[str]) -> str | None:

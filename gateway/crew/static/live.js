@@ -113,7 +113,7 @@ function draw() {
 function drawDevices() {
   byId("devices").replaceChildren(...[...devices.values()].map((device) => {
     const row = element("li", device.connected ? "" : "gone", device.name);
-    row.append(element("span", "state", `${device.connected ? "connected" : "not connected"} · ${device.link}${device.unverified ? " · unverified" : ""}`));
+    row.append(element("span", "state", `${device.connected ? "connected" : "not connected"} · ${device.link}`));
     return row;
   }));
 }
@@ -161,10 +161,16 @@ function showStatus(status) {
     ? (status.backlog > 2000 ? `Sending, ${waiting} readings to go` : "Network: all sent")
     : `No network: ${waiting} readings are safe here`;
   const store = byId("store");
-  store.hidden = status.store_ok && status.gaps === 0;
-  store.textContent = status.store_ok
-    ? `${status.gaps} ${status.gaps === 1 ? "stretch" : "stretches"} of data could not be kept`
-    : "The gateway’s disk is full: new values are shown but not kept";
+  store.textContent = storeWords(status);
+  store.hidden = store.textContent === "";
+}
+
+function storeWords(status) {
+  if (!status.recording) return "Nothing is being recorded: values are shown but not kept. Write them down and call service.";
+  if (!status.store_ok) return "The gateway’s disk is full: new values are shown but not kept";
+  const lost = status.gaps ? `${status.gaps} ${status.gaps === 1 ? "stretch" : "stretches"} of data could not be kept` : "";
+  const aside = status.set_aside ? "Older recordings were damaged and set aside; new values are kept. Tell service." : "";
+  return [lost, aside].filter(Boolean).join(". ");
 }
 
 byId("wave-choice").addEventListener("change", (event) => { choose(event.target.value); connect(); });

@@ -1,22 +1,52 @@
 """What a crew can do with the page on its tablet: get in with the PIN, see live values with their age, and see old as
 old."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from gateway.crew import CrewStatus
+from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.session import session_key
+from gateway.live import LiveFeed
+from gateway.security.crew_pin import CrewPin
 from gateway.transports.clock import SystemClock
 from tests.builders.crew_live import CUFF, OXIMETER, ecg, filled_feed, live_device, spo2
 from tests.harness.browser import PHONE, TABLET, chromium
-from tests.harness.crew_app import PIN, crew_app
 from tests.harness.moved_clock import MovedClock
 
+PIN = "204060"
 TRACE_IS_DRAWN = """() => {
   const canvas = document.getElementById("wave");
   const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   return dots.some((strength, at) => at % 4 === 1 && strength > 200);
 }"""
+KEY = session_key(b"k" * 32, PIN)
+ALL_SENT = CrewStatus(online=True, backlog=0, store_ok=True, recording=True, gaps=0, set_aside=0)
+
+
+@asynccontextmanager
+async def crew_app(
+    feed: LiveFeed | None = None, *, status: CrewStatus = ALL_SENT, clock: SystemClock | MovedClock | None = None
+) -> AsyncIterator[str]:
+    """The page's server on a free port; yields its address."""
+    app = CrewApp(
+        live=feed or LiveFeed(),
+        status=lambda: status,
+        pin=CrewPin(PIN),
+        key=KEY,
+        vehicle="AMB-42",
+        host="127.0.0.1",
+        port=0,
+        clock=clock or SystemClock(),
+    )
+    await app.start()
+    try:
+        yield f"http://127.0.0.1:{app.port}"
+    finally:
+        await app.stop()
 
 
 async def enter(session: aiohttp.ClientSession, url: str, pin: str) -> aiohttp.ClientResponse:
@@ -150,13 +180,30 @@ async def test_a_page_that_lost_the_gateway_says_so_and_shows_everything_as_old(
 
 @pytest.mark.browser
 async def test_without_a_network_the_crew_reads_that_nothing_is_lost():
-    status = CrewStatus(online=False, backlog=12_345, store_ok=False, gaps=2)
+    status = CrewStatus(online=False, backlog=12_345, store_ok=False, recording=True, gaps=2, set_aside=0)
     async with chromium() as browser, crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         await signed_in(page, url)
         await expect(page.locator("#cloud")).to_have_text("No network: 12,345 readings are safe here")
         await expect(page.locator("#store")).to_contain_text("disk is full")
         await expect(page.get_by_text("No device has sent a value yet.")).to_be_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.finding("reliability-A1")
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (CrewStatus(online=False, backlog=0, store_ok=False, recording=False, gaps=0, set_aside=0), "Nothing is being"),
+        (CrewStatus(online=True, backlog=0, store_ok=True, recording=True, gaps=0, set_aside=1), "set aside"),
+    ],
+    ids=["no store", "spare store"],
+)
+async def test_crew_reads_in_plain_words_what_became_of_the_store(status, words):
+    async with chromium() as browser, crew_app(status=status) as url:
+        page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        await signed_in(page, url)
+        await expect(page.locator("#store")).to_contain_text(words)
 
 
 async def test_a_waveform_that_is_not_chosen_is_not_sent():

@@ -1,0 +1,105 @@
+"""What `doctor` finds about the store: whether it records, what was lost, and what lies set aside.
+
+Beside a running gateway it goes by that one's status; without one it opens the store through a connection that cannot
+write, and reads its structure for as long as a person waits.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.buffer import BufferUnusable
+from gateway.buffer.outbox import Outbox
+from gateway.buffer.set_aside import set_aside_records
+from gateway.cli.finding import Finding
+from gateway.security.identity import Identity
+from gateway.settings import Settings
+from gateway.status import set_aside_json
+from protocols.uplink.gaps import GapReason
+from protocols.uplink.lanes import Lane
+
+CHECK_S = 20.0
+"""How long a person may wait for the structure of a large store to be read; four gigabytes take about this long."""
+
+
+def store_findings(settings: Settings, identity: Identity, status: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Findings of the subject `store`."""
+    if status is not None:
+        yield from _running(status["store"])
+        aside = status["store"].get("set_aside", [])
+    else:
+        yield from _stopped(settings, identity)
+        aside = [set_aside_json(each) for each in set_aside_records(settings.store_path)]
+    for each in aside:
+        yield _set_aside(each)
+
+
+def _running(store: Mapping[str, Any]) -> Iterator[Finding]:
+    match store["state"]:
+        case "ok":
+            yield Finding("well", "store", "The running gateway commits to its store.")
+        case "reserve":
+            yield Finding(
+                "wrong",
+                "store",
+                "The disk is full: new observations are refused to devices, and counted where no device keeps them; "
+                "make room on its disk.",
+            )
+        case _:
+            yield Finding("wrong", "store", f"Nothing is being recorded: {store.get('why') or 'there is no store.'}")
+    # A gateway of an earlier version that still runs does not report it.
+    yield from _lost(store["gaps"], store.get("quarantined", 0))
+
+
+def _stopped(settings: Settings, identity: Identity) -> Iterator[Finding]:
+    path = settings.store_path
+    try:
+        outbox = Outbox(path, gateway=settings.gateway.id, key=identity.store_key)
+    except BufferUnusable as error:
+        yield Finding("wrong", "store", str(error))
+        return
+    try:
+        outbox.check(CHECK_S)
+        gaps, quarantined = outbox.gaps(), outbox.quarantined()
+    except BufferUnusable as error:
+        yield Finding("wrong", "store", str(error))
+    else:
+        yield Finding(
+            "well", "store", f"{path} is this gateway's store, whole as far as was read, and opens with its key."
+        )
+        yield from _lost(sum(each.gap.why is not GapReason.RETENTION for each in gaps), quarantined)
+    finally:
+        outbox.close()
+
+
+def _lost(gaps: int, quarantined: int) -> Iterator[Finding]:
+    if quarantined:
+        yield Finding(
+            "wrong",
+            "store",
+            f"{quarantined} blocks could not be read back and lie in quarantine: what was in them is lost unless the "
+            "cloud had it, and gap records say where; check the disk, and replace it if the number grows.",
+        )
+    if gaps:
+        yield Finding(
+            "unwise",
+            "store",
+            f"{gaps} gap records stand for data that was lost (full disk, damage, budget): the cloud has them too; "
+            "see `argus-gateway status` and the operator's guide.",
+        )
+
+
+def _set_aside(aside: Mapping[str, Any]) -> Finding:
+    record = aside["record"]
+    unsent = [
+        f"{lane} {record.get(f'{lane}_acked') or 0} of {record[f'{lane}_last']} acknowledged"
+        for lane in Lane
+        if record.get(f"{lane}_last") is not None and record[f"{lane}_last"] > (record.get(f"{lane}_acked") or 0)
+    ]
+    known = f"known of epoch {record.get('epoch') or '?'}: {'; '.join(unsent) or 'all that is known was acknowledged'}"
+    return Finding(
+        "wrong",
+        "store",
+        f"{aside['file']} ({aside['bytes'] >> 20} MB) was set aside because it could not be used any more "
+        f"({record.get('trouble', 'unknown')}); {known}. Recording goes on in a spare store. Run `argus-gateway store "
+        f"recover {aside['file']}`, then move the file and what belongs to it away.",
+    )
