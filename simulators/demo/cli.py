@@ -5,22 +5,23 @@ import re
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from simulators.demo.app import Demo, Wishes
 from simulators.demo.broker import BrokerChoice
 from simulators.demo.commands import CommandFailed
 from simulators.demo.configuration import Choices
 from simulators.demo.occupancy import occupied
 from simulators.demo.plan import PlanUnusable, load_or_mint
 from simulators.demo.readiness import DemoNotReady
-from simulators.demo.view import View
 from simulators.replay.wfdb import Record
 from simulators.replay.wfdb_header import RecordUnusable
 from simulators.scenarios import UnknownScenario, scenario_of
+
+if TYPE_CHECKING:
+    from simulators.demo.app import Demo
 
 _PAIR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+):(?P<port>[0-9]{1,5})")
 
@@ -60,6 +61,9 @@ def demo(
     agent_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
 ) -> None:
     """Start one simulated ambulance with its cloud, and keep it running until Ctrl-C."""
+    # Only here: an installation without the extra `demo` has no virtual radio, and its other commands need none.
+    from simulators.demo.app import Demo, Wishes
+
     ports = {name: port for name, port in (("crew", crew_port), ("agent_tcp", agent_port)) if port is not None}
     wishes = Wishes(
         choices=Choices(
@@ -89,13 +93,15 @@ def demo(
         sys.exit(1)
 
 
-async def _run(demo: Demo, console: Console, headless: bool) -> None:
+async def _run(demo: "Demo", console: Console, headless: bool) -> None:
+    from simulators.demo.view import View  # as in `demo`
+
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, demo.stop)
     views: list[asyncio.Task[None]] = []
 
-    def watched(ready: Demo) -> None:
+    def watched(ready: "Demo") -> None:
         if not headless:
             views.append(asyncio.ensure_future(View(ready, console).run()))
 

@@ -107,3 +107,27 @@ def test_what_cannot_be_done_is_one_sentence(
     (line,) = result.stderr.splitlines()
     assert line.startswith("argus-sim: ")
     assert sentence in line
+
+
+WITHOUT_RADIO = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "bumble":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+from simulators.cli import main
+sys.argv = ["argus-sim", "kinds"]
+main()
+"""
+
+
+async def test_a_wired_devices_command_needs_no_virtual_radio() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WITHOUT_RADIO, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert b"oximeter" in out
