@@ -1,0 +1,40 @@
+"""Play stories in their order on one stage, and print the line that says how many passed.
+
+A story that fails says why, and the next one begins all the same: each failure costs a boot to see.
+"""
+
+import asyncio
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import TypeVar
+
+S = TypeVar("S")
+
+
+async def play(
+    stories: Iterable[Callable[[S], Awaitable[None]]], stage: S, names: Collection[str], *, story_s_max: float
+) -> bool:
+    """Play those whose names are given, without names all of them; True when every one passed. False for a name that no
+    story has."""
+    chosen = [story for story in stories if not names or story.__name__ in names]
+    unknown = set(names) - {story.__name__ for story in chosen}
+    passed, failed = 0, 0
+    for story in chosen:
+        print(f"{story.__name__.replace('_', ' ')}: {(story.__doc__ or '').splitlines()[0]}", flush=True)
+        began_s = time.monotonic()
+        try:
+            async with asyncio.timeout(story_s_max):
+                await story(stage)
+        except Exception as error:
+            failed += 1
+            print(f"    FAILED after {time.monotonic() - began_s:.1f} s: {type(error).__name__}: {error}", flush=True)
+            traceback.print_exc()
+        else:
+            passed += 1
+            print(f"    passed in {time.monotonic() - began_s:.1f} s", flush=True)
+    if unknown:
+        print(f"There is no story with the name {', '.join(sorted(unknown))}.", file=sys.stderr)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return not failed and not unknown
