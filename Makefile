@@ -10,7 +10,7 @@ UNIT := -m "not pg and not broker and not browser and not demo"
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez contract fmt docs-shots constraints
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez test-systemd contract fmt docs-shots constraints
 
 setup:
 	@.ci/setup test
@@ -50,6 +50,11 @@ fuzz: setup
 test-bluez: setup
 	@.ci/setup bluez
 	$(BIN)/python -m tests.bluez $(STORIES)
+
+# The shipped units on a booted Debian 13, in a container; root. Its root folder and the wheels are fetched once.
+test-systemd: setup
+	@.ci/setup systemd
+	$(BIN)/python -m tests.systemd $(STORIES)
 
 soak: setup test-bluez
 	ARGUS_SOAK=1 ARGUS_BUFFER_KILLS=40 ARGUS_BUFFER_COURSES=60 $(BIN)/python -m pytest -q -s tests/soak \

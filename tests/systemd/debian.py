@@ -1,0 +1,108 @@
+"""The parts of the container: a Debian 13 root with its own systemd, and the wheels that our packages need.
+
+Each is made once and kept in the user's cache. Its name there carries what it was made from: a change makes another
+one, and an interrupted build leaves none. The container has no network, so pip inside it installs from the wheels.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+SUITE = "trixie"
+PYTHON = "3.13"
+"""The Python of that suite; the wheels are chosen for it, whatever runs this."""
+PACKAGES = (
+    # What every Debian server has and the smallest root lacks.
+    *("systemd-sysv", "dbus", "udev", "procps", "ca-certificates", "curl"),
+    # What the guide has the operator install.
+    *("python3-venv", "mosquitto"),
+    # Pseudo-terminals that stand for a serial line.
+    "socat",
+)
+BUILD_S_MAX = 600.0
+_FOLDERS = {"/var/log/journal": "so that logs outlive a power cut", "/usr/src/argus": "for the release"}
+
+
+class DebianUnavailable(Exception):
+    """The root or the wheels cannot be made; the text says why."""
+
+
+def debian_root(said: Callable[[str], None]) -> Path:
+    """The folder of the root, built where the cache has none. Raises DebianUnavailable."""
+    hooks = [f'--customize-hook=mkdir -p "$1{folder}"' for folder in _FOLDERS]
+    options = ["--variant=minbase", f"--include={','.join(PACKAGES)}", *hooks]
+    root = _cache_folder() / f"root-{_digest(SUITE, *options)}"
+    if not root.exists():
+        said(f"making the root of a Debian {SUITE}, once; half a minute")
+        _make(root, lambda making: _build(making, "mmdebstrap", *options, SUITE, str(making)))
+    return root
+
+
+def wheels(said: Callable[[str], None]) -> Path:
+    """The folder of the wheels that our packages need and that building ours needs. Raises DebianUnavailable."""
+    project, constraints = PROJECT / "pyproject.toml", PROJECT / "constraints.txt"
+    about = tomllib.loads(project.read_text())
+    needed = [
+        *about["project"]["dependencies"],
+        *about["project"]["optional-dependencies"]["uvloop"],
+        *about["build-system"]["requires"],
+    ]
+    folder = _cache_folder() / f"wheels-{_digest(PYTHON, *needed, constraints.read_text())}"
+    if not folder.exists():
+        said(f"fetching {len(needed)} packages and what they need for Python {PYTHON}, once")
+        _make(
+            folder,
+            lambda making: _build(
+                making,
+                *(sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "-d", str(making)),
+                *("--python-version", PYTHON, "--only-binary=:all:", "-c", str(constraints), *needed),
+            ),
+        )
+    return folder
+
+
+def _cache_folder() -> Path:
+    """Outside the project, as the system's convention has it."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base, "argus", "booted-debian")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _make(made: Path, build: Callable[[Path], None]) -> None:
+    """Build beside the final name, then rename: the name stands for something whole. Earlier ones of its kind go."""
+    making = made.with_suffix(f".making-{os.getpid()}")
+    kind = made.name.partition("-")[0]
+    try:
+        build(making)
+        for older in made.parent.glob(f"{kind}-*"):
+            if older != making and not older.name.partition(".")[2]:
+                shutil.rmtree(older, ignore_errors=True)
+        making.rename(made)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _build(making: Path, *command: str) -> None:
+    making.parent.mkdir(parents=True, exist_ok=True)
+    log = making.parent / f"{making.name.partition('-')[0]}.log"
+    with log.open("wb") as written:
+        done = subprocess.run(
+            command,
+            stdout=written,
+            stderr=written,
+            timeout=BUILD_S_MAX,
+            # apt checks signatures as a user of its own, which a /tmp that only root may write to would keep from it.
+            env={**os.environ, "TMPDIR": "/var/tmp"},
+            check=False,
+        )
+    if done.returncode:
+        raise DebianUnavailable(f"`{command[0]}` ended with {done.returncode}; {log} says why")

@@ -1,0 +1,30 @@
+"""The commands of the operator's guide: what the stories run is what the guide has an operator type."""
+
+import re
+
+from tests.systemd.debian import PROJECT
+
+GUIDE = PROJECT / "docs" / "operator.md"
+LANGUAGE = "sh"
+"""Marks a block of commands that can be run as it stands."""
+
+
+def commands(heading: str) -> list[str]:
+    """The blocks of commands below this heading, up to the next one, each as a script."""
+    blocks: list[str] = []
+    below, indent, language = False, "", None
+    for line in GUIDE.read_text().splitlines():
+        fence = re.fullmatch(r"( *)```(\w*)", line)
+        if language is None and fence is not None:
+            indent, language = fence[1], fence[2]
+            if below and language == LANGUAGE:
+                blocks.append("")
+        elif fence is not None:
+            language = None
+        elif language is not None:
+            if below and language == LANGUAGE:
+                blocks[-1] += line.removeprefix(indent) + "\n"
+        elif line.startswith("#"):
+            below = line.lstrip("#").strip() == heading
+    assert blocks, f"the guide's section {heading} has no commands"
+    return blocks

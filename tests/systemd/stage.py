@@ -1,0 +1,253 @@
+"""The stage of the stories: the container, the product in it as the guide installs it, and simulated devices.
+
+The settings are the shipped examples. Their host names lead to the container itself, and the few values that one
+machine cannot have for two services are replaced.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from simulators.demo.broker import acl
+from tests.harness.certificates import Authority
+from tests.harness.eventually import eventually
+from tests.systemd.container import CommandFailed, Container, Finished
+from tests.systemd.debian import PROJECT, debian_root, wheels
+from tests.systemd.guide import commands
+
+GATEWAY, CLOUD, BROKER = "argus-gateway", "argus-cloud", "mosquitto"
+OURS = (GATEWAY, CLOUD)
+RELEASE = "/usr/src/argus"
+"""Where the operator unpacked it."""
+WHEELS = "/usr/src/wheels"
+SERIAL_LINE, DEVICE_END = "/dev/serial/by-id/usb-defibrillator", "/dev/argus-device-end"
+"""The port that the example settings name, and the other end of its cable."""
+TCP_LINK = "127.0.0.1:6024"
+CREW_PAGE = "127.0.0.1:8081"
+HOST_NAMES = ("broker.example", "broker.example.org", "auth.example.org", "api.example.org")
+GUIDE_S_MAX = 180.0
+"""For pip above all, on a loaded machine."""
+PATIENCE_S = 30.0
+LOOK_EVERY_S = 0.3
+"""Each look starts a program inside."""
+MOSQUITTO = """
+per_listener_settings true
+persistence false
+listener 8883
+cafile /etc/argus/ca.pem
+certfile /etc/mosquitto/certs/broker.pem
+keyfile /etc/mosquitto/certs/broker.key
+require_certificate true
+use_identity_as_username true
+allow_anonymous false
+acl_file /etc/mosquitto/argus.acl
+listener 8884
+cafile /etc/argus/ca.pem
+certfile /etc/mosquitto/certs/broker.pem
+keyfile /etc/mosquitto/certs/broker.key
+allow_anonymous false
+password_file /etc/mosquitto/argus-passwords
+acl_file /etc/mosquitto/argus.acl
+"""
+_RELEASED = (
+    "pyproject.toml",
+    "README.md",
+    "constraints.txt",
+    "cloud",
+    "docs",
+    "gateway",
+    "protocols",
+    "simulators",
+    "systemd",
+)
+
+
+class Stage:
+    """One installation on one machine, from the first boot to the last power cut."""
+
+    def __init__(self) -> None:
+        self.box: Container
+        self.provisioned: dict[str, Any] = {}
+
+    async def open(self) -> None:
+        root, packages = debian_root(_say), wheels(_say)
+        self.box = Container(root)
+        shutil.copytree(packages, self.box.path(WHEELS))
+        for name in _RELEASED:
+            source, target = PROJECT / name, self.box.path(RELEASE) / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            else:
+                shutil.copy(source, target)
+        self.box.write("/etc/hosts", f"127.0.0.1 localhost {' '.join(HOST_NAMES)}\n")
+        self.observed(f"booted, systemd says {await self.box.boot()}")
+
+    async def close(self) -> None:
+        await self.box.close()
+
+    def observed(self, sentence: str) -> None:
+        """Print what was seen; no more than a reader can check."""
+        print(f"    {sentence}", flush=True)
+
+    # The guide.
+
+    async def follow_guide(self, heading: str, block: int | None = None, *, any_code: bool = False) -> str:
+        """Run the commands of a section, or one block of them, as root in the release's folder; what they print.
+
+        pip gets its wheels from a folder."""
+        blocks = commands(heading)
+        out = ""
+        for script in blocks if block is None else [blocks[block]]:
+            before = f"set -e; cd {RELEASE}; export PIP_NO_INDEX=1 PIP_FIND_LINKS={WHEELS}\n"
+            out += (await self.box.run("bash", "-c", before + script, within_s=GUIDE_S_MAX, any_code=any_code)).out
+        return out
+
+    # Units.
+
+    async def property_of(self, unit: str, name: str) -> str:
+        return (await self.box.run("systemctl", "show", "--value", "-p", name, unit)).out.strip()
+
+    async def main_pid(self, unit: str) -> int:
+        """The main process; 0 while there is none."""
+        return int(await self.property_of(unit, "MainPID"))
+
+    async def start(self, unit: str) -> None:
+        """Start by the command of the guide; it returns once the unit has reported that it is ready."""
+        try:
+            await self.box.run("systemctl", "enable", "--now", unit, within_s=150)
+        except CommandFailed as error:
+            raise CommandFailed(f"{error}\n{await self.log_of(unit)}") from None
+
+    async def signal(self, unit: str, name: str) -> int:
+        """Send its main process a signal; that process."""
+        pid = await self.active(unit)
+        await self.box.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", unit)
+        return pid
+
+    async def active(self, unit: str, *, other_than: int = 0) -> int:
+        """Wait until it is active with a main process other than this one; that process."""
+
+        async def so() -> int:
+            pid = await self.main_pid(unit)
+            return pid if pid != other_than and await self.property_of(unit, "ActiveState") == "active" else 0
+
+        try:
+            return await eventually(so, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=f"{unit} is active")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{await self.log_of(unit)}") from None
+
+    async def drop_in(self, unit: str, name: str, *lines: str) -> None:
+        """Change the unit on this machine, as `systemctl edit` does; without lines take the change back."""
+        path = self.box.path(f"/etc/systemd/system/{unit}.service.d/{name}.conf")
+        if lines:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(("[Service]", *lines)) + "\n")
+        else:
+            path.unlink()
+        await self.box.run("systemctl", "daemon-reload")
+
+    async def log_of(self, unit: str, *, last: int = 40) -> str:
+        return (await self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", str(last), "-u", unit)).out
+
+    async def log_holds(self, unit: str, pattern: str) -> str:
+        """Wait for a line of the unit's log with this expression in it; the line."""
+
+        async def line() -> str:
+            found = re.findall(rf"^.*{pattern}.*$", await self.log_of(unit, last=400), re.MULTILINE)
+            return found[-1] if found else ""
+
+        return await eventually(line, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=f"{pattern} in the log of {unit}")
+
+    # The product's own commands.
+
+    async def gateway(self, *words: str, any_code: bool = False) -> Finished:
+        """`argus-gateway …` as its user."""
+        program = "/opt/argus/bin/argus-gateway"
+        return await self.box.run("runuser", "-u", "argus", "--", program, *words, any_code=any_code)
+
+    async def cloud(self, *words: str, any_code: bool = False) -> Finished:
+        """`argus-cloud …` as its user."""
+        program = "/opt/argus/bin/argus-cloud"
+        return await self.box.run("runuser", "-u", "argus-cloud", "--", program, *words, any_code=any_code)
+
+    async def status(self) -> dict[str, Any]:
+        """The running gateway's own."""
+        status: dict[str, Any] = json.loads((await self.gateway("status", "--json")).out)
+        assert status["running"], "the gateway runs"
+        return status
+
+    async def reach_cloud(self, *lanes: str, more_than: dict[str, int] | None = None) -> dict[str, int]:
+        """Wait until the cloud has acknowledged more of these lanes than that; the marks that were acknowledged."""
+        before = more_than or {}
+
+        async def acknowledged() -> dict[str, int]:
+            marks = {lane: int(mark["acked"]) for lane, mark in (await self.status())["lanes"].items()}
+            return marks if all(marks[lane] > before.get(lane, 0) for lane in lanes) else {}
+
+        what = f"more than {before or 0} acknowledged in {', '.join(lanes)}"
+        return await eventually(acknowledged, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
+
+    # What surrounds the product.
+
+    async def background(self, name: str, *command: str) -> None:
+        """A program beside the product, as a transient unit, so that it ends with the container."""
+        await self.box.run(
+            "systemd-run", "--quiet", "--collect", f"--unit={name}", "--property=Restart=always", *command
+        )
+
+    async def plug_in_devices(self) -> None:
+        """A defibrillator on a serial line and an oximeter on the vehicle's network."""
+        folders = f"mkdir -p {Path(SERIAL_LINE).parent}"
+        line = f"socat pty,link={SERIAL_LINE},group=dialout,mode=660,raw,echo=0 pty,link={DEVICE_END},raw,echo=0"
+        await self.background("serial-line", "sh", "-c", f"{folders}; exec {line}")
+        program = "/opt/argus/bin/argus-sim"
+        await self.background("defibrillator", program, "agent", "defibrillator", "--serial", DEVICE_END)
+        await self.background("oximeter", program, "agent", "oximeter", "--tcp", TCP_LINK)
+
+    async def configure_broker(self) -> None:
+        """The broker's files, the certificates of both ends, and the settings that lead there."""
+        self.issue_certificates()
+        self.change_settings("cloud.toml", [("mqtts://broker.example.org:8883", "mqtts://broker.example.org:8884")])
+        self.change_settings("gateway.toml", [('[crew]\nlisten = "127.0.0.1:8080"', f'[crew]\nlisten = "{CREW_PAGE}"')])
+        self.box.write("/etc/mosquitto/conf.d/argus.conf", MOSQUITTO)
+        self.box.write("/etc/mosquitto/argus.acl", acl("tnt_example"))
+        self.box.write("/etc/systemd/system/mosquitto.service.d/argus.conf", "[Service]\nLimitNOFILE=65536\n")
+        script = """
+            umask 077; echo password-of-the-cloud >/etc/argus/cloud-mqtt-password
+            mosquitto_passwd -b -c /etc/mosquitto/argus-passwords argus-cloud password-of-the-cloud
+            chmod 600 /etc/mosquitto/argus.acl
+            chown mosquitto /etc/mosquitto/argus* /etc/mosquitto/certs/*
+            chown argus-cloud /etc/argus/cloud-mqtt-password
+            chown argus /etc/argus/client.key
+        """
+        await self.box.run("bash", "-ec", script)
+
+    def issue_certificates(self) -> None:
+        """An authority's certificates where the example settings and the broker's settings expect them."""
+        authority = Authority(self.box.path("/srv/authority"))
+        broker = authority.issue("broker", "broker", names=HOST_NAMES)
+        vehicle = authority.issue("gw_example", "gw_example")
+        for source, target in (
+            (authority.folder / "ca.crt", "/etc/argus/ca.pem"),
+            (broker[0], "/etc/mosquitto/certs/broker.pem"),
+            (broker[1], "/etc/mosquitto/certs/broker.key"),
+            (vehicle[0], "/etc/argus/client.pem"),
+            (vehicle[1], "/etc/argus/client.key"),
+        ):
+            shutil.copy(source, self.box.path(target))
+
+    def change_settings(self, file: str, replaced: Iterable[tuple[str, str]]) -> None:
+        """Replace text in a settings file; each must be there once."""
+        path = self.box.path(f"/etc/argus/{file}")
+        text = path.read_text()
+        for old, new in replaced:
+            assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
+            text = text.replace(old, new)
+        path.write_text(text)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)

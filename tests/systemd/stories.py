@@ -1,0 +1,284 @@
+"""What happens to an installation from its first command to a power cut, one story after the other on one machine.
+
+Each story begins where the one before ended. A story prints what it saw; it fails by an assertion.
+
+From `reach_readiness` on, a system call that a unit forbids ends the process (`SystemCallErrorNumber=kill`) instead of
+failing: else the product would go on without the call, and the fault would be seen in the field.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.systemd.stage import BROKER, CLOUD, CREW_PAGE, GATEWAY, OURS, SERIAL_LINE, Stage
+
+Story = Callable[[Stage], Awaitable[None]]
+
+EXPOSURE_MAX = {GATEWAY: 1.9, CLOUD: 1.3}
+"""Of `systemd-analyze security`, 0 to 10. The gateway may not have ProtectClock, which costs 0.2."""
+BROKER_DESCRIPTORS = 65_536
+WATCHED = (GATEWAY,)
+SHORT_WATCHDOG_S = 4
+"""In the place of the shipped value while a process is frozen."""
+WATCHDOG_S_MAX = 120
+READ_CLOCK = "import ctypes; print(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))"
+SET_CLOCK = """
+import time
+try:
+    time.clock_settime(time.CLOCK_REALTIME, time.time())
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+async def install_by_the_guide(stage: Stage) -> None:
+    """The commands of the guide install both, systemd verifies the units in silence, and what they name is there."""
+    await stage.follow_guide("1. Install")
+    files = [f"/etc/systemd/system/{unit}.service" for unit in OURS]
+    verified = await stage.box.run("systemd-analyze", "verify", *files)
+    assert verified.out + verified.err == ""
+    for unit in OURS:
+        documents = (await stage.property_of(unit, "Documentation")).split()
+        assert documents
+        for document in documents:
+            assert stage.box.path(document.removeprefix("file://")).is_file(), f"{unit}: {document}"
+        stage.observed(f"{unit}: verified in silence; its documentation is {documents[0]}")
+
+
+async def expose_little(stage: Stage) -> None:
+    """`systemd-analyze security` finds no more exposure than was agreed."""
+    for unit, exposure_max in EXPOSURE_MAX.items():
+        analysed = await stage.box.run("systemd-analyze", "security", "--no-pager", f"{unit}.service", any_code=True)
+        found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", analysed.out)
+        assert found is not None, analysed.out + analysed.err
+        stage.observed(f"{unit}: {found[1]}")
+        assert float(found[1]) <= exposure_max
+
+
+@pytest.mark.finding("fleet-3")
+async def hold_the_fleets_connections(stage: Stage) -> None:
+    """The broker starts with the generated settings and may have a descriptor for each vehicle of a large fleet."""
+    await stage.configure_broker()
+    await stage.box.run("systemctl", "daemon-reload")
+    await stage.box.run("systemctl", "restart", BROKER)
+    limits = (await stage.box.run("cat", f"/proc/{await stage.active(BROKER)}/limits")).out
+    (soft,) = re.findall(r"Max open files\s+(\d+)", limits)
+    machine_max = int((await stage.box.run("sh", "-c", "ulimit -Hn")).out)
+    stage.observed(f"{BROKER}: {soft} descriptors; the machine's hard limit is {machine_max}")
+    assert int(soft) >= min(BROKER_DESCRIPTORS, machine_max)
+
+
+async def reach_readiness(stage: Stage) -> None:
+    """Both units report READY: the cloud over the database that a command created, the gateway with its keys."""
+    for unit in OURS:
+        await stage.drop_in(unit, "strict", "SystemCallErrorNumber=kill")
+    await stage.follow_guide("3. The cloud")
+    await stage.start(CLOUD)
+    await add_the_vehicle(stage)
+    await stage.start(GATEWAY)
+    for unit in OURS:
+        assert await stage.property_of(unit, "NRestarts") == "0"
+        stage.observed(f"{unit}: {await stage.property_of(unit, 'StatusText') or 'active'}")
+
+
+@pytest.mark.finding("fleet-1")
+async def read_the_clock(stage: Stage) -> None:
+    """The unit lets the gateway read the state of the kernel's clock, and not set it."""
+    inside = await confined(stage, READ_CLOCK)
+    kernel = (await stage.box.run("python3", "-c", READ_CLOCK)).out.strip()
+    assert kernel != "-1", "the container may not ask, so nothing would be proved"
+    assert inside == kernel
+    assert await confined(stage, SET_CLOCK) == "Operation not permitted"
+    synchronised = (await stage.status())["clock"]["synchronised"]
+    assert synchronised is (kernel != "5")
+    stage.observed(f"adjtimex returns {inside}, so the gateway's status says synchronised {synchronised}")
+
+
+async def record_what_devices_send(stage: Stage) -> None:
+    """Under its filter the gateway serves a serial line and TCP, the crew's page, captures, and the cloud over TLS."""
+    await stage.plug_in_devices()
+    await stage.reach_cloud("numeric", "waveform", "event")
+    status = await stage.status()
+    links = sorted(session["link"] for session in status["sessions"])
+    assert len(links) == 2, links
+    stage.observed(f"acknowledged by the cloud, from {' and '.join(links)}")
+    jar = "/srv/crew.cookies"
+    await stage.box.run(
+        *("curl", "-sS", "--fail", "-L", "-c", jar, "-b", jar, "-o", "/srv/page.html"),
+        *("--data", f"pin={stage.provisioned['crew_pin']}", f"http://{CREW_PAGE}/sign-in"),
+    )
+    page = (await stage.box.run("curl", "-sS", "--fail", "-b", jar, f"http://{CREW_PAGE}/")).out
+    assert "/sign-out" in page, "the crew is signed in"
+    stream = await stage.box.run(
+        *("timeout", "3", "curl", "-sSN", "-b", jar, f"http://{CREW_PAGE}/live"), any_code=True
+    )
+    assert "data:" in stream.out
+    stage.observed("the crew's page shows live values after the PIN")
+    capture = "/var/lib/argus/story.capture"
+    await stage.gateway("capture", capture, "--for", "2")
+    assert (await stage.gateway("replay", capture, "--json", any_code=True)).code in {0, 1}
+    assert SERIAL_LINE in (await stage.gateway("ports", "--json")).out
+    assert len((await stage.gateway("devices", "--json")).out.splitlines()) >= 2
+    doctor = await stage.gateway("doctor", "--json", any_code=True)
+    wrong = [finding for finding in map(json.loads, doctor.out.splitlines()) if finding["grade"] == "wrong"]
+    assert [finding["subject"] for finding in wrong] == ["bluetooth"], "the machine lacks Bluetooth and nothing else"
+    stage.observed(f"doctor: {wrong[0]['sentence']}")
+
+
+async def restart_after_kill(stage: Stage) -> None:
+    """SIGKILL to both: systemd starts them again, and what was acknowledged goes on from there."""
+    marks = await stage.reach_cloud()
+    for unit in OURS:
+        await stage.active(unit, other_than=await stage.signal(unit, "KILL"))
+    after = await stage.reach_cloud("numeric", "waveform", more_than=marks)
+    stage.observed(f"numeric batches acknowledged: {marks['numeric']}, then {after['numeric']}")
+
+
+async def restart_what_is_frozen(stage: Stage) -> None:
+    """The watchdog ends a process whose loop no longer turns; its stack is in the log, and it is restarted."""
+    marks = await stage.reach_cloud()
+    for unit in WATCHED:
+        shipped = await stage.property_of(unit, "WatchdogUSec")
+        assert 0 < seconds(shipped) <= WATCHDOG_S_MAX
+        await stage.drop_in(unit, "short", f"WatchdogSec={SHORT_WATCHDOG_S}")
+        await stage.box.run("systemctl", "restart", unit)
+    frozen = {unit: await stage.signal(unit, "STOP") for unit in WATCHED}
+    for unit, pid in frozen.items():
+        await stage.active(unit, other_than=pid)
+        reason = await stage.log_holds(unit, "Failed with result 'watchdog'")
+        await stage.log_holds(unit, "most recent call first")
+        stage.observed(reason)
+        await stage.drop_in(unit, "short")
+        await stage.box.run("systemctl", "restart", unit)
+    await stage.reach_cloud("numeric", more_than=marks)
+
+
+async def reload_the_broker(stage: Stage) -> None:
+    """`systemctl reload mosquitto` takes up changed files without ending a connection."""
+    marks = await stage.reach_cloud()
+    pid = await stage.active(BROKER)
+    await stage.box.run("systemctl", "reload", BROKER)
+    await stage.reach_cloud("numeric", more_than=marks)
+    assert await stage.active(BROKER) == pid
+    stage.observed("the same process serves, and batches go on")
+
+
+async def seal_the_store_key(stage: Stage) -> None:
+    """The store's key as an encrypted credential, by the guide's commands; then the key's file is not needed."""
+    for block in range(3):
+        # The second asks `doctor`, which also finds that this machine has no Bluetooth, and exits with 1.
+        out = await stage.follow_guide("The store's key", block, any_code=block == 1)
+        if block == 1:
+            (said,) = re.findall(r"The store's key comes from a systemd credential", out)
+            stage.observed(f"doctor: {said}")
+    assert not stage.box.path("/var/lib/argus/identity/store.key").exists()
+    marks = await stage.reach_cloud()
+    await stage.reach_cloud("numeric", more_than=marks)
+    stage.observed("the key's file is gone, and batches go on")
+
+
+async def live_without_dbus(stage: Stage) -> None:
+    """Without D-Bus the gateway starts, serves its wires and says what Bluetooth lacks."""
+    await stage.box.run("systemctl", "stop", "dbus.socket", "dbus.service")
+    marks = await stage.reach_cloud()
+    await stage.active(GATEWAY, other_than=await stage.signal(GATEWAY, "KILL"))
+    await stage.reach_cloud("numeric", more_than=marks)
+    stage.observed(f"Bluetooth: {(await stage.status())['bluetooth']['trouble']}")
+    await stage.box.run("systemctl", "start", "dbus.socket")
+
+
+async def stop_in_order(stage: Stage) -> None:
+    """`systemctl stop` ends both with success, long before systemd's patience, and starts them again."""
+    for unit in OURS:
+        await stage.box.run("systemctl", "stop", unit)
+        assert await stage.property_of(unit, "Result") == "success"
+        assert await stage.property_of(unit, "ExecMainStatus") == "0"
+    await stage.log_holds(GATEWAY, "gateway.stopped")
+    await stage.log_holds(CLOUD, "cloud.stopped")
+    for unit in OURS:
+        await stage.start(unit)
+
+
+async def return_after_a_power_cut(stage: Stage) -> None:
+    """The power goes and comes back: everything starts by itself, and nothing acknowledged is missing."""
+    marks = await stage.reach_cloud()
+    await stage.box.cut_power()
+    stage.observed(f"booted again, systemd says {await stage.box.boot()}")
+    for unit in (BROKER, *OURS):
+        await stage.active(unit)
+    await stage.plug_in_devices()
+    await stage.reach_cloud("numeric", "waveform", more_than=marks)
+    checked = json.loads((await stage.cloud("custody", "check", "--json")).out)
+    for lane in checked["lanes"]:
+        assert lane["intact"], lane
+        assert lane["through"] >= marks[lane["lane"]], "what the gateway was told is durable is there"
+    stage.observed(f"{sum(lane['batches'] for lane in checked['lanes'])} batches, every signature and link intact")
+
+
+async def leave_a_clean_log(stage: Stage) -> None:
+    """No traceback, no forbidden system call, no failed unit."""
+    log = (await stage.box.run("journalctl", "--no-pager", "-o", "cat", "--merge")).out
+    for unwanted in ("Traceback (most recent call last)", "status=31/SYS", "never awaited"):
+        assert unwanted not in log, log[max(0, log.index(unwanted) - 2000) :][:4000]
+    failed = await stage.box.run("systemctl", "--failed", "--plain", "--no-legend")
+    assert failed.out == ""
+    stage.observed(f"{len(log.splitlines())} lines of both boots")
+
+
+async def add_the_vehicle(stage: Stage) -> None:
+    """Tenant, organisation and vehicle of the example settings, and the gateway with the key that it was given."""
+    await stage.follow_guide("5. A vehicle")
+    stage.provisioned = json.loads((await stage.gateway("provision", "--json")).out)
+    lines = (
+        "tenants add --id tnt_example --name Example",
+        "organizations add --tenant tnt_example --id org_example --name Example",
+        "vehicles add --tenant tnt_example --organization org_example --id veh_example --name Example",
+        "gateways add --tenant tnt_example --organization org_example --vehicle veh_example --id gw_example "
+        f"--public-key {stage.provisioned['public_key']}",
+    )
+    stage.box.write("/etc/argus/fleet.batch", "\n".join(lines) + "\n")
+    await stage.cloud("batch", "/etc/argus/fleet.batch")
+
+
+async def confined(stage: Stage, program: str) -> str:
+    """Run a Python program with the gateway's rights and filters, in a copy of its unit; what it prints."""
+    stage.box.write("/usr/local/lib/argus-probe.py", program)
+    unit = stage.box.path(f"/etc/systemd/system/{GATEWAY}.service").read_text()
+    out = "/srv/argus-probe.out"
+    for setting, value in (
+        ("Type", "oneshot"),
+        ("ExecStart", f"/opt/argus/bin/python /usr/local/lib/argus-probe.py\nStandardOutput=truncate:{out}"),
+        ("Restart", "no"),
+    ):
+        unit, replaced = re.subn(rf"^{setting}=.*$", f"{setting}={value}", unit, flags=re.MULTILINE)
+        assert replaced == 1, f"{setting}= is in the unit {replaced} times"
+    stage.box.write("/etc/systemd/system/argus-probe.service", unit)
+    await stage.box.run("systemctl", "daemon-reload")
+    await stage.box.run("systemctl", "start", "argus-probe")
+    return stage.box.path(out).read_text().strip()
+
+
+def seconds(shown: str) -> float:
+    """A duration as `systemctl show` writes it."""
+    units = {"min": 60.0, "s": 1.0, "ms": 0.001}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(min|ms|s)\b", shown))
+
+
+STORIES: tuple[Story, ...] = (
+    install_by_the_guide,
+    expose_little,
+    hold_the_fleets_connections,
+    reach_readiness,
+    read_the_clock,
+    record_what_devices_send,
+    restart_after_kill,
+    restart_what_is_frozen,
+    reload_the_broker,
+    seal_the_store_key,
+    live_without_dbus,
+    stop_in_order,
+    return_after_a_power_cut,
+    leave_a_clean_log,
+)
