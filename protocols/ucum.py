@@ -108,7 +108,7 @@ def same_quantity(unit: str, other: str) -> bool:
 
 def without_annotations(unit: str) -> str:
     """The unit without its {annotations}, which say what is counted and change nothing: `{beat}/min` is `/min`."""
-    return re.sub(r"\{[^}]*\}", "", unit) or "1"
+    return re.sub(r"\{[^{}]*\}", "", unit) or "1"
 
 
 class _Parser:

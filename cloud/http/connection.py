@@ -6,7 +6,6 @@ arrive. One look a second at all connections does that, so a request costs no ti
 """
 
 import asyncio
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -15,43 +14,42 @@ from aiohttp.web_protocol import RequestHandler
 
 from cloud.errors import DomainError
 from cloud.http.errors import (
+    BodyBroken,
     HeadersTooLarge,
     InternalError,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     RequestTooSlow,
     TargetTooLong,
     Unreadable,
 )
+from cloud.http.heads import HEAD_OCTETS_MAX, HEADERS_MAX, LINE_OCTETS_MAX, RefusedHead
 from cloud.http.problem import problem
+from cloud.http.rates import address_class
 from cloud.http.trace import begin_trace
 from cloud.http.wire import Reply, constant_headers, octets_of
 
 if TYPE_CHECKING:
+    from aiohttp.streams import StreamReader
     from aiohttp.web_request import BaseRequest
     from aiohttp.web_response import StreamResponse
 
     from cloud.http.arrival import Arrival
     from cloud.http.server import EdgeServer
 
-LINE_OCTETS_MAX = 8190
-HEADERS_MAX = 100
-HEAD_OCTETS_MAX = 64 * 1024
-"""All of a request's line and headers together."""
 HEAD_S_MAX = 10.0
+"""A head is a few packets: even a modem sends 64 KiB of it in this time."""
 IDLE_S_MAX = 75.0
 """Between two requests of one connection; longer than the usual proxy keeps one (60 s)."""
 LINGER_S = 1.0
 """After a refusal the client may still be sending; closing at once would take our answer from it."""
 
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\S{1,8190}) HTTP/1\.[01]\r?\n")
-_HOST = re.compile(rb"(?im)^host:[ \t]*([^\r\n]*?)[ \t]*\r?$")
-
 
 class Connection(RequestHandler):
     """aiohttp's connection with our answers to what it refuses. Made by `EdgeServer`."""
 
-    __slots__ = ("_discarding", "_head_octets", "_refused", "_silenced", "head_began_s")
+    __slots__ = ("_body", "_discarding", "_head_octets", "_refused", "_silenced", "address", "head_began_s")
 
     def __init__(self, server: "EdgeServer", *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -68,8 +66,12 @@ class Connection(RequestHandler):
         self.head_began_s: float | None = loop.time()
         """Since when a head is awaited: from the start for the first, from its first octet for the next ones."""
         self._head_octets = 0
-        self._refused = b""
+        self._body: StreamReader | None = None
+        """Body of the last request whose head was read."""
+        self._refused = RefusedHead()
         self._discarding = False
+        self.address = "-"
+        """Class of the peer's address (`address_class`)."""
         self._silenced: asyncio.Future[None] | None = None
 
     @property
@@ -78,26 +80,67 @@ class Connection(RequestHandler):
         return cast("EdgeServer", self._manager)
 
     @property
+    def ending(self) -> bool:
+        """Whether nothing more is read from it, so that the next answer is its last."""
+        return self._close or self._discarding
+
+    @property
     def idle(self) -> bool:
         """Whether it waits for a request."""
         return self._waiter is not None and not self._waiter.done()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple) and peer:
+            self.address = address_class(str(peer[0]))
+        super().connection_made(transport)
+
     def data_received(self, data: bytes) -> None:
         if self._discarding:
+            return
+        awaits_head = self._body is None or self._body.is_eof()
+        if awaits_head and self._head_is_too_large(data):
+            self._refuse_head()
             return
         requests = self._request_count
         super().data_received(data)
         if self._request_count != requests:
             self.head_began_s = None
             self._head_octets = 0
-            if self._messages and type(self._messages[-1][0]).__name__ == "_ErrInfo":
-                self._refused = data[: LINE_OCTETS_MAX + HEAD_OCTETS_MAX]
-        elif self.idle:
+            if self._messages:
+                self._read_on(data)
+        elif awaits_head and data:
             if self.head_began_s is None:
                 self.head_began_s = self._loop.time()
             self._head_octets += len(data)
-            if self._head_octets > HEAD_OCTETS_MAX:
-                self.refuse(HeadersTooLarge())
+
+    def _read_on(self, data: bytes) -> None:
+        """Look at the last of the messages that the parser made."""
+        last, body = self._messages[-1]
+        before, self._body = self._body, body
+        if type(last).__name__ != "_ErrInfo":
+            return
+        if before is None or before.is_eof():
+            self._refused = RefusedHead(data)
+            return
+        # What the parser refuses is the body of a request that it has handed over. Its reader waits for the rest.
+        self._messages.pop()
+        before.set_exception(BodyBroken())
+        before.feed_eof()
+        self._discarding = True
+        self.close()
+
+    def _head_is_too_large(self, data: bytes) -> bool:
+        """Whether a head that is being received goes on beyond its limit with `data`."""
+        room = HEAD_OCTETS_MAX - self._head_octets
+        return len(data) > room and data.find(b"\r\n\r\n", 0, room) < 0
+
+    def _refuse_head(self) -> None:
+        if self.idle:
+            self.refuse(HeadersTooLarge())
+        else:  # behind a request that is being answered: that answer is the last one
+            self._discarding = True
+            self.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio keeps the transport open for True
         """The client will send no more. Whoever has sent a whole request still gets its answer."""
@@ -112,7 +155,43 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._silenced is not None and not self._silenced.done():
             self._silenced.set_result(None)
+        if self._manager is not None:
+            self.server.places.leave(self)
+            self.server.body_room.release(self, self.address)
         super().connection_lost(exc)
+
+    def await_client(self, *, in_progress: bool) -> None:
+        """The client's turn: what happens next on this connection is for it to decide (`places`)."""
+        if self._manager is not None and self.transport is not None:
+            self.server.places.wait(self, self.address, in_progress=in_progress)
+
+    def serve_client(self) -> None:
+        """Our turn: nobody takes the place of a connection whose request is being answered."""
+        if self._manager is not None:
+            self.server.places.leave(self)
+
+    def hold_body(self, octets: int) -> None:
+        """So many more bytes of the body in hand have arrived (`body_room`)."""
+        if self._manager is not None:
+            self.server.body_room.take(self, self.address, octets)
+
+    def release_body(self) -> None:
+        """The body in hand is whole or given up."""
+        if self._manager is not None:
+            self.server.body_room.release(self, self.address)
+
+    def give_way(self) -> None:
+        """End at once, for want of places or memory. A request that has begun to arrive is answered."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if self._discarding or transport.get_write_buffer_size():
+            transport.abort()  # its client has an answer of ours to read already
+            return
+        self._discarding = True
+        if self._head_octets or self._request_in_progress:
+            transport.write(self._refusal(Overloaded()))
+        self.force_close()
 
     def refuse(self, error: DomainError) -> None:
         """Answer a connection whose request never became one, and end it."""
@@ -144,7 +223,7 @@ class Connection(RequestHandler):
     ) -> "StreamResponse":
         """The answer to what the parser refuses. Its own words are not passed on: they quote what came."""
         self._discarding = True
-        error = _told(exc, self._refused) if exc is not None and status < 500 else InternalError()
+        error = self._public_error(exc) if exc is not None and status < 500 else InternalError()
         if isinstance(error, MethodNotAllowed):
             error = self._method_refused(error)
         self.server.pipeline.observer.parser_refused(error.status)
@@ -152,11 +231,11 @@ class Connection(RequestHandler):
 
     def _method_refused(self, error: MethodNotAllowed) -> DomainError:
         """An unknown method in a readable line: 404 or 405 as for a known one (S-176)."""
-        found, named = _REQUEST_LINE.match(self._refused), _HOST.search(self._refused)
-        site = self.server.pipeline.gate.site_of(named[1].decode("latin-1") if named else "")
-        if found is None or site is None:
+        line = self._refused.request_line()
+        site = self.server.pipeline.gate.site_of(self._refused.host())
+        if line is None or site is None:
             return Unreadable()
-        row = site.table.find(found[2].decode("latin-1").partition("?")[0])
+        row = site.table.find(line.target.partition("?")[0])
         if row is None:
             return NotFound()
         error.headers = {"Allow": ", ".join(sorted({*row[0], *(("HEAD",) if "GET" in row[0] else ())}))}
@@ -166,11 +245,21 @@ class Connection(RequestHandler):
         trace = begin_trace()
         pipeline = self.server.pipeline
         alone = pipeline.gate.alone
-        if alone is None and (named := _HOST.search(self._refused)):
-            alone = pipeline.gate.site_of(named[1].decode("latin-1"))
+        if alone is None:
+            alone = pipeline.gate.site_of(self._refused.host())
         answer = problem(error, types_at=pipeline.types_at, instance=None, trace_id=trace.trace_id)
         constant = constant_headers(secure=False, sandbox=False) if alone is None else alone.constant
         return octets_of(answer, trace, constant, "", close=True)
+
+    def _public_error(self, exc: BaseException) -> DomainError:
+        """Which refusal of the parser is which problem."""
+        if isinstance(exc, LineTooLong):
+            return TargetTooLong() if self._refused.line_is_too_long else HeadersTooLarge()
+        if isinstance(exc, BadHttpMethod):
+            return Unreadable() if self._refused.request_line() is None else MethodNotAllowed()
+        if "Too many headers" in str(exc):
+            return HeadersTooLarge()
+        return Unreadable()
 
 
 class _LastReply(Reply):
@@ -183,7 +272,7 @@ class _LastReply(Reply):
 
     async def write_eof(self, data: bytes = b"") -> None:
         await super().write_eof(data)
-        connection = cast(Connection, self._protocol)
+        connection = self._protocol
         transport = connection.transport
         if transport is None or not transport.can_write_eof():
             return
@@ -192,15 +281,3 @@ class _LastReply(Reply):
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 await connection._silenced
-
-
-def _told(exc: BaseException, refused: bytes) -> DomainError:
-    """Which refusal of the parser is which problem."""
-    if isinstance(exc, LineTooLong):
-        line_complete = b"\n" in refused[:LINE_OCTETS_MAX] or not refused
-        return HeadersTooLarge() if line_complete else TargetTooLong()
-    if isinstance(exc, BadHttpMethod):
-        return MethodNotAllowed() if _REQUEST_LINE.match(refused) else Unreadable()
-    if "Too many headers" in str(exc):
-        return HeadersTooLarge()
-    return Unreadable()

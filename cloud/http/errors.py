@@ -116,6 +116,13 @@ class BodyMalformed(Refused):
     status = 400
 
 
+class BodyBroken(Refused):
+    """The transfer coding of the body is broken, or the connection ended before the body was whole. Send it again."""
+
+    code = "body_incomplete"
+    status = 400
+
+
 class BodyTooLarge(Refused):
     """The body is larger than this address takes."""
 

@@ -26,6 +26,7 @@ from cloud.http.conditional import conditional
 from cloud.http.contents import read_body
 from cloud.http.errors import (
     HeaderMalformed,
+    HeadersTooLarge,
     MethodNotAllowed,
     Misdirected,
     NotFound,
@@ -34,6 +35,7 @@ from cloud.http.errors import (
     TooManyRequests,
     Unreadable,
 )
+from cloud.http.heads import HEAD_OCTETS_MAX
 from cloud.http.idempotency import Once, fingerprint, read_key
 from cloud.http.problem import oauth_error, problem, told
 from cloud.http.query import read_all_pairs, read_query
@@ -137,6 +139,9 @@ class Pipeline:
         site = progress.site
         if arrival.versionless:
             raise Unreadable
+        if arrival.head_octets > HEAD_OCTETS_MAX:
+            arrival.close = True
+            raise HeadersTooLarge
         if site is None:
             raise Misdirected
         found = site.table.find(path)
@@ -196,9 +201,6 @@ class Pipeline:
         if route.body is not None:
             octets = await arrival.body(route.body_octets_max or BODY_OCTETS_MAX)
             document, body = read_body(octets, arrival.headers, route)
-        elif not arrival.payload.is_eof() or "Content-Length" in headers:
-            # Nobody reads it, so it may only be small; what is left over would be taken for the next request.
-            await arrival.body(BODY_OCTETS_MAX)
         print_of_it = b""
         if key is not None and caller is not None:
             target = path if not query else f"{path}?{query}"
@@ -257,8 +259,15 @@ class Pipeline:
         more = ""
         if limits is not None:
             more = "".join(f"{name}: {value}\r\n" for name, value in limits.items() if name not in answer.headers)
-        # A body that nobody read would be taken for the next request; CONNECT asks for a tunnel that it does not get.
-        close = arrival.close or self.draining or not arrival.payload.is_eof() or arrival.method == "CONNECT"
+        # A body that the row does not want is not waited for, or a slow sender would hold the place of another client;
+        # what is left of it would be taken for the next request. CONNECT asks for a tunnel that it does not get.
+        close = (
+            arrival.close
+            or self.draining
+            or arrival.protocol.ending
+            or not arrival.payload.is_eof()
+            or arrival.method == "CONNECT"
+        )
         octets = octets_of(answer, progress.trace, constant, more, head_only=arrival.method == "HEAD", close=close)
         return Reply(octets, arrival.protocol, close=close)
 

@@ -1,11 +1,13 @@
 """The listener: makes connections, looks after them once a second, and ends them without cutting a request.
 
-The number of connections is bounded. At the bound, the one that has waited longest for its next request makes room, so
-a thousand idle clients cannot keep a working one out (S-193); when none is idle, the newcomer is told to come back.
+The number of connections is bounded. At the bound, one that waits for its client gives way to a newcomer (`places`), so
+neither a thousand idle clients nor as many that send a byte a second can keep a working one out (S-193). When a request
+of every connection is being answered, the newcomer gets 503.
 """
 
 import asyncio
 import resource
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
@@ -14,9 +16,11 @@ from aiohttp import web
 from aiohttp.web_server import Server
 
 from cloud.http.arrival import BODY_S_MAX, Arrival
-from cloud.http.connection import Connection
+from cloud.http.body_room import BodyRoom
+from cloud.http.connection import LINGER_S, Connection
 from cloud.http.errors import Overloaded
 from cloud.http.pipeline import HANDLER_S_MAX, Pipeline
+from cloud.http.places import Places
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler, _RequestFactory, _RequestHandler
 
 CONNECTIONS_MAX = 4096
+"""Some 20 kB each. Ten times what 400 proxied and kept connections of a large installation need."""
+REFUSED_MAX = 128
+"""Refused newcomers that still get a moment to read why; half of `OTHER_FILES`. The next ones are ended at once."""
 # Files of the process that are not connections: databases, logs, the broker.
 OTHER_FILES = 256
 LOOK_EVERY_S = 1.0
@@ -44,7 +51,10 @@ class EdgeServer(Server):
     def __init__(self, pipeline: Pipeline, *, connections_max: int = CONNECTIONS_MAX) -> None:
         super().__init__(cast("_RequestHandler", self._serve), request_factory=cast("_RequestFactory", self._arrived))
         self.pipeline = pipeline
+        self.places: Places[Connection] = Places()
+        self.body_room: BodyRoom[Connection] = BodyRoom(Connection.give_way)
         self._connections_max = connections_max
+        self._refused_until_s: deque[float] = deque()
         self._busy: dict[Connection, float] = {}  # since when a request of it is being answered
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -53,17 +63,32 @@ class EdgeServer(Server):
 
     def connection_made(self, handler: "RequestHandler", transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self._connections) > self._connections_max:
-            self._make_room(cast(Connection, handler))
-
-    def _make_room(self, newcomer: Connection) -> None:
-        idle = next((one for one in self._connections if cast(Connection, one).idle and one is not newcomer), None)
-        if idle is None:
-            self._loop.call_soon(newcomer.refuse, Overloaded())
+        newcomer = cast(Connection, handler)
+        if len(self._connections) > self._connections_max and not self._make_room():
+            self._refuse(newcomer)
             return
-        # Connections are in order of arrival, and one that is closing must not be chosen twice.
-        del self._connections[idle]
-        idle.force_close()
+        self.places.wait(newcomer, newcomer.address, in_progress=False)
+
+    def _make_room(self) -> bool:
+        """Take a place back from a connection that waits for its client. False: none does."""
+        found = self.places.first_to_give_way()
+        if found is None:
+            return False
+        # One that is closing must not be chosen twice, and its place is free now.
+        self.places.leave(found)
+        self._connections.pop(found, None)
+        found.give_way()
+        return True
+
+    def _refuse(self, newcomer: Connection) -> None:
+        now_s = self._loop.time()
+        while self._refused_until_s and self._refused_until_s[0] <= now_s:
+            self._refused_until_s.popleft()
+        if len(self._refused_until_s) >= REFUSED_MAX:
+            self._loop.call_soon(newcomer.force_close)
+            return
+        self._refused_until_s.append(now_s + LINGER_S)
+        self._loop.call_soon(newcomer.refuse, Overloaded())
 
     def _arrived(
         self,
@@ -76,6 +101,7 @@ class EdgeServer(Server):
         return Arrival(message, payload, cast(Connection, protocol), writer, task)
 
     async def _serve(self, arrival: Arrival) -> web.StreamResponse:
+        self.places.leave(arrival.protocol)
         self._busy[arrival.protocol] = self._loop.time()
         return await self.pipeline.serve(arrival)
 

@@ -2,6 +2,9 @@
 
 An object at the top, UTF-8 without a byte order mark, no key twice, no NaN or infinity (also not as 1e999), no integer
 that a double cannot hold, no lone surrogate, no NUL (PostgreSQL has no text for it), no more than 64 levels.
+
+Each check is one pass: the decoder reads the text once, and depth and strings are judged on the document that it made,
+never by an expression of our own over the text.
 """
 
 import json
@@ -13,7 +16,6 @@ from cloud.http.errors import BodyMalformed
 DEPTH_MAX = 64
 INTEGER_MAX = 2**53 - 1
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 # Escapes that may stand for a NUL or half a surrogate pair; only then are the strings looked at one by one.
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -53,33 +55,39 @@ def read_json(octets: bytes) -> dict[str, Any]:
         text = octets.decode()
     except UnicodeDecodeError:
         raise BodyMalformed("(It is not UTF-8.)") from None
-    if octets.count(b"[") + octets.count(b"{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
-        raise BodyMalformed(f"(It is nested deeper than {DEPTH_MAX}.)")
     try:
         document = _decoder.decode(text)
     except (json.JSONDecodeError, RecursionError):
         raise BodyMalformed("(It is not JSON.)") from None
     if not isinstance(document, dict):
         raise BodyMalformed("(It must be a JSON object.)")
+    # A document that has no more brackets than levels needs no look at its depth: nearly every body.
+    if octets.count(b"[") + octets.count(b"{") > DEPTH_MAX:
+        _check_depth(document)
     if _SUSPECT.search(octets) is not None:
         _check_strings(document)
     return document
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for letter in _STRING.sub("", text):
-        if letter in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif letter in "]}":
-            depth -= 1
-    return deepest
+def _check_depth(document: dict[str, Any]) -> None:
+    """Refuse a document with more than `DEPTH_MAX` levels, which are visited one after the other."""
+    level: list[Any] = [document]
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for container in level
+            for inner in (container.values() if isinstance(container, dict) else container)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise BodyMalformed(f"(It is nested deeper than {DEPTH_MAX}.)")
 
 
 def _check_strings(value: Any) -> None:
+    """Refuse a text with a NUL or half a surrogate pair. The depth is bounded before this is called."""
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        if "\x00" in value or not _is_encodable(value):
             raise BodyMalformed("(A text has a NUL or half a surrogate pair.)")
     elif isinstance(value, dict):
         for key, inner in value.items():
@@ -88,3 +96,12 @@ def _check_strings(value: Any) -> None:
     elif isinstance(value, list):
         for inner in value:
             _check_strings(inner)
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether UTF-8 can write it, which it cannot for half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -109,8 +109,8 @@ def _walk(node: _Node[Item], segments: list[str], at: int, given: dict[str, str]
                 found = _walk(child, segments, at + 1, given)
                 if found is not None:
                     value = segment[len(before) : len(segment) - len(after)]
-                    shape = _DOTTED if before or after else _IDENTIFIER
-                    given[name] = value if shape.fullmatch(value) else NEVER_AN_ID
+                    found_shape = (_DOTTED if before or after else _IDENTIFIER).fullmatch(value)
+                    given[name] = value if found_shape else NEVER_AN_ID
                     return found
     if node.rest is not None:
         name, child = node.rest

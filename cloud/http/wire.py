@@ -18,8 +18,9 @@ from cloud.http.trace import TraceContext
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.web_protocol import RequestHandler
     from aiohttp.web_request import BaseRequest
+
+    from cloud.http.connection import Connection
 
 CONTRACT = "2026.4"
 
@@ -105,7 +106,7 @@ class Reply(web.StreamResponse):
 
     __slots__ = ("_octets", "_protocol")
 
-    def __init__(self, octets: bytes, protocol: "RequestHandler", *, close: bool) -> None:
+    def __init__(self, octets: bytes, protocol: "Connection", *, close: bool) -> None:
         self._octets = octets
         self._protocol = protocol
         self._keep_alive = not close
@@ -119,4 +120,6 @@ class Reply(web.StreamResponse):
             raise ClientConnectionResetError("the client has gone")
         transport.write(self._octets)
         if self._protocol.writing_paused:
+            self._protocol.await_client(in_progress=True)
             await self._protocol._drain_helper()
+        self._protocol.await_client(in_progress=not self._keep_alive)

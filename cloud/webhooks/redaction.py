@@ -13,7 +13,7 @@ _LOOKED_AT = 2 * HEAD_OCTETS_MAX
 MARK = "[redacted]"
 
 _SECRETS = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END [A-Z ]{0,32}PRIVATE KEY-----).)*"
     r"|\bwhs(?:ec|k)_[A-Za-z0-9+/=_-]+"
     r"|\bv1a?,[A-Za-z0-9+/=]{20,}"
     r"|\beyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){0,2}"
@@ -25,8 +25,8 @@ _SECRETS = re.compile(
 )
 _NAMED = re.compile(
     r"""(?aix)
-    (?P<name> [\w-]* (?: pass(?:word|wd|phrase)? | secret | token | api[_-]?key | credential s? | cookie
-                       | authorization | session (?:[_-]?id)? | private[_-]?key | signature ) ["']?
+    (?P<name> (?: pass(?:word|wd|phrase)? | secret | token | api[_-]?key | credential s? | cookie
+               | authorization | session (?:[_-]?id)? | private[_-]?key | signature ) ["']?
               \s* (?: [:=] | => ) \s* )
     (?: "[^"]*"? | '[^']*'? | [^\s,;&}<]+ )
     """

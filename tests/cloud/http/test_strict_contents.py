@@ -1,5 +1,7 @@
 """Bodies and queries have one meaning or none (A-003), and mistakes are told without their values."""
 
+from contextlib import suppress
+
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +12,9 @@ from cloud.http.errors import BodyMalformed, MediaTypeUnsupported, QueryMalforme
 from cloud.http.query import read_query
 from cloud.http.strict_json import read_json
 from tests.builders.http_surface import route
+from tests.harness.work import CountedBytes, assert_linear, work_of
+
+SIZE = 4_000
 
 
 class Listing(Query):
@@ -65,6 +70,31 @@ def test_json_that_means_one_thing_is_read() -> None:
     assert read_json(b'{"a":"\\\\u0000 and \\\\ud800"}') == {"a": "\\u0000 and \\ud800"}
     assert read_json(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}")
     assert read_json(b'{"a":"' + b"[" * 1000 + b'"}')
+
+
+@pytest.mark.finding("security-4")
+@pytest.mark.parametrize(
+    ("before", "pumped", "after"),
+    [
+        (b"[" * 65 + b'"', b'\\"', b""),
+        (b'{"a":[' + b"{}," * 65 + b'"', b"\\\\", b'"]}'),
+        (b'{"a":', b"[", b""),
+        (b'{"a":[0', b",[]", b"]}"),
+        (b'{"a":"\\u0000', b"[", b'"}'),
+        (b'{"a":"', b"\\u00e9", b'"}'),
+    ],
+)
+def test_json_body_is_read_in_one_pass(before: bytes, pumped: bytes, after: bytes) -> None:
+    def work(size: int) -> int:
+        body = CountedBytes(before + pumped * size + after)
+
+        def read() -> None:
+            with suppress(BodyMalformed):
+                read_json(body)
+
+        return work_of(read)
+
+    assert_linear([work(SIZE), work(2 * SIZE), work(4 * SIZE)])
 
 
 def headers(media_type: str | None, encoding: str | None = None) -> CIMultiDictProxy[str]:

@@ -1,0 +1,50 @@
+"""Memory for the bodies that are still arriving, shared by all clients of a process.
+
+One body is bounded, and so are the connections, but their product is more than the process may use. When the room is
+used up, the address that holds most of it gives some back: its largest unfinished body is refused with 503. A body that
+arrived together with its head never counts, since it is read at once.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
+
+BODIES_OCTETS_MAX = 256 * 1024 * 1024
+"""An eighth of the unit's `MemoryMax` for the two copies that a body needs; 256 of the largest bodies at a time."""
+
+
+class BodyRoom(Generic[Item]):
+    """Bytes of unfinished bodies by address and connection."""
+
+    def __init__(self, give_way: Callable[[Item], None], *, octets_max: int = BODIES_OCTETS_MAX) -> None:
+        """`give_way` ends a connection whose body has to be given up."""
+        self._give_way = give_way
+        self._octets_max = octets_max
+        self._held: dict[str, dict[Item, int]] = {}
+        self._of_address: dict[str, int] = {}
+        self.octets = 0
+
+    def take(self, item: Item, address: str, octets: int) -> None:
+        """So many more bytes of the connection's body have arrived."""
+        held = self._held.setdefault(address, {})
+        held[item] = held.get(item, 0) + octets
+        self._of_address[address] = self._of_address.get(address, 0) + octets
+        self.octets += octets
+        while self.octets > self._octets_max:
+            greediest = max(self._of_address, key=self._of_address.__getitem__)
+            bodies = self._held[greediest]
+            largest = max(bodies, key=bodies.__getitem__)
+            self.release(largest, greediest)
+            self._give_way(largest)
+
+    def release(self, item: Item, address: str) -> None:
+        """The connection's body is whole or given up; without effect when it holds nothing."""
+        held = self._held.get(address, {})
+        octets = held.pop(item, 0)
+        self.octets -= octets
+        if address in self._of_address:
+            self._of_address[address] -= octets
+        if not held:
+            self._held.pop(address, None)
+            self._of_address.pop(address, None)

@@ -1,0 +1,85 @@
+"""Connections that wait for their client, by address, and which of them gives way when every place is taken.
+
+A connection waits for its client while a head or a body has yet to arrive and while an answer has yet to be read. A
+client decides how long that lasts, so these are the places that one client could hold against all others. The one that
+gives way belongs to the address that holds most such places, and of that address's it has waited longest; those without
+a request in progress go first, since nothing is lost with them. An address that holds one place is never the one that
+gives way to another that holds many.
+
+Each change costs the same however many connections there are: a flood of them must not become a flood of work.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+class _Waiting(Generic[Item]):
+    """The waiting connections of one address, each group in the order of arrival."""
+
+    __slots__ = ("in_progress", "unasked")
+
+    def __init__(self) -> None:
+        self.unasked: dict[Item, None] = {}
+        self.in_progress: dict[Item, None] = {}
+
+    def __len__(self) -> int:
+        return len(self.unasked) + len(self.in_progress)
+
+
+class Places(Generic[Item]):
+    """The connections of one listener that wait for their client."""
+
+    def __init__(self) -> None:
+        self._address_of: dict[Item, str] = {}
+        self._waiting: dict[str, _Waiting[Item]] = {}
+        self._ranks: dict[int, dict[str, None]] = {}  # how many wait → the addresses of which so many wait
+        self._most = 0
+
+    def __len__(self) -> int:
+        return len(self._address_of)
+
+    def wait(self, item: Item, address: str, *, in_progress: bool) -> None:
+        """From now on the connection waits for its client; `in_progress`: a request or its answer is under way."""
+        if item in self._address_of:
+            self.leave(item)
+        self._address_of[item] = address
+        waiting = self._waiting.get(address)
+        if waiting is None:
+            waiting = self._waiting[address] = _Waiting()
+        (waiting.in_progress if in_progress else waiting.unasked)[item] = None
+        self._rank(address, len(waiting) - 1, len(waiting))
+
+    def leave(self, item: Item) -> None:
+        """The connection no longer waits for its client; without effect on one that did not."""
+        address = self._address_of.pop(item, None)
+        if address is None:
+            return
+        waiting = self._waiting[address]
+        waiting.unasked.pop(item, None)
+        waiting.in_progress.pop(item, None)
+        self._rank(address, len(waiting) + 1, len(waiting))
+        if not waiting:
+            del self._waiting[address]
+
+    def first_to_give_way(self) -> Item | None:
+        """The connection whose place is the first to be taken back; None when none waits."""
+        addresses = self._ranks.get(self._most)
+        if not addresses:
+            return None
+        waiting = self._waiting[next(iter(addresses))]
+        return next(iter(waiting.unasked or waiting.in_progress))
+
+    def _rank(self, address: str, before: int, after: int) -> None:
+        if before:
+            peers = self._ranks[before]
+            del peers[address]
+            if not peers:
+                del self._ranks[before]
+        if after:
+            self._ranks.setdefault(after, {})[address] = None
+        if after > before:
+            self._most = max(self._most, after)
+        elif before == self._most and before not in self._ranks:
+            self._most = after  # the address itself is there, or nobody is

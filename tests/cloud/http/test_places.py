@@ -1,0 +1,83 @@
+"""Which connection gives way, and that finding it costs the same however many there are."""
+
+import random
+
+from cloud.http.body_room import BodyRoom
+from cloud.http.places import Places
+from tests.harness.work import work_of
+
+
+def test_address_with_most_waiting_connections_gives_its_longest_waiting_one() -> None:
+    places: Places[str] = Places()
+    places.wait("quiet", "a", in_progress=False)
+    for name in ("first", "second", "third"):
+        places.wait(name, "b", in_progress=True)
+    assert places.first_to_give_way() == "first"
+    places.leave("first")
+    assert places.first_to_give_way() == "second"
+    places.wait("unasked", "b", in_progress=False)
+    assert places.first_to_give_way() == "unasked", "nothing is lost with a connection that asked for nothing"
+
+
+def test_connection_whose_request_is_answered_never_gives_way() -> None:
+    places: Places[str] = Places()
+    places.wait("only", "a", in_progress=True)
+    places.leave("only")
+    places.leave("only")
+    assert places.first_to_give_way() is None
+    assert len(places) == 0
+
+
+def test_places_agree_with_a_plain_count_after_any_sequence() -> None:
+    dice = random.Random(11)
+    places: Places[int] = Places()
+    model: dict[int, str] = {}
+    for _ in range(5_000):
+        item = dice.randrange(40)
+        if dice.random() < 0.5:
+            address = dice.choice("abcdefg")
+            places.wait(item, address, in_progress=dice.random() < 0.5)
+            model[item] = address
+        else:
+            places.leave(item)
+            model.pop(item, None)
+        counts = {address: list(model.values()).count(address) for address in model.values()}
+        found = places.first_to_give_way()
+        assert (found is None) == (not model)
+        if found is not None:
+            assert counts[model[found]] == max(counts.values())
+    for item in list(model):
+        places.leave(item)
+    assert len(places) == 0
+
+
+def test_choosing_a_connection_costs_the_same_among_many() -> None:
+    def work(count: int) -> int:
+        places: Places[int] = Places()
+        for item in range(count):
+            places.wait(item, f"address {item % (count // 4)}", in_progress=True)
+
+        def give_way() -> None:
+            found = places.first_to_give_way()
+            assert found is not None
+            places.leave(found)
+            places.wait(-1, "newcomer", in_progress=False)
+
+        return work_of(give_way)
+
+    assert work(4_000) == work(1_000) == work(100)
+
+
+def test_address_that_holds_most_unfinished_bytes_gives_up_its_largest_body() -> None:
+    ended: list[str] = []
+    room: BodyRoom[str] = BodyRoom(ended.append, octets_max=100)
+    room.take("honest", "a", 30)
+    room.take("small", "b", 20)
+    room.take("large", "b", 40)
+    assert ended == []
+    room.take("small", "b", 20)
+    assert ended == ["large"] or ended == ["small"]
+    assert room.octets <= 100
+    for item, address in (("honest", "a"), ("small", "b"), ("large", "b")):
+        room.release(item, address)
+    assert room.octets == 0

@@ -1,0 +1,151 @@
+"""A client that sends slowly, or never reads, holds its own request up and no other (security 12, S-193)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from cloud.health import HealthHandlers
+from cloud.health import routes as health_routes
+from cloud.http import Answer, Host, Json, Request
+from tests.builders.http_surface import Surface, route, surface
+from tests.harness.eventually import eventually
+
+PLACES = 16
+JSON = b"Host: localhost\r\nContent-Type: application/json\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+UNWANTED_BODY = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+WANTED_BODY = b"POST /read HTTP/1.1\r\n" + JSON + b"Content-Length: 1000\r\n\r\n{"
+PARTIAL_HEAD = b"GET /health/live HTTP/1.1\r\nHost: loc"
+
+
+class Anything(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+async def read_size(request: Request) -> Answer:
+    return Json({"octets": len(request.body_octets)})
+
+
+ROUTES = (*health_routes(HealthHandlers(())), route("/read", read_size, method="POST", body=Anything))
+
+
+@pytest.fixture
+async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Surface]:
+    monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: PLACES)
+    async with surface(*ROUTES, hosts=(Host.API,)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def senders(
+    served: Surface, octets: bytes, count: int, address: str = "127.0.0.1"
+) -> AsyncIterator[Sequence[asyncio.StreamReader]]:
+    """Connections that send these bytes and then nothing."""
+    opened = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))
+        writer.write(octets)
+        opened.append((reader, writer))
+    try:
+        yield [reader for reader, _ in opened]
+    finally:
+        for _, writer in opened:
+            writer.transport.abort()
+
+
+async def answer_to(served: Surface, octets: bytes, address: str = "127.0.0.1") -> bytes:
+    reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))
+    with closing(writer):
+        writer.write(octets)
+        return await reader.read()
+
+
+@pytest.mark.finding("security-12")
+@pytest.mark.parametrize("octets", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
+async def test_slow_senders_on_every_place_leave_room_for_another_client(served: Surface, octets: bytes) -> None:
+    async with senders(served, octets, PLACES + PLACES // 4):
+        for _ in range(PLACES):
+            assert (await answer_to(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.finding("security-12")
+async def test_body_that_no_route_wants_is_not_waited_for(served: Surface) -> None:
+    async with asyncio.timeout(5):
+        answer = await answer_to(served, UNWANTED_BODY)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+async def test_body_that_no_route_wants_and_that_came_with_its_head_costs_no_connection(served: Surface) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nabcd"
+    answers = await answer_to(served, request + LIVE)
+    assert answers.count(b"HTTP/1.1 200 ") == 2
+
+
+async def test_address_with_most_slow_requests_gives_way_and_another_address_keeps_its_own(served: Surface) -> None:
+    async with (
+        senders(served, WANTED_BODY, 1, "127.0.0.2") as (patient,),
+        senders(served, WANTED_BODY, PLACES - 1, "127.0.0.3") as greedy,
+    ):
+        for _ in range(PLACES // 2):
+            assert (await answer_to(served, LIVE, "127.0.0.4")).startswith(b"HTTP/1.1 200 ")
+        refused = await greedy[0].read()
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in refused
+        assert not patient.at_eof()
+
+
+async def test_client_that_does_not_read_its_answer_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
+
+    async def write_much(_request: Request) -> Answer:
+        return Json({"much": "x" * 20_000_000})
+
+    get = b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with surface(route("/much", write_much), *ROUTES, hosts=(Host.API,)) as served, senders(served, get, 1):
+        (server,) = served.server._servers
+        await eventually(lambda: any(one.writing_paused for one in server.connections))
+        assert (await answer_to(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served: Surface) -> None:
+    counted: list[int] = []
+
+    class Counting:
+        def request_began(self, host: str) -> None: ...
+
+        def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None:
+            counted.append(status)
+
+        def parser_refused(self, status: int) -> None: ...
+
+        def rate_limited(self, host: str, rate_class: str) -> None: ...
+
+    async with surface(*ROUTES, hosts=(Host.API,), observer=Counting()) as watched:
+        async with senders(watched, WANTED_BODY, 1):
+            (server,) = watched.server._servers
+            await eventually(lambda: bool(server._busy))
+        await eventually(lambda: counted)
+    assert counted == [400]
+
+
+@pytest.mark.parametrize("trickled", [False, True])
+async def test_broken_transfer_coding_is_answered_at_once(served: Surface, trickled: bool) -> None:
+    head = b"POST /read HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+    reader, writer = await asyncio.open_connection(*served.at())
+    with closing(writer):
+        if trickled:
+            (server,) = served.server._servers
+            writer.write(head)
+            await eventually(lambda: bool(server._busy))
+            writer.write(b"no number\r\n")
+        else:
+            writer.write(head + b"no number\r\n")
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nConnection: close\r\n" in answer

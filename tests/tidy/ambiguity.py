@@ -1,0 +1,342 @@
+"""Whether a regular expression can take more than linear time, decided from its structure.
+
+Python's matcher tries one way through an expression after another. It examines each byte a bounded number of times
+exactly when the number of ways to read a prefix is bounded, whatever the prefix is. That is a property of the position
+automaton (Glushkov) and can be decided (Weber and Seidl, "On the degree of ambiguity of finite automata", 1991):
+
+- two different ways from a state to itself over one text: exponential time;
+- a text that leads from p to p, from p to q and from q to q, with p and q different: at least quadratic time.
+
+All states count as final, since a text may end badly at any place. A search tries every place of the text in turn,
+which is a loop over everything before the expression. What is approximated makes an expression look worse, never
+better: anchors and look-arounds let everything through, and long bounded repetitions are taken for endless ones unless
+it takes spelling them out to see that they are harmless.
+"""
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+COPIES = (2, 64)
+"""How many repetitions are spelt out before the rest counts as endless; the second when the first is not enough."""
+LOOKED_AT_MAX = 128
+"""Letters that a look-around may read at each place."""
+LOOPING_MAX = 40
+"""Positions on loops, beyond which an expression is too intricate to be decided here in a moment, and for a reader."""
+
+_START = 0
+# One letter of every kind that a class of ours or of Python's tells apart.
+_ALPHABET = tuple(chr(code) for code in (*range(0x180), 0x660, 0x2003, 0x2028, 0x2029, 0x4E00, 0xD7FF, 0xE000, 0xFFFD))
+_SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """Position 0 is the start. `reads[p]`: the letters that lead to p; `follows[p]`: the positions after p."""
+
+    reads: tuple[frozenset[str], ...]
+    follows: tuple[frozenset[int], ...]
+    doubled: frozenset[int]
+    """Positions that follow another one in two different ways, which a position automaton would not show."""
+    accepting: frozenset[int]
+    skipping: frozenset[int]
+    """The loop over what a search leaves behind."""
+
+    def letters(self) -> tuple[str, ...]:
+        """One letter of each class that the automaton tells apart."""
+        classes: dict[tuple[bool, ...], str] = {}
+        for letter in _ALPHABET:
+            classes.setdefault(tuple(letter in read for read in self.reads), letter)
+        return tuple(letter for signature, letter in classes.items() if any(signature))
+
+    def step(self, position: int, letter: str) -> list[int]:
+        """Where a letter leads."""
+        return [after for after in self.follows[position] if letter in self.reads[after]]
+
+
+@dataclass(slots=True)
+class _Part:
+    """First and last positions of a piece of an expression, and whether it can be empty. `condition`: an anchor or a
+    look-around, which is empty and may still fail."""
+
+    first: set[int] = field(default_factory=set)
+    last: set[int] = field(default_factory=set)
+    empty: bool = True
+    condition: bool = False
+
+
+class _Builder:
+    """Builds the automaton of one pattern."""
+
+    def __init__(self, flags: int, copies: int) -> None:
+        self._flags = flags
+        self._copies = copies
+        self.reads: list[frozenset[str]] = [frozenset()]
+        self.follows: list[set[int]] = [set()]
+        self.doubled: set[int] = set()
+        self.unsure: set[int] = set()
+        """Positions behind which a condition stands."""
+
+    def position(self, letters: frozenset[str]) -> _Part:
+        self.reads.append(letters)
+        self.follows.append(set())
+        at = len(self.reads) - 1
+        return _Part({at}, {at}, empty=False)
+
+    def link(self, lasts: set[int], firsts: set[int]) -> None:
+        for last in lasts:
+            self.doubled |= self.follows[last] & firsts
+            self.follows[last] |= firsts
+
+    def loop(self, letters: frozenset[str]) -> set[int]:
+        """A loop at the start that skips these letters; the places where it ends."""
+        anything = self.position(letters)
+        self.link({_START}, anything.first)
+        self.link(anything.last, anything.first)
+        return anything.last
+
+    def sequence(self, parts: list[_Part]) -> _Part:
+        whole = _Part()
+        for part in parts:
+            self.link(whole.last, part.first)
+            if part.condition:
+                self.unsure |= whole.last
+            whole = _Part(
+                whole.first | part.first if whole.empty else whole.first,
+                whole.last | part.last if part.empty else part.last,
+                whole.empty and part.empty,
+                part.empty and (whole.condition or part.condition),
+            )
+        return whole
+
+    def built(self, items: Any) -> _Part:
+        return self.sequence([self._item(code, value) for code, value in items])
+
+    def _item(self, code: Any, value: Any) -> _Part:
+        if code in (op.LITERAL, op.NOT_LITERAL, op.IN, op.ANY):
+            return self.position(self._letters(code, value))
+        if code is op.BRANCH:
+            parts = [self.built(items) for items in value[1]]
+            return _Part(
+                {one for part in parts for one in part.first},
+                {one for part in parts for one in part.last},
+                any(part.empty for part in parts),
+                any(part.condition for part in parts),
+            )
+        if code is op.SUBPATTERN:
+            return self.built(value[3])
+        if code in (op.MAX_REPEAT, op.MIN_REPEAT, getattr(op, "POSSESSIVE_REPEAT", None)):
+            return self._repeated(*value)
+        if code is getattr(op, "ATOMIC_GROUP", None):
+            return self.built(value)
+        if code in (op.ASSERT, op.ASSERT_NOT) and parser.SubPattern.getwidth(value[1])[1] > LOOKED_AT_MAX:
+            raise NotImplementedError("a look-around reads without a bound: write it with one")
+        if code in (op.AT, op.ASSERT, op.ASSERT_NOT):
+            return _Part(condition=True)
+        raise NotImplementedError(f"{code}: a back reference has no automaton; write it without one")
+
+    def _repeated(self, least: int, most: int, items: Any) -> _Part:
+        parts = [self.built(items) for _ in range(min(least, self._copies))]
+        endless = most is op.MAXREPEAT or most > self._copies
+        for _ in range(0 if endless else most - least):
+            part = self.built(items)
+            part.empty = True
+            parts.append(part)
+        if endless:
+            part = self.built(items)
+            self.link(part.last, part.first)
+            part.empty = True
+            parts.append(part)
+        return self.sequence(parts)
+
+    def _letters(self, code: Any, value: Any) -> frozenset[str]:
+        if code is op.ANY:
+            found = {letter for letter in _ALPHABET if letter != "\n" or self._flags & re.DOTALL}
+        elif code is op.IN:
+            negated = value[0][0] is op.NEGATE
+            found = {letter for letter in _ALPHABET if any(self._in(letter, *item) for item in value) != negated}
+        else:
+            found = {letter for letter in _ALPHABET if self._in(letter, op.LITERAL, value) != (code is op.NOT_LITERAL)}
+        return frozenset(found)
+
+    def _in(self, letter: str, code: Any, value: Any) -> bool:
+        if code is op.NEGATE:
+            return False
+        if code is op.CATEGORY:
+            return _in_category(letter, value, ascii_only=bool(self._flags & re.ASCII))
+        spellings = {letter.lower(), letter.upper()} if self._flags & re.IGNORECASE else {letter}
+        if code is op.LITERAL:
+            return any(ord(one) == value for one in spellings if len(one) == 1)
+        assert code is op.RANGE, code
+        return any(value[0] <= ord(one) <= value[1] for one in spellings if len(one) == 1)
+
+
+def _in_category(letter: str, category: Any, *, ascii_only: bool) -> bool:
+    name = str(category).removeprefix("CATEGORY_")
+    wanted = not name.startswith("NOT_")
+    sign = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}[name.removeprefix("NOT_")]
+    return (re.fullmatch(sign, letter, re.ASCII if ascii_only else 0) is not None) == wanted
+
+
+def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = COPIES[0]) -> Automaton:
+    """The automaton of a pattern as `method` of a compiled expression uses it."""
+    text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
+    flags |= re.ASCII if isinstance(pattern, bytes) else 0
+    tree = parser.parse(text, flags)
+    flags |= tree.state.flags
+    builder = _Builder(flags, copies)
+    items = list(tree)
+    start: set[int] = {_START}
+    skipping: set[int] = set()
+    if method in _SEARCHES:
+        everything = frozenset(_ALPHABET)
+        line_start = bool(items) and items[0] == (op.AT, op.AT_BEGINNING)
+        if not line_start:
+            skipping = builder.loop(everything)
+            start |= skipping
+        elif flags & re.MULTILINE:
+            # It can begin behind a line's end only: other letters are skipped by a loop that it does not follow.
+            other, line_end = builder.position(everything - {"\n"}), builder.position(frozenset("\n"))
+            for last in ({_START}, other.last, line_end.last):
+                builder.link(last, other.first | line_end.first)
+            start |= line_end.last
+    whole = builder.built(items)
+    builder.link(start, whole.first)
+    return Automaton(
+        tuple(builder.reads),
+        tuple(frozenset(one) for one in builder.follows),
+        frozenset(builder.doubled),
+        frozenset(whole.last - builder.unsure),
+        frozenset(skipping),
+    )
+
+
+def super_linear(pattern: str | bytes, flags: int, method: str) -> str | None:
+    """Why matching can take more than linear time; None when it cannot."""
+    return _decide(pattern, flags, method)[1]
+
+
+def decided(pattern: str | bytes, flags: int, method: str) -> Automaton:
+    """The automaton on which `super_linear` decides."""
+    return _decide(pattern, flags, method)[0]
+
+
+def _decide(pattern: str | bytes, flags: int, method: str) -> tuple[Automaton, str | None]:
+    for copies in COPIES:
+        automaton = automaton_of(pattern, flags, method, copies)
+        why = _super_linear(automaton)
+        if why is None:
+            break
+    return automaton, why
+
+
+def _super_linear(automaton: Automaton) -> str | None:
+    letters = automaton.letters()
+    loops = _on_loops(automaton)
+    if len(loops) > LOOPING_MAX:
+        return f"{len(loops)} places are on loops: too many to decide"
+    if automaton.doubled & loops:
+        return "a repetition can be read as one round or as several: exponential"
+    if _exponential(automaton, letters, loops):
+        return "one text leads from a place back to itself in two ways: exponential"
+    for p in sorted(loops):
+        for q in sorted(loops - {p}):
+            if p in automaton.skipping and q in automaton.accepting:
+                continue  # what is read so far is a match, and a search goes on behind it
+            if _reaches(automaton, letters, (p, p, q), (p, q, q)):
+                return f"two repetitions share a text: quadratic (positions {p} and {q})"
+    return None
+
+
+def _on_loops(automaton: Automaton) -> set[int]:
+    found = set()
+    for position in range(len(automaton.reads)):
+        seen: set[int] = set()
+        pending = [one for one in automaton.follows[position] if automaton.reads[one]]
+        while pending:
+            at = pending.pop()
+            if at not in seen:
+                seen.add(at)
+                pending += [one for one in automaton.follows[at] if automaton.reads[one]]
+        if position in seen:
+            found.add(position)
+    return found
+
+
+def _exponential(automaton: Automaton, letters: tuple[str, ...], loops: set[int]) -> bool:
+    for p in loops:
+        # Leave (p, p) for a pair of different places, and come back.
+        for a in automaton.follows[p]:
+            for b in automaton.follows[p]:
+                if a < b and automaton.reads[a] & automaton.reads[b] and _reaches(automaton, letters, (a, b), (p, p)):
+                    return True
+    return False
+
+
+def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, ...], end: tuple[int, ...]) -> bool:
+    """Whether one text, not empty, leads from every place of `begin` to the same place of `end`."""
+    seen: set[tuple[int, ...]] = set()
+    pending = deque([begin])
+    while pending:
+        at = pending.popleft()
+        for letter in letters:
+            steps: list[tuple[int, ...]] = [()]
+            for position in at:
+                after = automaton.step(position, letter)
+                steps = [(*one, two) for one in steps for two in after]
+            for step in steps:
+                if step == end:
+                    return True
+                if step not in seen:
+                    seen.add(step)
+                    pending.append(step)
+    return False
+
+
+def ways_examined(automaton: Automaton, text: str) -> int:
+    """Work of a matcher that tries every way on a text that fails at its end: ways to read each prefix, summed up.
+
+    A search does not begin at the places that a match covers.
+    """
+    ways = {_START: 1}
+    total = 0
+    for letter in text:
+        after: dict[int, int] = {}
+        for position, count in ways.items():
+            for step in automaton.step(position, letter):
+                after[step] = after.get(step, 0) + count
+        if automaton.skipping and not after.keys().isdisjoint(automaton.accepting):
+            after = {position: count for position, count in after.items() if position not in automaton.skipping}
+        ways = after or dict.fromkeys(automaton.skipping, 1)
+        total += sum(ways.values())
+    return total
+
+
+def pumped(automaton: Automaton, length: int) -> tuple[str, ...]:
+    """Texts of that length that go round each loop of the automaton."""
+    texts = []
+    for position in sorted(_on_loops(automaton)):
+        lead, loop = _path(automaton, _START, position), _path(automaton, position, position)
+        if lead is not None and loop:
+            texts.append((lead + loop * length)[:length])
+    return tuple(dict.fromkeys(texts))
+
+
+def _path(automaton: Automaton, begin: int, end: int) -> str | None:
+    """The shortest text that leads from a position to another one."""
+    seen = {begin}
+    pending = deque([(begin, "")])
+    letters = automaton.letters()
+    while pending:
+        at, text = pending.popleft()
+        for letter in letters:
+            for after in automaton.step(at, letter):
+                if after == end:
+                    return text + letter
+                if after not in seen:
+                    seen.add(after)
+                    pending.append((after, text + letter))
+    return None

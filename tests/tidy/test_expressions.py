@@ -1,0 +1,167 @@
+"""Every regular expression of the packages is listed with the bytes that it meets, and takes linear time on them.
+
+Linear is decided from the structure (`ambiguity`), and then exercised: for each loop of an expression a text that goes
+round it is made at n, 2n and 4n letters, and the ways that a matcher tries on it are counted.
+"""
+
+import re
+
+import pytest
+
+from tests.tidy.ambiguity import decided, pumped, super_linear, ways_examined
+from tests.tidy.expressions import Expression, expressions
+from tests.tidy.sources import python_files
+
+OWN_TEXT = {
+    "cloud/discovery/contract.py:_LINE_ENDS": "our OpenAPI document",
+    "cloud/discovery/contract.py:_NUMBER_OF_YAML_12": "our OpenAPI document",
+    "cloud/discovery/openapi.py:_PARAMETER": "our route templates",
+    "cloud/discovery/openapi.py:re.findall": "our route templates",
+    "cloud/http/route.py:_PATH": "our route templates",
+    "cloud/http/table.py:_PARAMETER": "our route templates",
+    "cloud/administration/desk.py:_PARAMETER": "our route templates",
+    "gateway/buffer/statements.py:_NAME": "the package's own SQL file",
+    "gateway/buffer/statements.py:re.sub": "the package's own SQL file",
+}
+"""Expressions that never meet a text from outside of the program."""
+
+OPERATORS_TEXT = {
+    "cloud/settings.py:re.fullmatch": "the settings file",
+    "gateway/settings.py:re.fullmatch": "the settings file",
+    "gateway/settings.py:re.match": "the settings file",
+    "gateway/cli/observations.py:re.fullmatch": "a command's option",
+    "simulators/demo/cli.py:_PAIR": "a command's option",
+    "cloud/db/failures.py:_SQLITE_CONSTRAINT": "SQLite's error messages",
+}
+
+UNTRUSTED = {
+    "cloud/administration/app_pages.py:_CLIENT_ID": "form fields",
+    "cloud/administration/schemas.py:_BACK": "form fields",
+    "cloud/administration/schemas.py:_TRACE": "queries",
+    "cloud/apps/redirects.py:_CHARACTERS": "redirect addresses",
+    "cloud/apps/redirects.py:_NAME": "redirect addresses",
+    "cloud/devices/service.py:_HEX": "JSON bodies",
+    "cloud/egress/target.py:_LABEL": "webhook addresses",
+    "cloud/egress/target.py:_NUMBER": "webhook addresses",
+    "cloud/egress/target.py:_UNSEEN": "webhook addresses",
+    "cloud/egress/target.py:re.split": "webhook addresses",
+    "cloud/http/idempotency.py:_KEY": "HTTP heads",
+    "cloud/http/query.py:_CONTROL": "queries and forms",
+    "cloud/http/query.py:_WHOLE": "queries",
+    "cloud/http/strict_json.py:_SUSPECT": "JSON bodies",
+    "cloud/http/table.py:_DOTTED": "request targets",
+    "cloud/http/table.py:_IDENTIFIER": "request targets",
+    "cloud/http/trace.py:_TRACEPARENT": "HTTP heads",
+    "cloud/identity/schemas.py:_NEXT": "form fields",
+    "cloud/identity/second_factor.py:_SECRET": "form fields",
+    "cloud/identity/service.py:_USERNAME": "form fields",
+    "cloud/ids.py:SHAPE": "ids in requests, tokens and forms",
+    "cloud/ingest/opening.py:_TRACEPARENT": "uplink envelopes",
+    "cloud/oauth/authorization.py:CHALLENGE": "queries",
+    "cloud/oauth/authorization.py:_LOOPBACK": "redirect addresses",
+    "cloud/oauth/redemption.py:VERIFIER": "form fields",
+    "cloud/observations/vocabulary.py:_WELL_FORMED": "JSON bodies",
+    "cloud/webhooks/redaction.py:_NAMED": "answers of webhook receivers",
+    "cloud/webhooks/redaction.py:_SECRETS": "answers of webhook receivers",
+    "cloud/webhooks/redaction.py:_UNPRINTABLE": "answers of webhook receivers",
+    "cloud/webhooks/schedule.py:re.fullmatch": "Retry-After of webhook receivers",
+    "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
+    "gateway/sessions/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
+    "gateway/transports/capture.py:_ATTRIBUTE": "capture files",
+    "protocols/framing/apdu_stream.py:_REQUEST": "bytes of agents",
+    "protocols/ucum.py:_TOKEN": "units in observations",
+    "protocols/ucum.py:re.sub": "units in observations",
+    "protocols/uplink/topics.py:IDENTIFIER": "uplink topics",
+    "simulators/replay/wfdb_header.py:_FORMAT": "WFDB headers",
+    "simulators/replay/wfdb_header.py:_FREQUENCY": "WFDB headers",
+    "simulators/replay/wfdb_header.py:_GAIN": "WFDB headers",
+    "simulators/replay/wfdb_header.py:_NAME": "WFDB headers",
+}
+"""Expression → the bytes of a peer that it meets."""
+
+LETTERS = 512
+# A doubled text may cost twice as much, and a little for what stands before the loop.
+DOUBLED_MAX = 2.1
+
+
+def test_every_expression_is_listed_with_the_bytes_that_it_meets():
+    listed = [*OWN_TEXT, *OPERATORS_TEXT, *UNTRUSTED]
+    assert len(listed) == len(set(listed))
+    assert {one.place for one in expressions()} == set(listed)
+
+
+@pytest.mark.finding("security-1")
+@pytest.mark.finding("security-4")
+def test_no_expression_over_bytes_of_a_peer_takes_more_than_linear_time():
+    slow = {
+        one.place: why
+        for one in expressions()
+        if one.place not in OWN_TEXT
+        for method in sorted(one.methods)
+        if (why := super_linear(one.pattern, one.flags, method)) is not None
+    }
+    assert slow == {}
+
+
+@pytest.mark.parametrize(
+    "expression", [one for one in expressions() if one.place in UNTRUSTED], ids=lambda one: str(one.place)
+)
+def test_an_expression_tries_twice_as_much_on_twice_as_long_a_text(expression: Expression):
+    for method in sorted(expression.methods):
+        automaton = decided(expression.pattern, expression.flags, method)
+        for short, double, fourfold in zip(*(pumped(automaton, LETTERS * times) for times in (1, 2, 4)), strict=True):
+            work = [ways_examined(automaton, text) for text in (short, double, fourfold)]
+            assert work[1] <= DOUBLED_MAX * work[0], (method, short[:40])
+            assert work[2] <= DOUBLED_MAX * work[1], (method, short[:40])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "method"),
+    [
+        (rb"(?im)^host:[ \t]*([^\r\n]*?)[ \t]*\r?$", 0, "search"),  # of security-1
+        (r'"(?:[^"\\]|\\.)*"', re.DOTALL, "sub"),  # of security-4
+        (r"(a*)*b", 0, "match"),
+        (r"(x+x+)+y", 0, "match"),
+        (r"(a?b?)*c", 0, "match"),
+        (r"a*a*b", 0, "match"),
+        (r".*x.*y", 0, "match"),
+        (r"a+b", 0, "search"),
+        (r"\{[^}]*\}", 0, "sub"),
+        (r"\s+$", 0, "search"),
+        (r"a[^c]*(?:c|\Z)", 0, "sub"),
+        (r"(?i)a+A*b", 0, "match"),
+        (r"(ab|a[b]c)*d(?:ab|abc|cab)*e", 0, "match"),
+    ],
+)
+def test_an_expression_that_is_known_to_be_slow_is_found(pattern: str | bytes, flags: int, method: str):
+    assert super_linear(pattern, flags, method) is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method"),
+    [
+        (r"a+b", "match"),
+        (r"[a-z]+-[a-z]+", "fullmatch"),
+        (r"[0-9a-f]{32}", "search"),
+        (r"\{[^{}]*\}", "sub"),
+        (r"(?m)^-- ([a-z0-9_]+) --$", "finditer"),
+        (r"[A-Za-z0-9]+", "findall"),
+        (r"#.*", "sub"),
+    ],
+)
+def test_an_expression_that_is_known_to_be_linear_is_accepted(pattern: str, method: str):
+    assert super_linear(pattern, 0, method) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"), [(r"(a+)\1", "back reference"), (r"(?:a(?!b*c))*", "look-around"), (r"(?=a*b)a", "look-around")]
+)
+def test_what_no_automaton_shows_is_not_accepted(pattern: str, why: str):
+    with pytest.raises(NotImplementedError, match=why):
+        super_linear(pattern, 0, "match")
+
+
+def test_patterns_of_models_run_in_the_engine_that_has_no_slow_expressions():
+    # Pydantic's own engine (Rust's regex) guarantees linear time; Python's can be chosen instead, and must not be.
+    chosen = [path for path in python_files() if "python-" + "re" in path.read_text()]
+    assert chosen == []
