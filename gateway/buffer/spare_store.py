@@ -33,20 +33,20 @@ CARRIED_ROWS_MAX = 8192
 @dataclass(frozen=True, slots=True)
 class _Table:
     name: str
-    sound: tuple[tuple[int, str], ...]
+    sound: tuple[tuple[int, re.Pattern[str]], ...]
     """Which columns (by number) must match which expression: what a damaged page made up stays behind."""
 
 
 _TABLES = (
-    _Table("devices", ((0, "[0-9a-f]{1,32}"),)),
-    _Table("state", ((0, "[a-z_.]{1,64}"), (1, "[ -~]{0,4096}"))),
+    _Table("devices", ((0, re.compile("[0-9a-f]{1,32}")),)),
+    _Table("state", ((0, re.compile("[a-z_.]{1,64}")), (1, re.compile("[ -~]{0,4096}")))),
     _Table(
         "ble_devices",
         (
-            (0, "([0-9A-F]{2}:){5}[0-9A-F]{2}"),
-            (2, "([0-9a-f]{16})?"),
-            (3, "[01]"),
-            (4, "([0-9a-f]{4}( [0-9a-f]{4}){0,31})?"),
+            (0, re.compile("([0-9A-F]{2}:){5}[0-9A-F]{2}")),
+            (2, re.compile("([0-9a-f]{16})?")),
+            (3, re.compile("[01]")),
+            (4, re.compile("([0-9a-f]{4}( [0-9a-f]{4}){0,31})?")),
         ),
     ),
 )
@@ -128,7 +128,7 @@ def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
         rows: list[tuple[object, ...]] = []
         with suppress(sqlite3.Error, OverflowError, ValueError):
             for row in old.execute(statement):
-                if all(re.fullmatch(form, str(row[column])) for column, form in table.sound):
+                if all(form.fullmatch(str(row[column])) for column, form in table.sound):
                     rows.append(row)
                 if len(rows) >= CARRIED_ROWS_MAX:
                     break

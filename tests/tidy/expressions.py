@@ -45,9 +45,12 @@ def _uses() -> dict[tuple[str, str], set[str]]:
 
 
 def _methods_of(shown: str, name: str) -> frozenset[str]:
-    """How a name is used: a private one in its own file, another one anywhere. Every method when it is not seen."""
+    """How a name is used: a private one in its own file, another one anywhere. Without a name, or where no use is seen,
+    every method that the file calls."""
     files = {file for file, used in _uses() if used == name and (file == shown or not name.startswith("_"))}
-    return frozenset(method for file in files for method in _uses()[file, name]) or _METHODS
+    found = frozenset(method for file in files for method in _uses()[file, name])
+    in_file = frozenset(method for (file, _), used in _uses().items() if file == shown for method in used)
+    return found or in_file or _METHODS
 
 
 @cache
@@ -92,6 +95,11 @@ def _is_re_call(node: ast.AST) -> bool:
 
 def _value(node: ast.expr, names: dict[str, object]) -> str:
     """What a constant expression of a module is: names of the module stand for their values."""
-    found = eval(compile(ast.Expression(node), "<pattern>", "eval"), names)  # noqa: S307  our own source
+    try:
+        found = eval(compile(ast.Expression(node), "<pattern>", "eval"), names)  # noqa: S307  our own source
+    except NameError as error:
+        raise AssertionError(
+            f"{ast.unparse(node)} is no constant of its module: compile it where it is written"
+        ) from error
     assert isinstance(found, str | bytes | int)
     return found  # type: ignore[return-value]

@@ -65,6 +65,7 @@ UNTRUSTED = {
     "cloud/webhooks/redaction.py:_SECRETS": "answers of webhook receivers",
     "cloud/webhooks/redaction.py:_UNPRINTABLE": "answers of webhook receivers",
     "cloud/webhooks/schedule.py:re.fullmatch": "Retry-After of webhook receivers",
+    "gateway/buffer/spare_store.py:re.compile": "rows of a damaged store",
     "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
     "gateway/sessions/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",
