@@ -9,7 +9,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import structlog
@@ -39,7 +39,7 @@ from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
 from cloud.devices import DeviceSilence
 from cloud.events import Outbox, Relay
-from cloud.fleet import GatewaySilence
+from cloud.fleet import GatewaySilence, ingest_group
 from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.http.idempotency import sweep_keys
@@ -55,6 +55,7 @@ from cloud.observability.service_manager import notify
 from cloud.roles import Role
 from cloud.settings import MqttSection, Settings, SettingsUnusable, read_password
 from cloud.surface import Surface, make_surface
+from cloud.tokens.place import load_master_key
 from cloud.webhooks import DeliveryWorker
 
 log = structlog.get_logger()
@@ -110,7 +111,8 @@ def build(
     ]
     running = None
     if Role.INGEST in roles and settings.mqtt is not None:
-        running = make_ingest(database, broker_address(settings.mqtt), clock, ids)
+        address = replace(broker_address(settings.mqtt), group=ingest_group(load_master_key(settings)))
+        running = make_ingest(database, address, clock, ids)
         source = running.source
         checks.append(BrokerCheck(lambda: source.connected))
         samplers.append(("broker", broker_sampler(lambda: source.connected)))

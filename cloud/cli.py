@@ -27,6 +27,7 @@ SLICES = {
     "organizations": "cloud.tenancy.cli",
     "vehicles": "cloud.tenancy.cli",
     "gateways": "cloud.fleet.cli",
+    "broker": "cloud.fleet.broker_cli",
     "devices": "cloud.devices.cli",
     "crew": "cloud.epcr.crew_cli",
     "encounters": "cloud.epcr.cli",

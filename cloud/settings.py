@@ -119,6 +119,14 @@ class MqttSection(_Section):
         return self
 
 
+class BrokerSection(_Section):
+    """`[broker]`: what this cloud writes for mosquitto, as `argus-cloud broker config` sets it up. Without this section
+    a gateway that is shut out is refused by the cloud, and the broker goes on letting it in."""
+
+    directory: FilePath
+    """Folder of the access list, the authorities and the revocation list that mosquitto reads."""
+
+
 class HostSection(_Section):
     """`[hosts.NAME]`: one of the four hosts."""
 
@@ -236,6 +244,7 @@ class Settings(_Section):
     objects_dir: FilePath | None = None
     """Folder for results and other large objects. None: beside a SQLite database; PostgreSQL needs it."""
     mqtt: MqttSection | None = None
+    broker: BrokerSection | None = None
     hosts: HostsSection | None = None
     http: HttpSection = HttpSection()
     secrets: SecretsSection = SecretsSection()

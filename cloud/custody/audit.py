@@ -71,9 +71,10 @@ class LaneReport:
 class LaneAudit:
     """Walks one lane. Feed it segments in order; a gap and what it overlaps belong into one segment."""
 
-    def __init__(self, report: LaneReport, public_key: bytes, genesis: bytes) -> None:
+    def __init__(self, report: LaneReport, public_keys: Sequence[bytes], genesis: bytes) -> None:
+        """`public_keys`: the gateway's registered key, then those that it had before."""
         self.report = report
-        self._public_key = public_key
+        self._public_keys = public_keys
         self._head = genesis
 
     def segment(self, held: Sequence[HeldEnvelope]) -> None:
@@ -125,7 +126,7 @@ class LaneAudit:
         own = batch.hash
         if own != one.hash:
             self.report.find("the row's hash is not its envelope's", one.sequence, one.sequence)
-        if not verify_batch(batch, envelope.signature, self._public_key):
+        if not any(verify_batch(batch, envelope.signature, key) for key in self._public_keys):
             self.report.find("not signed by the registered key", one.sequence, one.sequence)
         if batch.kind is BatchKind.GAP:
             try:

@@ -54,7 +54,10 @@ class CustodyCheck:
             if gateway is None:
                 continue  # of an organisation that this viewer does not see
             report = LaneReport(tenant_id=row.tenant_id, gateway_id=row.gateway_id, epoch=row.epoch, lane=row.lane)
-            audit = LaneAudit(report, gateway.public_key, genesis(row.gateway_id, row.epoch, row.lane))
+            async with self._database.read() as tx:
+                former = await self._directory.former_keys(tx, gateway)
+            keys = (gateway.public_key, *(one.public_key for one in former))
+            audit = LaneAudit(report, keys, genesis(row.gateway_id, row.epoch, row.lane))
             rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
             async for segment in self._segments(row.lane_id):
                 audit.segment(segment)

@@ -28,6 +28,7 @@ class Reason(StrEnum):
 
     MALFORMED = "malformed"
     UNKNOWN_GATEWAY = "unknown_gateway"
+    SHUT_OUT = "shut_out"
     FORGED = "forged"
     CONFLICT = "conflict"
     CHAIN_BROKEN = "chain_broken"

@@ -1,13 +1,15 @@
 """Gateways: registering them, finding them, what they last said."""
 
+from cloud.fleet.broker_configuration import ingest_group
 from cloud.fleet.errors import GatewayTaken, GatewayUnknown, PublicKeyMalformed
-from cloud.fleet.model import GatewayStatus, RegisteredGateway
+from cloud.fleet.model import GatewayAccess, GatewayStatus, RegisteredGateway
 from cloud.fleet.service import Fleet
 from cloud.fleet.silence import GatewaySilence, heard
 from cloud.fleet.store import GatewayDirectory
 
 __all__ = [
     "Fleet",
+    "GatewayAccess",
     "GatewayDirectory",
     "GatewaySilence",
     "GatewayStatus",
@@ -16,4 +18,5 @@ __all__ = [
     "PublicKeyMalformed",
     "RegisteredGateway",
     "heard",
+    "ingest_group",
 ]

@@ -1,16 +1,32 @@
 """`argus-cloud gateways`: let the box in a vehicle send, and see what it last said."""
 
 import base64
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from cryptography import x509
 
-from cloud.command import AsJson, TenantOption, Workplace, print_json, print_rows, run
+from cloud.command import AsJson, TenantOption, Workplace, print_json, print_rows, run, told
+from cloud.errors import DomainError
+from cloud.fleet.access import GatewayAccessDesk
 from cloud.fleet.model import RegisteredGateway
 from cloud.fleet.service import Fleet
 from cloud.moments import write_moment
 
 gateways = typer.Typer(help="Gateways in the vehicles.", no_args_is_help=True)
+
+
+GatewayOption = Annotated[str, typer.Argument(metavar="GATEWAY", help="The gateway's id, gw_….")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail and in the event.")]
+
+
+class DoorOpen(DomainError):
+    """The cloud refuses the gateway already, but the broker could not be brought in step. Run the command again."""
+
+    code = "door_open"
+    status = 503
 
 
 def _service(place: Workplace) -> Fleet:
@@ -26,6 +42,9 @@ def _shown(gateway: RegisteredGateway) -> dict[str, Any]:
         "vehicle_id": gateway.vehicle_id,
         "public_key": base64.b64encode(gateway.public_key).decode(),
         "registered_at": write_moment(gateway.registered_at_us),
+        "access": gateway.access,
+        "access_reason": gateway.access_reason,
+        "access_at": None if gateway.access_at_us is None else write_moment(gateway.access_at_us),
         "online": None if status is None else status.online,
         "heard_at": None if status is None else write_moment(status.at_us),
         "epoch": None if status is None else status.epoch,
@@ -51,6 +70,7 @@ def add_gateway(
             place.operator(tenant), organization_id=organization, vehicle_id=vehicle, public_key=public_key, id=id
         ),
     )
+    told(lambda: _refresh(context))
     print_json(_shown(made))
 
 
@@ -63,3 +83,136 @@ def list_gateways(context: typer.Context, tenant: TenantOption, as_json: AsJson 
         for row in rows:
             del row["public_key"]  # nobody reads it, and it takes the width of a terminal
     print_rows("Gateways", rows, as_json=as_json)
+
+
+@gateways.command("show")
+def show_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption) -> None:
+    """Show one gateway: its state, its keys and its certificates, as JSON."""
+
+    async def work(place: Workplace) -> dict[str, Any]:
+        shown = await _service(place).show(place.operator(tenant), gateway)
+        return {
+            **_shown(shown.gateway),
+            "former_keys": [
+                {
+                    "public_key": base64.b64encode(former.public_key).decode(),
+                    "replaced_at": write_moment(former.replaced_at_us),
+                }
+                for former in shown.former_keys
+            ],
+            "certificates": [
+                {
+                    "serial": f"{one.serial:x}",
+                    "expires_at": write_moment(one.expires_at_us),
+                    "revoked_at": None if one.revoked_at_us is None else write_moment(one.revoked_at_us),
+                }
+                for one in shown.certificates
+            ],
+        }
+
+    print_json(run(context, work))
+
+
+@gateways.command("suspend")
+def suspend_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption, reason: ReasonOption) -> None:
+    """Shut a gateway out until it is resumed. What it measures stays in the vehicle and arrives afterwards."""
+    _shut_out(context, gateway, lambda place, desk: desk.suspend(place.operator(tenant), gateway, reason))
+
+
+@gateways.command("revoke")
+def revoke_gateway(
+    context: typer.Context,
+    gateway: GatewayOption,
+    tenant: TenantOption,
+    reason: ReasonOption,
+    certificate: Annotated[
+        list[Path] | None,
+        typer.Option("--certificate", help="A certificate of it that the cloud did not issue, PEM. Repeatable."),
+    ] = None,
+) -> None:
+    """Shut a gateway out for good, with its certificates: it was stolen, sold or taken out of service."""
+    certificates = told(lambda: [_read_certificate(path) for path in certificate or ()])
+    _shut_out(context, gateway, lambda place, desk: desk.revoke(place.operator(tenant), gateway, reason, certificates))
+
+
+@gateways.command("resume")
+def resume_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption) -> None:
+    """Accept a suspended gateway again."""
+    changed = _change(context, lambda place, desk: desk.resume(place.operator(tenant), gateway))
+    told(lambda: _refresh(context))
+    print_json(_shown(changed))
+
+
+@gateways.command("replace-key")
+def replace_key(
+    context: typer.Context,
+    gateway: GatewayOption,
+    tenant: TenantOption,
+    public_key: Annotated[str, typer.Option("--public-key", help="Base64, from `argus-gateway provision --new-key`.")],
+    reason: ReasonOption,
+) -> None:
+    """Verify what comes from now on with another signing key; what was signed before stays verifiable.
+
+    It also admits a revoked gateway again, which then needs a new certificate.
+    """
+    changed = _change(
+        context, lambda place, desk: desk.replace_key(place.operator(tenant), gateway, public_key, reason)
+    )
+    told(lambda: _refresh(context))
+    print_json(_shown(changed))
+
+
+Act = Callable[[Workplace, GatewayAccessDesk], Awaitable[RegisteredGateway]]
+
+
+def _change(context: typer.Context, act: Act) -> RegisteredGateway:
+    return run(context, lambda place: act(place, GatewayAccessDesk(place.database, place.clock, place.ids)))
+
+
+def _shut_out(context: typer.Context, gateway: str, act: Act) -> None:
+    """Change the state, then the broker's lists, then end the connection that is open. What failed is said; the state
+    stands in any case, so the cloud takes nothing more."""
+    changed = _change(context, act)
+    _refresh(context)
+    ended = run(context, lambda place: _end_connection(place, gateway))
+    print_json({**_shown(changed), "connection_ended": ended})
+
+
+def _refresh(context: typer.Context) -> None:
+    from cloud.fleet.broker_cli import directory_of  # brings X.509, which most commands do not need
+
+    async def work(place: Workplace) -> None:
+        directory = directory_of(place)
+        if directory is not None:
+            await directory.refresh()
+
+    run(context, work)
+
+
+async def _end_connection(place: Workplace, gateway: str) -> bool | None:
+    """True: it is gone. None: there is no broker here to speak to. Raises `DoorOpen`."""
+    from cloud.app import broker_address  # as above
+    from cloud.ingest import BrokerUnavailable
+    from cloud.ingest.take_over import take_over
+
+    if place.settings.mqtt is None:
+        return None
+    try:
+        kept_out = await take_over(broker_address(place.settings.mqtt), gateway)
+    except BrokerUnavailable as error:
+        raise DoorOpen(f"({error})") from None
+    if not kept_out:
+        raise DoorOpen(
+            "(The gateway came back each time: does mosquitto read the lists again? Look at argus-broker-reload.path.)"
+        )
+    return True
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    from cloud.fleet.broker_cli import read_file
+    from cloud.fleet.errors import CertificateForeign
+
+    try:
+        return x509.load_pem_x509_certificate(read_file(path))
+    except ValueError:
+        raise CertificateForeign(f"({path} is not a certificate in PEM.)") from None

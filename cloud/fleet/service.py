@@ -3,17 +3,29 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cloud.clock import Clock
 from cloud.db import Database
-from cloud.fleet.errors import GatewayTaken, PublicKeyMalformed
-from cloud.fleet.model import RegisteredGateway
+from cloud.fleet.authority_store import AuthorityStore, KnownCertificate
+from cloud.fleet.broker_configuration import AdmittedGateway
+from cloud.fleet.errors import GatewayTaken, GatewayUnknown, PublicKeyMalformed
+from cloud.fleet.model import FormerKey, RegisteredGateway
 from cloud.fleet.silence import begin_silent
 from cloud.fleet.store import GatewayDirectory
 from cloud.ids import Ids, checked_id
 from cloud.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown, Viewer
 
 PUBLIC_KEY_OCTETS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFile:
+    """What is known of one gateway. Keys newest first."""
+
+    gateway: RegisteredGateway
+    former_keys: Sequence[FormerKey]
+    certificates: Sequence[KnownCertificate]
 
 
 class Fleet:
@@ -48,10 +60,25 @@ class Fleet:
             vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
             if vehicle is None or vehicle.organization_id != organization_id:
                 raise VehicleUnknown
+            owner = await self._directory.owner_of(tx, gateway.id)
+            if owner not in (None, viewer.tenant_id):
+                # The broker knows a gateway by its id: two tenants with one id would share a login.
+                raise GatewayTaken(f"(gateway {gateway.id}, by another tenant)")
             if not await self._directory.add(tx, gateway):
                 raise GatewayTaken(f"(gateway {gateway.id})")
             await begin_silent(tx, gateway)
         return gateway
+
+    async def show(self, viewer: Viewer, gateway_id: str) -> GatewayFile:
+        """One gateway with its keys and certificates. Raises `GatewayUnknown`."""
+        async with self._database.read() as tx:
+            gateway = await self._directory.find(tx, viewer.tenant_id, gateway_id)
+            if gateway is None:
+                raise GatewayUnknown(f"(gateway {gateway_id})")
+            owner = AdmittedGateway(gateway.id, gateway.tenant_id)
+            return GatewayFile(
+                gateway, await self._directory.former_keys(tx, gateway), await AuthorityStore().of_gateway(tx, owner)
+            )
 
     async def list(self, viewer: Viewer) -> Sequence[RegisteredGateway]:
         async with self._database.read() as tx:

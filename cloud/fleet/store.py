@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from cloud.db import Prepared, Transaction, insert
-from cloud.fleet.model import GatewayStatus, RegisteredGateway
-from cloud.fleet.tables import gateways
+from cloud.fleet.model import FormerKey, GatewayAccess, GatewayStatus, RegisteredGateway
+from cloud.fleet.tables import gateway_former_keys, gateways
 from cloud.tenancy import Viewer, visible
 
 _COLUMNS = (
@@ -17,6 +17,9 @@ _COLUMNS = (
     gateways.c.vehicle_id,
     gateways.c.public_key,
     gateways.c.registered_at_us,
+    gateways.c.access,
+    gateways.c.access_reason,
+    gateways.c.access_at_us,
     gateways.c.online,
     gateways.c.status_at_us,
     gateways.c.epoch,
@@ -67,6 +70,22 @@ class GatewayDirectory:
         )
         return (await tx.execute(statement.on_conflict_do_nothing().returning(gateways.c.id))).first() is not None
 
+    async def former_keys(self, tx: Transaction, gateway: RegisteredGateway) -> Sequence[FormerKey]:
+        """The keys that a gateway had before, newest first."""
+        table = gateway_former_keys
+        rows = await tx.execute(
+            select(table.c.public_key, table.c.replaced_at_us)
+            .where(table.c.tenant_id == gateway.tenant_id, table.c.gateway_id == gateway.id)
+            .order_by(table.c.replaced_at_us.desc())
+        )
+        return [FormerKey(bytes(row.public_key), row.replaced_at_us) for row in rows]
+
+    async def owner_of(self, tx: Transaction, gateway_id: str) -> str | None:
+        """The tenant that has a gateway of this id. The broker knows a gateway by its id alone."""
+        rows = await tx.execute(select(gateways.c.tenant_id).where(gateways.c.id == gateway_id).limit(1))
+        found = rows.first()
+        return None if found is None else str(found.tenant_id)
+
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[RegisteredGateway]:
         statement = select(*_COLUMNS).where(*visible(gateways, viewer)).order_by(gateways.c.id)
         return [_gateway(row) for row in await tx.execute(statement)]
@@ -89,8 +108,8 @@ class GatewayDirectory:
 
 
 def _gateway(row: Sequence[Any]) -> RegisteredGateway:
-    tenant_id, id, organization_id, vehicle_id, key, registered_at_us, online, status_at_us, *rest = row
-    epoch, software, store_state, boot_id = rest
+    tenant_id, id, organization_id, vehicle_id, key, registered_at_us, *rest = row
+    access, access_reason, access_at_us, online, status_at_us, epoch, software, store_state, boot_id = rest
     status = None
     if status_at_us is not None:
         status = GatewayStatus(
@@ -109,4 +128,7 @@ def _gateway(row: Sequence[Any]) -> RegisteredGateway:
         public_key=bytes(key),
         registered_at_us=registered_at_us,
         status=status,
+        access=GatewayAccess(access),
+        access_reason=access_reason,
+        access_at_us=access_at_us,
     )

@@ -14,7 +14,7 @@ from cloud.events import Outbox
 from cloud.fleet import GatewayDirectory
 from cloud.ingest import event_types
 from cloud.ingest.opening import Opened, Refused
-from cloud.ingest.verdicts import Forged, Malformed, Refusal, UnknownGateway
+from cloud.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
 
 
 class Aside:
@@ -98,6 +98,8 @@ def _reason(refusal: Refusal) -> tuple[Reason, str]:
             return Reason.MALFORMED, reason
         case UnknownGateway():
             return Reason.UNKNOWN_GATEWAY, "nobody registered this gateway"
+        case ShutOut(access):
+            return Reason.SHUT_OUT, f"the gateway is {access}"
         case Forged():
             return Reason.FORGED, "the signature is not the registered key's"
         case _:

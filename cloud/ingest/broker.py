@@ -1,5 +1,6 @@
 """Where the broker is, and as whom ingest goes there."""
 
+import secrets
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -7,12 +8,18 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """`url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; `ca_file` None trusts the system's authorities."""
+    """`url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; `ca_file` None trusts the system's authorities.
+
+    `group` names the shared subscription in which the workers of one cloud share the batches. A client that knows it
+    can take them: mosquitto does not judge subscriptions. So it is a secret of the installation (`ingest_group`), and a
+    worker that is given none has one of its own, which costs duplicates and no batch.
+    """
 
     url: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    group: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def parts(self) -> tuple[str, int, bool]:
         """Host, port, and whether TLS is spoken; ValueError for another kind of address."""

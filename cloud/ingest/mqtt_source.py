@@ -121,7 +121,7 @@ class MqttSource:
             await connection.close()
 
     async def _subscribe(self, connection: BrokerConnection) -> None:
-        shared = topics.shared(self._settings.shared_group, topics.UP_FILTER)
+        shared = topics.shared(self._address.group, topics.UP_FILTER)
         if not await connection.subscribe(shared) and not await connection.subscribe(topics.UP_FILTER):
             raise SubscriptionRefused("the broker refuses the subscription to batches")
         if not await connection.subscribe(topics.STATUS_FILTER):

@@ -9,9 +9,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from cloud.fleet import RegisteredGateway
+from cloud.fleet import GatewayAccess, RegisteredGateway
 from cloud.ingest.source import BatchDelivery
-from cloud.ingest.verdicts import Forged, Malformed, Refusal, UnknownGateway
+from cloud.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
 from cloud.observations.rows import ObservationColumns, Unstorable, columns_of
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_batch
@@ -79,6 +79,8 @@ def open_delivery(delivery: BatchDelivery, gateway: RegisteredGateway | None) ->
     batch = envelope.batch
     if gateway is None:
         return Refused(delivery, UnknownGateway(), envelope)
+    if gateway.access is not GatewayAccess.ACTIVE:
+        return Refused(delivery, ShutOut(gateway.access), envelope)
     if batch.gateway != delivery.gateway_id or batch.lane is not delivery.lane:
         return Refused(delivery, Malformed("the envelope is not for the topic that it came by"), envelope)
     if not verify_batch(batch, envelope.signature, gateway.public_key):

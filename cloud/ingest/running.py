@@ -13,6 +13,7 @@ from cloud.ingest.group import GroupWriter
 from cloud.ingest.mqtt_source import MqttSource
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
+from cloud.ingest.take_over import TakeOvers
 from cloud.observations.store import Numbers
 
 
@@ -22,6 +23,7 @@ class RunningIngest:
 
     source: MqttSource
     ingest: Ingest
+    take_overs: TakeOvers
 
     async def run(self) -> None:
         """Receive, store and answer until cancelled. A lost broker or database is waited for and is no end.
@@ -31,6 +33,7 @@ class RunningIngest:
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
+            tasks.create_task(self.take_overs.run(), name="ingest-take-overs")
             await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
@@ -43,9 +46,11 @@ def make_ingest(
 ) -> RunningIngest:
     """Everything that ingest needs, wired; nothing has started."""
     writer = GroupWriter(devices=Devices(ids), outbox=Outbox(ids), numbers=Numbers(), clock=clock)
+    take_overs = TakeOvers(broker)
     return RunningIngest(
         source=MqttSource(broker, clock=clock, settings=settings),
-        ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings),
+        ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings, shut_out=take_overs.request),
+        take_overs=take_overs,
     )
 
 

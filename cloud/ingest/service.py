@@ -17,7 +17,7 @@ Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -26,7 +26,7 @@ from cloud.clock import Clock
 from cloud.db import ConstraintViolated, Database, DatabaseUnavailable, TransactionTooSlow, ValueRefused
 from cloud.db.errors import DatabaseUnusable
 from cloud.errors import DomainError
-from cloud.fleet import GatewayDirectory, RegisteredGateway
+from cloud.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
 from cloud.ingest.group import Answer, GroupWriter, Written
 from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.ingest.settings import IngestSettings
@@ -71,11 +71,19 @@ class Ingest:
     """One process's ingest; several may run against one database."""
 
     def __init__(
-        self, *, database: Database, writer: GroupWriter, clock: Clock, settings: IngestSettings | None = None
+        self,
+        *,
+        database: Database,
+        writer: GroupWriter,
+        clock: Clock,
+        settings: IngestSettings | None = None,
+        shut_out: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`shut_out` is given the id of a gateway that sends although it is suspended or revoked."""
         self._database = database
         self._writer = writer
         self._settings = settings or IngestSettings()
+        self._shut_out = shut_out
         self._directory = GatewayDirectory()
         self._statuses = StatusKeeper(clock, writer.outbox)
 
@@ -106,6 +114,9 @@ class Ingest:
     async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
         """Decode and verify; more than one group when the batches hold more rows than one transaction should."""
         gateways = await self._find_gateways(deliveries)
+        for gateway in gateways.values():
+            if gateway.access is not GatewayAccess.ACTIVE:
+                self._shut_out(gateway.id)
         groups = [Group()]
         for delivery in deliveries:
             if groups[-1].observations >= self._settings.group_observations_max:

@@ -30,9 +30,6 @@ class IngestSettings:
     """MQTT's Receive Maximum: deliveries that the broker sends before the first is accepted. Two full groups: one is
     written while the next is opened. With the packet limit it bounds what the broker can make us hold."""
 
-    shared_group: str = "ingest"
-    """The name under which the workers of one cloud share the batches (MQTT 5 shared subscription)."""
-
     connect_s: float = 10.0
     """How long connecting may take."""
 

@@ -14,7 +14,7 @@ from cloud.custody.marks import LaneMarks
 from cloud.custody.store import CustodyStore
 from cloud.db import Transaction
 from cloud.events import Outbox
-from cloud.fleet import GatewayDirectory, GatewayStatus, RegisteredGateway, heard
+from cloud.fleet import GatewayAccess, GatewayDirectory, GatewayStatus, RegisteredGateway, heard
 from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
 from cloud.ingest.lane_book import LaneBook
@@ -46,9 +46,10 @@ class StatusKeeper:
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
         """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
-        is not registered or not there. It must run after the batches of its group, so that it tells of them too."""
+        is not registered, shut out or not there. It must run after the batches of its group, so that it tells of them
+        too."""
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
-        if gateway is None:
+        if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
             return ()
         said = GatewayStatus(
             online=status.online,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cloud.custody.links import ChainedBatch, LinkState
 from cloud.custody.marks import Range
+from cloud.fleet import GatewayAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,14 @@ class UnknownGateway:
 
 
 @dataclass(frozen=True, slots=True)
+class ShutOut:
+    """The gateway is suspended or revoked. Quarantined, never acknowledged: a gateway that is resumed sends it
+    again."""
+
+    access: GatewayAccess
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """The octets are no envelope, or the envelope is not its topic's. Quarantined, never acknowledged: nothing says
     whose it is. `reason` quotes the rule, never the content."""
@@ -81,7 +90,7 @@ class Malformed:
 LaneVerdict = Stored | Ahead | Duplicate | Conflict | Scattered
 """About an authentic batch, given its lane."""
 
-Refusal = Malformed | UnknownGateway | Forged
+Refusal = Malformed | UnknownGateway | ShutOut | Forged
 """Before any lane is looked at."""
 
 

@@ -1,0 +1,226 @@
+"""A real mosquitto on the configuration that the product generates: TLS, certificates of its authority, both listeners.
+
+Only paths and ports differ from an installation. Gateways are admitted and certificates are issued by the product's
+own functions, so what the tests prove here holds for the configuration in the guide.
+"""
+
+import asyncio
+import os
+import signal
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import time_ns
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from paho.mqtt.client import MQTTMessage
+
+from cloud.fleet.authority import (
+    Authority,
+    Revocation,
+    create_authority,
+    issue_client,
+    issue_server,
+    revocation_list,
+)
+from cloud.fleet.broker_configuration import (
+    AUTHORITIES_FILE,
+    CLOUD_USER,
+    REVOKED_FILE,
+    VEHICLES_FILE,
+    AdmittedGateway,
+    BrokerLayout,
+    cloud_acl,
+    mosquitto_settings,
+    vehicles_acl,
+)
+from cloud.ingest import BrokerAddress as CloudAddress
+from cloud.ingest import BrokerConnection, IngestSettings
+from gateway.sync.broker import BrokerAddress as GatewayAddress
+from gateway.sync.mqtt import MqttSession, Will
+from simulators.demo.broker import mosquitto_program, write_passwords
+from simulators.demo.free_ports import free_port
+from simulators.demo.readiness import listens
+from tests.harness.eventually import eventually
+
+CLOUD_PASSWORD = "the password of the cloud"
+
+
+def now_us() -> int:
+    """TLS libraries look at the machine's clock."""
+    return time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Certificate and key of a vehicle, in files."""
+
+    common_name: str
+    certificate: Path
+    key: Path
+
+    @property
+    def serial(self) -> int:
+        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).serial_number
+
+
+class FleetBroker:
+    """Made by `fleet_broker`."""
+
+    def __init__(self, folder: Path) -> None:
+        program = mosquitto_program()
+        if program is None:
+            pytest.skip("mosquitto is not installed")
+        self._program = program
+        self._process: asyncio.subprocess.Process | None = None
+        self.folder = folder
+        live = folder / "live"
+        live.mkdir(parents=True)
+        self.layout = BrokerLayout(
+            live=live,
+            folder=folder,
+            vehicles_port=free_port(),
+            vehicles_address="127.0.0.1",
+            cloud_port=free_port(),
+            cloud_address="127.0.0.1",
+            certificate=folder / "broker.pem",
+            key=folder / "broker.key",
+        )
+        self.authority: Authority = create_authority("aut_1", "Test fleet", now_us())
+        certificate, key = issue_server(self.authority, ["127.0.0.1"], days=1, now_us=now_us())
+        self.layout.certificate.write_bytes(certificate)
+        self.layout.key.write_bytes(key)
+        self.ca_file = live / AUTHORITIES_FILE
+        self.ca_file.write_bytes(self.authority.certificate_pem)
+        write_passwords(self.layout.passwords, {CLOUD_USER: CLOUD_PASSWORD})
+        self.layout.cloud_acl.write_text(cloud_acl())
+        self.admit()
+        self.revoke()
+        # mosquitto gives up root for a user that cannot read a test's folder.
+        root = "user root\n" if os.geteuid() == 0 else ""
+        (folder / "mosquitto.conf").write_text(mosquitto_settings(self.layout) + root)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def credentials(self, common_name: str, *, authority: Authority | None = None) -> Credentials:
+        """A certificate, with a key, for a vehicle that calls itself so."""
+        key = generate_private_key(SECP256R1())
+        made = issue_client(authority or self.authority, key.public_key(), common_name, days=1, now_us=now_us())
+        paths = Credentials(
+            common_name, self.folder / f"{made.serial_number}.pem", self.folder / f"{made.serial_number}.key"
+        )
+        paths.certificate.write_bytes(made.public_bytes(Encoding.PEM))
+        paths.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return paths
+
+    def admit(self, *gateways: AdmittedGateway) -> None:
+        """These and no others may use the vehicles' listener, from the next start or `reload`."""
+        (self.layout.live / VEHICLES_FILE).write_text(vehicles_acl(gateways))
+
+    def revoke(self, *serials: int) -> None:
+        """These certificates are on the list, from the next start or `reload`."""
+        entries: Iterable[Revocation] = [Revocation(serial, now_us(), False) for serial in serials]
+        (self.layout.live / REVOKED_FILE).write_bytes(revocation_list(self.authority, entries, now_us=now_us()))
+
+    def reload(self) -> None:
+        """What the path unit does."""
+        os.kill(self.pid, signal.SIGHUP)
+
+    async def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                self._program, "-c", str(self.folder / "mosquitto.conf"), stdout=log, stderr=log
+            )
+        for port in (self.layout.vehicles_port, self.layout.cloud_port):
+            await eventually(lambda port=port: listens(port), within_s=10, what="mosquitto accepts connections")
+
+    async def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    def tls(self, credentials: Credentials | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if credentials is not None:
+            context.load_cert_chain(credentials.certificate, credentials.key)
+        return context
+
+    async def vehicle(
+        self,
+        credentials: Credentials,
+        *,
+        client_id: str | None = None,
+        username: str | None = None,
+        will: Will | None = None,
+    ) -> MqttSession:
+        """A connection on the vehicles' listener, honest unless told otherwise. Raises `MqttUnavailable`."""
+        address = GatewayAddress(
+            host="127.0.0.1",
+            port=self.layout.vehicles_port,
+            username=username,
+            password=None if username is None else "guessed",
+            tls=self.tls(credentials),
+        )
+        return await MqttSession.open(address, client_id=client_id or credentials.common_name, will=will)
+
+    @property
+    def cloud_address(self) -> CloudAddress:
+        """The cloud's listener, as the cloud's settings name it."""
+        return CloudAddress(
+            url=f"mqtts://127.0.0.1:{self.layout.cloud_port}",
+            username=CLOUD_USER,
+            password=CLOUD_PASSWORD,
+            ca_file=str(self.ca_file),
+        )
+
+    @asynccontextmanager
+    async def cloud(self, *filters: str) -> AsyncIterator["CloudClient"]:
+        """A client on the cloud's listener with these subscriptions."""
+        client = CloudClient()
+        connection = await BrokerConnection.open(
+            self.cloud_address, client_id="test-cloud", settings=IngestSettings(), heard=client.take
+        )
+        client.connection = connection
+        try:
+            for each in filters:
+                assert await connection.subscribe(each)
+            yield client
+        finally:
+            await connection.close()
+
+
+class CloudClient:
+    """What the cloud's listener delivered, and the connection to publish on."""
+
+    connection: BrokerConnection
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str, bytes]] = []
+
+    def take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
+        self.received.append((message.topic, bytes(message.payload)))
+        connection.puback(message)
+
+
+@asynccontextmanager
+async def fleet_broker(folder: Path, *gateways: AdmittedGateway) -> AsyncIterator[FleetBroker]:
+    """A started broker for these gateways, gone at the end."""
+    broker = FleetBroker(folder)
+    broker.admit(*gateways)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.kill()
