@@ -38,8 +38,10 @@ from cloud.audit import Audit
 from cloud.clock import Clock, SystemClock
 from cloud.db import Database, open_database
 from cloud.devices import DeviceSilence
+from cloud.errors import DomainError
 from cloud.events import Outbox, Relay
 from cloud.fleet import GatewaySilence, ingest_group
+from cloud.fleet.broker_directory import BrokerDirectory, BrokerUpkeep, RevocationListCheck, expiry_of
 from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.http.idempotency import sweep_keys
@@ -50,7 +52,7 @@ from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
 from cloud.oauth.redemption import sweep_codes
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
-from cloud.observability.samplers import broker_sampler, events_sampler
+from cloud.observability.samplers import broker_sampler, events_sampler, revocation_sampler
 from cloud.observability.service_manager import notify
 from cloud.roles import Role
 from cloud.settings import MqttSection, Settings, SettingsUnusable, read_password
@@ -96,6 +98,7 @@ class Parts:
     deliveries: DeliveryWorker | None
     housekeeping: Housekeeping | None
     watches: Housekeeping | None
+    upkeep: BrokerUpkeep | None
     metrics: MetricsServer | None
 
 
@@ -111,10 +114,11 @@ def build(
     ]
     running = None
     if Role.INGEST in roles and settings.mqtt is not None:
-        address = replace(broker_address(settings.mqtt), group=ingest_group(load_master_key(settings)))
-        running = make_ingest(database, address, clock, ids)
+        running = make_ingest(database, ingest_address(settings, settings.mqtt), clock, ids)
         source = running.source
         checks.append(BrokerCheck(lambda: source.connected))
+        if settings.broker is not None:
+            checks.append(RevocationListCheck(settings.broker.directory, clock))
         samplers.append(("broker", broker_sampler(lambda: source.connected)))
     elif Role.INGEST in roles and len(roles) == 1:
         raise SettingsUnusable("([mqtt] is required to ingest.)")
@@ -125,14 +129,19 @@ def build(
                 "([hosts.auth], [hosts.api], [hosts.sandbox] and [hosts.docs] are required to serve.)"
             )
         surface = make_surface(settings, database, clock, ids, checks, metrics)
-    relay = deliveries = housekeeping = watching = None
+    relay = deliveries = housekeeping = watching = upkeep = None
     if Role.WORKER in roles:
         deliveries = webhooks.make_worker(settings, database, clock, ids)
         relay = Relay(database, Outbox(ids), webhooks.subscribers(clock, ids), clock, deliveries.wake)
         housekeeping = Housekeeping(database, clock, chores(clock))
         watching = Housekeeping(database, clock, watches(settings, clock, ids), WATCHES_EVERY_S)
+        if settings.broker is not None:
+            folder = settings.broker.directory
+            directory = BrokerDirectory(database, clock, lambda: load_master_key(settings), folder)
+            upkeep = BrokerUpkeep(directory, clock)
+            samplers.append(("broker directory", revocation_sampler(lambda: expiry_of(folder), clock.now_us)))
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
-    return Parts(surface, running, relay, deliveries, housekeeping, watching, figures)
+    return Parts(surface, running, relay, deliveries, housekeeping, watching, upkeep, figures)
 
 
 def chores(clock: Clock) -> Sequence[Chore]:
@@ -167,6 +176,17 @@ def broker_address(mqtt: MqttSection) -> BrokerAddress:
         password=None if mqtt.password_file is None else read_password(mqtt.password_file),
         ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
     )
+
+
+def ingest_address(settings: Settings, mqtt: MqttSection) -> BrokerAddress:
+    """Where ingest connects, in the installation's group. A lost master key keeps no batch away: the worker is then in
+    a group of its own, where it receives every batch instead of its share. Raises `SettingsUnusable`."""
+    address = broker_address(mqtt)
+    try:
+        return replace(address, group=ingest_group(load_master_key(settings)))
+    except DomainError as error:
+        log.error("ingest.group_unknown", code=error.code)
+        return address
 
 
 async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None = None) -> None:
@@ -208,6 +228,8 @@ async def _run(parts: Parts, stopping: asyncio.Event) -> None:
             running.append(tasks.create_task(parts.housekeeping.run(stopping), name="housekeeping"))
         if parts.watches is not None:
             running.append(tasks.create_task(parts.watches.run(stopping), name="watches"))
+        if parts.upkeep is not None:
+            running.append(tasks.create_task(parts.upkeep.run(stopping), name="broker-upkeep"))
         finishing = asyncio.Event()  # set when the last request was answered
         if parts.surface is not None:
             running.append(tasks.create_task(parts.surface.spans.run(finishing), name="spans"))

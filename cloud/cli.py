@@ -126,8 +126,8 @@ def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Look at what must be right; exits with 1 when something is in the way."""
     from cloud.doctor import Level, examine  # as in `serve`
 
-    settings = settings_of(context)
-    findings = asyncio.run(examine(settings, UlidIds(SystemClock())))
+    settings, clock = settings_of(context), SystemClock()
+    findings = asyncio.run(examine(settings, clock, UlidIds(clock)))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -2,16 +2,21 @@
 
 import shutil
 import stat
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from cloud.app import broker_address
+from cloud.clock import Clock
 from cloud.db import Database, open_database
 from cloud.db.address import SqliteAddress, read_address
 from cloud.errors import DomainError
 from cloud.events import Outbox
+from cloud.fleet.authority_store import AuthorityStore
+from cloud.fleet.broker_configuration import RELOAD_FILE, VEHICLES_FILE
+from cloud.fleet.broker_directory import expiry_sentence
 from cloud.http.site import is_loopback
 from cloud.ids import Ids
 from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
@@ -23,6 +28,8 @@ from cloud.tokens.store import KeyStore
 # Below this the database's log and a backup of it no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
 BROKER_S_MAX = 5.0
+RELOAD_S_MAX = 60.0
+"""After this the mark for the path unit has been overlooked: the unit answers within a second."""
 
 
 class Level(StrEnum):
@@ -42,11 +49,12 @@ class Finding:
     sentence: str
 
 
-async def examine(settings: Settings, ids: Ids) -> list[Finding]:
+async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     """Look at every part; a part that is broken does not keep the others from being looked at."""
     findings = [finding async for finding in _database(settings, ids)]
     findings.extend(_files(settings))
     findings.append(await _broker(settings.mqtt))
+    findings.append(_broker_directory(settings, clock))
     findings.extend(_hosts(settings))
     findings.append(_metrics(settings))
     return findings
@@ -66,6 +74,11 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
             yield Finding("events", Level.WARNING, f"{parked} events could not be handed on and were parked.")
         else:
             yield Finding("events", Level.OK, f"{waiting} events wait to be handed on.")
+        for gateway_id in await _ambiguous_gateways(database):
+            sentence = (
+                f"More than one tenant has a gateway {gateway_id}: the broker lets neither in; rename all but one."
+            )
+            yield Finding("gateways", Level.FAULT, sentence)
         if settings.hosts is not None:
             yield await _signing_keys(settings, database)
     except DomainError as error:
@@ -141,6 +154,39 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
         return Finding("broker", Level.FAULT, f"{mqtt.url}: {error}; is it running? Do user name and password fit?")
     await connection.close()
     return Finding("broker", Level.OK, f"{mqtt.url} lets us in.")
+
+
+async def _ambiguous_gateways(database: Database) -> Sequence[str]:
+    async with database.read() as tx:
+        return await AuthorityStore().ambiguous(tx)
+
+
+def _broker_directory(settings: Settings, clock: Clock) -> Finding:
+    if settings.broker is None:
+        return Finding(
+            "broker lists",
+            Level.WARNING,
+            "No [broker] is set: the cloud refuses a gateway that is shut out, and the broker goes on letting it in.",
+        )
+    folder = settings.broker.directory
+    if not (folder / VEHICLES_FILE).exists():
+        sentence = f"{folder} has no access list, so mosquitto lets no vehicle in; run argus-cloud broker refresh."
+        return Finding("broker lists", Level.FAULT, sentence)
+    if (folder / RELOAD_FILE).exists() and _age_s(folder / RELOAD_FILE) > RELOAD_S_MAX:
+        sentence = f"mosquitto has not read the latest lists in {folder}; is argus-broker-reload.path enabled?"
+        return Finding("broker lists", Level.WARNING, sentence)
+    due = expiry_sentence(folder, clock.now_us())
+    if due is not None:
+        expired, sentence = due
+        return Finding("broker lists", Level.FAULT if expired else Level.WARNING, sentence)
+    return Finding("broker lists", Level.OK, f"mosquitto reads {folder}.")
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0  # it was read in this moment
 
 
 def _nothing(*_: object) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from cloud.fleet import FormerKey
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.hash_chain import Broken, Hole, Intact, Link, chain_order, check_chain
 from protocols.uplink.envelope import Batch, BatchKind, decode_envelope, verify_batch
@@ -32,11 +33,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldEnvelope:
-    """One row of the chain: where it stands, the hash that the row claims, and the octets that can prove it."""
+    """One row of the chain: where it stands, the hash that the row claims, when it arrived, and the octets that can
+    prove it."""
 
     sequence: int
     hash: bytes
     envelope: bytes
+    received_at_us: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,10 +74,13 @@ class LaneReport:
 class LaneAudit:
     """Walks one lane. Feed it segments in order; a gap and what it overlaps belong into one segment."""
 
-    def __init__(self, report: LaneReport, public_keys: Sequence[bytes], genesis: bytes) -> None:
-        """`public_keys`: the gateway's registered key, then those that it had before."""
+    def __init__(
+        self, report: LaneReport, public_key: bytes, genesis: bytes, former_keys: Sequence[FormerKey] = ()
+    ) -> None:
+        """`public_key` is the registered one; a former key counts for what arrived before it was replaced."""
         self.report = report
-        self._public_keys = public_keys
+        self._public_key = public_key
+        self._former_keys = former_keys
         self._head = genesis
 
     def segment(self, held: Sequence[HeldEnvelope]) -> None:
@@ -126,7 +132,8 @@ class LaneAudit:
         own = batch.hash
         if own != one.hash:
             self.report.find("the row's hash is not its envelope's", one.sequence, one.sequence)
-        if not any(verify_batch(batch, envelope.signature, key) for key in self._public_keys):
+        former = (each.public_key for each in self._former_keys if one.received_at_us <= each.replaced_at_us)
+        if not any(verify_batch(batch, envelope.signature, key) for key in (self._public_key, *former)):
             self.report.find("not signed by the registered key", one.sequence, one.sequence)
         if batch.kind is BatchKind.GAP:
             try:

@@ -56,8 +56,8 @@ class CustodyCheck:
             report = LaneReport(tenant_id=row.tenant_id, gateway_id=row.gateway_id, epoch=row.epoch, lane=row.lane)
             async with self._database.read() as tx:
                 former = await self._directory.former_keys(tx, gateway)
-            keys = (gateway.public_key, *(one.public_key for one in former))
-            audit = LaneAudit(report, keys, genesis(row.gateway_id, row.epoch, row.lane))
+            chain = genesis(row.gateway_id, row.epoch, row.lane)
+            audit = LaneAudit(report, gateway.public_key, chain, former)
             rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
             async for segment in self._segments(row.lane_id):
                 audit.segment(segment)
@@ -122,12 +122,18 @@ class CustodyCheck:
         found: list[Any] = []
         async with self._database.read() as tx:
             for table in (batches, gap_ranges):
-                statement = select(table.c.sequence, table.c.hash, table.c.envelope).where(
+                statement = select(table.c.sequence, table.c.hash, table.c.envelope, table.c.received_at_us).where(
                     table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through
                 )
                 found.extend(await tx.execute(statement))
         return [
-            HeldEnvelope(sequence=row.sequence, hash=bytes(row.hash), envelope=bytes(row.envelope)) for row in found
+            HeldEnvelope(
+                sequence=row.sequence,
+                hash=bytes(row.hash),
+                envelope=bytes(row.envelope),
+                received_at_us=row.received_at_us,
+            )
+            for row in found
         ]
 
 

@@ -153,6 +153,21 @@ def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
     )
 
 
+class RevocationListCheck:
+    """Readiness: whether mosquitto lets vehicles in at all."""
+
+    part = "revocation list"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    async def why_not(self) -> str | None:
+        until_us = expiry_of(self._folder)
+        expired = until_us is not None and until_us <= self._clock.now_us()
+        return "The revocation list has expired, so the broker refuses every vehicle." if expired else None
+
+
 def _read(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:

@@ -58,6 +58,9 @@ HTTP_PARSER_REFUSALS = Figure(
 )
 RATE_LIMITED = Figure("argus_rate_limited_total", Kind.COUNTER, ("host", "rate_class"), "Requests over their quota.")
 BROKER_CONNECTED = Figure("argus_broker_connected", Kind.GAUGE, (), "1 while ingest has its broker, else 0.")
+REVOCATION_LIST_SECONDS_LEFT = Figure(
+    "argus_revocation_list_seconds_left", Kind.GAUGE, (), "Until the broker refuses every vehicle for want of a list."
+)
 EVENTS_WAITING = Figure("argus_events_waiting", Kind.GAUGE, (), "Domain events that are not handed on yet.")
 EVENTS_PARKED = Figure("argus_events_parked", Kind.GAUGE, (), "Domain events that could not be handed on.")
 WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "Deliveries that are not finished.")
@@ -75,6 +78,7 @@ FIGURES: tuple[Figure, ...] = (
     HTTP_PARSER_REFUSALS,
     RATE_LIMITED,
     BROKER_CONNECTED,
+    REVOCATION_LIST_SECONDS_LEFT,
     EVENTS_WAITING,
     EVENTS_PARKED,
     WEBHOOKS_WAITING,

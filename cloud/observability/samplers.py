@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 from cloud.db import Database
 from cloud.events import Outbox
-from cloud.observability.metrics import BROKER_CONNECTED, EVENTS_PARKED, EVENTS_WAITING, Metrics, Sampler
+from cloud.observability.metrics import (
+    BROKER_CONNECTED,
+    EVENTS_PARKED,
+    EVENTS_WAITING,
+    REVOCATION_LIST_SECONDS_LEFT,
+    Metrics,
+    Sampler,
+)
 
 
 def events_sampler(database: Database, outbox: Outbox) -> Sampler:
@@ -24,5 +31,16 @@ def broker_sampler(connected: Callable[[], bool]) -> Sampler:
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(BROKER_CONNECTED, connected())
+
+    return sample
+
+
+def revocation_sampler(expiry_us: Callable[[], int | None], now_us: Callable[[], int]) -> Sampler:
+    """How long the broker's revocation list still counts; nothing where there is none."""
+
+    async def sample(metrics: Metrics) -> None:
+        until_us = expiry_us()
+        if until_us is not None:
+            metrics.set(REVOCATION_LIST_SECONDS_LEFT, (until_us - now_us()) // 1_000_000)
 
     return sample

@@ -29,11 +29,17 @@ class Enrolment:
     manufacturer: str
 
 
-async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: tuple[Enrolment, ...]) -> Plan:
+async def set_up(
+    plan: Plan,
+    gateway_config: Path,
+    cloud_config: Path,
+    devices: tuple[Enrolment, ...],
+    broker_commands: tuple[str, ...] = (),
+) -> Plan:
     """Everything that must be there before the parts start; the plan with all credentials. Raises `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     if plan.file(SET_UP_DONE).exists():
-        answers = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *_token_commands(plan)])
+        answers = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_token_commands(plan)])
         return keep(_with_tokens(plan, answers[-2:]))
     plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
@@ -45,7 +51,7 @@ async def set_up(plan: Plan, gateway_config: Path, cloud_config: Path, devices: 
     enrolled = answers[len(commands) - len(devices) : len(commands)]
     whose = f"--tenant {plan.first.tenant_id} --encounter {plan.encounter_id}"
     assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
-    answers = await _batch(cloud, plan.file("assignments.batch"), [*assigned, *_token_commands(plan)])
+    answers = await _batch(cloud, plan.file("assignments.batch"), [*assigned, *broker_commands, *_token_commands(plan)])
     plan = keep(_with_tokens(plan, answers[-2:]))
     plan.file(SET_UP_DONE).touch()
     return plan

@@ -1,12 +1,14 @@
 """The demo's MQTT broker: mosquitto where it is installed, otherwise the one that comes with a wheel.
 
-mosquitto is what production uses: user names, an ACL per gateway, loopback only. The broker of the `iotcore` wheel
+mosquitto is what production uses, and its configuration is the one that `argus-cloud broker config` generates, with
+passwords in the place of certificates because it is loopback. The broker of the `iotcore` wheel
 speaks MQTT 5 with a password but knows no ACL and keeps nothing over a restart, which costs nothing here: no broker
 is ever the system of record (DESIGN D4). Who runs and restarts it is `children`'s business.
 """
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,35 +33,20 @@ class BrokerChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """`kind` and `why` are what the demo tells its user; `argv` starts it."""
+    """`kind` and `why` are what the demo tells its user; `argv` starts it. `cloud_port` names the port of the plan that
+    the cloud connects to; `commands` are those of `argus-cloud` that write its configuration."""
 
     kind: str
     argv: tuple[str, ...]
     why: str = ""
+    cloud_port: str = "mqtt"
+    commands: tuple[str, ...] = ()
 
 
 def mosquitto_program(name: str = "mosquitto") -> str | None:
     """mosquitto, or a program that comes with it; None where it is not installed."""
     # Debian puts daemons where a user's PATH does not look.
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
-def acl(tenant: str) -> str:
-    """Who may say what (DESIGN D4): a gateway speaks and hears in its own name only, which is its user name (`%u`); the
-    cloud hears all and answers."""
-    own = f"argus/v1/{tenant}/%u"
-    return "\n".join(
-        (
-            f"user {CLOUD_USER}",
-            "topic read argus/v1/+/+/up/#",
-            "topic readwrite argus/v1/+/+/status",
-            "topic write argus/v1/+/+/down/#",
-            f"pattern write {own}/up/+",
-            f"pattern readwrite {own}/status",
-            f"pattern read {own}/down/+",
-            "",
-        )
-    )
 
 
 def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
@@ -76,7 +63,8 @@ def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
 
 
 def prepare(plan: Plan, choice: BrokerChoice) -> Broker:
-    """Writes the broker's files and says how to start it. Raises `PlanUnusable` where there is none of that kind."""
+    """Write the broker's own files and say how to start it; `Broker.commands` write the rest. Raises `PlanUnusable`
+    where there is none of that kind."""
     folder = plan.file("broker")
     folder.mkdir(exist_ok=True, mode=0o700)
     program = mosquitto_program()
@@ -88,29 +76,21 @@ def prepare(plan: Plan, choice: BrokerChoice) -> Broker:
 
 
 def _mosquitto(plan: Plan, folder: Path, program: str) -> Broker:
-    passwords = folder / "passwords"
     users = {plan.gateway_id: plan.gateway_mqtt_password, CLOUD_USER: plan.cloud_mqtt_password}
-    write_passwords(passwords, users)
-    write_private(folder / "acl", acl(plan.first.tenant_id))
-    lines = [
-        f"listener {plan.ports['mqtt']} 127.0.0.1",
-        "allow_anonymous false",
-        f"password_file {passwords}",
-        f"acl_file {folder / 'acl'}",
-        f"max_packet_size {PACKET_BYTES_MAX}",
-        "set_tcp_nodelay true",
-        # A slow cloud is met by the gateway's own window; what the broker would drop is sent again.
-        "max_queued_messages 1000",
-        "persistence false",
-        "log_type error",
-        "log_type warning",
-        "log_dest stderr",
-    ]
-    if os.geteuid() == 0:
-        # It would give up root for a user that cannot read the folder of the demo.
-        lines.append("user root")
-    write_private(folder / "mosquitto.conf", "\n".join(lines) + "\n")
-    return Broker("mosquitto", (program, "-c", str(folder / "mosquitto.conf")))
+    write_passwords(folder / "argus-passwords", users)
+    live_folder(plan).mkdir(exist_ok=True, mode=0o700)
+    ports = f"--vehicles-port {plan.ports['mqtt']} --cloud-port {plan.ports['mqtt_cloud']}"
+    return Broker(
+        "mosquitto",
+        (program, "-c", str(folder / "mosquitto.conf")),
+        cloud_port="mqtt_cloud",
+        commands=(f"broker config {shlex.quote(str(folder))} --loopback {ports} --json", "broker refresh --json"),
+    )
+
+
+def live_folder(plan: Plan) -> Path:
+    """What the cloud writes for mosquitto while both run."""
+    return plan.file("broker", "live")
 
 
 def _iotcore(plan: Plan, folder: Path, why: str) -> Broker:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from simulators.demo.broker import CLOUD_USER, BrokerChoice
+from simulators.demo.broker import CLOUD_USER, Broker, BrokerChoice, live_folder
 from simulators.demo.plan import DATABASE_FILE, Plan, PlanUnusable, write_private
 
 SERIAL_DEVICES = ("defibrillator", "monitor")
@@ -107,7 +107,7 @@ known_configurations = {str(choices.known_configurations).lower()}
     return path
 
 
-def write_cloud_settings(plan: Plan, choices: Choices) -> Path:
+def write_cloud_settings(plan: Plan, choices: Choices, broker: Broker) -> Path:
     password_file = plan.file("cloud-mqtt-password")
     write_private(password_file, plan.cloud_mqtt_password + "\n")
     hosts = "".join(
@@ -131,9 +131,12 @@ second_factor = "optional"
 allow = {json.dumps(choices.allow_callback)}
 
 [mqtt]
-url = "{plan.url("mqtt", "mqtt")}"
+url = "{plan.url(broker.cloud_port, "mqtt")}"
 username = "{CLOUD_USER}"
 password_file = "{password_file}"
+
+[broker]
+directory = "{live_folder(plan)}"
 {hosts}""",
     )
     return path

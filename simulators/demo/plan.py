@@ -22,7 +22,7 @@ PLAN_FILE = "plan.json"
 DATABASE_FILE = "cloud.sqlite"
 SET_UP_BEGUN = "set-up-begun"
 SET_UP_DONE = "set-up-complete"
-PORTS = ("mqtt", "agent_tcp", "auth", "api", "sandbox", "docs", "crew")
+PORTS = ("mqtt", "mqtt_cloud", "agent_tcp", "auth", "api", "sandbox", "docs", "crew")
 
 
 class PlanUnusable(Exception):

@@ -1,7 +1,7 @@
 """A real mosquitto for one test: on a free loopback port, with a password file and the ACL of the product (DESIGN D4).
 
-A gateway's user writes its own `up` topics and status and reads its own `down` topics; the cloud's user does the
-reverse for all. `kill` is SIGKILL, `freeze` stops the process so that connections stand open and nothing answers,
+One listener serves both sides, which is all that most tests need; the listeners and limits of an installation are in
+`fleet_broker`. `kill` is SIGKILL, `freeze` stops the process so that connections stand open and nothing answers,
 which is what a dead radio link looks like from the vehicle. `stopped_for`-like waiting is not here: tests wait with
 `eventually`. Accounts and ACL are the demo's own, so what the tests prove of them holds there.
 
@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud.fleet.broker_configuration import AdmittedGateway, cloud_acl, vehicles_acl
 from protocols.uplink.limits import PACKET_BYTES_MAX
-from simulators.demo.broker import CLOUD_USER, acl, mosquitto_program, write_passwords
+from simulators.demo.broker import CLOUD_USER, mosquitto_program, write_passwords
 from simulators.demo.free_ports import free_port
 from simulators.demo.plan import PlanUnusable
 from tests.harness.eventually import eventually
@@ -56,7 +57,8 @@ class Broker:
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self._write_passwords([*gateways, CLOUD_USER])
-        (folder / "acl").write_text(acl(tenant) + extra_acl)
+        admitted = [AdmittedGateway(gateway, tenant) for gateway in gateways]
+        (folder / "acl").write_text(vehicles_acl(admitted) + cloud_acl() + extra_acl)
         self._write_configuration(persistence, packet_bytes_max, certificates)
 
     @property

@@ -103,10 +103,12 @@ async def test_nobody_checks_the_custody_of_another_tenant_or_organisation(
 
 def audited(gateway: GatewayInVehicle, *envelopes: Envelope) -> LaneReport:
     report = LaneReport(tenant_id="ten_test", gateway_id="gw_test", epoch="epoch-a", lane="numeric")
-    audit = LaneAudit(report, (gateway.public_key,), genesis("gw_test", "epoch-a", "numeric"))
+    audit = LaneAudit(report, gateway.public_key, genesis("gw_test", "epoch-a", "numeric"))
     audit.segment(
         [
-            HeldEnvelope(sequence=one.batch.sequence, hash=one.batch.hash, envelope=encode_envelope(one))
+            HeldEnvelope(
+                sequence=one.batch.sequence, hash=one.batch.hash, envelope=encode_envelope(one), received_at_us=0
+            )
             for one in envelopes
         ]
     )

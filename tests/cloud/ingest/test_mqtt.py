@@ -22,7 +22,7 @@ pytestmark = pytest.mark.broker
 
 
 def address_of(broker: Broker) -> BrokerAddress:
-    return BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
+    return BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER), group="0" * 32)
 
 
 @asynccontextmanager

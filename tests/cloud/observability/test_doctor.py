@@ -14,7 +14,7 @@ from tests.builders.cloud_settings import HOSTS, settings_file
 
 
 async def found(settings: Settings, part: str) -> Finding:
-    findings = await examine(settings, UlidIds(SystemClock()))
+    findings = await examine(settings, SystemClock(), UlidIds(SystemClock()))
     return next(finding for finding in findings if finding.part == part)
 
 
