@@ -47,8 +47,7 @@ log = structlog.get_logger()
 
 
 class BrokerDirectoryUnusable(DomainError):
-    """The files of the broker could not be written, so mosquitto does not know the latest changes; correct
-    [broker] directory and its owner, then run `argus-cloud broker refresh`."""
+    """The lists for mosquitto could not be written. Correct the folder, then run `argus-cloud broker refresh`."""
 
     code = "broker_directory_unusable"
     status = 503

@@ -86,7 +86,7 @@ def list_gateways(context: typer.Context, tenant: TenantOption, as_json: AsJson 
 
 
 @gateways.command("show")
-def show_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption) -> None:
+def show_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption, as_json: AsJson = True) -> None:
     """Show one gateway: its state, its keys and its certificates, as JSON."""
 
     async def work(place: Workplace) -> dict[str, Any]:
@@ -114,7 +114,13 @@ def show_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantO
 
 
 @gateways.command("suspend")
-def suspend_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption, reason: ReasonOption) -> None:
+def suspend_gateway(
+    context: typer.Context,
+    gateway: GatewayOption,
+    tenant: TenantOption,
+    reason: ReasonOption,
+    as_json: AsJson = True,
+) -> None:
     """Shut a gateway out until it is resumed. What it measures stays in the vehicle and arrives afterwards."""
     _shut_out(context, gateway, lambda place, desk: desk.suspend(place.operator(tenant), gateway, reason))
 
@@ -129,6 +135,7 @@ def revoke_gateway(
         list[Path] | None,
         typer.Option("--certificate", help="A certificate of it that the cloud did not issue, PEM. Repeatable."),
     ] = None,
+    as_json: AsJson = True,
 ) -> None:
     """Shut a gateway out for good, with its certificates: it was stolen, sold or taken out of service."""
     certificates = told(lambda: [_read_certificate(path) for path in certificate or ()])
@@ -136,7 +143,9 @@ def revoke_gateway(
 
 
 @gateways.command("resume")
-def resume_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption) -> None:
+def resume_gateway(
+    context: typer.Context, gateway: GatewayOption, tenant: TenantOption, as_json: AsJson = True
+) -> None:
     """Accept a suspended gateway again."""
     changed = _change(context, lambda place, desk: desk.resume(place.operator(tenant), gateway))
     told(lambda: _refresh(context))
@@ -150,6 +159,7 @@ def replace_key(
     tenant: TenantOption,
     public_key: Annotated[str, typer.Option("--public-key", help="Base64, from `argus-gateway provision --new-key`.")],
     reason: ReasonOption,
+    as_json: AsJson = True,
 ) -> None:
     """Verify what comes from now on with another signing key; what was signed before stays verifiable.
 

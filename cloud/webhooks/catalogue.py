@@ -18,7 +18,9 @@ from cloud.webhooks.errors import EventNotApproved, EventsMalformed
 from cloud.webhooks.event_types import EVENTS as OF_WEBHOOKS
 from cloud.webhooks.messages import PublicEvent, message_body
 
-EVENTS: tuple[EventType, ...] = (*OF_INCIDENTS, *OF_ENCOUNTERS, *OF_DEVICES, *OF_GATEWAYS, *OF_WEBHOOKS)
+EVENTS: tuple[EventType, ...] = tuple(
+    one for one in (*OF_INCIDENTS, *OF_ENCOUNTERS, *OF_DEVICES, *OF_GATEWAYS, *OF_WEBHOOKS) if one.scope is not None
+)
 """In the order in which integrators see it."""
 
 EVENTS_MAX = 100

@@ -23,11 +23,13 @@ from cloud.events import EventType
 from cloud.events.event_type import SECRECY
 from cloud.events.tables import outbox_events
 from cloud.fleet import GatewaySilence
+from cloud.fleet.access import GatewayAccessDesk
 from cloud.http import Host
 from cloud.webhooks.catalogue import EVENTS, message_sample
 from protocols.uplink.envelope import BatchKind
+from tests.builders.cloud_people import public_key_text
 from tests.builders.http_surface import BASES, surface
-from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.cloud.ingest.test_identities import status
@@ -151,6 +153,11 @@ async def gateways_happen(here: WebhookSurface) -> None:
     async with here.story.database.transaction() as tx:
         cloud.clock.at_us += 1
         assert await GatewaySilence(cloud.ids, 0).tell(tx, cloud.clock.now_us()) == 1
+    desk = GatewayAccessDesk(here.story.database, here.story.clock, here.story.ids)
+    await desk.suspend(OPERATOR, gateway.gateway, "in the workshop")
+    await desk.resume(OPERATOR, gateway.gateway)
+    await desk.replace_key(OPERATOR, gateway.gateway, public_key_text(3), "new box")
+    await desk.revoke(OPERATOR, gateway.gateway, "stolen")
 
 
 @pytest.mark.contract("C-079", "C-089")

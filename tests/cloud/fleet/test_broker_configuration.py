@@ -1,0 +1,66 @@
+"""What `argus-cloud broker config` writes, and that it is the only configuration of the broker that there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.builders.cloud_settings import settings_file
+from tests.cloud.cli.test_console import Console
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.finding("security-3")
+@pytest.mark.finding("security-7")
+def test_the_guide_names_the_command_and_holds_no_second_configuration() -> None:
+    """The copy in the guide had the holes: a group that could be guessed, `+` for the tenant, any client id."""
+    guide = (ROOT / "docs" / "operator.md").read_text()
+    assert re.findall(r"^\s*(?:listener|acl_file|pattern|topic (?:read|write)\w*) .*$", guide, re.MULTILINE) == []
+    assert "argus-cloud broker config" in guide
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    return Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path / "live"}"\n'))
+
+
+def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folder(
+    console: Console, tmp_path: Path
+) -> None:
+    console.json("migrate")
+    console.json("broker", "authority", "create")
+    written = console.json("broker", "config", str(tmp_path / "out"), "--name", "broker.example.org")["files"]
+    assert [str(Path(path).relative_to(tmp_path / "out")) for path in written] == [
+        "etc/argus/ca.pem",
+        "etc/mosquitto/argus-broker.key",
+        "etc/mosquitto/argus-broker.pem",
+        "etc/mosquitto/argus-cloud.acl",
+        "etc/mosquitto/conf.d/argus.conf",
+        "etc/systemd/system/argus-broker-reload.path",
+        "etc/systemd/system/argus-broker-reload.service",
+        "etc/systemd/system/mosquitto.service.d/argus.conf",
+        "etc/tmpfiles.d/argus-broker.conf",
+    ]
+    assert (tmp_path / "out" / "etc/mosquitto/argus-broker.key").stat().st_mode & 0o077 == 0
+    drop_in = (tmp_path / "out" / "etc/systemd/system/mosquitto.service.d/argus.conf").read_text()
+    assert "LimitNOFILE=65536" in drop_in
+
+
+def test_without_an_authority_it_says_what_to_do(console: Console, tmp_path: Path) -> None:
+    console.json("migrate")
+    assert "broker authority create" in console.refused("broker", "config", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_authority_is_meant_or_refused(console: Console) -> None:
+    console.json("migrate")
+    console.json("broker", "authority", "create", "--name", "First")
+    assert "--another" in console.refused("broker", "authority", "create")
+    console.json("broker", "authority", "create", "--name", "Second", "--another")
+    assert [one["name"] for one in console.json("broker", "authority", "list")] == ["CN=First", "CN=Second"]
+
+
+def test_without_its_section_it_says_which_setting_is_missing(tmp_path: Path) -> None:
+    plain = Console(settings_file(tmp_path))
+    assert "[broker] directory" in plain.refused("broker", "config", str(tmp_path / "out"))
