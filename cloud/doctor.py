@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cloud.app import broker_address
 from cloud.clock import Clock
@@ -20,7 +21,7 @@ from cloud.fleet.broker_directory import expiry_sentence
 from cloud.http.site import is_loopback
 from cloud.ids import Ids
 from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
-from cloud.settings import MqttSection, Settings
+from cloud.settings import HostSection, MqttSection, Settings
 from cloud.tokens.place import load_master_key
 from cloud.tokens.signing_key import KeyState
 from cloud.tokens.store import KeyStore
@@ -56,6 +57,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings.append(await _broker(settings.mqtt))
     findings.append(_broker_directory(settings, clock))
     findings.extend(_hosts(settings))
+    findings.extend(_proxy(settings))
     findings.append(_metrics(settings))
     return findings
 
@@ -203,6 +205,28 @@ def _hosts(settings: Settings) -> list[Finding]:
     if plain:
         return [Finding("hosts", Level.WARNING, f"{', '.join(plain)}: tokens would travel without TLS; use https.")]
     return [Finding("hosts", Level.OK, "All public addresses are https or on this machine.")]
+
+
+def _proxy(settings: Settings) -> list[Finding]:
+    """Whether a reverse proxy stands before the hosts that the settings do not name."""
+    hosts = settings.hosts
+    if hosts is None:
+        return []
+    if settings.http.trusted_proxies:
+        named = ", ".join(settings.http.trusted_proxies)
+        return [Finding("proxy", Level.OK, f"{named} may name the client's address in X-Forwarded-For.")]
+    if not any(_is_behind_proxy(host) for host in (hosts.auth, hosts.api, hosts.sandbox, hosts.docs)):
+        return [Finding("proxy", Level.OK, "Clients connect directly, so the connection names their address.")]
+    sentence = (
+        "The hosts listen on this machine alone and are known by other addresses, so clients come through a proxy, "
+        "but http.trusted_proxies is empty: all clients count as one address for limits. Set trusted_proxies to the "
+        "proxy's address, and let the proxy set X-Forwarded-For."
+    )
+    return [Finding("proxy", Level.WARNING, sentence)]
+
+
+def _is_behind_proxy(host: HostSection) -> bool:
+    return is_loopback(str(host.listen)) and not is_loopback(urlsplit(host.public_url).netloc)
 
 
 def _is_plain(public_url: str) -> bool:

@@ -177,7 +177,8 @@ class HttpSection(_Section):
     tokens_per_minute: int = Field(default=300, ge=1)
     """Token requests from one address."""
     failures_per_minute: int = Field(default=30, ge=1)
-    """Wrong tokens and secrets from one address, before it has to wait."""
+    """Missing and wrong tokens from one address, and likewise wrong secrets, before it has to wait. A valid token never
+    waits for them."""
     trusted_proxies: tuple[Annotated[str, BeforeValidator(_network)], ...] = Field(default=(), strict=False)
     """Reverse proxies whose `X-Forwarded-For` says who the client is. Without them it is the peer of the connection."""
 

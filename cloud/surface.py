@@ -146,6 +146,7 @@ class pipelines:  # noqa: N801  read as a word: it makes one for each listening 
         self._admission = Admission(
             verifier,
             limiter or BucketLimiter(clock),
+            BucketLimiter(clock),
             types_at=bases[Host.API],
             quotas=Quotas(
                 standard=section.requests_per_minute,

@@ -19,7 +19,7 @@ from cloud.http.errors import (
     TokenMissing,
     TooManyRequests,
 )
-from cloud.http.rates import Draw, Policy, RateLimiter, address_class
+from cloud.http.rates import BucketLimiter, Draw, Policy, RateLimiter, address_class
 from cloud.http.request import Caller
 from cloud.http.route import RateClass
 from cloud.http.site import Endpoint
@@ -27,6 +27,12 @@ from cloud.http.verifier import TokenVerifier
 
 # A token of ours is about one kilobyte; anything much longer is refused before it is looked at (S-053).
 TOKEN_OCTETS_MAX = 4096
+
+SIGNATURE_CHECKS = Policy("signature-checks", 6_000)
+"""Signatures that are checked a minute for one address class beyond its failures, unless they turn out to be good.
+
+A check of 3072 bits takes some 50 µs, so this is 0.5 % of a core for each address that floods. It is as many as a
+client may send requests, so clients that share an address with a flood are let in as long as the flood is slower."""
 
 Network = IPv4Network | IPv6Network
 
@@ -43,7 +49,7 @@ class Quotas:
     """Requests that make us call somebody else's server, which must not become a way to flood it."""
     health: int = 6_000
     failures: int = 30
-    """Wrong tokens and wrong client secrets from one address class, before it has to wait."""
+    """Missing and wrong tokens from one address class, and likewise wrong client secrets, before it has to wait."""
 
     def policies(self) -> Mapping[RateClass, Policy]:
         return {
@@ -64,12 +70,14 @@ class Progress(Protocol):
 
 
 class Admission:
-    """The checks before a handler. `proxies`: networks whose X-Forwarded-For is believed; none by default."""
+    """The checks before a handler. `signature_checks` counts for this process alone, whose processor time it protects;
+    `proxies`: networks whose X-Forwarded-For is believed, none by default."""
 
     def __init__(
         self,
         verifier: TokenVerifier,
         limiter: RateLimiter,
+        signature_checks: BucketLimiter,
         *,
         types_at: str,
         quotas: Quotas | None = None,
@@ -79,18 +87,19 @@ class Admission:
         self.types_at = types_at
         self._verifier = verifier
         self._limiter = limiter
+        self._signature_checks = signature_checks
         self._proxies = proxies
         self._policies = quotas.policies()
-        self._failures = Policy("failures", quotas.failures)
+        self._token_failures = Policy("failures", quotas.failures)
+        self._secret_failures = Policy("client-failures", quotas.failures)
 
     async def admit(self, arrival: Arrival, endpoint: Endpoint, progress: Progress) -> None:
         """Fills in the caller and what the limits have left, or raises why it may not come in."""
         if not endpoint.needs_token:
             if endpoint.authenticates_client:
-                self._check_failures(arrival)
+                self._check_failures(self._secret_failures, arrival)
             self._draw(progress, self._policies[endpoint.route.rate_class], address_class(self.address_of(arrival)))
             return
-        self._check_failures(arrival)
         caller = progress.caller = await self._caller(arrival, endpoint)
         viewer = caller.viewer
         self._draw(progress, self._policies[endpoint.route.rate_class], (viewer.tenant_id, caller.client_id))
@@ -106,9 +115,9 @@ class Admission:
         self._draw(progress, self._policies[RateClass.PUBLIC], address_class(self.address_of(arrival)))
         progress.limits = None  # only a refusal says so: on a 404 the fields would suggest that there was something
 
-    def failed(self, arrival: Arrival) -> None:
-        """A wrong token or secret came from this address."""
-        self._limiter.draw(self._failures, address_class(self.address_of(arrival)))
+    def count_wrong_secret(self, arrival: Arrival) -> None:
+        """A wrong client secret came from this address."""
+        self._limiter.draw(self._secret_failures, address_class(self.address_of(arrival)))
 
     def address_of(self, arrival: Arrival) -> str:
         """The client's address: the peer's, or what a trusted proxy says of it."""
@@ -128,10 +137,10 @@ class Admission:
             return False
         return any(parsed in network for network in self._proxies)
 
-    def _check_failures(self, arrival: Arrival) -> None:
-        draw = self._limiter.look(self._failures, address_class(self.address_of(arrival)))
+    def _check_failures(self, policy: Policy, arrival: Arrival) -> None:
+        draw = self._limiter.look(policy, address_class(self.address_of(arrival)))
         if not draw.allowed:
-            raise TooManyRequests("(Too many attempts failed.)", headers={"Retry-After": str(draw.retry_after_s)})
+            raise _too_many_failures(draw)
 
     def _draw(self, progress: Progress, policy: Policy, key: Hashable) -> None:
         draw: Draw = self._limiter.draw(policy, key)
@@ -146,17 +155,50 @@ class Admission:
             raise HeaderMalformed("(Authorization is given twice.)")
         scheme, _, token = given[0].partition(" ") if given else ("", "", "")
         if scheme.lower() != "bearer":
-            self.failed(arrival)
+            self._count_failure(arrival)
             raise TokenMissing(headers={"WWW-Authenticate": 'Bearer realm="argus"'})
-        try:
-            if len(token) > TOKEN_OCTETS_MAX:
-                raise InvalidToken
-            caller = await self._verifier.verify(token, endpoint.site.host)
-        except InvalidToken as error:
-            self.failed(arrival)
-            challenge = 'Bearer realm="argus", error="invalid_token"'
-            raise InvalidToken(error.detail, headers={"WWW-Authenticate": challenge}) from None
+        if len(token) > TOKEN_OCTETS_MAX:
+            self._count_failure(arrival)
+            raise _invalid_token("")
+        caller = await self._verified(arrival, endpoint, token)
         tenant = headers.get("X-Tenant-ID")
         if tenant is not None and tenant != caller.viewer.tenant_id:
             raise TenantMismatch
         return caller
+
+    async def _verified(self, arrival: Arrival, endpoint: Endpoint, token: str) -> Caller:
+        """The caller of a token. A good one is let in whatever others at its address did wrong (A-012).
+
+        Once the address has used its failures up, only checks of signatures that turn out to be good are free.
+        """
+        host = endpoint.site.host
+        address = address_class(self.address_of(arrival))
+        failures = self._limiter.look(self._token_failures, address)
+        checked = not failures.allowed and self._verifier.needs_arithmetic(token)
+        if checked:
+            check = self._signature_checks.draw(SIGNATURE_CHECKS, address)
+            if not check.allowed:
+                raise _too_many_failures(check)
+        try:
+            return await self._verifier.verify(token, host)
+        except InvalidToken as error:
+            checked = False
+            self._count_failure(arrival)
+            raise _invalid_token(error.detail) from None
+        finally:
+            if checked:
+                self._signature_checks.refund(SIGNATURE_CHECKS, address)
+
+    def _count_failure(self, arrival: Arrival) -> None:
+        """A missing or wrong token came from this address. Raises `TooManyRequests` when it was one too many."""
+        draw = self._limiter.draw(self._token_failures, address_class(self.address_of(arrival)))
+        if not draw.allowed:
+            raise _too_many_failures(draw)
+
+
+def _too_many_failures(draw: Draw) -> TooManyRequests:
+    return TooManyRequests("(Too many attempts failed.)", headers={"Retry-After": str(draw.retry_after_s)})
+
+
+def _invalid_token(detail: str) -> InvalidToken:
+    return InvalidToken(detail, headers={"WWW-Authenticate": 'Bearer realm="argus", error="invalid_token"'})

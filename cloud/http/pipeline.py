@@ -4,9 +4,10 @@ Host → route → method → limit of the address → token → environment and
 organisation → query → body → the handler with its objects and states.
 
 The client's limit stands right behind the token: only then is it known whose it is, and a flood of 403 or 400 costs the
-flooder like any other. The address's limit stands before the token and before anything is looked up, so a flood
-without a valid token learns nothing, and spends no signature check once its attempts are used up (S-192). Scopes are
-checked before any object is looked at, so 403 against 404 is no oracle.
+flooder like any other. Missing and wrong tokens are charged to their address before anything is looked up, so a flood
+of them learns nothing, and its signature checks are bounded (S-192). A valid token is never charged for them: it is let
+in whatever others at its address did. Scopes are checked before any object is looked at, so 403 against 404 is no
+oracle.
 """
 
 import asyncio
@@ -165,7 +166,7 @@ class Pipeline:
         except TimeoutError:
             raise TookTooLong from None
         if endpoint.authenticates_client and answer.status == 401:
-            self._admission.failed(arrival)
+            self._admission.count_wrong_secret(arrival)
         return conditional(answer, arrival.method, request.if_none_match)
 
     def _no_such_method(self, arrival: Arrival, progress: _Progress, methods: Mapping[str, Endpoint]) -> Answer:
@@ -240,7 +241,7 @@ class Pipeline:
         types_at = self.types_at if site is None else site.types_at
         if endpoint is not None:
             if endpoint.authenticates_client and shown.status == 401:
-                self._admission.failed(arrival)
+                self._admission.count_wrong_secret(arrival)
             if endpoint.route.oauth_errors:
                 return oauth_error(shown, types_at=types_at)
             if endpoint.route.refusal_page is not None:

@@ -82,6 +82,13 @@ class BucketLimiter:
     def look(self, policy: Policy, key: Hashable) -> Draw:
         return self._drawn(policy, key, 0.0)
 
+    def refund(self, policy: Policy, key: Hashable) -> None:
+        """Put one request back: what it was drawn for turned out not to count."""
+        found = self._buckets.get((policy.name, key))
+        if found is not None:
+            level, at_s = found
+            self._buckets[policy.name, key] = (min(float(policy.quota), level + 1.0), at_s)
+
     def _drawn(self, policy: Policy, key: Hashable, taken: float) -> Draw:
         now_s = self._clock.monotonic_s()
         quota, per_s = policy.quota, policy.quota / policy.window_s

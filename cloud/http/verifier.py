@@ -18,9 +18,16 @@ class TokenVerifier(Protocol):
         """
         ...
 
+    def needs_arithmetic(self, bearer: str) -> bool:
+        """Whether `verify` would have to check a signature: the token was not seen before and may be one of ours."""
+        ...
+
 
 class NullVerifier:
     """Knows no token: an installation without signing keys refuses all of them."""
 
     async def verify(self, bearer: str, host: Host) -> Caller:
         raise InvalidToken
+
+    def needs_arithmetic(self, bearer: str) -> bool:
+        return False

@@ -77,6 +77,13 @@ def _canonical(segment: bytes, octets: bytes) -> bool:
     return len(segment) * 3 == len(octets) * 4 and b"+" not in segment and b"/" not in segment
 
 
+def may_be_signed(token: bytes, keys: Mapping[bytes, Verifying]) -> bool:
+    """Whether this has the header of one of these keys and a signature of its length; no arithmetic is done."""
+    signed, _, signature = token.rpartition(b".")
+    key = keys.get(signed.partition(b".")[0])
+    return key is not None and len(signature) == -(-key.signature_octets * 4 // 3)
+
+
 def verified(token: bytes, keys: Mapping[bytes, Verifying]) -> tuple[dict[str, Any], Verifying]:
     """The payload and the key that signed it. Raises `SignatureRefused`."""
     signed, _, signature = token.rpartition(b".")

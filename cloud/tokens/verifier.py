@@ -17,7 +17,7 @@ from cloud.http.host import Bases, Host
 from cloud.http.request import Caller
 from cloud.tenancy import Viewer
 from cloud.tokens.claims import Claims, ClaimsRefused, Holder, Names, TokenUse, read
-from cloud.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, verified
+from cloud.tokens.compact import TOKEN_LENGTH_MAX, SignatureRefused, may_be_signed, verified
 from cloud.tokens.signing_key import SECOND_US, SKEW_US
 from cloud.tokens.standing import AppStanding, Standing
 
@@ -76,6 +76,18 @@ class Verifier:
         if host is not Host.SANDBOX and self._bases[host] not in verdict.claims.holder.audience:
             raise InvalidToken
         return caller
+
+    def needs_arithmetic(self, bearer: str) -> bool:
+        """Whether this token has no verdict yet and looks like one of ours: `verify` has a signature to check."""
+        try:
+            token = bearer.encode("ascii")
+        except UnicodeEncodeError:
+            return False
+        return (
+            len(token) <= TOKEN_LENGTH_MAX
+            and hashlib.sha256(token).digest() not in self._verdicts
+            and may_be_signed(token, self._standing.verifying)
+        )
 
     async def claims(self, bearer: str) -> Claims | None:
         """What a token of ours says, whatever host it is for; None when it is not, or no longer, a valid one."""

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.http import ANY_TOKEN, Answer, Json, RateClass, Request
+from cloud.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, Json, RateClass, Request
+from cloud.http import admission as admissions
 from cloud.http import arrival as arrivals
 from cloud.http import pipeline as pipelines
 from cloud.http.rates import BucketLimiter, Policy, address_class
@@ -83,15 +84,69 @@ async def test_a_race_for_the_quota_lets_no_more_through() -> None:
 
 
 @pytest.mark.contract("S-192", "S-031")
-async def test_a_flood_of_wrong_tokens_waits_without_being_looked_at() -> None:
+async def test_a_flood_of_wrong_tokens_waits_and_costs_no_signature_check() -> None:
     clock, known = HandClock(), tokens()
     limits = HttpSection(failures_per_minute=3)
     async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, asking(served) as client:
         statuses = [(await client.ask("/mine", headers={"Authorization": "Bearer x"})).status for _ in range(5)]
         assert statuses == [401, 401, 401, 429, 429]
-        assert known.asked == 3
+        assert known.signatures == 0
         clock.advance(us=MINUTE_US)
+        assert (await client.ask("/mine", headers={"Authorization": "Bearer x"})).status == 401
+
+
+@pytest.mark.contract("A-012", "S-192")
+@pytest.mark.finding("cloud-1")
+@pytest.mark.parametrize("flood", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}])
+async def test_valid_token_is_not_charged_for_failures_of_its_address(flood: dict[str, str]) -> None:
+    limits = HttpSection(failures_per_minute=3)
+    async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=HandClock()) as served, asking(served) as client:
         assert (await client.ask("/mine", headers=NORTH)).status == 200
+        for _ in range(10):
+            await client.ask("/mine", headers=flood)
+        assert (await client.ask("/mine", headers=flood)).status == 429
+        assert (await client.ask("/mine", headers=NORTH)).status == 200
+        assert (await client.ask("/mine", headers=SOUTH)).status == 200, "also at first sight"
+
+
+async def test_signature_checks_of_an_address_that_floods_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admissions, "SIGNATURE_CHECKS", Policy("signature-checks", 5))
+    clock, limits = HandClock(), HttpSection(failures_per_minute=3)
+    people = {f"good-{number}": caller() for number in range(20)}
+    known = KnownTokens(people)
+    async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, asking(served) as client:
+        assert (await client.ask("/mine", headers={"Authorization": "Bearer good-0"})).status == 200
+        for number in range(4):
+            await client.ask("/mine", headers={"Authorization": f"Bearer forged-{number}"})
+        # The failures are used up. A valid token costs nothing, however many of them are seen for the first time.
+        for number in range(1, 15):
+            assert (await client.ask("/mine", headers={"Authorization": f"Bearer good-{number}"})).status == 200
+        before = known.signatures
+        statuses = [
+            (await client.ask("/mine", headers={"Authorization": f"Bearer forged-{number}"})).status
+            for number in range(4, 24)
+        ]
+        assert set(statuses) == {429}
+        assert known.signatures - before <= 5
+        assert (await client.ask("/mine", headers={"Authorization": "Bearer good-0"})).status == 200, "known already"
+        told = await client.ask("/mine", headers={"Authorization": "Bearer good-15"})
+        assert (told.status, told.headers["Retry-After"]) == (429, "12")
+        clock.advance(us=12_000_000)
+        assert (await client.ask("/mine", headers={"Authorization": "Bearer good-15"})).status == 200
+
+
+@pytest.mark.contract("S-031")
+async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
+    async def refuse(_request: Request) -> Answer:
+        return Answer(401)
+
+    row = route("/token", refuse, method="POST", scopes=CLIENT_AUTHENTICATED)
+    limits = HttpSection(failures_per_minute=3)
+    async with surface(*ROUTES, row, limits=limits, clock=HandClock()) as served, asking(served) as client:
+        for _ in range(5):
+            await client.ask("/mine")
+        statuses = [(await client.ask("/token", "POST")).status for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
 
 
 @pytest.mark.contract("S-192", "A-012")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from cloud.clock import SystemClock
 from cloud.db import migrate, open_database
 from cloud.doctor import Finding, Level, examine
@@ -42,3 +44,28 @@ async def test_figures_that_others_may_see_are_warned_of(tmp_path: Path) -> None
         more = f'{HOSTS}\n[metrics]\nlisten = "{listen}"'
         assert (await found(read_settings(settings_file(tmp_path, more=more)), "metrics")).level is level
     assert (await found(read_settings(settings_file(tmp_path)), "metrics")).level is Level.OK
+
+
+@pytest.mark.finding("cloud-1")
+async def test_proxy_that_the_settings_do_not_name_is_warned_of(tmp_path: Path) -> None:
+    def hosts(listen: str, public_url: str) -> str:
+        return "\n".join(
+            f'[hosts.{name}]\nlisten = "{listen}"\npublic_url = "{public_url.format(name)}"'
+            for name in ("auth", "api", "sandbox", "docs")
+        )
+
+    behind = hosts("127.0.0.1:8080", "https://{}.example.org")
+    for more, level in (
+        (behind, Level.WARNING),
+        (f'{behind}\n[http]\ntrusted_proxies = ["127.0.0.1"]', Level.OK),
+        (hosts("0.0.0.0:8080", "https://{}.example.org"), Level.OK),
+        (HOSTS, Level.OK),
+    ):
+        finding = await found(read_settings(settings_file(tmp_path, more=more)), "proxy")
+        assert finding.level is level
+        assert level is Level.OK or "trusted_proxies" in finding.sentence
+
+
+async def test_shipped_settings_name_their_proxy() -> None:
+    shipped = read_settings(Path(__file__).parents[3] / "systemd" / "cloud.toml")
+    assert (await found(shipped, "proxy")).level is Level.OK

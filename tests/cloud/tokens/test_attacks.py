@@ -309,3 +309,22 @@ async def test_anything_else_is_refused_in_the_same_way(world: AuthWorld) -> Non
 
 def test_the_issuer_is_one_of_the_audiences() -> None:
     assert names().audiences == {API, ISSUER}
+
+
+async def test_only_an_unseen_token_that_may_be_ours_needs_arithmetic(world: AuthWorld) -> None:
+    verifier = world.surface.verifier
+    token = await world.token()
+    await accepted(world, await world.token())  # the keys are known from here on
+    header, payload, signature = token.split(".")
+    for other in ("", "x", f"{header}.{payload}", f"{segment({**HEADER, 'kid': 'x'})}.{payload}.{signature}"):
+        assert not verifier.needs_arithmetic(other)
+    assert not verifier.needs_arithmetic(f"{header}.{payload}.{signature}AAAA"), "no signature of a key has that length"
+    assert not verifier.needs_arithmetic("ą" + token)
+    forged = f"{header}.{payload}.{signature[:-4]}AAAA"
+    assert verifier.needs_arithmetic(forged)
+    await refused(world, forged)
+    assert verifier.needs_arithmetic(forged), "what was refused is not kept: a flood would push the others out"
+    fresh = world.signed(world.claims())
+    assert verifier.needs_arithmetic(fresh)
+    await accepted(world, fresh)
+    assert not verifier.needs_arithmetic(fresh)
