@@ -12,40 +12,42 @@ whole stays far below systemd's patience.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from gateway.ble_view import bluetooth_json
-from gateway.buffer import Buffer, BufferSettings, StoreFull
+from gateway.buffer import Buffer, StoreFull
 from gateway.buffer.segments import FetchedSegment
 from gateway.control import ControlServer, ControlUnusable
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.session import session_key
-from gateway.device_view import met_device, report_json
-from gateway.health import Health, Notifier
+from gateway.crew.tablet import tablet_key
+from gateway.device_view import report_json
+from gateway.health import Heartbeat, Notifier, StoreHealth
+from gateway.known_devices import known_devices
 from gateway.live import LiveFeed
+from gateway.part_settings import buffer_settings, clock_policy, manager_settings, own_system_id, uplink_settings
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
+from gateway.sessions.acceptance import Acceptance
 from gateway.sessions.association_session import AssociationSession, Surroundings
 from gateway.sessions.claims import Claims
-from gateway.sessions.clock_policy import ClockPolicy, ClockRules
+from gateway.sessions.clock_policy import ClockRules
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.report_writer import ReportWriter
-from gateway.sessions.roster import KnownDevice, Roster
+from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.session import Session
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
 from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
 from gateway.sessions.tracing import Taps
-from gateway.settings import ClocksSection, CrewSection, DevicesSection, MqttSection, Settings
+from gateway.settings import CrewSection, Settings
 from gateway.status import (
     Json,
     base_json,
@@ -56,13 +58,12 @@ from gateway.status import (
     store_json,
     uplink_json,
 )
-from gateway.sync.uplink import Uplink, UplinkSettings
+from gateway.sync.uplink import Uplink
 from gateway.transports.ble_backend import BleBackendUnusable
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
 from gateway.transports.tcp import TcpListener
-from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.uplink.gaps import GapReason
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ PART_WAIT_S_MAX = 60.0
 GAPS_EVERY_S = 10.0
 """How often the gap records are counted for people; each is opened for it."""
 LOOK_EVERY_S = 1.0
-"""How often the kernel's opinion of the clock, the watchdog and an exchanged store are looked after."""
+"""How often the kernel's opinion of the clock and an exchanged store are looked after."""
 
 log = structlog.get_logger()
 
@@ -91,12 +92,13 @@ class Gateway:
         self._settings = settings
         self._clock = TrustedClock(clock or SystemClock())
         self._notifier = notifier or Notifier({})
-        self._health = Health(self._clock)
+        self._heartbeat = Heartbeat(self._clock, self._notifier)
+        self._store_health = StoreHealth(self._clock)
         self._began_s = self._clock.monotonic_s()
         self.live = LiveFeed()
         self.taps = Taps()
         self.roster = Roster()
-        self.reports = DeviceReports()
+        self.reports = DeviceReports(self.roster.is_verified)
         self.tcp: TcpListener | None = None
         self._gaps = self._quarantined = 0
         self._set_aside: list[Json] = []
@@ -150,7 +152,7 @@ class Gateway:
             self._settings.control_path,
             {"status": self._status, "devices": self._devices, "ports": self._ports, "ble": self._ble},
             self.taps,
-            about={"device": self._device},
+            about={"device": self._device, "accept": self._accept, "revoke": self._revoke},
             conversations={} if bluetooth is None else bluetooth.desk.conversations,
         )
 
@@ -162,20 +164,15 @@ class Gateway:
             self._clock.raise_floor(int(persisted))
         self.reports.load(await self.buffer.device_reports())
         self._fetched = await self.buffer.fetched_segments()
+        rows = sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
         self.roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await self.buffer.configurations()],
-            [
-                met_device(
-                    KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us),
-                    self.reports.find(each.system_id),
-                )
-                for each in sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
-            ],
+            known_devices(rows, self.reports.find, await self.buffer.ble_devices()),
         )
 
     async def _compose(self, identity: Identity) -> None:
         settings = self._settings
-        self._journal = Journal(self.buffer, self._clock)
+        self._journal = Journal(self.buffer, self._clock, self.buffer)
         self._report_writer = ReportWriter(self.reports, self.buffer, self._clock)
         clocks = DeviceClocks()
         self._memory = SegmentIntake(self.buffer, clocks, self._journal)
@@ -187,7 +184,7 @@ class Gateway:
             live=self.live,
             clocks=clocks,
             clock=self._clock,
-            claims=Claims(self._clock),
+            claims=Claims(self._clock, self.roster),
             journal=self._journal,
             taps=self.taps,
             manager=manager_settings(settings.devices, settings.clocks),
@@ -200,6 +197,7 @@ class Gateway:
             return AssociationSession(link, number, around)
 
         self._supervisor = Supervisor(self._sources(), new_session, self._clock, self._journal)
+        self._acceptance = Acceptance(self.roster, self.buffer, self._journal, self._clock, lambda: self._sessions)
         self._bluetooth = await self._compose_bluetooth(around)
         self._uplink: Uplink | None = None
         if settings.mqtt is not None:
@@ -252,12 +250,14 @@ class Gateway:
     async def _serve(self, identity: Identity, stop: asyncio.Event, serving: Callable[[], None]) -> None:
         await self._journal.write("gateway.started", None, software=version("argus"), epoch=self.buffer.epoch)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("heartbeat", self._heartbeat.run),
             ("store", self.buffer.keep),
             ("memory", self._follow_store),
             ("look", self._look),
             ("clock", self._persist_clock),
             ("gaps", self._count_gaps),
             ("reports", self._report_writer.run),
+            ("journal", self._journal.run),
         ]
         if self._bluetooth is not None:
             parts += self._bluetooth.parts
@@ -293,6 +293,7 @@ class Gateway:
                 await asyncio.wait([sessions])
         sessions.cancel()
         await asyncio.wait([sessions])
+        await self._journal.close()
         await self._journal.write("gateway.stopped", None)
 
     async def _flush(self, sending: asyncio.Task[None]) -> None:
@@ -318,8 +319,8 @@ class Gateway:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _look(self) -> None:
-        """Feed the watchdog, follow the kernel's opinion of the clock, tell when somebody else claims our identity."""
-        watchdog_s, contested = self._notifier.watchdog_s, False
+        """Follow the kernel's opinion of the clock, and record when another gateway claims our identity."""
+        contested = False
         while True:
             was, contested = contested, self._uplink is not None and self._uplink.state.contested
             if contested and not was:
@@ -328,9 +329,7 @@ class Gateway:
                 await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
                 if self._uplink is not None:
                     self._uplink.clock_changed()
-            if watchdog_s is not None and self._health.well:
-                self._notifier.watchdog()
-            await self._clock.sleep_until(self._clock.monotonic_s() + min(LOOK_EVERY_S, watchdog_s or LOOK_EVERY_S))
+            await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _persist_clock(self) -> None:
         while True:
@@ -339,7 +338,7 @@ class Gateway:
             except StoreFull:
                 # A full disk is no dead writer: it answered. The time is persisted again once there is room.
                 log.warning("clock.not_persisted")
-            self._health.store_answered()
+            self._store_health.answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
     async def _count_gaps(self) -> None:
@@ -363,14 +362,16 @@ class Gateway:
             status=self._crew_status,
             pin=pin,
             key=session_key(identity.store_key, pin.text),
+            tablet_key=tablet_key(identity.store_key),
             vehicle=self._settings.gateway.vehicle,
             host=section.listen.host,
             port=section.listen.port,
             clock=self._clock,
+            host_names=frozenset(name.lower() for name in section.host_names),
         )
         try:
             await page.start()
-            await asyncio.Event().wait()
+            await page.close_overdue_connections()
         finally:
             await page.stop()
 
@@ -379,7 +380,7 @@ class Gateway:
         return CrewStatus(
             online=self._uplink is not None and self._uplink.state.connected,
             backlog=sum(mark.backlog_observations for mark in marks),
-            store_ok=self.buffer.store_state == "ok",
+            store_ok=self.buffer.store_state == "ok" and not self._store_health.hangs,
             recording=self.buffer.store_state != "full",
             gaps=self._gaps,
             set_aside=len(self._set_aside),
@@ -391,7 +392,14 @@ class Gateway:
             **base_json(self._settings, epoch=self.buffer.epoch, clock=self._clock, marks=self.buffer.marks()),
             "running": True,
             "uptime_s": round(now_s - self._began_s, 1),
-            "store": store_json(self.buffer, gaps=self._gaps, quarantined=self._quarantined, set_aside=self._set_aside),
+            "store": store_json(
+                self.buffer,
+                gaps=self._gaps,
+                quarantined=self._quarantined,
+                set_aside=self._set_aside,
+                silent_s=self._store_health.silent_s,
+            ),
+            "event_loop": {"longest_stall_s": round(self._heartbeat.longest_stall_s, 3)},
             "uplink": None if self._uplink is None else uplink_json(self._uplink.state),
             "captures": self.taps.listeners,
             "bluetooth": self._bluetooth_status(),
@@ -432,6 +440,12 @@ class Gateway:
         octets = None if report.config_id is None else self.roster.find(bytes.fromhex(system_id), report.config_id)
         return {"report": report_json(report, octets, self._sessions)}
 
+    async def _accept(self, system_id: str) -> Json:
+        return {"changed": await self._acceptance.accept(system_id)}
+
+    async def _revoke(self, system_id: str) -> Json:
+        return {"changed": await self._acceptance.revoke(system_id)}
+
     async def _close(self) -> None:
         """The last durable writes, whatever ended us."""
         if self.buffer.failure is None:
@@ -443,49 +457,3 @@ class Gateway:
 
 async def _until(stop: asyncio.Event) -> None:
     await stop.wait()
-
-
-def own_system_id(gateway: str) -> bytes:
-    """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it can be nobody's factory
-    address."""
-    octets = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
-    octets[0] = (octets[0] | 0x02) & 0xFE
-    return bytes(octets)
-
-
-def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
-    """How the operator wants devices to be treated; the rest is the standard's."""
-    return ManagerSettings(
-        accept_standard_configurations=devices.known_configurations,
-        clock_read_every_s=float(clocks.read_every_s),
-        memory=PmStoreSettings(fetch=devices.fetch_memory, clear=devices.clear_memory),
-    )
-
-
-def uplink_settings(mqtt: MqttSection) -> UplinkSettings:
-    """What the operator chose; the rest is the uplink's own."""
-    return UplinkSettings(
-        mqtt_url=mqtt.url,
-        username=mqtt.username,
-        password_file=mqtt.password_file,
-        ca_file=mqtt.ca_file,
-        cert_file=mqtt.cert_file,
-        key_file=mqtt.key_file,
-    )
-
-
-def buffer_settings(settings: Settings) -> BufferSettings:
-    """What the operator chose; the rest is the buffer's own."""
-    return BufferSettings(
-        retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
-    )
-
-
-def clock_policy(clocks: ClocksSection) -> ClockPolicy:
-    """When the clocks of devices are set."""
-    return ClockPolicy(
-        set_clocks=clocks.set_devices,
-        offset_s_max=clocks.offset_s_max,
-        pause_s_min=clocks.pause_min * 60.0,
-        zone=ZoneInfo(clocks.zone),
-    )

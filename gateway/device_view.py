@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.sessions.attendance import NAME_LENGTH_MAX
 from gateway.sessions.device_report import ClockSetting, DeviceReport, SeenClock, SeenDeviation
-from gateway.sessions.roster import KnownDevice
 from gateway.sessions.session import Session
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
@@ -50,20 +48,6 @@ _UNKNOWN_ACCURACY = 0xFFFFFFFF
 _RELATIVE_US = 125
 
 
-def met_device(device: KnownDevice, report: DeviceReport | None) -> KnownDevice:
-    """A device as the store's short table has it, with the names and the last sight that its report has."""
-    if report is None:
-        return device
-    identity = _identity_of(report)
-    return replace(
-        device,
-        model=identity.model[:NAME_LENGTH_MAX] or device.model,
-        manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
-        serial_number=identity.serial_number[:NAME_LENGTH_MAX],
-        last_seen_us=max(report.last_us, device.last_seen_us or 0),
-    )
-
-
 def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[Session] = ()) -> Json:
     """The whole report. `learned`: the ConfigObjectList that the device sent under its configuration id, if it is
     kept; a standard configuration is known without."""
@@ -84,7 +68,7 @@ def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[
             "associations": report.associations,
             "reports": report.reports,
             "observations": report.observations,
-            "refused_reports": report.refused,
+            "refused_reports": sum(report.refusals.values()),
             "lost_reports": report.lost,
             "deviations": len(report.deviations) + report.deviations_dropped,
         },
@@ -95,6 +79,9 @@ def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[
             "ms_max": round(report.window_us_max / 1000, 3),
             "ms_p99": round(report.window_us_p99 / 1000, 3),
         },
+        "refused_by_reason": report.refusals,
+        "refused_claims": report.refused_claims,
+        "refused_claim_link": report.refused_claim_link or None,
         "ends": report.ends,
         "links": [
             {

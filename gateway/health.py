@@ -1,9 +1,9 @@
-"""Whether this gateway is well, said to systemd: READY when it serves, WATCHDOG while its parts answer, STOPPING at the
-end.
+"""The gateway's health as systemd and an operator see it: READY, WATCHDOG, STOPPING, and the longest stall of the loop.
 
 The protocol is a datagram to the socket that `NOTIFY_SOCKET` names; the few lines here spare a dependency. The watchdog
-is fed only while the event loop turns *and* the store's writer answers: a process that runs but can no longer commit
-must be started again by systemd, because it acknowledges nothing and looks alive.
+is fed by the event loop alone and never waits for the disk: a restart does not mend a slow disk, and it would take the
+devices' links and the crew's page away in the middle of a drive. That the store's writer has not answered for long is
+shown instead, in `status` and on the crew's page.
 """
 
 import os
@@ -12,9 +12,13 @@ from collections.abc import Mapping
 
 from gateway.transports.clock import Clock
 
+BEAT_S = 0.25
+"""How often the loop looks whether it is late. A stall is measured to within this."""
+FEED_EVERY_S = 1.0
+"""How often systemd is notified, where its own limit does not ask for more: 60 datagrams in the 60 s of the unit."""
 STORE_SILENT_S = 150.0
-"""The wall time is persisted every minute; two missed in a row and some patience for a slow disk mean that the writer
-hangs."""
+"""The wall time is persisted every minute. Two missed in a row and some patience for a slow disk mean that the writer
+hangs, and that nothing is recorded."""
 
 
 class Notifier:
@@ -49,17 +53,46 @@ class Notifier:
             return
 
 
-class Health:
-    """What the watchdog goes by."""
+class Heartbeat:
+    """Proves that the event loop turns. `longest_stall_s` is the longest time for which it did not, in this run."""
+
+    def __init__(self, clock: Clock, notifier: Notifier) -> None:
+        self._clock = clock
+        self._notifier = notifier
+        self.longest_stall_s = 0.0
+
+    async def run(self) -> None:
+        """Beat until cancelled. Awaits nothing but the clock: whatever else hangs, the loop itself is well."""
+        watchdog_s = self._notifier.watchdog_s
+        every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s)
+        feed_every_s = FEED_EVERY_S if watchdog_s is None else min(FEED_EVERY_S, watchdog_s)
+        fed_s = float("-inf")
+        while True:
+            now_s = self._clock.monotonic_s()
+            if watchdog_s is not None and now_s - fed_s >= feed_every_s:
+                self._notifier.watchdog()
+                fed_s = now_s
+            await self._clock.sleep_until(now_s + every_s)
+            self.longest_stall_s = max(self.longest_stall_s, self._clock.monotonic_s() - now_s - every_s)
+
+
+class StoreHealth:
+    """Whether the store's writer answers."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._store_answered_s = clock.monotonic_s()
+        self._answered_s = clock.monotonic_s()
 
-    def store_answered(self) -> None:
-        """The store's writer committed something just now."""
-        self._store_answered_s = self._clock.monotonic_s()
+    def answered(self) -> None:
+        """The writer committed something just now, or refused it for want of room."""
+        self._answered_s = self._clock.monotonic_s()
 
     @property
-    def well(self) -> bool:
-        return self._clock.monotonic_s() - self._store_answered_s < STORE_SILENT_S
+    def silent_s(self) -> float:
+        """How long ago it last answered."""
+        return self._clock.monotonic_s() - self._answered_s
+
+    @property
+    def hangs(self) -> bool:
+        """Whether that is too long ago for any disk that works."""
+        return self.silent_s >= STORE_SILENT_S

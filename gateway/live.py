@@ -180,9 +180,15 @@ class LiveFeed:
             subscriber.put(update)
 
     def _make_room(self) -> None:
+        """An unverified device makes room before a verified one does, and one that has gone before one that is here."""
         while len(self._shown) >= DEVICES_MAX:
-            gone = next((name for name, shown in self._shown.items() if not shown.device.connected), None)
-            del self._shown[gone if gone is not None else next(iter(self._shown))]
+            devices = {name: shown.device for name, shown in self._shown.items()}
+            del self._shown[min(devices, key=lambda name: _makes_room(devices[name]))]
+
+
+def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
+    """Sorts first what is given up first."""
+    return not device.ref.unverified_link, device.connected
 
 
 def _extend(wave: _Wave, observation: Observation) -> None:

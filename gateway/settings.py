@@ -172,6 +172,8 @@ class CrewSection(_Section):
     """HOST:PORT of the page."""
     pin_file: FilePath | None = None
     """File with the six-digit PIN. None: `crew.pin` in the state_dir, made by `provision`."""
+    host_names: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = Field(default=(), max_length=16)
+    """Names under which tablets open the page, beside the machine's own name and its addresses."""
 
 
 class BufferSection(_Section):

@@ -47,6 +47,7 @@ def session_json(session: Session, now_s: float) -> Json:
         "state": session.state,
         "device": None if device is None else device.ref.system_id,
         "model": None if device is None else device.ref.model,
+        "unverified_link": device is not None and device.ref.unverified_link,
         "open_s": round(now_s - session.opened_s, 1),
         "silent_s": round(now_s - session.last_octet_s, 1),
         "reports": session.counts.reports,
@@ -96,7 +97,8 @@ def uplink_json(state: UplinkState) -> Json:
 
 
 def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
-    """Every device that was met, the connected ones with their link."""
+    """Every device that was met, the connected ones with their link. `link_class` is the strongest by which it was
+    known; `unverified`: nothing but its own word says that it is this device."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [
         {
@@ -106,6 +108,9 @@ def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> l
             "connected": device.system_id in links,
             "link": links.get(device.system_id),
             "last_seen": None if device.last_seen_us is None else utc_text(device.last_seen_us),
+            "link_class": device.link_class.value,
+            "unverified": not device.is_verified,
+            "accepted_at": None if device.accepted_us is None else utc_text(device.accepted_us),
         }
         for device in known
     ]
@@ -124,9 +129,12 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
     }
 
 
-def store_json(buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json]) -> Json:
+def store_json(
+    buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json], silent_s: float | None = None
+) -> Json:
     """The store in use. `state`: ok; reserve (the disk is full); full (nothing is recorded; `why` says why not).
-    `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: stores that lie aside."""
+    `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: stores that lie aside.
+    `silent_s`: how long ago its writer last answered, null where none runs."""
     failure = buffer.failure
     return {
         "state": str(buffer.store_state),
@@ -134,6 +142,7 @@ def store_json(buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequen
         "gaps": gaps,
         "quarantined": quarantined,
         "set_aside": list(set_aside),
+        "silent_s": None if silent_s is None else round(silent_s, 1),
     }
 
 
@@ -156,6 +165,7 @@ async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
             quarantined=await buffer.quarantined(),
             set_aside=[set_aside_json(each) for each in buffer.set_aside()],
         ),
+        "event_loop": None,
         "uplink": None,
         "captures": 0,
         "bluetooth": await _stopped_bluetooth(settings, buffer),

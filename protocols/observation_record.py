@@ -28,6 +28,9 @@ from protocols.uplink.wire import Writer
 JsonScalar = float | int | str
 Json = None | bool | JsonScalar | list["Json"] | dict[str, "Json"]
 
+UNVERIFIED_LINK = "unverified_link"
+"""The flag of a value whose device nothing but its own word identifies (`DeviceRef.unverified_link`)."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -131,6 +134,7 @@ def to_json(record: ObservationRecord) -> dict[str, Json]:
         "offset": None if scale is None else scale.offset,
         "sample_period_s": None if scale is None else scale.period_s,
         "status": list(status_names(record.status)),
+        "flags": [UNVERIFIED_LINK] if record.device.unverified_link else [],
         "device_time": None if record.device_time is None else record.device_time.text(),
         "observed_at": utc_text(record.observed_at_us),
         "uncertainty_ms": uncertainty_ms(record.uncertainty_us),
@@ -210,6 +214,9 @@ def content_key(record: ObservationRecord) -> bytes | None:
     writer.text(record.device_time.kind.value, limit_bytes=_TEXT_BYTES_MAX)
     writer.blob(record.device_time.octets, limit_bytes=_TEXT_BYTES_MAX)
     _write_value(writer, record)
+    if record.device.unverified_link:
+        # What only names itself may repeat itself, but never stands for a measurement of the device that it names.
+        writer.text(UNVERIFIED_LINK, limit_bytes=_TEXT_BYTES_MAX)
     return hashlib.sha256(_CONTENT_DOMAIN + writer.take()).digest()
 
 

@@ -32,7 +32,7 @@ _CONTENT = ("observed_at_us", "uncertainty_us", "received_at_us", "number", "val
             "stored")  # fmt: skip
 _CHANNEL = ("handle", "person", "type_partition", "type_code", "unit_partition", "unit_code", "components",
             "supplemental_types", "sample_format", "sample_period_s", "slope", "array_offset")  # fmt: skip
-_SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "origin")
+_SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "origin", "unverified_link")
 
 
 class RowAudit:
@@ -106,6 +106,7 @@ class RowAudit:
                 *(channel_columns(one.channel)[name] for name in _CHANNEL),
                 *(*owner, columns.sources[one.source_number].system_id, columns.sources[one.source_number].model),
                 "vehicle",
+                columns.sources[one.source_number].unverified_link,
             )
             for one in columns.channels
         ]

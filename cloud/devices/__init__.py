@@ -1,5 +1,6 @@
 """Medical devices of an organisation: enrolled, or merely seen on a vehicle."""
 
+from cloud.devices.attachment import DeviceKey, KnownDevice, Sighting, device_key
 from cloud.devices.errors import (
     DeviceClassUnknown,
     DeviceNotActive,
@@ -16,6 +17,7 @@ __all__ = [
     "Device",
     "DeviceClass",
     "DeviceClassUnknown",
+    "DeviceKey",
     "DeviceNotActive",
     "DeviceSilence",
     "DeviceStatus",
@@ -24,5 +26,8 @@ __all__ = [
     "Devices",
     "Enrolled",
     "Enrolment",
+    "KnownDevice",
+    "Sighting",
     "SystemIdTaken",
+    "device_key",
 ]

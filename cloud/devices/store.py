@@ -1,64 +1,19 @@
-"""The rows of devices.
-
-`attach` is on the path of every batch, so its statements are compiled once; it writes only when a device is new or its
-last-seen time moves by more than a few seconds.
-"""
+"""The rows of devices. How ingest attaches what vehicles report is in `attachment`."""
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, case, or_, select, update
+from sqlalchemy import Integer, Select, bindparam, or_, select, update
 
 from cloud.db import Database, Prepared, Transaction, insert
+from cloud.devices.attachment import DeviceAttachment
 from cloud.devices.model import Device, DeviceClass, DeviceStatus
 from cloud.devices.tables import devices
-from cloud.fleet import RegisteredGateway
-from cloud.ids import Ids
 from cloud.tenancy import SecrecyLevel, Viewer, visible
-from protocols.uplink.observations import DeviceRef
-
-# last_seen_us lags by at most this much, so that a stream of batches is not a stream of updates of the same rows.
-LAST_SEEN_GRAIN_US = 5_000_000
 
 SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
 """What a partner may see."""
-
-_OURS = (
-    devices.c.tenant_id == bindparam("tenant"),
-    devices.c.organization_id == bindparam("organization"),
-    devices.c.system_id == bindparam("system_id"),
-)
-_RECALL = Prepared(select(devices.c.id, devices.c.last_seen_us).where(*_OURS))
-_DISCOVER = Prepared(
-    insert(devices)
-    .values(
-        tenant_id=bindparam("tenant"),
-        id=bindparam("id"),
-        organization_id=bindparam("organization"),
-        vehicle_id=bindparam("vehicle"),
-        gateway_id=bindparam("gateway"),
-        system_id=bindparam("system_id"),
-        model=bindparam("model"),
-        status=DeviceStatus.UNENROLLED.value,
-        secrecy_level=int(SecrecyLevel.STANDARD),
-        created_at_us=bindparam("seen"),
-        last_seen_us=bindparam("seen"),
-    )
-    .on_conflict_do_nothing()
-)
-# Backfilled data is older than what is known: it must not take the device back to where it was.
-_SEEN = Prepared(
-    update(devices)
-    .where(*_OURS, or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < bindparam("seen")))
-    .values(
-        last_seen_us=bindparam("seen"),
-        vehicle_id=bindparam("vehicle"),
-        gateway_id=bindparam("gateway"),
-        model=case((devices.c.model == "", bindparam("model")), else_=devices.c.model),
-    )
-)
-
 
 # For what an application reports: it does not know where the device is, so only the time moves.
 _HEARD = Prepared(
@@ -81,28 +36,8 @@ _BATTERY = Prepared(
 )
 
 
-class Devices:
+class Devices(DeviceAttachment):
     """Every statement about the table."""
-
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
-
-    async def attach(self, tx: Transaction, gateway: RegisteredGateway, ref: DeviceRef, seen_us: int) -> str:
-        """The id of the device that this gateway speaks of; a device never seen before is kept as `unenrolled`."""
-        ours = {
-            "tenant": gateway.tenant_id,
-            "organization": gateway.organization_id,
-            "system_id": ref.system_id,
-        }
-        seen = {**ours, "vehicle": gateway.vehicle_id, "gateway": gateway.id, "model": ref.model, "seen": seen_us}
-        known = await tx.driver.rows(_RECALL, ours)
-        if not known:
-            await tx.driver.run(_DISCOVER, {**seen, "id": self._ids.new("dev")})
-            known = await tx.driver.rows(_RECALL, ours)  # ours, or that of a worker that was quicker
-        device_id, last_seen_us = known[0]
-        if last_seen_us is None or seen_us >= last_seen_us + LAST_SEEN_GRAIN_US:
-            await tx.driver.run(_SEEN, seen)
-        return str(device_id)
 
     async def heard(self, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
         """The device measured at `seen_us`; never moves back. The caller has looked the device up."""

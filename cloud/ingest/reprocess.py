@@ -12,13 +12,14 @@ from cloud.custody.lanes import LaneKey
 from cloud.custody.quarantine import Reason, release
 from cloud.custody.store import CustodyStore, UnreadableBatch
 from cloud.db import Database, Transaction
-from cloud.devices import Devices
+from cloud.devices import Devices, Sighting
 from cloud.fleet import GatewayDirectory, RegisteredGateway
-from cloud.ingest.group import carriers_of
+from cloud.ingest.entering import carriers_of
 from cloud.ingest.opening import unpack
 from cloud.ingest.store import append_events, event_row
+from cloud.observations.numbering import Numbers
 from cloud.observations.rows import ObservationColumns
-from cloud.observations.store import Numbers, ObservationWriter
+from cloud.observations.store import CarriedBatch, ObservationWriter
 from protocols.uplink.envelope import Batch, decode_envelope
 from protocols.uplink.events import GatewayEvent
 
@@ -92,14 +93,17 @@ class Reprocessing:
         content: ObservationColumns,
     ) -> int:
         seen_us = min(content.latest_us, kept.received_at_us)
-        device_ids = {
-            (gateway.tenant_id, gateway.id, ref): await self._devices.attach(tx, gateway, ref, seen_us)
-            for ref in sorted(content.sources, key=lambda ref: (ref.system_id, ref.model))
-        }
-        carriers = carriers_of(gateway, content, device_ids)
-        new = await writer.add(content, lane_id=kept.lane_id, sequence=kept.sequence, carriers=carriers)
-        await writer.append()
-        return new
+        sightings = [Sighting(gateway, ref, seen_us) for ref in content.sources]
+        known = await self._devices.recall(tx, {one.key for one in sightings})
+        ids = await self._devices.attach(tx, sightings, known)
+        carried = CarriedBatch(
+            columns=content,
+            lane_id=kept.lane_id,
+            sequence=kept.sequence,
+            carriers=carriers_of(gateway, content, ids),
+        )
+        (added,) = await writer.write([carried])
+        return added.new
 
 
 def _event_row(

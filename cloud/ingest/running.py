@@ -14,7 +14,7 @@ from cloud.ingest.mqtt_source import MqttSource
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
 from cloud.ingest.take_over import TakeOvers
-from cloud.observations.store import Numbers
+from cloud.observations.numbering import Numbers
 
 
 @dataclass(frozen=True, slots=True)

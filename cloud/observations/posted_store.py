@@ -236,7 +236,8 @@ class PostedObservations:
         fingerprint = _source_fingerprint(carried)
         rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         if not rows:
-            await tx.driver.run(_ADD_SOURCE, {"fingerprint": fingerprint, **source})
+            # No part of the fingerprint: an application's token says who posted.
+            await tx.driver.run(_ADD_SOURCE, {"fingerprint": fingerprint, **source, "unverified_link": False})
             rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         kind, unit = measured.type, measured.unit
         await tx.driver.run(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from cloud.clock import Clock
 from cloud.db import ConstraintViolated, Database, Transaction
 from cloud.devices import Device, DeviceNotActive, Devices, DeviceStatus, DeviceUnknown
-from cloud.devices.store import LAST_SEEN_GRAIN_US
+from cloud.devices.attachment import LAST_SEEN_GRAIN_US
 from cloud.epcr import Encounters
 from cloud.ids import Ids
 from cloud.observations.errors import DeviceClassMismatch, EncounterNotLinkable, ObservedAtOutOfRange, ValueNotFinite

@@ -121,7 +121,7 @@ class ObservationReader:
             named = (owner_id, devices.c.id, observation_sources.c.system_id)
             statement = statement.where(or_(*(name == device for name in named)))
         rows = await tx.execute(statement)
-        return [Source(row.source_id, row.owner_id, DeviceRef(row.system_id, row.model)) for row in rows]
+        return [Source(row.source_id, row.owner_id, _device_ref(row)) for row in rows]
 
     async def _merged(
         self, sources: Sequence[Source], timeline: Timeline, since_us: int | None
@@ -206,6 +206,10 @@ async def _push_next(
     async for place, found in walk:
         heapq.heappush(heads, (place, number, found))
         return
+
+
+def _device_ref(row: Any) -> DeviceRef:
+    return DeviceRef(row.system_id, row.model, unverified_link=bool(row.unverified_link))
 
 
 def _page(source_id: int, after: Place) -> Select[Any]:

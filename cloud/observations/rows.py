@@ -116,6 +116,8 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
     uncertainty: list[int] = []
     stored: list[bool] = []
     for section in sections:
+        if "\0" in section.device.system_id or "\0" in section.device.model:
+            raise Unstorable("the name of a device holds a NUL character")
         count = len(section.observations)
         source_number = sources.setdefault(section.device, len(sources))
         source_numbers.extend(repeat(source_number, count))

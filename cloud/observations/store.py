@@ -1,30 +1,26 @@
 """Write observations: number their sources and channels, leave out what a device's memory repeats, append the rows.
 
 Always inside the transaction that also writes the batch (custody) and moves the lane's mark: a batch is there whole
-or not at all, and its row is what makes a repeat harmless. Numbers once given never change, so they are remembered in
-the process; a number is remembered only after its transaction is durable, because an undone one may be given again to
-another channel.
+or not at all, and its row is what makes a repeat harmless. All batches of a transaction are written together: the
+number of statements depends neither on how many there are nor on how many devices and channels they name.
 """
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
-from cloud.db import Prepared, Transaction, insert
+from cloud.db import Transaction
+from cloud.observations.numbering import CHANNELS, SOURCES, Numbering, Numbers
 from cloud.observations.rows import COLUMNS, ObservationColumns
-from cloud.observations.tables import observation_channels, observation_sources, observations, stored_measurements
+from cloud.observations.tables import observations, stored_measurements
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
 
-NUMBERS_MAX = 65_536
-"""Sources and channels remembered in the process: some thousand vehicles with twenty channels each."""
-
-_KEYS_AT_ONCE = 500  # content keys in one look-up; SQLite allows 32 766 parameters
+_KEYS_AT_ONCE = 8_192  # content keys in one look-up: one of the largest blocks; SQLite allows 32 766 parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,133 +34,105 @@ class Carrier:
     system_id: str
     model: str
     origin: str = "vehicle"
+    unverified_link: bool = False
 
 
-class Numbers:
-    """What the process remembers of `fingerprint → number`, oldest forgotten first."""
-
-    def __init__(self, limit: int = NUMBERS_MAX) -> None:
-        self._known: OrderedDict[object, int] = OrderedDict()
-        self._limit = limit
-
-    def get(self, key: object) -> int | None:
-        return self._known.get(key)
-
-    def learn(self, numbers: dict[object, int]) -> None:
-        """Only after the transaction that gave them is durable."""
-        self._known.update(numbers)
-        while len(self._known) > self._limit:
-            self._known.popitem(last=False)
+_carrier_row = attrgetter(*SOURCES.fields)
 
 
-def _by_fingerprint(table: Any, number: Any) -> Prepared:
-    return Prepared(select(number).where(table.c.fingerprint == bindparam("of_fingerprint")))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedBatch:
+    """One batch and who carried what in it; `carriers` stand in the order of `columns.sources`."""
+
+    columns: ObservationColumns
+    lane_id: int
+    sequence: int
+    carriers: Sequence[Carrier]
 
 
-def _insert(table: Any, names: Sequence[str]) -> Prepared:
-    """Another worker may have been first; then the look-up that follows finds its number."""
-    return Prepared(insert(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing())
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a batch's observations: new rows, and those that were stored with an earlier batch."""
 
-
-_SOURCE_FIELDS = ("tenant_id", "organization_id", "vehicle_id", "device_id", "system_id", "model", "origin")
-_CHANNEL_FIELDS = (
-    "source_id",
-    "handle",
-    "person",
-    "type_partition",
-    "type_code",
-    "unit_partition",
-    "unit_code",
-    "components",
-    "supplemental_types",
-    "sample_format",
-    "sample_period_s",
-    "slope",
-    "array_offset",
-)
-_FIND_SOURCE = _by_fingerprint(observation_sources, observation_sources.c.source_id)
-_INSERT_SOURCE = _insert(observation_sources, ("fingerprint", *_SOURCE_FIELDS))
-_FIND_CHANNEL = _by_fingerprint(observation_channels, observation_channels.c.channel_id)
-_INSERT_CHANNEL = _insert(observation_channels, ("fingerprint", *_CHANNEL_FIELDS))
+    new: int
+    repeated: int
 
 
 class ObservationWriter:
-    """One a transaction: gathers the rows of its batches and appends them at once. `numbers` outlives it."""
+    """One a transaction. `numbers` outlives it and is taught `learned` once the transaction is durable."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
-        self._numbers = numbers
-        self._rows: list[tuple[Any, ...]] = []
-        self._content_rows: list[tuple[Any, ...]] = []
-        self._content_seen: set[tuple[str, bytes]] = set()
-        self.learned: dict[object, int] = {}
+        self._numbering = Numbering(tx, numbers)
+        self.learned = self._numbering.learned
 
-    async def add(
-        self, columns: ObservationColumns, *, lane_id: int, sequence: int, carriers: Sequence[Carrier]
-    ) -> int:
-        """Take in one batch; `carriers` stand in the order of `columns.sources`. The number of observations that are
-        new, which is less than all where a device's memory repeats itself."""
-        source_ids = [await self._source_id(carrier) for carrier in carriers]
-        channel_ids = [
-            await self._channel_id(source_ids[channel.source_number], channel.channel) for channel in columns.channels
-        ]
-        rows = columns.placed(lane_id, sequence, source_ids, channel_ids)
-        if columns.content_keys and carriers:
-            repeated = await self._repeated(columns.content_keys, lane_id, sequence, carriers[0].tenant_id)
-            rows = [row for position, row in enumerate(rows) if position not in repeated]
-        self._rows.extend(rows)
-        return len(rows)
+    async def write(self, batches: Sequence[CarriedBatch]) -> list[Added]:
+        """Write these batches; what was added, in their order."""
+        await self._number(batches)
+        repeats = await self._repeats(batches)
+        rows: list[tuple[Any, ...]] = []
+        added: list[Added] = []
+        for batch, repeated in zip(batches, repeats, strict=True):
+            own = self._rows(batch)
+            if repeated:
+                own = [row for position, row in enumerate(own) if position not in repeated]
+            rows.extend(own)
+            added.append(Added(len(own), len(repeated)))
+        if rows:
+            await self._tx.driver.append(observations, COLUMNS, rows)
+        return added
 
-    async def append(self) -> None:
-        """Write what was gathered."""
-        if self._content_rows:
-            names = ("tenant_id", "content_key", "lane_id", "sequence", "position")
-            # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
-            await self._tx.driver.append(stored_measurements, names, sorted(self._content_rows))
-        if self._rows:
-            await self._tx.driver.append(observations, COLUMNS, self._rows)
+    async def _number(self, batches: Sequence[CarriedBatch]) -> None:
+        known = self._numbering.known
+        carriers = {carrier: _carrier_row(carrier) for batch in batches for carrier in batch.carriers}
+        await self._numbering.number(SOURCES, {one: row for one, row in carriers.items() if known(one) is None})
+        channels = {
+            key: (key[0], *channel_columns(key[1]).values())
+            for batch in batches
+            for key in self._channel_keys(batch)
+            if known(key) is None
+        }
+        await self._numbering.number(CHANNELS, channels)
 
-    async def _source_id(self, carrier: Carrier) -> int:
-        found = self._known(carrier)
-        if found is None:
-            values = {name: getattr(carrier, name) for name in _SOURCE_FIELDS}
-            found = await self._number(carrier, values, _FIND_SOURCE, _INSERT_SOURCE)
-        return found
+    def _channel_keys(self, batch: CarriedBatch) -> list[tuple[int, Channel]]:
+        sources = [self._number_of(carrier) for carrier in batch.carriers]
+        return [(sources[one.source_number], one.channel) for one in batch.columns.channels]
 
-    async def _channel_id(self, source_id: int, channel: Channel) -> int:
-        key = (source_id, channel)
-        found = self._known(key)
-        if found is None:
-            values = {"source_id": source_id, **channel_columns(channel)}
-            found = await self._number(key, values, _FIND_CHANNEL, _INSERT_CHANNEL)
-        return found
-
-    def _known(self, key: object) -> int | None:
-        found = self.learned.get(key)
-        return found if found is not None else self._numbers.get(key)
-
-    async def _number(self, key: object, values: dict[str, Any], find: Prepared, add: Prepared) -> int:
-        fingerprint = hashlib.sha256(orjson.dumps(list(values.values()))).digest()
-        rows = await self._tx.driver.rows(find, {"of_fingerprint": fingerprint})
-        if not rows:
-            await self._tx.driver.run(add, {"fingerprint": fingerprint, **values})
-            rows = await self._tx.driver.rows(find, {"of_fingerprint": fingerprint})
-        number = int(rows[0][0])
-        self.learned[key] = number
+    def _number_of(self, key: object) -> int:
+        number = self._numbering.known(key)
+        assert number is not None, "everything was numbered before"
         return number
 
-    async def _repeated(self, keys: dict[int, bytes], lane_id: int, sequence: int, tenant_id: str) -> set[int]:
-        """The positions whose measurement is stored already, or stands earlier in this transaction. A rival worker that
-        stores the same memory at this moment makes the append fail, and the group is tried again."""
-        held = await keys_held(self._tx, tenant_id, keys.values())
-        repeated = set()
-        for position, key in keys.items():
-            if key in held or (tenant_id, key) in self._content_seen:
-                repeated.add(position)
-            else:
-                self._content_seen.add((tenant_id, key))
-                self._content_rows.append((tenant_id, key, lane_id, sequence, position))
-        return repeated
+    def _rows(self, batch: CarriedBatch) -> list[tuple[Any, ...]]:
+        source_ids = [self._number_of(carrier) for carrier in batch.carriers]
+        channel_ids = [self._number_of(key) for key in self._channel_keys(batch)]
+        return batch.columns.placed(batch.lane_id, batch.sequence, source_ids, channel_ids)
+
+    async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
+        """For each batch the positions whose measurement is stored already, or stands earlier in this transaction. A
+        rival worker that stores the same memory at this moment makes the append fail, and the group is tried again."""
+        keys: dict[str, set[bytes]] = {}
+        for batch in batches:
+            if batch.columns.content_keys:
+                keys.setdefault(batch.carriers[0].tenant_id, set()).update(batch.columns.content_keys.values())
+        held = {tenant_id: await keys_held(self._tx, tenant_id, some) for tenant_id, some in sorted(keys.items())}
+        rows: list[tuple[Any, ...]] = []
+        repeats: list[set[int]] = []
+        for batch in batches:
+            repeated: set[int] = set()
+            for position, key in batch.columns.content_keys.items():
+                tenant_id = batch.carriers[0].tenant_id
+                if key in held[tenant_id]:
+                    repeated.add(position)
+                else:
+                    held[tenant_id].add(key)
+                    rows.append((tenant_id, key, batch.lane_id, batch.sequence, position))
+            repeats.append(repeated)
+        if rows:
+            names = ("tenant_id", "content_key", "lane_id", "sequence", "position")
+            # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
+            await self._tx.driver.append(stored_measurements, names, sorted(rows))
+        return repeats
 
 
 async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:

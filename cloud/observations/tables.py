@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -50,6 +51,8 @@ observation_sources = Table(
     Column("system_id", Text, nullable=False),  # as the device names itself
     Column("model", Text, nullable=False),
     Column("origin", Text, nullable=False),  # "vehicle": through a gateway; "api": posted by an application
+    # The gateway knew the device by nothing but its own word (`protocols.uplink.channels.DeviceRef`).
+    Column("unverified_link", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
     UniqueConstraint("fingerprint"),
     Index(None, "tenant_id", "device_id"),

@@ -330,8 +330,14 @@ class Buffer:
     async def devices(self) -> list[KnownDevice]:
         return await self._task(lambda store: devices.devices(store.connection))
 
-    async def remember_device(self, system_id: str, model: str) -> None:
-        await self._task(lambda store: devices.remember_device(store, system_id, model))
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None:
+        await self._task(
+            lambda store: devices.remember_device(
+                store, system_id, model, link_class=link_class, accepted_us=accepted_us
+            )
+        )
 
     async def configurations(self) -> list[KnownConfiguration]:
         return await self._task(lambda store: devices.configurations(store.connection))

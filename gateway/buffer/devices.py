@@ -19,12 +19,16 @@ STATE_VALUE_LENGTH_MAX = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownDevice:
-    """A device that associated at least once; times are the gateway's wall clock."""
+    """A device that associated at least once; times are the gateway's wall clock. `link_class` is the strongest class
+    of link over which it was known (`gateway.sessions.link_class`); `accepted_us`: when an operator accepted one that
+    proves nothing, None while nobody has."""
 
     system_id: str
     model: str
     first_seen_us: int
     last_seen_us: int
+    link_class: str = "unknown"
+    accepted_us: int | None = None
 
 
 class KnownConfiguration(NamedTuple):
@@ -37,7 +41,17 @@ class KnownConfiguration(NamedTuple):
 
 def devices(connection: sqlite3.Connection) -> list[KnownDevice]:
     rows = connection.execute(DEVICES["devices"]).fetchall()
-    return [KnownDevice(system_id=row[0], model=row[1], first_seen_us=row[2], last_seen_us=row[3]) for row in rows]
+    return [
+        KnownDevice(
+            system_id=row[0],
+            model=row[1],
+            first_seen_us=row[2],
+            last_seen_us=row[3],
+            link_class=row[4],
+            accepted_us=row[5],
+        )
+        for row in rows
+    ]
 
 
 def configurations(connection: sqlite3.Connection) -> list[KnownConfiguration]:
@@ -50,9 +64,13 @@ def state(connection: sqlite3.Connection, name: str) -> str | None:
     return row[0] if row else None
 
 
-def remember_device(store: Store, system_id: str, model: str) -> None:
+def remember_device(
+    store: Store, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+) -> None:
+    """`link_class` and `accepted_us` replace what was known: which class is the stronger one is the caller's rule."""
+    row = (system_id, model, store.clock.wall_us(), link_class, accepted_us)
     with store.transaction():
-        store.connection.execute(DEVICES["remember_device"], (system_id, model, store.clock.wall_us()))
+        store.connection.execute(DEVICES["remember_device"], row)
         store.connection.execute(DEVICES["trim_devices"], (DEVICES_MAX,))
 
 

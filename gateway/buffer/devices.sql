@@ -1,17 +1,21 @@
 -- devices --
 -- Every device that ever associated, by name.
-SELECT system_id, model, first_seen_us, last_seen_us FROM devices ORDER BY system_id;
+SELECT system_id, model, first_seen_us, last_seen_us, link_class, accepted_us FROM devices ORDER BY system_id;
 
 -- remember_device --
 -- First sight stays, the rest is brought up to date. A model that the device did not tell this time is kept.
-INSERT INTO devices (system_id, model, first_seen_us, last_seen_us) VALUES (?1, ?2, ?3, ?3)
+INSERT INTO devices (system_id, model, first_seen_us, last_seen_us, link_class, accepted_us)
+VALUES (?1, ?2, ?3, ?3, ?4, ?5)
 ON CONFLICT (system_id) DO UPDATE SET last_seen_us = excluded.last_seen_us,
+    link_class = excluded.link_class, accepted_us = excluded.accepted_us,
     model = CASE excluded.model WHEN '' THEN model ELSE excluded.model END;
 
 -- trim_devices --
--- At most so many devices: a stranger that invents a new name each second must not fill the store.
+-- At most so many devices: an agent that invents a new id each second must not fill the store, nor push out a device
+-- that is known by its cable, by its pairing or by an operator.
 DELETE FROM devices WHERE system_id IN
-    (SELECT system_id FROM devices ORDER BY last_seen_us DESC, system_id LIMIT -1 OFFSET ?);
+    (SELECT system_id FROM devices
+     ORDER BY link_class IN ('unknown', 'tcp') AND accepted_us IS NULL, last_seen_us DESC, system_id LIMIT -1 OFFSET ?);
 
 -- configurations --
 -- What the association engine is given at start.
@@ -23,9 +27,11 @@ INSERT INTO configurations (system_id, config_id, octets, kept_us) VALUES (?, ?,
 ON CONFLICT (system_id, config_id) DO UPDATE SET octets = excluded.octets, kept_us = excluded.kept_us;
 
 -- trim_configurations --
--- At most so many; the oldest go, and their devices simply send them again.
+-- At most so many; those of unverified devices go first, then the oldest, and their devices send them again.
 DELETE FROM configurations WHERE (system_id, config_id) IN
-    (SELECT system_id, config_id FROM configurations ORDER BY kept_us DESC LIMIT -1 OFFSET ?);
+    (SELECT known.system_id, known.config_id FROM configurations AS known LEFT JOIN devices AS device USING (system_id)
+     ORDER BY coalesce(device.link_class IN ('unknown', 'tcp') AND device.accepted_us IS NULL, 1),
+         known.kept_us DESC LIMIT -1 OFFSET ?);
 
 -- device_reports --
 -- All of them, for the start.
@@ -37,9 +43,11 @@ INSERT INTO device_reports (system_id, written_us, nonce, sealed) VALUES (?, ?, 
 ON CONFLICT (system_id) DO UPDATE SET written_us = excluded.written_us, nonce = excluded.nonce, sealed = excluded.sealed;
 
 -- trim_device_reports --
--- At most so many; those of devices that were not heard of for longest go.
+-- At most so many; those of unverified devices go first, of these the one written longest ago.
 DELETE FROM device_reports WHERE system_id IN
-    (SELECT system_id FROM device_reports ORDER BY written_us DESC, system_id LIMIT -1 OFFSET ?);
+    (SELECT report.system_id FROM device_reports AS report LEFT JOIN devices AS device USING (system_id)
+     ORDER BY coalesce(device.link_class IN ('unknown', 'tcp') AND device.accepted_us IS NULL, 1),
+         report.written_us DESC, report.system_id LIMIT -1 OFFSET ?);
 
 -- state_get --
 -- One small fact.

@@ -66,7 +66,26 @@ def _ble_devices_and_fetched_records(database: "Database") -> None:
     )
 
 
-STEPS: Sequence[Step] = (_device_reports, _fetched_segments, _ble_devices_and_fetched_records)
+def _link_classes(database: "Database") -> None:
+    # The class is learned from the device reports at the next start (gateway.app), or at the next association.
+    database.execute("ALTER TABLE devices RENAME TO devices_before")
+    database.execute(
+        """CREATE TABLE devices (
+    system_id     TEXT    PRIMARY KEY,
+    model         TEXT    NOT NULL,
+    first_seen_us INTEGER NOT NULL,
+    last_seen_us  INTEGER NOT NULL,
+    link_class    TEXT    NOT NULL,   -- strongest by which it was known: unknown, tcp, paired, serial, bonded
+    accepted_us   INTEGER             -- when an operator accepted a link that proves nothing; NULL while nobody has
+) STRICT, WITHOUT ROWID"""
+    )
+    database.execute(
+        "INSERT INTO devices SELECT system_id, model, first_seen_us, last_seen_us, 'unknown', NULL FROM devices_before"
+    )
+    database.execute("DROP TABLE devices_before")
+
+
+STEPS: Sequence[Step] = (_device_reports, _fetched_segments, _ble_devices_and_fetched_records, _link_classes)
 """Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 
 VERSION = 1 + len(STEPS)

@@ -1,4 +1,4 @@
--- The gateway's store, version 4. `migrations.py` says how older files become this; a test proves that both are the same.
+-- The gateway's store, version 5. `migrations.py` says how older files become this; a test proves that both are the same.
 
 -- One row. What this store is: whose, since when, and whether the key at hand is its key.
 CREATE TABLE store (
@@ -53,7 +53,9 @@ CREATE TABLE devices (
     system_id     TEXT    PRIMARY KEY,
     model         TEXT    NOT NULL,
     first_seen_us INTEGER NOT NULL,
-    last_seen_us  INTEGER NOT NULL
+    last_seen_us  INTEGER NOT NULL,
+    link_class    TEXT    NOT NULL,   -- strongest by which it was known: unknown, tcp, paired, serial, bonded
+    accepted_us   INTEGER             -- when an operator accepted a link that proves nothing; NULL while nobody has
 ) STRICT, WITHOUT ROWID;
 
 -- What was seen of each device, for its maker: sealed, because the octets of a deviation may be a patient's values.

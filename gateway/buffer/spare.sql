@@ -16,15 +16,16 @@ SELECT position, through, created_at_us FROM batches WHERE position BETWEEN ? AN
 
 -- devices --
 -- The devices that were met, up to the first page that cannot be read.
-SELECT system_id, model, first_seen_us, last_seen_us FROM devices ORDER BY system_id;
+SELECT system_id, model, first_seen_us, last_seen_us, link_class, accepted_us FROM devices ORDER BY system_id;
 
 -- devices_from_the_end --
 -- The same from the other end.
-SELECT system_id, model, first_seen_us, last_seen_us FROM devices ORDER BY system_id DESC;
+SELECT system_id, model, first_seen_us, last_seen_us, link_class, accepted_us FROM devices ORDER BY system_id DESC;
 
 -- put_devices --
 -- One row of them, in the spare store.
-INSERT OR IGNORE INTO devices (system_id, model, first_seen_us, last_seen_us) VALUES (?, ?, ?, ?);
+INSERT OR IGNORE INTO devices (system_id, model, first_seen_us, last_seen_us, link_class, accepted_us)
+VALUES (?, ?, ?, ?, ?, ?);
 
 -- state --
 -- Small facts, up to the first page that cannot be read.

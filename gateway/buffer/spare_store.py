@@ -38,7 +38,14 @@ class _Table:
 
 
 _TABLES = (
-    _Table("devices", ((0, re.compile("[0-9a-f]{1,32}")),)),
+    _Table(
+        "devices",
+        (
+            (0, re.compile("[0-9a-f]{1,32}")),
+            (4, re.compile("[a-z]{1,16}")),
+            (5, re.compile("None|[0-9]{1,18}")),
+        ),
+    ),
     _Table("state", ((0, re.compile("[a-z_.]{1,64}")), (1, re.compile("[ -~]{0,4096}")))),
     _Table(
         "ble_devices",

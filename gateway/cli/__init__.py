@@ -35,6 +35,10 @@ app.add_typer(ble_app, name="ble")
 DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
 # readable=False here and below: that a file cannot be read is told by whoever reads it, in our words.
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True, readable=False)]
+OwnConfig = Annotated[Path | None, typer.Option("--config", "-c", help="The settings file.", readable=False)]
+DeviceArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="System id in hex, its beginning, or the device's name, if that is one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -92,18 +96,35 @@ def devices(context: typer.Context, config: Config = DEFAULT_CONFIG, as_json: As
 
 @devices_app.command("show")
 def devices_show(
-    context: typer.Context,
-    device: Annotated[
-        str, typer.Argument(metavar="ID", help="System id in hex, its beginning, or the device's name, if that is one.")
-    ],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="The settings file.", readable=False)] = None,
-    as_json: AsJson = False,
+    context: typer.Context, device: DeviceArgument, config: OwnConfig = None, as_json: AsJson = False
 ) -> None:
     """What is known of one device: identity, configuration, clock, counts, and every deviation from the standard."""
     with refusing():
         from gateway.cli.devices import show_device
 
         show_device(config or context.obj, device, as_json=as_json)
+
+
+@devices_app.command("accept")
+def devices_accept(
+    context: typer.Context, device: DeviceArgument, config: OwnConfig = None, as_json: AsJson = False
+) -> None:
+    """Accept a device that only its own word identifies (over TCP): its values lose the flag unverified_link."""
+    with refusing():
+        from gateway.cli.devices import judge_device
+
+        judge_device(config or context.obj, device, accept=True, as_json=as_json)
+
+
+@devices_app.command("revoke")
+def devices_revoke(
+    context: typer.Context, device: DeviceArgument, config: OwnConfig = None, as_json: AsJson = False
+) -> None:
+    """Take the acceptance of a device back: its values over TCP carry the flag unverified_link again."""
+    with refusing():
+        from gateway.cli.devices import judge_device
+
+        judge_device(config or context.obj, device, accept=False, as_json=as_json)
 
 
 @app.command()

@@ -15,11 +15,16 @@ from gateway.cli.output import print_json, print_json_lines, print_table
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
 from gateway.control import ControlUnavailable, ask
-from gateway.device_view import met_device, report_json
+from gateway.device_view import report_json
+from gateway.known_devices import known_devices
+from gateway.sessions.acceptance import Acceptance
 from gateway.sessions.device_report import DeviceReport, decode_report
-from gateway.sessions.roster import KnownDevice
+from gateway.sessions.journal import Journal
+from gateway.sessions.roster import Roster
+from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings, load
 from gateway.status import devices_json
+from gateway.transports.clock import SystemClock
 
 _NAMED_MAX = 5
 """How many devices a refusal lists."""
@@ -33,12 +38,13 @@ def show_devices(config: Path, *, as_json: bool) -> None:
         return
     print_table(
         f"{len(found)} devices",
-        ("device", "model", "link", "last seen"),
+        ("device", "model", "link", "known by", "last seen"),
         [
             (
                 each["system_id"],
                 _name(each),
                 each["link"] or "–",
+                _standing(each),
                 "now" if each["connected"] else (each["last_seen"] or "")[:19],
             )
             for each in found
@@ -53,6 +59,23 @@ def show_device(config: Path, named: str, *, as_json: bool) -> None:
         print_json(report)
     else:
         print_report(report)
+
+
+def judge_device(config: Path, named: str, *, accept: bool, as_json: bool) -> None:
+    """Accept a device over a link that proves nothing, or take that back. Raises what `refusing` knows."""
+    settings = load(config)
+    system_id, changed = asyncio.run(_judge(settings, named, "accept" if accept else "revoke"))
+    if as_json:
+        print_json({"system_id": system_id, "accepted": accept, "changed": changed})
+        return
+    standing = "is accepted" if accept else "is not accepted"
+    print(f"{system_id} {standing}{'' if changed else ' (as before)'}")  # noqa: T201
+    if changed:
+        print(_ACCEPTED if accept else _REVOKED)  # noqa: T201
+
+
+_ACCEPTED = "What it sends from now on carries no flag. Values that are stored already keep the flag unverified_link."
+_REVOKED = "What it sends over TCP from now on carries the flag unverified_link."
 
 
 def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
@@ -75,6 +98,14 @@ def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
         raise Refusal(f"no device here is called {named}: `argus-gateway devices` lists them")
     more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
     raise Refusal(f"{named} means {len(found)} devices: {', '.join(found[:_NAMED_MAX])}{more}; write more of the id")
+
+
+def _standing(each: dict[str, Any]) -> str:
+    # A gateway of an earlier version that still runs does not say.
+    link_class = each.get("link_class") or "–"
+    if each.get("accepted_at"):
+        return f"{link_class}, accepted"
+    return f"{link_class}, unverified" if each.get("unverified") else link_class
 
 
 def _name(each: dict[str, Any]) -> str:
@@ -104,13 +135,28 @@ async def _report(settings: Settings, named: str) -> dict[str, Any]:
     return dict(report)
 
 
+async def _judge(settings: Settings, named: str, verb: str) -> tuple[str, bool]:
+    try:
+        devices = list((await ask(settings.control_path, "devices"))["devices"])
+        system_id = device_named(named, devices)
+        answer = await ask(settings.control_path, verb, about=system_id)
+        if "changed" not in answer:
+            raise Refusal("the gateway that runs is of an earlier version: restart it first")
+        return system_id, bool(answer["changed"])
+    except ControlUnavailable:
+        async with opened(settings) as buffer:
+            reports = {each.system_id: each for each in await _reports(buffer)}
+            known = known_devices(await buffer.devices(), reports.get, await buffer.ble_devices())
+            system_id = device_named(named, devices_json(known, []))
+            roster, clock = Roster(), TrustedClock(SystemClock())
+            roster.load([], known)
+            acceptance = Acceptance(roster, buffer, Journal(buffer, clock), clock)
+            return system_id, await (acceptance.accept if verb == "accept" else acceptance.revoke)(system_id)
+
+
 async def _known(buffer: Buffer) -> list[dict[str, Any]]:
     reports = {each.system_id: each for each in await _reports(buffer)}
-    known = [
-        met_device(KnownDevice(each.system_id, each.model, last_seen_us=each.last_seen_us), reports.get(each.system_id))
-        for each in await buffer.devices()
-    ]
-    return devices_json(known, [])
+    return devices_json(known_devices(await buffer.devices(), reports.get, await buffer.ble_devices()), [])
 
 
 async def _reports(buffer: Buffer) -> list[DeviceReport]:

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.cli.output import age_text, print_json, print_table
 from gateway.cli.stopped import opened
 from gateway.control import ControlUnavailable, ask
+from gateway.health import STORE_SILENT_S
 from gateway.settings import Settings, load
 from gateway.status import stopped_json
 
@@ -47,7 +48,7 @@ def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
     uplink, clock = status["uplink"], status["clock"]
     facts = [
         ("running", f"yes, for {age_text(status['uptime_s'])}" if status["running"] else "no"),
-        ("store", f"{status['store']['state']}, {status['store']['gaps']} gap records"),
+        ("store", f"{status['store']['state']}, {status['store']['gaps']} gap records{_silence(status['store'])}"),
         ("clock", f"{clock['wall'][:19]}Z{'' if clock['synchronised'] else ', not synchronised'}"),
     ]
     if uplink is not None:
@@ -55,10 +56,19 @@ def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
         facts.insert(1, ("uplink", connected))
     elif status["running"]:
         facts.insert(1, ("uplink", "none: the settings have no [mqtt]"))
-    # A gateway of an earlier version that still runs does not tell of it.
+    # A gateway of an earlier version that still runs does not report these.
+    if (event_loop := status.get("event_loop")) is not None:
+        facts.append(("longest stall", f"{event_loop['longest_stall_s']:.3f} s of the event loop"))
     if (bluetooth := status.get("bluetooth")) is not None:
         facts.append(("bluetooth", _bluetooth(bluetooth, status["running"])))
     return facts
+
+
+def _silence(store: dict[str, Any]) -> str:
+    silent_s = store.get("silent_s")
+    if silent_s is None or silent_s < STORE_SILENT_S:
+        return ""
+    return f"; it has not answered for {age_text(silent_s)}: nothing is recorded, check the disk"
 
 
 def _bluetooth(bluetooth: dict[str, Any], running: bool) -> str:
@@ -73,7 +83,7 @@ def _link(each: dict[str, Any]) -> tuple[str, ...]:
     return (
         each["link"],
         each["state"],
-        each["model"] or each["device"] or "–",
+        f"{each['model'] or each['device'] or '–'}{', unverified' if each.get('unverified_link') else ''}",
         age_text(each["silent_s"]),
         str(each["reports"]),
     )

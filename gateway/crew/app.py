@@ -1,8 +1,11 @@
 """The crew page's little web server: sign in with the PIN, look at what is live.
 
 It runs inside the gateway's process and only reads: it can neither slow a device down nor change a record. A failure to
-start (a port that is taken) is told to the gateway, which goes on without the page. Not an alarm system: the page
+start (a port that is taken) is raised to the gateway, which goes on without the page. Not an alarm system: the page
 says that the monitor's own screen is primary (DESIGN D18).
+
+Leaves the limits on connections to `connections`, the checks of a request's bytes to `request_checks`, and the limits
+on guesses to `gateway/security/crew_pin`.
 """
 
 import asyncio
@@ -13,8 +16,12 @@ from pathlib import Path
 import jinja2
 from aiohttp import web
 
+from gateway.crew.connections import IDLE_S_MAX, CrewConnections
+from gateway.crew.request_checks import cookie, form_field, own_names, require_own_host, require_own_origin
 from gateway.crew.session import COOKIE, SESSION_S, issue, valid
 from gateway.crew.stream import live_events
+from gateway.crew.tablet import COOKIE as TABLET_COOKIE
+from gateway.crew.tablet import TABLET_S, issue_mark, tablet_of
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, Wait
 from gateway.transports.clock import Clock
@@ -26,13 +33,17 @@ PAGES_MAX = 16
 """Live pages at one time: every seat of two crews; more is a page that forgot to close."""
 WRITE_S = 10.0
 """A tablet that takes nothing for so long is out of range; its place is given back."""
+LINGER_S = 1.0
+"""Seconds that the rest of a refused body is read before the connection ends, so that the browser sees the refusal."""
 SECURITY_HEADERS = {
+    "Server": "Argus",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: with it a browser sends "null" as the Origin of our own form (Fetch standard §3.2.5).
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -64,19 +75,25 @@ class CrewApp:
         status: Callable[[], CrewStatus],
         pin: CrewPin,
         key: bytes,
+        tablet_key: bytes,
         vehicle: str,
         host: str,
         port: int,
         clock: Clock,
+        host_names: frozenset[str] = frozenset(),
     ) -> None:
         self._live = live
         self._status = status
         self._pin = pin
         self._key = key
+        self._tablet_key = tablet_key
         self._vehicle = vehicle
         self._host = host
         self._port = port
         self._clock = clock
+        self._host_names = own_names() | host_names
+        self._connections = CrewConnections(clock)
+        self._server: asyncio.Server | None = None
         self._open_pages = 0
         self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True)
         self._runner: web.AppRunner | None = None
@@ -84,8 +101,8 @@ class CrewApp:
     @property
     def port(self) -> int:
         """The port that it listens on, also when any free one was asked for."""
-        assert self._runner is not None
-        return int(self._runner.addresses[0][1])
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Raises OSError when the address cannot be had."""
@@ -103,26 +120,40 @@ class CrewApp:
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        assert self._runner.server is not None
+        loop = asyncio.get_running_loop()
+        factory = self._connections.factory(
+            self._runner.server, loop=loop, access_log=None, keepalive_timeout=IDLE_S_MAX, lingering_time=LINGER_S
+        )
+        self._server = await loop.create_server(factory, self._host, self._port, reuse_address=True)
+
+    async def close_overdue_connections(self) -> None:
+        """End connections that send no request or take no response, until cancelled."""
+        await self._connections.sweep()
 
     async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Everything but the sign-in and what it looks like needs the PIN; forms come from our own pages only."""
-        if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-            raise web.HTTPForbidden(text="This form must be sent from the gateway's own page.")
-        open_to_all = request.path == "/sign-in" or request.path.startswith("/static/")
-        if not open_to_all and not self._signed_in(request):
-            if request.path == "/":
-                raise web.HTTPSeeOther("/sign-in")
-            raise web.HTTPUnauthorized(text="Enter the PIN first.")
-        return await handler(request)
+        """Everything but the sign-in and its style needs the PIN; forms come from our own pages only."""
+        signed_in = self._signed_in(request)
+        with self._connections.serving(request, signed_in=signed_in):
+            require_own_host(request, self._host_names)
+            if request.method == "POST":
+                require_own_origin(request)
+            open_to_all = request.path == "/sign-in" or request.path.startswith("/static/")
+            if not open_to_all and not signed_in:
+                if request.path == "/":
+                    raise web.HTTPSeeOther("/sign-in")
+                raise web.HTTPUnauthorized(text="Enter the PIN first.")
+            return await handler(request)
 
     def _signed_in(self, request: web.Request) -> bool:
-        return valid(self._key, request.cookies.get(COOKIE, ""), self._clock.wall_us())
+        return valid(self._key, cookie(request, COOKIE), self._clock.wall_us())
 
     def _render(self, template: str, status: int = 200, **values: object) -> web.Response:
         text = self._templates.get_template(template).render(vehicle=self._vehicle, **values)
@@ -137,18 +168,21 @@ class CrewApp:
         return self._render("sign_in.html", said="")
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        guess = (await request.post()).get("pin", "")
-        verdict = self._pin.check(
-            guess if isinstance(guess, str) else "", request.remote or "", self._clock.monotonic_s()
-        )
+        guess = await form_field(request, "pin", self._clock)
+        tablet = tablet_of(self._tablet_key, cookie(request, TABLET_COOKIE))
+        verdict = self._pin.check(guess, request.remote or "", self._clock.monotonic_s(), tablet=tablet)
         if isinstance(verdict, Wait):
-            said = f"Too many wrong tries. Wait {max(1, round(verdict.seconds))} s, then try again."
+            said = f"Too many wrong PINs. Wait {max(1, round(verdict.seconds))} s, then try again."
+            if verdict.by_others:
+                said += " Tablets that signed in before are not affected."
             return self._render("sign_in.html", 429, said=said)
         if verdict == "wrong":
             return self._render("sign_in.html", 403, said="That is not this vehicle's PIN. Try again.")
         answer = web.HTTPSeeOther("/")
-        cookie = issue(self._key, self._clock.wall_us())
-        answer.set_cookie(COOKIE, cookie, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
+        session = issue(self._key, self._clock.wall_us())
+        answer.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
+        mark = issue_mark(self._tablet_key) if tablet is None else cookie(request, TABLET_COOKIE)
+        answer.set_cookie(TABLET_COOKIE, mark, max_age=TABLET_S, httponly=True, samesite="Strict", path="/sign-in")
         raise answer
 
     async def _sign_out(self, request: web.Request) -> web.StreamResponse:

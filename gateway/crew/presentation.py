@@ -17,6 +17,9 @@ _VALIDATED = 0x0080
 """Measurement-Status validated-data: the device vouches for the value. A tile that says nothing says the same; a word
 in the colour of a doubt would say the opposite."""
 
+_UNVERIFIED = "unverified-link"
+"""Nothing but the device's own word says which device this is; the crew must not take it for the vehicle's monitor."""
+
 _SPECIAL_AS_READ = {
     Special.NAN: "—",
     Special.NRES: "off scale",
@@ -36,6 +39,7 @@ def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
         "name": device.ref.model or device.manufacturer or device.ref.system_id,
         "link": device.link,
         "connected": device.connected,
+        "unverified": device.ref.unverified_link,
         "age_ms": None if device.last_s is None else max(0, round((now_s - device.last_s) * 1000)),
     }
 
@@ -52,7 +56,8 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float) -> di
         "text": _text(channel, observation, vital.decimals),
         "unit": unit_as_read(channel.unit),
         "device": device.ref.system_id,
-        "status": status_names(observation.status & ~_VALIDATED),
+        "status": status_names(observation.status & ~_VALIDATED)
+        + ([_UNVERIFIED] if device.ref.unverified_link else []),
         "age_ms": max(0, round((now_s - observation.received_s) * 1000)),
         "fresh_ms": round(vital.fresh_s * 1000),
     }

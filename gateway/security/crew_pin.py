@@ -1,10 +1,10 @@
 """The crew's PIN: six digits on a glove-friendly key pad, kept in a file, guarded against guessing.
 
 Why the file holds the PIN and no hash: a million PINs are tried against any hash in an evening, so a hash would only
-look like protection; who can read this 0600 file can read the store's key beside it. What does protect is that guesses
-are slow. Wrong guesses are counted by client, so that a stranger on the vehicle's network cannot lock the crew out of
-its own page; a bound over all clients keeps many addresses from guessing in parallel. Waits are short, because a crew
-in a hurry mistypes.
+look like protection; a process that can read this 0600 file can read the store's key beside it. What does protect is
+that guesses are slow. Wrong guesses are counted for each address, and a bound over all addresses keeps many of them
+from guessing in parallel. A tablet that has entered the PIN before is counted apart from both, so that wrong guesses
+from elsewhere cannot lock it out. Its waits are short, because a crew in a hurry mistypes.
 
 Does not know cookies or sessions: that is `gateway/crew`.
 """
@@ -24,11 +24,13 @@ DIGITS = 6
 FREE_GUESSES = 5
 """Wrong guesses of one client before it must wait: mistyping with gloves is normal."""
 WAIT_S_MAX = 30.0
-"""The longest wait of one client; half of a million PINs then takes half a year."""
+"""Seconds, the longest wait of one client; half of a million PINs then takes half a year."""
+UNKNOWN_GUESSES_MAX = 20
+"""Wrong guesses that all unknown clients together have at once: four people who mistype."""
+UNKNOWN_REFILL_S = 120.0
+"""Seconds until unknown clients have one more wrong guess: half of a million six-digit PINs then takes 1.9 years."""
 _CLIENTS_MAX = 256
-_ALL_GUESSES_MAX = 30
-_ALL_WINDOW_S = 60.0
-"""Wrong guesses of all clients together in a window; beyond it everyone waits until the window moves on."""
+"""Clients whose wrong guesses are remembered; the bound over all unknown ones holds beyond it."""
 
 
 class CrewPinUnusable(Exception):
@@ -37,9 +39,11 @@ class CrewPinUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not looked at: this client (or all of them) guessed wrong too often. Seconds until the next guess is taken."""
+    """The guess was not compared, since there were too many wrong ones. `seconds` until the next one is compared."""
 
     seconds: float
+    by_others: bool = False
+    """Whether the wrong guesses are those of all unknown clients together."""
 
 
 @dataclass(slots=True)
@@ -54,7 +58,8 @@ class CrewPin:
     def __init__(self, pin: str) -> None:
         self._pin = pin
         self._clients: OrderedDict[str, _Guesses] = OrderedDict()
-        self._wrong_at_s: list[float] = []
+        self._unknown_full_at_s = 0.0
+        """When unknown clients have all their guesses again, in monotonic seconds."""
 
     @classmethod
     def create(cls, path: Path) -> "CrewPin":
@@ -93,22 +98,33 @@ class CrewPin:
         """The digits, for `provision` and the demo to show; never for a log."""
         return self._pin
 
-    def check(self, guess: str, client: str, now_s: float) -> Literal["right", "wrong"] | Wait:
-        """Whether `guess` is the PIN, unless `client` (its network address) has to wait first."""
+    def check(
+        self, guess: str, address: str, now_s: float, *, tablet: str | None = None
+    ) -> Literal["right", "wrong"] | Wait:
+        """Compare `guess` with the PIN, unless the client has to wait first.
+
+        `tablet` is the id of a tablet that has entered the PIN before; None for an unknown client at `address`.
+        """
+        client = f"address {address}" if tablet is None else f"tablet {tablet}"
         guesses = self._clients.setdefault(client, _Guesses())
         self._clients.move_to_end(client)
         if len(self._clients) > _CLIENTS_MAX:
             self._clients.popitem(last=False)
-        self._wrong_at_s = [at_s for at_s in self._wrong_at_s if at_s > now_s - _ALL_WINDOW_S]
         if now_s < guesses.free_at_s:
             return Wait(guesses.free_at_s - now_s)
-        if len(self._wrong_at_s) >= _ALL_GUESSES_MAX:
-            return Wait(self._wrong_at_s[0] + _ALL_WINDOW_S - now_s)
+        if tablet is None and (over_s := self._unknown_full_at_s - now_s - self._unknown_debt_s_max) > 0:
+            return Wait(over_s, by_others=True)
         if hmac.compare_digest(guess.encode(), self._pin.encode()):
             del self._clients[client]
             return "right"
         guesses.wrong += 1
-        self._wrong_at_s.append(now_s)
         if guesses.wrong >= FREE_GUESSES:
             guesses.free_at_s = now_s + min(WAIT_S_MAX, 2.0 ** (guesses.wrong - FREE_GUESSES))
+        if tablet is None:
+            self._unknown_full_at_s = max(now_s, self._unknown_full_at_s) + UNKNOWN_REFILL_S
         return "wrong"
+
+    @property
+    def _unknown_debt_s_max(self) -> float:
+        """How far ahead the refill may lie while one more wrong guess of an unknown client is allowed, in seconds."""
+        return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

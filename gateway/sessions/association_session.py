@@ -25,12 +25,13 @@ import structlog
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
 from gateway.sessions.attendance import Attendance
-from gateway.sessions.claims import Claims
+from gateway.sessions.claims import Claims, Verdict
 from gateway.sessions.clock_keeping import ClockKeeping
 from gateway.sessions.clock_policy import ClockRules
 from gateway.sessions.device_clock import DeviceClocks
-from gateway.sessions.device_report import DeviceReports
+from gateway.sessions.device_report import NO_FORM, STORE_FULL, DeviceReports
 from gateway.sessions.journal import Journal
+from gateway.sessions.link_class import LinkClass
 from gateway.sessions.roster import Roster
 from gateway.sessions.sections import sections_of
 from gateway.sessions.segment_intake import SegmentIntake
@@ -48,6 +49,12 @@ from protocols.ieee11073.association.segment_events import SegmentDataReceived, 
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.uplink.observations import DeviceObservations
 
+FAREWELL_S = 0.2
+"""How long an ABRT may take to leave on a link that another one has displaced: the new link waits for it, and a silent
+link may take nothing any more."""
+FIRST_OCTET_S = 2.0
+"""A device sends its AARQ with its first packet; over a bad radio that packet is sent again within a second. A
+connection that is silent for longer is closed. A cable is silent until someone switches a device on."""
 RELEASE_S = 3.0
 """How long a device may take to answer our release before its link is closed; the standard's TO_release."""
 
@@ -70,7 +77,9 @@ class ObservationStore(Protocol):
 
     async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
 
-    async def remember_device(self, system_id: str, model: str) -> None: ...
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,8 @@ class AssociationSession:
         self._associated_s = -QUICK_S
         self._quick = 0
         self._last_octet_s = self.opened_s
+        self.heard = False
+        """Whether anything has come over this link."""
         self._here = Attendance(around, link.name, self)
         self._keeping = self._here.keeping
         self._clock_keeping = ClockKeeping(around, self._association.clock_setting)
@@ -150,20 +161,41 @@ class AssociationSession:
     def last_octet_s(self) -> float:
         return self._last_octet_s
 
+    @property
+    def link_class(self) -> LinkClass:
+        """A line ends at one plug; anything can be at the other end of a connection."""
+        return LinkClass.SERIAL if self.link.is_line else LinkClass.TCP
+
+    def judge_again(self) -> None:
+        """An operator has accepted the device, or taken that back."""
+        self._here.judge_again()
+
     def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
         """The pump's trace: remember that the device is alive, and let who listens see."""
         if direction == "received" and data:
             self._last_octet_s = at_s
+            self.heard = True
         self._around.taps.octets(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
         """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what
         the store raises beyond StoreFull; the link is closed in any case."""
+        waiting = None if self.link.is_line else asyncio.create_task(self._expect_first_octet())
         try:
             await pump(self.link, self._association, self._deliver, self._around.clock, self, self._nudge)
         finally:
+            if waiting is not None:
+                waiting.cancel()
+                await asyncio.wait([waiting])
             await self.link.close()
             await asyncio.shield(self._leave("session ended"))
+
+    async def _expect_first_octet(self) -> None:
+        """End a connection that says nothing: it holds a place that a device may need."""
+        await self._around.clock.sleep_until(self.opened_s + FIRST_OCTET_S)
+        if not self.heard:
+            await self._around.journal.write("link.silent", None, link=self.link.name)
+            await self.link.close()
 
     async def release(self) -> None:
         """Ask the device to end in order (RLRQ), wait at most RELEASE_S for it, and close the link."""
@@ -178,9 +210,12 @@ class AssociationSession:
         await self.link.close()
 
     async def yield_id(self) -> None:
-        """Another link holds this device's id now: end here. The silence of this link says that nobody is left to
-        tell."""
+        """Another link holds this device's id now: end here, with an ABRT for a device that is still listening."""
         device = self._here.give_up()
+        self._association.abort()
+        with suppress(ConnectionError, TimeoutError):
+            async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + FAREWELL_S):
+                await self.link.send(self._association.to_send())
         await self.link.close()
         if device is not None:
             await self._here.given_up(device)
@@ -220,14 +255,14 @@ class AssociationSession:
                 await around.store.append(sections, held_by_device=reports[0].confirmed)
         except StoreFull:
             self.counts.refused += reports_count
-            self._keeping.refused(reports_count, instant.wall_us)
+            self._keeping.refused(reports_count, STORE_FULL, instant.wall_us)
             self._show(device, sections, instant)  # the page says beside it that nothing is being recorded
             await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
             return False
         except ProtocolError as error:
             # A bug of ours, not the device's: the record has no form for what it sent. It keeps it, and we are told.
             self.counts.refused += reports_count
-            self._keeping.refused(reports_count, instant.wall_us)
+            self._keeping.refused(reports_count, NO_FORM, instant.wall_us)
             log.error("store.no_form", link=self.link.name, why=str(error))
             await around.journal.write("store.no_form", device.ref.system_id, reports=reports_count)
             return False
@@ -315,14 +350,15 @@ class AssociationSession:
     async def _associated(self, event: told.Associated, instant: Instant) -> None:
         system_id = event.system_id.hex()
         await self._pace()
-        if not await self._here.claim(system_id):
+        verdict = await self._here.claim(system_id)
+        if verdict is not Verdict.HELD:
             # Deliberately after the AARE: only the association names the device. The ABRT, which leaves with the end of
             # this delivery, tells it that nothing was kept.
             self._association.abort()
             if not self.link.is_line:
                 await self.link.send(self._association.to_send())
                 await self.link.close()
-            await self._here.refused(system_id)
+            await self._here.refused(system_id, verdict, instant.wall_us)
             return
         await self._here.arrived(
             system_id, instant, config_id=event.config_id, configuration_known=event.configuration_known

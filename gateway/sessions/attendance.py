@@ -15,9 +15,10 @@ from typing import Protocol
 
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
-from gateway.sessions.claims import Claimant, Claims
+from gateway.sessions.claims import Claimant, Claims, Verdict
 from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
+from gateway.sessions.link_class import stronger
 from gateway.sessions.report_keeping import ReportKeeping
 from gateway.sessions.roster import KnownDevice, Roster
 from gateway.sessions.time_sync import TrustedClock
@@ -33,7 +34,9 @@ NAME_LENGTH_MAX = 100
 class DeviceStore(Protocol):
     """The part of the buffer that this needs."""
 
-    async def remember_device(self, system_id: str, model: str) -> None: ...
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None: ...
 
 
 class Around(Protocol):
@@ -76,22 +79,32 @@ class Attendance:
     def system_id(self) -> str | None:
         return None if self._device is None else self._device.ref.system_id
 
-    async def claim(self, system_id: str) -> bool:
-        """Whether this link may serve the id. False: a device that talks on another link has it."""
+    async def claim(self, system_id: str) -> Verdict:
+        """Whether this link may serve the id, and why not."""
         return await self._around.claims.claim(system_id, self._claimant)
 
-    async def refused(self, system_id: str) -> None:
-        """The claim was in vain and the device has been turned away."""
-        await self._around.journal.write("device.refused_duplicate_id", system_id, link=self._link)
+    async def refused(self, system_id: str, verdict: Verdict, at_us: int) -> None:
+        """Record that the claim was refused and the device turned away. Nothing that it sent is kept."""
+        known = self._around.roster.device(system_id)
+        report = self._around.reports.of(system_id, at_us)
+        if verdict is Verdict.WEAKER_LINK:
+            report.refused_claim("unverified link", self._link, at_us)
+            await self._around.journal.write(
+                "device.refused_unverified_link", system_id, link=self._link, belongs_to=known.link_class.value
+            )
+        else:
+            report.refused_claim("connected elsewhere", self._link, at_us)
+            await self._around.journal.write("device.refused_duplicate_id", system_id, link=self._link)
 
     async def arrived(self, system_id: str, instant: Instant, **fields: EventField) -> None:
         """The device is here, its id is claimed; `fields` are what the event shall tell beside the link."""
         around = self._around
-        known = around.roster.device(system_id)
+        before = around.roster.device(system_id)
+        known = self._classed(before)
         self.keeping.associated(system_id, instant.wall_us)
         self.left.clear()
         self._device = LiveDevice(
-            ref=DeviceRef(system_id, known.model),
+            ref=self._ref(known),
             manufacturer=known.manufacturer,
             link=self._link,
             connected=True,
@@ -99,7 +112,10 @@ class Attendance:
         )
         around.live.device(self._device)
         await self._remember(replace(known, last_seen_us=instant.wall_us))
-        await around.journal.write("device.connected", system_id, link=self._link, **fields)
+        if before.accepted_us is not None and known.accepted_us is None:
+            await around.journal.write("device.acceptance_ended", system_id, link=self._link)
+        unverified = self._device.ref.unverified_link if self._device is not None else False
+        await around.journal.write("device.connected", system_id, link=self._link, unverified=unverified, **fields)
 
     async def identified(self, identity: DeviceIdentity, instant: Instant) -> None:
         """It has said what it is."""
@@ -113,10 +129,30 @@ class Attendance:
             serial_number=identity.serial_number[:NAME_LENGTH_MAX],
             last_seen_us=instant.wall_us,
         )
-        self._device = replace(self._device, ref=DeviceRef(system_id, known.model), manufacturer=known.manufacturer)
+        self._device = replace(self._device, ref=self._ref(known), manufacturer=known.manufacturer)
         around.live.device(self._device)
         await self._remember(known)
         await around.journal.write("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
+
+    def judge_again(self) -> None:
+        """An operator has accepted the device, or taken that back: what it sends from now on says so."""
+        if self._device is None:
+            return
+        known = self._around.roster.device(self._device.ref.system_id)
+        self._device = replace(self._device, ref=self._ref(known))
+        self._around.live.device(self._device)
+
+    def _classed(self, known: KnownDevice) -> KnownDevice:
+        """The device with the class of this link, where that is stronger. An acceptance was given to a link that proves
+        nothing, by an operator who knew of no stronger one; it ends when there is one."""
+        link_class = stronger(known.link_class, self._claimant.link_class)
+        was_weak = known.link_class is not link_class and not known.link_class.proves_device
+        accepted_us = None if was_weak and link_class.proves_device else known.accepted_us
+        return replace(known, link_class=link_class, accepted_us=accepted_us)
+
+    def _ref(self, known: KnownDevice) -> DeviceRef:
+        unverified = self._claimant.link_class.needs_acceptance and known.accepted_us is None
+        return DeviceRef(known.system_id, known.model, unverified_link=unverified)
 
     def delivered(self, at_s: float) -> LiveDevice | None:
         """It has just measured something; None where it left meanwhile."""
@@ -153,4 +189,9 @@ class Attendance:
         """In memory at once; on a full disk only there, since a device must be served all the same."""
         if self._around.roster.met(device):
             with suppress(StoreFull):
-                await self._around.store.remember_device(device.system_id, device.model)
+                await self._around.store.remember_device(
+                    device.system_id,
+                    device.model,
+                    link_class=device.link_class.value,
+                    accepted_us=device.accepted_us,
+                )

@@ -10,7 +10,7 @@ sealed at rest (`gateway/buffer/device_reports`).
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,7 +22,7 @@ from protocols.ieee11073.association.events import Deviation
 from protocols.ieee11073.dim.identity import DeviceIdentity
 
 REPORTS_MAX = 256
-"""Devices with a report; the one longest not heard of is forgotten first."""
+"""Devices with a report; the unverified one that is longest not heard of is forgotten first."""
 DEVIATIONS_MAX = 64
 """Kinds of deviation of one device; the one longest not seen makes room."""
 OCTETS_MAX = 256
@@ -38,6 +38,11 @@ WRITTEN_EVERY_S = 60.0
 """How far the durable report may be behind the one in memory."""
 WRITTEN_AT_ONCE_MAX = 16
 """Reports of one turn, which is one commit: strangers that invent system ids wait for later turns."""
+
+
+STORE_FULL = "store full"
+NO_FORM = "no form in the record"
+"""Reasons for which reports are refused, as `devices show` words them."""
 
 
 class SettingOutcome(StrEnum):
@@ -115,7 +120,12 @@ class DeviceReport:
     associations: int = 0
     reports: int = 0
     observations: int = 0
-    refused: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Reports that were refused, by reason."""
+    refused_claims: dict[str, int] = field(default_factory=dict)
+    """Associations that were ended because the id was not theirs to take, by reason …"""
+    refused_claim_link: str = ""
+    """… and the link of the latest."""
     lost: int = 0
     ends: dict[str, int] = field(default_factory=dict)
     """How its associations ended."""
@@ -183,9 +193,16 @@ class DeviceReport:
         self.reports += reports
         self.observations += observations
 
-    def refused_reports(self, reports: int, at_us: int) -> None:
+    def refused_reports(self, reports: int, why: str, at_us: int) -> None:
+        """`why` is one of a few words of ours."""
         self._seen(at_us)
-        self.refused += reports
+        self.refusals[why] = self.refusals.get(why, 0) + reports
+
+    def refused_claim(self, why: str, link: str, at_us: int) -> None:
+        """An agent with this id was turned away; `why` is one of a few words of ours."""
+        self._seen(at_us)
+        self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
+        self.refused_claim_link = _without_port(link)
 
     def lost_reports(self, reports: int, at_us: int) -> None:
         self._seen(at_us)
@@ -258,9 +275,11 @@ def _without_port(link: str) -> str:
 
 
 class DeviceReports:
-    """The reports of all devices, in memory, for one event loop."""
+    """The reports of all devices, in memory, for one event loop. `is_verified` says of a system id whether anything but
+    the device's own word stands behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
+        self._is_verified = is_verified
         self._reports: OrderedDict[str, DeviceReport] = OrderedDict()
         self._written: dict[str, tuple[int, float]] = {}
 
@@ -279,7 +298,10 @@ class DeviceReports:
             report = self._reports[system_id] = DeviceReport(system_id=system_id, first_us=at_us, last_us=at_us)
         self._reports.move_to_end(system_id)
         while len(self._reports) > REPORTS_MAX:
-            self._written.pop(self._reports.popitem(last=False)[0], None)
+            unverified = (each for each in self._reports if not self._is_verified(each))
+            gone = next(unverified, None) or next(iter(self._reports))
+            del self._reports[gone]
+            self._written.pop(gone, None)
         return report
 
     def find(self, system_id: str) -> DeviceReport | None:
@@ -307,6 +329,10 @@ def encode_report(report: DeviceReport) -> bytes:
         {
             "form": 1,
             **{name: getattr(report, name) for name in (*_PLAIN, *_ADDED)},
+            "refused": sum(report.refusals.values()),
+            "refusals": report.refusals,
+            "refused_claims": report.refused_claims,
+            "refused_claim_link": report.refused_claim_link,
             "attributes": [[attribute_id, value.hex()] for attribute_id, value in report.attributes],
             "object_attributes": [
                 [handle, attribute_id, value.hex()]
@@ -322,7 +348,7 @@ def encode_report(report: DeviceReport) -> bytes:
 
 _PLAIN = (
     "system_id", "first_us", "last_us", "attributes_dropped", "identified_us", "config_id", "learned", "agreed_us",
-    "associations", "reports", "observations", "refused", "lost", "ends", "deviations_dropped",
+    "associations", "reports", "observations", "lost", "ends", "deviations_dropped",
 )  # fmt: skip
 
 
@@ -337,6 +363,9 @@ def decode_report(octets: bytes) -> DeviceReport | None:
         return DeviceReport(
             **{name: body[name] for name in _PLAIN},
             **{name: body.get(name, 0) for name in _ADDED},
+            refusals=_refusals(body),
+            refused_claims=body.get("refused_claims", {}),
+            refused_claim_link=body.get("refused_claim_link", ""),
             attributes=tuple((attribute_id, bytes.fromhex(value)) for attribute_id, value in body["attributes"]),
             object_attributes={
                 (handle, attribute_id): bytes.fromhex(value)
@@ -351,6 +380,12 @@ def decode_report(octets: bytes) -> DeviceReport | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
+    """Releases that kept one number counted only what a full store refused."""
+    before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
+    return dict(body.get("refusals", before))
 
 
 def _setting(body: Mapping[str, Any]) -> ClockSetting:

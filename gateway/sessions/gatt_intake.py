@@ -20,6 +20,7 @@ from gateway.live import LiveFeed
 from gateway.sessions.attendance import Attendance
 from gateway.sessions.confirm_window import ConfirmWindow
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
+from gateway.sessions.device_report import NO_FORM, STORE_FULL
 from gateway.sessions.journal import Journal
 from gateway.sessions.known_measurements import KnownMeasurements
 from gateway.sessions.record_fetching import MarkStore
@@ -130,13 +131,13 @@ class GattIntake:
         except StoreFull:
             counts.refused += values
             counts.lost += 0 if held_by_device else values
-            keeping.refused(values, instant.wall_us)
+            keeping.refused(values, STORE_FULL, instant.wall_us)
             await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
             return False
         except ProtocolError as error:
             # A bug of ours, not the device's: the record has no form for what it sent.
             counts.refused += values
-            keeping.refused(values, instant.wall_us)
+            keeping.refused(values, NO_FORM, instant.wall_us)
             log.error("store.no_form", device=system_id, why=str(error))
             await self._around.journal.write("store.no_form", system_id, values=values)
             return False

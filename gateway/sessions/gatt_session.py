@@ -22,6 +22,7 @@ from gateway.buffer.ble_devices import PairedDevice
 from gateway.live import LiveDevice
 from gateway.sessions.association_session import Surroundings
 from gateway.sessions.attendance import Attendance
+from gateway.sessions.claims import Verdict
 from gateway.sessions.data_watch import CONTINUOUS, DataWatch, Patience
 from gateway.sessions.gatt_clock import GattClock
 from gateway.sessions.gatt_delivery import GattDelivery
@@ -30,6 +31,7 @@ from gateway.sessions.gatt_notes import GattNotes
 from gateway.sessions.gatt_profiles import Step, Usable, lacks, name_of
 from gateway.sessions.gatt_talk import GattLink, GattTalk, ReadValue
 from gateway.sessions.known_measurements import KnownMeasurements
+from gateway.sessions.link_class import LinkClass
 from gateway.sessions.record_fetching import FetchRules, MarkStore, RecordFetching, RecordMarks
 from gateway.sessions.session import Counts
 from gateway.transports.ble_faults import BleGattError, BleLost
@@ -132,6 +134,14 @@ class GattSession:
     def last_octet_s(self) -> float:
         return self._talk.last_octet_s
 
+    @property
+    def link_class(self) -> LinkClass:
+        return LinkClass.BONDED if self.link.bonded else LinkClass.PAIRED
+
+    def judge_again(self) -> None:
+        """An operator has accepted the device, or taken that back."""
+        self._here.judge_again()
+
     async def release(self) -> None:
         """End what is under way in order, then the link."""
         self._released = True
@@ -191,12 +201,10 @@ class GattSession:
                 f"{pair_again(self._paired.address)}"
             )
             return None
-        if not await self._here.claim(name):
-            self.trouble = (
-                f"a device with the same system id {name} is connected on another link, and their values could not be "
-                "told apart: use only one of them"
-            )
-            await self._here.refused(name)
+        verdict = await self._here.claim(name)
+        if verdict is not Verdict.HELD:
+            self.trouble = _refused_claim(name, verdict)
+            await self._here.refused(name, verdict, self._around.clock.wall_us())
             return None
         await self._here.arrived(name, instant_of(self._around.clock), bonded=self.link.bonded)
         identity = identity_of(system_id, tuple(AvaType(*each) for each in information.attributes))
@@ -385,6 +393,18 @@ class GattSession:
         await self._here.leave(self.trouble or self.link.why, figures)
 
 
+def _refused_claim(system_id: str, verdict: Verdict) -> str:
+    if verdict is Verdict.WEAKER_LINK:
+        return (
+            f"the system id {system_id} belongs to a device that this gateway knows by a cable or by a bond, and this "
+            "link proves nothing; pair the device with a bond, or run: argus-gateway devices accept " + system_id
+        )
+    return (
+        f"a device with the same system id {system_id} is connected on another link, and their values could not be "
+        "told apart: use only one of them"
+    )
+
+
 class _Linked:
     """The session as a claimant of its system id (`claims.Claimant`). Silence is no sign of death here: a radio link
     is watched from both ends, and a thermometer that has nothing to say must not lose its id to a namesake."""
@@ -400,6 +420,10 @@ class _Linked:
     @property
     def last_octet_s(self) -> float:
         return self._session.last_octet_s if self._session.link.ended.is_set() else self._clock.monotonic_s()
+
+    @property
+    def link_class(self) -> LinkClass:
+        return self._session.link_class
 
     async def yield_id(self) -> None:
         await self._session.yield_id()

@@ -1,28 +1,32 @@
 """Writes what happened at this gateway into the event lane, at a rate that no device can abuse.
 
 An event is durable like an observation and reaches the cloud; it is the operator's only witness of what the crew saw as
-"the monitor was gone for a moment". A device that connects and breaks off ten times a second must not fill the reserve
-that events live on, so each (name, device) has a bound; what was left out is counted and told by the next one of its
-kind, or, when the storm is over, beside whatever is written next.
+"the monitor was gone for a moment". Events are never dropped once they are written, so what may be written is bounded
+(`suppression`), and what was left out becomes one event a source, `events.suppressed`, when its window is over. Until
+then its count lies in the store every few seconds, so that a gateway that is killed in a storm reports it at its next
+start.
 
 Fields hold no measured value and no octets: events are read by operators.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Protocol
 
+import orjson
 import structlog
 
+from gateway.sessions.suppression import SOURCES_MAX, Suppression
 from gateway.transports.clock import Clock
 from protocols.uplink.events import EventField, GatewayEvent
 
-EVENTS_MAX = 12
-WINDOW_S = 60.0
-"""Of one name and one device at most EVENTS_MAX in WINDOW_S: a device with a loose plug is told apart from a storm."""
-_KINDS_MAX = 512
+PERSIST_EVERY_S = 5.0
+"""How far the durable count of a storm may be behind: one small write in so long, and none without a storm."""
+COUNTS_STATE = "events_suppressed"
+"""The store's small fact that holds the counts which are in no event yet."""
 _TEXT_MAX = 256
 """A device may call itself what it likes; an event has limits (protocols.uplink.events)."""
+_SOURCE_MAX = 96
+"""Of a source's name in the durable counts, so that all of them fit a small fact."""
 
 log = structlog.get_logger()
 
@@ -33,34 +37,79 @@ class EventStore(Protocol):
     async def append_event(self, event: GatewayEvent) -> None: ...
 
 
-@dataclass(slots=True)
-class _Rate:
-    written_s: list[float] = field(default_factory=list)
-    suppressed: int = 0
+class CountStore(Protocol):
+    """The part of the buffer that keeps counts over a restart."""
+
+    async def state_get(self, name: str) -> str | None: ...
+    async def state_put(self, name: str, value: str) -> None: ...
 
 
 class Journal:
-    """For one event loop. `write` returns when the event is durable, or when it has been counted and left out."""
+    """For one event loop. `write` returns when the event is durable, or when it has been counted and left out. `counts`
+    keeps what was left out over a restart; without it that lives in memory until its window is over."""
 
-    def __init__(self, store: EventStore, clock: Clock) -> None:
+    def __init__(self, store: EventStore, clock: Clock, counts: CountStore | None = None) -> None:
         self._store = store
         self._clock = clock
-        self._rates: OrderedDict[tuple[str, str | None], _Rate] = OrderedDict()
+        self._counts = counts
+        self._suppression = Suppression()
+        self._persisted: Mapping[str, int] = {}
 
     async def write(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
-        """`name` is a dotted past-tense noun; `device` a system id. A store that cannot take it even on its reserve is
-        logged: nobody waits for an event, and the store reports its own state."""
-        suppressed = self._admit(name, device)
-        if suppressed is None:
-            return
-        if suppressed:
-            fields["suppressed"] = suppressed
-        await self._append(name, device, fields)
-        if over := self._storm_that_is_over():
-            (kind, of_device), count = over
-            await self._append("events.suppressed", of_device, {"of": kind, "count": count})
+        """`name` is a dotted past-tense noun; `device` a system id. The source is the `link` among the fields. A store
+        that cannot take it even on its reserve is logged: nobody waits for an event, and the store reports its own
+        state."""
+        link = fields.get("link")
+        source = self._suppression.source(device, link)
+        if name == "device.connected" and device is not None:
+            self._suppression.connected(device, link)
+        if self._suppression.admit(name, source, self._clock.monotonic_s()):
+            await self._append(name, device, fields)
+        await self._report_over()
 
-    async def _append(self, name: str, device: str | None, fields: dict[str, EventField]) -> None:
+    async def run(self) -> None:
+        """Report storms that are over, and keep the counts of those that are not in the store."""
+        await self._report_last_run()
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
+            await self._report_over()
+            await self._persist()
+
+    async def close(self) -> None:
+        """Report everything that was left out, also of windows that are not over."""
+        await self._report_over(all_of_them=True)
+        await self._persist()
+
+    async def _report_over(self, *, all_of_them: bool = False) -> None:
+        now_s = self._clock.monotonic_s()
+        for source, left_out in self._suppression.due(now_s, all_of_them=all_of_them):
+            window_s = round(now_s - left_out.began_s, 1)
+            facts: dict[str, EventField] = {"source": source, "count": left_out.count, "window_s": window_s}
+            await self._append("events.suppressed", None, facts | dict(left_out.names))
+
+    async def _report_last_run(self) -> None:
+        """The counts that an earlier run left in the store."""
+        if self._counts is None:
+            return
+        kept = await self._counts.state_get(COUNTS_STATE)
+        for source, count in _counts_in(kept).items():
+            await self._append("events.suppressed", None, {"source": source, "count": count, "before_restart": True})
+        if kept is not None and kept != "{}":
+            await self._counts.state_put(COUNTS_STATE, "{}")
+
+    async def _persist(self) -> None:
+        pending = self._suppression.pending()
+        if self._counts is None or pending == self._persisted:
+            return
+        shortened = {source[:_SOURCE_MAX]: count for source, count in pending.items()}
+        try:
+            await self._counts.state_put(COUNTS_STATE, orjson.dumps(shortened).decode())
+        except Exception as error:
+            log.warning("events.counts_not_kept", why=type(error).__name__)
+        else:
+            self._persisted = pending
+
+    async def _append(self, name: str, device: str | None, fields: Mapping[str, EventField]) -> None:
         fields = {key: value[:_TEXT_MAX] if isinstance(value, str) else value for key, value in fields.items()}
         log.info(name, device=device, **fields)
         event = GatewayEvent(
@@ -71,28 +120,11 @@ class Journal:
         except Exception as error:
             log.error("event.lost", event_name=name, device=device, why=type(error).__name__)
 
-    def _admit(self, name: str, device: str | None) -> int | None:
-        """None: too many; else how many were left out since the last one that was written."""
-        now_s = self._clock.monotonic_s()
-        rate = self._rates.setdefault((name, device), _Rate())
-        self._rates.move_to_end((name, device))
-        if len(self._rates) > _KINDS_MAX:
-            (kind, of_device), oldest = self._rates.popitem(last=False)
-            if oldest.suppressed:
-                log.warning("events.suppressed", of=kind, device=of_device, count=oldest.suppressed)
-        rate.written_s = [at_s for at_s in rate.written_s if at_s > now_s - WINDOW_S]
-        if len(rate.written_s) >= EVENTS_MAX:
-            rate.suppressed += 1
-            return None
-        rate.written_s.append(now_s)
-        suppressed, rate.suppressed = rate.suppressed, 0
-        return suppressed
 
-    def _storm_that_is_over(self) -> tuple[tuple[str, str | None], int] | None:
-        """One kind of which nothing was written for a window and something left out; told once."""
-        settled_s = self._clock.monotonic_s() - WINDOW_S
-        for kind, rate in self._rates.items():
-            if rate.suppressed and rate.written_s[-1] <= settled_s:
-                count, rate.suppressed = rate.suppressed, 0
-                return kind, count
-        return None
+def _counts_in(kept: str | None) -> dict[str, int]:
+    """What a small fact says; nothing where it does not read."""
+    try:
+        counts = orjson.loads(kept or "{}")
+        return {str(source): int(count) for source, count in list(counts.items())[: SOURCES_MAX + 1]}
+    except (ValueError, TypeError, AttributeError):
+        return {}

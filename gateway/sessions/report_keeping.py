@@ -76,6 +76,6 @@ class ReportKeeping:
         if time is not None:
             self.report.placed(time.kind, sections[-1].device_offset_us, sections[-1].uncertainty_us, at_us)
 
-    def refused(self, reports: int, at_us: int) -> None:
+    def refused(self, reports: int, why: str, at_us: int) -> None:
         if self.report is not None:
-            self.report.refused_reports(reports, at_us)
+            self.report.refused_reports(reports, why, at_us)

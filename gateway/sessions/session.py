@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.live import LiveDevice
+from gateway.sessions.link_class import LinkClass
 
 
 @dataclass(slots=True)
@@ -51,6 +52,13 @@ class Session(Protocol):
     @property
     def last_octet_s(self) -> float:
         """When the device last sent anything; monotonic."""
+
+    @property
+    def link_class(self) -> LinkClass:
+        """What the link proves about who is at its other end."""
+
+    def judge_again(self) -> None:
+        """An operator has accepted the device that is here, or taken that back."""
 
     async def release(self) -> None:
         """End in order, within a few seconds, and close the link."""

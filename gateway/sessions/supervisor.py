@@ -4,9 +4,8 @@ One child task a source, one grandchild a session. A session that raises is a bu
 the link starts again; it never takes another device or the gateway down. What fails at once fails again, so restarts
 wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and forgotten after a session that lasted.
 
-**Too many connections.** Sockets are cheap for a stranger on the vehicle's network and dear for us. A newcomer beyond
-the limit takes the place of the connection that has been without an association for longest, at least IDLE_S; where all
-places are held by devices, the newcomer is closed and the operator sees an event.
+**Too many connections.** Who has to go is `places`' decision; where all places are held by devices, the newcomer is
+closed. Either is an event. No connection waits for the end of another one: closing one may take a second.
 
 Does not know what a session says (association_session), nor what a serial line looks like (line_watch).
 """
@@ -21,6 +20,7 @@ import structlog
 from gateway.sessions.association_session import AssociationSession
 from gateway.sessions.journal import Journal
 from gateway.sessions.line_watch import LineWatch
+from gateway.sessions.places import room_for
 from gateway.transports.clock import Clock
 from gateway.transports.link import Link, LinkSource
 from gateway.transports.serial_port import SerialPort
@@ -30,8 +30,6 @@ BACKOFF_S_MAX = 5.0
 """A crew plugs a device in again within seconds and expects it to be there."""
 LASTED_S = 10.0
 """A session, or a part, that ran this long was healthy: the next failure is a first one."""
-IDLE_S = 10.0
-"""A device associates within its first second or two; a connection that has not after this may be given away."""
 CLOSED_BACKOFF_S = 0.05
 """A link that ends at once (a port whose other end is closed) is opened at most twenty times a second."""
 
@@ -155,7 +153,12 @@ class Supervisor:
                         await self._journal.write("source.failed", None, source=served.source.name, why=error.strerror)
                         await self._clock.sleep_until(now_s + backoff.failed(now_s - asked_s))
                     continue
-                if len(places) >= served.sessions_max and not await self._make_room(link, places):
+                room = room_for(link.name, places.values(), served.sessions_max, self._clock.monotonic_s())
+                if room.displaced is not None:
+                    places.pop(room.displaced.number)
+                    sessions.create_task(self._displace(room.displaced))
+                if not room.admitted:
+                    sessions.create_task(self._refuse(link, room.why, len(places)))
                     continue
                 session = self._new_session(link, self.next_number())
                 places[session.number] = self._sessions[session.number] = session
@@ -178,15 +181,10 @@ class Supervisor:
         if not self._stopping:
             await self._clock.sleep_until(self._clock.monotonic_s() + wait_s)
 
-    async def _make_room(self, link: Link, places: dict[int, AssociationSession]) -> bool:
-        """Whether the newcomer may stay."""
-        now_s = self._clock.monotonic_s()
-        idle = next((each for each in places.values() if each.device is None and now_s - each.opened_s >= IDLE_S), None)
-        if idle is not None:
-            places.pop(idle.number)
-            await self._journal.write("link.displaced", None, link=idle.link.name)
-            await idle.link.close()
-            return True
+    async def _displace(self, session: AssociationSession) -> None:
+        await session.link.close()
+        await self._journal.write("link.displaced", None, link=session.link.name)
+
+    async def _refuse(self, link: Link, why: str, sessions: int) -> None:
         await link.close()
-        await self._journal.write("link.refused", None, link=link.name, sessions=len(places))
-        return False
+        await self._journal.write("link.refused", None, link=link.name, why=why, sessions=sessions)

@@ -22,17 +22,19 @@ BOOT_ID_BYTES_MAX = 64
 _U16_MAX = 0xFFFF
 _U64_MAX = (1 << 64) - 1
 _HAS_UNIT, _HAS_PERSON, _HAS_ARRAY = 1, 2, 4
-_SYNCHRONISED, _STORED, _HAS_DEVICE_OFFSET = 1, 2, 4
+_SYNCHRONISED, _STORED, _HAS_DEVICE_OFFSET, _UNVERIFIED_LINK = 1, 2, 4, 8
 _ARRAY = struct.Struct("<ddd")
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRef:
     """Which device spoke. `system_id` is its EUI-64 in lower-case hex, or another identifier's text (a BLE address);
-    `model` is what it calls itself, empty where it said nothing."""
+    `model` is what it calls itself, empty where it said nothing. `unverified_link`: nothing but the device's own word
+    says that it is this device (an agent over TCP that no operator has accepted)."""
 
     system_id: str
     model: str
+    unverified_link: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,8 @@ def write_facts(writer: Writer, facts: Facts) -> None:
     """`facts` in binary. LocalProtocolError for texts longer than the form holds."""
     has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
     synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
-    writer.u8(has_offset | synchronised | (_STORED if facts.stored else 0))
+    unverified = _UNVERIFIED_LINK if facts.device.unverified_link else 0
+    writer.u8(has_offset | synchronised | unverified | (_STORED if facts.stored else 0))
     writer.text(facts.device.system_id, limit_bytes=SYSTEM_ID_BYTES_MAX)
     writer.text(facts.device.model, limit_bytes=MODEL_BYTES_MAX)
     writer.text(facts.boot_id, limit_bytes=BOOT_ID_BYTES_MAX)
@@ -132,10 +135,14 @@ def write_facts(writer: Writer, facts: Facts) -> None:
 def read_facts(reader: Reader) -> Facts:
     """The facts of one run; RemoteProtocolError for anything else."""
     flags = reader.u8()
-    if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET):
+    if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET | _UNVERIFIED_LINK):
         raise reader.wrong("a run has flags without a meaning")
     return Facts(
-        device=DeviceRef(system_id=reader.text(SYSTEM_ID_BYTES_MAX), model=reader.text(MODEL_BYTES_MAX)),
+        device=DeviceRef(
+            system_id=reader.text(SYSTEM_ID_BYTES_MAX),
+            model=reader.text(MODEL_BYTES_MAX),
+            unverified_link=bool(flags & _UNVERIFIED_LINK),
+        ),
         boot_id=reader.text(BOOT_ID_BYTES_MAX),
         wall_offset_us=reader.i64(),
         uncertainty_us=reader.i64(),

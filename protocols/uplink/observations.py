@@ -184,6 +184,7 @@ def _write_runs(writer: Writer, sections: Sequence[DeviceObservations]) -> None:
         key = (
             device.system_id,
             device.model,
+            device.unverified_link,
             section.boot_id,
             section.wall_offset_us,
             section.wall_synchronised,

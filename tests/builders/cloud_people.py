@@ -4,11 +4,13 @@ import base64
 from dataclasses import dataclass
 
 from cloud.clock import Clock
-from cloud.db import Database
+from cloud.db import Database, Transaction
+from cloud.devices import Devices, Sighting
 from cloud.epcr import Encounter, Epcr
 from cloud.fleet import Fleet, RegisteredGateway
 from cloud.ids import UlidIds
 from cloud.tenancy import Organization, Tenancy, Tenant, Vehicle, Viewer
+from protocols.uplink.observations import DeviceRef
 
 MINUTE_US = 60_000_000
 NOON_US = 1_774_353_600_000_000
@@ -75,3 +77,12 @@ async def household(
     )
     encounter = await epcr.begin(operator, organization_id=organization.id, vehicle_id=vehicle.id, id=f"enc_{name}")
     return Household(tenant, organization, vehicle, gateway, encounter)
+
+
+async def attach_device(
+    tx: Transaction, devices: Devices, gateway: RegisteredGateway, ref: DeviceRef, seen_us: int
+) -> str:
+    """The id of one device that a gateway reported, as ingest attaches it."""
+    sighting = Sighting(gateway, ref, seen_us)
+    ids = await devices.attach(tx, [sighting], await devices.recall(tx, [sighting.key]))
+    return ids[sighting.key]

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.buffer import Buffer, BufferSettings
+from gateway.known_devices import known_devices
 from gateway.live import LiveFeed
 from gateway.sessions.association_session import AssociationSession, ObservationStore, Surroundings
 from gateway.sessions.claims import Claims
 from gateway.sessions.device_clock import DeviceClocks
+from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake, SegmentStore
@@ -70,7 +72,10 @@ async def sessions(
     clock = TrustedClock(SystemClock(), disciplined=disciplined)
     async with opened(path, settings=store_settings, clock=clock) as buffer:
         roster = Roster()
-        roster.load([(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()], [])
+        roster.load(
+            [(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()],
+            known_devices(await buffer.devices(), lambda _: None, []),
+        )
         journal = Journal(buffer, clock)
         clocks = DeviceClocks()
         memory = SegmentIntake(memory_store or buffer, clocks, journal)
@@ -82,11 +87,12 @@ async def sessions(
             live=LiveFeed(),
             clocks=clocks,
             clock=clock,
-            claims=Claims(clock),
+            claims=Claims(clock, roster),
             journal=journal,
             taps=Taps(),
             manager=manager or ManagerSettings(),
             memory=memory,
+            reports=DeviceReports(roster.is_verified),
         )
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()

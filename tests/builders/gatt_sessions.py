@@ -202,14 +202,15 @@ async def gatt_gateway(
         clocks = DeviceClocks()
         marks, trust = RecordMarks(), Trust()
         marks.load(await buffer.fetched_records())
+        roster = Roster()
         around = Surroundings(
             system_id=bytes(8),
             store=buffer,
-            roster=Roster(),
+            roster=roster,
             live=LiveFeed(),
             clocks=clocks,
             clock=clock,
-            claims=Claims(clock),
+            claims=Claims(clock, roster),
             journal=journal,
             taps=Taps(),
             manager=ManagerSettings(),

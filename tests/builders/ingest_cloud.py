@@ -18,7 +18,7 @@ from cloud.ingest.group import GroupWriter
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
 from cloud.ingest.source import BatchDelivery, Delivery, StatusDelivery
-from cloud.observations.store import Numbers
+from cloud.observations.numbering import Numbers
 from cloud.tenancy import Tenancy, Viewer
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Envelope, encode_envelope

@@ -1,6 +1,7 @@
 """Observations of every kind that the wire carries: each value, clock and array once, with its sections."""
 
 import struct
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from protocols.device_time import DeviceTime, TimeKind, absolute_time
@@ -68,4 +69,5 @@ def every_kind() -> list[DeviceObservations]:
         section(timed, device=CUFF, device_offset_us=-3_600_000_000),
         section(timed[:2], device=CUFF),
         section([one(SPO2, 96.0, received_s=0.000001)], device=OXIMETER),
+        section([one(SPO2, 95.0)], device=replace(OXIMETER, unverified_link=True)),
     ]

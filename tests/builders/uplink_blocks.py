@@ -139,7 +139,9 @@ _sampled = st.builds(
 any_sections: st.SearchStrategy[list[DeviceObservations]] = st.lists(
     st.builds(
         DeviceObservations,
-        device=st.builds(DeviceRef, system_id=_texts.map(lambda text: text[:20]), model=_texts),
+        device=st.builds(
+            DeviceRef, system_id=_texts.map(lambda text: text[:20]), model=_texts, unverified_link=st.booleans()
+        ),
         boot_id=st.sampled_from(["boot-1", "boot-2"]),
         wall_offset_us=_i64,
         wall_synchronised=st.booleans(),

@@ -1,13 +1,16 @@
 """The gateway put together, in this process and on a clock that is moved by hand."""
 
 import asyncio
-from contextlib import asynccontextmanager
+import socket
+import threading
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
 
-from gateway.app import Gateway, own_system_id
+from gateway.app import Gateway
 from gateway.cli.provision import provisioned
-from gateway.health import STORE_SILENT_S, Health
+from gateway.health import STORE_SILENT_S, Notifier
+from gateway.part_settings import own_system_id
 from gateway.security.identity import IdentityUnusable
 from gateway.sessions.time_sync import BUILD_US
 from gateway.settings import load
@@ -17,9 +20,9 @@ from tests.harness.moved_clock import MovedClock
 
 
 @asynccontextmanager
-async def running(vehicle, clock):
+async def running(vehicle, clock, notifier=None):
     stop = asyncio.Event()
-    gateway = Gateway(load(vehicle.config), clock=clock)
+    gateway = Gateway(load(vehicle.config), clock=clock, notifier=notifier)
     task = asyncio.create_task(gateway.run(stop))
     await eventually(lambda: vehicle.control_path.exists() or task.done())
     try:
@@ -81,15 +84,50 @@ async def test_an_address_that_is_taken_is_no_reason_not_to_serve(tmp_path):
         assert (await vehicle.status())["running"]
 
 
-async def test_the_watchdog_goes_hungry_when_the_store_no_longer_answers():
-    clock = MovedClock()
-    health = Health(clock)
-    await clock.advance(STORE_SILENT_S - 1)
-    assert health.well
-    await clock.advance(2)
-    assert not health.well
-    health.store_answered()
-    assert health.well
+@contextmanager
+def listening_systemd(path):
+    """A socket that systemd would listen on; yields the function that counts the watchdog's datagrams so far."""
+    fed = 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        listener.setblocking(False)
+
+        def feedings() -> int:
+            nonlocal fed
+            with suppress(BlockingIOError):
+                while True:
+                    fed += listener.recv(4096) == b"WATCHDOG=1"
+            return fed
+
+        yield feedings
+
+
+@pytest.mark.finding("edge-C6")
+async def test_watchdog_is_fed_while_the_disk_stalls_in_a_change_of_the_clock(tmp_path):
+    vehicle, clock, resumed = provisioned_vehicle(tmp_path), MovedClock(), threading.Event()
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
+    with listening_systemd(tmp_path / "notify") as feedings:
+        async with running(vehicle, clock, Notifier(environment)) as gateway:
+            await eventually(feedings)
+            stalled = asyncio.create_task(gateway.buffer._task(lambda _: resumed.wait(300)))
+            gateway._clock._disciplined = lambda: 1
+            before = feedings()
+            try:
+                for _ in range(8):
+                    await clock.advance(30.0)
+                assert feedings() >= before + 8
+                assert (await gateway._status())["store"]["silent_s"] > STORE_SILENT_S
+                assert not gateway._crew_status().store_ok
+            finally:
+                resumed.set()
+                await stalled
+
+
+async def test_status_reports_the_longest_stall_of_the_event_loop(tmp_path):
+    async with running(provisioned_vehicle(tmp_path), MovedClock()) as gateway:
+        status = await gateway._status()
+        assert status["event_loop"] == {"longest_stall_s": 0.0}
+        assert status["store"]["silent_s"] == 0.0
 
 
 def test_our_system_id_is_nobodys_factory_address_and_stays_the_same():

@@ -4,7 +4,14 @@ import stat
 
 import pytest
 
-from gateway.security.crew_pin import FREE_GUESSES, CrewPin, CrewPinUnusable, Wait
+from gateway.security.crew_pin import (
+    FREE_GUESSES,
+    UNKNOWN_GUESSES_MAX,
+    UNKNOWN_REFILL_S,
+    CrewPin,
+    CrewPinUnusable,
+    Wait,
+)
 
 
 def test_a_new_pin_is_six_digits_in_a_file_that_only_its_owner_reads(tmp_path):
@@ -53,8 +60,32 @@ def test_a_guesser_waits_longer_each_time_and_the_crew_is_not_locked_out():
     assert pin.check("222222", "stranger", 1.5) == Wait(1.5)
 
 
-def test_many_addresses_guess_no_faster_than_the_bound_over_all():
+@pytest.mark.finding("security-11")
+def test_unknown_addresses_together_guess_no_faster_than_their_bound():
     pin = CrewPin("482913")
-    taken = sum(pin.check("000000", f"address-{number}", 0.0) == "wrong" for number in range(1000))
-    assert taken == 30
-    assert pin.check("000000", "one more", 61.0) == "wrong"
+    compared = sum(pin.check("000000", f"address-{number}", 0.0) == "wrong" for number in range(1000))
+    assert compared == UNKNOWN_GUESSES_MAX
+    assert pin.check("000000", "one more", 60.0) == Wait(60.0, by_others=True)
+    hour_s = 3600.0
+    compared = sum(pin.check("000000", f"later-{number}", hour_s) == "wrong" for number in range(1000))
+    assert compared == UNKNOWN_GUESSES_MAX
+    compared = sum(
+        pin.check("000000", f"again-{second}", hour_s + second) == "wrong" for second in range(24 * int(hour_s))
+    )
+    assert compared == 24 * hour_s / UNKNOWN_REFILL_S - 1
+
+
+@pytest.mark.finding("security-11")
+def test_known_tablet_signs_in_while_others_guess():
+    pin = CrewPin("482913")
+    for number in range(1000):
+        pin.check("000000", f"address-{number}", 0.0)
+    assert pin.check("482913", "address-1", 0.0, tablet="tablet-1") == "right"
+
+
+def test_known_tablet_that_guesses_waits_like_any_client():
+    pin = CrewPin("482913")
+    for _ in range(FREE_GUESSES):
+        pin.check("000000", "10.0.0.9", 0.0, tablet="stolen")
+    assert pin.check("482913", "10.0.0.9", 0.5, tablet="stolen") == Wait(0.5)
+    assert pin.check("482913", "10.0.0.9", 0.5, tablet="another") == "right"

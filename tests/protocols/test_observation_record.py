@@ -29,8 +29,8 @@ def test_the_json_form_is_that_of_the_design():
     document = to_json(record(section(observation(98.0, device_time=NOON, status=0x4000))))
     assert list(document) == [
         "gateway", "epoch", "lane", "sequence", "index", "device", "handle", "person", "type", "value", "unit",
-        "samples", "slope", "offset", "sample_period_s", "status", "device_time", "observed_at", "uncertainty_ms",
-        "received_at", "encounter_id",
+        "samples", "slope", "offset", "sample_period_s", "status", "flags", "device_time", "observed_at",
+        "uncertainty_ms", "received_at", "encounter_id",
     ]  # fmt: skip
     assert document == {
         "gateway": "gw_test",
@@ -49,6 +49,7 @@ def test_the_json_form_is_that_of_the_design():
         "offset": None,
         "sample_period_s": None,
         "status": ["questionable"],
+        "flags": [],
         "device_time": "2026-11-25T12:00:00.000",
         "observed_at": "2025-11-25T12:00:10.000000Z",
         "uncertainty_ms": 0,
@@ -192,3 +193,15 @@ def test_stored_waveforms_have_a_key_too():
 
 def test_live_readings_have_no_content_key_because_three_equal_ones_are_three():
     assert content_key(record(section(observation(97.0, device_time=NOON)))) is None
+
+
+@pytest.mark.finding("security-5")
+def test_value_over_an_unverified_link_says_so_and_never_stands_for_the_same_of_the_verified_device():
+    verified, unverified = (
+        record(
+            section(observation(98.0, device_time=NOON), stored=True, device=DeviceRef("1122334455667788", "", flag))
+        )
+        for flag in (False, True)
+    )
+    assert [to_json(each)["flags"] for each in (verified, unverified)] == [[], ["unverified_link"]]
+    assert content_key(verified) != content_key(unverified)

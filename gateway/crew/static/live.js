@@ -113,7 +113,7 @@ function draw() {
 function drawDevices() {
   byId("devices").replaceChildren(...[...devices.values()].map((device) => {
     const row = element("li", device.connected ? "" : "gone", device.name);
-    row.append(element("span", "state", `${device.connected ? "connected" : "not connected"} · ${device.link}`));
+    row.append(element("span", "state", `${device.connected ? "connected" : "not connected"} · ${device.link}${device.unverified ? " · unverified" : ""}`));
     return row;
   }));
 }

@@ -44,7 +44,11 @@ class RememberedConfigurations:
         while len(known) > CONFIGURATIONS_MAX:
             known.popitem(last=False)
         while len(self._devices) > DEVICES_MAX:
-            self._devices.popitem(last=False)
+            del self._devices[self._least_wanted()]
+
+    def _least_wanted(self) -> bytes:
+        """The device whose configurations are forgotten first."""
+        return next(iter(self._devices))
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
         octets = self.find(system_id, config_id)

@@ -19,7 +19,7 @@ from cloud.epcr import EncounterUnknown, Epcr
 from cloud.events import Outbox
 from cloud.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
-from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, household
+from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household
 
 CLOCK = HandClock()
 IDS = UlidIds(CLOCK)
@@ -45,7 +45,7 @@ class Ward:
 async def ward(database: Database) -> Ward:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
-        device_id = await DEVICES.attach(tx, home.gateway, DeviceRef(system_id="aa", model=""), NOON_US)
+        device_id = await attach_device(tx, DEVICES, home.gateway, DeviceRef(system_id="aa", model=""), NOON_US)
     return Ward(database, home, AssignmentDesk(database, CLOCK, IDS), device_id)
 
 

@@ -9,7 +9,7 @@ from cloud.devices import DeviceClassUnknown, Devices, DeviceStatus, Enrolment, 
 from cloud.ids import UlidIds
 from cloud.tenancy import OrganizationUnknown, VehicleUnknown, Viewer
 from protocols.uplink.observations import DeviceRef
-from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, household
+from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, attach_device, household
 
 OXIMETER = DeviceRef(system_id="1122334455667788", model="Pulse 1")
 CLOCK = HandClock()
@@ -27,7 +27,7 @@ SERIAL = {"serial_number": "SN-1", "device_class": "oximeter", "manufacturer": "
 async def test_a_device_nobody_enrolled_is_kept_and_hidden_from_partners(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
-        device_id = await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+        device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
     assert await enrolment(database).list(home.viewer) == []
     (seen,) = await enrolment(database).list(home.operator, hidden=True)
     assert (seen.id, seen.status, seen.model) == (device_id, DeviceStatus.UNENROLLED, "Pulse 1")
@@ -39,7 +39,7 @@ async def test_the_same_device_is_attached_once_however_often_it_is_seen(databas
 
     async def see() -> str:
         async with database.transaction() as tx:
-            return await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+            return await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
 
     assert len(set(await asyncio.gather(*(see() for _ in range(10))))) == 1
 
@@ -48,7 +48,7 @@ async def test_last_seen_moves_forward_and_never_back(database: Database) -> Non
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         for at_us in (NOON_US, NOON_US + MINUTE_US, NOON_US - MINUTE_US):
-            await DEVICES.attach(tx, home.gateway, OXIMETER, at_us)
+            await attach_device(tx, DEVICES, home.gateway, OXIMETER, at_us)
     (seen,) = await enrolment(database).list(home.operator, hidden=True)
     assert seen.last_seen_us == NOON_US + MINUTE_US
 
@@ -56,7 +56,7 @@ async def test_last_seen_moves_forward_and_never_back(database: Database) -> Non
 async def test_enrolling_by_system_id_adopts_the_device_that_was_seen(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
-        device_id = await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+        device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
     outcome = await enrolment(database).enrol(
         home.viewer, organization_id=home.organization.id, **SERIAL, system_id=OXIMETER.system_id
     )
@@ -69,13 +69,13 @@ async def test_a_device_enrolled_by_serial_number_absorbs_its_unenrolled_twin(da
     desk = enrolment(database)
     first = await desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL)
     async with database.transaction() as tx:
-        twin = await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US)
+        twin = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
     outcome = await desk.enrol(
         home.viewer, organization_id=home.organization.id, **SERIAL, system_id=OXIMETER.system_id
     )
     assert (outcome.device.id, outcome.absorbed) == (first.device.id, twin)
     async with database.transaction() as tx:
-        assert await DEVICES.attach(tx, home.gateway, OXIMETER, NOON_US) == first.device.id
+        assert await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US) == first.device.id
         assert await DEVICES.identities(tx, home.viewer, first.device.id) == [first.device.id, twin]
         assert await DEVICES.identities(tx, home.viewer, twin) == [first.device.id, twin]
     assert [device.id for device in await desk.list(home.viewer)] == [first.device.id]

@@ -13,7 +13,7 @@ from cloud.devices import Devices, Enrolment
 from cloud.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
 from tests.builders.api_surface import Api, api
-from tests.builders.cloud_people import NOON_US
+from tests.builders.cloud_people import NOON_US, attach_device
 from tests.builders.contract_samples import sample, shape_faults
 
 ENROL = "/api/v1/devices/enrol"
@@ -157,7 +157,7 @@ async def test_nobody_sees_the_devices_of_another_organisation_or_tenant(here: A
 async def test_what_a_vehicle_saw_is_shown_when_it_is_enrolled_with_when_it_was_seen(here: Api) -> None:
     devices = Devices(UlidIds(here.clock))
     async with here.database.transaction() as tx:
-        seen = await devices.attach(tx, here.home.gateway, DeviceRef("1122334455667788", "Pulse 1"), NOON_US)
+        seen = await attach_device(tx, devices, here.home.gateway, DeviceRef("1122334455667788", "Pulse 1"), NOON_US)
         await devices.battery(tx, here.home.tenant.id, seen, percent=64, said_us=NOON_US)
     assert (await here.get(LIST)).json() == []
     body = {

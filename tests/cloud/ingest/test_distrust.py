@@ -144,12 +144,22 @@ async def test_a_batch_that_the_database_refuses_is_tried_alone_and_the_others_a
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     # PostgreSQL takes no zero character in a text; SQLite does.
-    odd = section(readings(97.0), device=replace(section([]).device, model="Synthetic\x00"))
-    acks = await cloud.take(gateway.send(), gateway.send_sections([odd]), gateway.send())
-    assert acks[-1].through_sequence == 3
-    contents = [row.content for row in await cloud.rows(batches)]
-    assert contents == ["rows", "unreadable" if cloud.database.dialect == "postgresql" else "rows", "rows"]
+    odd = gateway.send_event(device="a device\x00")
+    acks = await cloud.take(gateway.send(), odd, gateway.send())
+    assert {(ack.lane, ack.through_sequence) for ack in acks} >= {(Lane.NUMERIC, 2), (Lane.EVENT, 1)}
+    contents = sorted(row.content for row in await cloud.rows(batches))
+    assert contents == ["rows", "rows", "unreadable" if cloud.database.dialect == "postgresql" else "rows"]
     assert len(cloud.handover.accepted) == 3
+
+
+@pytest.mark.parametrize("name", ["system_id", "model"])
+async def test_a_device_whose_name_holds_a_nul_character_is_kept_without_rows_on_both_databases(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, name: str
+):
+    odd = section(readings(97.0), device=replace(section([]).device, **{name: "Synthetic\x00"}))
+    (ack,) = await cloud.take(gateway.send(), gateway.send_sections([odd]), gateway.send())
+    assert ack.through_sequence == 3
+    assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable", "rows"]
 
 
 @pytest.mark.parametrize("seed", range(2))

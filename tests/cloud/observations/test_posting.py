@@ -27,7 +27,7 @@ from cloud.observations.posting import FUTURE_US_MAX, PAST_US_MAX, ObservationDe
 from cloud.tenancy import Viewer
 from protocols.uplink.observations import DeviceRef
 from tests.builders.api_devices import enrolled, exported
-from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, household
+from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household
 
 IDS = UlidIds(HandClock())
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
@@ -169,7 +169,7 @@ async def test_a_device_of_somebody_else_is_as_absent_as_one_that_never_was(data
 async def test_a_device_that_nobody_enrolled_is_absent_for_applications(database: Database) -> None:
     here = await station(database)
     async with database.transaction() as tx:
-        seen = await Devices(IDS).attach(tx, here.home.gateway, DeviceRef("aabb", "Pulse 1"), NOON_US)
+        seen = await attach_device(tx, Devices(IDS), here.home.gateway, DeviceRef("aabb", "Pulse 1"), NOON_US)
     with pytest.raises(DeviceUnknown):
         await here.post(device_id=seen)
 

@@ -1,52 +1,22 @@
 """What a crew can do with the page on its tablet: get in with the PIN, see live values with their age, and see old as
 old."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from gateway.crew import CrewApp, CrewStatus
-from gateway.crew.session import session_key
-from gateway.live import LiveFeed
-from gateway.security.crew_pin import CrewPin
+from gateway.crew import CrewStatus
 from gateway.transports.clock import SystemClock
 from tests.builders.crew_live import CUFF, OXIMETER, ecg, filled_feed, live_device, spo2
 from tests.harness.browser import PHONE, TABLET, chromium
+from tests.harness.crew_app import PIN, crew_app
 from tests.harness.moved_clock import MovedClock
 
-PIN = "204060"
 TRACE_IS_DRAWN = """() => {
   const canvas = document.getElementById("wave");
   const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   return dots.some((strength, at) => at % 4 === 1 && strength > 200);
 }"""
-KEY = session_key(b"k" * 32, PIN)
-ALL_SENT = CrewStatus(online=True, backlog=0, store_ok=True, recording=True, gaps=0, set_aside=0)
-
-
-@asynccontextmanager
-async def crew_app(
-    feed: LiveFeed | None = None, *, status: CrewStatus = ALL_SENT, clock: SystemClock | MovedClock | None = None
-) -> AsyncIterator[str]:
-    """The page's server on a free port; yields its address."""
-    app = CrewApp(
-        live=feed or LiveFeed(),
-        status=lambda: status,
-        pin=CrewPin(PIN),
-        key=KEY,
-        vehicle="AMB-42",
-        host="127.0.0.1",
-        port=0,
-        clock=clock or SystemClock(),
-    )
-    await app.start()
-    try:
-        yield f"http://127.0.0.1:{app.port}"
-    finally:
-        await app.stop()
 
 
 async def enter(session: aiohttp.ClientSession, url: str, pin: str) -> aiohttp.ClientResponse:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import structlog
 
 from gateway.buffer import StoreFull
-from gateway.device_view import met_device, report_json
+from gateway.device_view import report_json
+from gateway.known_devices import met_device
 from gateway.sessions import device_report
 from gateway.sessions.device_report import (
     ClockSetting,

@@ -99,17 +99,22 @@ async def test_two_devices_one_after_the_other_on_one_cable_keep_their_own_names
         assert set(known) == {device_id(1).hex(), device_id(2).hex()}
 
 
-async def test_a_device_with_an_id_that_talks_elsewhere_is_turned_away_and_the_cable_stays(tmp_path):
-    async with cable(tmp_path) as (gateway, line), device(gateway.address, 1) as first:
-        on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
-        await first.measure(36.6)
-        await line.send(request(1))
-        await heard_until(line, abrt())
-        assert await first.measure(36.7) == "answered"
-        assert on_cable in gateway.supervisor.sessions
-        async with device_on(line, 2) as second:
-            assert await second.measure(37.5) == "answered"
-            await second.leave()
+async def test_a_device_with_an_id_that_talks_on_another_cable_is_turned_away_and_both_cables_stay(tmp_path):
+    async with pty_pair() as one, pty_pair() as other, sessions(tmp_path, serial=(one.left, other.left)) as gateway:
+        await eventually(lambda: len(gateway.supervisor.sessions) == 2, what="both ports are open")
+        both = gateway.supervisor.sessions
+        first_line = await SerialPort(one.right, 115_200, "raw").accept()
+        line = await SerialPort(other.right, 115_200, "raw").accept()
+        async with device_on(first_line, 1) as first:
+            await first.measure(36.6)
+            await line.send(request(1))
+            await heard_until(line, abrt())
+            assert await first.measure(36.7) == "answered"
+            assert gateway.supervisor.sessions == both
+            async with device_on(line, 2) as second:
+                assert await second.measure(37.5) == "answered"
+                await second.leave()
+        await line.close()
 
 
 async def test_a_device_that_associates_and_aborts_in_a_loop_is_slowed_down_and_the_others_are_served(tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gateway.buffer import Buffer, StoreFull
 from gateway.sessions.claims import SILENT_S
-from gateway.sessions.supervisor import IDLE_S
+from gateway.sessions.places import PATIENCE_S
 from gateway.transports.tcp import connect_tcp
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import section, waveform
@@ -43,9 +43,11 @@ class SlowStore:
         assert self.behind is not None
         await self.behind.remember_configuration(system_id, config_id, octets)
 
-    async def remember_device(self, system_id: str, model: str) -> None:
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None:
         assert self.behind is not None
-        await self.behind.remember_device(system_id, model)
+        await self.behind.remember_device(system_id, model, link_class=link_class, accepted_us=accepted_us)
 
 
 async def test_a_report_is_answered_only_after_its_commit(tmp_path):
@@ -218,7 +220,7 @@ async def test_a_connection_that_never_associates_gives_its_place_to_a_device(tm
         stranger = await connect_tcp(*gateway.address)
         await eventually(lambda: len(gateway.supervisor.sessions) == 1)
         (idle,) = gateway.supervisor.sessions
-        idle.opened_s -= IDLE_S
+        idle.opened_s -= PATIENCE_S
         async with device(gateway.address) as thermometer:
             assert await thermometer.measure(36.6) == "answered"
         assert await stranger.receive() == b""

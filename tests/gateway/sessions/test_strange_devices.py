@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from gateway.sessions.supervisor import IDLE_S
+from gateway.sessions.places import PATIENCE_S
 from gateway.transports.link import Link
 from gateway.transports.tcp import connect_tcp
 from protocols.device_time import DeviceTime, TimeKind, absolute_time
@@ -85,7 +85,7 @@ async def test_two_hundred_silent_connections_take_no_place_from_a_device(tmp_pa
             async def another_gets_in() -> bool:
                 """One try of a device, as it makes them until it is heard; the silent ones grow old meanwhile."""
                 for each in gateway.supervisor.sessions:
-                    each.opened_s -= IDLE_S
+                    each.opened_s -= PATIENCE_S
                 assert len(gateway.supervisor.sessions) <= 8
                 return await _answer_to_a_request(gateway) == b"\xe3\x00"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.sessions.journal import EVENTS_MAX, WINDOW_S, Journal
+from gateway.sessions.journal import Journal
 from gateway.sessions.supervisor import BACKOFF_S_MAX, LASTED_S, Backoff, Served, Supervisor, keep_running
 from protocols.uplink.events import GatewayEvent
 from tests.harness.moved_clock import MovedClock
@@ -72,34 +72,6 @@ async def test_a_part_that_raises_is_recorded_and_started_again_and_one_that_ret
     assert len(runs) == 3
     assert [(event.name, event.fields["part"]) for event in store.events] == [("part.failed", "crew")] * 2
     assert "a bug of ours" not in str(store.events)
-
-
-async def test_a_device_that_storms_writes_a_bounded_number_of_events_and_the_rest_is_counted():
-    clock, store = MovedClock(), Remembered()
-    journal = Journal(store, clock)
-    for _ in range(100):
-        await journal.write("device.connected", "storm")
-    await journal.write("device.connected", "another")
-    assert len(store.events) == EVENTS_MAX + 1
-    await clock.advance(WINDOW_S + 1)
-    await journal.write("device.connected", "storm")
-    assert store.events[-1].fields["suppressed"] == 100 - EVENTS_MAX
-
-
-async def test_what_a_storm_left_out_is_told_although_the_device_never_comes_back():
-    clock, store = MovedClock(), Remembered()
-    journal = Journal(store, clock)
-    for _ in range(20):
-        await journal.write("device.connected", "storm")
-    await clock.advance(WINDOW_S + 1)
-    for _ in range(2):
-        await journal.write("gateway.stopped")
-    assert [(each.name, each.device) for each in store.events[EVENTS_MAX:]] == [
-        ("gateway.stopped", None),
-        ("events.suppressed", "storm"),
-        ("gateway.stopped", None),
-    ]
-    assert store.events[EVENTS_MAX + 1].fields == {"of": "device.connected", "count": 20 - EVENTS_MAX}
 
 
 async def test_an_event_that_cannot_be_stored_stops_nobody():

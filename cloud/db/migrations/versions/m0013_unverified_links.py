@@ -1,0 +1,15 @@
+"""Sources of observations know whether anything but the device's own word said which device it was."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "observation_sources", sa.Column("unverified_link", sa.Boolean(), nullable=False, server_default=sa.false())
+    )

@@ -1,0 +1,151 @@
+"""Limits on the connections to the crew page, so that a client that only holds connections cannot use up the gateway.
+
+Why here and not in aiohttp: it has no limit on connections, and its idle time-out starts again with each byte of a
+request's head. Here a connection has a deadline for its next complete head and for taking a response. Where all places
+are taken, a tablet that signed in gets the place of a connection that never did: a person in the vehicle's network must
+not be able to keep the crew out.
+
+Does not decide who is signed in (`app`) and does not limit guesses of the PIN (`gateway/security/crew_pin`).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from gateway.transports.clock import Clock
+
+CONNECTIONS_MAX = 64
+"""Connections at one time: ten browsers with six each. The process has descriptors for all of them to spare."""
+ADDRESS_CONNECTIONS_MAX = 16
+"""Connections of one network address: two browsers on one tablet, each with six and a live stream."""
+IDLE_S_MAX = 10.0
+"""Seconds until the next request's head is complete, or a response taken; a tablet in range needs less than one."""
+SWEEP_EVERY_S = 1.0
+"""How often overdue connections are looked for."""
+REPORT_EVERY_S = 60.0
+"""How often a log line reports the connections that got no place: one line a minute, whatever an attacker does."""
+
+log = structlog.get_logger()
+
+
+class CrewConnection(web.RequestHandler):
+    """One connection to the page: aiohttp's, admitted and counted by `CrewConnections`."""
+
+    __slots__ = ("_connections", "address", "deadline_s", "signed_in")
+
+    def __init__(self, connections: "CrewConnections", server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._connections = connections
+        self.address = ""
+        self.deadline_s: float | None = None
+        """When it is closed, in monotonic seconds; None while a request is served."""
+        self.signed_in = False
+        """Whether it has carried a request of a signed-in tablet."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if peer else ""
+        self._connections.admit(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connections.forget(self)
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer bytes that are no HTTP request, without quoting them and without naming the software."""
+        response = web.Response(status=status, text="This is not a request that the crew page understands.\n")
+        response.headers["Server"] = "Argus"
+        response.force_close()
+        return response
+
+    def abort(self) -> None:
+        """End the connection without another byte."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class CrewConnections:
+    """All connections of one page, in the order in which they came."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[CrewConnection, None] = {}
+        self._addresses: Counter[str] = Counter()
+        self._refused = 0
+        self._reported_at_s = 0.0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def factory(self, server: web.Server, **options: Any) -> Callable[[], CrewConnection]:
+        """Build the protocol factory for `loop.create_server`."""
+        return lambda: CrewConnection(self, server, **options)
+
+    def admit(self, connection: CrewConnection) -> None:
+        """Give a new connection a place, another's if need be, or end it."""
+        connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
+        self._open[connection] = None
+        self._addresses[connection.address] += 1
+        crowded = self._addresses[connection.address] > ADDRESS_CONNECTIONS_MAX
+        if crowded or len(self._open) > CONNECTIONS_MAX:
+            self._refused += 1
+            self._replaced(connection, within_address=crowded).abort()
+
+    def forget(self, connection: CrewConnection) -> None:
+        """Give back the place of a connection that ended."""
+        if connection in self._open:
+            del self._open[connection]
+            self._addresses[connection.address] -= 1
+            if not self._addresses[connection.address]:
+                del self._addresses[connection.address]
+
+    @contextmanager
+    def serving(self, request: web.Request, *, signed_in: bool) -> Iterator[None]:
+        """Suspend the deadline while a request is served; the response must then be taken in time."""
+        connection = request.protocol
+        if not isinstance(connection, CrewConnection):
+            yield
+            return
+        connection.signed_in = connection.signed_in or signed_in
+        connection.deadline_s = None
+        try:
+            yield
+        finally:
+            connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
+
+    def close_overdue(self) -> None:
+        """End every connection whose deadline has passed."""
+        now_s = self._clock.monotonic_s()
+        for connection in [each for each in self._open if each.deadline_s is not None and each.deadline_s <= now_s]:
+            connection.abort()
+
+    async def sweep(self) -> None:
+        """Close overdue connections until cancelled, and report those that got no place."""
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic_s() + SWEEP_EVERY_S)
+            self.close_overdue()
+            if self._refused and self._clock.monotonic_s() >= self._reported_at_s + REPORT_EVERY_S:
+                log.warning("crew.connections_refused", connections=self._refused)
+                self._refused, self._reported_at_s = 0, self._clock.monotonic_s()
+
+    def _replaced(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
+        """The connection that gives up its place: the oldest that never signed in, of the address with the most; the
+        newcomer where every other one belongs to a signed-in tablet."""
+        rivals = [each for each in self._open if each is not newcomer and not each.signed_in]
+        if within_address:
+            rivals = [each for each in rivals if each.address == newcomer.address]
+        if not rivals:
+            return newcomer
+        return max(rivals, key=lambda each: self._addresses[each.address])

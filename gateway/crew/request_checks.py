@@ -1,0 +1,91 @@
+"""Checks of a request to the crew page before anything acts on it: its host, its origin, its cookies, its form.
+
+Each answers unreadable bytes with a sentence and a status, never with a server error. A name as Host is refused unless
+it is the gateway's own, since a web site can make its own name point at the gateway (DNS rebinding) and would then read
+the page as if it were its own; an address cannot be pointed elsewhere.
+
+Does not know who is signed in.
+"""
+
+import ipaddress
+import socket
+from urllib.parse import parse_qs, urlsplit
+
+from aiohttp import web
+
+from gateway.transports.clock import Clock
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_FIELDS_MAX = 4
+"""The only form has one field."""
+BODY_S_MAX = 5.0
+"""Seconds for the whole body of a form, which is one packet."""
+COOKIE_CHARACTERS_MAX = 256
+"""Longer than any cookie that this page gives out."""
+
+
+def own_names() -> frozenset[str]:
+    """The names under which a browser in the vehicle finds this machine: its host name, alone and in mDNS."""
+    name = socket.gethostname().partition(".")[0].lower()
+    return frozenset({"localhost", name, f"{name}.local"})
+
+
+def require_own_host(request: web.Request, names: frozenset[str]) -> None:
+    """Raise 421 for a Host that is neither an address nor one of `names`."""
+    host = _host_of(f"//{request.headers.get('Host', '')}")
+    if host in names or _is_address(host):
+        return
+    raise web.HTTPMisdirectedRequest(
+        text="The crew page is not served under this name. Use the gateway's address, or add the name to "
+        "[crew] host_names in the gateway's settings.\n"
+    )
+
+
+def require_own_origin(request: web.Request) -> None:
+    """Raise 403 for a form that another site sent (Fetch standard: Origin is on every POST of a browser)."""
+    fetch_site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and origin.lower() != f"{request.scheme}://{request.headers.get('Host', '')}".lower()
+    if foreign or fetch_site != "same-origin":
+        raise web.HTTPForbidden(
+            text="This form must be sent from the gateway's own page. Open the page and try again.\n"
+        )
+
+
+def cookie(request: web.Request, name: str) -> str:
+    """The cookie's value, or "" where it is absent or cannot be one of ours."""
+    value = request.cookies.get(name, "")
+    return value if value.isascii() and len(value) <= COOKIE_CHARACTERS_MAX else ""
+
+
+async def form_field(request: web.Request, name: str, clock: Clock) -> str:
+    """One field of the form in the body, "" where it is absent. Raises 400, 408, 413 and 415 as their texts say."""
+    if request.content_type != FORM_TYPE:
+        raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
+    try:
+        async with clock.timeout_at(clock.monotonic_s() + BODY_S_MAX):
+            body = await request.read()
+    except TimeoutError:
+        timed_out = web.HTTPRequestTimeout(text="The form did not arrive completely. Try again.\n")
+        timed_out.force_close()
+        raise timed_out from None
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=FORM_FIELDS_MAX, errors="strict")
+    except ValueError:
+        raise web.HTTPBadRequest(text="The form cannot be read. Open the page and try again.\n") from None
+    return fields.get(name, [""])[0]
+
+
+def _host_of(address: str) -> str:
+    try:
+        return (urlsplit(address).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

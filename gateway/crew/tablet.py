@@ -1,0 +1,35 @@
+"""A mark on each tablet that has entered the PIN, so that strangers' wrong guesses cannot lock it out.
+
+The mark gives no access: it only lets the wrong guesses of this tablet be counted apart. It is a random id, signed with
+a key made from the store's key, and stays valid when the PIN changes or a session ends.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+COOKIE = "argus_tablet"
+TABLET_S = 400 * 24 * 3600
+"""Seconds that a browser keeps the mark: the longest that browsers allow (RFC 6265bis §5.5). Each sign-in renews it."""
+_ID_BYTES = 12
+
+
+def tablet_key(store_key: bytes) -> bytes:
+    """32 bytes that only this gateway has."""
+    return hmac.digest(store_key, b"argus crew tablet v1", hashlib.sha256)
+
+
+def issue_mark(key: bytes) -> str:
+    """A new tablet's mark."""
+    tablet = secrets.token_hex(_ID_BYTES)
+    return f"{tablet}.{_seal(key, tablet)}"
+
+
+def tablet_of(key: bytes, mark: str) -> str | None:
+    """The tablet's id; None for a mark that this gateway did not issue. `mark` is ASCII."""
+    tablet, _, seal = mark.partition(".")
+    return tablet if hmac.compare_digest(seal, _seal(key, tablet)) else None
+
+
+def _seal(key: bytes, tablet: str) -> str:
+    return hmac.digest(key, tablet.encode(), hashlib.sha256).hex()

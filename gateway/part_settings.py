@@ -1,0 +1,59 @@
+"""The settings of the gateway's parts, made from what the operator chose; the rest is each part's own.
+
+Does not read the settings file (`settings`) and does not put the parts together (`app`).
+"""
+
+import hashlib
+from zoneinfo import ZoneInfo
+
+from gateway.buffer import BufferSettings
+from gateway.sessions.clock_policy import ClockPolicy
+from gateway.settings import ClocksSection, DevicesSection, MqttSection, Settings
+from gateway.sync.uplink import UplinkSettings
+from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
+
+
+def own_system_id(gateway: str) -> bytes:
+    """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it can be nobody's factory
+    address."""
+    octets = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
+    octets[0] = (octets[0] | 0x02) & 0xFE
+    return bytes(octets)
+
+
+def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
+    """How the operator wants devices to be treated; the rest is the standard's."""
+    return ManagerSettings(
+        accept_standard_configurations=devices.known_configurations,
+        clock_read_every_s=float(clocks.read_every_s),
+        memory=PmStoreSettings(fetch=devices.fetch_memory, clear=devices.clear_memory),
+    )
+
+
+def uplink_settings(mqtt: MqttSection) -> UplinkSettings:
+    """What the operator chose; the rest is the uplink's own."""
+    return UplinkSettings(
+        mqtt_url=mqtt.url,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+    )
+
+
+def buffer_settings(settings: Settings) -> BufferSettings:
+    """What the operator chose; the rest is the buffer's own."""
+    return BufferSettings(
+        retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
+    )
+
+
+def clock_policy(clocks: ClocksSection) -> ClockPolicy:
+    """When the clocks of devices are set."""
+    return ClockPolicy(
+        set_clocks=clocks.set_devices,
+        offset_s_max=clocks.offset_s_max,
+        pause_s_min=clocks.pause_min * 60.0,
+        zone=ZoneInfo(clocks.zone),
+    )

@@ -1,0 +1,84 @@
+"""Compare the figures of two trees of the project: `python -m tests.bench.compare OLD NEW`.
+
+Runs `make bench` in both, alternately, and prints for each figure the median of its ratios in the old and in the new
+tree. A shared machine drifts over minutes, so the trees take turns and never run side by side. A figure has fallen when
+its median ratio is more than five per cent lower and the two intervals (least to most of the runs) do not overlap; then
+the exit code is 1. Latencies have no reference: there a lower value is better.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+FALL_MAX = 0.05
+"""The fall of a median ratio that is a defect; below it two runs of one commit differ as much."""
+
+Figures = dict[str, list[float]]
+
+
+def figures_of(tree: Path, only: str) -> dict[str, float]:
+    """Each figure of one run in `tree`, made so that more is better: the ratio, or one over a latency."""
+    out = tree / "bench.json"
+    subprocess.run(
+        [".venv/bin/python", "-m", "tests.bench", *(["--only", only] if only else []), "--out", str(out)],
+        cwd=tree,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    results = json.loads(out.read_text())["results"]
+    return {result["name"]: result["ratio"] or 1 / result["value"] for result in results if result["value"]}
+
+
+def has_fallen(old: list[float], new: list[float]) -> bool:
+    lower = statistics.median(new) < statistics.median(old) * (1 - FALL_MAX)
+    return lower and max(new) < min(old)
+
+
+def compared(old: Figures, new: Figures) -> tuple[Table, list[str]]:
+    """The table of all figures that both trees have, and the names of those that fell."""
+    table = Table(title="old against new, medians of the ratios")
+    for column in ("name", "old", "new", "new/old", "old runs", "new runs", "verdict"):
+        table.add_column(column, justify="left" if column in ("name", "verdict") else "right", no_wrap=True)
+    fallen = []
+    for name in old:
+        if name not in new:
+            continue
+        before, after = statistics.median(old[name]), statistics.median(new[name])
+        verdict = ""
+        if has_fallen(old[name], new[name]):
+            fallen.append(name)
+            verdict = "fell"
+        elif after < before * (1 - FALL_MAX):
+            verdict = "lower, intervals overlap"
+        spans = [f"{min(runs):.3g} … {max(runs):.3g}" for runs in (old[name], new[name])]
+        table.add_row(name, f"{before:.3g}", f"{after:.3g}", f"{after / before:.2f}", *spans, verdict)
+    return table, fallen
+
+
+def main(
+    old: Annotated[Path, typer.Argument(help="A checkout of the old commit, set up with `make setup`.")],
+    new: Annotated[Path, typer.Argument(help="A checkout of the new commit, set up with `make setup`.")],
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each tree.")] = 5,
+    only: Annotated[str, typer.Option(help="A group (buffer) or a name (buffer.commit).")] = "",
+) -> None:
+    console = Console(width=150)
+    figures: tuple[Figures, Figures] = ({}, {})
+    for turn in range(runs):
+        for tree, into in zip((old, new), figures, strict=True):
+            console.print(f"run {turn + 1} of {runs} in {tree}")
+            for name, value in figures_of(tree, only).items():
+                into.setdefault(name, []).append(value)
+    table, fallen = compared(*figures)
+    console.print(table)
+    sys.exit(1 if fallen else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)

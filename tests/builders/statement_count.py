@@ -1,0 +1,91 @@
+"""A database that counts the statements which are run on it, on SQLite and PostgreSQL alike.
+
+A statement that is repeated for many rows (`run_many`, `rows_many`) counts once for each of them, since that is what
+the database does; one that takes all rows at once counts once.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Executable, Table
+
+from cloud.db import Database, Prepared, Rows
+from cloud.db.prepared import DialectName, Values
+from cloud.db.transaction import Driver, Parameters, Transaction
+
+
+class CountingDatabase:
+    """`Database` around another one. `statements` counts those of `transaction()`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.statements = 0
+
+    @property
+    def dialect(self) -> DialectName:
+        return self._database.dialect
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as tx:
+            yield CountingTransaction(tx, self)
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._database.read()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+class CountingTransaction:
+    """One transaction; its driver counts too."""
+
+    def __init__(self, tx: Transaction, counter: CountingDatabase) -> None:
+        self._tx = tx
+        self._counter = counter
+        self.driver = CountingDriver(tx.driver, counter)
+
+    @property
+    def dialect(self) -> DialectName:
+        return self._tx.dialect
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        self._counter.statements += 1
+        return await self._tx.execute(statement, parameters)
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        self._counter.statements += 2
+        return self._tx.savepoint()
+
+
+class CountingDriver:
+    """The hot path, counted."""
+
+    def __init__(self, driver: Driver, counter: CountingDatabase) -> None:
+        self._driver = driver
+        self._counter = counter
+
+    async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        self._counter.statements += 1
+        return await self._driver.rows(statement, values)
+
+    async def run(self, statement: Prepared, values: Values) -> int:
+        self._counter.statements += 1
+        return await self._driver.run(statement, values)
+
+    async def run_later(self, statement: Prepared, values: Values) -> None:
+        self._counter.statements += 1
+        await self._driver.run_later(statement, values)
+
+    async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+        self._counter.statements += len(values)
+        return await self._driver.rows_many(statement, values)
+
+    async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._counter.statements += len(rows)
+        await self._driver.run_many(statement, rows)
+
+    async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        self._counter.statements += 1
+        await self._driver.append(table, columns, rows)

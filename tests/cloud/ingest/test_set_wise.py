@@ -1,0 +1,103 @@
+"""The number of statements of a group depends on its lanes, never on how many devices or channels a batch names."""
+
+import pytest
+
+from cloud.db import Database
+from cloud.devices.tables import devices
+from cloud.observations.tables import observation_channels, observation_sources, observations
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel
+from protocols.uplink.envelope import Envelope
+from protocols.uplink.limits import BLOCK_DEVICES_MAX
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
+from tests.builders.statement_count import CountingDatabase
+
+pytestmark = pytest.mark.finding("security-2")
+
+
+@pytest.fixture
+def counted(database: Database) -> CountingDatabase:
+    return CountingDatabase(database)
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(counted: CountingDatabase, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(counted).register(gateway)
+
+
+def of_devices(count: int, *, first: int = 0, channels: int = 1, at_s: float = 1.0) -> list[DeviceObservations]:
+    return [
+        section(
+            [
+                one
+                for handle in range(1, channels + 1)
+                for one in readings(97.0, channel=Channel(handle=handle, type=Code(2, 19384)), at_s=at_s)
+            ],
+            device=DeviceRef(f"{number:016x}", "Device of nobody"),
+        )
+        for number in range(first, first + count)
+    ]
+
+
+async def statements_of(cloud: CloudUnderTest, counted: CountingDatabase, *sent: Envelope) -> int:
+    before = counted.statements
+    acks = await cloud.take(*sent)
+    assert acks
+    return counted.statements - before
+
+
+async def test_a_group_runs_the_same_number_of_statements_for_one_new_device_and_for_hundreds(
+    cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send())  # the lane and the epoch exist from here on
+    one = await statements_of(cloud, counted, gateway.send_sections(of_devices(1, first=1_000)))
+    many = await statements_of(cloud, counted, gateway.send_sections(of_devices(BLOCK_DEVICES_MAX, channels=4)))
+    assert many == one
+    assert one <= 20
+    assert len(await cloud.rows(devices)) == BLOCK_DEVICES_MAX + 2
+    assert len(await cloud.rows(observation_sources)) == BLOCK_DEVICES_MAX + 2
+    assert len(await cloud.rows(observation_channels)) == 4 * BLOCK_DEVICES_MAX + 2
+    assert len(await cloud.rows(observations)) == 4 * BLOCK_DEVICES_MAX + 2
+
+
+async def test_a_group_runs_the_same_number_of_statements_when_it_meets_hundreds_of_devices_again(
+    cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send_sections(of_devices(BLOCK_DEVICES_MAX)))
+    seen_before = {row.system_id: row.last_seen_us for row in await cloud.rows(devices)}
+    cloud.clock.at_us += 60_000_000
+    one = await statements_of(cloud, counted, gateway.send_sections(of_devices(1, at_s=20.0)))
+    many = await statements_of(cloud, counted, gateway.send_sections(of_devices(BLOCK_DEVICES_MAX, at_s=40.0)))
+    assert many == one
+    assert one <= 12
+    assert seen_before.keys() == {row.system_id for row in await cloud.rows(devices)}
+
+
+async def test_batches_of_one_group_share_their_statements(
+    cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send())
+    one = await statements_of(cloud, counted, gateway.send_sections(of_devices(2, first=10)))
+    batches = [gateway.send_sections(of_devices(20, first=100 * number)) for number in range(1, 11)]
+    many = await statements_of(cloud, counted, *batches)
+    assert many == one
+
+
+async def test_the_latest_sighting_of_a_group_counts_whatever_the_order_of_arrival(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    hours_ago_us = NOW_US - 7_200_000_000
+    early, late = (
+        gateway.send_sections([section(readings(97.0, at_s=at_s), wall_offset_us=hours_ago_us)])
+        for at_s in (10.0, 3_000.0)
+    )
+    await cloud.take(late, early)
+    (row,) = await cloud.rows(devices)
+    assert row.last_seen_us == hours_ago_us + 3_000_000_000

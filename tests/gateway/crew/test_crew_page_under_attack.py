@@ -1,0 +1,222 @@
+"""Whatever a client in the vehicle's network sends to the crew page, the crew's own tablet is served."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from gateway.crew.connections import ADDRESS_CONNECTIONS_MAX, CONNECTIONS_MAX, IDLE_S_MAX, SWEEP_EVERY_S
+from gateway.crew.request_checks import BODY_S_MAX
+from gateway.security.crew_pin import UNKNOWN_GUESSES_MAX
+from tests.harness.crew_app import PIN, crew_app
+from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
+
+
+class Held:
+    """One connection of an attacker."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def ended(self) -> bool:
+        return self.reader.at_eof() or self.reader.exception() is not None
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+
+async def hold(url: str, *, address: str = "127.0.0.1") -> Held:
+    parts = urlsplit(url)
+    return Held(*await asyncio.open_connection(parts.hostname, parts.port, local_addr=(address, 0)))
+
+
+@asynccontextmanager
+async def holding(url: str, count: int, *, address: str = "127.0.0.1") -> AsyncIterator[list[Held]]:
+    """`count` connections from one address that send nothing."""
+    held = [await hold(url, address=address) for _ in range(count)]
+    try:
+        yield held
+    finally:
+        for one in held:
+            one.writer.transport.abort()
+
+
+async def response(url: str, request: bytes) -> bytes:
+    """Everything that the page sends until it ends the connection."""
+    held = await hold(url)
+    held.send(request)
+    try:
+        async with asyncio.timeout(10):
+            return await held.reader.read()
+    finally:
+        held.writer.transport.abort()
+
+
+def post(url: str, *lines: str, body: bytes = b"pin=000000", form: str = "application/x-www-form-urlencoded") -> bytes:
+    """The sign-in form as bytes, the connection ended after it."""
+    parts = urlsplit(url)
+    head = ("POST /sign-in HTTP/1.1", f"Host: {parts.netloc}", f"Content-Type: {form}", "Connection: close", *lines)
+    return (
+        "".join(f"{line}\r\n" for line in head).encode("latin-1")
+        + f"Content-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+
+
+def tablet() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+
+async def sign_in(client: aiohttp.ClientSession, url: str, pin: str = PIN) -> int:
+    async with client.post(f"{url}/sign-in", data={"pin": pin}, allow_redirects=False) as reply:
+        return reply.status
+
+
+@pytest.mark.finding("security-10")
+async def test_silent_connections_of_one_address_are_bounded():
+    async with crew_app() as url, holding(url, 228, address="127.0.0.2") as held:
+        await eventually(
+            lambda: sum(one.ended() for one in held) == 228 - ADDRESS_CONNECTIONS_MAX, what="the excess is closed"
+        )
+        async with tablet() as client:
+            assert await sign_in(client, url) == 303
+
+
+@pytest.mark.finding("security-10")
+async def test_signed_in_tablet_keeps_its_place_when_many_addresses_fill_the_page():
+    async with crew_app() as url, tablet() as client:
+        assert await sign_in(client, url) == 303
+        async with client.get(f"{url}/live") as live:
+            addresses = [f"127.0.1.{n}" for n in range(1, CONNECTIONS_MAX // ADDRESS_CONNECTIONS_MAX + 3)]
+            held = [await hold(url, address=address) for address in addresses for _ in range(ADDRESS_CONNECTIONS_MAX)]
+            await eventually(
+                lambda: sum(not one.ended() for one in held) < CONNECTIONS_MAX, what="the excess is closed"
+            )
+            assert await live.content.readline() != b""
+            async with client.get(url, allow_redirects=False) as page:
+                assert page.status == 200
+            for one in held:
+                one.writer.transport.abort()
+
+
+@pytest.mark.finding("security-10")
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
+async def test_connection_without_a_next_request_is_closed_after_its_idle_time(sent: bytes):
+    clock = MovedClock()
+    async with crew_app(clock=clock) as url, holding(url, 1) as [held]:
+        held.send(sent)
+        if sent.endswith(b"\r\n\r\n"):
+            await held.reader.readuntil(b"</html>")
+        await eventually(lambda: clock.sleepers == 1, what="the sweep waits")
+        await clock.advance(IDLE_S_MAX - SWEEP_EVERY_S)
+        assert not held.ended()
+        held.send(b"G")
+        await clock.advance(SWEEP_EVERY_S)
+        await clock.advance(SWEEP_EVERY_S)
+        await eventually(held.ended, within_s=IDLE_S_MAX / 2, what="the connection is closed before aiohttp would")
+
+
+@pytest.mark.finding("security-10")
+async def test_slow_form_is_refused_after_its_time():
+    clock = MovedClock()
+    async with crew_app(clock=clock) as url, holding(url, 1) as [held]:
+        whole = post(url)
+        held.send(whole[:-4])
+        await eventually(lambda: clock.next_deadline_s is not None, what="the page reads the form")
+        await clock.advance(BODY_S_MAX)
+        assert (await held.reader.read()).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.finding("security-11")
+async def test_wrong_pins_from_elsewhere_do_not_lock_out_a_known_tablet():
+    async with crew_app() as url, tablet() as known, tablet() as new:
+        assert await sign_in(known, url) == 303
+        known.cookie_jar.clear(lambda cookie: cookie.key == "argus_crew")
+        parts = urlsplit(url)
+        for number in range(UNKNOWN_GUESSES_MAX + 10):
+            source = aiohttp.TCPConnector(local_addr=(f"127.0.2.{1 + number // 4}", 0), force_close=True)
+            async with aiohttp.ClientSession(connector=source) as attacker:
+                await sign_in(attacker, f"http://{parts.netloc}", "000000")
+        async with new.post(f"{url}/sign-in", data={"pin": PIN}, allow_redirects=False) as reply:
+            assert reply.status == 429
+            assert "Tablets that signed in before are not affected" in await reply.text()
+        assert await sign_in(known, url) == 303
+
+
+@pytest.mark.finding("security-low-crew-input")
+@pytest.mark.parametrize(
+    ("lines", "form", "body", "status"),
+    [
+        ((), "application/x-www-form-urlencoded; charset=x-unknown", b"pin=000000", 403),
+        ((), "multipart/form-data", b"pin=000000", 415),
+        ((), "application/x-www-form-urlencoded", b"pin=\xff\xfe", 400),
+        ((), "application/x-www-form-urlencoded", b"pin=%ff", 400),
+        ((), "application/x-www-form-urlencoded", b"&".join([b"pin=1"] * 100), 400),
+        (("Cookie: argus_crew=\xff; argus_tablet=\xff",), "application/x-www-form-urlencoded", b"pin=000000", 403),
+    ],
+)
+async def test_form_that_cannot_be_read_is_refused_with_a_reason(
+    lines: tuple[str, ...], form: str, body: bytes, status: int
+):
+    async with crew_app() as url:
+        reply = await response(url, post(url, *lines, body=body, form=form))
+        assert reply.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.finding("security-low-crew-host")
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("attacker.example", 421),
+        ("127.0.0.1.attacker.example", 421),
+        ("[::bad", 421),
+        ("", 421),
+        ("127.0.0.1", 200),
+        ("[::1]:8080", 200),
+        ("localhost:8080", 200),
+        (socket.gethostname().partition(".")[0].upper(), 200),
+        ("tablet.ambulance.example", 200),
+    ],
+)
+async def test_host_must_be_an_address_or_the_gateways_own_name(host: str, status: int):
+    async with crew_app(host_names=frozenset({"tablet.ambulance.example"})) as url:
+        request = f"GET /sign-in HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+        assert (await response(url, request)).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.finding("security-low-server-header")
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_no_response_names_the_software_or_quotes_the_request(request_bytes: bytes):
+    async with crew_app() as url:
+        reply = await response(url, request_bytes)
+        assert b"\r\nServer: Argus\r\n" in reply
+        assert b"aiohttp" not in reply.lower()
+        assert b"python" not in reply.lower()
+        assert b"aaaa" not in reply
+
+
+@pytest.mark.finding("security-low-crew-origin")
+@pytest.mark.parametrize("origin", ["http://attacker.example", "null", "https://{host}", "http://{host}:81"])
+async def test_form_of_a_foreign_origin_does_not_reach_the_pin(origin: str):
+    async with crew_app() as url:
+        host = urlsplit(url).netloc
+        reply = await response(url, post(url, f"Origin: {origin.format(host=host)}", body=b"pin=" + PIN.encode()))
+        assert reply.startswith(b"HTTP/1.1 403 ")
+        assert b"own page" in reply
+        same = await response(url, post(url, f"Origin: http://{host}", body=b"pin=" + PIN.encode()))
+        assert same.startswith(b"HTTP/1.1 303 ")

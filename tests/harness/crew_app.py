@@ -1,0 +1,47 @@
+"""The crew page's server on a free port, without the rest of the gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.session import session_key
+from gateway.crew.tablet import tablet_key
+from gateway.live import LiveFeed
+from gateway.security.crew_pin import CrewPin
+from gateway.transports.clock import SystemClock
+from tests.harness.moved_clock import MovedClock
+
+PIN = "204060"
+STORE_KEY = b"k" * 32
+ALL_SENT = CrewStatus(online=True, backlog=0, store_ok=True, recording=True, gaps=0, set_aside=0)
+
+
+@asynccontextmanager
+async def crew_app(
+    feed: LiveFeed | None = None,
+    *,
+    status: CrewStatus = ALL_SENT,
+    clock: SystemClock | MovedClock | None = None,
+    host_names: frozenset[str] = frozenset(),
+) -> AsyncIterator[str]:
+    """Serve the page; yields its address."""
+    app = CrewApp(
+        live=feed or LiveFeed(),
+        status=lambda: status,
+        pin=CrewPin(PIN),
+        key=session_key(STORE_KEY, PIN),
+        tablet_key=tablet_key(STORE_KEY),
+        vehicle="AMB-42",
+        host="127.0.0.1",
+        port=0,
+        clock=clock or SystemClock(),
+        host_names=host_names,
+    )
+    await app.start()
+    sweeping = asyncio.create_task(app.close_overdue_connections())
+    try:
+        yield f"http://127.0.0.1:{app.port}"
+    finally:
+        sweeping.cancel()
+        await app.stop()

@@ -1,0 +1,194 @@
+"""Every weakness that the first wave's reviewers found, by the id that tests name in `@pytest.mark.finding(...)`.
+
+The ids are those of the reviews: an attacker's reading (`security-`), a reliability run (`reliability-`), critical
+readings of the cloud (`cloud-`) and of the edge (`edge-C`, and `edge-check-` for the independent checks), and what was
+found on a booted Debian (`fleet-`). Each is guarded by a test that failed on commit 012a22d.
+
+`python -m tests.tidy.findings` prints each finding with its tests. `--old TREE` runs those tests, as they are here,
+against the product in a checkout of 012a22d, and lists every finding none of whose tests fails there.
+"""
+
+import argparse
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.tidy.sources import ROOT
+
+FINDINGS = {
+    "security-1": "a Host header with inner spaces freezes the cloud",
+    "security-2": "one signed message stops ingest for every tenant",
+    "security-3": "one vehicle's broker login takes the fleet's messages",
+    "security-4": "a JSON body with many escaped quotes freezes the cloud",
+    "security-5": "an unauthenticated TCP agent replaces and locks out the cabled defibrillator",
+    "security-6": "a stolen gateway cannot be shut out",
+    "security-7": "a gateway takes over another's MQTT session, or writes into another tenant's topics",
+    "security-8": "silent sockets starve every TCP device",
+    "security-9": "invented device ids flood the lane of events",
+    "security-10": "silent connections to the crew page use up the gateway's descriptors",
+    "security-11": "wrong PINs from elsewhere lock out the crew's tablet",
+    "security-12": "slow bodies use up the cloud's places for requests",
+    "security-13": "a tenant's administrator rotates the installation's signing key without limit",
+    "security-low-cookies": "a raw byte in a cookie is a server error in the cloud",
+    "security-low-crew-input": "a raw cookie, charset or form without boundary is a server error on the crew page",
+    "security-low-crew-host": "the crew page accepts any Host",
+    "security-low-server-header": "the crew page names its software and versions",
+    "security-low-crew-origin": "a foreign Origin reaches the check of the PIN",
+    "security-low-names": "user names with bidirectional, invisible or look-alike characters",
+    "security-low-descriptions": "webhook descriptions with line breaks and bidirectional controls",
+    "security-low-head": "a request head above the limit is accepted when it arrives in one read",
+    "security-low-hashes": "pinned packages without hashes, an unpinned build backend",
+    "security-low-log-values": "the cloud's logs keep the values of exceptions",
+    "reliability-A1": "a store that cannot be opened takes the crew page and the devices away",
+    "reliability-A2": "a damaged page stalls every lane, and nothing reports it",
+    "reliability-A3": "the advice for recovering a store leads back to the refusal",
+    "reliability-B": "a rolled-back store is taken for a clone",
+    "reliability-C": "a full disk freezes live values and drops what a foreign file displaced",
+    "reliability-D": "the uncertainty is false without a synchronised clock",
+    "reliability-E": "confirmed readings of a device whose clock stands still vanish",
+    "reliability-G": "the cloud does not see its own damage, and migrate replaces a lost database",
+    "reliability-H": "ingest on a fresh PostgreSQL runs on a plan without statistics",
+    "reliability-I": "a short connection that delivered counts as a failure",
+    "reliability-J": "lost PUBACKs stall the uplink",
+    "cloud-1": "a valid token is refused for other callers' failures",
+    "cloud-2": "sweeps remove one portion per turn",
+    "cloud-4": "posting groups lock devices in order of arrival",
+    "cloud-5": "a burst of parallel sign-ins passes the throttle",
+    "cloud-6": "a DELETE without a bound in one transaction",
+    "cloud-7": "deleting deliveries scans the whole table",
+    "cloud-8": "counting the outbox and searching the audit trail without an index",
+    "cloud-9": "another organisation's reply is replayed for the same idempotency key",
+    "cloud-10": "Idempotency-Key is not echoed",
+    "cloud-11": "a COMMIT that timed out is reported as undone",
+    "edge-C1": "one damaged page stops every lane",
+    "edge-C2": "identity keys lie unsealed on disk",
+    "edge-C3": "values that a Bluetooth stack confirmed vanish",
+    "edge-C4": "a hanging name look-up delays the gateway's exit",
+    "edge-C5": "the crew's session follows the wall clock",
+    "edge-C6": "the watchdog waits for commits",
+    "edge-C7": "stored events are reported lost when the loss record fails",
+    "edge-C8": "one observation without a form refuses the whole report",
+    "edge-C9": "events of an association without a consumer",
+    "edge-check-1": "bytes behind a complete observation list refuse its values",
+    "edge-check-2": "a confirmed report is accepted where nothing could be kept",
+    "edge-check-3": "counts of a device mislead",
+    "edge-check-6": "messages and exit codes that hide a failure",
+    "edge-check-7": "silent connections keep a device out, and invented ids evict real entries",
+    "fleet-1": "the shipped gateway unit dies with SIGSYS on a booted Debian 13",
+    "fleet-2": "a certificate may use another gateway's client id",
+    "fleet-3": "the broker ends at systemd's default limit of descriptors",
+}
+"""By id: what was wrong, in a few words."""
+
+ELSEWHERE = {
+    "reliability-F": "retention of the cloud's observations is part of the storage issue",
+    "cloud-3": "aiohttp's private names move into one file with the six rooms of the cloud",
+    "edge-check-4": "writes to disk are measured and reduced with the larger batches",
+    "edge-check-5": "one APDU per read is a bar of the decoder's own issue",
+}
+"""Findings that this wave mends in an issue of their own, each with the place."""
+
+FIRST_WAVE = "012a22d"
+"""The commit that the reviewers read."""
+
+
+def tests_by_finding() -> dict[str, list[str]]:
+    """The tests that name each finding, as `path` or `path::name`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        source = path.read_text()
+        if "mark.finding(" not in source:
+            continue
+        for name, finding in _marks_of(ast.parse(source)):
+            place = str(path.relative_to(ROOT)) + (f"::{name}" if name else "")
+            found.setdefault(finding, []).append(place)
+    return found
+
+
+def _marks_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The marked name (empty for a whole file) and the finding, for each mark of a file."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                    name = node.name if inner is node else f"{node.name}::{inner.name}"
+                    for mark in inner.decorator_list:
+                        yield from ((name, finding) for finding in _findings_in(mark))
+        else:
+            yield from (("", finding) for finding in _findings_in(node))
+
+
+def _findings_in(node: ast.AST) -> Iterator[str]:
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.finding":
+            yield from (a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
+
+
+def findings_that_pass_in(old_tree: Path) -> dict[str, list[str]]:
+    """Run every marked test against the product in `old_tree`; return the findings all of whose tests pass there.
+
+    A copy of the old product gets this tree's tests, so that both commits are held to the same lines. A test that the
+    old product cannot even load (it lacks a name that the test imports) counts as failed.
+    """
+    tests = tests_by_finding()
+    files = sorted({place.partition("::")[0] for places in tests.values() for place in places})
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "argus"
+        shutil.copytree(old_tree, tree, ignore=shutil.ignore_patterns(".git", "tests", ".venv*"))
+        shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("node_modules"))
+        shutil.copy(ROOT / "pyproject.toml", tree / "pyproject.toml")
+        report = Path(folder) / "report.xml"
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-m", "finding", "--continue-on-collection-errors"),
+                *(f"--junitxml={report}", "-o", "junit_family=xunit1", *files),
+            ],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            check=False,
+        )
+        ran: dict[str, bool] = {}
+        for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314  # our own pytest wrote it
+            file, name = case.get("file", ""), case.get("name", "").partition("[")[0]
+            passed = not any(child.tag in ("failure", "error", "skipped") for child in case)
+            for place in (file, f"{file}::{name}"):
+                ran[place] = ran.get(place, True) and passed
+    return {
+        finding: places
+        for finding, places in tests.items()
+        if all(ran.get(_without_class(place), False) for place in places)
+    }
+
+
+def _without_class(place: str) -> str:
+    file, _, name = place.partition("::")
+    return f"{file}::{name.rpartition('::')[2]}" if name else file
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.tidy.findings", description="List the findings and their tests."
+    )
+    parser.add_argument("--old", type=Path, help=f"A checkout of {FIRST_WAVE}: list findings whose tests pass there.")
+    options = parser.parse_args()
+    if options.old is not None:
+        passing = findings_that_pass_in(options.old)
+        for finding, places in passing.items():
+            sys.stdout.write(f"{finding}: no test fails on the old product ({', '.join(places)})\n")
+        return 1 if passing else 0
+    tests = tests_by_finding()
+    for finding, weakness in FINDINGS.items():
+        sys.stdout.write(f"{finding}: {weakness}\n")
+        for place in tests.get(finding, ["no test"]):
+            sys.stdout.write(f"  {place}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
