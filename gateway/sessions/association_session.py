@@ -28,6 +28,7 @@ from gateway.sessions.attendance import Attendance
 from gateway.sessions.claims import Claims, Verdict
 from gateway.sessions.clock_keeping import ClockKeeping
 from gateway.sessions.clock_policy import ClockRules
+from gateway.sessions.credible_dates import CredibleDates, now_at
 from gateway.sessions.device_clock import DeviceClocks
 from gateway.sessions.device_report import NO_FORM, STORE_FULL, DeviceReports
 from gateway.sessions.journal import Journal
@@ -99,6 +100,7 @@ class Surroundings:
     memory: SegmentIntake
     reports: DeviceReports = field(default_factory=DeviceReports)
     clock_rules: ClockRules = field(default_factory=ClockRules)
+    dates: CredibleDates = field(default_factory=CredibleDates)
 
 
 class _Kind(Enum):
@@ -246,7 +248,12 @@ class AssociationSession:
             section
             for report in reports
             for section in sections_of(
-                report, device.ref, around.clocks, instant, wall_synchronised=around.clock.synchronised
+                report,
+                device.ref,
+                around.clocks,
+                instant,
+                wall_synchronised=around.clock.synchronised,
+                keyed=self._keyed(report, device.ref.system_id, instant),
             )
         ]
         reports_count = sum(report.reports for report in reports)
@@ -257,6 +264,7 @@ class AssociationSession:
             self.counts.refused += reports_count
             self._keeping.refused(reports_count, STORE_FULL, instant.wall_us)
             self._show(device, sections, instant)  # the page says beside it that nothing is being recorded
+            self._send_again(reports, device.ref.system_id)
             await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
             return False
         except ProtocolError as error:
@@ -277,6 +285,30 @@ class AssociationSession:
         now_here = self._here.delivered(instant.monotonic_s) or device
         for section in sections:
             self._around.live.observed(now_here, section.observations, section.wall_offset_us)
+
+    def _keyed(self, report: told.ReportReceived, system_id: str, instant: Instant) -> Sequence[bool]:
+        """Which of the report's observations are known again by their content."""
+        if not report.confirmed:
+            return ()
+        around, observations = self._around, report.observations
+        synchronised = around.clock.synchronised
+        association = (self.number, self._associated_s)
+        now = now_at(
+            instant,
+            system_id,
+            observations,
+            around.clocks,
+            self._keeping.report,
+            synchronised=synchronised,
+            association=association,
+        )
+        return around.dates.of_live(system_id, observations, now)
+
+    def _send_again(self, reports: Sequence[told.ReportReceived], system_id: str) -> None:
+        """What was refused comes again, and is no second reading with one date."""
+        for report in reports:
+            if report.confirmed:
+                self._around.dates.forget(system_id, report.observations)
 
     async def _store_segment(self, event: SegmentDataReceived, instant: Instant) -> bool:
         """Whether the entries of a memory are durable now."""

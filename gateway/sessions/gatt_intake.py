@@ -10,6 +10,7 @@ loss, moves the mark of its store in the same commit, and is no news for the cre
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -19,12 +20,13 @@ from gateway.buffer.record_marks import FetchedRecords
 from gateway.live import LiveFeed
 from gateway.sessions.attendance import Attendance
 from gateway.sessions.confirm_window import ConfirmWindow
+from gateway.sessions.credible_dates import CredibleDates, keyed_of_memory, now_at
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.device_report import NO_FORM, STORE_FULL
 from gateway.sessions.journal import Journal
-from gateway.sessions.known_measurements import KnownMeasurements
+from gateway.sessions.known_measurements import Candidate, KnownMeasurements, candidates
 from gateway.sessions.record_fetching import MarkStore
-from gateway.sessions.sections import DATES, placed_by, runs_of, section_of, sections_of
+from gateway.sessions.sections import cut_by_key, placed_by, runs_of, section_of, sections_of
 from gateway.sessions.session import Counts
 from gateway.sessions.time_sync import TrustedClock
 from gateway.transports.clock import Instant
@@ -48,6 +50,8 @@ class Around(Protocol):
     @property
     def clock(self) -> TrustedClock: ...
     @property
+    def dates(self) -> CredibleDates: ...
+    @property
     def journal(self) -> Journal: ...
 
 
@@ -70,19 +74,28 @@ class GattIntake:
         if device is None or not measured:
             return not measured
         system_id = device.ref.system_id
-        news = self._known.news(system_id, measured)
+        dated = self._dated(system_id, measured, instant)
+        news = self._known.news(system_id, dated)
         around = self._around
         sections = [
             section
             for report in _reports_of(news)
             for section in sections_of(
-                report, device.ref, around.clocks, instant, wall_synchronised=around.clock.synchronised
+                report.received,
+                device.ref,
+                around.clocks,
+                instant,
+                wall_synchronised=around.clock.synchronised,
+                keyed=report.keyed,
             )
         ]
         durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None)
         if durable:
             self._confirmed_before(news, instant)
             self._known.durable(system_id, news)
+        else:
+            for each in measured:
+                around.dates.forget(system_id, each.observations)
         # Shown also when it could not be stored: the page says beside it that nothing is being recorded.
         now_here = self._here.delivered(instant.monotonic_s)
         for section in sections:
@@ -95,7 +108,10 @@ class GattIntake:
         if device is None:
             return False
         system_id = device.ref.system_id
-        news = self._known.news(system_id, measured, from_memory=True)
+        observations = [observation for each in measured for observation in each.observations]
+        synchronised = self._around.clock.synchronised
+        keyed = keyed_of_memory(observations, instant.wall_us, synchronised=synchronised)
+        news = self._known.news(system_id, candidates(measured, keyed), from_memory=True)
         sections = list(self._record_sections(news, device.ref, instant))
         if not await self._append(sections, len(news), instant, held_by_device=True, mark=mark):
             return False
@@ -103,9 +119,28 @@ class GattIntake:
         self._here.delivered(instant.monotonic_s)
         return True
 
-    def _confirmed_before(self, measured: Sequence[Measured], instant: Instant) -> None:
+    def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
+        """Values that came by themselves, with which of them are known again by their content."""
+        around, found = self._around, []
+        for each in measured:
+            keyed = [False] * len(each.observations)
+            if each.stored:
+                now = now_at(
+                    instant,
+                    system_id,
+                    each.observations,
+                    around.clocks,
+                    self._here.keeping.report,
+                    synchronised=around.clock.synchronised,
+                    association=id(self),
+                )
+                keyed = around.dates.of_live(system_id, each.observations, now)
+            found.append(Candidate(each, tuple(keyed)))
+        return found
+
+    def _confirmed_before(self, news: Sequence[Candidate], instant: Instant) -> None:
         """These are durable now; the stack had confirmed them when they came."""
-        indicated = [each.observations[-1].received_s for each in measured if each.stored]
+        indicated = [each.measured.observations[-1].received_s for each in news if each.measured.stored]
         if not indicated:
             return
         committed_s = self._around.clock.monotonic_s()
@@ -148,24 +183,27 @@ class GattIntake:
         return True
 
     def _record_sections(
-        self, measured: Sequence[Measured], device: DeviceRef, instant: Instant
+        self, news: Sequence[Candidate], device: DeviceRef, instant: Instant
     ) -> Iterator[DeviceObservations]:
         """A memory says nothing about what a clock shows now, so it never teaches it; it is only placed by what is
         known. A counter in it counts on from the present one, as its interpreter has made sure."""
         clock = self._around.clock
-        for each in measured:
-            received_us = round(each.observations[-1].received_s * 1_000_000)
-            for kind, observations in runs_of(each.observations):
+        for each in news:
+            keyed: Sequence[bool] = each.keyed
+            received_us = round(each.measured.observations[-1].received_s * 1_000_000)
+            for kind, observations in runs_of(each.measured.observations):
                 for relation, placed in self._placed(device, kind, observations, received_us):
-                    yield section_of(
-                        placed,
-                        relation,
-                        device,
-                        instant,
-                        received_us,
-                        wall_synchronised=clock.synchronised,
-                        stored=each.stored and kind in DATES,
-                    )
+                    for stored, piece in cut_by_key(placed, keyed):
+                        yield section_of(
+                            piece,
+                            relation,
+                            device,
+                            instant,
+                            received_us,
+                            wall_synchronised=clock.synchronised,
+                            stored=stored,
+                        )
+                    keyed = keyed[len(placed) :]
 
     def _placed(
         self, device: DeviceRef, kind: TimeKind | None, observations: Sequence[Observation], received_us: int
@@ -177,20 +215,29 @@ class GattIntake:
         yield from placed_by(clock, observations, received_us, live=False)
 
 
-def _reports_of(measured: Sequence[Measured]) -> Iterator[ReportReceived]:
-    """As the other kind of device would have reported it. Neighbours that stream without a date are one report."""
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Values as the other kind of device would have reported them."""
+
+    received: ReportReceived
+    keyed: Sequence[bool]
+
+
+def _reports_of(news: Sequence[Candidate]) -> Iterator[_Report]:
+    """Neighbours that stream without a date are one report."""
     stream: list[Observation] = []
-    for each in measured:
-        if each.stored or each.observations[0].device_time is not None:
+    for each in news:
+        measured = each.measured
+        if measured.stored or measured.observations[0].device_time is not None:
             if stream:
-                yield _report(stream, stored=False)
+                yield _report(stream)
                 stream = []
-            yield _report(each.observations, stored=each.stored)
+            yield _report(measured.observations, stored=measured.stored, keyed=each.keyed)
         else:
-            stream.extend(each.observations)
+            stream.extend(measured.observations)
     if stream:
-        yield _report(stream, stored=False)
+        yield _report(stream)
 
 
-def _report(observations: Sequence[Observation], *, stored: bool) -> ReportReceived:
-    return ReportReceived(observations, stored, 0, observations[-1].received_s)
+def _report(observations: Sequence[Observation], *, stored: bool = False, keyed: Sequence[bool] = ()) -> _Report:
+    return _Report(ReportReceived(observations, stored, 0, observations[-1].received_s), keyed)

@@ -91,13 +91,20 @@ class Journal:
         """The counts that an earlier run left in the store."""
         if self._counts is None:
             return
-        kept = await self._counts.state_get(COUNTS_STATE)
-        for source, count in _counts_in(kept).items():
+        try:
+            kept = await self._counts.state_get(COUNTS_STATE)
+        except Exception as error:
+            log.warning("events.counts_not_read", why=type(error).__name__)
+            return
+        counts = _counts_in(kept)
+        for source, count in counts.items():
             await self._append("events.suppressed", None, {"source": source, "count": count, "before_restart": True})
-        if kept is not None and kept != "{}":
-            await self._counts.state_put(COUNTS_STATE, "{}")
+        if counts:
+            self._persisted = counts
+            await self._persist()
 
     async def _persist(self) -> None:
+        """A store that cannot take the counts reports its own state; they stay in memory meanwhile."""
         pending = self._suppression.pending()
         if self._counts is None or pending == self._persisted:
             return

@@ -3,11 +3,13 @@
 A device that sends its memory again after each connection, or a record store that can only be asked for all of it,
 would fill the store and the uplink with what the cloud then drops (DESIGN D3: a stored measurement is known by its
 content). What is remembered here is dropped before it costs anything. Forgetting is harmless, so it is bounded and not
-kept over a restart. Live values are never looked at: 97, 97, 97 are three readings.
+kept over a restart. Live values are never looked at: 97, 97, 97 are three readings. Nor are those whose date no working
+clock could give (`credible_dates`); in a memory they are told apart by their record numbers.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from protocols.ble.interpretation import Measured
@@ -17,6 +19,27 @@ DEVICES_MAX = 64
 MEASUREMENTS_MAX = 4096
 """Of one device: four times what a good meter keeps."""
 _DIGEST_OCTETS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A measurement, and which of its observations are known again by their content."""
+
+    measured: Measured
+    keyed: tuple[bool, ...]
+
+    @property
+    def is_keyed(self) -> bool:
+        return all(self.keyed)
+
+
+def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Candidate]:
+    """`keyed` goes on through all observations of all measurements."""
+    found, at = [], 0
+    for each in measured:
+        found.append(Candidate(each, tuple(keyed[at : at + len(each.observations)])))
+        at += len(each.observations)
+    return found
 
 
 def digest_of(observations: Sequence[Observation]) -> bytes:
@@ -40,32 +63,42 @@ def digest_of(observations: Sequence[Observation]) -> bytes:
     return digest.digest()
 
 
+def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
+    """By what it would be known again; None where it never is."""
+    if each.is_keyed:
+        return digest_of(each.measured.observations)
+    if not from_memory:
+        return None
+    number = each.measured.record
+    return digest_of(each.measured.observations) + (b"" if number is None else number.to_bytes(8, "big"))
+
+
 class KnownMeasurements:
     """For all sessions of one gateway."""
 
     def __init__(self) -> None:
         self._devices: OrderedDict[str, OrderedDict[bytes, None]] = OrderedDict()
 
-    def news(self, system_id: str, measured: Sequence[Measured], *, from_memory: bool = False) -> list[Measured]:
+    def news(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> list[Candidate]:
         """Those that are not known to be durable, in order; a repetition among them goes too. `from_memory`: also what
         has no date may be known, because a memory that can only be asked for all of it gives it each time."""
         known = self._devices.get(system_id) or OrderedDict[bytes, None]()
-        found: dict[bytes, Measured] = {}
-        for number, each in enumerate(measured):
-            digest = digest_of(each.observations) if each.stored or from_memory else number.to_bytes(4, "big")
+        news: dict[bytes, Candidate] = {}
+        for number, each in enumerate(found):
+            digest = _digest(each, from_memory=from_memory) or number.to_bytes(4, "big")
             if digest not in known:
-                found.setdefault(digest, each)
-        return list(found.values())
+                news.setdefault(digest, each)
+        return list(news.values())
 
-    def durable(self, system_id: str, measured: Sequence[Measured], *, from_memory: bool = False) -> None:
+    def durable(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> None:
         """These are in the store now."""
-        worth = [each for each in measured if each.stored or from_memory]
+        worth = [digest for each in found if (digest := _digest(each, from_memory=from_memory)) is not None]
         if not worth:
             return
         known = self._devices.setdefault(system_id, OrderedDict())
         self._devices.move_to_end(system_id)
-        for each in worth:
-            known[digest_of(each.observations)] = None
+        for digest in worth:
+            known[digest] = None
         while len(known) > MEASUREMENTS_MAX:
             known.popitem(last=False)
         while len(self._devices) > DEVICES_MAX:

@@ -5,13 +5,15 @@ A section has one clock relation, so a report is cut where its time stamps chang
 another, and where they belong to another relation of the same clock: before and after it was set, or before and after
 a counter began again. Order is kept. Each report first teaches the clock and is then placed by it.
 
-**What counts as stored** (DESIGN D3): a *confirmed* report whose observation carries a date. The device keeps such a
-report until we answer and sends it again when the answer did not arrive, so the cloud must recognise it by its content:
-the device's date is part of that. A counter of seconds since power-on is not: it says the same after each power-on, and
-two true readings would become one. Unconfirmed reports are never repeated, and 97, 97, 97 are three readings.
+**What counts as stored** (DESIGN D3): a *confirmed* report whose observation carries a date that a working clock could
+give (`credible_dates`). The device keeps such a report until we answer and sends it again when the answer did not
+arrive, so the cloud must recognise it by its content: the device's date is part of that. A counter of seconds since
+power-on is not: it says the same after each power-on, and two true readings would become one. Unconfirmed reports are
+never repeated, and 97, 97, 97 are three readings.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
 from gateway.transports.clock import Instant
@@ -22,27 +24,43 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 RECEPTION_US = 1_000_000
 """An observation without a time was measured at its reception, give or take the second within which devices report."""
-DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
-"""Clocks of a device that name a date; the others count from its power-on."""
 
 
 def sections_of(
-    report: ReportReceived, device: DeviceRef, clocks: DeviceClocks, instant: Instant, *, wall_synchronised: bool
+    report: ReportReceived,
+    device: DeviceRef,
+    clocks: DeviceClocks,
+    instant: Instant,
+    *,
+    wall_synchronised: bool,
+    keyed: Sequence[bool] = (),
 ) -> Iterator[DeviceObservations]:
-    """The sections of one report, in order. `instant` is the time at which the report was received."""
+    """The sections of one report, in order. `instant` is the time at which the report was received. `keyed` says of
+    each observation whether it is known again by its content; without it none is."""
     received_us = round(report.received_s * 1_000_000)
     live = not report.confirmed
     for kind, observations in runs_of(report.observations):
         for relation, placed in _placed(kind, observations, device, clocks, received_us, live=live):
-            yield section_of(
-                placed,
-                relation,
-                device,
-                instant,
-                received_us,
-                wall_synchronised=wall_synchronised,
-                stored=report.confirmed and kind in DATES,
-            )
+            for stored, piece in cut_by_key(placed, keyed):
+                yield section_of(
+                    piece, relation, device, instant, received_us, wall_synchronised=wall_synchronised, stored=stored
+                )
+            keyed = keyed[len(placed) :]
+
+
+def cut_by_key(
+    observations: Sequence[Observation], keyed: Sequence[bool]
+) -> Iterator[tuple[bool, Sequence[Observation]]]:
+    """Neighbours that are known by their content, or are not. Almost every report is one piece."""
+    flags = keyed[: len(observations)]
+    if len(set(flags)) <= 1:
+        yield bool(flags) and flags[0], observations
+        return
+    start = 0
+    for stored, group in groupby(flags):
+        end = start + len(list(group))
+        yield stored, observations[start:end]
+        start = end
 
 
 def section_of(

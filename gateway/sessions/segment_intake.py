@@ -1,8 +1,8 @@
 """A device's memory on its way into the record: entries become durable together with how far the segment is fetched.
 
-Everything that carries a date is marked as stored (DESIGN D3), so that the cloud knows it again by its content when a
-device sends its memory once more, or has also reported it live. What carries none is known by its place in the segment,
-which is what the mark beside the entries is for.
+Everything that carries a date which a working clock could give (`credible_dates`) is marked as stored (DESIGN D3), so
+that the cloud knows it again by its content when a device sends its memory once more, or has also reported it live.
+What carries none is known by its place in the segment, which is what the mark beside the entries is for.
 
 A memory says nothing about what a device's clock shows now, so it never teaches the clock; it is only placed by what is
 known, together with what the device says that its clock was moved by since. It is no news either: the crew's page shows
@@ -17,9 +17,10 @@ import structlog
 
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.segments import FetchedSegment
+from gateway.sessions.credible_dates import DATES, keyed_of_memory
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.journal import Journal
-from gateway.sessions.sections import DATES, placed_by, section_of
+from gateway.sessions.sections import cut_by_key, placed_by, section_of
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
@@ -125,17 +126,20 @@ class SegmentIntake:
         self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
     ) -> Iterator[DeviceObservations]:
         received_us = round(event.received_s * 1_000_000)
+        keyed: Sequence[bool] = keyed_of_memory(event.observations, instant.wall_us, synchronised=wall_synchronised)
         for kind, group in groupby(event.observations, _kind):
             for relation, placed in self._placed(event, device, kind, list(group), received_us):
-                yield section_of(
-                    placed,
-                    relation,
-                    device,
-                    instant,
-                    received_us,
-                    wall_synchronised=wall_synchronised,
-                    stored=kind in DATES,
-                )
+                for stored, piece in cut_by_key(placed, keyed):
+                    yield section_of(
+                        piece,
+                        relation,
+                        device,
+                        instant,
+                        received_us,
+                        wall_synchronised=wall_synchronised,
+                        stored=stored,
+                    )
+                keyed = keyed[len(placed) :]
 
     def _placed(
         self,

@@ -17,7 +17,7 @@ from tests.harness.gatt_peer import GattPeer
 
 HEART_RATE_MEASUREMENT, TEMPERATURE_MEASUREMENT, GLUCOSE_MEASUREMENT = 0x2A37, 0x2A1C, 0x2A18
 BATTERY_LEVEL, BATTERY_LEVEL_STATUS, SYSTEM_ID, MODEL = 0x2A19, 0x2BED, 0x2A23, 0x2A24
-FIRST = datetime(2026, 1, 1, 8, 0)  # noqa: DTZ001  a device's own local time
+FIRST = datetime(2026, 3, 5, 8, 0)  # noqa: DTZ001  a device's own local time
 
 
 def system_id(number: int) -> bytes:

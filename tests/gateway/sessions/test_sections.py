@@ -22,6 +22,10 @@ PLETH = Channel(
 )
 
 
+DATED = absolute_time(NOON)
+"""A date that makes an observation known again by its content in these tests."""
+
+
 def ticks(count: int) -> DeviceTime:
     return DeviceTime(TimeKind.RELATIVE, count.to_bytes(4, "big"))
 
@@ -40,7 +44,12 @@ def sections(*reports: ReportReceived, wall_us: int = NOON_US, clocks: DeviceClo
         section
         for each in reports
         for section in sections_of(
-            each, DEVICE, known, Instant(each.received_s, wall_us, "boot"), wall_synchronised=True
+            each,
+            DEVICE,
+            known,
+            Instant(each.received_s, wall_us, "boot"),
+            wall_synchronised=True,
+            keyed=[each.confirmed and one.device_time is DATED for one in each.observations],
         )
     ]
 
@@ -53,8 +62,8 @@ def test_a_report_without_times_is_one_live_section_placed_by_its_reception():
     assert len(section.observations) == 2
 
 
-def test_a_confirmed_report_with_a_date_is_stored_and_an_unconfirmed_one_is_not():
-    dated = spo2(97.0, absolute_time(NOON))
+def test_what_is_known_by_its_content_is_stored_and_the_rest_of_a_report_is_not():
+    dated = spo2(97.0, DATED)
     assert [each.stored for each in sections(report(dated, confirmed=True))] == [True]
     assert [each.stored for each in sections(report(dated))] == [False]
 
@@ -64,7 +73,7 @@ def test_a_counter_since_power_on_is_no_date_and_so_never_stored():
 
 
 def test_a_report_is_cut_where_its_times_come_from_another_clock_and_keeps_its_order():
-    dated, counted, bare = spo2(1.0, absolute_time(NOON)), spo2(2.0, ticks(1)), spo2(3.0)
+    dated, counted, bare = spo2(1.0, DATED), spo2(2.0, ticks(1)), spo2(3.0)
     made = sections(report(dated, dated, counted, bare, confirmed=True))
     assert [len(each.observations) for each in made] == [2, 1, 1]
     assert [o.value for each in made for o in each.observations] == [1.0, 1.0, 2.0, 3.0]
