@@ -6,7 +6,7 @@ The order and its reasons are in `pipeline.py`; this file has the checks.
 import ipaddress
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Protocol
 
 from cloud.http.arrival import Arrival
@@ -120,22 +120,22 @@ class Admission:
         self._limiter.draw(self._secret_failures, address_class(self.address_of(arrival)))
 
     def address_of(self, arrival: Arrival) -> str:
-        """The client's address: the peer's, or what a trusted proxy says of it."""
+        """The client's address: the peer's, or what a trusted proxy reports. What is no address is not believed."""
         peer = arrival.protocol.peername
         address = str(peer[0]) if isinstance(peer, tuple) and peer else "-"
         if not self._proxies:
             return address
         hops = ", ".join(arrival.headers.getall("X-Forwarded-For", ())).split(",")
-        while self._trusted(address) and hops:
-            address = hops.pop().strip() or address
+        while hops and self._trusted(address):
+            hop = hops.pop().strip()
+            if _parsed(hop) is None:
+                break
+            address = hop
         return address
 
     def _trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._proxies)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._proxies)
 
     def _check_failures(self, policy: Policy, arrival: Arrival) -> None:
         draw = self._limiter.look(policy, address_class(self.address_of(arrival)))
@@ -194,6 +194,13 @@ class Admission:
         draw = self._limiter.draw(self._token_failures, address_class(self.address_of(arrival)))
         if not draw.allowed:
             raise _too_many_failures(draw)
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None
 
 
 def _too_many_failures(draw: Draw) -> TooManyRequests:

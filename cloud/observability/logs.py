@@ -1,8 +1,9 @@
 """Log lines: one JSON object each, on standard error, for journald or whoever runs us to keep.
 
 An event name (`gateway.registered`) and fields, never prose, never patient data: call sites log identifiers, counts and
-codes. A traceback is logged as frames without the variables in them. Lines that libraries write through `logging` join
-the stream.
+codes. An exception is logged by its type and its frames, without their variables and without its message: the value
+that could not be converted, found or stored is what a message quotes. Lines that libraries write through `logging` join
+the stream by their first line, since asyncio's further lines are the task with its exception.
 """
 
 import logging
@@ -15,17 +16,18 @@ import structlog
 _LIBRARIES = logging.WARNING
 # Its access log would tell URLs, which may name people and carry codes; our own middleware logs what is safe.
 _SILENT = ("aiohttp.access",)
+_LOGGED = ("exc_type", "is_cause", "frames")
+"""What a log line has of an exception."""
 
 
 def configure_logs(level: str) -> None:
     """Once, at start of a process. `level`: debug, info, warning or error."""
-    frames_only = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(frames_only),
+            structlog.processors.ExceptionRenderer(_frames_of),
             structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -35,6 +37,14 @@ def configure_logs(level: str) -> None:
     logging.basicConfig(handlers=[_ToStructlog()], level=_LIBRARIES, force=True)
     for name in _SILENT:
         logging.getLogger(name).disabled = True
+
+
+_transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
+def _frames_of(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
+    """The chain of exceptions, each by its type and the places that it passed."""
+    return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
 def _json(event: dict[str, Any], **_: object) -> bytes:
@@ -58,5 +68,7 @@ class _ToStructlog(logging.Handler):
     """Passes a library's record on."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = structlog.get_logger()
-        log.log(record.levelno, "library.warned", logger=record.name, message=record.getMessage())
+        message = record.getMessage().partition("\n")[0]
+        structlog.get_logger().log(
+            record.levelno, "library.warned", logger=record.name, message=message, exc_info=record.exc_info
+        )

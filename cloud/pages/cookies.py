@@ -38,12 +38,16 @@ class Cookie:
 
 
 def read_cookie(headers: CIMultiDictProxy[str], name: str) -> str | None:
-    """The value of the one cookie of that name, None when there is none or more than one."""
+    """The value of the one cookie of that name, None when there is none or more than one.
+
+    A value with other characters than visible ASCII is none: no cookie of ours has it (RFC 6265 §4.1.1), and a byte
+    that is no text could not be digested, stored or written.
+    """
     text = "; ".join(headers.getall("Cookie", ()))
     if len(text) > COOKIES_LENGTH_MAX:
         return None
     found = [value for pair in text.split(";") for key, _, value in (pair.strip().partition("="),) if key == name]
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 and found[0].isascii() and found[0].isprintable() else None
 
 
 def with_cookies(cookies: Sequence[str], headers: Mapping[str, str] | None = None) -> CIMultiDict[str]:

@@ -34,6 +34,31 @@ def test_a_traceback_shows_no_values(capfdbinary: pytest.CaptureFixture[bytes]) 
     assert patient_name.encode() not in written
 
 
+@pytest.mark.finding("security-low-exc_value")
+def test_an_exception_is_logged_without_its_message_and_that_of_its_cause(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    configure_logs("info")
+    patient_name = "Synthia Testperson"
+    try:
+        try:
+            int(patient_name)
+        except ValueError as error:
+            raise RuntimeError(f"cannot read {patient_name}") from error
+    except RuntimeError as error:
+        structlog.get_logger().exception("request.crashed")
+        logging.getLogger("some.library").error("Task exception\nwas never retrieved: %r", error, exc_info=error)
+    ours, library = lines(capfdbinary)
+    for line in (ours, library):
+        assert patient_name not in json.dumps(line)
+        assert [(one["exc_type"], one["is_cause"]) for one in line["exception"]] == [  # type: ignore[attr-defined]
+            ("RuntimeError", False),
+            ("ValueError", True),
+        ]
+        assert "test_logs.py" in json.dumps(line)
+    assert library["message"] == "Task exception"
+
+
 def test_what_libraries_warn_of_joins_the_stream(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     configure_logs("info")
     logging.getLogger("some.library").warning("careful")
