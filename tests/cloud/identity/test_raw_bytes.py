@@ -47,7 +47,7 @@ async def status_of(server: AuthServer, line: bytes, headers: bytes, body: bytes
 async def test_cookie_with_a_raw_byte_is_absent(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         for name in (b"session", b"visit", b"browser", b"language"):
-            for value in (RAW, b"abc" + RAW, b"\x7f", "ą".encode()):
+            for value in (RAW, b"abc" + RAW, "ą".encode()):
                 cookie = b"Cookie: __Host-argus_%s=%s; argus_%s=%s\r\n" % (name, value, name, value)
                 assert await status_of(server, b"GET /sign-in", cookie) == 200
                 assert await status_of(server, b"GET /v1/oauth/authorize?client_id=x", cookie) < 500
