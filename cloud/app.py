@@ -46,6 +46,7 @@ from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
 from cloud.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.http.idempotency import sweep_keys
 from cloud.http.rate_store import sweep_rates
+from cloud.http.spans import sweep_spans
 from cloud.identity.lockout import FailureStore
 from cloud.identity.sessions import SessionStore
 from cloud.ids import Ids, UlidIds
@@ -149,6 +150,7 @@ def chores(clock: Clock) -> Sequence[Chore]:
     return (
         Chore("idempotency_keys", sweep_keys),
         Chore("rate_buckets", sweep_rates),
+        Chore("spans", sweep_spans),
         Chore("audit_entries", Audit(clock).sweep),
         Chore("outbox_events", Outbox(UlidIds(clock)).sweep),
         Chore("authorization_codes", sweep_codes),

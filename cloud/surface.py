@@ -111,7 +111,7 @@ def make_surface(
     parts = parts_of(settings, database, clock, ids, _cursor_secret(settings))
     tokens = _tokens_of(settings, parts)
     rows = collect_rows(parts, tokens, checks, make_judge(settings))
-    spans = Spans(database, clock)
+    spans = Spans(database)
     # A SQLite file has one process that serves; a PostgreSQL database may have several, whose limits are the same.
     limits = SharedLimiter(clock, database) if database.dialect == "postgresql" else None
     make_pipeline = pipelines(settings.http, parts.bases, clock, tokens.verifier, spans, observer, limits)

@@ -270,6 +270,9 @@ def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, 
     headers = _trace_headers()
     if status == 201:
         headers["Location"] = _part("headers", "Location")
+    if row.idempotent:
+        for name in ("Idempotency-Key", "Idempotency-Replayed"):
+            headers[name] = _part("headers", name)
     if 304 in row.answers:
         headers["ETag"] = _part("headers", "ETag")
     response: dict[str, Any] = {"description": text, "headers": headers}

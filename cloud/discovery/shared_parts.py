@@ -75,6 +75,14 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     "Location": {"description": "Where the new thing can be read.", "schema": {"type": "string"}},
+    "Idempotency-Key": {
+        "description": "The key of the request, without quotes; only when one was sent.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` when this is the response to an earlier request with the same key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
     "Link": {"description": 'The next page, with `rel="next"` (RFC 8288).', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "What is wrong with the credentials.", "schema": {"type": "string"}},
@@ -91,7 +99,8 @@ PARAMETERS: dict[str, Any] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A key of your own (a UUID, say): within 24 hours a repetition gets the first answer again.",
+        "description": "A key of your own (a UUID, say): within 24 hours a repetition gets the first answer again. "
+        "The response carries the key. Another person, app, address or body with the same key gets 422.",
         "schema": {"type": "string", "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
         "example": "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e",
     },

@@ -2,8 +2,9 @@
 
 The key is written in the same transaction as the change it belongs to, so there is never one without the other: a
 crash, a cut connection or a refused request leaves no key, and a twin that runs at the same time waits for the first
-and then replays it. Keys belong to the tenant; the fingerprint holds client, address and body, so another app, another
-route or another body under the same key is refused, not answered (A-068 … A-072).
+and then replays it. A key is unique in its tenant; the fingerprint holds the organisation, the client, the subject, the
+address and the body. Another person, app, route or body under the same key is refused, and never gets an answer that
+was meant for another (A-068 … A-072).
 """
 
 import asyncio
@@ -12,10 +13,11 @@ import re
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 
 from cloud.clock import Clock
 from cloud.db import Prepared, Transaction, insert
+from cloud.db.chunks import delete_chunk
 from cloud.http.answer import Answer
 from cloud.http.errors import IdempotencyKeyInFlight, IdempotencyKeyMalformed, IdempotencyKeyReused
 from cloud.http.tables import idempotency_keys as keys
@@ -76,9 +78,18 @@ def read_key(header: str) -> str:
     return found[1] or found[2]
 
 
-def fingerprint(client_id: str, method: str, target: str, document: object) -> bytes:
-    """What makes two requests the same: who, where, and the body whatever the order of its keys."""
-    whole = [client_id, method, target, document]
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose request it is: in a tenant-wide app, people of several organisations send with one client id."""
+
+    organization_id: str | None
+    client_id: str
+    subject: str
+
+
+def fingerprint(sender: Sender, method: str, target: str, document: object) -> bytes:
+    """Digest that is equal for equal requests: sender, address, and the body whatever the order of its keys."""
+    whole = [sender.organization_id, sender.client_id, sender.subject, method, target, document]
     return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()
 
 
@@ -148,5 +159,5 @@ class Once:
 
 
 async def sweep_keys(tx: Transaction, now_us: int) -> int:
-    """Remove the keys whose window is over; how many. Asked every ten minutes, that is ten minutes' worth."""
-    return (await tx.execute(delete(keys).where(keys.c.expires_at_us <= now_us))).rowcount
+    """Delete a chunk of the keys whose window is over; the number of keys."""
+    return await delete_chunk(tx, keys, keys.c.expires_at_us <= now_us, oldest=keys.c.expires_at_us)

@@ -37,7 +37,7 @@ from cloud.http.errors import (
     Unreadable,
 )
 from cloud.http.heads import HEAD_OCTETS_MAX
-from cloud.http.idempotency import Once, fingerprint, read_key
+from cloud.http.idempotency import Once, Sender, fingerprint, read_key
 from cloud.http.problem import oauth_error, problem, told
 from cloud.http.query import read_all_pairs, read_query
 from cloud.http.request import Caller, Request
@@ -88,6 +88,7 @@ class _Progress:
     endpoint: Endpoint | None = None
     caller: Caller | None = None
     limits: Mapping[str, str] | None = None
+    idempotency_key: str | None = None
     error: DomainError | None = None
 
 
@@ -196,16 +197,17 @@ class Pipeline:
         key = None
         if route.idempotent and "Idempotency-Key" in headers:
             given = headers.getall("Idempotency-Key")
-            key = read_key(given[0] if len(given) == 1 else "")
+            key = progress.idempotency_key = read_key(given[0] if len(given) == 1 else "")
         read = read_all_pairs(query) if route.query_as_sent else read_query(query, route.query)
         octets, document, body = b"", None, None
         if route.body is not None:
             octets = await arrival.body(route.body_octets_max or BODY_OCTETS_MAX)
             document, body = read_body(octets, arrival.headers, route)
-        print_of_it = b""
+        request_fingerprint = b""
         if key is not None and caller is not None:
             target = path if not query else f"{path}?{query}"
-            print_of_it = fingerprint(caller.client_id, route.method, target, document)
+            sender = Sender(caller.viewer.organization_id, caller.client_id, caller.subject)
+            request_fingerprint = fingerprint(sender, route.method, target, document)
         return Request(
             route=route,
             host=endpoint.site.host,
@@ -216,7 +218,7 @@ class Pipeline:
             body_octets=octets,
             caller=caller,
             trace=progress.trace,
-            once=Once("" if caller is None else caller.viewer.tenant_id, key, print_of_it, self._clock),
+            once=Once("" if caller is None else caller.viewer.tenant_id, key, request_fingerprint, self._clock),
             if_match=_joined(arrival, "If-Match"),
             if_none_match=_joined(arrival, "If-None-Match"),
             address=self._admission.address_of(arrival),
@@ -260,6 +262,8 @@ class Pipeline:
         more = ""
         if limits is not None:
             more = "".join(f"{name}: {value}\r\n" for name, value in limits.items() if name not in answer.headers)
+        if progress.idempotency_key is not None:
+            more += f"Idempotency-Key: {progress.idempotency_key}\r\n"
         # A body that the row does not want is not waited for, or a slow sender would hold the place of another client;
         # what is left of it would be taken for the next request. CONNECT asks for a tunnel that it does not get.
         close = (

@@ -15,10 +15,10 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
-from cloud.clock import Clock
 from cloud.db import Database, Transaction
+from cloud.db.chunks import delete_chunk
 from cloud.errors import DomainError
 from cloud.http.tables import spans as table
 from cloud.tenancy import Viewer
@@ -44,7 +44,6 @@ ATTRIBUTES = frozenset(
 WAITING_MAX = 20_000
 BATCH_MAX = 1_000
 FLUSH_EVERY_S = 1.0
-SWEEP_EVERY_S = 600.0
 RETENTION_US = 72 * 3600 * 1_000_000
 ROWS_MAX = 2_000_000
 TRACE_SPANS_MAX = 1_000
@@ -82,9 +81,8 @@ class Span:
 class Spans:
     """Records and finds spans."""
 
-    def __init__(self, database: Database, clock: Clock, *, waiting_max: int = WAITING_MAX) -> None:
+    def __init__(self, database: Database, *, waiting_max: int = WAITING_MAX) -> None:
         self._database = database
-        self._clock = clock
         self._waiting: deque[Span] = deque(maxlen=waiting_max)
         self._writing: Sequence[Span] = ()
         self.given_up = 0
@@ -131,17 +129,8 @@ class Spans:
             finally:
                 self._writing = ()
 
-    async def sweep(self, now_us: int) -> None:
-        """Remove what is past its time, and the oldest when there is too much."""
-        async with self._database.transaction() as tx:
-            await tx.execute(delete(table).where(table.c.ended_at_us < now_us - RETENTION_US))
-            newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
-            if newest is not None:
-                await tx.execute(delete(table).where(table.c.id <= newest - ROWS_MAX))
-
     async def run(self, stopping: asyncio.Event) -> None:
-        """Write once a second and sweep now and then, until a stop is asked for; then write the rest."""
-        swept_s = self._clock.monotonic_s()
+        """Write once a second until a stop is requested; then write the rest."""
         ending = False
         while not ending:
             with suppress(TimeoutError):
@@ -150,11 +139,17 @@ class Spans:
             ending = stopping.is_set()
             try:
                 await self.flush()
-                if self._clock.monotonic_s() - swept_s >= SWEEP_EVERY_S:
-                    swept_s = self._clock.monotonic_s()
-                    await self.sweep(self._clock.now_us())
             except DomainError as error:
                 log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.given_up)
+
+
+async def sweep_spans(tx: Transaction, now_us: int) -> int:
+    """Delete a chunk of the spans that are past their time, and of the oldest when there are too many; the number."""
+    expired = await delete_chunk(tx, table, table.c.ended_at_us < now_us - RETENTION_US, oldest=table.c.ended_at_us)
+    newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
+    if expired or newest is None:
+        return expired
+    return await delete_chunk(tx, table, table.c.id <= newest - ROWS_MAX, oldest=table.c.id)
 
 
 def _row(span: Span) -> tuple[Any, ...]:

@@ -24,12 +24,13 @@ def caller(
     tenant: str = "tnt_north",
     organization: str | None = "org_north",
     client: str = "app_north",
+    subject: str | None = None,
     scopes: Sequence[str] = ("read",),
     use: str = "access",
 ) -> Caller:
     """Somebody with a token."""
     return Caller(
-        subject=client,
+        subject=subject or client,
         client_id=client,
         token_use=use,
         scopes=frozenset(scopes),

@@ -15,7 +15,7 @@ from cloud.db import Database, Transaction
 from cloud.errors import DomainError
 from cloud.events.tables import outbox_events
 from cloud.housekeeping import EVERY_S, Chore, Housekeeping
-from cloud.http.tables import rate_buckets
+from cloud.http.tables import idempotency_keys, rate_buckets, spans
 from cloud.identity.tables import sign_in_failures
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
@@ -62,6 +62,16 @@ def failure_row(number: int, at_us: int) -> dict[str, Any]:
     return {"subject": number.to_bytes(32), "failures": 1, "blocked_until_us": at_us, "forgotten_at_us": at_us}
 
 
+def key_row(number: int, at_us: int) -> dict[str, Any]:
+    return {"tenant_id": "ten_1", "key": f"key-{number}", "fingerprint": b"", "expires_at_us": at_us}
+
+
+def span_row(number: int, at_us: int) -> dict[str, Any]:
+    ids = {"tenant_id": "ten_1", "trace_id": f"{number:032x}", "span_id": f"{number:016x}", "parent_span_id": None}
+    what = {"name": "GET /", "kind": "server", "status": "ok", "attributes": "{}"}
+    return ids | what | dict.fromkeys(("started_at_us", "ended_at_us"), at_us)
+
+
 async def fill(database: Database, table: Table, row: Callable[[int, int], dict[str, Any]]) -> None:
     ages = [LONG_AGO_US] * EXPIRED + [NOW_US + 3_600_000_000] * FRESH
     rows = [row(number, at_us) for number, at_us in enumerate(ages)]
@@ -96,6 +106,8 @@ def recorded(given: Sequence[Chore], chunks: list[int]) -> list[Chore]:
         pytest.param(outbox_events, event_row, id="outbox_events"),
         pytest.param(rate_buckets, bucket_row, id="rate_buckets"),
         pytest.param(sign_in_failures, failure_row, id="sign_in_failures"),
+        pytest.param(idempotency_keys, key_row, id="idempotency_keys", marks=pytest.mark.finding("cloud-6")),
+        pytest.param(spans, span_row, id="spans", marks=pytest.mark.finding("cloud-6")),
     ],
 )
 async def test_one_run_deletes_every_expired_row_in_chunks(
@@ -106,6 +118,20 @@ async def test_one_run_deletes_every_expired_row_in_chunks(
     await Housekeeping(database, clock, recorded(chores(clock), chunks)).tidy()
     assert await count(database, table) == FRESH
     assert max(chunks) == CHUNK_ROWS, "no transaction is long"
+
+
+async def test_spans_beyond_their_number_are_deleted_from_the_oldest(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloud.http.spans.ROWS_MAX", 2_500)
+    async with database.transaction() as tx:
+        rows = [span_row(number, NOW_US) for number in range(5_000)]
+        names = [column.name for column in spans.columns if column.name in rows[0]]
+        await tx.driver.append(spans, names, [tuple(row[name] for name in names) for row in rows])
+    await Housekeeping(database, StoppedClock(), chores(StoppedClock())).tidy()
+    async with database.read() as tx:
+        left = [row.trace_id for row in await tx.execute(select(spans.c.trace_id).order_by(spans.c.id))]
+    assert left == [f"{number:032x}" for number in range(2_500, 5_000)]
 
 
 async def test_a_chore_that_fails_stops_no_other_and_leaves_nothing_half_done(database: Database):

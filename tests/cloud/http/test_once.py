@@ -23,6 +23,8 @@ from tests.builders.http_surface import KnownTokens, caller, route, surface
 HOUR_US = 3600 * 1_000_000
 NORTH, OTHER_APP = {"Authorization": "Bearer north"}, {"Authorization": "Bearer other-app"}
 SOUTH = {"Authorization": "Bearer south"}
+ADA, ADA_ELSEWHERE = {"Authorization": "Bearer ada"}, {"Authorization": "Bearer ada-elsewhere"}
+BEN = {"Authorization": "Bearer ben"}
 
 
 class Thing(BaseModel):
@@ -83,6 +85,9 @@ async def client(things: Things, clock: HandClock) -> AsyncIterator[Client]:
             "north": caller(),
             "other-app": caller(client="app_other"),
             "south": caller(tenant="tnt_south", client="app_south"),
+            "ada": caller(subject="usr_ada"),
+            "ada-elsewhere": caller(subject="usr_ada", organization="org_south"),
+            "ben": caller(subject="usr_ben"),
         }
     )
     rows = [
@@ -94,15 +99,19 @@ async def client(things: Things, clock: HandClock) -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("C-158", "C-159", "A-070", "A-072", "S-131", "S-132")
+@pytest.mark.finding("cloud-10")
 async def test_a_repetition_gets_the_first_answer_and_adds_nothing(client: Client, things: Things) -> None:
     first = await client.ask(
         "/things", "POST", headers={**NORTH, "Idempotency-Key": "k-1"}, json={"name": "a", "size": 1}
     )
     assert first.status == 201
+    assert first.headers["Idempotency-Key"] == "k-1"
+    assert "Idempotency-Replayed" not in first.headers
     for key, body in (("k-1", {"name": "a", "size": 1}), ('"k-1"', {"size": 1, "name": "a"})):
         again = await client.ask("/things", "POST", headers={**NORTH, "Idempotency-Key": key}, json=body)
         assert (again.status, again.body) == (200, first.body)
         assert again.headers["Idempotency-Replayed"] == "true"
+        assert again.headers.getall("Idempotency-Key") == ["k-1"]
         assert again.headers["Location"] == first.headers["Location"]
         assert again.headers["X-Argus-Trace-ID"] != first.headers["X-Argus-Trace-ID"]
     assert await things.count() == 1
@@ -117,6 +126,23 @@ async def test_a_key_belongs_to_its_tenant_its_app_its_address_and_its_body(clie
         assert (told.status, told.code) == (422, "idempotency_key_reused")
     assert (await client.ask("/things", "POST", headers={**SOUTH, **key}, json={"name": "a"})).status == 201
     assert await things.count() == 2
+
+
+@pytest.mark.contract("A-068", "A-071")
+@pytest.mark.finding("cloud-9")
+async def test_key_of_another_organisation_or_person_is_refused_and_never_replayed(
+    client: Client, things: Things
+) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    first = await client.ask("/things", "POST", headers={**ADA, **key}, json={"name": "a"})
+    assert first.status == 201
+    for who in (ADA_ELSEWHERE, BEN):
+        told = await client.ask("/things", "POST", headers={**who, **key}, json={"name": "a"})
+        assert (told.status, told.code) == (422, "idempotency_key_reused")
+        assert told.headers["Idempotency-Key"] == "k-1"
+        assert first.document["id"].encode() not in told.body
+    assert (await client.ask("/things", "POST", headers={**ADA, **key}, json={"name": "a"})).body == first.body
+    assert await things.count() == 1
 
 
 @pytest.mark.contract("A-071", "S-133")
