@@ -77,3 +77,10 @@ def _usage(is_authority: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def certificate_request(common_name: str) -> bytes:
+    """A request in PEM, signed by a key that is thrown away."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name)
+    return builder.sign(generate_private_key(SECP256R1()), SHA256()).public_bytes(Encoding.PEM)

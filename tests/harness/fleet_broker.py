@@ -10,17 +10,18 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time_ns
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paho.mqtt.client import MQTTMessage
 
 from cloud.fleet.authority import (
+    REVOCATION_DAYS,
     Authority,
     Revocation,
     create_authority,
@@ -65,8 +66,16 @@ class Credentials:
     key: Path
 
     @property
-    def serial(self) -> int:
-        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).serial_number
+    def public_key(self) -> EllipticCurvePublicKey:
+        key = x509.load_pem_x509_certificate(self.certificate.read_bytes()).public_key()
+        assert isinstance(key, EllipticCurvePublicKey)
+        return key
+
+    def with_certificate(self, certificate: x509.Certificate) -> "Credentials":
+        """The same key with another certificate."""
+        path = self.certificate.with_suffix(f".{certificate.serial_number}.pem")
+        path.write_bytes(certificate.public_bytes(Encoding.PEM))
+        return replace(self, certificate=path)
 
 
 class FleetBroker:
@@ -133,6 +142,12 @@ class FleetBroker:
         """These certificates are on the list, from the next start or `reload`."""
         entries: Iterable[Revocation] = [Revocation(serial, now_us(), False) for serial in serials]
         (self.layout.live / REVOKED_FILE).write_bytes(revocation_list(self.authority, entries, now_us=now_us()))
+
+    def revoke_with_expired_list(self) -> None:
+        """A list that nobody renewed for a month."""
+        made_at_us = now_us() - (REVOCATION_DAYS * 86_400 + 60) * 1_000_000
+        octets = revocation_list(self.authority, (), now_us=made_at_us)
+        (self.layout.live / REVOKED_FILE).write_bytes(octets)
 
     def reload(self) -> None:
         """What the path unit does."""

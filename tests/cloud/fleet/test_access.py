@@ -1,0 +1,327 @@
+"""A gateway that is suspended or revoked is refused at once; a replaced key continues the chain of custody visibly."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from cloud.audit import Audit, Sought
+from cloud.custody.check import CustodyCheck
+from cloud.custody.tables import batches, quarantined_batches
+from cloud.db import Database
+from cloud.fleet import Fleet, GatewayAccess, GatewayTaken
+from cloud.fleet.access import GatewayAccessDesk
+from cloud.fleet.authority import (
+    REVOCATION_DAYS,
+    CertificateRequestUnusable,
+    create_authority,
+    read_list,
+    read_request,
+)
+from cloud.fleet.authority_store import AuthorityStore
+from cloud.fleet.broker_directory import (
+    ALARM_BEFORE_US,
+    DAY_US,
+    BrokerDirectory,
+    BrokerUpkeep,
+    RevocationListCheck,
+    expiry_of,
+    expiry_sentence,
+)
+from cloud.fleet.errors import GatewayNotSuspended, GatewayRevoked, GatewayShutOut, KeyUnchanged, KeyUsedBefore
+from cloud.ids import UlidIds
+from cloud.master_key import MasterKey
+from cloud.observations.tables import observations
+from cloud.tenancy import Viewer
+from protocols.uplink.envelope import encode_envelope
+from protocols.uplink.status import Status
+from tests.builders.cloud_people import HandClock, household, public_key_text
+from tests.builders.cloud_settings import settings_file
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.cloud.cli.test_console import Console, add_vehicle
+from tests.harness.certificates import certificate_request
+
+MASTER = MasterKey(bytes(32))
+
+
+def desk_of(cloud: CloudUnderTest) -> GatewayAccessDesk:
+    return GatewayAccessDesk(cloud.database, cloud.clock, cloud.ids)
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+@pytest.mark.finding("security-6")
+def test_the_console_can_shut_a_gateway_out_and_let_it_in_again(tmp_path: Path) -> None:
+    console = Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n'))
+    console.json("migrate")
+    add_vehicle(console)
+    where = ("--tenant", "tnt_1", "--organization", "org_1", "--vehicle", "veh_1")
+    console.json("gateways", "add", *where, "--public-key", public_key_text(), "--id", "gw_1")
+    tenant, why = ("--tenant", "tnt_1"), ("--reason", "stolen")
+    admitted = tmp_path / "vehicles.acl"
+    assert "gw_1" in admitted.read_text()
+    assert console.json("gateways", "suspend", "gw_1", *tenant, *why)["access"] == "suspended"
+    assert "gw_1" not in admitted.read_text()
+    assert console.json("gateways", "resume", "gw_1", *tenant)["access"] == "active"
+    assert "gw_1" in admitted.read_text()
+    revoked = console.json("gateways", "revoke", "gw_1", *tenant, *why)
+    assert (revoked["access"], revoked["access_reason"]) == ("revoked", "stolen")
+    assert "replace-key" in console.refused("gateways", "resume", "gw_1", *tenant)
+    new_key = ("--public-key", public_key_text(9))
+    assert console.json("gateways", "replace-key", "gw_1", *tenant, *new_key, *why)["access"] == "active"
+    shown = console.json("gateways", "show", "gw_1", *tenant)
+    assert [one["public_key"] for one in shown["former_keys"]] == [public_key_text()]
+    actions = [one["action"] for one in console.json("audit", "list", *tenant)]
+    assert {"gateway.suspend", "gateway.resume", "gateway.revoke", "gateway.replace_key"} <= set(actions)
+
+
+async def test_a_suspended_gateway_is_refused_at_once_and_its_batch_arrives_after_it_was_resumed(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    first, second = gateway.many(2)
+    assert len(await cloud.take(first)) == 1
+    await desk_of(cloud).suspend(OPERATOR, gateway.gateway, "in the workshop")
+    assert await cloud.take(second) == []
+    assert [(row.reason, row.detail) for row in await cloud.rows(quarantined_batches)] == [
+        ("shut_out", "the gateway is suspended")
+    ]
+    await desk_of(cloud).resume(OPERATOR, gateway.gateway)
+    (ack,) = await cloud.take(second)
+    assert ack.through_sequence == 2
+    assert len(await cloud.rows(observations)) == 2
+
+
+async def test_the_status_of_a_gateway_that_is_shut_out_is_neither_answered_nor_believed(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await desk_of(cloud).revoke(OPERATOR, gateway.gateway, "stolen")
+    said = Status(gateway=gateway.gateway, epoch="epoch-a", online=True, at_us=0, boot_id="b", software="1.0", marks={})
+    assert await cloud.take(cloud.handover.status_delivery(said)) == []
+    (kept,) = await Fleet(cloud.database, cloud.clock, cloud.ids).list(OPERATOR)
+    assert (kept.status, kept.access, kept.access_reason) == (None, GatewayAccess.REVOKED, "stolen")
+
+
+async def test_each_act_is_audited_and_announced_once(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+    desk = desk_of(cloud)
+    for _ in range(2):
+        await desk.suspend(OPERATOR, gateway.gateway, "lost")
+    for reason in ("stolen", "again"):
+        revoked = await desk.revoke(OPERATOR, gateway.gateway, reason)
+        assert revoked.access_reason == "stolen"
+    assert [name for name, _ in await cloud.events() if name.startswith("gateway.")] == [
+        "gateway.suspended",
+        "gateway.revoked",
+    ]
+    async with cloud.database.read() as tx:
+        entries = list(await Audit(cloud.clock).search(tx, OPERATOR, Sought(), count=10))
+    assert [(one.action, one.metadata) for one in entries] == [
+        ("gateway.revoke", {"reason": "stolen"}),
+        ("gateway.suspend", {"reason": "lost"}),
+    ]
+    with pytest.raises(GatewayRevoked):
+        await desk.resume(OPERATOR, gateway.gateway)
+    with pytest.raises(GatewayRevoked):
+        await desk.suspend(OPERATOR, gateway.gateway, "x")
+
+
+async def test_only_what_is_suspended_can_be_resumed(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+    with pytest.raises(GatewayNotSuspended):
+        await desk_of(cloud).resume(OPERATOR, gateway.gateway)
+
+
+async def test_a_gateway_that_still_sends_has_its_connection_ended_again(database: Database) -> None:
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(database).register(gateway)
+    ended: list[str] = []
+    cloud.ingest._shut_out = ended.append
+    await cloud.take(gateway.send())
+    assert ended == []
+    await desk_of(cloud).suspend(OPERATOR, gateway.gateway, "lost")
+    await cloud.take(gateway.send())
+    assert ended == [gateway.gateway]
+
+
+# ---- keys
+
+
+async def test_a_replaced_key_continues_the_chain_and_the_old_one_counts_for_the_past_only(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    before, after, stolen = gateway.many(3)
+    await cloud.take(before)
+    cloud.clock.at_us += DAY_US
+    renewed = GatewayInVehicle(key_seed=9)
+    key = base64.b64encode(renewed.public_key).decode()
+    replaced = await desk_of(cloud).replace_key(OPERATOR, gateway.gateway, key, "new box")
+    assert replaced.public_key == renewed.public_key
+    (ack,) = await cloud.take(renewed.signed(after.batch))
+    assert ack.through_sequence == 2
+    assert await cloud.take(stolen) == []  # signed with the old key
+    assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["forged"]
+    (report,) = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    assert (report.intact, report.through, report.findings) == (True, 2, [])
+
+
+async def test_a_batch_that_an_old_key_signed_after_its_time_is_found_in_custody(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    renewed = GatewayInVehicle(key_seed=9)
+    await desk_of(cloud).replace_key(OPERATOR, gateway.gateway, base64.b64encode(renewed.public_key).decode(), "x")
+    batch = gateway.send().batch
+    await cloud.take(renewed.signed(batch))
+    async with cloud.database.transaction() as tx:
+        cloud.clock.at_us += 1
+        forged = encode_envelope(gateway.signed(batch))
+        await tx.execute(batches.update().values(envelope=forged, received_at_us=cloud.clock.at_us))
+    (report,) = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    assert [finding.what for finding in report.findings] == ["not signed by the registered key"]
+
+
+async def test_a_key_is_never_used_twice(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+    desk, first = desk_of(cloud), base64.b64encode(gateway.public_key).decode()
+    with pytest.raises(KeyUnchanged):
+        await desk.replace_key(OPERATOR, gateway.gateway, first, "x")
+    await desk.replace_key(OPERATOR, gateway.gateway, public_key_text(5), "x")
+    with pytest.raises(KeyUsedBefore):
+        await desk.replace_key(OPERATOR, gateway.gateway, first, "x")
+
+
+async def test_one_gateway_id_belongs_to_one_tenant(database: Database) -> None:
+    clock = HandClock()
+    north, south = await household(database, clock), await household(database, clock, name="south")
+    with pytest.raises(GatewayTaken, match="another tenant"):
+        await Fleet(database, clock, UlidIds(clock)).register(
+            south.operator,
+            organization_id=south.organization.id,
+            vehicle_id=south.vehicle.id,
+            public_key=public_key_text(),
+            id=north.gateway.id,
+        )
+
+
+# ---- certificates and the list of revoked ones
+
+
+class FleetOnDisk:
+    """A cloud with an authority, and the directory that mosquitto would read."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.clock = HandClock()
+        self.database = database
+        self.folder = folder
+        self.desk = GatewayAccessDesk(database, self.clock, UlidIds(self.clock))
+        self.directory = BrokerDirectory(database, self.clock, lambda: MASTER, folder)
+
+    async def begin(self) -> Viewer:
+        home = await household(self.database, self.clock)
+        authority = create_authority("aut_1", "Test", self.clock.now_us())
+        async with self.database.transaction() as tx:
+            await AuthorityStore().add(tx, authority, MASTER, self.clock.now_us())
+        return home.operator
+
+    async def certificate(self, viewer: Viewer) -> int:
+        key = read_request(certificate_request("whatever it says"))
+        made = await self.desk.issue_certificate(viewer, "gw_north", key, lambda: MASTER, days=100)
+        assert made.subject.rfc4514_string() == "CN=gw_north"
+        return made.serial_number
+
+    def listed(self) -> frozenset[tuple[int, bool]]:
+        (facts,) = read_list((self.folder / "revoked.pem").read_bytes()).values()
+        return facts.entries
+
+
+@pytest.fixture
+async def fleet(database: Database, tmp_path: Path) -> FleetOnDisk:
+    return FleetOnDisk(database, tmp_path)
+
+
+async def test_the_list_holds_what_is_suspended_until_it_is_resumed_and_what_is_revoked_for_good(
+    fleet: FleetOnDisk,
+) -> None:
+    viewer = await fleet.begin()
+    serial = await fleet.certificate(viewer)
+    await fleet.directory.refresh()
+    assert fleet.listed() == frozenset()
+    await fleet.desk.suspend(viewer, "gw_north", "lost")
+    await fleet.directory.refresh()
+    assert fleet.listed() == {(serial, True)}
+    with pytest.raises(GatewayShutOut):
+        await fleet.certificate(viewer)
+    await fleet.desk.resume(viewer, "gw_north")
+    await fleet.directory.refresh()
+    assert fleet.listed() == frozenset()
+    await fleet.desk.revoke(viewer, "gw_north", "stolen")
+    await fleet.desk.replace_key(viewer, "gw_north", public_key_text(8), "new box")
+    new = await fleet.certificate(viewer)
+    await fleet.directory.refresh()
+    assert fleet.listed() == {(serial, False)}
+    assert new != serial
+    fleet.clock.advance(us=101 * DAY_US)
+    await fleet.directory.refresh()
+    assert fleet.listed() == frozenset()  # expired: refused without the list
+
+
+async def test_nothing_is_written_while_nothing_changed_and_the_list_is_renewed_daily(fleet: FleetOnDisk) -> None:
+    await fleet.begin()
+    assert set((await fleet.directory.refresh()).files) == {"vehicles.acl", "authorities.pem", "revoked.pem"}
+    (fleet.folder / "reload-due").unlink()
+    assert (await fleet.directory.refresh()).files == ()
+    assert not (fleet.folder / "reload-due").exists()
+    fleet.clock.advance(us=DAY_US)
+    assert (await fleet.directory.refresh()).files == ("revoked.pem",)
+    assert (fleet.folder / "reload-due").exists()
+    assert {path.stat().st_mode & 0o777 for path in fleet.folder.glob("*.*")} >= {0o640}
+    until_us = expiry_of(fleet.folder)
+    assert until_us == fleet.clock.now_us() + REVOCATION_DAYS * DAY_US
+
+
+async def test_a_list_that_was_not_renewed_is_said_before_it_locks_the_fleet_out(fleet: FleetOnDisk) -> None:
+    await fleet.begin()
+    await fleet.directory.refresh()
+    check = RevocationListCheck(fleet.folder, fleet.clock)
+    fleet.clock.advance(us=REVOCATION_DAYS * DAY_US - ALARM_BEFORE_US - 1)
+    assert expiry_sentence(fleet.folder, fleet.clock.now_us()) is None
+    fleet.clock.advance(us=1)
+    locked_out, sentence = expiry_sentence(fleet.folder, fleet.clock.now_us()) or (None, "")
+    assert (locked_out, "in 14 days" in sentence) == (False, True)
+    assert await check.why_not() is None
+    fleet.clock.advance(us=ALARM_BEFORE_US)
+    locked_out, sentence = expiry_sentence(fleet.folder, fleet.clock.now_us()) or (None, "")
+    assert (locked_out, "refuses every vehicle" in sentence) == (True, True)
+    assert "refuses every vehicle" in (await check.why_not() or "")
+
+
+async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_folder_that_is_away(
+    fleet: FleetOnDisk,
+) -> None:
+    viewer = await fleet.begin()
+    away = BrokerDirectory(fleet.database, fleet.clock, lambda: MASTER, fleet.folder / "away")
+    await BrokerUpkeep(away, fleet.clock).look()
+    upkeep = BrokerUpkeep(fleet.directory, fleet.clock)
+    await upkeep.look()
+    acl = fleet.folder / "vehicles.acl"
+    assert "user gw_north" in acl.read_text()
+    await fleet.desk.suspend(viewer, "gw_north", "lost")
+    await upkeep.look()
+    assert "user gw_north" not in acl.read_text()
+    acl.unlink()
+    await upkeep.look()
+    assert not acl.exists()  # nothing changed: two small queries and no more
+    fleet.clock.advance(us=DAY_US)
+    await upkeep.look()
+    assert acl.exists()
+
+
+def test_a_request_must_be_signed_by_its_own_key() -> None:
+    for octets in (b"", b"nonsense", certificate_request("x").replace(b"M", b"N", 3)):
+        with pytest.raises(CertificateRequestUnusable):
+            read_request(octets)

@@ -1,0 +1,186 @@
+"""A revoked gateway on a real mosquitto with TLS: its connection ends, it does not come back, and the others go on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from cloud.clock import SystemClock
+from cloud.db import Database
+from cloud.fleet.access import GatewayAccessDesk
+from cloud.fleet.authority_store import AuthorityStore
+from cloud.fleet.broker_configuration import RELOAD_FILE
+from cloud.fleet.broker_directory import BrokerDirectory
+from cloud.ids import UlidIds
+from cloud.ingest import make_ingest
+from cloud.ingest.take_over import take_over
+from cloud.master_key import MasterKey
+from cloud.tenancy import Viewer
+from gateway.sync.mqtt import MqttSession, MqttTakenOver, MqttUnavailable
+from protocols.uplink import topics
+from protocols.uplink.envelope import encode_envelope
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import OPERATOR, TENANT, CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.harness.eventually import eventually
+from tests.harness.fleet_broker import Credentials, FleetBroker, fleet_broker
+
+pytestmark = pytest.mark.broker
+
+MASTER = MasterKey(bytes(32))
+STOLEN, OTHER = "gw_stolen", "gw_other"
+GONE_WITHIN_S = 10.0
+
+
+class Fleet:
+    """Cloud and broker of two gateways, with what an operator does to them."""
+
+    def __init__(self, database: Database, broker: FleetBroker) -> None:
+        self.broker = broker
+        self.cloud = CloudUnderTest(database)
+        clock = SystemClock()
+        self.desk = GatewayAccessDesk(database, clock, UlidIds(clock))
+        self.directory = BrokerDirectory(database, clock, lambda: MASTER, broker.layout.live)
+        self.gateways = {name: GatewayInVehicle(gateway=name) for name in (STOLEN, OTHER)}
+
+    async def begin(self) -> None:
+        await self.cloud.register(*self.gateways.values())
+        async with self.cloud.database.transaction() as tx:
+            await AuthorityStore().add(tx, self.broker.authority, MASTER, 1)
+        await self.directory.refresh()
+        await eventually(lambda: not (self.broker.layout.live / RELOAD_FILE).exists())
+
+    async def certificate(self, name: str) -> Credentials:
+        """As the cloud issues it."""
+        given = self.broker.credentials(name)
+        made = await self.desk.issue_certificate(OPERATOR, name, given.public_key, lambda: MASTER, days=1)
+        return given.with_certificate(made)
+
+    async def connected(self, credentials: Credentials) -> MqttSession:
+        session = await self.broker.vehicle(credentials)
+        await session.subscribe(topics.ack(TENANT, credentials.common_name))
+        return session
+
+    async def send(self, session: MqttSession, name: str) -> None:
+        envelope = self.gateways[name].send()
+        await session.publish(topics.up(TENANT, name, Lane.NUMERIC), encode_envelope(envelope))
+
+    async def shut_out(self, act: str, viewer: Viewer = OPERATOR) -> None:
+        """What `argus-cloud gateways suspend|revoke` does."""
+        await getattr(self.desk, act)(viewer, STOLEN, "stolen")
+        await self.directory.refresh()
+        assert await take_over(self.broker.cloud_address, STOLEN, held_s=0.5)
+
+
+@pytest.fixture
+async def fleet(database: Database, tmp_path: Path) -> AsyncIterator[Fleet]:
+    async with fleet_broker(tmp_path / "broker") as broker, path_unit(broker):
+        fleet = Fleet(database, broker)
+        await fleet.begin()
+        yield fleet
+
+
+@asynccontextmanager
+async def path_unit(broker: FleetBroker) -> AsyncIterator[None]:
+    """What `argus-broker-reload.path` and its service do."""
+
+    async def watch() -> None:
+        due = broker.layout.live / RELOAD_FILE
+        while True:
+            if due.exists():
+                due.unlink()
+                broker.reload()
+            await asyncio.sleep(0.05)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+
+@pytest.mark.finding("security-6")
+async def test_a_revoked_gateway_is_gone_within_ten_seconds_and_the_others_go_on(fleet: Fleet) -> None:
+    stolen, other = await fleet.certificate(STOLEN), await fleet.certificate(OTHER)
+    live, bystander = await fleet.connected(stolen), await fleet.connected(other)
+    async with asyncio.timeout(GONE_WITHIN_S):
+        await fleet.shut_out("revoke")
+        await eventually(live.ended.done)
+    with pytest.raises(MqttTakenOver):
+        live.ended.result()
+    with pytest.raises(MqttUnavailable):
+        await fleet.broker.vehicle(stolen)
+    await bystander.publish(topics.up(TENANT, OTHER, Lane.NUMERIC), b"still here")
+    assert not bystander.ended.done()
+    with pytest.raises(MqttUnavailable):  # not even under another name
+        await fleet.broker.vehicle(stolen, client_id="anything")
+
+
+@pytest.mark.finding("security-6")
+async def test_a_suspended_gateway_comes_back_when_it_was_resumed(fleet: Fleet) -> None:
+    credentials = await fleet.certificate(STOLEN)
+    live = await fleet.connected(credentials)
+    await fleet.shut_out("suspend")
+    await eventually(live.ended.done)
+    with pytest.raises(MqttUnavailable):
+        await fleet.broker.vehicle(credentials)
+    await fleet.desk.resume(OPERATOR, STOLEN)
+    await fleet.directory.refresh()
+    await eventually(lambda: not (fleet.broker.layout.live / RELOAD_FILE).exists())
+    session = await eventually(lambda: comes_in(fleet, credentials))
+    await session.publish(topics.up(TENANT, STOLEN, Lane.NUMERIC), b"again")
+
+
+async def comes_in(fleet: Fleet, credentials: Credentials) -> MqttSession | None:
+    with suppress(MqttUnavailable):
+        return await fleet.broker.vehicle(credentials)
+    return None
+
+
+async def test_a_certificate_that_the_cloud_never_saw_has_no_rights_after_the_revocation(fleet: Fleet) -> None:
+    """The serial number is not on the list; the access list and the take-over shut it out all the same."""
+    unknown = fleet.broker.credentials(STOLEN)
+    live = await fleet.connected(unknown)
+    await fleet.shut_out("revoke")
+    await eventually(live.ended.done)
+    session = await fleet.broker.vehicle(unknown)
+    with pytest.raises(Exception, match="Not authorized"):
+        await session.publish(topics.up(TENANT, STOLEN, Lane.NUMERIC), b"x")
+
+
+async def test_ingest_ends_the_connection_of_a_gateway_that_was_shut_out_behind_its_back(fleet: Fleet) -> None:
+    """The console could not reach the broker: what the gateway sends next ends its connection."""
+    live = await fleet.connected(await fleet.certificate(STOLEN))
+    running = make_ingest(fleet.cloud.database, fleet.broker.cloud_address, fleet.cloud.clock, fleet.cloud.ids)
+    task = asyncio.ensure_future(running.run())
+    try:
+        await eventually(lambda: running.unready() is None)
+        await fleet.send(live, STOLEN)
+        assert (await live.receive()).payload
+        await fleet.desk.suspend(OPERATOR, STOLEN, "lost")
+        with suppress(MqttUnavailable):
+            await fleet.send(live, STOLEN)
+        await eventually(live.ended.done)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_list_past_its_date_refuses_every_vehicle(fleet: Fleet) -> None:
+    """Why the list is renewed daily and watched from 14 days before."""
+    fleet.broker.revoke_with_expired_list()
+    fleet.broker.reload()
+    credentials = await fleet.certificate(OTHER)
+    await eventually(lambda: is_refused(fleet, credentials))
+
+
+async def is_refused(fleet: Fleet, credentials: Credentials) -> bool:
+    try:
+        await (await fleet.broker.vehicle(credentials)).close()
+    except MqttUnavailable:
+        return True
+    return False
