@@ -2,5 +2,6 @@
 
 from cloud.audit.model import AuditEntry, Outcome, Sought
 from cloud.audit.store import Audit
+from cloud.audit.tables import FREQUENT_ACTION
 
-__all__ = ["Audit", "AuditEntry", "Outcome", "Sought"]
+__all__ = ["FREQUENT_ACTION", "Audit", "AuditEntry", "Outcome", "Sought"]

@@ -181,10 +181,10 @@ class Outbox:
 
     async def backlog(self, tx: Transaction) -> tuple[int, int]:
         """How many events wait, and how many were parked."""
-        statement = select(
-            func.count().filter(_pending()), func.count().filter(_events.parked_at_us.is_not(None))
-        ).select_from(outbox_events)
-        row = (await tx.execute(statement)).first()
+        # Two counts and not one with two filters, which would read every delivered event of a month.
+        pending = select(func.count()).select_from(outbox_events).where(_pending())
+        parked = select(func.count()).select_from(outbox_events).where(_events.parked_at_us.is_not(None))
+        row = (await tx.execute(select(pending.scalar_subquery(), parked.scalar_subquery()))).first()
         assert row is not None
         return int(row[0]), int(row[1])
 

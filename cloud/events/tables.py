@@ -11,6 +11,7 @@ from cloud.db.metadata import row_number
 
 _PENDING = text("done_at_us IS NULL AND parked_at_us IS NULL")
 _DONE = text("done_at_us IS NOT NULL")
+_PARKED = text("parked_at_us IS NOT NULL")
 
 outbox_events = Table(
     "outbox_events",
@@ -41,4 +42,5 @@ outbox_events = Table(
     Index("ix_outbox_events_due", "available_at_us", "position", sqlite_where=_PENDING, postgresql_where=_PENDING),
     # Not of the others: PostgreSQL would take a way through all that wait for a way to the few that do.
     Index("ix_outbox_events_done", "done_at_us", sqlite_where=_DONE, postgresql_where=_DONE),
+    Index("ix_outbox_events_parked", "parked_at_us", sqlite_where=_PARKED, postgresql_where=_PARKED),
 )

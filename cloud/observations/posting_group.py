@@ -12,13 +12,13 @@ nobody's fault yet: the caller then takes the slow path, which says what is wron
 import asyncio
 from dataclasses import dataclass
 
-from cloud.audit import Audit
+from cloud.audit import FREQUENT_ACTION, Audit
 from cloud.db import Database, TransactionTooSlow
 from cloud.http import Caller, TraceContext
 from cloud.observations.posted_store import Place
 from cloud.observations.posting import ObservationDesk
 
-AUDIT_ACTION = "observation.post"
+AUDIT_ACTION = FREQUENT_ACTION
 MEMBERS_MAX = 128
 """Of one transaction: some milliseconds of work, so that a slow member does not hold up many."""
 

@@ -26,6 +26,8 @@ _LIVE = text("deleted_at_us IS NULL")
 _DUE = text("due_at_us IS NOT NULL")
 _UNFINISHED = text("finished_at_us IS NULL")
 _FINISHED = text("finished_at_us IS NOT NULL")
+_REPLAYED = text("replay_id IS NOT NULL")
+_REPLAY_DONE = text("done_at_us IS NOT NULL")
 
 webhook_subscriptions = Table(
     "webhook_subscriptions",
@@ -82,6 +84,7 @@ webhook_replays = Table(
         sqlite_where=text("done_at_us IS NULL"),
         postgresql_where=text("done_at_us IS NULL"),
     ),
+    Index(None, "done_at_us", sqlite_where=_REPLAY_DONE, postgresql_where=_REPLAY_DONE),
 )
 
 webhook_deliveries = Table(
@@ -121,6 +124,8 @@ webhook_deliveries = Table(
     Index(None, "webhook_id", "position"),
     # Not of the others: PostgreSQL would take a way through all that wait for a way to the few that do.
     Index(None, "finished_at_us", sqlite_where=_FINISHED, postgresql_where=_FINISHED),
+    # For the foreign key too: without it the database looks through all deliveries for each replay that is deleted.
+    Index(None, "replay_id", sqlite_where=_REPLAYED, postgresql_where=_REPLAYED),
 )
 
 webhook_attempts = Table(

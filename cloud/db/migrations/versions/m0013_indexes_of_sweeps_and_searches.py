@@ -1,0 +1,37 @@
+"""Sweeps, scrapes and the search of the audit trail find their rows by an index.
+
+A deleted replay looked through all deliveries for those that refer to it, a scrape counted a month of delivered events,
+and a search for an actor or an object read the whole trail of a tenant.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    _index_of_set("ix_webhook_deliveries_replay_id", "webhook_deliveries", "replay_id")
+    _index_of_set("ix_webhook_replays_done_at_us", "webhook_replays", "done_at_us")
+    _index_of_set("ix_outbox_events_parked", "outbox_events", "parked_at_us")
+    op.create_index(op.f("ix_audit_entries_tenant_id_actor_at_us"), "audit_entries", ["tenant_id", "actor", "at_us"])
+    op.create_index(op.f("ix_audit_entries_tenant_id_object_at_us"), "audit_entries", ["tenant_id", "object", "at_us"])
+    _partial(
+        "ix_audit_entries_rare_action",
+        "audit_entries",
+        ["tenant_id", "action", "at_us"],
+        "action <> 'observation.post'",
+    )
+
+
+def _index_of_set(index: str, table: str, column: str) -> None:
+    """Of the few rows in which the column is set."""
+    _partial(index, table, [column], f"{column} IS NOT NULL")
+
+
+def _partial(index: str, table: str, columns: list[str], condition: str) -> None:
+    where = sa.text(condition)
+    op.create_index(index, table, columns, sqlite_where=where, postgresql_where=where)

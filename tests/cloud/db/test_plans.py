@@ -1,0 +1,184 @@
+"""Statements that must not read a whole table find their rows by an index, on both databases, with statistics of tables
+as they are after some busy days."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from cloud import webhooks
+from cloud.apps.tables import apps
+from cloud.audit import Audit, Sought
+from cloud.audit.store import RETENTION_US
+from cloud.audit.tables import audit_entries
+from cloud.db import Database, Transaction
+from cloud.events import Outbox
+from cloud.events.tables import outbox_events
+from cloud.ids import UlidIds
+from cloud.tenancy import Viewer
+from cloud.tenancy.tables import tenants
+from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
+from tests.builders.ingest_cloud import StoppedClock
+from tests.builders.ingest_gateway import NOW_US
+from tests.harness.plans import Plan, PlanRecorder, analyze
+
+DAY_US = 86_400_000_000
+MANY = 20_000
+REPLAYS = [f"rpl_{number}" for number in range(100)]
+
+
+async def append(tx: Transaction, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    names = [column.name for column in table.columns if column.name in rows[0]]
+    await tx.driver.append(table, names, [tuple(row[name] for name in names) for row in rows])
+
+
+def audit_row(number: int) -> dict[str, Any]:
+    """Nearly everything is posted by one app; each hundredth entry is of a person."""
+    rare = number % 100 == 0
+    return {
+        "tenant_id": f"ten_{number % 3}",
+        "at_us": NOW_US - DAY_US + number,
+        "actor": f"usr_{number % 500}" if rare else "app_busy",
+        "action": "user.sign_in" if rare else "observation.post",
+        "object": f"usr_{number % 500}" if rare else f"obs_{number}",
+        "outcome": "done",
+        "metadata": "{}",
+    }
+
+
+@pytest.mark.finding("cloud-8")
+@pytest.mark.parametrize(
+    ("sought", "index"),
+    [
+        pytest.param(Sought(actor="usr_100"), "ix_audit_entries_tenant_id_actor_at_us", id="actor"),
+        pytest.param(Sought(actor="usr_none"), "ix_audit_entries_tenant_id_actor_at_us", id="absent actor"),
+        pytest.param(Sought(object="obs_101"), "ix_audit_entries_tenant_id_object_at_us", id="object"),
+        pytest.param(Sought(action="user.disable"), "ix_audit_entries_rare_action", id="rare action"),
+    ],
+)
+async def test_audit_search_reads_an_index(database: Database, sought: Sought, index: str):
+    async with database.transaction() as tx:
+        await append(tx, audit_entries, [audit_row(number) for number in range(MANY)])
+    await analyze(database)
+    async with database.read() as tx:
+        recorder = PlanRecorder(tx)
+        await Audit(StoppedClock()).search(recorder, Viewer.operator("ten_1"), sought, count=50)
+    (plan,) = recorder.plans
+    assert "tenant_id" in plan.condition(index)
+    assert plan.read_whole() == set()
+
+
+async def test_the_sweep_of_the_audit_trail_reads_one_chunk(database: Database):
+    clock = StoppedClock(NOW_US + RETENTION_US)
+    async with database.transaction() as tx:
+        await append(tx, audit_entries, [audit_row(number) for number in range(MANY)])
+    await analyze(database)
+    async with database.transaction() as tx:
+        recorder = PlanRecorder(tx)
+        assert await Audit(clock).sweep(recorder, clock.now_us()) == 1_000
+    (plan,) = recorder.plans
+    assert "Sort" not in plan.lines
+    assert "TEMP B-TREE" not in plan.lines
+
+
+def event_row(number: int, **times: int | None) -> dict[str, Any]:
+    fixed = {"type": "test.happened", "tenant_id": "ten_1", "payload": "{}", "lease_token": 1, "attempts": 1}
+    moments = {"at_us": NOW_US, "available_at_us": NOW_US, "done_at_us": None, "parked_at_us": None, **times}
+    return {"id": f"evt_{number}", "key": f"dev_{number}", **fixed, **moments}
+
+
+@pytest.mark.finding("cloud-8")
+async def test_a_scrape_counts_pending_and_parked_events_and_not_a_month_of_delivered_ones(database: Database):
+    outbox = Outbox(UlidIds(StoppedClock()))
+    done = [event_row(number, done_at_us=NOW_US) for number in range(MANY)]
+    others = [event_row(MANY), event_row(MANY + 1), event_row(MANY + 2, parked_at_us=NOW_US)]
+    async with database.transaction() as tx:
+        await append(tx, outbox_events, done + others)
+    await analyze(database)
+    async with database.read() as tx:
+        recorder = PlanRecorder(tx)
+        assert await outbox.backlog(recorder) == (2, 1)
+    few = {"ix_outbox_events_due", "ix_outbox_events_pending", "ix_outbox_events_parked"}
+    steps = [step for plan in recorder.plans for step in plan.steps]
+    assert {step.index for step in steps} <= few, recorder.plans
+
+
+@pytest.mark.finding("cloud-7")
+async def test_sweeps_of_webhooks_look_up_what_they_delete(database: Database):
+    clock = StoppedClock()
+    old_us = clock.now_us() - 31 * DAY_US
+    async with database.transaction() as tx:
+        await fill_webhooks(tx, old_us)
+    await analyze(database)
+    plans: list[Plan] = []
+    for chore in webhooks.chores():
+        async with database.transaction() as tx:
+            recorder = PlanRecorder(tx)
+            assert await chore.work(recorder, clock.now_us()) > 0
+            plans += recorder.plans
+    assert [plan.lines for plan in plans if "webhook_deliveries" in plan.read_whole()] == []
+    deleting = [plan for plan in plans if any(step.index == "ix_webhook_deliveries_replay_id" for step in plan.steps)]
+    assert "replay_id" in deleting[0].condition("ix_webhook_deliveries_replay_id")
+
+
+@pytest.mark.finding("cloud-7")
+async def test_a_deleted_replay_is_checked_against_the_deliveries_by_an_index(database: Database):
+    """The database's own check of the foreign key, which no plan shows: its work is counted."""
+    async with database.transaction() as tx:
+        await fill_webhooks(tx, NOW_US)
+    await analyze(database)
+    assert await work_of_deleting(database, "DELETE FROM webhook_replays WHERE id = 'rpl_unused'") < 100
+
+
+async def work_of_deleting(database: Database, statement: str) -> int:
+    """SQLite: steps of its machine by the hundred. PostgreSQL: rows and index entries that were read."""
+    async with database.transaction() as tx:
+        driver: Any = tx
+        if database.dialect == "sqlite":
+            steps: list[int] = []
+
+            def counted(raw: Any) -> None:
+                raw.set_progress_handler(lambda: steps.append(1), 100)
+                raw.execute(statement)
+                raw.set_progress_handler(None, 0)
+
+            await driver.on_connection(counted)
+            return len(steps)
+        raw = driver.driver._raw
+        read = "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = $1"
+        before = await raw.fetchval(read, "webhook_deliveries")
+        await raw.execute(statement)
+        return int(await raw.fetchval(read, "webhook_deliveries")) - int(before)
+
+
+async def fill_webhooks(tx: Transaction, finished_us: int) -> None:
+    """Many finished deliveries of one webhook, some of them replayed, and one replay whose deliveries are gone."""
+    await append(tx, tenants, [{"id": "ten_1", "name": "One", "created_at_us": 1}])
+    app = {"client_id": "app_1", "tenant_id": "ten_1", "name": "App", "created_at_us": 1, "updated_at_us": 1}
+    await append(tx, apps, [{**required(apps), **app}])
+    subscription = {"id": "whk_1", "tenant_id": "ten_1", "client_id": "app_1", "url": "https://example.org"}
+    await append(tx, webhook_subscriptions, [{**required(webhook_subscriptions), **subscription}])
+    replay = {**required(webhook_replays), "webhook_id": "whk_1", "tenant_id": "ten_1", "done_at_us": finished_us}
+    await append(tx, webhook_replays, [{**replay, "id": id} for id in (*REPLAYS, "rpl_unused")])
+    delivery = {**required(webhook_deliveries), "webhook_id": "whk_1", "tenant_id": "ten_1", "status": "succeeded"}
+    rows = [
+        {
+            **delivery,
+            "position": number + 1,
+            "id": f"dlv_{number}",
+            "replay_id": REPLAYS[number % 100] if number % 10 == 9 else None,
+            "finished_at_us": finished_us,
+        }
+        for number in range(MANY)
+    ]
+    await append(tx, webhook_deliveries, rows)
+    attempt = {"number": 1, "attempted_at_us": finished_us, "duration_ms": 1}
+    await append(tx, webhook_attempts, [{**attempt, "delivery_position": number + 1} for number in range(MANY)])
+
+
+def required(table: Table) -> dict[str, Any]:
+    """A value of its type for each column that must have one."""
+    kinds = {"INTEGER": 0, "BIGINT": 0, "TEXT": "{}", "BLOB": b"", "BOOLEAN": False}
+    columns = [column for column in table.columns if not column.nullable and column.autoincrement is not True]
+    return {column.name: kinds[str(column.type).split("(")[0]] for column in columns}

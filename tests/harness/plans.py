@@ -1,0 +1,150 @@
+"""How a database finds the rows of a statement: EXPLAIN of what a store really runs.
+
+A `PlanRecorder` stands where a store expects its transaction. It passes every statement on and keeps the plan of each.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Executable, Table, text
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from cloud.db import Database, Prepared, Rows, Transaction
+from cloud.db.prepared import DialectName, Values
+from cloud.db.transaction import Parameters
+
+
+@dataclass(frozen=True)
+class Step:
+    """One access to a table: which index, and by which condition (None: the whole index or table is read)."""
+
+    table: str
+    index: str | None
+    condition: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The accesses of one statement; `lines` is what the database said."""
+
+    steps: tuple[Step, ...]
+    lines: str
+
+    def condition(self, index: str) -> str:
+        """The condition by which an index is searched; AssertionError when it is not."""
+        for step in self.steps:
+            if step.index == index and step.condition is not None:
+                return step.condition
+        raise AssertionError(f"{index} is not searched:\n{self.lines}")
+
+    def read_whole(self) -> set[str]:
+        """Tables that are read from end to end."""
+        return {step.table for step in self.steps if step.condition is None}
+
+
+class PlanRecorder:
+    """A transaction that explains what it runs. `plans` holds one for each statement."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.dialect: DialectName = tx.dialect
+        self.driver = _DriverRecorder(self, tx)
+        self.plans: list[Plan] = []
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        done = statement.compile(dialect=_core_dialect(self.dialect), compile_kwargs={"render_postcompile": True})
+        assert isinstance(done, SQLCompiler)
+        values = {**done.params, **(parameters if isinstance(parameters, dict) else {})}
+        await self.explain(done.string, [values[name] for name in done.positiontup or ()])
+        return await self._tx.execute(statement, parameters)
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        return self._tx.savepoint()
+
+    async def explain(self, statement: str, values: Sequence[Any]) -> None:
+        """Keep the plan of a statement with its values."""
+        if self.dialect == "sqlite":
+            tx: Any = self._tx
+            rows = await tx.on_connection(
+                lambda raw: raw.execute(f"EXPLAIN QUERY PLAN {statement}", list(values)).fetchall()
+            )
+            self.plans.append(_plan_of_sqlite([str(row[3]) for row in rows]))
+        else:
+            raw: Any = self._tx.driver
+            found = await raw._raw.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *values)
+            document = found[0][0]  # decoded already on a connection that SQLAlchemy has used
+            self.plans.append(_plan_of_postgresql(orjson.loads(document) if isinstance(document, str) else document))
+
+
+class _DriverRecorder:
+    def __init__(self, recorder: PlanRecorder, tx: Transaction) -> None:
+        self._recorder = recorder
+        self._driver = tx.driver
+
+    async def _explain(self, statement: Prepared, values: Values) -> None:
+        ready = statement.on(self._recorder.dialect)
+        await self._recorder.explain(ready.text, ready.arguments(values))
+
+    async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        await self._explain(statement, values)
+        return await self._driver.rows(statement, values)
+
+    async def run(self, statement: Prepared, values: Values) -> int:
+        await self._explain(statement, values)
+        return await self._driver.run(statement, values)
+
+    async def run_later(self, statement: Prepared, values: Values) -> None:
+        await self.run(statement, values)
+
+    async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+        return [row for one in values for row in await self.rows(statement, one)]
+
+    async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
+        await self._driver.run_many(statement, rows)
+
+    async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        await self._driver.append(table, columns, rows)
+
+
+def _core_dialect(name: DialectName) -> Any:
+    return sqlite_dialect(paramstyle="qmark") if name == "sqlite" else asyncpg_dialect()
+
+
+def _plan_of_sqlite(lines: Sequence[str]) -> Plan:
+    """`SEARCH x USING COVERING INDEX y (a=? AND b<?)`, `SCAN x`."""
+    steps = []
+    for line in lines:
+        words = line.split()
+        if words[0] not in ("SCAN", "SEARCH") or words[1] in ("SUBQUERY", "CONSTANT") or words[1].startswith("("):
+            continue
+        index = words[words.index("INDEX") + 1] if "INDEX" in words else "PRIMARY KEY" if "PRIMARY" in words else None
+        condition = line[line.index("(") :] if words[0] == "SEARCH" and "(" in line else None
+        steps.append(Step(words[1], index, condition))
+    return Plan(tuple(steps), "\n".join(lines))
+
+
+def _plan_of_postgresql(document: Any) -> Plan:
+    def walk(node: Any) -> Iterator[Any]:
+        yield node
+        for child in node.get("Plans", ()):
+            yield from walk(child)
+
+    steps = []
+    for node in walk(document[0]["Plan"]):
+        table = node.get("Relation Name")
+        if node["Node Type"] == "Bitmap Index Scan":
+            steps.append(Step("", node["Index Name"], node.get("Index Cond")))
+        elif table is not None and node["Node Type"] not in ("Bitmap Heap Scan", "ModifyTable"):
+            steps.append(Step(table, node.get("Index Name"), node.get("Index Cond")))
+    return Plan(tuple(steps), orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+async def analyze(database: Database) -> None:
+    """Give the planner statistics of what the tables hold now."""
+    async with database.transaction() as tx:
+        await tx.execute(text("ANALYZE"))
