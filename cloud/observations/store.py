@@ -11,9 +11,9 @@ from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select, true
 
-from cloud.db import Transaction
+from cloud.db import Prepared, Transaction
 from cloud.observations.numbering import CHANNELS, SOURCES, Numbering, Numbers
 from cloud.observations.rows import COLUMNS, ObservationColumns
 from cloud.observations.tables import observations, stored_measurements
@@ -21,6 +21,19 @@ from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
 
 _KEYS_AT_ONCE = 8_192  # content keys in one look-up: one of the largest blocks; SQLite allows 32 766 parameters
+
+_stored = stored_measurements.c
+_WANTED = func.unnest(bindparam("keys", type_=ARRAY(LargeBinary))).table_valued("key").render_derived(name="wanted")
+_SAME_KEY = (
+    select(_stored.content_key)
+    .where(_stored.tenant_id == bindparam("tenant"), _stored.content_key == _WANTED.c.key)
+    .limit(1)
+    .lateral("held")
+)
+# One look-up in the primary key for each of the keys, whatever the statistics say. For `IN (…)` PostgreSQL searches for
+# the tenant alone, with the keys as a filter, until it knows how many rows a tenant has: a new installation read its
+# whole table for each batch.
+_HELD = Prepared(select(_SAME_KEY.c.content_key).select_from(_WANTED.join(_SAME_KEY, true())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +154,13 @@ async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> s
     held: set[bytes] = set()
     for begin in range(0, len(wanted), _KEYS_AT_ONCE):
         some = wanted[begin : begin + _KEYS_AT_ONCE]
-        found = await tx.execute(
-            select(stored_measurements.c.content_key).where(
-                stored_measurements.c.tenant_id == tenant_id, stored_measurements.c.content_key.in_(some)
-            )
-        )
-        held.update(bytes(row.content_key) for row in found)
+        found: Iterable[Sequence[Any]]
+        if tx.dialect == "postgresql":
+            found = await tx.driver.rows(_HELD, {"tenant": tenant_id, "keys": some})
+        else:
+            statement = select(_stored.content_key).where(_stored.tenant_id == tenant_id, _stored.content_key.in_(some))
+            found = await tx.execute(statement)
+        held.update(bytes(row[0]) for row in found)
     return held
 
 

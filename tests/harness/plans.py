@@ -141,7 +141,8 @@ def _plan_of_postgresql(document: Any) -> Plan:
             steps.append(Step("", node["Index Name"], node.get("Index Cond")))
         elif table is not None and node["Node Type"] not in ("Bitmap Heap Scan", "ModifyTable"):
             steps.append(Step(table, node.get("Index Name"), node.get("Index Cond")))
-    return Plan(tuple(steps), orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    lines = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode().splitlines()
+    return Plan(tuple(steps), "\n".join(line[:200] for line in lines))
 
 
 async def analyze(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Statements that must not read a whole table find their rows by an index, on both databases, with statistics of tables
 as they are after some busy days."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from cloud.db import Database, Transaction
 from cloud.events import Outbox
 from cloud.events.tables import outbox_events
 from cloud.ids import UlidIds
+from cloud.observations.store import keys_held
+from cloud.observations.tables import stored_measurements
 from cloud.tenancy import Viewer
 from cloud.tenancy.tables import tenants
 from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
@@ -129,6 +132,28 @@ async def test_a_deleted_replay_is_checked_against_the_deliveries_by_an_index(da
         await fill_webhooks(tx, NOW_US)
     await analyze(database)
     assert await work_of_deleting(database, "DELETE FROM webhook_replays WHERE id = 'rpl_unused'") < 100
+
+
+def content_key(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+@pytest.mark.finding("reliability-H")
+@pytest.mark.parametrize("stored", [0, 50, 5_000])
+@pytest.mark.parametrize("wanted", [1, 20, 600])
+async def test_content_keys_are_looked_up_one_by_one_in_a_fresh_database(database: Database, stored: int, wanted: int):
+    """No statistics: the plan has the same form in the first minute of an installation as later."""
+    row = {"tenant_id": "ten_1", "lane_id": 1, "sequence": 1, "position": 1}
+    async with database.transaction() as tx:
+        if stored:
+            await append(tx, stored_measurements, [{**row, "content_key": content_key(n)} for n in range(stored)])
+        recorder = PlanRecorder(tx)
+        held = await keys_held(recorder, "ten_1", [content_key(number * 7) for number in range(wanted)])
+    assert held == {content_key(number * 7) for number in range(wanted) if number * 7 < stored}
+    for plan in recorder.plans:
+        conditions = [step.condition or "" for step in plan.steps if step.index is not None]
+        assert conditions, plan.lines
+        assert all("tenant_id" in condition and "content_key" in condition for condition in conditions), plan.lines
 
 
 async def work_of_deleting(database: Database, statement: str) -> int:

@@ -1,0 +1,43 @@
+"""PostgreSQL has statistics of a table soon after its first rows, although autovacuum has not looked yet."""
+
+import pytest
+from sqlalchemy import text
+
+from cloud.db import Database, Transaction, open_database
+from cloud.db.statistics import CHANGED_ROWS_LEAST, refresh_statistics
+from cloud.observations.tables import stored_measurements
+from tests.harness.postgresql import PostgresqlCluster
+
+FLUSH = text("SELECT pg_stat_force_next_flush()")
+KNOWN_ROWS = text("SELECT reltuples FROM pg_class WHERE oid = 'stored_measurements'::regclass")
+
+
+async def add(tx: Transaction, first: int, count: int) -> None:
+    rows = [("ten_1", number.to_bytes(4), 1, 1, 1) for number in range(first, first + count)]
+    await tx.driver.append(stored_measurements, stored_measurements.c.keys(), rows)
+    await tx.execute(FLUSH)
+
+
+async def refresh(database: Database) -> int:
+    async with database.transaction() as tx:
+        done = await refresh_statistics(tx, 0)
+        await tx.execute(FLUSH)
+    return done
+
+
+@pytest.mark.pg
+@pytest.mark.finding("reliability-H")
+async def test_a_table_is_analyzed_after_its_first_rows_and_when_it_has_grown(postgresql: PostgresqlCluster) -> None:
+    with postgresql.database() as url:
+        database = await open_database(url)
+        await refresh(database)  # what the test before has left
+        known = []
+        for first, count in ((0, 10), (10, CHANGED_ROWS_LEAST), (510, 100), (610, 2_000)):
+            async with database.transaction() as tx:
+                await add(tx, first, count)
+            await refresh(database)
+            async with database.read() as tx:
+                known.append(int((await tx.execute(KNOWN_ROWS)).scalar()))
+        assert known[1:] == [510, 510, 2_610]
+        assert await refresh(database) == 0
+        await database.close()
