@@ -50,15 +50,6 @@ def routes(parts: Parts, tokens: TokenSurface, judge: Judge) -> tuple[Route, ...
         *_users(row, users),
         row("GET", "/admin/audit", Area.AUDIT, audit.search, "Search the audit trail", query=AuditQuery),
         row("GET", "/admin/keys", Area.KEYS, keys.page, "List the signing keys", query=PageQuery),
-        row("POST", "/admin/keys/rotate", Area.KEYS, keys.rotate, "Rotate the signing key", body=AdminForm),
-        row(
-            "POST",
-            "/admin/keys/rotate-webhook-key",
-            Area.KEYS,
-            keys.rotate_webhook_key,
-            "Rotate the key that signs webhooks",
-            body=AdminForm,
-        ),
     )
 
 

@@ -97,16 +97,9 @@ WORDS: Final = {
         "klucz pozostaje opublikowany, aż wygaśnie ostatni podpisany nim token.",
     ),
     "keys.none": ("There is no key yet.", "Nie ma jeszcze żadnego klucza."),
-    "keys.rotate": ("Rotate the signing key", "Zmień klucz podpisujący"),
-    "keys.usable": (
-        "The next key can take over now. Nobody has to do anything; tokens that exist go on working.",
-        "Następny klucz może już przejąć podpisywanie. Nikt nie musi nic robić, a istniejące tokeny działają dalej.",
-    ),
-    "keys.not_yet": ("The next key can take over from", "Następny klucz może przejąć podpisywanie od"),
-    "keys.too_fresh": ("Try again from", "Spróbuj ponownie od"),
-    "keys.whole_tenant": (
-        "Rotating concerns everybody here; it is for an administrator who is not bound to one organisation.",
-        "Zmiana klucza dotyczy wszystkich; może jej dokonać administrator niezwiązany z jedną organizacją.",
+    "keys.operator": (
+        "These keys sign for every tenant, so only the operator rotates them, at the console:",
+        "Te klucze podpisują dla wszystkich tenantów, dlatego zmienia je tylko operator, w konsoli:",
     ),
     "keys.webhooks": ("Keys that sign webhooks", "Klucze podpisujące webhooki"),
     "keys.webhooks.why": (
@@ -116,11 +109,6 @@ WORDS: Final = {
     "keys.webhooks.none": (
         "The first ones are made with the first delivery.",
         "Pierwsze powstaną z pierwszym dostarczeniem.",
-    ),
-    "keys.webhooks.rotate": ("Rotate the key of webhooks", "Zmień klucz webhooków"),
-    "keys.webhooks.usable": (
-        "The next key can take over now. Receivers that fetch the published keys notice nothing.",
-        "Następny klucz może już przejąć podpisywanie. Odbiorcy pobierający opublikowane klucze niczego nie zauważą.",
     ),
     "key.kid": ("Key", "Klucz"),
     "key.stage": ("Stage", "Etap"),
@@ -132,14 +120,6 @@ WORDS: Final = {
     "key.signs": ("Signs since", "Podpisuje od"),
     "key.until": ("Published until", "Opublikowany do"),
     "key.gone": ("gone since", "usunięty od"),
-    "done.key_rotated": (
-        "The next key signs from now on. The previous one stays published until its last token has expired.",
-        "Od teraz podpisuje następny klucz. Poprzedni pozostaje opublikowany, aż wygaśnie jego ostatni token.",
-    ),
-    "done.webhook_key_rotated": (
-        "The next key signs webhooks from now on. The previous one stays published for a day.",
-        "Od teraz webhooki podpisuje następny klucz. Poprzedni pozostaje opublikowany jeszcze przez dobę.",
-    ),
     "refusal.back": ("Back to the administration", "Wróć do administracji"),
     "refusal.precondition_failed": (
         "Somebody has changed this since you looked, or this form was sent already. Here is how it is now.",
@@ -157,19 +137,6 @@ WORDS: Final = {
         "Ta nazwa jest już zajęta albo formularz został już wysłany; nic nie zmieniono.",
     ),
     "refusal.organization_unknown": ("There is no such organisation.", "Nie ma takiej organizacji."),
-    "refusal.whole_tenant_only": (
-        "This concerns everybody here; it is for an administrator who is not bound to one organisation.",
-        "Dotyczy to wszystkich; może to zrobić administrator niezwiązany z jedną organizacją.",
-    ),
-    "refusal.signing_key_too_fresh": (
-        "The next key was published too recently: clients that cached the key set would refuse its tokens.",
-        "Następny klucz opublikowano zbyt niedawno: klienci, którzy zapamiętali zestaw kluczy, odrzuciliby jego "
-        "tokeny.",
-    ),
-    "refusal.webhook_key_too_fresh": (
-        "The next key was published too recently: receivers that cached the keys would refuse what it signs.",
-        "Następny klucz opublikowano zbyt niedawno: odbiorcy, którzy zapamiętali klucze, odrzuciliby jego podpisy.",
-    ),
     "refusal.webhook_keys_absent": (
         "The webhook keys are being made at this moment; try again shortly.",
         "Klucze webhooków są właśnie tworzone; spróbuj ponownie za chwilę.",

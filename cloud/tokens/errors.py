@@ -17,6 +17,13 @@ class KeyTooFresh(DomainError):
     status = 409
 
 
+class TooManyKeys(DomainError):
+    """The key set is full; wait until an old key has left it, or withdraw one, which ends the tokens that it signed."""
+
+    code = "too_many_signing_keys"
+    status = 409
+
+
 class KeyUnknown(DomainError):
     """There is no such signing key."""
 

@@ -13,8 +13,8 @@ from cloud.db import ConstraintViolated, Database, Transaction
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
 from cloud.standing import ChangeKind, ChangeLog
-from cloud.tokens.errors import KeyTooFresh, KeyUnknown
-from cloud.tokens.signing_key import PUBLISHED_LEAST_US, KeyState, SigningKey, generate
+from cloud.tokens.errors import KeyTooFresh, KeyUnknown, TooManyKeys
+from cloud.tokens.signing_key import PUBLISHED_LEAST_US, PUBLISHED_MAX, KeyState, SigningKey, generate
 from cloud.tokens.store import KeyStore
 
 Make = Callable[[int, MasterKey, int], SigningKey]
@@ -66,9 +66,14 @@ class SigningKeys:
         """The next key becomes current, the current one retires, a new next one is published; the new current key.
 
         `at_once`: also when the next key is too fresh for caches, as when the current one was stolen.
-        Raises `KeyTooFresh`.
+        Raises `KeyTooFresh`, `TooManyKeys`.
         """
         await self.ensure()
+        async with self._database.read() as tx:
+            _check_room(await self._store.list(tx), self._clock.now_us())
+        return await self._rotate(at_once=at_once, witness=witness)
+
+    async def _rotate(self, *, at_once: bool, witness: Witness = nobody) -> SigningKey:
         async with self._database.read() as tx:
             keys = await self._store.list(tx)
         now_us = self._clock.now_us()
@@ -98,9 +103,10 @@ class SigningKeys:
             raise KeyUnknown
         if found.state is not KeyState.RETIRED:
             # A withdrawn next key must have passed through rotation, or there would be none to rotate to.
-            await self.rotate(at_once=True)
+            # The set may be full: of those that this adds the withdrawn one leaves at once.
+            await self._rotate(at_once=True)
             if found.state is KeyState.NEXT:
-                await self.rotate(at_once=True)
+                await self._rotate(at_once=True)
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             (key,) = [key for key in await self._store.list(tx, lock=True) if key.kid == kid]
@@ -110,6 +116,14 @@ class SigningKeys:
 
     async def _generated(self, number: int, now_us: int) -> SigningKey:
         return await asyncio.to_thread(self._make, number, self._master(), now_us)
+
+
+def _check_room(keys: Sequence[SigningKey], now_us: int) -> None:
+    """Raises `TooManyKeys` when the published set is full."""
+    published = [key for key in keys if key.is_published(now_us)]
+    if len(published) >= PUBLISHED_MAX:
+        ends_us = min(key.published_until_us for key in published if key.published_until_us is not None)
+        raise TooManyKeys(f"({len(published)} keys are published; the next one leaves at {write_moment(ends_us)}.)")
 
 
 def _check_usable(keys: Sequence[SigningKey], now_us: int, *, at_once: bool) -> SigningKey:

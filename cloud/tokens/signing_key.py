@@ -29,6 +29,11 @@ PUBLISHED_LEAST_US = (MAX_AGE_S + STALE_S) * SECOND_US
 SKEW_US = 60 * SECOND_US
 """Difference of clocks between our own machines, and more than the time in which all of them see a change."""
 
+PUBLISHED_MAX = 16
+"""Keys of the published set. Every verifier fetches the whole set and tries to keep it. Enough for a rotation each week
+while 90-day tokens keep thirteen retired keys published; rotating more often than tokens end would let it grow without
+a limit."""
+
 _PURPOSE = "signing keys"
 
 

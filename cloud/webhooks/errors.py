@@ -20,6 +20,13 @@ class WebhookKeyTooFresh(DomainError):
     status = 409
 
 
+class TooManyWebhookKeys(DomainError):
+    """The set of webhook keys is full; wait until a retired key has left it, a day after it retired."""
+
+    code = "too_many_webhook_keys"
+    status = 409
+
+
 class WebhookKeysAbsent(DomainError):
     """The webhook keys are being made at this moment; try again shortly."""
 

@@ -17,7 +17,7 @@ from cloud.clock import Clock
 from cloud.db import ConstraintViolated, Database, Transaction
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment
-from cloud.webhooks.errors import WebhookKeysAbsent, WebhookKeyTooFresh
+from cloud.webhooks.errors import TooManyWebhookKeys, WebhookKeysAbsent, WebhookKeyTooFresh
 from cloud.webhooks.key_store import WebhookKeyStore
 
 SECOND_US = 1_000_000
@@ -26,6 +26,9 @@ MAX_AGE_S = 300
 PUBLISHED_LEAST_US = 900 * SECOND_US
 RETIRED_US = 86_400 * SECOND_US
 """A retired key stays published so long: a receiver may verify what lay in its own queue."""
+
+PUBLISHED_MAX = 8
+"""Keys of the published set: six rotations a day. A receiver tries each of them against a signature."""
 
 _PURPOSE = "webhook keys"
 
@@ -133,12 +136,15 @@ class WebhookKeys:
     async def rotate(self, *, at_once: bool = False, witness: Witness = nobody) -> WebhookKey:
         """The next key becomes current, a new next one is published; the new current key.
 
-        `at_once`: also when receivers that cache the set may not know it. Raises `WebhookKeyTooFresh`.
+        `at_once`: also when receivers that cache the set may not know it.
+        Raises `WebhookKeyTooFresh`, `TooManyWebhookKeys`.
         """
         await self._ensure()
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             keys = await self._all(tx, lock=True)
+            if sum(key.is_published(now_us) for key in keys) >= PUBLISHED_MAX:
+                raise TooManyWebhookKeys
             (successor,) = [key for key in keys if key.signs_from_us is None]
             usable_us = successor.published_at_us + PUBLISHED_LEAST_US
             if now_us < usable_us and not at_once:

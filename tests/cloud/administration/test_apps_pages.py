@@ -175,7 +175,7 @@ async def test_apps_of_another_tenant_are_not_there(world: AuthWorld) -> None:
         assert "Dispatch" not in (await eva.get("/admin/apps")).text
         for path in (NORTH, f"{NORTH}/delete"):
             assert (await eva.get(path)).status == 404
-        token = (await eva.get("/admin/keys")).form("/admin/keys/rotate").fields["form_token"]
+        token = (await eva.get("/admin/keys")).form("/admin/language").fields["form_token"]
         for action in ("scopes", "governance", "secret", "service-token", "delete"):
             sent = replace(form, action=f"{NORTH}/{action}", fields={**form.fields, "form_token": token})
             assert (await eva.submit(sent)).status == 404, action

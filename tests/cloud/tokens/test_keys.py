@@ -7,6 +7,7 @@ import json
 import pytest
 from joserfc.jwk import KeySet
 
+from cloud.errors import DomainError
 from cloud.http import Host
 from cloud.master_key import MasterKey, SealBroken
 from cloud.tokens import SigningKeys
@@ -132,3 +133,27 @@ def test_private_keys_lie_sealed_and_open_for_their_own_row_and_master_key_only(
         MASTER.open("signing keys", key.kid, key.private_key_sealed[:-1])
     assert "sealed" not in repr(key)
     assert set(jwk(key)) == {"kty", "kid", "use", "alg", "n", "e"}
+
+
+@pytest.mark.finding("security-13")
+async def test_rotation_does_not_let_the_key_set_grow_without_a_limit(world: AuthWorld) -> None:
+    made, refused = [], list[DomainError]()
+    for _ in range(40):
+        await world.surface.mint.service_token(world.app, ttl_s=90 * 86400)  # keeps its key published for 90 days
+        world.pass_time(minutes=16)
+        try:
+            made.append(await world.keys.rotate())
+        except DomainError as error:
+            refused.append(error)
+        await world.surface.standing.refresh()
+    published = [key for key in await world.keys.list() if key.is_published(world.clock.now_us())]
+    assert len(published) == 16
+    assert {error.code for error in refused} == {"too_many_signing_keys"}
+    assert "2026-06-22" in refused[0].sentence, "it says when the next key leaves the set"
+    stolen = made[-1]
+    await world.keys.withdraw(stolen.kid)  # works with a full set, too
+    published = [key for key in await world.keys.list() if key.is_published(world.clock.now_us())]
+    assert len(published) == 16
+    assert stolen.kid not in {key.kid for key in published}
+    world.pass_time(minutes=91 * 24 * 60)
+    assert (await world.keys.rotate()).state is KeyState.CURRENT

@@ -1,6 +1,7 @@
 """Receivers verify what we send with the libraries that they already have, before, during and after a rotation."""
 
 import base64
+import contextlib
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import svix
 from cryptography.exceptions import InvalidSignature
 
 from cloud.db import Database
+from cloud.errors import DomainError
 from cloud.master_key import MasterKey, SealBroken
 from cloud.webhooks import SecretMalformed, WebhookKeys, WebhookKeyTooFresh, new_secret, secret_key
 from cloud.webhooks.keys import PUBLISHED_LEAST_US, RETIRED_US
@@ -190,3 +192,18 @@ def test_a_sealed_secret_opens_for_its_own_subscription_and_master_key_only():
         open_key(MASTER, "wh_2", sealed)
     with pytest.raises(SealBroken):
         open_key(MasterKey(bytes(32)), "wh_1", sealed)
+
+
+@pytest.mark.finding("security-13")
+async def test_rotation_does_not_let_the_set_of_webhook_keys_grow_without_a_limit(database: Database) -> None:
+    clock = HandClock()
+    keys = WebhookKeys(database, clock, lambda: MASTER)
+    rotated = 0
+    for _ in range(20):
+        clock.advance(us=PUBLISHED_LEAST_US)
+        with contextlib.suppress(DomainError):
+            await keys.rotate()
+            rotated += 1
+    assert (rotated, len(await keys.published())) == (6, 8)
+    clock.advance(us=RETIRED_US)
+    await keys.rotate()
