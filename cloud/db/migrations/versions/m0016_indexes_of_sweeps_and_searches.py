@@ -7,8 +7,8 @@ and a search for an actor or an object read the whole trail of a tenant.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
