@@ -27,7 +27,17 @@ from cloud.ingest.epochs import judge_epoch
 from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.opening import Opened, Refused
 from cloud.ingest.store import EpochStore
-from cloud.ingest.verdicts import Ahead, Conflict, CurrentEpoch, Duplicate, NewEpoch, ReturnedEpoch, Scattered, Stored
+from cloud.ingest.verdicts import (
+    Ahead,
+    Conflict,
+    CurrentEpoch,
+    Duplicate,
+    EarlierEpoch,
+    NewEpoch,
+    ReturnedEpoch,
+    Scattered,
+    Stored,
+)
 from cloud.observations.numbering import Numbers
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.acks import Ack
@@ -103,7 +113,9 @@ class _GroupInHand:
             by_lane[_key(batch)].append(batch)
         lanes = sorted(by_lane)
         for gateway in sorted({(key.tenant_id, key.gateway_id) for key in lanes}):
-            await self._judge_epochs([by_lane[key][0] for key in lanes if (key.tenant_id, key.gateway_id) == gateway])
+            await self._judge_epochs(
+                [_newest(by_lane[key]) for key in lanes if (key.tenant_id, key.gateway_id) == gateway]
+            )
         rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
         moved = [await self._judge_lane(key, rows[key], by_lane[key]) for key in lanes]
         if moved:
@@ -138,10 +150,16 @@ class _GroupInHand:
                 current=current.epoch if current else None,
                 current_since_us=current.began_us if current else 0,
                 now_us=self._now_us,
+                historical=one.envelope.historical,
+                history_only=frozenset(epoch.epoch for epoch in known if epoch.history_only),
             )
             match verdict:
                 case CurrentEpoch():
                     pass
+                case EarlierEpoch():
+                    await epochs.remember_earlier(
+                        self._tx, key, current_since_us=current.began_us if current else self._now_us
+                    )
                 case NewEpoch(replaces):
                     if await epochs.begin(self._tx, key, replaces=replaces, now_us=self._now_us):
                         await self._events.emit(
@@ -190,6 +208,11 @@ class _GroupInHand:
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
         return row.lane_id, book.marks
+
+
+def _newest(of_one_lane: Sequence[Opened]) -> Opened:
+    """A live batch where the lane has one in this group: it says which epoch is in service."""
+    return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
 
 
 def _key(one: Opened) -> LaneKey:

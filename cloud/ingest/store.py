@@ -19,10 +19,13 @@ class KnownEpoch:
     epoch: str
     began_us: int
     contested_us: int | None
+    history_only: bool
+    """Nothing live of it has arrived: it began before its gateway's present epoch. Its row names itself as the epoch
+    that it replaces."""
 
 
 _EPOCHS = Prepared(
-    select(gateway_epochs.c.epoch, gateway_epochs.c.began_us, gateway_epochs.c.contested_us)
+    select(gateway_epochs.c.epoch, gateway_epochs.c.began_us, gateway_epochs.c.contested_us, gateway_epochs.c.replaces)
     .where(gateway_epochs.c.tenant_id == bindparam("tenant"), gateway_epochs.c.gateway_id == bindparam("gateway"))
     .order_by(gateway_epochs.c.began_us, gateway_epochs.c.epoch)
 )
@@ -49,18 +52,41 @@ _CONTEST_EPOCH = Prepared(
 )
 
 
+_PROMOTE_EPOCH = Prepared(
+    update(gateway_epochs)
+    .where(
+        gateway_epochs.c.tenant_id == bindparam("tenant"),
+        gateway_epochs.c.gateway_id == bindparam("gateway"),
+        gateway_epochs.c.epoch == bindparam("of_epoch"),
+        gateway_epochs.c.replaces == bindparam("of_epoch"),
+    )
+    .values(began_us=bindparam("now_us"), replaces=bindparam("before"))
+)
+
+
 class EpochStore:
     """Every statement about epochs."""
 
     async def of_gateway(self, tx: Transaction, tenant_id: str, gateway_id: str) -> Sequence[KnownEpoch]:
         """The gateway's epochs in the order in which they began."""
         rows = await tx.driver.rows(_EPOCHS, {"tenant": tenant_id, "gateway": gateway_id})
-        return [KnownEpoch(epoch=epoch, began_us=began, contested_us=contested) for epoch, began, contested in rows]
+        return [
+            KnownEpoch(epoch=epoch, began_us=began, contested_us=contested, history_only=replaces == epoch)
+            for epoch, began, contested, replaces in rows
+        ]
 
     async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
         """True when this transaction is the one that begins it."""
         values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
-        return await tx.driver.run(_ADD_EPOCH, {**values, "now_us": now_us, "before": replaces}) == 1
+        values_of_row = {**values, "now_us": now_us, "before": replaces}
+        if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
+            return True
+        return await tx.driver.run(_PROMOTE_EPOCH, values_of_row) == 1
+
+    async def remember_earlier(self, tx: Transaction, key: LaneKey, *, current_since_us: int) -> None:
+        """Note an epoch of which only history has arrived, as one that began before the present one."""
+        values = {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
+        await tx.driver.run(_ADD_EPOCH, {**values, "now_us": current_since_us - 1, "before": key.epoch})
 
     async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
         """Note that an epoch goes on beside its successor; True when this is news."""

@@ -108,10 +108,16 @@ class NewEpoch:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierEpoch:
+    """An epoch of which only history arrives: what a gateway recovered of a store that it set aside before the cloud
+    ever heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnedEpoch:
     """An older epoch goes on after a newer one had begun: two boxes take turns under one identity."""
 
     instead_of: str
 
 
-EpochVerdict = CurrentEpoch | NewEpoch | ReturnedEpoch
+EpochVerdict = CurrentEpoch | NewEpoch | EarlierEpoch | ReturnedEpoch

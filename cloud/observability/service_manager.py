@@ -1,8 +1,7 @@
-"""Notify systemd of our state (sd_notify): ready, alive, stopping. Without systemd nothing happens."""
+"""Tell systemd how we are (sd_notify): ready, stopping. Without systemd nothing happens."""
 
 import os
 import socket
-from collections.abc import Mapping
 
 
 def notify(state: str) -> None:
@@ -17,11 +16,3 @@ def notify(state: str) -> None:
             channel.sendto(state.encode(), target)
     except OSError:
         return
-
-
-def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
-    """After how many seconds without `WATCHDOG=1` systemd ends this process; None when it does not watch it."""
-    microseconds = environment.get("WATCHDOG_USEC", "")
-    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
-        return None
-    return int(microseconds) / 1_000_000 or None

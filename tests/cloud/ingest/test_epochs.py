@@ -1,14 +1,28 @@
 """A replaced gateway starts a new epoch; two that take turns are reported."""
 
 from cloud.ingest.epochs import DRAIN_US, judge_epoch
-from cloud.ingest.verdicts import CurrentEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
+from cloud.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
 
 BEGAN_US = 1_000_000_000
 
 
-def judged(epoch: str, *, known: str = "", current: str | None = None, after_us: int = 0) -> EpochVerdict:
+def judged(
+    epoch: str,
+    *,
+    known: str = "",
+    current: str | None = None,
+    after_us: int = 0,
+    historical: bool = False,
+    history_only: str = "",
+) -> EpochVerdict:
     return judge_epoch(
-        epoch, known=frozenset(known.split()), current=current, current_since_us=BEGAN_US, now_us=BEGAN_US + after_us
+        epoch,
+        known=frozenset(known.split()),
+        current=current,
+        current_since_us=BEGAN_US,
+        now_us=BEGAN_US + after_us,
+        historical=historical,
+        history_only=frozenset(history_only.split()),
     )
 
 
@@ -30,3 +44,16 @@ def test_stragglers_of_the_old_epoch_are_ordinary_for_a_minute():
 
 def test_an_old_epoch_that_goes_on_means_two_gateways():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US) == ReturnedEpoch(instead_of="B")
+
+
+def test_history_of_an_ended_epoch_is_no_rival():
+    assert judged("A", known="A B", current="B", after_us=9 * DRAIN_US, historical=True) == CurrentEpoch()
+
+
+def test_history_of_an_unknown_epoch_does_not_replace_the_one_in_service():
+    assert judged("A", known="B", current="B", historical=True) == EarlierEpoch()
+    assert judged("A", historical=True) == NewEpoch(replaces=None), "nothing is in service yet"
+
+
+def test_epoch_known_by_its_history_begins_with_its_first_live_batch():
+    assert judged("A", known="A B", current="B", history_only="A", after_us=9 * DRAIN_US) == NewEpoch(replaces="B")

@@ -1,5 +1,7 @@
 """A replaced gateway, a cloud restored from a copy, two gateways under one name: each ends in its documented state."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloud.custody.tables import batches, lanes, quarantined_batches
@@ -67,6 +69,42 @@ async def test_stragglers_of_the_old_epoch_are_stored_without_alarm(cloud: Cloud
     await cloud.take(gateway.send())
     assert len(await cloud.rows(observations)) == 3
     assert await contested(cloud) == []
+
+
+@pytest.mark.finding("reliability-B")
+async def test_recovered_batches_of_an_ended_epoch_are_stored_without_alarm(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send())
+    cloud.clock.at_us += 1_000_000
+    await cloud.take(GatewayInVehicle(epoch="epoch-b").send())
+    cloud.clock.at_us += 10 * DRAIN_US
+    await cloud.take(replace(gateway.send(), historical=True))
+    unknown = GatewayInVehicle(epoch="epoch-0")
+    await cloud.take(replace(unknown.send(), historical=True))
+    cloud.clock.at_us += 10 * DRAIN_US
+    await cloud.take(replace(unknown.send(), historical=True))
+    assert len(await cloud.rows(observations)) == 5
+    assert await contested(cloud) == []
+    started = [payload["epoch"] for kind, payload in await cloud.events() if kind == event_types.EPOCH_STARTED]
+    assert started == ["epoch-a", "epoch-b"]
+
+
+async def test_new_store_whose_backlog_arrives_first_begins_its_epoch_with_its_first_live_batch(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send())
+    cloud.clock.at_us += 10 * DRAIN_US
+    replacement = GatewayInVehicle(epoch="epoch-b")
+    await cloud.take(replace(replacement.send(), historical=True))
+    cloud.clock.at_us += 10 * DRAIN_US
+    await cloud.take(replacement.send())
+    assert await contested(cloud) == []
+    assert [payload for kind, payload in await cloud.events() if kind == event_types.EPOCH_STARTED][-1] == {
+        "gateway_id": "gw_test",
+        "epoch": "epoch-b",
+        "replaces": "epoch-a",
+    }
 
 
 async def test_two_boxes_that_take_turns_are_reported_once_and_both_are_stored(
