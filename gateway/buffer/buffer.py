@@ -9,6 +9,7 @@ A gateway's buffer outlives its store (`serve`, `keep`): a store that fails is s
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,13 +23,15 @@ from gateway.buffer import ble_devices, damage, device_reports, devices, losses,
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
-from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
+from gateway.buffer.errors import BufferClosed, BufferError, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_store import OpenedFiles, OpenStore, Place, open_files
 from gateway.buffer.outbox import LaneGap
 from gateway.buffer.reading import records
 from gateway.buffer.record_marks import FetchedRecords
+from gateway.buffer.recovered_store import RecoveredStore, unsent_paths
+from gateway.buffer.recovery import save_unsent
 from gateway.buffer.room import Room
 from gateway.buffer.segments import FetchedSegment
 from gateway.buffer.set_aside import SetAsideRecord, set_aside_records
@@ -52,6 +55,9 @@ T = TypeVar("T")
 RETRY_S = 5.0
 """How often a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and a look
 costs two system calls."""
+
+RECOVER_EVERY_S = 10.0
+"""How often it is looked whether a set-aside store waits to be read; soon after it was set aside, and cheap."""
 
 REPLACE_EVERY_S = 60.0
 """A store that fails within a minute after it took another's place says that the disk is failing; then the next one
@@ -79,6 +85,7 @@ class Buffer:
         """Why the store that was open must not be opened again, until it is set aside."""
         self._replaced_s = -REPLACE_EVERY_S
         self._uncounted: list[Loss] = []
+        self._recovered: RecoveredStore | None = None
         self._closed = False
 
     @classmethod
@@ -188,6 +195,45 @@ class Buffer:
     def failure(self) -> BufferUnusable | None:
         """Why nothing is recorded now; None while the store works."""
         return self._why
+
+    async def recover_set_aside(self) -> None:
+        """Run beside the rest: save the unsent batches of each store that was set aside, so that the uplink sends them.
+        Never returns."""
+        while True:
+            for aside in await asyncio.to_thread(self.set_aside):
+                if aside.fields and "recovered" not in aside.fields and self._current is not None:
+                    await self._recover(aside)
+            await self._place.clock.sleep_until(self._place.clock.monotonic_s() + RECOVER_EVERY_S)
+
+    async def _recover(self, aside: SetAsideRecord) -> None:
+        try:
+            outcome = await asyncio.to_thread(save_unsent, self._place, aside)
+        except (BufferError, OSError, sqlite3.Error) as error:
+            log.warning("buffer.not_recovered", file=aside.path.name, why=str(error))
+            return
+        clock = self._place.clock
+        with suppress(StoreFull):
+            await self.append_event(
+                GatewayEvent(
+                    name="store.recovered",
+                    at_us=clock.wall_us(),
+                    boot_id=clock.boot_id,
+                    device=None,
+                    fields={"file": aside.path.name, **outcome.fields()},
+                )
+            )
+
+    async def recovered(self) -> RecoveredStore | None:
+        """The oldest recovered store that is not with the cloud yet, for the uplink."""
+        if self._recovered is not None and not self._recovered.settled:
+            return self._recovered
+        for path in await asyncio.to_thread(unsent_paths, self._place.path):
+            try:
+                self._recovered = RecoveredStore(path, gateway=self._place.gateway, key=self._place.key)
+                return self._recovered
+            except BufferUnusable as error:
+                log.error("buffer.recovered_unusable", file=path.name, why=str(error))
+        return None
 
     def set_aside(self) -> list[SetAsideRecord]:
         """The stores that lie set aside beside this one, oldest first."""
@@ -396,6 +442,8 @@ class Buffer:
             return
         self._closed = True
         self._room.refuse_all(BufferClosed("the buffer was closed"))
+        if self._recovered is not None:
+            await self._recovered.close()
         if self._current is not None:
             await self._current.close()
 

@@ -64,8 +64,9 @@ class StoreRow:
     created_at_us: int
 
 
-def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int) -> str:
-    """Create the store of `gateway` at `path` and return its new epoch.
+def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epoch: str | None = None) -> str:
+    """Create the store of `gateway` at `path` and return its epoch: a new one, but for what is recovered of a store
+    that was set aside.
 
     Raises `StoreExists` when anything is there already, and `BufferUnusable` when the place cannot be written.
     """
@@ -74,7 +75,7 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int) -> 
         raise ValueError(f"a gateway is named by A-Z a-z 0-9 _ - and its store key has {KEY_BYTES} octets")
     if path.exists():
         raise StoreExists(f"{path.name} exists: a store is created once; move it away to begin a new epoch")
-    epoch = secrets.token_hex(8)
+    epoch = epoch or secrets.token_hex(8)
     building = path.with_name(path.name + f".creating-{epoch}")
     try:
         connection = sqlite3.connect(building, isolation_level=None)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from gateway.buffer import damage, full_disk
 from gateway.buffer.database import StoreLock, open_writer
-from gateway.buffer.errors import BufferClosed, BufferUnusable, Trouble
+from gateway.buffer.errors import BufferClosed, BufferUnusable, Diagnosis, Trouble
 from gateway.buffer.high_water import HighWater, MarksFile, marks_path
 from gateway.buffer.outbox import Outbox
 from gateway.buffer.refusals import check_marks, unusable
@@ -203,7 +203,14 @@ class OpenStore:
         failure = unusable(self._path, error)
         if not isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):
             # Not the file's doing as far as we know: it is opened again before anything is set aside.
-            failure = BufferUnusable(failure.diagnosis, Trouble.BUSY)
+            failure = BufferUnusable(
+                Diagnosis(
+                    f"Writing to the store {self._path} ended with an error of our own ({type(error).__name__}).",
+                    "What was confirmed before is kept.",
+                    "Report the log to the maker; a running gateway opens the store again.",
+                ),
+                Trouble.BUSY,
+            )
         failure.__cause__ = error
         self.fail(failure)
 

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.buffer.database import check_structure, open_reader
 from gateway.buffer.high_water import HighWater, marks_path
 from gateway.buffer.refusals import check_marks, unusable
-from gateway.buffer.rows import Misread, Row, batch_of, position_of, span_of
+from gateway.buffer.rows import LANES, Misread, Row, batch_of, position_of, span_of
 from gateway.buffer.sealing import Sealer, Unsealable
 from gateway.buffer.statements import OUTBOX, RETENTION
 from protocols.errors import RemoteProtocolError
@@ -116,8 +116,15 @@ class Outbox:
             check_structure(self._connection, self._path, check_s)
         except sqlite3.Error as error:
             raise unusable(self._path, error) from error
-        last = {lane: self._last(lane) for lane in Lane}
-        check_marks(self._path, HighWater.read(marks_path(self._path)), self.about.epoch, last)
+        check_marks(self._path, HighWater.read(marks_path(self._path)), self.about.epoch, self.last())
+
+    def last(self) -> dict[Lane, int]:
+        """The last sequence of each lane."""
+        return {lane: self._last(lane) for lane in Lane}
+
+    def acked(self) -> dict[Lane, int]:
+        """How far each lane is acknowledged, as the file says; a lane of which it says nothing is left out."""
+        return {LANES[number]: acked for number, acked in self._fetch(OUTBOX["acked_marks"], ()) if number in LANES}
 
     def _last(self, lane: Lane) -> int:
         rows = self._fetch(OUTBOX["row_covering"], span_of(lane, 0))

@@ -70,6 +70,32 @@ def record_path(aside: Path) -> Path:
     return aside.with_name(aside.name + ".json")
 
 
+def write_record(aside: Path, fields: Mapping[str, object]) -> None:
+    """Say durably what is known of a set-aside store. OSError as it comes."""
+    record = record_path(aside)
+    writing = record.with_name(record.name + ".writing")
+    writing.write_text(json.dumps(fields, indent=1) + "\n")
+    flush(writing)
+    writing.replace(record)
+    flush(record.parent)
+
+
+def hold_log(store: Path) -> None:
+    """Before SQLite opens `store`: give its log a second name. SQLite reads a log up to its first damaged frame and
+    deletes it when it closes; rows behind that frame would go with it, and they prove themselves (`salvage.py`)."""
+    log, held = store.with_name(store.name + "-wal"), _held_log(store)
+    with suppress(OSError):
+        if log.stat().st_size:
+            held.unlink(missing_ok=True)
+            os.link(log, held)
+
+
+def release_log(store: Path) -> None:
+    """The store is whole: its log needs no second name."""
+    with suppress(OSError):
+        _held_log(store).unlink(missing_ok=True)
+
+
 def set_aside_paths(store: Path) -> list[Path]:
     """The stores that lie set aside beside `store`, oldest first."""
     try:
@@ -118,12 +144,14 @@ def set_aside(store: Path, error: BufferUnusable) -> SetAside:
         )
     to = store.with_name(f"{store.name}.set-aside-{max(taken, default=0) + 1}")
     try:
-        for source, target in _belongings(store, to):
+        belongings = _belongings(store, to)
+        for source, target in belongings:
             with suppress(FileNotFoundError):
                 _link(source, target)
         flush(store.parent)
-        for source, _ in _belongings(store, to):
+        for source, _ in belongings:
             source.unlink(missing_ok=True)
+        release_log(store)
         _index(store).unlink(missing_ok=True)
         flush(store.parent)
     except OSError as failure:
@@ -210,10 +238,20 @@ def _note(found: _Found, lane: Lane, position: int, through: int, created_at_us:
 def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
     """The store last: while its name is there, a start finds the damage again and completes the act."""
     return [
-        (store.with_name(store.name + "-wal"), to.with_name(to.name + "-wal")),
+        (_log_of(store), to.with_name(to.name + "-wal")),
         (marks_path(store), marks_path(to)),
         (store, to),
     ]
+
+
+def _log_of(store: Path) -> Path:
+    """The log; where SQLite deleted it while it opened the store, the name that was held."""
+    log = store.with_name(store.name + "-wal")
+    return log if log.exists() else _held_log(store)
+
+
+def _held_log(store: Path) -> Path:
+    return store.with_name(store.name + "-wal.held")
 
 
 def _index(store: Path) -> Path:

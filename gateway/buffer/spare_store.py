@@ -8,7 +8,6 @@ content key what it has); and the devices' configurations, because nothing but t
 and it sends its own again.
 """
 
-import json
 import re
 import sqlite3
 from contextlib import suppress
@@ -22,7 +21,17 @@ from gateway.buffer.errors import BufferUnusable, StoreExists, StoreFull, Troubl
 from gateway.buffer.open_store import OpenedFiles, Place, open_files
 from gateway.buffer.refusals import unusable
 from gateway.buffer.sealing import Sealer
-from gateway.buffer.set_aside import SetAside, reading, record_path, set_aside, set_aside_paths, survey
+from gateway.buffer.set_aside import (
+    SetAside,
+    hold_log,
+    reading,
+    record_path,
+    release_log,
+    set_aside,
+    set_aside_paths,
+    survey,
+    write_record,
+)
 from gateway.buffer.statements import SPARE
 from gateway.buffer.store import Store
 
@@ -110,7 +119,7 @@ def _record_all(files: OpenedFiles, place: Place, newest: SetAside | None = None
         aside = newest if newest is not None and newest.path == found.path else found
         try:
             files.store.commit([files.store.event("store.set_aside", **aside.fields())])
-            record_path(aside.path).write_text(json.dumps(aside.fields(), indent=1) + "\n")
+            write_record(aside.path, aside.fields())
         except (StoreFull, OSError):
             log.warning("buffer.event_unstored", name="store.set_aside")  # the next opening finds it again
 
@@ -146,8 +155,11 @@ def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
 
 
 def _open(place: Place) -> OpenedFiles:
+    hold_log(place.path)
     try:
-        return open_files(place)
+        files = open_files(place)
+        release_log(place.path)
+        return files
     except (BufferUnusable, StoreFull):
         raise
     except Exception as error:  # a damaged value reached our own code; which error it makes there depends on the value

@@ -1,0 +1,127 @@
+"""The unsent batches of a store that was set aside, until the cloud has them: `<set-aside file>.unsent`.
+
+An outbox beside the one in use, of the epoch that ended with its store (`recovery.py`). Nothing is appended to it. When
+the cloud has acknowledged all of it the file goes; the set-aside store stays where it is.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+import structlog
+
+from gateway.buffer.errors import BufferUnusable
+from gateway.buffer.lanes import LaneMarks
+from gateway.buffer.outbox import Outbox
+from gateway.buffer.rows import LANE_NUMBERS
+from gateway.buffer.statements import OUTBOX
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Batch
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import StoreState
+
+ENDING = ".unsent"
+
+log = structlog.get_logger()
+
+
+def unsent_paths(store: Path) -> list[Path]:
+    """What was recovered beside `store` and is not with the cloud yet, oldest first."""
+    try:
+        return sorted(
+            each
+            for each in store.parent.iterdir()
+            if each.name.startswith(store.name + ".") and each.name.endswith(ENDING)
+        )
+    except OSError:
+        return []
+
+
+class RecoveredStore:
+    """Open from its making until `settled`. One task at a time reads; the calls are the uplink's (`gateway.sync`)."""
+
+    def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
+        """Raises BufferUnusable."""
+        self.path = path
+        self._outbox = Outbox(path, gateway=gateway, key=key)
+        self._lock = asyncio.Lock()
+        self._never = asyncio.Event()
+        self.settled = False
+        last, acked = self._outbox.last(), self._outbox.acked()
+        self._marks = {lane: LaneMarks(last=last[lane], acked=min(acked.get(lane, 0), last[lane])) for lane in Lane}
+
+    @property
+    def epoch(self) -> str:
+        return self._outbox.about.epoch
+
+    @property
+    def store_state(self) -> StoreState:
+        return StoreState.OK
+
+    @property
+    def all_acknowledged(self) -> bool:
+        return all(mark.acked >= mark.last for mark in self._marks.values())
+
+    def marks(self) -> Mapping[Lane, LaneMarks]:
+        return self._marks
+
+    async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
+        """As `Buffer.next_batches`. What cannot be read even now ends its lane: the set-aside store keeps it."""
+        async with self._lock:
+            if self.settled:
+                return []
+            try:
+                batches, _ = await asyncio.to_thread(self._read, lane, after, limit_batches, limit_bytes)
+            except BufferUnusable:
+                batches = []
+        if not batches and after < self._marks[lane].last:
+            log.error("uplink.recovered_unreadable", file=self.path.name, lane=lane.value, after=after)
+            self.give_up(lane)
+        return batches
+
+    def _read(self, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> tuple[list[Batch], object]:
+        last = self._marks[lane].last
+        return self._outbox.next_batches(
+            lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes
+        )
+
+    async def acknowledge(self, ack: Ack) -> None:
+        """Note the mark, and write it down: losing it costs a repetition."""
+        mark = self._marks[ack.lane]
+        if ack.epoch == self.epoch and ack.through_sequence > mark.acked:
+            self._marks[ack.lane] = LaneMarks(last=mark.last, acked=min(ack.through_sequence, mark.last))
+            async with self._lock:
+                await asyncio.to_thread(self._write_mark, ack.lane)
+
+    def give_up(self, lane: Lane) -> None:
+        """Send no more of a lane: the cloud holds another history of it, or it cannot be read."""
+        self._marks[lane] = LaneMarks(last=self._marks[lane].acked, acked=self._marks[lane].acked)
+
+    async def rewind(self, lane: Lane, through: int) -> None:
+        """What lies below is not here: the cloud's own copy, or the set-aside store, has it."""
+
+    def wait_for_commit(self) -> asyncio.Event:
+        return self._never
+
+    def _write_mark(self, lane: Lane) -> None:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self._marks[lane].acked))
+
+    async def settle(self) -> None:
+        """The cloud has everything that can be sent: the file goes."""
+        log.info("buffer.recovered_sent", file=self.path.name, epoch=self.epoch)
+        await self.close()
+        await asyncio.to_thread(self._delete)
+
+    async def close(self) -> None:
+        if not self.settled:
+            self.settled = True
+            async with self._lock:
+                await asyncio.to_thread(self._outbox.close)
+
+    def _delete(self) -> None:
+        for name in (self.path.name, self.path.name + "-wal", self.path.name + "-shm"):
+            with suppress(OSError):
+                self.path.with_name(name).unlink(missing_ok=True)

@@ -1,0 +1,237 @@
+"""Saves what can be read of a store that was set aside, as a store of the same epoch.
+
+Why the same epoch and no import into the store in use: a batch's identity is gateway, epoch, lane and sequence, and its
+hash and signature speak of that. Sent under it the cloud verifies it as if it had come in time, and recognises what it
+has. As new batches of another epoch the same observations would be in the record twice, under a later hash.
+
+What cannot be read leaves a gap record (DAMAGED) in its place, which names the sequences, the hashes on both sides,
+and, from the totals that every row carries, how many observations are lost. Rows are copied as they are sealed.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.buffer.database import create_store
+from gateway.buffer.errors import BufferUnusable, Diagnosis, Trouble
+from gateway.buffer.open_store import Place
+from gateway.buffer.recovered_store import ENDING
+from gateway.buffer.rows import KIND_NUMBERS, LANE_NUMBERS, Row, position_of, span_of
+from gateway.buffer.salvage import Salvage
+from gateway.buffer.sealing import SEAL_OVERHEAD_BYTES, Sealer
+from gateway.buffer.set_aside import SetAside, SetAsideRecord, survey, write_record
+from gateway.buffer.statements import OUTBOX, RECOVERY
+from gateway.durable import flush
+from protocols.provenance.hash_chain import genesis
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.events import EventField
+from protocols.uplink.gaps import Gap, GapReason, encode_gap
+from protocols.uplink.lanes import Lane
+
+STEP_PAGES = 256
+STEP_PAUSE_S = 0.05
+"""Pages between two pauses of a recovery in the background, and how long each is: a step takes some ten milliseconds
+of Python, so devices keep most of the processor, and four gigabytes are read in about five minutes."""
+
+
+@dataclass(slots=True)
+class LaneRecovery:
+    """What was saved of a lane: batches and observations, and what gap records now stand for."""
+
+    batches: int = 0
+    observations: int = 0
+    lost_batches: int = 0
+    lost_observations: int = 0
+
+
+@dataclass(slots=True)
+class Recovered:
+    """The outcome. `epoch` None: not even that could be read, and so nothing."""
+
+    epoch: str | None
+    lanes: dict[Lane, LaneRecovery] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, EventField]:
+        """As an event's fields, and for the record beside the file."""
+        return {
+            "epoch": self.epoch,
+            "batches": self.batches,
+            "observations": sum(lane.observations for lane in self.lanes.values()),
+            "lost_batches": self.lost_batches,
+            "lost_observations": sum(lane.lost_observations for lane in self.lanes.values()),
+        }
+
+    @property
+    def batches(self) -> int:
+        return sum(lane.batches for lane in self.lanes.values())
+
+    @property
+    def lost_batches(self) -> int:
+        return sum(lane.lost_batches for lane in self.lanes.values())
+
+
+def save_unsent(place: Place, record: SetAsideRecord) -> Recovered:
+    """What a running gateway does for each set-aside store, once: its unsent batches become `<file>.unsent`, and its
+    record says what was saved. Reads at a pace that leaves the devices their time."""
+    path = record.path
+    aside = survey(path, why="", trouble=Trouble.DAMAGED)
+    target = path.with_name(path.name + ENDING)
+    target.unlink(missing_ok=True)
+    outcome = recover(aside, target, gateway=place.gateway, key=place.key, unsent_only=True, pause_s=STEP_PAUSE_S)
+    if not outcome.batches and not outcome.lost_batches:
+        target.unlink(missing_ok=True)
+    fields = {**record.fields, "recovered": outcome.fields()}
+    write_record(path, fields)
+    return outcome
+
+
+def recover(
+    aside: SetAside, target: Path, *, gateway: str, key: bytes, unsent_only: bool, pause_s: float = 0.0
+) -> Recovered:
+    """Write what can be read of `aside` into a new store at `target`, which does not exist yet. `unsent_only`: what the
+    cloud has not acknowledged. `pause_s`: how long to let others work after every few pages.
+
+    Raises `StoreExists`, and BufferUnusable when there is no room for it or it cannot be written."""
+    _check_room(aside, target)
+    with Salvage(aside.path) as salvage:
+        epoch = salvage.epoch(gateway=gateway, key=key) or aside.epoch
+        if epoch is None:
+            return Recovered(None)
+        building = target.with_name(target.name + ".building")
+        building.unlink(missing_ok=True)
+        create_store(building, gateway=gateway, key=key, now_us=aside.first_us or 0, epoch=epoch)
+        sealer = Sealer(key, gateway=gateway, epoch=epoch)
+        try:
+            with closing(sqlite3.connect(building, isolation_level=None)) as connection:
+                # Nothing here is worth anything before the file is complete; it is flushed once, at the end.
+                connection.execute("PRAGMA synchronous = OFF")
+                connection.execute("BEGIN")
+                _copy(connection, salvage, sealer, aside.acked if unsent_only else {}, pause_s)
+                outcome = Recovered(epoch)
+                for lane in Lane:
+                    outcome.lanes[lane] = _mend(connection, lane, aside, sealer, gateway, epoch)
+                connection.execute("COMMIT")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            flush(building)
+            os.link(building, target)
+            flush(target.parent)
+        finally:
+            for name in (building.name, building.name + "-wal", building.name + "-shm"):
+                with suppress(OSError):
+                    building.with_name(name).unlink(missing_ok=True)
+    return outcome
+
+
+def _check_room(aside: SetAside, target: Path) -> None:
+    disk = os.statvfs(target.parent)
+    if disk.f_bavail * disk.f_frsize < aside.size_bytes + (64 << 20):
+        raise BufferUnusable(
+            Diagnosis(
+                f"There is no room beside {target} for what can be read of {aside.path.name}.",
+                "Nothing was changed; the set-aside store keeps what it holds.",
+                "Make room, or copy the file to another disk and run `argus-gateway store recover` there.",
+            ),
+            Trouble.FULL,
+        )
+
+
+def _copy(
+    connection: sqlite3.Connection, salvage: Salvage, sealer: Sealer, acked: Mapping[Lane, int], pause_s: float
+) -> None:
+    """Every row that opens. Of two that claim one place the gap record counts (it replaced the other), of two gap
+    records the longer one."""
+    pages = 0
+    for row in salvage.rows(sealer):
+        if row is None:
+            pages += 1
+            if pause_s and pages % STEP_PAGES == 0:
+                time.sleep(pause_s)
+        elif row.through >= acked.get(row.lane, 0):
+            # The last acknowledged row comes along: its hash is what the first unsent one follows on.
+            connection.execute(RECOVERY["take"], row.columns(row.nonce, row.sealed))
+
+
+def _mend(
+    connection: sqlite3.Connection, lane: Lane, aside: SetAside, sealer: Sealer, gateway: str, epoch: str
+) -> LaneRecovery:
+    """Fill the holes of a lane with gap records, and note how far it was acknowledged."""
+    outcome = LaneRecovery()
+    acked, known_last = aside.acked.get(lane, 0), aside.last.get(lane, 0)
+    before = _Before(0, genesis(gateway, epoch, lane.value), 0, 0, 0)
+    rows = connection.execute(RECOVERY["lane"], span_of(lane, 0)).fetchall()
+    for position, through, kind, count, created_at_us, observations_total, bytes_total, size, previous, after in rows:
+        sequence = position - position_of(lane, 0)
+        if through <= before.through:
+            connection.execute(RECOVERY["drop"], (position,))  # an old copy of what a gap record stands for
+            continue
+        if sequence > before.through + 1 and sequence > acked + 1:
+            batch = count if kind != KIND_NUMBERS[BatchKind.GAP] else 0
+            # Where the hole begins below the cloud's mark, how much of it was unsent is not known.
+            whole = before.through >= acked
+            lost = max(0, observations_total - batch - before.observations_total) if whole else 0
+            gap = _gap(before.through + 1, sequence - 1, lost, before.hash, previous)
+            totals = before.observations_total + lost, max(before.bytes_total, bytes_total - size)
+            _put(connection, lane, gap, sealer, totals, before.created_at_us or created_at_us)
+            outcome.lost_batches += gap.through_sequence - max(gap.from_sequence, acked + 1) + 1
+            outcome.lost_observations += lost
+        if kind != KIND_NUMBERS[BatchKind.GAP]:
+            outcome.batches += 1
+            outcome.observations += count if kind == KIND_NUMBERS[BatchKind.OBSERVATIONS] else 0
+        before = _Before(through, after, observations_total, bytes_total, created_at_us)
+    if known_last > max(before.through, acked):
+        gap = _gap(before.through + 1, known_last, 0, before.hash, before.hash)
+        _put(connection, lane, gap, sealer, (before.observations_total, before.bytes_total), before.created_at_us)
+        outcome.lost_batches += known_last - max(before.through, acked)
+    if acked:
+        connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], acked))
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The end of what is whole so far."""
+
+    through: int
+    hash: bytes
+    observations_total: int
+    bytes_total: int
+    created_at_us: int
+
+
+def _gap(first: int, through: int, observations: int, before: bytes, after: bytes) -> Gap:
+    return Gap(
+        from_sequence=first,
+        through_sequence=through,
+        why=GapReason.DAMAGED,
+        batches=through - first + 1,
+        observations=observations,
+        first_us=None,
+        last_us=None,
+        chain_before=before,
+        chain_after=after,
+    )
+
+
+def _put(
+    connection: sqlite3.Connection, lane: Lane, gap: Gap, sealer: Sealer, totals: tuple[int, int], created_at_us: int
+) -> None:
+    """A gap record with the time of what was before it: it belongs to the epoch that ended, not to the next one."""
+    row = Row(
+        lane=lane,
+        sequence=gap.from_sequence,
+        through=gap.through_sequence,
+        kind=BatchKind.GAP,
+        count=gap.observations,
+        created_at_us=created_at_us,
+        kept_us=0,
+        observations_total=totals[0],
+        bytes_total=totals[1] + SEAL_OVERHEAD_BYTES,
+        boot_id="recovered",
+        previous_hash=gap.chain_before,
+        row_hash=gap.chain_after,
+    )
+    connection.execute(OUTBOX["replace_batch"], row.columns(*sealer.seal(encode_gap(gap), row)))

@@ -1,0 +1,226 @@
+"""Rows of a damaged store, read from the pages of its file and of its log without SQLite's help.
+
+SQLite gives nothing behind a damaged page. But a batch's row needs nothing around it: its seal covers every field, so
+whatever opens under the store's key, gateway and epoch is what was written, wherever it was found; what only looks like
+a row does not open. So every page is read as a leaf of a table (SQLite's file format, 1.6 and 2), those too whose
+header is gone, and rows that continue on overflow pages are followed there.
+
+One pass over the file and one over the log, newest pages first; a page is looked at for as many cells as fit on it, so
+the time is linear in the size of the file whatever it holds. What is found may be old (a free page): `recovery.py`
+decides what counts.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from gateway.buffer.rows import Misread, Row
+from gateway.buffer.sealing import Sealer, Unsealable, key_check
+
+PAGE_BYTES = 4096
+"""Every store is created with it (`database.py`); the header that says so may be what is damaged."""
+ROW_BYTES_MAX = 4 << 20
+"""Above any row: a batch must fit the broker's packet of 1 MiB. A length that a damaged page made up ends here."""
+CELLS_MAX = PAGE_BYTES // 64
+"""Rows on one page at most: hashes, nonce and seal alone are longer than 64 bytes."""
+
+_LEAF = 0x0D
+_FRAME_HEAD, _LOG_HEAD = 24, 32
+_COLUMNS = 13
+_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
+
+Values = list[int | str | bytes | None]
+
+
+class Salvage:
+    """The pages of one store. Use as a context; `pages` is how many there are, for whoever paces the reading."""
+
+    def __init__(self, path: Path) -> None:
+        self._files = ExitStack()
+        self._file = self._open(path)
+        self._log = self._open(path.with_name(path.name + "-wal"))
+        self._frames: dict[int, int] = {}
+        """Where the newest copy of a page lies in the log."""
+        self._order = self._read_log()
+        self._file_pages = 0 if self._file is None else -(-os.fstat(self._file.fileno()).st_size // PAGE_BYTES)
+        self.pages = self._file_pages + len(self._order)
+
+    def __enter__(self) -> "Salvage":
+        return self
+
+    def __exit__(self, *gone: object) -> None:
+        self._files.close()
+
+    def epoch(self, *, gateway: str, key: bytes) -> str | None:
+        """The epoch that the store itself names, proved by its check of the key."""
+        for _, page in self._images():
+            for rowid, values in self._cells(page, columns=5):
+                match values:
+                    case [None, str(name), str(epoch), int(), bytes(check)] if rowid == 1 and name == gateway:
+                        if check == key_check(key, gateway=gateway, epoch=epoch):
+                            return epoch
+        return None
+
+    def rows(self, sealer: Sealer) -> Iterator[Row | None]:
+        """Every row that opens, newest pages first; None after each page, so that the caller can pace the reading."""
+        for _, page in self._images():
+            for rowid, values in self._cells(page, columns=_COLUMNS):
+                try:
+                    row = Row.of([rowid, *values[1:]])
+                    sealer.open(row.nonce, row.sealed, row)
+                except (Misread, Unsealable):
+                    continue
+                yield row
+            yield None
+
+    # ---- pages
+
+    def _open(self, path: Path) -> BinaryIO | None:
+        with suppress(OSError):
+            return self._files.enter_context(path.open("rb"))
+        return None
+
+    def _read_log(self) -> list[int]:
+        """Where the frames of the log's present generation begin, newest first. Their check sums are not asked: one
+        damaged frame would hide all that follow, and rows prove themselves."""
+        if self._log is None:
+            return []
+        size = os.fstat(self._log.fileno()).st_size
+        salt = _at(self._log, 16, 8)
+        frames = range(_LOG_HEAD, size - _FRAME_HEAD - PAGE_BYTES + 1, _FRAME_HEAD + PAGE_BYTES)
+        heads = [(begin, _at(self._log, begin, _FRAME_HEAD)) for begin in frames]
+        if heads and not any(head[8:16] == salt for _, head in heads):
+            salt = heads[0][1][8:16]  # the log's own header is damaged
+        order = []
+        for begin, head in heads:
+            if head[8:16] == salt:
+                self._frames[int.from_bytes(head[:4], "big")] = begin + _FRAME_HEAD
+                order.append(begin + _FRAME_HEAD)
+        return order[::-1]
+
+    def _images(self) -> Iterator[tuple[int, bytes]]:
+        for begin in self._order:
+            assert self._log is not None
+            yield begin, _at(self._log, begin, PAGE_BYTES)
+        for number in range(1, self._file_pages + 1):
+            assert self._file is not None
+            yield number, _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
+
+    def _page(self, number: int) -> bytes:
+        """The newest copy of a page."""
+        frame = self._frames.get(number)
+        if frame is not None and self._log is not None:
+            return _at(self._log, frame, PAGE_BYTES)
+        if self._file is None or not 1 <= number <= self._file_pages:
+            return b""
+        return _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
+
+    # ---- cells
+
+    def _cells(self, page: bytes, *, columns: int) -> Iterator[tuple[int, Values]]:
+        """What looks like rows of so many columns."""
+        begin = 100 if page.startswith(b"SQLite format 3\0") else 0
+        is_leaf = page[begin : begin + 1] == bytes([_LEAF])
+        for number in range(CELLS_MAX):
+            pointer = int.from_bytes(page[begin + 8 + 2 * number : begin + 10 + 2 * number], "big")
+            # Cells lie behind the pointers to them; where that is not so, the pointers have ended.
+            if not begin + 10 + 2 * number <= pointer < len(page):
+                return
+            cell = self._cell(page, pointer, columns)
+            if cell is not None:
+                yield cell
+            elif not is_leaf and number == 0:
+                return  # some other kind of page
+
+    def _cell(self, page: bytes, at: int, columns: int) -> tuple[int, Values] | None:
+        try:
+            length, at = varint(page, at)
+            rowid, at = varint(page, at)
+            if not 0 < length <= ROW_BYTES_MAX:
+                return None
+            local = local_bytes(length)
+            head = page[at : at + local]
+            types = _serial_types(head, columns)
+            if types is None:
+                return None
+            payload = head if local == length else self._with_overflow(page, at, local, length)
+            return (rowid, _values(payload, types)) if len(payload) == length else None
+        except (IndexError, UnicodeDecodeError):
+            return None
+
+    def _with_overflow(self, page: bytes, at: int, local: int, length: int) -> bytes:
+        parts = [page[at : at + local]]
+        have = local
+        following = int.from_bytes(page[at + local : at + local + 4], "big")
+        while have < length and following:
+            octets = self._page(following)
+            part = octets[4 : 4 + length - have]
+            if not part:
+                break
+            parts.append(part)
+            have += len(part)
+            following = int.from_bytes(octets[:4], "big")
+        return b"".join(parts)
+
+
+def _at(file: BinaryIO, begin: int, count: int) -> bytes:
+    """Bytes of a file; a sector that cannot be read counts as empty."""
+    try:
+        return os.pread(file.fileno(), count, begin)
+    except OSError:
+        return b""
+
+
+def varint(octets: bytes, at: int) -> tuple[int, int]:
+    """A number of one to nine bytes, and where it ends. IndexError where the page ends first."""
+    value = 0
+    for step in range(8):
+        octet = octets[at + step]
+        value = value << 7 | octet & 0x7F
+        if octet < 0x80:
+            return value, at + step + 1
+    return value << 8 | octets[at + 8], at + 9
+
+
+def local_bytes(length: int) -> int:
+    """How much of a row lies on its leaf (1.6: U is the page, nothing is reserved)."""
+    if length <= PAGE_BYTES - 35:
+        return length
+    least = (PAGE_BYTES - 12) * 32 // 255 - 23
+    wanted = least + (length - least) % (PAGE_BYTES - 4)
+    return wanted if wanted <= PAGE_BYTES - 35 else least
+
+
+def _serial_types(head: bytes, columns: int) -> tuple[int, list[int]] | None:
+    """Where the values begin and of which types they are; None when it is no row of so many columns."""
+    end, at = varint(head, 0)
+    if not columns < end <= 9 * columns + 1 or end > len(head):
+        return None
+    types = []
+    while at < end:
+        kind, at = varint(head, at)
+        types.append(kind)
+    return (end, types) if at == end and len(types) == columns and types[0] == 0 else None
+
+
+def _values(payload: bytes, types: tuple[int, list[int]]) -> Values:
+    at, kinds = types
+    values: Values = []
+    for kind in kinds:
+        if kind >= 12:
+            size = (kind - 12) // 2
+            found = payload[at : at + size]
+            values.append(found.decode() if kind % 2 else found)
+        else:
+            size = _INTEGER_BYTES[kind] if kind < len(_INTEGER_BYTES) else 0
+            values.append(_integer(kind, payload[at : at + size]))
+        at += size
+    return values
+
+
+def _integer(kind: int, octets: bytes) -> int | None:
+    if kind in (8, 9):
+        return kind - 8
+    return int.from_bytes(octets, "big", signed=True) if 1 <= kind <= 6 else None

@@ -1,0 +1,36 @@
+"""Bytes change at seeded places of a filled store: whatever they hit, the gateway records on and accounts for every
+batch."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.harness.damaged_gateway_store import KINDS, Pristine, account_of, harm, pristine
+
+SEEDS = 5
+"""Of each of the ten kinds of page: fifty places."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
+    return asyncio.run(pristine(tmp_path_factory.mktemp("pristine")))
+
+
+@pytest.mark.finding("reliability-A1")
+@pytest.mark.finding("reliability-A2")
+@pytest.mark.finding("edge-C1")
+@pytest.mark.parametrize("kind", KINDS)
+async def test_damage_costs_what_it_hit_and_nothing_without_a_word(store: Pristine, tmp_path: Path, kind: str) -> None:
+    for seed in range(SEEDS):
+        folder = tmp_path / str(seed)
+        account = await account_of(store, folder, harm(store, folder, kind, seed))
+        print(account.harm, f"-> set aside {account.set_aside}, lost {account.lost}")
+        assert account.still_records, account
+        assert account.missing == 0, account
+        assert account.records == account.set_aside <= 1, account
+        assert account.doctor or not (account.set_aside or account.lost), account
+        if kind in ("free", "schema", "index", "small table", "interior"):
+            assert account.lost == 0, account
+        else:
+            assert account.lost <= 40, account

@@ -1,0 +1,104 @@
+"""What can be read of a set-aside store is saved under its own epoch, and what cannot leaves gap records."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from gateway.buffer.errors import Trouble
+from gateway.buffer.outbox import Outbox
+from gateway.buffer.recovery import Recovered, recover
+from gateway.buffer.set_aside import survey
+from protocols.provenance.hash_chain import Intact
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.gaps import GapReason, decode_gap
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_observations import connected
+from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, answered, opened
+from tests.builders.damaged_stores import PAGE_BYTES, filled_store, leaf_page_of, overwrite
+from tests.gateway.buffer.test_chain import verdict
+
+LANES = (Lane.EVENT, Lane.NUMERIC, Lane.WAVEFORM)
+
+
+def saved(path: Path, *, unsent_only: bool = False, key: bytes = KEY) -> tuple[Recovered, Path]:
+    target = path.with_name("recovered")
+    aside = survey(path, why="", trouble=Trouble.DAMAGED)
+    return recover(aside, target, gateway=GATEWAY, key=key, unsent_only=unsent_only), target
+
+
+def batches_in(path: Path, lane: Lane, *, after: int = 0) -> list[Batch]:
+    outbox = Outbox(path, gateway=GATEWAY, key=KEY)
+    found, damaged = outbox.next_batches(
+        lane, after=after, last=outbox.last()[lane], limit_batches=9999, limit_bytes=1 << 30
+    )
+    outbox.close()
+    assert damaged is None
+    return found
+
+
+async def test_whole_store_is_recovered_whole_from_its_file_and_its_log(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    async with opened(path) as buffer:
+        await buffer.append_event(connected())
+        log = path.with_name(path.name + "-wal").read_bytes()
+        file = path.read_bytes()
+        marks, epoch = buffer.marks(), buffer.epoch
+    path.write_bytes(file)
+    path.with_name(path.name + "-wal").write_bytes(log)
+    outcome, target = saved(path)
+    assert (outcome.epoch, outcome.lost_batches) == (epoch, 0)
+    for lane in LANES:
+        batches = batches_in(target, lane)
+        assert len(batches) == marks[lane].last
+        assert isinstance(verdict(batches, epoch, lane), Intact)
+
+
+@pytest.mark.finding("reliability-A3")
+@pytest.mark.parametrize("lane", LANES)
+async def test_damaged_page_costs_its_own_rows_and_a_gap_record_counts_them(tmp_path: Path, lane: Lane) -> None:
+    path = await filled_store(tmp_path)
+    async with opened(path) as buffer:
+        marks, epoch = buffer.marks(), buffer.epoch
+    overwrite(path, (leaf_page_of(path, lane) - 1) * PAGE_BYTES, random.Random(7).randbytes(PAGE_BYTES))
+    outcome, target = saved(path)
+    assert outcome.epoch == epoch
+    for each in LANES:
+        batches = batches_in(target, each)
+        found = verdict(batches, epoch, each)
+        assert isinstance(found, Intact), each
+        assert found.through == marks[each].last
+        gaps = [decode_gap(batch.payload) for batch in batches if batch.kind is BatchKind.GAP]
+        assert {gap.why for gap in gaps} <= {GapReason.DAMAGED}
+        held = sum(batch.count for batch in batches if batch.kind is BatchKind.OBSERVATIONS)
+        assert held + sum(gap.observations for gap in gaps) == marks[each].backlog_observations, "every one is counted"
+    assert 0 < outcome.lost_batches < 40, "a page and no more"
+    assert outcome.lanes[lane].lost_batches == outcome.lost_batches
+
+
+@pytest.mark.finding("reliability-A3")
+async def test_store_without_a_readable_first_page_is_recovered_from_its_other_pages(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    async with opened(path) as buffer:
+        marks, epoch = buffer.marks(), buffer.epoch
+    path.with_name(path.name + ".marks").unlink()
+    overwrite(path, 0, bytes(PAGE_BYTES))
+    outcome, _ = saved(path)
+    assert outcome.epoch == epoch
+    assert {lane: each.batches for lane, each in outcome.lanes.items()} == {lane: marks[lane].last for lane in Lane}
+
+
+async def test_unsent_part_begins_behind_the_clouds_mark(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    async with opened(path) as buffer:
+        await buffer.acknowledge(answered(buffer, Lane.NUMERIC, 30))
+        await buffer.flush()
+    outcome, target = saved(path, unsent_only=True)
+    assert [batch.sequence for batch in batches_in(target, Lane.NUMERIC, after=30)] == list(range(31, 41))
+    assert outcome.lost_batches == 0
+
+
+async def test_nothing_is_recovered_under_another_key(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    outcome, _ = saved(path, key=OTHER_KEY)
+    assert outcome.batches == 0

@@ -1,0 +1,215 @@
+"""One store filled as a vehicle fills it, harmed at a seeded place, taken up by a gateway, and the account of it.
+
+The account is by hash: every batch that was committed must be found again with its hash, in the store in use or in
+what was recovered, or lie in the range of a gap record. Nothing may be missing without a word.
+"""
+
+import asyncio
+import random
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gateway.buffer import Buffer
+from gateway.buffer.buffer import RECOVER_EVERY_S
+from gateway.buffer.outbox import Outbox
+from gateway.buffer.recovered_store import unsent_paths
+from gateway.buffer.set_aside import set_aside_paths
+from gateway.cli.doctor_store import store_findings
+from gateway.cli.provision import provisioned
+from gateway.security.identity import Identity
+from gateway.settings import Settings, load
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.events import decode_event
+from protocols.uplink.gaps import GapReason, decode_gap
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_observations import connected, noisy_numerics, numerics, section, waveform
+from tests.builders.buffer_store import QUICK, whole_lane
+from tests.builders.store_pages import PAGE_BYTES, Pages, pages_of
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Vehicle
+from tests.harness.moved_clock import MovedClock
+
+KINDS = ("event", "numeric", "waveform", "overflow", "interior", "index", "small table", "schema", "log", "free")
+FRAME_BYTES = PAGE_BYTES + 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pristine:
+    """The vehicle's folder before any harm, as after a power cut (`folder`: the newest batches are in the log only) and
+    as after an orderly stop (`stopped`: everything is in the file); and what every lane held."""
+
+    folder: Path
+    stopped: Path
+    pages: Pages
+    log_frames: int
+    epoch: str
+    hashes: dict[Lane, dict[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What became of the harmed store. `lost`: batches that gap records of reason DAMAGED stand for."""
+
+    harm: str
+    set_aside: int
+    lost: int
+    missing: int
+    records: int
+    doctor: str
+    still_records: bool
+
+
+def settings_in(folder: Path) -> Settings:
+    return load(folder / "gateway.toml")
+
+
+async def pristine(folder: Path) -> Pristine:
+    """All lanes on several pages, some pages free again, the newest batches in the log only."""
+    vehicle = Vehicle(folder, more_settings='[crew]\nlisten = "127.0.0.1:0"\n')
+    provisioned(load(vehicle.config))
+    settings = settings_in(folder)
+    identity = Identity.load(settings.identity_dir)
+    store = settings.store_path
+    for attempt in range(2):
+        buffer = await Buffer.open(store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=MovedClock())
+        if attempt == 0:
+            await buffer.append([section(noisy_numerics(4000))])
+            await buffer.acknowledge(Ack(epoch=buffer.epoch, lane=Lane.NUMERIC, through_sequence=1))
+            await buffer.flush()
+        for number in range(30):
+            await buffer.append([section(numerics(40, first=10.0 * number) + waveform(1, samples=3000))])
+            await buffer.append_event(connected())
+        if attempt == 1:
+            hashes = {lane: {b.sequence: b.hash for b in await whole_lane(buffer, lane)} for lane in Lane}
+            copied = {each.name: each.read_bytes() for each in store.parent.iterdir() if each.is_file()}
+            epoch = buffer.epoch
+        await buffer.close()
+    await _drop_oldest(store, identity)
+    pages = pages_of(store)
+    stopped = folder.with_name(folder.name + "-stopped")
+    shutil.copytree(folder, stopped)
+    for name, octets in copied.items():
+        store.with_name(name).write_bytes(octets)
+    store.with_name(store.name + "-shm").unlink(missing_ok=True)
+    log = store.with_name(store.name + "-wal")
+    return Pristine(
+        folder=folder,
+        stopped=stopped,
+        pages=pages,
+        log_frames=(log.stat().st_size - 32) // FRAME_BYTES,
+        epoch=epoch,
+        hashes=hashes,
+    )
+
+
+async def _drop_oldest(store: Path, identity: Identity) -> None:
+    """Retention drops what was acknowledged, so that pages become free."""
+    settings = replace(QUICK, retention_s=0.0)
+    clock = MovedClock()
+    buffer = await Buffer.open(store, gateway="gw_test", key=identity.store_key, settings=settings, clock=clock)
+    await clock.advance(3600.0)
+    await buffer.tidy()
+    await buffer.close()
+
+
+def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
+    """A copy of the vehicle at `folder`, with bytes changed at a place that `kind` and `seed` choose; the place in
+    words."""
+    shutil.copytree(pristine.folder if kind == "log" else pristine.stopped, folder)
+    generator = random.Random(f"{kind} {seed}")
+    store = settings_in(folder).store_path
+    if kind == "log":
+        path, begin = store.with_name(store.name + "-wal"), 32 + generator.randrange(pristine.log_frames) * FRAME_BYTES
+        offset = begin + generator.randrange(FRAME_BYTES)
+    else:
+        path, begin = store, (_page(pristine.pages, kind, generator) - 1) * PAGE_BYTES
+        offset = begin + generator.choice((generator.randrange(8), generator.randrange(PAGE_BYTES - 64)))
+    count = generator.choice((1, 8, 64))
+    with path.open("r+b") as file:
+        file.seek(offset)
+        before = file.read(count)
+        file.seek(offset)
+        file.write(bytes(octet ^ generator.randrange(1, 256) for octet in before))
+    return f"{kind}, seed {seed}: {count} bytes at {offset} of {path.name}"
+
+
+def _page(pages: Pages, kind: str, generator: random.Random) -> int:
+    choices = {
+        "overflow": pages.overflow,
+        "interior": pages.interior,
+        "index": pages.index,
+        "small table": pages.small_tables,
+        "schema": [1],
+        "free": pages.free,
+    }
+    return generator.choice(pages.leaves[Lane(kind)] if kind in {lane.value for lane in Lane} else choices[kind])
+
+
+async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
+    """Let a gateway's buffer take the harmed store up, read every lane as the uplink does, and count."""
+    settings, clock = settings_in(folder), MovedClock()
+    identity, store = Identity.load(settings.identity_dir), settings_in(folder).store_path
+    buffer = await Buffer.serve(store, gateway="gw_test", key=identity.store_key, settings=QUICK, clock=clock)
+    parts = [asyncio.create_task(buffer.keep()), asyncio.create_task(buffer.recover_set_aside())]
+    try:
+        found = {lane: await whole_lane(buffer, lane) for lane in Lane}
+        await eventually(lambda: buffer.epoch)
+        await buffer.append([section(numerics(1, first=777.0))])
+        if buffer.epoch != pristine.epoch:
+            await clock.advance(RECOVER_EVERY_S)
+            await eventually(lambda: all("recovered" in each.fields for each in buffer.set_aside()))
+            found = _recovered(store, identity)
+        events = [b for b in await whole_lane(buffer, Lane.EVENT) if b.kind is BatchKind.EVENT]
+        records = [decode_event(batch.payload).name for batch in events].count("store.set_aside")
+        still_records = buffer.failure is None
+    finally:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await buffer.close()
+    lost, missing = _count(pristine, found)
+    return Account(
+        harm=what,
+        set_aside=len(set_aside_paths(store)),
+        lost=lost,
+        missing=missing,
+        records=records,
+        doctor=" ".join(each.sentence for each in store_findings(settings, identity, None) if each.grade != "well"),
+        still_records=still_records,
+    )
+
+
+def _recovered(store: Path, identity: Identity) -> dict[Lane, list[Batch]]:
+    found: dict[Lane, list[Batch]] = {lane: [] for lane in Lane}
+    for path in unsent_paths(store):
+        outbox = Outbox(path, gateway="gw_test", key=identity.store_key)
+        acked = outbox.acked()
+        for lane, last in outbox.last().items():
+            after = acked.get(lane, 0)
+            batches, damaged = outbox.next_batches(
+                lane, after=after, last=last, limit_batches=9999, limit_bytes=1 << 30
+            )
+            assert damaged is None
+            found[lane] += batches
+        outbox.close()
+    return found
+
+
+def _count(pristine: Pristine, found: dict[Lane, list[Batch]]) -> tuple[int, int]:
+    lost = missing = 0
+    for lane, hashes in pristine.hashes.items():
+        held = {batch.sequence: batch.hash for batch in found[lane] if batch.kind is not BatchKind.GAP}
+        gaps = [decode_gap(batch.payload) for batch in found[lane] if batch.kind is BatchKind.GAP]
+        for sequence, expected in hashes.items():
+            if lane is Lane.NUMERIC and sequence == 1:
+                continue  # the cloud has it, and retention dropped it
+            if held.get(sequence) == expected:
+                continue
+            covering = [gap for gap in gaps if gap.from_sequence <= sequence <= gap.through_sequence]
+            if any(gap.why is GapReason.DAMAGED for gap in covering):
+                lost += 1
+            else:
+                missing += 1
+    return lost, missing
