@@ -32,6 +32,9 @@ ble_app = typer.Typer(
 )
 app.add_typer(ble_app, name="ble")
 
+store_app = typer.Typer(help="Stores that were damaged or set aside.", no_args_is_help=True, add_completion=False)
+app.add_typer(store_app, name="store")
+
 DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
 # readable=False here and below: that a file cannot be read is told by whoever reads it, in our words.
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", show_default=True, readable=False)]
@@ -222,6 +225,33 @@ def observations(
         from gateway.cli.observations import observations
 
         observations(config, as_json=as_json, device=device, since=since, lane=lane, limit=limit)
+
+
+@store_app.command("recover")
+def store_recover(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The store, or the name of one in the state folder.", readable=False)
+    ],
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the recovered store goes; FILE.recovered without it.", readable=False)
+    ] = None,
+    observations: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write what was measured as JSON lines to this file. It is patient data.", readable=False
+        ),
+    ] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Have the running gateway send to the cloud what it lacks of it.")
+    ] = False,
+) -> None:
+    """Save what can be read of a damaged store, row by row, and count what cannot. FILE is not changed."""
+    with refusing():
+        from gateway.cli.store import recover_store
+
+        recover_store(config, file, as_json=as_json, output=output, observations=observations, send=send)
 
 
 @app.command()

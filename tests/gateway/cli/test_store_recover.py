@@ -1,0 +1,61 @@
+"""`argus-gateway store recover` saves what can be read of a damaged store, and says what cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.provision import provisioned
+from gateway.settings import load
+from protocols.uplink.lanes import Lane
+from tests.builders.damaged_stores import PAGE_BYTES, leaf_page_of, overwrite
+from tests.builders.gateway_device import device
+from tests.harness.gateway_process import Finished, Vehicle, argus_gateway, vehicle
+
+
+async def measured(gateway: Vehicle, values: int) -> None:
+    await gateway.start()
+    async with device(gateway.address) as thermometer:
+        for number in range(values):
+            assert await thermometer.measure(36.0 + number / 10, second=number) == "answered"
+    await gateway.stop()
+
+
+async def recover(gateway: Vehicle, *arguments: str | Path) -> Finished:
+    return await argus_gateway("store", "recover", *arguments, "--config", gateway.config)
+
+
+@pytest.mark.finding("reliability-A3")
+async def test_recover_saves_every_block_that_can_be_read_and_counts_the_rest(tmp_path: Path) -> None:
+    async with vehicle(tmp_path, started=False) as gateway:
+        await measured(gateway, 30)
+        store = gateway.state_dir / "buffer.sqlite"
+        overwrite(store, (leaf_page_of(store, Lane.NUMERIC) - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
+        aside = store.rename(store.with_name("damaged"))
+        epoch = provisioned(load(gateway.config), new_store=True).epoch
+        before = aside.read_bytes()
+        finished = await recover(gateway, "damaged", "--json", "--observations", tmp_path / "out")
+        assert finished.code == 0, finished.err
+        said = finished.json()
+        numeric = said["lanes"]["numeric"]
+        assert said["epoch"] != epoch
+        assert numeric["lost_batches"] > 0
+        assert numeric["observations"] + numeric["lost_observations"] == 30
+        rows = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+        assert said["observations_written"] == len(rows) == numeric["observations"]
+        assert {row["epoch"] for row in rows} == {said["epoch"]}
+        assert (tmp_path / "out").stat().st_mode & 0o077 == 0
+        assert aside.read_bytes() == before
+        again = await recover(gateway, "damaged")
+        assert again.code == 1
+        assert "exists" in again.err
+
+
+async def test_recover_refuses_what_is_no_store_of_this_gateway(tmp_path: Path) -> None:
+    async with vehicle(tmp_path, started=False) as gateway:
+        (gateway.state_dir / "noise").write_bytes(b"\x0d" * 3 * PAGE_BYTES)
+        for name, says in (("noise", "nothing of"), ("absent", "does not exist"), ("buffer.sqlite", "in use")):
+            finished = await recover(gateway, name)
+            assert finished.code == 1
+            assert says in finished.err
+            assert "Traceback" not in finished.err
