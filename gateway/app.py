@@ -209,6 +209,7 @@ class Gateway:
                 tenant=settings.gateway.tenant,
                 gateway=settings.gateway.id,
                 software=f"argus-gateway {version('argus')}",
+                archive=self.buffer,
             )
 
     async def _compose_bluetooth(self, around: Surroundings) -> "Bluetooth | None":
@@ -253,6 +254,7 @@ class Gateway:
             ("heartbeat", self._heartbeat.run),
             ("store", self.buffer.keep),
             ("memory", self._follow_store),
+            ("recovery", self.buffer.recover_set_aside),
             ("look", self._look),
             ("clock", self._persist_clock),
             ("gaps", self._count_gaps),

@@ -60,3 +60,23 @@ class Outbox(Protocol):
 
     def wait_for_commit(self) -> CommitSignal:
         """The signal of new batches, for the one uplink there is."""
+
+
+class RecoveredOutbox(Outbox, Protocol):
+    """What was recovered of a store that was set aside: an outbox of an epoch that has ended."""
+
+    @property
+    def all_acknowledged(self) -> bool: ...
+
+    def give_up(self, lane: Lane) -> None:
+        """Nothing more of `lane` will be sent."""
+
+    async def settle(self) -> None:
+        """Everything that can be sent is with the cloud: this outbox is not needed any more."""
+
+
+class Archive(Protocol):
+    """Where recovered stores are found (`gateway.buffer.Buffer`)."""
+
+    async def recovered(self) -> RecoveredOutbox | None:
+        """The oldest one that is not settled yet."""

@@ -24,7 +24,8 @@ from gateway.sync.backoff import Backoff
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
-from gateway.sync.outbox import CommitSignal, Outbox
+from gateway.sync.outbox import Archive, CommitSignal, Outbox
+from gateway.sync.recovered_flow import RecoveredFlow
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
 from protocols.errors import RemoteProtocolError
@@ -60,6 +61,7 @@ class Uplink:
         tenant: str,
         gateway: str,
         software: str = "argus-gateway",
+        archive: Archive | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
@@ -69,6 +71,8 @@ class Uplink:
         self._tenant = tenant
         self._gateway = gateway
         self._software = software
+        self._archive = archive
+        self._recovered: RecoveredFlow | None = None
         self._backoff = Backoff(settings.backoff, chance)
         self._flows = Flows(outbox, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
@@ -152,6 +156,7 @@ class Uplink:
         try:
             await session.subscribe(topics.ack(self._tenant, self._gateway))
             self._flows.begin()
+            self._recovered = None
             self._asked.clear()
             self._wake.clear()
             self._set_connected(True)
@@ -204,6 +209,9 @@ class Uplink:
     async def _take(self, ack: Ack) -> None:
         if self._outbox.epoch != self._flows.epoch:
             return  # the store was exchanged: the connection is about to end
+        if self._recovered is not None and ack.epoch == self._recovered.flows.epoch:
+            await self._recovered.take(ack, self._clock.monotonic_s())
+            return
         lane, window = ack.lane, self._flows.windows[ack.lane]
         agreed, contested = window.agreed, window.contested
         match await self._flows.history_of(ack):
@@ -257,25 +265,54 @@ class Uplink:
             await session.slot()
             due = await self._flows.next()
             if due is not None:
-                self._publish(session, due)
+                self._publish(session, due, self._flows)
+                continue
+            if not self._flows.under_way_bytes and await self._send_recovered(session):
                 continue
             try:
-                async with self._clock.timeout_at(self._flows.deadline_s):
+                async with self._clock.timeout_at(self._deadline_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    def _publish(self, session: MqttSession, due: Due) -> None:
+    @property
+    def _deadline_s(self) -> float | None:
+        """When something is due without a commit or an acknowledgement."""
+        deadlines = [self._flows.deadline_s, None if self._recovered is None else self._recovered.flows.deadline_s]
+        if self._archive is not None and self._recovered is None:
+            deadlines.append(self._clock.monotonic_s() + self._settings.status_every_s)
+        return min((each for each in deadlines if each is not None), default=None)
+
+    async def _send_recovered(self, session: MqttSession) -> bool:
+        """Send one batch of a store that was set aside; False when there is none to send now."""
+        if self._archive is None:
+            return False
+        if self._recovered is None:
+            outbox = await self._archive.recovered()
+            if outbox is None:
+                return False
+            self._recovered = RecoveredFlow(outbox, self._settings)
+        if self._recovered.outbox.all_acknowledged:
+            settled, self._recovered = self._recovered.outbox, None
+            await settled.settle()
+            return True
+        due = await self._recovered.next(self._clock.monotonic_s())
+        if due is None:
+            return False
+        self._publish(session, due, self._recovered.flows)
+        return True
+
+    def _publish(self, session: MqttSession, due: Due, flows: Flows) -> None:
         chain_hash = due.batch.hash
         envelope = Envelope(
             batch=due.batch,
             signature=sign_hash(chain_hash, self._identity.signing_key),
-            historical=not due.flow.live,
+            historical=not due.flow.live or flows is not self._flows,
             traceparent=traceparent_of(chain_hash),
         )
         published = session.publish(self._up[due.flow.lane], encode_envelope(envelope))
         published.add_done_callback(lambda done: self._check_published(session, done))
-        self._flows.sent(due, self._clock.monotonic_s())
+        flows.sent(due, self._clock.monotonic_s())
         self._sent_batches += 1
 
     def _check_published(self, session: MqttSession, published: "asyncio.Future[None]") -> None:
