@@ -26,14 +26,15 @@ REPEAT_S = 1.0
 class Vehicle:
     """A gateway's MQTT side: publishes envelopes and statuses, keeps the acknowledgements."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: aiomqtt.Client, *, tenant: str = TENANT) -> None:
         self._client = client
+        self._tenant = tenant
         self.acks: list[Ack] = []
         self._heard = asyncio.Event()
 
     async def publish(self, *envelopes: Envelope) -> None:
         for envelope in envelopes:
-            topic = topics.up(TENANT, envelope.batch.gateway, envelope.batch.lane)
+            topic = topics.up(self._tenant, envelope.batch.gateway, envelope.batch.lane)
             await self._client.publish(topic, encode_envelope(envelope), qos=1)
 
     async def publish_octets(self, octets: bytes, lane: str = "numeric") -> None:

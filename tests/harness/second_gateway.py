@@ -1,0 +1,63 @@
+"""More gateways beside the demo's: registered in its cloud, with a login at its broker, driven by the test itself."""
+
+import asyncio
+import base64
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiomqtt
+
+from protocols.uplink import topics
+from simulators.demo.broker import mosquitto_program
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.harness.demo import RunningDemo, program, run
+from tests.harness.vehicle import Vehicle
+
+
+async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[str, str]:
+    """Register the gateways in the demo's vehicle and give each a broker password, which is returned by gateway."""
+    facts = demo.facts
+    hasher = mosquitto_program("mosquitto_passwd")
+    assert hasher is not None
+    passwords = {}
+    for gateway in gateways:
+        await run(
+            program("argus-cloud"),
+            *("--config", facts["cloud_config"], "gateways", "add", "--tenant", facts["tenant_id"]),
+            *("--organization", facts["organization_id"], "--vehicle", facts["vehicle_id"], "--id", gateway.gateway),
+            *("--public-key", base64.b64encode(gateway.public_key).decode(), "--json"),
+        )
+        passwords[gateway.gateway] = secrets.token_hex(16)
+        file = Path(demo.state_dir / "broker" / "passwords")
+        await run(hasher, "-b", str(file), gateway.gateway, passwords[gateway.gateway])
+    os.kill(demo.pid("broker"), signal.SIGHUP)
+    return passwords
+
+
+@asynccontextmanager
+async def honest_vehicle(demo: RunningDemo, gateway: GatewayInVehicle, password: str) -> AsyncIterator[Vehicle]:
+    """A connected vehicle of the gateway."""
+    facts = demo.facts
+    address = urlsplit(facts["mqtt_url"])
+    async with aiomqtt.Client(
+        str(address.hostname),
+        int(address.port or 0),
+        username=gateway.gateway,
+        password=password,
+        identifier=gateway.gateway,
+        protocol=aiomqtt.ProtocolVersion.V5,
+    ) as client:
+        await client.subscribe(topics.ack(facts["tenant_id"], gateway.gateway), qos=1)
+        vehicle = Vehicle(client, tenant=facts["tenant_id"])
+        listening = asyncio.ensure_future(vehicle.listen())
+        try:
+            yield vehicle
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening

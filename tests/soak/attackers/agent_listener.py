@@ -1,0 +1,64 @@
+"""Attacks on the listener for 20601 agents, by a machine in the vehicle's network."""
+
+import asyncio
+import random
+from contextlib import suppress
+
+from simulators.agents.kinds import description_of
+from tests.builders.ieee11073_apdus import aarq, config_report
+from tests.builders.ieee11073_devices import OXIMETER
+from tests.soak.attackers.target import Attack, Connection, Target, exchange, hold_connections
+
+SILENT = 24
+INVENTED_A_SECOND = 50
+
+
+async def silent_connections(target: Target) -> None:
+    """24 connections that never send a byte (security 8)."""
+    await hold_connections(target.agents, SILENT, b"", b"", source=lambda _: "127.0.0.1")
+
+
+async def slow_apdus(target: Target) -> None:
+    """Associations that arrive byte by byte."""
+    request = aarq(0x4001)
+    await hold_connections(target.agents, 8, request[:6], request[6:], source=lambda n: f"127.0.3.{n + 1}")
+
+
+async def invented_devices(target: Target) -> None:
+    """Fifty associations a second, each of a device that does not exist (security 9)."""
+    dice = random.Random(20601)
+    while True:
+        await exchange(target.agents, aarq(0x4001, system_id=dice.randbytes(8)))
+        await asyncio.sleep(1 / INVENTED_A_SECOND)
+
+
+async def impostor(target: Target) -> None:
+    """The defibrillator's id from another machine, and reports under it (security 5)."""
+    system_id = description_of("defibrillator").system_id
+    while True:
+        connection = await Connection.open(target.agents, source="127.0.4.1")
+        if connection is not None:
+            connection.send(aarq(0x4001, system_id=system_id))
+            await connection.read()
+            connection.send(config_report(OXIMETER))
+            await connection.read()
+            connection.close()
+        await asyncio.sleep(0.5)
+
+
+async def noise(target: Target) -> None:
+    """Random bytes, the longest possible length first."""
+    dice = random.Random(11073)
+    while True:
+        with suppress(OSError):
+            await exchange(target.agents, b"\xe7\x00\xff\xff" + dice.randbytes(60_000), source="127.0.5.1")
+        await asyncio.sleep(0.1)
+
+
+AGENT_LISTENER_ATTACKS: dict[str, Attack] = {
+    "silent_connections": silent_connections,
+    "slow_apdus": slow_apdus,
+    "invented_devices": invented_devices,
+    "impostor": impostor,
+    "noise": noise,
+}

@@ -1,0 +1,124 @@
+"""What an attacker knows of a running demo, and the connections that it opens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.builders.ingest_gateway import GatewayInVehicle
+
+PATIENCE_S = 2.0
+"""How long an attacker waits for a connection or a response before it starts again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Addresses and stolen credentials. `gateway` is a second vehicle's, with its key and its broker password."""
+
+    api: tuple[str, int]
+    auth: tuple[str, int]
+    crew: tuple[str, int]
+    agents: tuple[str, int]
+    broker: tuple[str, int]
+    token: str
+    client_id: str
+    username: str
+    tenant_id: str
+    victim_gateway: str
+    gateway: GatewayInVehicle
+    broker_password: str
+    state_dir: Path
+
+
+Attack = Callable[[Target], Awaitable[None]]
+
+
+def address_of(url: str) -> tuple[str, int]:
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+class Connection:
+    """One TCP connection of an attacker; every failure of the network is ignored."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, address: tuple[str, int], *, source: str = "127.0.0.1") -> "Connection | None":
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                return cls(*await asyncio.open_connection(*address, local_addr=(source, 0)))
+        return None
+
+    def send(self, data: bytes) -> None:
+        with suppress(OSError):
+            self._writer.write(data)
+
+    async def read(self) -> bytes:
+        """Whatever comes next; empty at the end of the connection or of the patience."""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._reader.read(65_536)
+        return b""
+
+    def ended(self) -> bool:
+        return self._reader.at_eof() or self._reader.exception() is not None
+
+    def close(self) -> None:
+        self._writer.transport.abort()
+
+
+async def exchange(address: tuple[str, int], data: bytes, *, source: str = "127.0.0.1") -> bytes:
+    """Open a connection, send, read once, close."""
+    connection = await Connection.open(address, source=source)
+    if connection is None:
+        await asyncio.sleep(0.1)
+        return b""
+    try:
+        connection.send(data)
+        return await connection.read()
+    finally:
+        connection.close()
+
+
+async def hold_connections(
+    address: tuple[str, int], count: int, greeting: bytes, trickle: bytes, *, source: Callable[[int], str]
+) -> None:
+    """Keep `count` connections open: each sends `greeting` and then one byte of `trickle` a second, for ever."""
+
+    async def hold(number: int) -> None:
+        while True:
+            connection = await Connection.open(address, source=source(number))
+            if connection is not None:
+                connection.send(greeting)
+                place = 0
+                while not connection.ended():
+                    await asyncio.sleep(1.0)
+                    if trickle:
+                        connection.send(trickle[place % len(trickle) :][:1])
+                        place += 1
+                connection.close()
+            await asyncio.sleep(0.2)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(count):
+            tasks.create_task(hold(number))
+
+
+def http_request(method: str, path: str, *lines: str, body: bytes = b"", length: int | None = None) -> bytes:
+    """One HTTP/1.1 request to 127.0.0.1; `length` states another body length than the real one."""
+    head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines]
+    if body or length is not None:
+        head.append(f"Content-Length: {len(body) if length is None else length}")
+    return "".join(f"{line}\r\n" for line in head).encode("latin-1") + b"\r\n" + body
+
+
+Facts = dict[str, Any]
+"""The content of `demo.json`."""

@@ -1,0 +1,182 @@
+"""Issue «Nothing one sender does may stop the others», B and C: all attacks beside the demo, alone and together.
+
+While an attack runs, another host's health page answers in half a second and another gateway's batch is acknowledged
+in five. At the end each confirmed reading of a device is in the cloud exactly once, no part was restarted, and
+memory is flat. `ARGUS_SOAK=1` runs all attacks together for 15 minutes; without it for seconds, and figures are only
+printed.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.harness.demo import RunningDemo, program, run, start_demo
+from tests.harness.process_figures import resident_bytes
+from tests.harness.second_gateway import add_gateway, honest_vehicle
+from tests.harness.vehicle import Vehicle
+from tests.harness.witnesses import in_cloud, witnessed_reports
+from tests.soak.attackers import ATTACKS, Attack, Target
+from tests.soak.attackers.target import address_of, exchange, http_request
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+ALONE_S = 10.0 if FULL else 1.5
+TOGETHER_S = 900.0 if FULL else 8.0
+SETTLE_S = 30.0
+"""Before the demo ends: the time for what was buffered during the attacks."""
+HEALTH_S_MAX = 0.5
+ACK_S_MAX = 5.0
+EVERY_S = 0.5
+PARTS = ("gateway", "cloud", "broker")
+GROWTH_MAX = 1.10
+"""The most that the largest memory of the last third may exceed that of the second third."""
+
+
+@dataclass
+class Figures:
+    """What the probes saw while one attack ran, in seconds, and each part's memory in bytes, in order of time."""
+
+    health_s: list[float] = field(default_factory=list)
+    ack_s: list[float] = field(default_factory=list)
+    memory: dict[str, list[int]] = field(default_factory=lambda: {part: [] for part in PARTS})
+
+
+async def probe_health(target: Target, figures: Figures) -> None:
+    """Another host's health page, again and again, over a new connection each time."""
+    while True:
+        begun_s = time.monotonic()
+        reply = await exchange(target.auth, http_request("GET", "/health/live", "Connection: close"))
+        took_s = time.monotonic() - begun_s
+        figures.health_s.append(took_s if reply.startswith(b"HTTP/1.1 200") else float("inf"))
+        await asyncio.sleep(EVERY_S)
+
+
+async def probe_batches(vehicle: Vehicle, gateway: GatewayInVehicle, figures: Figures) -> None:
+    """Another gateway's batches, one after the other, each until the cloud has acknowledged it."""
+    while True:
+        begun_s = time.monotonic()
+        envelope = gateway.send(97.0)
+        await vehicle.publish(envelope)
+        while vehicle.through(Lane.NUMERIC) < envelope.batch.sequence:
+            await asyncio.sleep(0.02)
+            if time.monotonic() - begun_s > 4 * ACK_S_MAX:
+                figures.ack_s.append(float("inf"))
+                return
+        figures.ack_s.append(time.monotonic() - begun_s)
+        await asyncio.sleep(EVERY_S)
+
+
+async def sample_memory(demo: RunningDemo, figures: Figures) -> None:
+    while True:
+        for part in PARTS:
+            with suppress(OSError):
+                figures.memory[part].append(resident_bytes(demo.pid(part)))
+        await asyncio.sleep(EVERY_S)
+
+
+async def attacked(
+    attacks: Sequence[Attack],
+    seconds: float,
+    demo: RunningDemo,
+    target: Target,
+    honest: tuple[Vehicle, GatewayInVehicle],
+) -> Figures:
+    """Run the attacks side by side for so long, and what the probes saw meanwhile."""
+    figures = Figures()
+    tasks = [
+        *(asyncio.ensure_future(attack(target)) for attack in attacks),
+        asyncio.ensure_future(probe_health(target, figures)),
+        asyncio.ensure_future(probe_batches(*honest, figures)),
+        asyncio.ensure_future(sample_memory(demo, figures)),
+    ]
+    done, pending = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+    return figures
+
+
+@asynccontextmanager
+async def attackable_demo(
+    tmp_path: Path,
+) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
+    """The demo with two more gateways: one stolen, one honest."""
+    seconds = len(ATTACKS) * ALONE_S + TOGETHER_S + SETTLE_S
+    demo = await start_demo(tmp_path / "demo", "--for", str(seconds), "--seed", "11")
+    try:
+        facts = demo.facts
+        stolen = GatewayInVehicle(gateway="gw_stolen", key_seed=66)
+        honest = GatewayInVehicle(gateway="gw_honest", key_seed=77)
+        passwords = await add_gateway(demo, stolen, honest)
+        target = Target(
+            api=address_of(facts["api_url"]),
+            auth=address_of(facts["auth_url"]),
+            crew=address_of(facts["crew_url"]),
+            agents=address_of(facts["agent_tcp"]),
+            broker=address_of(facts["mqtt_url"]),
+            token=facts["admin_token"],
+            client_id=facts["client_id"],
+            username=facts["username"],
+            tenant_id=facts["tenant_id"],
+            victim_gateway=honest.gateway,
+            gateway=stolen,
+            broker_password=passwords[stolen.gateway],
+            state_dir=demo.state_dir,
+        )
+        async with honest_vehicle(demo, honest, passwords[honest.gateway]) as vehicle:
+            yield demo, target, (vehicle, honest)
+    finally:
+        await demo.stop()
+
+
+@pytest.mark.broker
+@pytest.mark.demo
+async def test_attacks_alone_and_together_stop_nobody_else(tmp_path: Path):
+    async with attackable_demo(tmp_path) as (demo, target, honest):
+        before = {part: demo.pid(part) for part in PARTS}
+        found: dict[str, Figures] = {}
+        for name, attack in ATTACKS.items():
+            found[name] = await attacked([attack], ALONE_S, demo, target, honest)
+        found["all together"] = await attacked(list(ATTACKS.values()), TOGETHER_S, demo, target, honest)
+        for name, figures in found.items():
+            print(f"{name}: health {max(figures.health_s):.3f} s, acknowledged {max(figures.ack_s, default=0):.3f} s")
+        for part, sizes in found["all together"].memory.items():
+            print(
+                f"{part}: {sizes[0] / 1e6:.0f} MB before, {max(sizes) / 1e6:.0f} at most, {sizes[-1] / 1e6:.0f} after"
+            )
+
+        assert {part: demo.pid(part) for part in PARTS} == before, demo.tail()
+        assert await demo.ended(within_s=SETTLE_S + 120) == 0, demo.tail()
+        rows = await demo.exported()
+        config = str(demo.state_dir / "cloud.toml")
+        await run(program("argus-cloud"), "--config", config, "custody", "check", "--json")
+
+    answered = witnessed_reports(demo.state_dir / "witness")
+    cloud = in_cloud(rows)
+    assert len(answered) > 100
+    assert {key: cloud[key] for key in answered if cloud[key] != 1} == {}
+    tracebacks = [log.name for log in (demo.state_dir / "log").glob("*.log") if "Traceback" in log.read_text()]
+    assert tracebacks == []
+    if FULL:
+        slow = {name: max(each.health_s) for name, each in found.items() if max(each.health_s) >= HEALTH_S_MAX}
+        assert slow == {}
+        late = {name: max(each.ack_s) for name, each in found.items() if not each.ack_s or max(each.ack_s) >= ACK_S_MAX}
+        assert late == {}
+        assert {part: sizes for part, sizes in grown(found["all together"].memory).items() if sizes > GROWTH_MAX} == {}
+
+
+def grown(memory: dict[str, list[int]]) -> dict[str, float]:
+    """How much larger each part's largest memory of the last third is than that of the second third."""
+    return {
+        part: max(sizes[2 * len(sizes) // 3 :]) / max(sizes[len(sizes) // 3 : 2 * len(sizes) // 3])
+        for part, sizes in memory.items()
+    }
