@@ -16,6 +16,7 @@ from protocols.uplink import topics
 from simulators.demo.broker import mosquitto_program
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.demo import RunningDemo, program, run
+from tests.harness.eventually import eventually
 from tests.harness.vehicle import Vehicle
 
 
@@ -33,8 +34,13 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
             *("--public-key", base64.b64encode(gateway.public_key).decode(), "--json"),
         )
         passwords[gateway.gateway] = secrets.token_hex(16)
-        file = Path(demo.state_dir / "broker" / "passwords")
+        file = Path(demo.state_dir / "broker" / "argus-passwords")
         await run(hasher, "-b", str(file), gateway.gateway, passwords[gateway.gateway])
+    access_list = demo.state_dir / "broker" / "live" / "vehicles.acl"
+    listed = [f"user {gateway.gateway}" for gateway in gateways]
+    await eventually(
+        lambda: all(user in access_list.read_text() for user in listed), what="the cloud lists the gateways"
+    )
     os.kill(demo.pid("broker"), signal.SIGHUP)
     return passwords
 

@@ -27,9 +27,9 @@ from tests.soak.attackers import ATTACKS, Attack, Target
 from tests.soak.attackers.target import address_of, exchange, http_request
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
-ALONE_S = 10.0 if FULL else 1.5
+ALONE_S = 10.0 if FULL else 1.0
 TOGETHER_S = 900.0 if FULL else 8.0
-SETTLE_S = 30.0
+SETTLE_S = 30.0 if FULL else 8.0
 """Before the demo ends: the time for what was buffered during the attacks."""
 HEALTH_S_MAX = 0.5
 ACK_S_MAX = 5.0
@@ -106,47 +106,51 @@ async def attacked(
 
 
 @asynccontextmanager
-async def attackable_demo(
-    tmp_path: Path,
-) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
-    """The demo with two more gateways: one stolen, one honest."""
+async def demo_with_gateways(
+    tmp_path: Path, *gateways: GatewayInVehicle
+) -> AsyncIterator[tuple[RunningDemo, dict[str, str]]]:
+    """The demo for as long as all attacks take, and the broker passwords of more gateways."""
     seconds = len(ATTACKS) * ALONE_S + TOGETHER_S + SETTLE_S
     demo = await start_demo(tmp_path / "demo", "--for", str(seconds), "--seed", "11")
     try:
-        facts = demo.facts
-        stolen = GatewayInVehicle(gateway="gw_stolen", key_seed=66)
-        honest = GatewayInVehicle(gateway="gw_honest", key_seed=77)
-        passwords = await add_gateway(demo, stolen, honest)
-        target = Target(
-            api=address_of(facts["api_url"]),
-            auth=address_of(facts["auth_url"]),
-            crew=address_of(facts["crew_url"]),
-            agents=address_of(facts["agent_tcp"]),
-            broker=address_of(facts["mqtt_url"]),
-            token=facts["admin_token"],
-            client_id=facts["client_id"],
-            username=facts["username"],
-            tenant_id=facts["tenant_id"],
-            victim_gateway=honest.gateway,
-            gateway=stolen,
-            broker_password=passwords[stolen.gateway],
-            state_dir=demo.state_dir,
-        )
-        async with honest_vehicle(demo, honest, passwords[honest.gateway]) as vehicle:
-            yield demo, target, (vehicle, honest)
+        yield demo, await add_gateway(demo, *gateways)
     finally:
         await demo.stop()
+
+
+def target_of(demo: RunningDemo, stolen: GatewayInVehicle, password: str, victim: GatewayInVehicle) -> Target:
+    facts = demo.facts
+    return Target(
+        api=address_of(facts["api_url"]),
+        auth=address_of(facts["auth_url"]),
+        crew=address_of(facts["crew_url"]),
+        agents=address_of(facts["agent_tcp"]),
+        broker=address_of(facts["mqtt_url"]),
+        token=facts["admin_token"],
+        client_id=facts["client_id"],
+        username=facts["username"],
+        tenant_id=facts["tenant_id"],
+        victim_gateway=victim.gateway,
+        gateway=stolen,
+        broker_password=password,
+    )
 
 
 @pytest.mark.broker
 @pytest.mark.demo
 async def test_attacks_alone_and_together_stop_nobody_else(tmp_path: Path):
-    async with attackable_demo(tmp_path) as (demo, target, honest):
+    stolen, honest = (
+        GatewayInVehicle(gateway="gw_stolen", key_seed=66),
+        GatewayInVehicle(gateway="gw_honest", key_seed=77),
+    )
+    async with demo_with_gateways(tmp_path, stolen, honest) as (demo, passwords):
+        target = target_of(demo, stolen, passwords[stolen.gateway], honest)
         before = {part: demo.pid(part) for part in PARTS}
         found: dict[str, Figures] = {}
-        for name, attack in ATTACKS.items():
-            found[name] = await attacked([attack], ALONE_S, demo, target, honest)
-        found["all together"] = await attacked(list(ATTACKS.values()), TOGETHER_S, demo, target, honest)
+        async with honest_vehicle(demo, honest, passwords[honest.gateway]) as vehicle:
+            for name, attack in ATTACKS.items():
+                found[name] = await attacked([attack], ALONE_S, demo, target, (vehicle, honest))
+            found["all together"] = await attacked(list(ATTACKS.values()), TOGETHER_S, demo, target, (vehicle, honest))
         for name, figures in found.items():
             print(f"{name}: health {max(figures.health_s):.3f} s, acknowledged {max(figures.ack_s, default=0):.3f} s")
         for part, sizes in found["all together"].memory.items():
@@ -157,8 +161,9 @@ async def test_attacks_alone_and_together_stop_nobody_else(tmp_path: Path):
         assert {part: demo.pid(part) for part in PARTS} == before, demo.tail()
         assert await demo.ended(within_s=SETTLE_S + 120) == 0, demo.tail()
         rows = await demo.exported()
-        config = str(demo.state_dir / "cloud.toml")
-        await run(program("argus-cloud"), "--config", config, "custody", "check", "--json")
+        for gateway in {row["gateway"] for row in rows} - {stolen.gateway}:
+            check = ("custody", "check", "--rows", "--gateway", gateway, "--json")
+            await run(program("argus-cloud"), "--config", demo.facts["cloud_config"], *check)
 
     answered = witnessed_reports(demo.state_dir / "witness")
     cloud = in_cloud(rows)

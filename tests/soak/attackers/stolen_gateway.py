@@ -8,10 +8,12 @@ from contextlib import suppress
 import aiomqtt
 
 from protocols.uplink import topics
-from protocols.uplink.envelope import Envelope, encode_envelope
+from protocols.uplink.envelope import BatchKind, Envelope, encode_envelope
 from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import BLOCK_DEVICES_MAX, BLOCK_OBSERVATIONS_MAX
 from protocols.uplink.observations import DeviceRef
 from tests.builders.ingest_gateway import readings, section
+from tests.builders.uplink_bombs import block_of_devices
 from tests.soak.attackers.target import Attack, Target
 
 GROUPS = ("ingest", "argus", "cloud", "argus-ingest", "group")
@@ -75,12 +77,16 @@ async def speak_for_others(target: Target) -> None:
 
 
 def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
-    """Signed batches that cost much to store: thousands of devices, and thousands of rows in few bytes."""
-    many_devices = [
-        section(readings(97.0), device=DeviceRef(dice.randbytes(8).hex(), "x")) for _ in range(DEVICES_IN_A_BLOCK)
+    """Signed batches that cost much to store: above the limits of a block, and at them with new devices each time."""
+    gateway = target.gateway
+    new_devices = [
+        section(readings(97.0), device=DeviceRef(dice.randbytes(8).hex(), "x")) for _ in range(BLOCK_DEVICES_MAX)
     ]
-    many_rows = [section(readings(*([97.0] * 60_000)))]
-    return target.gateway.send_sections(many_devices), target.gateway.send_sections(many_rows, lane=Lane.WAVEFORM)
+    return (
+        gateway.send_raw(BatchKind.OBSERVATIONS, block_of_devices(DEVICES_IN_A_BLOCK), count=DEVICES_IN_A_BLOCK),
+        gateway.send_sections(new_devices),
+        gateway.send_sections([section(readings(*([97.0] * BLOCK_OBSERVATIONS_MAX)))], lane=Lane.WAVEFORM),
+    )
 
 
 async def signed_bombs(target: Target) -> None:

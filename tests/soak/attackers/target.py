@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -30,7 +28,6 @@ class Target:
     victim_gateway: str
     gateway: GatewayInVehicle
     broker_password: str
-    state_dir: Path
 
 
 Attack = Callable[[Target], Awaitable[None]]
@@ -118,7 +115,3 @@ def http_request(method: str, path: str, *lines: str, body: bytes = b"", length:
     if body or length is not None:
         head.append(f"Content-Length: {len(body) if length is None else length}")
     return "".join(f"{line}\r\n" for line in head).encode("latin-1") + b"\r\n" + body
-
-
-Facts = dict[str, Any]
-"""The content of `demo.json`."""
