@@ -1,8 +1,10 @@
 """How long to wait before the next attempt: exponential with full jitter and a cap.
 
 Full jitter, because a thousand vehicles lose the same broker at the same moment and must not come back at the same
-moment. The first attempt after a connection that held for a while is soon; one that was thrown out at once counts
-as a failure, so that two gateways with one identity do not chase each other around the broker.
+moment. The first attempt after a connection that was of use is soon: one on which the cloud acknowledged something, or
+one that held for a while. On a bad road a link may live for seconds only, and each of them delivers. A connection that
+another client took over counts as a failure whatever it delivered, so that two gateways with one identity do not chase
+each other around the broker.
 """
 
 from collections.abc import Callable
@@ -28,9 +30,9 @@ class Backoff:
         self._chance = chance
         self.failures = 0
 
-    def connected_for(self, held_s: float) -> None:
-        """A connection ended that had held for `held_s`."""
-        if held_s >= self._settings.settled_after_s:
+    def connection_ended(self, *, held_s: float, delivered: bool) -> None:
+        """A connection or an attempt ended after `held_s`; `delivered`: the cloud acknowledged something on it."""
+        if delivered or held_s >= self._settings.settled_after_s:
             self.failures = 0
 
     def next_s(self) -> float:

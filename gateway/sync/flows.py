@@ -144,6 +144,12 @@ class Flows:
             sequence=due.batch.sequence, through=due.through, octets=due.octets, live=due.flow.live, now_s=now_s
         )
 
+    def published(self, due: Due) -> None:
+        """The broker confirmed `due`."""
+        window = self.windows[due.flow.lane]
+        if due.through > window.through:  # else the cloud was quicker than the broker
+            window.published.add(due.batch.sequence, due.through)
+
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
         """Have the next batch of `flow` at hand, if it has one. What was read and is no longer next is forgotten."""
         window = self.windows[flow.lane]

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from gateway.sync.published import PublishedBatches
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 
@@ -91,6 +92,7 @@ class LaneWindow:
         self.through = 0
         self.last = 0
         self.live_from = 1
+        self.published = PublishedBatches()
 
     # ---- a connection begins
 
@@ -137,6 +139,7 @@ class LaneWindow:
         self.through = ack.through_sequence
         if not outdated:
             self._held, self._highest = tuple(_held_above(ack)), ack.highest_sequence
+        self.published.acknowledged(self.through, self._held)
         if first_answer or verdict is Verdict.RESTORED:
             self.live_from = self.through + 1
             self._bound_live_lag()

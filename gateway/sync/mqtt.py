@@ -8,13 +8,15 @@ away.
 Clean start, session expiry 0: the buffer is the queue. A session kept by the broker would deliver old
 acknowledgements and make paho repeat publishes that the exchange of marks repeats already, in the right order.
 
-Connecting blocks (name look-up, TCP, TLS), so it runs in a thread; everything after it happens on the loop.
+Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread; everything after it happens on the loop.
 """
 
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -26,6 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.sync.broker import BrokerAddress
 from gateway.sync.tls import DatedSocket
+from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
 from protocols.uplink.limits import MESSAGE_BYTES_MAX, PACKET_BYTES_MAX
 
 T = TypeVar("T")
@@ -48,6 +51,14 @@ class MqttUnavailable(Exception):
 
 class MqttTakenOver(MqttUnavailable):
     """Another client connected with this gateway's name."""
+
+
+class MqttPubackLost(MqttUnavailable):
+    """The broker did not confirm what it was sent, and is left for it."""
+
+    def __init__(self, lost: Lost) -> None:
+        self.lost = lost
+        super().__init__(f"the broker did not confirm {lost.packets} packets within {lost.oldest_s:.0f} s")
 
 
 class MqttRefused(Exception):
@@ -73,7 +84,7 @@ class Received:
 class MqttSession:
     """An open connection. `ended` is done, with an exception, when it is over; everything that waits then raises it."""
 
-    def __init__(self, address: BrokerAddress, *, client_id: str, will: Will | None) -> None:
+    def __init__(self, address: BrokerAddress, *, client_id: str, will: Will | None, pubacks: PubackSettings) -> None:
         loop = asyncio.get_running_loop()
         self._address = address
         self._loop = loop
@@ -84,6 +95,7 @@ class MqttSession:
         # An end that nobody waits for any more is no error of the loop.
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._unconfirmed = UnconfirmedPackets(pubacks)
         self._inbound: asyncio.Queue[Received] = asyncio.Queue(INBOUND_MAX)
         self._free_slots = PUBACK_WINDOW_MAX
         self._slot_freed = asyncio.Event()
@@ -114,15 +126,20 @@ class MqttSession:
     # ---- opening and closing
 
     @classmethod
-    async def open(cls, address: BrokerAddress, *, client_id: str, will: Will | None = None) -> Self:
-        """Connect; MqttUnavailable when there is no broker, or it does not want us."""
-        session = cls(address, client_id=client_id, will=will)
+    async def open(
+        cls,
+        address: BrokerAddress,
+        *,
+        client_id: str,
+        will: Will | None = None,
+        pubacks: PubackSettings = PubackSettings(),  # noqa: B008  frozen
+    ) -> Self:
+        """Connect within `CONNECT_TIMEOUT_S`; MqttUnavailable when there is no broker, or it does not want us."""
+        session = cls(address, client_id=client_id, will=will, pubacks=pubacks)
         try:
-            connecting = asyncio.ensure_future(asyncio.to_thread(session._connect))
-            connecting.add_done_callback(session._close_if_given_up)
-            await asyncio.shield(connecting)
-            session._watch()
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await session._on_thread(session._connect)
+                session._watch()
                 await asyncio.wait((session._connected, session.ended), return_when=asyncio.FIRST_COMPLETED)
             if session._connected.done():
                 session._connected.result()
@@ -149,12 +166,32 @@ class MqttSession:
             self._address.host, self._address.port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties
         )
 
-    def _close_if_given_up(self, connecting: "asyncio.Future[None]") -> None:
-        """A thread cannot be cancelled: what it opened after nobody wanted it any more is closed again."""
-        if not connecting.cancelled():
-            connecting.exception()
-        if self.ended.done():
-            self._drop("given up")
+    async def _on_thread(self, work: Callable[[], None]) -> None:
+        """Run what blocks on a thread of its own: a daemon, because looking up a name may hang for half a minute
+        without a network, and a stop must not wait for it as it waits for the threads of the loop's pool."""
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def finish(failure: Exception | None) -> None:
+            if self.ended.done():
+                self._drop("given up")  # a thread cannot be cancelled: what it opened meanwhile is closed again
+            if done.done():
+                return
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+
+        def run() -> None:
+            failure: Exception | None = None
+            try:
+                work()
+            except Exception as error:
+                failure = error
+            with suppress(RuntimeError):  # the loop has closed: so will the process
+                self._loop.call_soon_threadsafe(finish, failure)
+
+        threading.Thread(target=run, name="uplink-connect", daemon=True).start()
+        await done
 
     def _watch(self) -> None:
         """From here on the loop moves the octets."""
@@ -211,7 +248,7 @@ class MqttSession:
         result, mid = self._client.subscribe(topic, qos=1)
         self._sent(result)
         assert mid is not None
-        await self._answer_to(mid)
+        await self._answer_to(mid, len(topic))
 
     async def slot(self) -> None:
         """Return when one more publish may be without its PUBACK."""
@@ -249,7 +286,7 @@ class MqttSession:
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         self._sent(info.rc)
         self._free_slots -= 1
-        answer = self._answer_to(info.mid)
+        answer = self._answer_to(info.mid, len(topic) + len(payload))
         answer.add_done_callback(self._free_slot)
         return answer
 
@@ -268,12 +305,14 @@ class MqttSession:
             self._end(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
             self._check()
 
-    def _answer_to(self, mid: int) -> asyncio.Future[None]:
+    def _answer_to(self, mid: int, octets: int) -> asyncio.Future[None]:
+        self._unconfirmed.sent(mid, octets, self._loop.time())
         answer: asyncio.Future[None] = self._loop.create_future()
         self._waiting[mid] = answer
         return answer
 
     def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
+        self._unconfirmed.confirmed(mid)
         answer = self._waiting.pop(mid, None)
         if answer is None or answer.done():
             return
@@ -344,6 +383,10 @@ class MqttSession:
 
     def _keep_alive(self) -> None:
         self._guarded(self._client.loop_misc)
+        lost = self._unconfirmed.lost(self._loop.time())
+        if lost is not None:
+            self._end(MqttPubackLost(lost))
+            self._drop("a PUBACK was lost")
         if not self.ended.done():
             self._misc = self._loop.call_later(MISC_INTERVAL_S, self._keep_alive)
 

@@ -11,6 +11,7 @@ from gateway.sync.lane_window import WindowSettings
 from gateway.sync.mqtt import MqttUnavailable
 from gateway.sync.pacing import PacingSettings
 from gateway.sync.tls import CertificateClock, date_peers
+from gateway.sync.unconfirmed import PubackSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class UplinkSettings:
     read_batches_max: int = 16
     """How many batches of a flow are read from the buffer at once, and kept until their turn."""
     read_bytes_max: int = 128 * 1024
+    pubacks: PubackSettings = field(default_factory=PubackSettings)
     backoff: BackoffSettings = field(default_factory=BackoffSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     pacing: PacingSettings = field(default_factory=PacingSettings)

@@ -23,7 +23,7 @@ from gateway.sessions.time_sync import TrustedClock
 from gateway.sync.backoff import Backoff
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.lane_window import Verdict
-from gateway.sync.mqtt import MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
+from gateway.sync.mqtt import MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
 from gateway.sync.outbox import Archive, CommitSignal, Outbox
 from gateway.sync.recovered_flow import RecoveredFlow
 from gateway.sync.settings import UplinkSettings, broker_address
@@ -84,6 +84,7 @@ class Uplink:
         self._since_us = clock.wall_us()
         self._last_error: str | None = None
         self._sent_batches = 0
+        self._delivered = False
 
     @property
     def state(self) -> UplinkState:
@@ -108,7 +109,7 @@ class Uplink:
         """Connect, converse, wait, again. Says goodbye when it is cancelled."""
         while True:
             await self._store_in_use()
-            began_s = self._clock.monotonic_s()
+            began_s, self._delivered = self._clock.monotonic_s(), False
             try:
                 await self._connection()
             except (MqttUnavailable, MqttRefused) as error:
@@ -118,7 +119,8 @@ class Uplink:
                 continue
             finally:
                 self._set_connected(False)
-            self._backoff.connected_for(self._clock.monotonic_s() - began_s)
+            held_s = self._clock.monotonic_s() - began_s
+            self._backoff.connection_ended(held_s=held_s, delivered=self._delivered)
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
     async def _store_in_use(self) -> None:
@@ -134,6 +136,9 @@ class Uplink:
         self._last_error = str(error)
         if isinstance(error, MqttTakenOver):
             log.error("uplink.taken_over", gateway=self._gateway, reason=str(error))
+            self._delivered = False
+        elif isinstance(error, MqttPubackLost):
+            log.warning("uplink.puback_lost", packets=error.lost.packets, oldest_s=round(error.lost.oldest_s, 1))
         elif self._connected:
             log.warning("uplink.disconnected", reason=str(error))
         else:
@@ -152,7 +157,7 @@ class Uplink:
         will = Will(self._status_topic, encode_status(self._status(online=False)))
         # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
         # publishing its will minutes after we are back.
-        session = await MqttSession.open(address, client_id=self._gateway, will=will)
+        session = await MqttSession.open(address, client_id=self._gateway, will=will, pubacks=self._settings.pubacks)
         try:
             await session.subscribe(topics.ack(self._tenant, self._gateway))
             self._flows.begin()
@@ -228,6 +233,7 @@ class Uplink:
             case Verdict.FOREIGN:
                 log.info("uplink.answer_foreign", lane=lane.value, epoch=ack.epoch)
             case Verdict.ADVANCED:
+                self._delivered = True
                 await self._outbox.acknowledge(ack)
                 log.debug("uplink.batch_acked", lane=lane.value, through=ack.through_sequence)
                 if answer.missed:
@@ -311,13 +317,20 @@ class Uplink:
             traceparent=traceparent_of(chain_hash),
         )
         published = session.publish(self._up[due.flow.lane], encode_envelope(envelope))
-        published.add_done_callback(lambda done: self._check_published(session, done))
+        published.add_done_callback(lambda done: self._check_published(session, due, flows, done))
         flows.sent(due, self._clock.monotonic_s())
         self._sent_batches += 1
 
-    def _check_published(self, session: MqttSession, published: "asyncio.Future[None]") -> None:
-        """A PUBACK means nothing, a refusal does: the broker's ACL or quota is against us, and more would not help."""
-        error = None if published.cancelled() else published.exception()
+    def _check_published(
+        self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]"
+    ) -> None:
+        """A PUBACK is no delivery; it is reported, so that the cloud can notice what never reached it. A refusal ends
+        the connection: the broker's ACL or quota is against us, and more would not help."""
+        if published.cancelled():
+            return
+        error = published.exception()
+        if error is None:
+            flows.published(due)
         if isinstance(error, MqttRefused):
             session.end(str(error))
 
@@ -358,7 +371,12 @@ class Uplink:
             boot_id=self._clock.boot_id,
             software=self._software,
             marks={
-                lane: Mark(first=state.first, last=state.last, acked=state.acked)
+                lane: Mark(
+                    first=state.first,
+                    last=state.last,
+                    acked=state.acked,
+                    published=self._flows.windows[lane].published.ranges,
+                )
                 for lane, state in self._outbox.marks().items()
             },
             store=StoreState.CONTESTED if contested else self._outbox.store_state,

@@ -29,5 +29,13 @@ def test_only_a_connection_that_held_ends_the_row_of_failures(held_s: float, nex
     backoff = Backoff(SETTINGS, lambda: 1.0)
     for _ in range(3):
         backoff.next_s()
-    backoff.connected_for(held_s)
+    backoff.connection_ended(held_s=held_s, delivered=False)
     assert backoff.next_s() == next_s
+
+
+def test_a_short_connection_that_delivered_ends_the_row_of_failures():
+    backoff = Backoff(SETTINGS, lambda: 1.0)
+    for _ in range(6):
+        backoff.next_s()
+    backoff.connection_ended(held_s=2.0, delivered=True)
+    assert backoff.next_s() == 1.0

@@ -1,0 +1,44 @@
+"""The batches of one lane that the broker confirmed and the cloud did not acknowledge yet, as ranges for the status.
+
+The status reports them so that the cloud can notice batches which were lost between broker and cloud. They are kept
+over connections, since that is where batches are lost, and in memory only: after a restart there is nothing to report.
+Pure.
+"""
+
+from collections.abc import Iterable
+
+from protocols.uplink.status import PUBLISHED_RANGES_MAX
+
+Range = tuple[int, int]
+
+
+class PublishedBatches:
+    """Ascending ranges (first, last) that neither overlap nor touch, of which the lowest `PUBLISHED_RANGES_MAX` are
+    kept: what waits longest is what the cloud should learn first."""
+
+    def __init__(self) -> None:
+        self.ranges: tuple[Range, ...] = ()
+
+    def add(self, first: int, last: int) -> None:
+        """The broker confirmed `first` to `last`."""
+        merged: list[Range] = []
+        for begin, end in sorted((*self.ranges, (first, last))):
+            if merged and begin <= merged[-1][1] + 1:
+                merged[-1] = merged[-1][0], max(merged[-1][1], end)
+            else:
+                merged.append((begin, end))
+        self.ranges = tuple(merged[:PUBLISHED_RANGES_MAX])
+
+    def acknowledged(self, through: int, held: Iterable[Range]) -> None:
+        """The cloud has everything up to `through`, and the ranges `held` above it."""
+        left = list(self.ranges)
+        for first, last in ((1, through), *held):
+            left = [part for begin, end in left for part in _without(begin, end, first, last)]
+        self.ranges = tuple(left[:PUBLISHED_RANGES_MAX])
+
+
+def _without(begin: int, end: int, first: int, last: int) -> list[Range]:
+    """What is left of `begin` to `end` without `first` to `last`."""
+    if last < begin or end < first:
+        return [(begin, end)]
+    return [part for part in ((begin, first - 1), (last + 1, end)) if part[0] <= part[1]]

@@ -1,0 +1,193 @@
+"""A broker that forgets PUBACKs does not stall the uplink: it is noticed and left, and what it lost is sent again."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.sync.broker import BrokerAddress
+from gateway.sync.lane_window import WindowSettings
+from gateway.sync.mqtt import PUBACK_WINDOW_MAX, MqttSession
+from gateway.sync.published import PublishedBatches
+from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
+from gateway.sync.uplink import Uplink
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import PUBLISHED_RANGES_MAX
+from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
+from tests.harness.eventually import eventually
+from tests.harness.scripted_mqtt import ScriptedBroker, scripted_broker
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[ScriptedBroker]:
+    async with scripted_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[TestGateway]:
+    async with gateway_store(tmp_path / "gateway") as gateway:
+        yield gateway
+
+
+def uplink_to(gateway: TestGateway, broker: ScriptedBroker, *, puback_s: float = 0.2, ack_s: float = 60.0) -> Uplink:
+    """An uplink that waits so long for a PUBACK, and so long for the cloud."""
+    uplink = gateway.uplink(broker, window=WindowSettings(ack_timeout_s=ack_s))  # type: ignore[arg-type]
+    uplink._settings = replace(uplink._settings, pubacks=PubackSettings(puback_s=puback_s))
+    return uplink
+
+
+@pytest.fixture(autouse=True)
+def _without_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ScriptedBroker, "password_file", lambda *_: _empty(tmp_path / "password"), raising=False)
+
+
+def _empty(path: Path) -> Path:
+    path.write_text("\n")
+    return path
+
+
+@pytest.mark.finding("reliability-J")
+async def test_twenty_lost_pubacks_end_the_connection_and_everything_arrives_on_the_next(
+    broker: ScriptedBroker, gateway: TestGateway
+) -> None:
+    broker.loses_pubacks = True
+    await gateway.measure(PUBACK_WINDOW_MAX + 5)
+    with capture_logs() as logs:
+        async with sending(uplink_to(gateway, broker)):
+            await eventually(lambda: broker.connections >= 2, what="the uplink tries another connection")
+            broker.loses_pubacks = False
+            await eventually(gateway.all_acked)
+    lost = [line for line in logs if line["event"] == "uplink.puback_lost"]
+    assert lost
+    assert lost[0]["log_level"] == "warning"
+    assert 1 <= lost[0]["packets"] <= PUBACK_WINDOW_MAX
+    assert broker.held[Lane.NUMERIC] == set(range(1, gateway.last() + 1))
+
+
+async def test_a_lost_suback_is_noticed_too(broker: ScriptedBroker, gateway: TestGateway) -> None:
+    broker.loses_subacks = True
+    await gateway.measure(1)
+    async with sending(uplink_to(gateway, broker)):
+        await eventually(lambda: broker.connections >= 2)
+        broker.loses_subacks = False
+        await eventually(gateway.all_acked)
+
+
+async def test_what_the_broker_confirmed_and_the_cloud_never_saw_is_reported_and_sent_again(
+    broker: ScriptedBroker, gateway: TestGateway
+) -> None:
+    broker.drops_batches = True
+    await gateway.measure(3)
+    async with sending(uplink_to(gateway, broker)) as uplink:
+        await eventually(lambda: broker.published == gateway.last())
+        uplink._status_due.set()
+        await eventually(lambda: broker.statuses[-1].marks[Lane.NUMERIC].published == ((1, gateway.last()),))
+        assert broker.statuses[0].marks[Lane.NUMERIC].published == ()
+    broker.drops_batches = False
+    async with sending(uplink):
+        await eventually(gateway.all_acked)
+        uplink._status_due.set()
+        await eventually(lambda: broker.statuses[-1].marks[Lane.NUMERIC].published == ())
+
+
+@pytest.mark.finding("reliability-I")
+async def test_connections_that_live_for_a_moment_and_deliver_are_no_failures(
+    broker: ScriptedBroker, gateway: TestGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[MqttSession] = []
+    open_session = MqttSession.open
+
+    async def remembered(*given: object, **named: object) -> MqttSession:
+        opened.append(await open_session(*given, **named))  # type: ignore[arg-type]
+        return opened[-1]
+
+    monkeypatch.setattr(MqttSession, "open", remembered)
+    uplink = gateway.uplink(broker)  # type: ignore[arg-type]
+    uplink._backoff._settings = replace(uplink._backoff._settings, settled_after_s=1e9)
+    async with sending(uplink):
+        for number in range(6):
+            await gateway.measure(1, first=number)
+            await eventually(gateway.all_acked)
+            assert uplink.state.attempts <= 1
+            cut = len(opened)
+            opened[-1].end("the vehicle drove into a tunnel")
+            await eventually(lambda cut=cut: len(opened) > cut)
+
+
+# ---- what waits, as numbers
+
+PATIENT = PubackSettings(puback_s=30.0, bytes_per_s_least=1000)
+
+
+def test_a_confirmation_is_overdue_after_its_time_and_the_time_of_all_bytes_in_flight() -> None:
+    waiting = UnconfirmedPackets(PATIENT)
+    waiting.sent(1, 60_000, now_s=0.0)
+    waiting.sent(2, 10_000, now_s=10.0)
+    assert waiting.lost(89.9) is None
+    assert waiting.lost(90.0) == Lost(1, 90.0)
+    assert waiting.lost(110.0) == Lost(2, 110.0)
+
+
+def test_what_was_confirmed_is_not_waited_for() -> None:
+    waiting = UnconfirmedPackets(PATIENT)
+    for packet_id in range(20):
+        waiting.sent(packet_id, 100, now_s=0.0)
+    for packet_id in (*range(20), 99):
+        waiting.confirmed(packet_id)
+    assert waiting.lost(1e9) is None
+    waiting.sent(1, 1000, now_s=0.0)
+    assert waiting.lost(31.0) == Lost(1, 31.0)  # the confirmed ones take no time any more
+
+
+def test_published_batches_are_ranges_and_go_when_the_cloud_has_them() -> None:
+    published = PublishedBatches()
+    for sequence in (5, 3, 4, 9, 10, 1):
+        published.add(sequence, sequence)
+    published.add(4, 6)  # a gap record, or a second sending
+    assert published.ranges == ((1, 1), (3, 6), (9, 10))
+    published.acknowledged(3, held=[(5, 5), (10, 12)])
+    assert published.ranges == ((4, 4), (6, 6), (9, 9))
+    published.acknowledged(20, held=[])
+    assert published.ranges == ()
+
+
+def test_published_ranges_are_bounded_and_the_lowest_stay() -> None:
+    published = PublishedBatches()
+    for sequence in range(1, 4 * PUBLISHED_RANGES_MAX, 2):
+        published.add(sequence, sequence)
+    assert len(published.ranges) == PUBLISHED_RANGES_MAX
+    assert published.ranges[0] == (1, 1)
+
+
+# ---- a name that is looked up for ever
+
+
+@pytest.mark.finding("edge-C4")
+def test_a_stop_does_not_wait_for_a_name_that_is_being_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up, may_end = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        looked_up.set()
+        may_end.wait(30.0)
+        raise OSError("no network")
+
+    async def connect_and_stop() -> None:
+        address = BrokerAddress(host="broker.example", port=1883, username=None, password=None, tls=None)
+        opening = asyncio.ensure_future(MqttSession.open(address, client_id="gw"))
+        await eventually(looked_up.is_set)
+        opening.cancel()
+        await asyncio.wait([opening])
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    asyncio.run(connect_and_stop())  # waits for the threads of the loop's pool
+    assert not may_end.is_set()
+    try:
+        assert "uplink-connect" in {thread.name for thread in threading.enumerate() if thread.daemon}
+    finally:
+        may_end.set()

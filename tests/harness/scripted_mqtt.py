@@ -1,0 +1,123 @@
+"""A broker of a few lines that misbehaves as it is told: it forgets PUBACKs, and goes on answering everything else.
+
+It is the cloud as well: it answers each status with what it "holds" of each lane. Enough MQTT 5 for one gateway at a
+time and no more: what real brokers do is tested with a real one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from protocols.uplink import topics
+from protocols.uplink.acks import Ack, encode_ack
+from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status, decode_status
+
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 1, 2, 3, 4, 8, 9, 12, 13
+
+
+class ScriptedBroker:
+    """Made by `scripted_broker`. `loses_pubacks`: of batches; a status is confirmed as ever unless `loses_all`."""
+
+    def __init__(self) -> None:
+        self.loses_pubacks = False
+        self.loses_subacks = False
+        self.drops_batches = False
+        """Confirms batches and loses them on the way to the cloud."""
+        self.connections = 0
+        self.published = 0
+        """Batches on the connection that is open."""
+        self.held: dict[Lane, set[int]] = {lane: set() for lane in Lane}
+        self.statuses: list[Status] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        self.connections += 1
+        self.published = 0
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readexactly(1))[0]
+                body = await reader.readexactly(await _remaining_length(reader))
+                await self._take(head, body, writer)
+        writer.close()
+
+    async def _take(self, head: int, body: bytes, writer: asyncio.StreamWriter) -> None:
+        match head >> 4:
+            case 1:
+                _send(writer, CONNACK, b"\x00\x00\x00")
+            case 8 if not self.loses_subacks:
+                _send(writer, SUBACK, body[:2] + b"\x00\x01")
+            case 12:
+                _send(writer, PINGRESP, b"")
+            case 3:
+                self._publish(head, body, writer)
+        await writer.drain()
+
+    def _publish(self, head: int, body: bytes, writer: asyncio.StreamWriter) -> None:
+        length = int.from_bytes(body[:2], "big")
+        topic, rest = body[2 : 2 + length].decode(), body[2 + length :]
+        packet_id, payload = rest[:2], rest[3:]  # no properties
+        assert head & 0b110 == 0b010, "QoS 1"
+        if topic.endswith("/status"):
+            _send(writer, PUBACK, packet_id)
+            self._status(topic, payload, writer)
+            return
+        self.published += 1
+        batch = decode_envelope(payload).batch
+        if self.loses_pubacks:
+            return
+        _send(writer, PUBACK, packet_id)
+        if not self.drops_batches:
+            self.held[batch.lane].add(batch.sequence)
+            tenant, gateway, _ = topics.parse_up(topic)
+            self._acknowledge(tenant, gateway, batch.epoch, batch.lane, writer)
+
+    def _status(self, topic: str, payload: bytes, writer: asyncio.StreamWriter) -> None:
+        tenant, gateway = topics.parse_status(topic)
+        status = decode_status(payload)
+        self.statuses.append(status)
+        for lane in Lane:
+            self._acknowledge(tenant, gateway, status.epoch, lane, writer)
+
+    def _acknowledge(self, tenant: str, gateway: str, epoch: str, lane: Lane, writer: asyncio.StreamWriter) -> None:
+        ack = Ack.of_ranges(epoch, lane, [(each, each) for each in sorted(self.held[lane])])
+        topic = topics.ack(tenant, gateway).encode()
+        _send(writer, PUBLISH, len(topic).to_bytes(2, "big") + topic + b"\x00" + encode_ack(ack))
+
+
+def _send(writer: asyncio.StreamWriter, kind: int, body: bytes) -> None:
+    length, octets = len(body), bytearray([kind << 4])
+    while True:
+        octets.append(length % 128 | (0x80 if length > 127 else 0))
+        length //= 128
+        if not length:
+            break
+    writer.write(bytes(octets) + body)
+
+
+async def _remaining_length(reader: asyncio.StreamReader) -> int:
+    length = shift = 0
+    while True:
+        octet = (await reader.readexactly(1))[0]
+        length |= (octet & 0x7F) << shift
+        shift += 7
+        if octet < 0x80:
+            return length
+
+
+@asynccontextmanager
+async def scripted_broker() -> AsyncIterator[ScriptedBroker]:
+    """A listening broker, gone at the end."""
+    broker = ScriptedBroker()
+    server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
+    broker.port = server.sockets[0].getsockname()[1]
+    try:
+        yield broker
+    finally:
+        server.close()
