@@ -321,9 +321,7 @@ class Uplink:
         flows.sent(due, self._clock.monotonic_s())
         self._sent_batches += 1
 
-    def _check_published(
-        self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]"
-    ) -> None:
+    def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
         """A PUBACK is no delivery; it is reported, so that the cloud can notice what never reached it. A refusal ends
         the connection: the broker's ACL or quota is against us, and more would not help."""
         if published.cancelled():
