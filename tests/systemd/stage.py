@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from simulators.demo.broker import acl
-from tests.harness.certificates import Authority
 from tests.harness.eventually import eventually
 from tests.systemd.container import CommandFailed, Container, Finished
 from tests.systemd.debian import PROJECT, debian_root, wheels
@@ -27,31 +25,14 @@ SERIAL_LINE, DEVICE_END = "/dev/serial/by-id/usb-defibrillator", "/dev/argus-dev
 """The port that the example settings name, and the other end of its cable."""
 TCP_LINK = "127.0.0.1:6024"
 CREW_PAGE = "127.0.0.1:8081"
-HOST_NAMES = ("broker.example", "broker.example.org", "auth.example.org", "api.example.org")
+HOST_NAMES = ("broker.example.org", "auth.example.org", "api.example.org")
 GUIDE_S_MAX = 180.0
 """For pip above all, on a loaded machine."""
 PATIENCE_S = 30.0
+RECONNECT_S_MAX = 90.0
+"""A gateway that was refused waits longer with each attempt, up to a minute."""
 LOOK_EVERY_S = 0.3
 """Each look starts a program inside."""
-MOSQUITTO = """
-per_listener_settings true
-persistence false
-listener 8883
-cafile /etc/argus/ca.pem
-certfile /etc/mosquitto/certs/broker.pem
-keyfile /etc/mosquitto/certs/broker.key
-require_certificate true
-use_identity_as_username true
-allow_anonymous false
-acl_file /etc/mosquitto/argus.acl
-listener 8884
-cafile /etc/argus/ca.pem
-certfile /etc/mosquitto/certs/broker.pem
-keyfile /etc/mosquitto/certs/broker.key
-allow_anonymous false
-password_file /etc/mosquitto/argus-passwords
-acl_file /etc/mosquitto/argus.acl
-"""
 _RELEASED = (
     "pyproject.toml",
     "README.md",
@@ -190,6 +171,15 @@ class Stage:
         what = f"more than {before or 0} acknowledged in {', '.join(lanes)}"
         return await eventually(acknowledged, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
+    async def connected_to_broker(self, *, yes: bool = True) -> None:
+        """Wait until the gateway has its connection, or has it no more."""
+
+        async def so() -> bool:
+            return bool((await self.status())["uplink"]["connected"]) is yes
+
+        what = f"the gateway is {'connected' if yes else 'disconnected'}"
+        await eventually(so, within_s=RECONNECT_S_MAX, poll_s=LOOK_EVERY_S, what=what)
+
     # What surrounds the product.
 
     async def background(self, name: str, *command: str) -> None:
@@ -207,37 +197,28 @@ class Stage:
         await self.background("defibrillator", program, "agent", "defibrillator", "--serial", DEVICE_END)
         await self.background("oximeter", program, "agent", "oximeter", "--tcp", TCP_LINK)
 
-    async def configure_broker(self) -> None:
-        """The broker's files, the certificates of both ends, and the settings that lead there."""
-        self.issue_certificates()
-        self.change_settings("cloud.toml", [("mqtts://broker.example.org:8883", "mqtts://broker.example.org:8884")])
-        self.change_settings("gateway.toml", [('[crew]\nlisten = "127.0.0.1:8080"', f'[crew]\nlisten = "{CREW_PAGE}"')])
-        self.box.write("/etc/mosquitto/conf.d/argus.conf", MOSQUITTO)
-        self.box.write("/etc/mosquitto/argus.acl", acl("tnt_example"))
-        self.box.write("/etc/systemd/system/mosquitto.service.d/argus.conf", "[Service]\nLimitNOFILE=65536\n")
-        script = """
-            umask 077; echo password-of-the-cloud >/etc/argus/cloud-mqtt-password
-            mosquitto_passwd -b -c /etc/mosquitto/argus-passwords argus-cloud password-of-the-cloud
-            chmod 600 /etc/mosquitto/argus.acl
-            chown mosquitto /etc/mosquitto/argus* /etc/mosquitto/certs/*
-            chown argus-cloud /etc/argus/cloud-mqtt-password
-            chown argus /etc/argus/client.key
-        """
-        await self.box.run("bash", "-ec", script)
-
-    def issue_certificates(self) -> None:
-        """An authority's certificates where the example settings and the broker's settings expect them."""
-        authority = Authority(self.box.path("/srv/authority"))
-        broker = authority.issue("broker", "broker", names=HOST_NAMES)
-        vehicle = authority.issue("gw_example", "gw_example")
-        for source, target in (
-            (authority.folder / "ca.crt", "/etc/argus/ca.pem"),
-            (broker[0], "/etc/mosquitto/certs/broker.pem"),
-            (broker[1], "/etc/mosquitto/certs/broker.key"),
-            (vehicle[0], "/etc/argus/client.pem"),
-            (vehicle[1], "/etc/argus/client.key"),
-        ):
-            shutil.copy(source, self.box.path(target))
+    async def admit_vehicle(self) -> None:
+        """Register tenant, vehicle and gateway of the example settings, and give the gateway its certificate."""
+        names = "--tenant tnt_example --organization org_example"
+        self.provisioned = json.loads((await self.gateway("provision", "--json")).out)
+        lines = (
+            "tenants add --id tnt_example --name Example",
+            "organizations add --tenant tnt_example --id org_example --name Example",
+            f"vehicles add {names} --id veh_example --name Example",
+            f"gateways add {names} --vehicle veh_example --id gw_example --public-key {self.provisioned['public_key']}",
+        )
+        self.box.write("/etc/argus/fleet.batch", "\n".join(lines) + "\n")
+        await self.cloud("batch", "/etc/argus/fleet.batch")
+        identity, carried = "/var/lib/argus/identity", "/var/lib/argus-cloud/carried"
+        if not self.box.path(f"{identity}/client.csr").exists():
+            curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=gw_example")
+            made = ("-keyout", f"{identity}/client.key", "-out", f"{identity}/client.csr")
+            await self.box.run("runuser", "-u", "argus", "--", "openssl", "req", *curve, *made)
+        await self.box.run("install", "-d", "-o", "argus-cloud", carried)
+        await self.box.run("install", "-m", "0644", f"{identity}/client.csr", carried)
+        files = ("--request", f"{carried}/client.csr", "--out", f"{carried}/client.crt")
+        await self.cloud("broker", "certificate", "--tenant", "tnt_example", "--gateway", "gw_example", *files)
+        await self.box.run("install", "-o", "argus", "-m", "0600", f"{carried}/client.crt", identity)
 
     def change_settings(self, file: str, replaced: Iterable[tuple[str, str]]) -> None:
         """Replace text in a settings file; each must be there once."""

@@ -60,9 +60,8 @@ async def expose_little(stage: Stage) -> None:
 @pytest.mark.finding("fleet-3")
 async def hold_the_fleets_connections(stage: Stage) -> None:
     """The broker starts with the generated settings and may have a descriptor for each vehicle of a large fleet."""
-    await stage.configure_broker()
-    await stage.box.run("systemctl", "daemon-reload")
-    await stage.box.run("systemctl", "restart", BROKER)
+    await stage.follow_guide("3. The cloud")
+    await stage.follow_guide("2. The broker")
     limits = (await stage.box.run("cat", f"/proc/{await stage.active(BROKER)}/limits")).out
     (soft,) = re.findall(r"Max open files\s+(\d+)", limits)
     machine_max = int((await stage.box.run("sh", "-c", "ulimit -Hn")).out)
@@ -74,9 +73,10 @@ async def reach_readiness(stage: Stage) -> None:
     """Both units report READY: the cloud over the database that a command created, the gateway with its keys."""
     for unit in OURS:
         await stage.drop_in(unit, "strict", "SystemCallErrorNumber=kill")
-    await stage.follow_guide("3. The cloud")
     await stage.start(CLOUD)
-    await add_the_vehicle(stage)
+    stage.change_settings("gateway.toml", [('[crew]\nlisten = "127.0.0.1:8080"', f'[crew]\nlisten = "{CREW_PAGE}"')])
+    await stage.follow_guide("5. A vehicle")
+    await stage.admit_vehicle()
     await stage.start(GATEWAY)
     for unit in OURS:
         assert await stage.property_of(unit, "NRestarts") == "0"
@@ -155,14 +155,20 @@ async def restart_what_is_frozen(stage: Stage) -> None:
     await stage.reach_cloud("numeric", more_than=marks)
 
 
-async def reload_the_broker(stage: Stage) -> None:
-    """`systemctl reload mosquitto` takes up changed files without ending a connection."""
+async def shut_a_gateway_out(stage: Stage) -> None:
+    """Suspended, it is gone from the broker, which read its lists again without a restart; resumed, it is back."""
     marks = await stage.reach_cloud()
     pid = await stage.active(BROKER)
-    await stage.box.run("systemctl", "reload", BROKER)
+    names = ("gw_example", "--tenant", "tnt_example")
+    await stage.cloud("gateways", "suspend", *names, "--reason", "a story")
+    await stage.connected_to_broker(yes=False)
+    await stage.log_holds(BROKER, "Reloaded mosquitto.service")
+    stage.observed(f"suspended: {(await stage.status())['uplink']['last_error']}")
+    await stage.cloud("gateways", "resume", *names)
+    await stage.connected_to_broker()
     await stage.reach_cloud("numeric", more_than=marks)
     assert await stage.active(BROKER) == pid
-    stage.observed("the same process serves, and batches go on")
+    stage.observed("resumed: batches go on, through the same process of the broker")
 
 
 async def seal_the_store_key(stage: Stage) -> None:
@@ -227,21 +233,6 @@ async def leave_a_clean_log(stage: Stage) -> None:
     stage.observed(f"{len(log.splitlines())} lines of both boots")
 
 
-async def add_the_vehicle(stage: Stage) -> None:
-    """Tenant, organisation and vehicle of the example settings, and the gateway with the key that it was given."""
-    await stage.follow_guide("5. A vehicle")
-    stage.provisioned = json.loads((await stage.gateway("provision", "--json")).out)
-    lines = (
-        "tenants add --id tnt_example --name Example",
-        "organizations add --tenant tnt_example --id org_example --name Example",
-        "vehicles add --tenant tnt_example --organization org_example --id veh_example --name Example",
-        "gateways add --tenant tnt_example --organization org_example --vehicle veh_example --id gw_example "
-        f"--public-key {stage.provisioned['public_key']}",
-    )
-    stage.box.write("/etc/argus/fleet.batch", "\n".join(lines) + "\n")
-    await stage.cloud("batch", "/etc/argus/fleet.batch")
-
-
 async def confined(stage: Stage, program: str) -> str:
     """Run a Python program with the gateway's rights and filters, in a copy of its unit; what it prints."""
     stage.box.write("/usr/local/lib/argus-probe.py", program)
@@ -275,7 +266,7 @@ STORIES: tuple[Story, ...] = (
     record_what_devices_send,
     restart_after_kill,
     restart_what_is_frozen,
-    reload_the_broker,
+    shut_a_gateway_out,
     seal_the_store_key,
     live_without_dbus,
     stop_in_order,
