@@ -45,7 +45,7 @@ from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.session import Session
 from gateway.sessions.supervisor import Served, Supervisor, keep_running
-from gateway.sessions.time_sync import PERSIST_EVERY_S, WALL_STATE, TrustedClock
+from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
 from gateway.settings import CrewSection, Settings
 from gateway.status import (
@@ -59,6 +59,7 @@ from gateway.status import (
     uplink_json,
 )
 from gateway.sync.uplink import Uplink
+from gateway.timekeeping import Timekeeping
 from gateway.transports.ble_backend import BleBackendUnusable
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.link import Link
@@ -80,7 +81,7 @@ PART_WAIT_S_MAX = 60.0
 GAPS_EVERY_S = 10.0
 """How often the gap records are counted for people; each is opened for it."""
 LOOK_EVERY_S = 1.0
-"""How often the kernel's opinion of the clock and an exchanged store are looked after."""
+"""How often another's claim to our identity and an exchanged store are looked after."""
 
 log = structlog.get_logger()
 
@@ -92,6 +93,7 @@ class Gateway:
         self._settings = settings
         self._clock = TrustedClock(clock or SystemClock())
         self._notifier = notifier or Notifier({})
+        self._time = Timekeeping(self._clock)
         self._heartbeat = Heartbeat(self._clock, self._notifier)
         self._store_health = StoreHealth(self._clock)
         self._began_s = self._clock.monotonic_s()
@@ -159,9 +161,7 @@ class Gateway:
     async def _remember(self) -> None:
         """Take up what earlier runs learned: the time, the devices, their configurations."""
         self._epoch = self.buffer.epoch
-        persisted = await self.buffer.state_get(WALL_STATE)
-        if persisted is not None:
-            self._clock.raise_floor(int(persisted))
+        await self._time.load(self.buffer)
         self.reports.load(await self.buffer.device_reports())
         self._fetched = await self.buffer.fetched_segments()
         rows = sorted(await self.buffer.devices(), key=lambda each: each.last_seen_us)
@@ -256,7 +256,8 @@ class Gateway:
             ("memory", self._follow_store),
             ("recovery", self.buffer.recover_set_aside),
             ("look", self._look),
-            ("clock", self._persist_clock),
+            ("clock", lambda: self._time.follow(self.buffer, self._clock_changed)),
+            ("clock kept", lambda: self._time.persist(self.buffer, self._store_health.answered)),
             ("gaps", self._count_gaps),
             ("reports", self._report_writer.run),
             ("journal", self._journal.run),
@@ -321,27 +322,17 @@ class Gateway:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
     async def _look(self) -> None:
-        """Follow the kernel's opinion of the clock, and record when another gateway claims our identity."""
+        """Record when another gateway claims our identity."""
         contested = False
         while True:
             was, contested = contested, self._uplink is not None and self._uplink.state.contested
             if contested and not was:
                 await self._journal.write("gateway.identity_contested", None)
-            if self._clock.refresh():
-                await self._journal.write("clock.changed", None, synchronised=self._clock.synchronised)
-                if self._uplink is not None:
-                    self._uplink.clock_changed()
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
 
-    async def _persist_clock(self) -> None:
-        while True:
-            try:
-                await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
-            except StoreFull:
-                # A full disk is no dead writer: it answered. The time is persisted again once there is room.
-                log.warning("clock.not_persisted")
-            self._store_health.answered()
-            await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
+    def _clock_changed(self) -> None:
+        if self._uplink is not None:
+            self._uplink.clock_changed()
 
     async def _count_gaps(self) -> None:
         """What was lost, and what lies aside. Retention only removes what the cloud has, which is no loss."""
@@ -369,6 +360,7 @@ class Gateway:
             host=section.listen.host,
             port=section.listen.port,
             clock=self._clock,
+            boots=self._time.boots,
             host_names=frozenset(name.lower() for name in section.host_names),
         )
         try:
@@ -452,7 +444,7 @@ class Gateway:
         """The last durable writes, whatever ended us."""
         if self.buffer.failure is None:
             with suppress(Exception):
-                await self.buffer.state_put(WALL_STATE, str(self._clock.wall_us()))
+                await self._time.write(self.buffer)
                 await self._report_writer.write(all_of_them=True)
         await self.buffer.close()
 

@@ -18,7 +18,7 @@ from gateway.settings import Settings
 from gateway.sync.uplink import UplinkState
 from gateway.transports.clock import SystemClock
 from gateway.transports.serial_port import SerialPort
-from protocols.observation_record import utc_text
+from protocols.observation_record import uncertainty_ms, utc_text
 from protocols.uplink.gaps import GapReason
 
 Json = dict[str, Any]
@@ -124,7 +124,12 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
         "vehicle": settings.gateway.vehicle,
         "software": version("argus"),
         "epoch": epoch,
-        "clock": {"wall": utc_text(clock.wall_us()), "synchronised": clock.synchronised},
+        "clock": {
+            "wall": utc_text(clock.wall_us()),
+            "synchronised": clock.synchronised,
+            "uncertainty_ms": uncertainty_ms(clock.wall_error_us) if clock.synchronised else None,
+            "estimated": clock.estimated,
+        },
         "lanes": lanes_json(marks),
     }
 

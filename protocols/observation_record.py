@@ -6,18 +6,20 @@ index), the three times (as the device sent it, corrected to UTC with its uncert
 encounter. It is flat, because it is what rows, exports and comparisons are made of; the JSON form (DESIGN §5) is
 the same on gateway and cloud.
 
-Correcting a time happens here, for reading, and never changes what was sent (D5). Whose value it is says the
-assignment (D16).
+Correcting a time happens here, for reading, and never changes what was sent (D5): by the device's clock where it is
+known, and, for what a gateway received before it knew the time, by the anchor of its boot (`clock_anchor`). Without one
+the uncertainty of such a time is unknown. Whose value it is says the assignment (D16).
 """
 
 import hashlib
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from sys import byteorder
 
+from protocols.clock_anchor import NO_ANCHORS, Anchors, ClockAnchor
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.nomenclature import Code, name_of
 from protocols.observation import SampleArray, Scalar, Special, Value, status_names
@@ -31,6 +33,8 @@ Json = None | bool | JsonScalar | list["Json"] | dict[str, "Json"]
 UNVERIFIED_LINK = "unverified_link"
 """The flag of a value whose device nothing but its own word identifies (`DeviceRef.unverified_link`)."""
 
+RECEPTION_US = 1_000_000
+"""An observation without a time was measured at its reception, give or take the second within which devices report."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -46,8 +50,9 @@ class ObservationRecord:
     `index` is its place in its batch. `value` or `samples` is set, as in `Observation`; `array` says how to read
     samples. `status` holds the Measurement-Status bits. `device_time` is as sent and `device_local_us` what it
     reads as on the device's clock (None: unreadable or absent). `observed_at_us` is UTC: the device's time
-    corrected where its offset is known, else the gateway's reception, and may be off by `uncertainty_us`.
-    `received_at_us` is the gateway's wall clock.
+    corrected where its offset is known, else the gateway's reception, and may be off by `uncertainty_us`; None where
+    nothing bounds that. `received_at_us` is the gateway's wall clock as it was; `wall_synchronised` says whether it was
+    right, None where that is not known.
     """
 
     gateway: str
@@ -69,16 +74,24 @@ class ObservationRecord:
     device_time: DeviceTime | None
     device_local_us: int | None
     observed_at_us: int
-    uncertainty_us: int
+    uncertainty_us: int | None
     received_at_us: int
     stored: bool
+    wall_synchronised: bool | None = None
     encounter_id: str | None = None
 
 
 def records_of(
-    sections: Sequence[DeviceObservations], *, gateway: str, epoch: str, lane: Lane, sequence: int
+    sections: Sequence[DeviceObservations],
+    *,
+    gateway: str,
+    epoch: str,
+    lane: Lane,
+    sequence: int,
+    anchors: Anchors = NO_ANCHORS,
 ) -> Iterator[ObservationRecord]:
-    """The observations of one batch as records, in order, `index` counted over all sections."""
+    """The observations of one batch as records, in order, `index` counted over all sections. `anchors` date what was
+    received while the gateway did not know the time."""
     index = 0
     for section in sections:
         wall_offset_us, device_offset_us = section.wall_offset_us, section.device_offset_us
@@ -87,7 +100,7 @@ def records_of(
             received_at_us = wall_offset_us + round(observation.received_s * 1_000_000)
             local_us = None if device_time is None else device_time.local_us()
             corrected = local_us is not None and device_offset_us is not None
-            yield ObservationRecord(
+            record = ObservationRecord(
                 gateway=gateway,
                 epoch=epoch,
                 lane=lane,
@@ -110,8 +123,34 @@ def records_of(
                 uncertainty_us=section.uncertainty_us,
                 received_at_us=received_at_us,
                 stored=section.stored,
+                wall_synchronised=section.wall_synchronised,
             )
+            if not section.wall_synchronised:
+                monotonic_us = record.observed_at_us - wall_offset_us
+                placed = device_offset_us is not None
+                record = anchored(record, monotonic_us, anchors.get(section.boot_id), placed=placed)
+            yield record
             index += 1
+
+
+def anchored(
+    record: ObservationRecord, monotonic_us: int, anchor: ClockAnchor | None, *, placed: bool
+) -> ObservationRecord:
+    """A record of a gateway whose wall clock was not synchronised, dated by what is known of its boot since; with an
+    unknown uncertainty where nothing is. `monotonic_us` is the moment of the measurement on the clock of that boot, and
+    the record's `uncertainty_us` that of this moment. `placed`: the device's clock was known."""
+    if anchor is None:
+        return replace(record, uncertainty_us=None)
+    observed_at_us = monotonic_us + anchor.offset_us
+    uncertainty_us = record.uncertainty_us or 0
+    if not placed and record.device_local_us is not None:
+        # It was measured at its reception, or when the device says: how far these are apart is known only now.
+        uncertainty_us = max(RECEPTION_US, abs(observed_at_us - record.device_local_us))
+    return replace(
+        record,
+        observed_at_us=observed_at_us,
+        uncertainty_us=uncertainty_us + anchor.uncertainty_at(monotonic_us),
+    )
 
 
 def to_json(record: ObservationRecord) -> dict[str, Json]:
@@ -138,6 +177,7 @@ def to_json(record: ObservationRecord) -> dict[str, Json]:
         "device_time": None if record.device_time is None else record.device_time.text(),
         "observed_at": utc_text(record.observed_at_us),
         "uncertainty_ms": uncertainty_ms(record.uncertainty_us),
+        "wall_synchronised": record.wall_synchronised,
         "received_at": utc_text(record.received_at_us),
         "encounter_id": record.encounter_id,
     }
@@ -190,9 +230,9 @@ def utc_text(at_us: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def uncertainty_ms(uncertainty_us: int) -> int:
-    """Whole milliseconds, rounded up: a time is never told as more certain than it is."""
-    return -(-uncertainty_us // 1000)
+def uncertainty_ms(uncertainty_us: int | None) -> int | None:
+    """Whole milliseconds, rounded up: a time is never reported as more certain than it is. None: unknown."""
+    return None if uncertainty_us is None else -(-uncertainty_us // 1000)
 
 
 def content_key(record: ObservationRecord) -> bytes | None:

@@ -16,7 +16,7 @@ from gateway.buffer.high_water import HighWater, marks_path
 from gateway.buffer.refusals import check_marks, unusable
 from gateway.buffer.rows import LANES, Misread, Row, batch_of, position_of, span_of
 from gateway.buffer.sealing import Sealer, Unsealable
-from gateway.buffer.statements import OUTBOX, RETENTION
+from gateway.buffer.statements import DEVICES, OUTBOX, RETENTION
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, BatchKind
 from protocols.uplink.gaps import Gap, decode_gap
@@ -108,6 +108,11 @@ class Outbox:
                 if opened is not None:
                     found.append(LaneGap(lane=lane, gap=decode_gap(opened[1])))
         return found
+
+    def state(self, name: str) -> str | None:
+        """One small fact (`devices.put_state`)."""
+        rows = self._fetch(DEVICES["state_get"], (name,))
+        return str(rows[0][0]) if rows else None
 
     def check(self, check_s: float) -> None:
         """Look for damage in the file's structure for at most `check_s`, and for a store that was put back.

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from gateway.buffer.outbox import Outbox
+from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.observation_record import ObservationRecord, records_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import decode_block
@@ -16,15 +17,23 @@ Read = Callable[..., Awaitable[Any]]
 
 
 async def records(
-    outbox: Outbox, read: Read, *, lane: Lane | None, device: str | None, since_us: int | None, limit: int
+    outbox: Outbox,
+    read: Read,
+    *,
+    lane: Lane | None,
+    device: str | None,
+    since_us: int | None,
+    limit: int,
+    anchors: Anchors = NO_ANCHORS,
 ) -> AsyncIterator[ObservationRecord]:
-    """Up to `limit` records, lane by lane in the order of their sequence."""
+    """Up to `limit` records, lane by lane in the order of their sequence. `anchors` date what was received while the
+    gateway did not know the time."""
     left = limit
     for each in (lane,) if lane is not None else tuple(Lane):
         after = 0
         while left > 0:
             page: list[list[ObservationRecord]]
-            after, page = await read(_page, outbox, each, after, device, since_us)
+            after, page = await read(_page, outbox, each, after, device, since_us, anchors)
             for block in page:
                 for record in block[:left]:
                     yield record
@@ -34,7 +43,7 @@ async def records(
 
 
 def _page(
-    outbox: Outbox, lane: Lane, after: int, device: str | None, since_us: int | None
+    outbox: Outbox, lane: Lane, after: int, device: str | None, since_us: int | None, anchors: Anchors
 ) -> tuple[int, list[list[ObservationRecord]]]:
     blocks = outbox.blocks(lane, after=after, since_us=since_us, limit=PAGE_BLOCKS)
     page = []
@@ -46,6 +55,7 @@ def _page(
             epoch=outbox.about.epoch,
             lane=lane,
             sequence=row.sequence,
+            anchors=anchors,
         )
         page.append(
             [

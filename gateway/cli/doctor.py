@@ -24,7 +24,7 @@ from gateway.cli.output import print_json_lines, print_table
 from gateway.control import ControlUnavailable, ask
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
-from gateway.sessions.time_sync import BUILD_US, kernel_says_synchronised
+from gateway.sessions.time_sync import BUILD_US, kernel_error_us
 from gateway.settings import Address, MqttSection, Settings, load
 from gateway.transports.clock import SystemClock
 
@@ -145,7 +145,7 @@ def _clock() -> Iterator[Finding]:
             "clock",
             "The clock is before this software was made: times are estimates until it is set; start a time service.",
         )
-    elif not kernel_says_synchronised():
+    elif kernel_error_us() is None:
         yield Finding(
             "unwise",
             "clock",

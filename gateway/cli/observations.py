@@ -15,6 +15,7 @@ from gateway.buffer.reading import records
 from gateway.cli.output import print_json, print_table
 from gateway.cli.refusal import Refusal
 from gateway.security.identity import Identity
+from gateway.sessions.boots import BOOTS_STATE, Boots
 from gateway.settings import load
 from gateway.transports.clock import SystemClock
 from protocols.observation_record import ObservationRecord, to_json, utc_text
@@ -37,8 +38,16 @@ def observations(
     rows_max = limit or TABLE_ROWS
     # One more than a table shows tells whether there is more; as JSON they stream, however many.
     most = (limit or sys.maxsize) if as_json else rows_max + 1
+    boots = Boots(SystemClock())
+    boots.load(outbox.state(BOOTS_STATE))
     found = records(
-        outbox, asyncio.to_thread, lane=only, device=device and device.lower(), since_us=since_us, limit=most
+        outbox,
+        asyncio.to_thread,
+        lane=only,
+        device=device and device.lower(),
+        since_us=since_us,
+        limit=most,
+        anchors=boots.anchors,
     )
     try:
         asyncio.run(_print(found, as_json=as_json, rows_max=rows_max))

@@ -173,7 +173,7 @@ class Replay:
             sections = [_section(device, observation) for observation in observations]
             sequence = self._sequences[lane]
             for record in records_of(sections, gateway="", epoch="", lane=lane, sequence=sequence):
-                yield {**to_json(record), "uncertainty_ms": None}
+                yield to_json(record)
 
 
 def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:

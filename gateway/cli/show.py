@@ -49,7 +49,7 @@ def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("running", f"yes, for {age_text(status['uptime_s'])}" if status["running"] else "no"),
         ("store", f"{status['store']['state']}, {status['store']['gaps']} gap records{_silence(status['store'])}"),
-        ("clock", f"{clock['wall'][:19]}Z{'' if clock['synchronised'] else ', not synchronised'}"),
+        ("clock", f"{clock['wall'][:19]}Z{_doubt(clock)}"),
     ]
     if uplink is not None:
         connected = "connected" if uplink["connected"] else f"not connected: {uplink['last_error'] or 'not yet tried'}"
@@ -62,6 +62,12 @@ def _facts(status: dict[str, Any]) -> list[tuple[str, str]]:
     if (bluetooth := status.get("bluetooth")) is not None:
         facts.append(("bluetooth", _bluetooth(bluetooth, status["running"])))
     return facts
+
+
+def _doubt(clock: dict[str, Any]) -> str:
+    if clock["synchronised"]:
+        return ""
+    return ", not synchronised" + (": it runs on from the last known time" if clock.get("estimated") else "")
 
 
 def _silence(store: dict[str, Any]) -> str:

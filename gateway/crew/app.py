@@ -24,6 +24,7 @@ from gateway.crew.tablet import COOKIE as TABLET_COOKIE
 from gateway.crew.tablet import TABLET_S, issue_mark, tablet_of
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, Wait
+from gateway.sessions.boots import Boots
 from gateway.transports.clock import Clock
 
 _HERE = Path(__file__).parent
@@ -66,7 +67,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CrewApp:
-    """The page of one vehicle. `key` signs its cookies (`session.session_key`)."""
+    """The page of one vehicle. `key` signs its cookies (`session.session_key`). `boots` are those over which a session
+    goes on; None: it ends with this boot."""
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class CrewApp:
         host: str,
         port: int,
         clock: Clock,
+        boots: Boots | None = None,
         host_names: frozenset[str] = frozenset(),
     ) -> None:
         self._live = live
@@ -91,6 +94,7 @@ class CrewApp:
         self._host = host
         self._port = port
         self._clock = clock
+        self._boots = boots or Boots(clock)
         self._host_names = own_names() | host_names
         self._connections = CrewConnections(clock)
         self._server: asyncio.Server | None = None
@@ -153,7 +157,7 @@ class CrewApp:
             return await handler(request)
 
     def _signed_in(self, request: web.Request) -> bool:
-        return valid(self._key, cookie(request, COOKIE), self._clock.wall_us())
+        return valid(self._key, cookie(request, COOKIE), self._boots)
 
     def _render(self, template: str, status: int = 200, **values: object) -> web.Response:
         text = self._templates.get_template(template).render(vehicle=self._vehicle, **values)
@@ -179,7 +183,7 @@ class CrewApp:
         if verdict == "wrong":
             return self._render("sign_in.html", 403, said="That is not this vehicle's PIN. Try again.")
         answer = web.HTTPSeeOther("/")
-        session = issue(self._key, self._clock.wall_us())
+        session = issue(self._key, self._boots)
         answer.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
         mark = issue_mark(self._tablet_key) if tablet is None else cookie(request, TABLET_COOKIE)
         answer.set_cookie(TABLET_COOKIE, mark, max_age=TABLET_S, httponly=True, samesite="Strict", path="/sign-in")

@@ -180,7 +180,7 @@ class ClockKeeping:
         error_us, uncertainty_us = None, 0
         if kind is not None:
             relation = around.clocks.clock(system_id, kind).relation()
-            uncertainty_us = relation.uncertainty_us
+            uncertainty_us = relation.uncertainty_us + instant.wall_error_us
             if relation.offset_us is not None:
                 zone_us = self._zone_min(kind, instant) * _MINUTE_US
                 error_us = -(_wall_offset_us(instant) + relation.offset_us) - zone_us

@@ -20,10 +20,8 @@ from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.events import ReportReceived
 from protocols.observation import Observation
+from protocols.observation_record import RECEPTION_US
 from protocols.uplink.observations import DeviceObservations, DeviceRef
-
-RECEPTION_US = 1_000_000
-"""An observation without a time was measured at its reception, give or take the second within which devices report."""
 
 
 def sections_of(
@@ -74,8 +72,10 @@ def section_of(
     stored: bool,
 ) -> DeviceObservations:
     """Observations of one clock that stands to ours as `relation` says; None, or no offset: nothing is known of it, and
-    they are as uncertain as their times are far from their reception."""
+    they are as uncertain as their times are far from their reception. While our wall clock is synchronised its error is
+    part of the uncertainty; while it is not, the uncertainty is that against our monotonic clock."""
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
+    wall_error_us = instant.wall_error_us if wall_synchronised else 0
     offset_us, uncertainty_us = None, RECEPTION_US
     if relation is not None and relation.offset_us is not None:
         offset_us, uncertainty_us = wall_offset_us + relation.offset_us, relation.uncertainty_us
@@ -87,7 +87,7 @@ def section_of(
         wall_offset_us=wall_offset_us,
         wall_synchronised=wall_synchronised,
         device_offset_us=offset_us,
-        uncertainty_us=uncertainty_us,
+        uncertainty_us=uncertainty_us + wall_error_us,
         stored=stored,
         observations=observations,
     )

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Protocol
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+_SLEEP_S_MIN = 1.0
+"""A shorter sleep is not seen as one: the two clocks are read one after the other, and a busy machine may pause
+between."""
 
 
 class Clock(Protocol):
-    """What the shell may ask about time. `boot_id` names the run of the machine that `monotonic_s` counts from."""
+    """What the shell may ask about time. `boot_id` names the run of the machine that `monotonic_s` counts from; after a
+    sleep of the machine it is another one, because the monotonic clock stood still meanwhile."""
 
     @property
     def boot_id(self) -> str: ...
@@ -29,6 +33,10 @@ class Clock(Protocol):
     def wall_us(self) -> int:
         """Microseconds since 1970 UTC as the machine believes; may jump."""
 
+    @property
+    def wall_error_us(self) -> int:
+        """By how much `wall_us` may be off while it is synchronised, as far as this clock knows."""
+
     def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
         """A block that ends with TimeoutError when `monotonic_s` reaches `deadline_s`; None: no deadline."""
 
@@ -38,27 +46,35 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment on both clocks of one boot."""
+    """One moment on both clocks of one boot. `wall_error_us` as in `Clock`."""
 
     monotonic_s: float
     wall_us: int
     boot_id: str
+    wall_error_us: int = 0
 
 
 def instant_of(clock: Clock) -> Instant:
     """Now, on both clocks."""
-    return Instant(clock.monotonic_s(), clock.wall_us(), clock.boot_id)
+    return Instant(clock.monotonic_s(), clock.wall_us(), clock.boot_id, clock.wall_error_us)
 
 
 class SystemClock:
-    """The clock of this machine."""
+    """The clock of this machine. It cannot judge its own wall clock: `sessions/time_sync` does."""
+
+    wall_error_us = 0
 
     def __init__(self) -> None:
         self._boot_id = _boot_id()
+        self._slept_s = 0.0
 
     @property
     def boot_id(self) -> str:
-        return self._boot_id
+        """The kernel's, and behind it for how many seconds the machine had slept when it last woke."""
+        slept_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+        if abs(slept_s - self._slept_s) > _SLEEP_S_MIN:
+            self._slept_s = slept_s
+        return f"{self._boot_id}-s{self._slept_s:.0f}" if self._slept_s else self._boot_id
 
     def monotonic_s(self) -> float:
         return time.monotonic()

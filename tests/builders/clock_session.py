@@ -45,7 +45,7 @@ class ClockStories:
     clock_rules: ClockRules = field(default_factory=ClockRules)
 
     def __post_init__(self) -> None:
-        self.clock = TrustedClock(self.wall, disciplined=lambda: self.synchronised)
+        self.clock = TrustedClock(self.wall, disciplined=lambda: 1 if self.synchronised else None)
         self.journal = Journal(self, self.clock)
 
     async def append_event(self, event: GatewayEvent) -> None:

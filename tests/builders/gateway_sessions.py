@@ -1,7 +1,7 @@
 """Sessions as the gateway runs them, over a real store and a real listener: everything but uplink and crew page."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from gateway.sessions.journal import Journal
 from gateway.sessions.roster import Roster
 from gateway.sessions.segment_intake import SegmentIntake, SegmentStore
 from gateway.sessions.supervisor import Served, Supervisor
-from gateway.sessions.time_sync import TrustedClock, kernel_says_synchronised
+from gateway.sessions.time_sync import Discipline, TrustedClock, kernel_error_us
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.serial_port import Framing, SerialPort
@@ -60,7 +60,7 @@ async def sessions(
     framing: Framing = "raw",
     ports_clock: Clock | None = None,
     manager: ManagerSettings | None = None,
-    disciplined: Callable[[], bool] = kernel_says_synchronised,
+    disciplined: Discipline = kernel_error_us,
 ) -> AsyncIterator[Sessions]:
     """A gateway's sessions over the store in `folder`, which is made when it is not there. `store` stands before it,
     `memory_store` before it for what comes from devices' memories;

@@ -196,7 +196,7 @@ async def gatt_gateway(
     if not path.exists():
         new_store(folder)
     moved = MovedClock(wall_us=1_780_000_000_000_000)
-    clock = TrustedClock(SystemClock() if real_time else moved, disciplined=lambda: disciplined)
+    clock = TrustedClock(SystemClock() if real_time else moved, disciplined=lambda: 1 if disciplined else None)
     async with opened(path, settings=store_settings, clock=clock) as buffer:
         journal = Journal(buffer, clock)
         clocks = DeviceClocks()

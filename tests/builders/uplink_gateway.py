@@ -50,7 +50,7 @@ class TestGateway:
             backoff=SOON,
             window=window,
         )
-        clock = TrustedClock(SystemClock(), disciplined=lambda: True)
+        clock = TrustedClock(SystemClock(), disciplined=lambda: 1)
         return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:

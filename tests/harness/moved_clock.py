@@ -22,6 +22,7 @@ class MovedClock:
         self._monotonic_s = monotonic_s
         self._wall_us = wall_us
         self.boot_id = boot_id
+        self.wall_error_us = 0
         self._timeouts: list[tuple[float, asyncio.Timeout]] = []
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 

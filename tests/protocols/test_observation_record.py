@@ -30,7 +30,7 @@ def test_the_json_form_is_that_of_the_design():
     assert list(document) == [
         "gateway", "epoch", "lane", "sequence", "index", "device", "handle", "person", "type", "value", "unit",
         "samples", "slope", "offset", "sample_period_s", "status", "flags", "device_time", "observed_at",
-        "uncertainty_ms", "received_at", "encounter_id",
+        "uncertainty_ms", "wall_synchronised", "received_at", "encounter_id",
     ]  # fmt: skip
     assert document == {
         "gateway": "gw_test",
@@ -53,6 +53,7 @@ def test_the_json_form_is_that_of_the_design():
         "device_time": "2026-11-25T12:00:00.000",
         "observed_at": "2025-11-25T12:00:10.000000Z",
         "uncertainty_ms": 0,
+        "wall_synchronised": True,
         "received_at": "2025-11-25T12:00:10.000000Z",
         "encounter_id": None,
     }

@@ -66,6 +66,7 @@ UNTRUSTED = {
     "cloud/webhooks/redaction.py:_UNPRINTABLE": "answers of webhook receivers",
     "cloud/webhooks/schedule.py:re.fullmatch": "Retry-After of webhook receivers",
     "gateway/buffer/spare_store.py:re.compile": "rows of a damaged store",
+    "gateway/crew/session.py:_FORM": "cookies of the crew page",
     "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
     "gateway/sessions/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",

@@ -29,7 +29,7 @@ from tests.harness.certificates import Authority
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.broker
-CLOCK = TrustedClock(SystemClock(), disciplined=lambda: True)
+CLOCK = TrustedClock(SystemClock(), disciplined=lambda: 1)
 OWN = f"argus/v1/{TENANT}/{GATEWAY}"
 
 

@@ -40,7 +40,7 @@ class LateClock(SystemClock):
 
 
 def clock_that_is(*, synchronised: bool) -> TrustedClock:
-    return TrustedClock(SystemClock(), disciplined=lambda: synchronised)
+    return TrustedClock(SystemClock(), disciplined=lambda: 1 if synchronised else None)
 
 
 @asynccontextmanager
@@ -86,12 +86,12 @@ async def test_expired_certificate_is_refused_whether_or_not_the_clock_is_synchr
 @asynccontextmanager
 async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelta):
     """A connected uplink whose machine is ten days late and does not know it; yields it and how it learns the time."""
-    system, known = LateClock(), [False]
+    system, known = LateClock(), [0]
     system.late = 10 * DAY
-    clock = TrustedClock(system, disciplined=lambda: known[0])
+    clock = TrustedClock(system, disciplined=lambda: known[0] or None)
 
     def learn(late: timedelta) -> None:
-        system.late, known[0] = late, True
+        system.late, known[0] = late, 1
         clock.refresh()
         uplink.clock_changed()
 

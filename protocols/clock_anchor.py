@@ -1,0 +1,69 @@
+"""The relation of a machine's monotonic clock to UTC in one boot, and how sure it is.
+
+A gateway without a battery behind its clock measures before it knows the time. What it measured then has a place on
+the monotonic clock of its boot; when the clock is synchronised, an anchor says which time each place was. Anchors are
+facts of their own beside the observations, which are never rewritten (DESIGN D5). Pure: no clock is read here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DRIFT_PPM = 500
+"""By how much a monotonic clock that nothing disciplines may gain or lose. Crystals keep 100 ppm over an ambulance's
+temperatures; the kernel's calibration of the processor's counter adds to that, and 500 ppm is what the kernel itself
+assumes (MAXFREQ) when it lets the error of a clock grow."""
+UTC_US_MAX = 253_402_300_799_999_999
+"""The end of the year 9999."""
+MONOTONIC_US_MAX = (1 << 33) * 1_000_000
+"""Some 270 years, as for receptions (`uplink.observations.RECEIVED_S_MAX`)."""
+UNCERTAINTY_US_MAX = 100 * 365 * 86_400 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAnchor:
+    """UTC in µs = monotonic µs + `offset_us`, within `uncertainty_us` between the monotonic times `first_us` and
+    `last_us` at which the clock was known."""
+
+    offset_us: int
+    uncertainty_us: int
+    first_us: int
+    last_us: int
+
+    @classmethod
+    def at(cls, *, monotonic_us: int, utc_us: int, uncertainty_us: int) -> "ClockAnchor":
+        """The anchor of one moment at which both clocks were read."""
+        return cls(
+            offset_us=utc_us - monotonic_us, uncertainty_us=uncertainty_us, first_us=monotonic_us, last_us=monotonic_us
+        )
+
+    def uncertainty_at(self, monotonic_us: int) -> int:
+        """How far the time of that moment may be off: more for each second away from when the clock was known."""
+        away_us = max(self.first_us - monotonic_us, monotonic_us - self.last_us, 0)
+        return self.uncertainty_us + away_us * DRIFT_PPM // 1_000_000
+
+    def merged(self, other: "ClockAnchor") -> "ClockAnchor":
+        """What two moments of one boot say together, in whatever order they come.
+
+        Where they contradict each other the wall clock was set in between, and the later one holds: whatever
+        synchronised the clock first has been corrected since.
+        """
+        earlier, later = sorted((self, other), key=lambda each: (each.last_us, each.first_us, each.offset_us))
+        apart_us = abs(self.offset_us - other.offset_us)
+        reach_us = max(earlier.uncertainty_at(later.first_us), earlier.uncertainty_us) + later.uncertainty_us
+        if apart_us > reach_us:
+            return later
+        surer, vaguer = sorted((self, other), key=lambda each: (each.uncertainty_us, each.first_us, each.offset_us))
+        reach_us = vaguer.uncertainty_us + apart_us
+        if max(map(surer.uncertainty_at, (vaguer.first_us, vaguer.last_us))) <= reach_us:
+            return surer  # it dates the other's time at least as well as the other does
+        return ClockAnchor(
+            offset_us=surer.offset_us,
+            uncertainty_us=reach_us,
+            first_us=min(surer.first_us, vaguer.first_us),
+            last_us=max(surer.last_us, vaguer.last_us),
+        )
+
+
+Anchors = Mapping[str, ClockAnchor]
+"""What is known of each boot, by its id."""
+NO_ANCHORS: Anchors = {}

@@ -1,0 +1,41 @@
+"""The events by which a gateway says how the clocks of its boot stand to UTC: learnt, lost, or only estimated.
+
+They travel in the lane of events like any other, so an older cloud keeps them without reading them.
+"""
+
+from protocols.clock_anchor import MONOTONIC_US_MAX, UNCERTAINTY_US_MAX, UTC_US_MAX, ClockAnchor
+from protocols.uplink.events import EventField, GatewayEvent
+
+CLOCK_LEARNT = "clock.learnt"
+"""The wall clock was synchronised: an anchor, which dates what was measured in this boot before."""
+CLOCK_LOST = "clock.lost"
+"""It no longer is: an anchor of the last moment at which it was."""
+CLOCK_ESTIMATED = "clock.estimated"
+"""The machine's clock is known to be wrong (it is earlier than a time that has certainly been), so until it is learnt
+the wall time runs on from the last one that was persisted. The true time is later by an unknown amount."""
+
+
+def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
+    """The fields of `CLOCK_LEARNT` and `CLOCK_LOST`."""
+    return {
+        "monotonic_us": anchor.last_us,
+        "wall_us": anchor.last_us + anchor.offset_us,
+        "uncertainty_us": anchor.uncertainty_us,
+    }
+
+
+def anchor_of(event: GatewayEvent) -> ClockAnchor | None:
+    """The anchor of an event; None where it is another event, or says nothing that can be."""
+    if event.name not in {CLOCK_LEARNT, CLOCK_LOST}:
+        return None
+    monotonic_us = _within(event, "monotonic_us", MONOTONIC_US_MAX)
+    utc_us = _within(event, "wall_us", UTC_US_MAX)
+    uncertainty_us = _within(event, "uncertainty_us", UNCERTAINTY_US_MAX)
+    if monotonic_us is None or utc_us is None or uncertainty_us is None:
+        return None
+    return ClockAnchor.at(monotonic_us=monotonic_us, utc_us=utc_us, uncertainty_us=uncertainty_us)
+
+
+def _within(event: GatewayEvent, name: str, most: int) -> int | None:
+    value = event.fields.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None

@@ -1,0 +1,87 @@
+"""No anchor dates a moment further from the truth than it says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.clock_anchor import DRIFT_PPM, ClockAnchor
+from protocols.uplink.clock_events import CLOCK_LEARNT, CLOCK_LOST, anchor_fields, anchor_of
+from protocols.uplink.events import GatewayEvent
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+moments = st.integers(0, DAY_US)
+
+
+def seen(monotonic_us: int, *, drift_ppm: int, error_us: int, within_us: int) -> ClockAnchor:
+    """What a gateway with such a drift and such an error of its wall clock notes at this moment."""
+    true_us = 10**15 + monotonic_us + monotonic_us * drift_ppm // 1_000_000
+    return ClockAnchor.at(monotonic_us=monotonic_us, utc_us=true_us + error_us, uncertainty_us=within_us)
+
+
+@st.composite
+def clocks(draw: st.DrawFn) -> tuple[int, list[ClockAnchor]]:
+    """A drift within the bound, and what was noted of that clock."""
+    drift_ppm = draw(st.integers(-DRIFT_PPM, DRIFT_PPM))
+    noted = []
+    for monotonic_us in draw(st.lists(moments, min_size=1, max_size=4)):
+        within_us = draw(st.integers(0, 2_000_000))
+        error_us = draw(st.integers(-within_us, within_us))
+        noted.append(seen(monotonic_us, drift_ppm=drift_ppm, error_us=error_us, within_us=within_us))
+    return drift_ppm, noted
+
+
+@given(clocks(), moments)
+def test_true_time_lies_within_the_uncertainty_of_whatever_was_merged(clock, monotonic_us):
+    drift_ppm, noted = clock
+    anchor = noted[0]
+    for another in noted[1:]:
+        anchor = anchor.merged(another)
+    true_us = 10**15 + monotonic_us + monotonic_us * drift_ppm // 1_000_000
+    assert abs(monotonic_us + anchor.offset_us - true_us) <= anchor.uncertainty_at(monotonic_us) + 4
+
+
+@given(clocks(), clocks())
+def test_order_in_which_two_anchors_come_does_not_matter(first, second):
+    one, other = first[1][0], second[1][0]
+    assert one.merged(other) == other.merged(one)
+    assert one.merged(one) == one
+
+
+def test_time_that_was_corrected_since_holds_against_what_was_learnt_first():
+    false = ClockAnchor.at(monotonic_us=0, utc_us=10**15 + HOUR_US, uncertainty_us=1000)
+    right = ClockAnchor.at(monotonic_us=HOUR_US, utc_us=10**15 + HOUR_US, uncertainty_us=5000)
+    assert false.merged(right) == right == right.merged(false)
+
+
+def test_uncertainty_grows_with_the_distance_from_the_span_in_which_the_clock_was_known():
+    anchor = ClockAnchor(offset_us=0, uncertainty_us=1000, first_us=HOUR_US, last_us=2 * HOUR_US)
+    assert [anchor.uncertainty_at(hour * HOUR_US) for hour in (0, 1, 2, 4)] == [1_801_000, 1000, 1000, 3_601_000]
+
+
+def event(name: str = CLOCK_LEARNT, **fields: object) -> GatewayEvent:
+    return GatewayEvent(name=name, at_us=0, boot_id="b", device=None, fields=fields)  # type: ignore[arg-type]  # nonsense
+
+
+@pytest.mark.parametrize("name", [CLOCK_LEARNT, CLOCK_LOST])
+def test_anchor_travels_in_an_event(name: str):
+    anchor = ClockAnchor.at(monotonic_us=5, utc_us=1_795_000_000_000_000, uncertainty_us=7)
+    assert anchor_of(event(name, **anchor_fields(anchor))) == anchor
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"monotonic_us": 1, "wall_us": 1},
+        {"monotonic_us": True, "wall_us": 1, "uncertainty_us": 1},
+        {"monotonic_us": 1.5, "wall_us": 1, "uncertainty_us": 1},
+        {"monotonic_us": -1, "wall_us": 1, "uncertainty_us": 1},
+        {"monotonic_us": 1, "wall_us": 1 << 62, "uncertainty_us": 1},
+        {"monotonic_us": 1, "wall_us": "1", "uncertainty_us": 1},
+        {"monotonic_us": 1, "wall_us": 1, "uncertainty_us": 1 << 62},
+    ],
+)
+def test_event_that_says_nothing_that_can_be_gives_no_anchor(fields: dict[str, object]):
+    assert anchor_of(event(**fields)) is None
+    assert anchor_of(event("device.connected", monotonic_us=1, wall_us=1, uncertainty_us=1)) is None
