@@ -7,7 +7,7 @@ SQLite has one writer), so whoever judges a batch sees everything that was decid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, select, update
 
 from cloud.custody.marks import LaneMarks
 from cloud.custody.tables import lanes
@@ -66,6 +66,11 @@ _SAVE_MARKS = Prepared(
     .values(through_sequence=bindparam("through"), ahead=bindparam("ahead_text")),
     order=("of_lane_id", "through", "ahead_text"),
 )
+_COUNT_REPEATED = Prepared(
+    update(lanes)
+    .where(lanes.c.lane_id == bindparam("of_lane_id"))
+    .values(repeated=lanes.c.repeated + bindparam("repeated_more", type_=BigInteger))
+)
 _CONTEST_LANE = Prepared(
     update(lanes)
     .where(lanes.c.lane_id == bindparam("of_lane_id"), lanes.c.contested_us.is_(None))
@@ -93,6 +98,10 @@ class LaneStore:
     async def save_marks(self, tx: Transaction, marks: Sequence[tuple[int, LaneMarks]]) -> None:
         """The new marks of opened lanes, by lane id."""
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
+
+    async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
+        """So many more stored measurements of this lane were held already and became no rows."""
+        await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:
         """Note that two batches claim one sequence; True when this is news."""

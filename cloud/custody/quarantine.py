@@ -33,7 +33,12 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     CHAIN_BROKEN = "chain_broken"
     UNREADABLE = "unreadable"
+    OVER_LIMIT = "over_limit"
+    TOO_SLOW = "too_slow"
 
+
+WITHOUT_ROWS = frozenset({Reason.UNREADABLE, Reason.OVER_LIMIT, Reason.TOO_SLOW})
+"""Reasons under which the batch stands in the chain and has no rows: `custody reprocess` tries them again."""
 
 STRANGERS = frozenset({Reason.MALFORMED, Reason.UNKNOWN_GATEWAY})
 """Reasons under which the name on the topic is only a claim: they share one limit, whatever names are made up."""
@@ -105,15 +110,15 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
     return Kept(first_time=True)
 
 
-async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes, reason: Reason) -> None:
-    """The reason is gone: what was set aside is where it belongs."""
+async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes) -> None:
+    """The batch has its rows now: whatever kept it from them is gone."""
     rows = quarantined_batches.c
     await tx.execute(
         quarantined_batches.delete().where(
             rows.tenant_id == tenant_id,
             rows.gateway_id == gateway_id,
             rows.octets_hash == octets_hash,
-            rows.reason == reason.value,
+            rows.reason.in_([reason.value for reason in sorted(WITHOUT_ROWS)]),
         )
     )
 

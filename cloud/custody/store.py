@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, or_, select, tuple_, update
 
@@ -14,12 +15,16 @@ from protocols.uplink.gaps import Gap
 
 
 class Content(StrEnum):
-    """What became of a batch's payload: rows of their own; kept, because no slice reads this kind yet; or kept
-    because it cannot be read."""
+    """What became of a batch's payload."""
 
     ROWS = "rows"
+    """It has rows of its own."""
     KEPT = "kept"
+    """No slice reads this kind yet."""
     UNREADABLE = "unreadable"
+    """It could not be read, was above a limit, or took too long to write; quarantine says which."""
+    PARKED = "parked"
+    """Its gateway was over a quota; it gets its rows when the quota allows it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +46,8 @@ class ReceivedBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableBatch:
-    """A batch that is kept without rows, with whose it was when it arrived."""
+class HeldBatch:
+    """A batch that is held without rows, with whose it was when it arrived."""
 
     lane_id: int
     sequence: int
@@ -134,14 +139,14 @@ _LINK_GAP = Prepared(
     order=("of_lane_id", "of_sequence", "of_through", "new_link"),
 )
 
-_UNPACKED = Prepared(
+_CHANGE_CONTENT = Prepared(
     update(batches)
     .where(
         batches.c.lane_id == bindparam("of_lane_id"),
         batches.c.sequence == bindparam("of_sequence"),
-        batches.c.content == Content.UNREADABLE.value,
+        batches.c.content == bindparam("before"),
     )
-    .values(content=Content.ROWS.value)
+    .values(content=bindparam("after"))
 )
 
 # A run of sequences is read as a range, scattered ones by name: two far apart must not read what lies between.
@@ -195,7 +200,7 @@ class CustodyStore:
 
     async def unreadable(
         self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
-    ) -> Sequence[UnreadableBatch]:
+    ) -> Sequence[HeldBatch]:
         """Batches whose payload could not be unpacked, in the order of lane and sequence, behind the place given."""
         place = (batches.c.lane_id, batches.c.sequence)
         statement = (
@@ -206,24 +211,27 @@ class CustodyStore:
             .order_by(*place)
             .limit(limit)
         )
-        return [
-            UnreadableBatch(
-                lane_id=row.lane_id,
-                sequence=row.sequence,
-                gateway_id=row.gateway_id,
-                organization_id=row.organization_id,
-                vehicle_id=row.vehicle_id,
-                hash=bytes(row.hash),
-                received_at_us=row.received_at_us,
-                octets=bytes(row.envelope),
-            )
-            for row in await tx.execute(statement)
-        ]
+        return [held_batch(row) for row in await tx.execute(statement)]
 
-    async def mark_unpacked(self, tx: Transaction, batch: UnreadableBatch) -> bool:
-        """Its rows are being written in this transaction; False when somebody else has done it."""
+    async def change_content(self, tx: Transaction, batch: HeldBatch, before: Content, after: Content) -> bool:
+        """Note what became of a batch's payload; False when it is no longer as `before`, so that another worker has
+        done it."""
         values = {"of_lane_id": batch.lane_id, "of_sequence": batch.sequence}
-        return await tx.driver.run(_UNPACKED, values) == 1
+        return await tx.driver.run(_CHANGE_CONTENT, {**values, "before": before.value, "after": after.value}) == 1
+
+
+def held_batch(row: Any) -> HeldBatch:
+    """From a row of `batches` with its lane's gateway."""
+    return HeldBatch(
+        lane_id=row.lane_id,
+        sequence=row.sequence,
+        gateway_id=row.gateway_id,
+        organization_id=row.organization_id,
+        vehicle_id=row.vehicle_id,
+        hash=bytes(row.hash),
+        received_at_us=row.received_at_us,
+        octets=bytes(row.envelope),
+    )
 
 
 def _held_batch(sequence: int, hash_: bytes, previous_hash: bytes, link: str) -> ChainedBatch:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from cloud.db import metadata
@@ -34,6 +35,8 @@ lanes = Table(
     Column("lane", Text, nullable=False),
     Column("through_sequence", BigInteger, nullable=False),
     Column("ahead", Text, nullable=False),  # ranges held beyond it, as `LaneMarks.text` writes them
+    # Measurements of devices' memories that were stored with an earlier batch and are no rows of their own.
+    Column("repeated", BigInteger, nullable=False, server_default=text("0")),
     Column("contested_us", BigInteger),  # when a second batch claimed a held sequence; the gateway is told ever after
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     UniqueConstraint("tenant_id", "gateway_id", "epoch", "lane"),
@@ -54,7 +57,7 @@ batches = Table(
     Column("signature", LargeBinary, nullable=False),
     Column("signed_by", Text, nullable=False),  # fingerprint of the key it was verified with
     Column("link", Text, nullable=False),  # cloud.custody.links.LinkState
-    Column("content", Text, nullable=False),  # "rows": unpacked; "kept": no slice reads this kind yet; "unreadable"
+    Column("content", Text, nullable=False),  # cloud.custody.store.Content
     Column("organization_id", Text, nullable=False),  # whose gateway it was when the batch arrived
     Column("vehicle_id", Text, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),

@@ -76,6 +76,10 @@ class TransactionTooSlow(DatabaseUnavailable):
     code = "transaction_too_slow"
 
 
+class WriterBusy(DatabaseUnavailable):
+    """Too many changes are queued at the moment; try again shortly."""
+
+
 class ValueRefused(DomainError):
     """A value cannot be stored in this database."""
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from cloud.db.errors import CommitLost, TransactionTooSlow
+from cloud.db.errors import CommitLost, TransactionTooSlow, WriterBusy
 from cloud.db.failures import commit_failure, translated
 from cloud.db.sqlite_connection import SqliteThread
 
@@ -108,7 +108,7 @@ class SqliteWriter:
         if self._holder is asyncio.current_task():
             raise RuntimeError("a transaction is already open in this task: pass it on instead of opening another")
         if self._waiting >= WAITING_MAX:
-            raise TransactionTooSlow("(too many changes are waiting)")
+            raise WriterBusy
         self._waiting += 1
         try:
             await self._turn.acquire()

@@ -3,15 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cloud.custody.quarantine import Reason
 from cloud.db import Transaction
 from cloud.events import Outbox
 from cloud.fleet import RegisteredGateway
+from cloud.ingest import event_types
 from cloud.ingest.opening import Opened
 
 
 def place_of(one: Opened) -> dict[str, Any]:
     """Where in the chain a batch stands."""
     return {"epoch": one.batch.epoch, "lane": one.batch.lane.value, "sequence": one.batch.sequence}
+
+
+def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:
+    """The event about a batch that is kept without rows, and what it adds to the batch's place."""
+    if why is Reason.UNREADABLE:
+        return event_types.BATCH_UNREADABLE, {"reason": reason}
+    return event_types.BATCH_SET_ASIDE, {"why": why.value, "reason": reason}
 
 
 class BatchEvents:

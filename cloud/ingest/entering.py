@@ -14,15 +14,15 @@ from typing import assert_never
 
 from cloud.custody.lanes import LaneKey
 from cloud.custody.links import ChainedBatch, LinkState
-from cloud.custody.quarantine import Reason
 from cloud.custody.store import Content, CustodyStore, ReceivedBatch
 from cloud.db import Transaction
 from cloud.devices import DeviceKey, Devices, KnownDevice, Sighting, device_key
 from cloud.fleet import RegisteredGateway
 from cloud.ingest import event_types
 from cloud.ingest.aside import Aside
-from cloud.ingest.batch_events import BatchEvents, place_of
-from cloud.ingest.opening import KeptPayload, Opened, UnreadablePayload
+from cloud.ingest.batch_events import BatchEvents, place_of, set_aside_event
+from cloud.ingest.opening import KeptPayload, Opened, ParkedPayload, UnreadablePayload
+from cloud.ingest.parking import ParkingStore
 from cloud.ingest.store import append_events, event_row
 from cloud.ingest.verdicts import Entry
 from cloud.observations.numbering import Numbers
@@ -52,6 +52,7 @@ class BatchWriter:
         self._devices = devices
         self._observations = ObservationWriter(tx, numbers)
         self._custody = CustodyStore()
+        self._parking = ParkingStore()
         self._aside = aside
         self._events = events
 
@@ -77,6 +78,11 @@ class BatchWriter:
             else:
                 received.append(_received(new))
         await self._custody.append(self._tx, received, gaps, stored_at_us=stored_at_us)
+        await self._parking.park(
+            self._tx,
+            [(new.one, new.lane_id) for new in entered if isinstance(new.one.content, ParkedPayload)],
+            stored_at_us,
+        )
         for new in entered:
             await self._list(new)
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
@@ -85,9 +91,10 @@ class BatchWriter:
         """Set aside and report what is not as it should be."""
         one, entry = new.one, new.entry
         if isinstance(one.content, UnreadablePayload):
-            reason = one.content.reason
-            if await self._aside.authentic(one, Reason.UNREADABLE, reason, keep=False):
-                await self._events.emit(one, event_types.BATCH_UNREADABLE, {**place_of(one), "reason": reason})
+            why, reason = one.content.why, one.content.reason
+            if await self._aside.authentic(one, why, reason, keep=False):
+                event_type, payload = set_aside_event(why, reason)
+                await self._events.emit(one, event_type, {**place_of(one), **payload})
         if entry.link is LinkState.BROKEN:
             await self._report_broken(one, one.batch.sequence, one.hash)
         if entry.resolved:
@@ -181,6 +188,8 @@ def _content_state(one: Opened) -> Content:
     match one.content:
         case UnreadablePayload():
             return Content.UNREADABLE
+        case ParkedPayload():
+            return Content.PARKED
         case KeptPayload():
             return Content.KEPT
         case ObservationColumns() | GatewayEvent() | Gap():

@@ -6,13 +6,20 @@ operator's to mend.
 """
 
 from cloud.events import EventType
-from cloud.events.event_type import count, text
+from cloud.events.event_type import count, text, word
 
 EPOCH_STARTED = "gateway.epoch_started"
 IDENTITY_CONTESTED = "gateway.identity_contested"
 CHAIN_BROKEN = "custody.chain_broken"
 BATCH_FORGED = "custody.batch_forged"
 BATCH_UNREADABLE = "custody.batch_unreadable"
+BATCH_SET_ASIDE = "ingest.batch_set_aside"
+QUOTA_REACHED = "ingest.quota_reached"
+QUOTA_ENDED = "ingest.quota_ended"
+MISSING = "ingest.missing"
+
+HELD_BACK = "parked"
+"""In place of a quota: what is parked has reached its own limit, and the gateway keeps its batches."""
 
 _GATEWAY = {"gateway_id": text("The gateway, gw_….")}
 _EPOCH = {"epoch": text("The life of its store that is meant.")}
@@ -61,5 +68,49 @@ EVENTS = (
         description="An authentic batch is kept, but could not be unpacked.",
         fields={**_BATCH, "reason": text("The rule that it breaks.")},
         sample={**_OF_BATCH, "reason": "the block has no section"},
+    ),
+    EventType(
+        name=BATCH_SET_ASIDE,
+        description="An authentic batch is kept without rows, because it is above a limit or took too long to write.",
+        fields={
+            **_BATCH,
+            "why": word("Which of the two.", ("over_limit", "too_slow")),
+            "reason": text("The rule that it breaks."),
+        },
+        sample={**_OF_BATCH, "why": "over_limit", "reason": "more than 256 devices in one block"},
+    ),
+    EventType(
+        name=QUOTA_REACHED,
+        description="A gateway is over a quota. Its batches are stored and acknowledged, and become readable when the "
+        "quota allows it again. `parked`: there is no room for more of them, so the gateway keeps its batches itself.",
+        fields={**_GATEWAY, "quota": word("What was reached.", ("rows", "bytes", "devices", HELD_BACK))},
+        sample={"gateway_id": "gw_1", "quota": "rows"},
+    ),
+    EventType(
+        name=QUOTA_ENDED,
+        description="Everything that was parked for a gateway is readable now.",
+        fields=_GATEWAY,
+        sample={"gateway_id": "gw_1"},
+    ),
+    EventType(
+        name=MISSING,
+        description="A gateway published batches, the broker confirmed them, and they never arrived. Emitted once a "
+        "lane until all of them are there. Another client may be taking them from the broker.",
+        fields={
+            **_GATEWAY,
+            **_EPOCH,
+            "lane": text("The lane of the batches."),
+            "first_sequence": count("The first that is missing."),
+            "last_sequence": count("The last that is missing."),
+            "batches": count("How many are missing."),
+        },
+        sample={
+            "gateway_id": "gw_1",
+            "epoch": "epoch-b",
+            "lane": "numeric",
+            "first_sequence": 17,
+            "last_sequence": 52,
+            "batches": 36,
+        },
     ),
 )

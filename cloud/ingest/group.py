@@ -5,9 +5,9 @@ by gateway, then lanes by name, devices by id, and last the rows. Decisions are 
 `entering`'s; here a group becomes verdicts, acknowledgements and marks.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from cloud.clock import Clock
@@ -16,8 +16,9 @@ from cloud.custody.links import ChainedBatch
 from cloud.custody.quarantine import Reason
 from cloud.custody.store import CustodyStore
 from cloud.db import Transaction
-from cloud.devices import Devices
+from cloud.devices import DeviceKey, Devices, KnownDevice
 from cloud.events import Outbox
+from cloud.fleet import RegisteredGateway
 from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
 from cloud.ingest.aside import Aside
@@ -25,7 +26,9 @@ from cloud.ingest.batch_events import BatchEvents, place_of
 from cloud.ingest.entering import BatchWriter, EnteredBatch, sightings_of
 from cloud.ingest.epochs import judge_epoch
 from cloud.ingest.lane_book import LaneBook
-from cloud.ingest.opening import Opened, Refused
+from cloud.ingest.opening import Opened, ParkedPayload, Refused
+from cloud.ingest.quota_store import GatewayName
+from cloud.ingest.quotas import Quota, QuotaBook, QuotaCharges, QuotaSettings
 from cloud.ingest.store import EpochStore
 from cloud.ingest.verdicts import (
     Ahead,
@@ -55,7 +58,8 @@ class Answer:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of a group's batches, for logs and metrics. `observations` counts new rows."""
+    """What became of a group's batches, for logs and metrics. `observations` counts new rows, `repeated` measurements
+    from a device's memory that were stored before; `held_back` batches are neither stored nor acknowledged."""
 
     stored: int = 0
     observations: int = 0
@@ -63,26 +67,33 @@ class Tally:
     conflicts: int = 0
     scattered: int = 0
     refused: int = 0
+    parked: int = 0
+    held_back: int = 0
+    repeated: int = 0
 
 
 @dataclass(slots=True)
 class Written:
-    """The outcome of a group. `learned` may be remembered once the transaction is durable."""
+    """The outcome of a group. `learned` may be remembered, and `charges` kept, once the transaction is durable."""
 
+    charges: QuotaCharges
     answers: list[Answer] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     learned: dict[object, int] = field(default_factory=dict)
 
 
 class GroupWriter:
-    """One serves a whole process; what it remembers between groups are `numbers`, taught by the caller after the
-    commit."""
+    """One serves a whole process; what it remembers between groups are `numbers` and `quotas`, taught by the caller
+    after the commit."""
 
-    def __init__(self, *, devices: Devices, outbox: Outbox, numbers: Numbers, clock: Clock) -> None:
+    def __init__(
+        self, *, devices: Devices, outbox: Outbox, numbers: Numbers, clock: Clock, quotas: QuotaBook | None = None
+    ) -> None:
         self.devices = devices
         self.outbox = outbox
         self.numbers = numbers
         self.clock = clock
+        self.quotas = quotas or QuotaBook(QuotaSettings())
         self.lanes = LaneStore()
         self.epochs = EpochStore()
         self.custody = CustodyStore()
@@ -99,10 +110,15 @@ class _GroupInHand:
         self._writer = writer
         self._tx = tx
         self._now_us = writer.clock.now_us()
-        self._written = Written()
+        self._charges = writer.quotas.begin(tx, self._now_us)
+        self._written = Written(self._charges)
         self._aside = Aside(tx, writer.outbox, self._now_us)
         self._events = BatchEvents(tx, writer.outbox, self._now_us)
         self._entered: list[EnteredBatch] = []
+        self._known: dict[DeviceKey, KnownDevice] = {}
+        self._discovered: set[DeviceKey] = set()
+        self._gateways: dict[GatewayName, RegisteredGateway] = {}
+        self._held_back: set[GatewayName] = set()
 
     async def write(self, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         for one in refused:
@@ -112,15 +128,20 @@ class _GroupInHand:
         for batch in opened:
             by_lane[_key(batch)].append(batch)
         lanes = sorted(by_lane)
-        for gateway in sorted({(key.tenant_id, key.gateway_id) for key in lanes}):
+        self._gateways = {gateway_name(one): one.gateway for one in opened}
+        for gateway in sorted(self._gateways):
             await self._judge_epochs(
                 [_newest(by_lane[key]) for key in lanes if (key.tenant_id, key.gateway_id) == gateway]
             )
+        await self._charges.load(self._gateways)
         rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
+        seen = {sighting.key for one in opened for sighting in sightings_of(one)}
+        self._known = await self._writer.devices.recall(self._tx, seen)
         moved = [await self._judge_lane(key, rows[key], by_lane[key]) for key in lanes]
         if moved:
             await self._writer.lanes.save_marks(self._tx, moved)
         await self._enter()
+        await self._save_quotas()
         return self._written
 
     async def _enter(self) -> None:
@@ -132,11 +153,25 @@ class _GroupInHand:
             aside=self._aside,
             events=self._events,
         )
-        seen = {sighting.key for new in self._entered for sighting in sightings_of(new.one)}
-        known = await self._writer.devices.recall(self._tx, seen)
-        added = await writer.write(self._entered, known, stored_at_us=self._writer.clock.now_us())
+        added = await writer.write(self._entered, self._known, stored_at_us=self._writer.clock.now_us())
         self._written.tally.observations = sum(one.new for one in added)
         self._written.learned = writer.learned
+        repeated: Counter[int] = Counter()
+        for new, one in zip(self._entered, added, strict=True):
+            repeated[new.lane_id] += one.repeated
+        for lane_id, measurements in sorted(repeated.items()):
+            if measurements:
+                await self._writer.lanes.count_repeated(self._tx, lane_id, measurements)
+                self._written.tally.repeated += measurements
+
+    async def _save_quotas(self) -> None:
+        """As the last statements of the transaction: other workers wait for these rows."""
+        for name, quota in await self._charges.save():
+            await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
+        for name in sorted(self._held_back):
+            if await self._charges.begin_holding_back(name):
+                reached = {"quota": event_types.HELD_BACK}
+                await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
 
     async def _judge_epochs(self, of_each_lane: Sequence[Opened]) -> None:
         """One gateway's epochs; `of_each_lane` holds one batch of each of its lanes in the group."""
@@ -186,10 +221,16 @@ class _GroupInHand:
         contested = row.contested
         tally = self._written.tally
         for chained, one in arrivals:
+            over = self._over_quota(one)
+            if over is not None and not self._may_park(one):
+                # Not judged: the book must not hold what is not stored. The gateway keeps it and sends it again.
+                self._held_back.add(gateway_name(one))
+                tally.held_back += 1
+                continue
             verdict = book.judge(chained)
             match verdict:
                 case Stored(entry) | Ahead(entry, _):
-                    self._entered.append(EnteredBatch(key, row.lane_id, one, entry))
+                    self._accept(EnteredBatch(key, row.lane_id, one, entry), over)
                     tally.stored += 1
                 case Duplicate():
                     tally.duplicates += 1
@@ -208,6 +249,44 @@ class _GroupInHand:
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
         return row.lane_id, book.marks
+
+    def _over_quota(self, one: Opened) -> Quota | None:
+        """The quota that this batch would exceed if it got its rows now."""
+        if isinstance(one.content, ParkedPayload):
+            return one.content.quota
+        return self._charges.reached(gateway_name(one), replace(one.need, devices=len(self._new_devices(one))))
+
+    def _may_park(self, one: Opened) -> bool:
+        """A gap has no rows that could wait, and is small: it is held back with what does not fit."""
+        return not isinstance(one.content, Gap) and self._charges.has_parking(
+            gateway_name(one), len(one.delivery.octets)
+        )
+
+    def _accept(self, new: EnteredBatch, over: Quota | None) -> None:
+        """Charge the batch to its gateway, or park it."""
+        one = new.one
+        if over is None:
+            devices = self._new_devices(one)
+            self._discovered |= devices
+            self._charges.charge(gateway_name(one), replace(one.need, devices=len(devices)))
+        else:
+            self._charges.park(gateway_name(one), over, len(one.delivery.octets))
+            new = replace(new, one=replace(one, content=ParkedPayload(over)))
+            self._written.tally.parked += 1
+        self._entered.append(new)
+
+    def _new_devices(self, one: Opened) -> set[DeviceKey]:
+        """Devices of this batch that nobody has seen before, and no batch before it in this group."""
+        return {
+            sighting.key
+            for sighting in sightings_of(one)
+            if sighting.key not in self._known and sighting.key not in self._discovered
+        }
+
+
+def gateway_name(one: Opened) -> GatewayName:
+    """Whose quotas a batch is charged to."""
+    return one.gateway.tenant_id, one.gateway.id
 
 
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:

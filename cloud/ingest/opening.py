@@ -9,7 +9,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from cloud.custody.quarantine import Reason
 from cloud.fleet import GatewayAccess, RegisteredGateway
+from cloud.ingest.quotas import Need, Quota
 from cloud.ingest.source import BatchDelivery
 from cloud.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
 from cloud.observations.rows import ObservationColumns, Unstorable, columns_of
@@ -17,7 +19,8 @@ from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_batch
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import Gap, decode_gap
-from protocols.uplink.observations import decode_block
+from protocols.uplink.limits import BLOCK_BYTES_MAX, LimitExceeded
+from protocols.uplink.observations import body_bytes, decode_block
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -29,12 +32,21 @@ class KeptPayload:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePayload:
-    """Authentic, but not what this version can read or store. `reason` names the rule, never the content."""
+    """Authentic, but not what this version can read or store. `reason` names the rule, never the content; `why` is one
+    of `WITHOUT_ROWS`."""
 
     reason: str
+    why: Reason = Reason.UNREADABLE
 
 
-Content = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload
+@dataclass(frozen=True, slots=True)
+class ParkedPayload:
+    """To be unpacked later: its gateway is over this quota."""
+
+    quota: Quota
+
+
+Content = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload | ParkedPayload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,11 @@ class Opened:
         return self.envelope.batch
 
     @property
+    def need(self) -> Need:
+        """What storing it takes of its gateway's quotas."""
+        return need_of(self.batch, len(self.delivery.octets))
+
+    @property
     def traceparent(self) -> str | None:
         """The trace context where it is one. It is not signed, so a wrong one is left out and no reason to refuse."""
         told = self.envelope.traceparent
@@ -70,8 +87,11 @@ class Refused:
     envelope: Envelope | None = None
 
 
-def open_delivery(delivery: BatchDelivery, gateway: RegisteredGateway | None) -> Opened | Refused:
-    """`gateway` is the one that the topic names, None when nobody registered it."""
+def open_delivery(
+    delivery: BatchDelivery, gateway: RegisteredGateway | None, *, exhausted: Quota | None = None
+) -> Opened | Refused:
+    """`gateway` is the one that the topic names, None when nobody registered it. `exhausted`: a quota of which it has
+    nothing left, so that its batches are not unpacked now."""
     try:
         envelope = decode_envelope(delivery.octets)
     except RemoteProtocolError as error:
@@ -93,8 +113,15 @@ def open_delivery(delivery: BatchDelivery, gateway: RegisteredGateway | None) ->
         hash=batch_hash(batch, payload_hash),
         payload_hash=payload_hash,
         signed_by=key_fingerprint(gateway.public_key),
-        content=unpack(batch),
+        content=unpack(batch) if exhausted is None or batch.kind is BatchKind.GAP else ParkedPayload(exhausted),
     )
+
+
+def need_of(batch: Batch, envelope_bytes: int) -> Need:
+    """What storing a batch takes of its gateway's quotas, without unpacking it; new devices are counted by those who
+    know which are new."""
+    unpacked = body_bytes(batch.payload) if batch.kind is BatchKind.OBSERVATIONS else 0
+    return Need(rows=batch.count, bytes=envelope_bytes + min(unpacked, BLOCK_BYTES_MAX))
 
 
 def key_fingerprint(public_key: bytes) -> str:
@@ -114,15 +141,14 @@ def unpack(batch: Batch) -> Content:
                 return _gap(batch)
             case BatchKind.EPCR:
                 return KeptPayload()
+    except LimitExceeded as error:
+        return UnreadablePayload(str(error), Reason.OVER_LIMIT)
     except (RemoteProtocolError, Unstorable) as error:
         return UnreadablePayload(str(error))
 
 
 def _observations(batch: Batch) -> ObservationColumns:
-    columns = columns_of(decode_block(batch.payload))
-    if len(columns.numbers) != batch.count:
-        raise RemoteProtocolError("the envelope tells another number of observations", clause="uplink envelope v1")
-    return columns
+    return columns_of(decode_block(batch.payload, announced_count=batch.count))
 
 
 def _gap(batch: Batch) -> Gap:

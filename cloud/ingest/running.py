@@ -11,9 +11,11 @@ from cloud.ids import Ids
 from cloud.ingest.broker import BrokerAddress
 from cloud.ingest.group import GroupWriter
 from cloud.ingest.mqtt_source import MqttSource
+from cloud.ingest.quotas import QuotaBook
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
 from cloud.ingest.take_over import TakeOvers
+from cloud.ingest.take_up import TakeUp
 from cloud.observations.numbering import Numbers
 
 
@@ -24,6 +26,7 @@ class RunningIngest:
     source: MqttSource
     ingest: Ingest
     take_overs: TakeOvers
+    take_up: TakeUp
 
     async def run(self) -> None:
         """Receive, store and answer until cancelled. A lost broker or database is waited for and is no end.
@@ -34,6 +37,7 @@ class RunningIngest:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
             tasks.create_task(self.take_overs.run(), name="ingest-take-overs")
+            tasks.create_task(self.take_up.run(), name="ingest-take-up")
             await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
@@ -45,12 +49,15 @@ def make_ingest(
     database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
 ) -> RunningIngest:
     """Everything that ingest needs, wired; nothing has started."""
-    writer = GroupWriter(devices=Devices(ids), outbox=Outbox(ids), numbers=Numbers(), clock=clock)
+    settings = settings or IngestSettings()
+    devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
+    writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
     take_overs = TakeOvers(broker)
     return RunningIngest(
         source=MqttSource(broker, clock=clock, settings=settings),
         ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings, shut_out=take_overs.request),
         take_overs=take_overs,
+        take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
     )
 
 

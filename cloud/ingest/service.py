@@ -6,8 +6,8 @@ once.
 
 What cannot be written is tried alone, so one batch costs the others nothing. Three causes, kept apart:
 - The database refuses what a batch holds (a constraint, a value): its envelope is kept without its rows.
-- The database is away, full, or too slow: the group is kept and tried again. Nothing is accepted or answered, so
-  nothing is lost.
+- The database is away or full: the group is kept and tried again. Nothing is accepted or answered, so nothing is lost.
+- It is too slow: less is tried at once. A batch that is too slow alone, several times, is kept without its rows too.
 - A mistake of ours: the batches that meet it are neither stored nor answered. Their gateway keeps them and sends them
   again, perhaps to a cloud that has been repaired; an error in the log says so. They are never taken for poison.
 
@@ -16,20 +16,21 @@ Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from cloud.clock import Clock
+from cloud.custody.quarantine import Reason
 from cloud.db import ConstraintViolated, Database, DatabaseUnavailable, TransactionTooSlow, ValueRefused
 from cloud.db.errors import DatabaseUnusable
 from cloud.errors import DomainError
 from cloud.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
 from cloud.ingest.group import Answer, GroupWriter, Written
 from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
-from cloud.ingest.settings import IngestSettings
+from cloud.ingest.settings import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.ingest.status import StatusKeeper, open_status
 from cloud.ingest.verdicts import Malformed
@@ -40,6 +41,9 @@ log = structlog.get_logger()
 RIVALRIES_MAX = 3
 """Attempts that may end in a broken constraint before the group itself is held to be wrong: each rival wins only
 once."""
+
+SLOW_GROUP_ATTEMPTS_MAX = 2
+"""Attempts at a whole group that may be too slow before each of its batches is tried alone."""
 
 _AWAY = (DatabaseUnavailable, DatabaseUnusable)
 """About the database and not about what is written; `DatabaseUnusable` while it runs is an account, a database or a
@@ -82,6 +86,7 @@ class Ingest:
         """`shut_out` is given the id of a gateway that sends although it is suspended or revoked."""
         self._database = database
         self._writer = writer
+        self._clock = clock
         self._settings = settings or IngestSettings()
         self._shut_out = shut_out
         self._directory = GatewayDirectory()
@@ -124,11 +129,26 @@ class Ingest:
             groups[-1].deliveries.append(delivery)
             match delivery:
                 case BatchDelivery():
-                    _add_batch(groups[-1], delivery, gateways.get(_name(delivery)))
+                    self._add_batch(groups[-1], delivery, gateways.get(_name(delivery)))
                 case StatusDelivery():
                     _add_status(groups[-1], delivery)
             await asyncio.sleep(0)  # decoding is work: whoever shares the loop has a turn between two batches
         return groups
+
+    def _add_batch(self, group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None) -> None:
+        exhausted = self._writer.quotas.exhausted(_name(delivery), self._clock.now_us())
+        try:
+            one = open_delivery(delivery, gateway, exhausted=exhausted)
+        except Exception as error:
+            # A mistake of ours again: one message must not end the process that all the others need.
+            log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
+            _given_up(error)
+            return
+        if isinstance(one, Opened):
+            group.opened.append(one)
+            group.observations += one.batch.count
+        else:
+            group.refused.append(one)
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
         """Looked up for each group anew: a key that was replaced, or a vehicle that changed hands, counts at once."""
@@ -169,46 +189,61 @@ class Ingest:
 
     async def _durable(self, group: Group) -> list[Answer]:
         """The answers of a group, once everything in it is written somehow."""
+        several = len(group.opened) > 1
         try:
-            return await self._until_available(group)
+            return await self._until_available(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
         except (*_UNFIT, TransactionTooSlow) as error:
             log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
         except Exception:
             log.exception("ingest.group_failed", batches=len(group.opened))
-        # Not the database's state but something in the group: each by itself, and the bad one shows.
+        # Not the database's state but something in the group: each by itself, and the bad one shows. What is slow alone
+        # goes behind the others, so that they do not wait for its next attempt.
         answers: list[Answer] = []
-        for alone in group.singly():
-            answers.extend(await self._durable_alone(alone))
+        waiting = deque((alone, 1 if several else 2) for alone in group.singly())
+        while waiting:
+            alone, attempt = waiting.popleft()
+            try:
+                answers.extend(await self._durable_alone(alone, attempt))
+            except TransactionTooSlow as error:
+                waiting.append((alone, await self._wait(attempt, error)))
         return answers
 
-    async def _durable_alone(self, alone: Group) -> list[Answer]:
+    async def _durable_alone(self, alone: Group, attempt: int) -> list[Answer]:
+        """Raises `TransactionTooSlow` while another attempt is due."""
         try:
-            return await self._until_available(alone)
+            return await self._until_available(alone, slow_max=1)
         except _UNFIT as error:
-            reason = f"the database does not take it ({error.code})"
+            unfit = UnreadablePayload(f"the database does not take it ({error.code})")
             log.warning("ingest.batch_unstorable", code=error.code)
+        except TransactionTooSlow:
+            if attempt < SLOW_ATTEMPTS_MAX or not alone.opened:
+                raise
+            unfit = UnreadablePayload(f"it was too slow to write in {attempt} attempts", Reason.TOO_SLOW)
+            log.warning("ingest.batch_too_slow", attempts=attempt)
         except Exception as error:
             return _given_up(error)
         # Its rows are what a database may refuse; its envelope is octets and numbers that were checked.
         kept = Group(
-            opened=[replace(one, content=UnreadablePayload(reason)) for one in alone.opened],
-            refused=[Refused(one.delivery, Malformed(reason)) for one in alone.refused],
+            opened=[replace(one, content=unfit) for one in alone.opened],
+            refused=[Refused(one.delivery, Malformed(unfit.reason)) for one in alone.refused],
         )
         try:
             return await self._until_available(kept)
         except Exception as error:
             return _given_up(error)
 
-    async def _until_available(self, group: Group) -> list[Answer]:
+    async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[Answer]:
         """Write a group, however long the database takes to come back. Raises what is wrong with the group itself,
-        and `TransactionTooSlow` when less of it may be quick enough."""
-        attempt = rivalries = 0
+        and `TransactionTooSlow` after so many slow attempts; None: never, since it could not be less."""
+        attempt = rivalries = slow = 0
         while True:
             try:
                 return await self._write_once(group)
             except _AWAY as error:
-                if isinstance(error, TransactionTooSlow) and attempt and len(group.opened) > 1:
-                    raise
+                if isinstance(error, TransactionTooSlow):
+                    slow += 1
+                    if slow == slow_max:
+                        raise
                 attempt = await self._wait(attempt, error)
             except ConstraintViolated:
                 # Two gateways read one device's memory, and the other worker was quicker: now its rows can be seen.
@@ -223,6 +258,7 @@ class Ingest:
                 acks = await self._statuses.keep(tx, delivery, status)
                 written.answers.extend(Answer(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
         self._writer.numbers.learn(written.learned)
+        written.charges.keep()
         _log_written(written, group)
         return written.answers
 
@@ -245,21 +281,6 @@ def _given_up(error: Exception) -> list[Answer]:
     return []
 
 
-def _add_batch(group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None) -> None:
-    try:
-        one = open_delivery(delivery, gateway)
-    except Exception as error:
-        # A mistake of ours again: one message must not end the process that all the others need.
-        log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
-        _given_up(error)
-        return
-    if isinstance(one, Opened):
-        group.opened.append(one)
-        group.observations += one.batch.count
-    else:
-        group.refused.append(one)
-
-
 def _add_status(group: Group, delivery: StatusDelivery) -> None:
     status = open_status(delivery)
     if status is None:
@@ -276,10 +297,14 @@ def _log_written(written: Written, group: Group) -> None:
         observations=tally.observations,
         duplicates=tally.duplicates,
         scattered=tally.scattered,
+        parked=tally.parked,
+        repeated=tally.repeated,
         statuses=len(group.statuses),
     )
     refused = Counter((one.delivery.gateway_id, type(one.refusal).__name__) for one in group.refused)
     for (gateway, why), count in refused.items():
         log.warning("ingest.batches_refused", gateway=gateway, why=why, count=count)
+    if tally.held_back:
+        log.warning("ingest.batches_held_back", count=tally.held_back)
     if tally.conflicts:
         log.warning("ingest.identity_contested", conflicts=tally.conflicts)

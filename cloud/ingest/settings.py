@@ -1,6 +1,12 @@
 """How much ingest takes at once and how patient it is. The numbers bound memory and latency; each argues for itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from cloud.ingest.quotas import QuotaSettings
+
+SLOW_ATTEMPTS_MAX = 3
+"""Attempts at one batch alone that may take longer than a transaction may. One may be a busy disk; after three it is
+the batch, and the others go on without its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,8 @@ class IngestSettings:
     retry_most_s: float = 5.0
     """Waiting between attempts while the database does not answer. The group stays in hand, the broker is not answered,
     and its receive maximum stops it from sending more."""
+
+    quotas: QuotaSettings = field(default_factory=QuotaSettings)
 
     stop_s: float = 5.0
     """How long a stop waits for the group that is being written."""

@@ -9,7 +9,7 @@ broker's ACL says who may.
 from collections.abc import Sequence
 
 from cloud.clock import Clock
-from cloud.custody.lanes import LaneKey, LaneStore
+from cloud.custody.lanes import LaneKey, LaneRow, LaneStore
 from cloud.custody.marks import LaneMarks
 from cloud.custody.store import CustodyStore
 from cloud.db import Transaction
@@ -17,7 +17,9 @@ from cloud.events import Outbox
 from cloud.fleet import GatewayAccess, GatewayDirectory, GatewayStatus, RegisteredGateway, heard
 from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
+from cloud.ingest.batch_events import BatchEvents
 from cloud.ingest.lane_book import LaneBook
+from cloud.ingest.missing import MissingBatches
 from cloud.ingest.source import StatusDelivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import Ack
@@ -43,6 +45,7 @@ class StatusKeeper:
         self._directory = GatewayDirectory()
         self._lanes = LaneStore()
         self._custody = CustodyStore()
+        self._missing = MissingBatches()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
         """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
@@ -67,7 +70,13 @@ class StatusKeeper:
             await self._tell_contested(tx, gateway, status)
         if not status.online:
             return ()
-        return [await self._marks(tx, delivery, status.epoch, lane) for lane in Lane]
+        rows = {
+            lane: await self._lanes.read_lane(tx, LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane))
+            for lane in Lane
+        }
+        events = BatchEvents(tx, self._outbox, said.at_us)
+        await self._missing.compare(tx, events, gateway, status, rows, now_us=said.at_us)
+        return [await self._marks(tx, status.epoch, lane, rows[lane]) for lane in Lane]
 
     async def _tell_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
         """A gateway saw in our answer that we hold another history under its name. It sends no batch of the contested
@@ -82,8 +91,7 @@ class StatusKeeper:
             at_us=self._clock.now_us(),
         )
 
-    async def _marks(self, tx: Transaction, delivery: StatusDelivery, epoch: str, lane: Lane) -> Ack:
-        row = await self._lanes.read_lane(tx, LaneKey(delivery.tenant_id, delivery.gateway_id, epoch, lane))
+    async def _marks(self, tx: Transaction, epoch: str, lane: Lane, row: LaneRow | None) -> Ack:
         if row is None:
             return ack_of(epoch, lane, LaneMarks(), contested=False)
         through = row.marks.through

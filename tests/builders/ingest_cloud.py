@@ -15,9 +15,11 @@ from cloud.events.tables import outbox_events
 from cloud.fleet import Fleet
 from cloud.ids import UlidIds
 from cloud.ingest.group import GroupWriter
+from cloud.ingest.quotas import QuotaBook, QuotaSettings
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
 from cloud.ingest.source import BatchDelivery, Delivery, StatusDelivery
+from cloud.ingest.take_up import TakeUp
 from cloud.observations.numbering import Numbers
 from cloud.tenancy import Tenancy, Viewer
 from protocols.uplink.acks import Ack
@@ -87,16 +89,36 @@ class Handover:
 class CloudUnderTest:
     """Ingest over a real database. `take` hands a group over as if it had piled up, and returns the answers."""
 
-    def __init__(self, database: Database, *, clock: StoppedClock | None = None) -> None:
+    def __init__(
+        self, database: Database, *, clock: StoppedClock | None = None, quotas: QuotaSettings | None = None
+    ) -> None:
         self.database = database
         self.clock = clock or StoppedClock()
         self.ids = UlidIds(self.clock)
         self.handover = Handover()
+        self.book = QuotaBook(quotas or QuotaSettings())
         settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002)
         self.ingest = Ingest(database=database, writer=self.writer(), clock=self.clock, settings=settings)
 
     def writer(self) -> GroupWriter:
-        return GroupWriter(devices=Devices(self.ids), outbox=Outbox(self.ids), numbers=Numbers(), clock=self.clock)
+        return GroupWriter(
+            devices=Devices(self.ids),
+            outbox=Outbox(self.ids),
+            numbers=Numbers(),
+            clock=self.clock,
+            quotas=self.book,
+        )
+
+    async def take_up(self) -> int:
+        """What the process does every second: parked batches get their rows. How many did."""
+        return await TakeUp(
+            database=self.database,
+            devices=Devices(self.ids),
+            outbox=Outbox(self.ids),
+            numbers=Numbers(),
+            quotas=self.book,
+            clock=self.clock,
+        ).round()
 
     async def register(self, *gateways: GatewayInVehicle) -> "CloudUnderTest":
         """The tenant, its vehicle, and these gateways in it."""

@@ -9,11 +9,15 @@ import pytest
 
 from cloud.custody.tables import batches, quarantined_batches
 from cloud.db import Database, Transaction, TransactionTooSlow, open_database
+from cloud.devices import Devices
 from cloud.ingest import Ingest, IngestSettings
 from cloud.ingest.group import GroupWriter, Written
 from cloud.ingest.opening import Opened, Refused
+from cloud.ingest.reprocess import Reprocessing
+from cloud.ingest.settings import SLOW_ATTEMPTS_MAX
+from cloud.observations.rows import ObservationColumns
 from cloud.observations.tables import observations
-from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.buffer_small_disk import ballast, small_disk
 from tests.harness.eventually import eventually
@@ -143,3 +147,67 @@ async def test_what_is_too_slow_together_is_written_one_by_one(database: Databas
     acks = await cloud.take(*gateway.many(4))
     assert acks[-1].through_sequence == 4
     await assert_stored_once(cloud, 4)
+
+
+class SlowAt(GroupWriter):
+    """A writer that takes too long over some batches, together or alone, as long as they are to get rows."""
+
+    slow_at: frozenset[int] = frozenset()
+    attempts = 0
+
+    async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+        if any(one.batch.sequence in self.slow_at and isinstance(one.content, ObservationColumns) for one in opened):
+            self.attempts += 1
+            raise TransactionTooSlow
+        return await super().write(tx, opened, refused)
+
+
+def ingest_with(cloud: CloudUnderTest, writer: GroupWriter) -> Ingest:
+    settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002)
+    return Ingest(database=cloud.database, writer=writer, clock=cloud.clock, settings=settings)
+
+
+@pytest.mark.finding("security-2")
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_batch_that_is_too_slow_three_times_is_set_aside_and_the_others_go_on(
+    database: Database, gateway: GatewayInVehicle, others: int
+):
+    cloud = await CloudUnderTest(database).register(gateway)
+    slow = writer_of(cloud, SlowAt)
+    assert isinstance(slow, SlowAt)
+    slow.slow_at = frozenset({1})
+    cloud.ingest = ingest_with(cloud, slow)
+    async with asyncio.timeout(10):
+        acks = await cloud.take(*gateway.many(1 + others))
+    assert acks[-1].through_sequence == 1 + others or acks[0].through_sequence == 1 + others
+    assert slow.attempts == (SLOW_ATTEMPTS_MAX if not others else SLOW_ATTEMPTS_MAX + 2)
+    assert [row.content for row in await cloud.rows(batches)] == ["unreadable"] + ["rows"] * others
+    assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["too_slow"]
+    told = [payload for name, payload in await cloud.events() if name == "ingest.batch_set_aside"]
+    assert [(one["sequence"], one["why"]) for one in told] == [(1, "too_slow")]
+    assert len(cloud.handover.accepted) == 1 + others
+    done = await Reprocessing(database, Devices(cloud.ids)).run(TENANT)
+    assert (done.unpacked, done.still_unreadable) == (1, 0)
+    assert [row.content for row in await cloud.rows(batches)] == ["rows"] * (1 + others)
+    assert await cloud.rows(quarantined_batches) == []
+
+
+@pytest.mark.finding("security-2")
+async def test_the_others_of_a_group_are_written_before_a_slow_batch_is_tried_again(
+    database: Database, gateway: GatewayInVehicle
+):
+    cloud = await CloudUnderTest(database).register(gateway)
+    order: list[tuple[int, ...]] = []
+
+    class Watched(SlowAt):
+        async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+            if len(opened) == 1:
+                order.append(tuple(one.batch.sequence for one in opened))
+            return await super().write(tx, opened, refused)
+
+    slow = writer_of(cloud, Watched)
+    assert isinstance(slow, Watched)
+    slow.slow_at = frozenset({1})
+    cloud.ingest = ingest_with(cloud, slow)
+    await cloud.take(*gateway.many(3))
+    assert order == [(1,), (2,), (3,), (1,), (1,), (1,)]

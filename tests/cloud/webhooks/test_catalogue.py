@@ -25,8 +25,13 @@ from cloud.events.tables import outbox_events
 from cloud.fleet import GatewaySilence
 from cloud.fleet.access import GatewayAccessDesk
 from cloud.http import Host
+from cloud.ingest.missing import MISSING_AFTER_US
+from cloud.ingest.quotas import QuotaSettings
 from cloud.webhooks.catalogue import EVENTS, message_sample
 from protocols.uplink.envelope import BatchKind
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
+from protocols.uplink.status import Mark
 from tests.builders.cloud_people import public_key_text
 from tests.builders.http_surface import BASES, surface
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
@@ -150,6 +155,7 @@ async def gateways_happen(here: WebhookSurface) -> None:
     await cloud.take(gateway.send_raw(BatchKind.EVENT, b"{}"))
     await cloud.take(GatewayInVehicle(key_seed=9).send())
     await cloud.take(cloud.handover.status_delivery(status()))
+    await quotas_happen(cloud, gateway)
     async with here.story.database.transaction() as tx:
         cloud.clock.at_us += 1
         assert await GatewaySilence(cloud.ids, 0).tell(tx, cloud.clock.now_us()) == 1
@@ -158,6 +164,21 @@ async def gateways_happen(here: WebhookSurface) -> None:
     await desk.resume(OPERATOR, gateway.gateway)
     await desk.replace_key(OPERATOR, gateway.gateway, public_key_text(3), "new box")
     await desk.revoke(OPERATOR, gateway.gateway, "stolen")
+
+
+async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+    """Over a limit, over a quota and back, and lost on the way."""
+    cloud.book.settings = QuotaSettings(rows_burst=1, rows_per_hour=1)
+    await cloud.take(gateway.send())
+    cloud.book.settings = QuotaSettings()
+    cloud.clock.at_us += 24 * 3_600_000_000
+    assert await cloud.take_up() == 1
+    too_many = BLOCK_OBSERVATIONS_MAX + 1
+    await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, b"\x01", count=too_many))
+    lost = replace(status(), marks={Lane.WAVEFORM: Mark(1, 99, 0, ((50, 60),))})
+    for _ in range(2):
+        cloud.clock.at_us += MISSING_AFTER_US
+        await cloud.take(cloud.handover.status_delivery(lost))
 
 
 @pytest.mark.contract("C-079", "C-089")

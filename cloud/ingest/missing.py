@@ -1,0 +1,156 @@
+"""Notice batches that were published, confirmed by the broker, and never arrived.
+
+A broker's confirmation ends nothing: the gateway sends again until the cloud has acknowledged. But when somebody else
+takes messages from the broker, or the broker drops them, only the comparison of both sides shows it. A status says what
+the broker has confirmed and the cloud has not acknowledged; what of that the cloud does not hold is noted, and reported
+when a later status still says so. Another worker may have had it in hand at the first one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, select
+
+from cloud.custody.lanes import LaneRow
+from cloud.custody.marks import LaneMarks, Range
+from cloud.db import Transaction, insert
+from cloud.fleet import RegisteredGateway
+from cloud.ingest import event_types
+from cloud.ingest.batch_events import BatchEvents
+from cloud.ingest.tables import gateway_quotas, missing_batches
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import PUBLISHED_RANGES_MAX, Status
+
+MISSING_AFTER_US = 30_000_000
+"""How long a batch may be on its way from the broker: an overloaded cloud had it for 16 s at worst."""
+
+RANGES_MAX = 2 * PUBLISHED_RANGES_MAX
+"""Ranges kept of one lane: those of a status, each with a hole in it."""
+
+
+class MissingBatches:
+    """Compares the statuses of gateways with what is held."""
+
+    async def compare(
+        self,
+        tx: Transaction,
+        events: BatchEvents,
+        gateway: RegisteredGateway,
+        status: Status,
+        held: Mapping[Lane, LaneRow | None],
+        *,
+        now_us: int,
+    ) -> None:
+        """Note, report or forget what is missing of each lane."""
+        noted = await self._noted(tx, gateway, status.epoch)
+        if await self._holds_back(tx, gateway):
+            return  # they arrived and were not taken: the quota's own event says so
+        for lane, mark in status.marks.items():
+            row = held.get(lane)
+            if mark.published is None or (row is not None and row.contested):
+                continue
+            lacking = _lacking(LaneMarks() if row is None else row.marks, mark.published)
+            if not lacking:
+                if lane.value in noted:
+                    await self._forget(tx, gateway, status.epoch, lane)
+                continue
+            before, since_us, reported_us = noted.get(lane.value, ((), now_us, None))
+            still = _common(before, lacking)
+            if not still:
+                # Others than before: these have not been missing for long.
+                await self._note(tx, gateway, status.epoch, lane, lacking, since_us=now_us, reported_us=None)
+            elif reported_us is None and now_us - since_us >= MISSING_AFTER_US:
+                await self._note(tx, gateway, status.epoch, lane, still, since_us=since_us, reported_us=now_us)
+                await events.emit_for(gateway, event_types.MISSING, _told(status.epoch, lane, still))
+            elif still != before:
+                await self._note(tx, gateway, status.epoch, lane, still, since_us=since_us, reported_us=reported_us)
+
+    async def _noted(
+        self, tx: Transaction, gateway: RegisteredGateway, epoch: str
+    ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
+        """What is noted of this epoch, by lane. What is noted of another one can no longer arrive in this way."""
+        table = missing_batches.c
+        rows = await tx.execute(
+            select(missing_batches).where(table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id)
+        )
+        if any(row.epoch != epoch for row in rows):
+            await tx.execute(
+                delete(missing_batches).where(
+                    table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id, table.epoch != epoch
+                )
+            )
+        return {
+            row.lane: (LaneMarks.of(0, row.ranges).ahead, row.since_us, row.reported_us)
+            for row in rows
+            if row.epoch == epoch
+        }
+
+    async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
+        table = gateway_quotas.c
+        statement = select(table.held_back_us).where(
+            table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id
+        )
+        return (await tx.execute(statement)).scalar() is not None
+
+    async def _note(
+        self,
+        tx: Transaction,
+        gateway: RegisteredGateway,
+        epoch: str,
+        lane: Lane,
+        ranges: Sequence[Range],
+        *,
+        since_us: int,
+        reported_us: int | None,
+    ) -> None:
+        news = {
+            "ranges": LaneMarks(0, tuple(ranges[:RANGES_MAX])).text(),
+            "since_us": since_us,
+            "reported_us": reported_us,
+        }
+        statement = insert(missing_batches).values(
+            tenant_id=gateway.tenant_id, gateway_id=gateway.id, epoch=epoch, lane=lane.value, **news
+        )
+        await tx.execute(
+            statement.on_conflict_do_update(index_elements=["tenant_id", "gateway_id", "epoch", "lane"], set_=news)
+        )
+
+    async def _forget(self, tx: Transaction, gateway: RegisteredGateway, epoch: str, lane: Lane) -> None:
+        table = missing_batches.c
+        await tx.execute(
+            delete(missing_batches).where(
+                table.tenant_id == gateway.tenant_id,
+                table.gateway_id == gateway.id,
+                table.epoch == epoch,
+                table.lane == lane.value,
+            )
+        )
+
+
+def _lacking(marks: LaneMarks, published: Sequence[Range]) -> tuple[Range, ...]:
+    """What of the published ranges is not held."""
+    return tuple([hole for first, last in published for hole in marks.lacking(first, last)])[:RANGES_MAX]
+
+
+def _common(ones: Sequence[Range], others: Sequence[Range]) -> tuple[Range, ...]:
+    """What two lists of ascending ranges have in common, in one pass."""
+    common: list[Range] = []
+    at = other_at = 0
+    while at < len(ones) and other_at < len(others):
+        first, last = max(ones[at][0], others[other_at][0]), min(ones[at][1], others[other_at][1])
+        if first <= last:
+            common.append((first, last))
+        if ones[at][1] < others[other_at][1]:
+            at += 1
+        else:
+            other_at += 1
+    return tuple(common)
+
+
+def _told(epoch: str, lane: Lane, ranges: Sequence[Range]) -> dict[str, object]:
+    return {
+        "epoch": epoch,
+        "lane": lane.value,
+        "first_sequence": ranges[0][0],
+        "last_sequence": ranges[-1][1],
+        "batches": sum(last - first + 1 for first, last in ranges),
+    }

@@ -1,0 +1,116 @@
+"""Batches that the broker confirmed and that never arrive are noticed, and reported once."""
+
+import pytest
+
+from cloud.db import Database
+from cloud.ingest import event_types
+from cloud.ingest.missing import MISSING_AFTER_US
+from cloud.ingest.quotas import QuotaSettings
+from cloud.ingest.tables import missing_batches
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Mark, Status
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+
+pytestmark = pytest.mark.finding("security-3")
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+def status(published: Ranges | None, *, epoch: str = "epoch-a") -> Status:
+    return Status(
+        gateway="gw_test",
+        epoch=epoch,
+        online=True,
+        at_us=NOW_US,
+        boot_id="boot-1",
+        software="1.0",
+        marks={Lane.NUMERIC: Mark(1, 99, 0, published)},
+    )
+
+
+async def report(cloud: CloudUnderTest, published: Ranges | None, *, epoch: str = "epoch-a") -> None:
+    """A status a minute after the last one."""
+    cloud.clock.at_us += 2 * MISSING_AFTER_US
+    await cloud.take(cloud.handover.status_delivery(status(published, epoch=epoch)))
+
+
+async def missing(cloud: CloudUnderTest) -> list[tuple[object, ...]]:
+    return [
+        (told["lane"], told["first_sequence"], told["last_sequence"], told["batches"])
+        for name, told in await cloud.events()
+        if name == event_types.MISSING
+    ]
+
+
+async def test_batches_that_two_statuses_call_published_and_that_never_came_are_reported_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    sent = gateway.many(20)
+    await cloud.take(*sent[:4], sent[9])
+    await report(cloud, ((1, 12),))
+    assert await missing(cloud) == []  # another worker may have them in hand
+    await report(cloud, ((1, 12),))
+    assert await missing(cloud) == [("numeric", 5, 12, 7)]
+    await report(cloud, ((1, 14),))
+    assert await missing(cloud) == [("numeric", 5, 12, 7)]
+    await cloud.take(*sent[:14])
+    await report(cloud, ())
+    assert await cloud.rows(missing_batches) == []
+    assert len(await missing(cloud)) == 1
+
+
+async def test_batches_that_arrive_after_the_first_status_are_not_reported(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    sent = gateway.many(8)
+    await report(cloud, ((1, 4),))
+    await cloud.take(*sent[:4])
+    await report(cloud, ((5, 8),))  # others, which may be on their way in turn
+    assert await missing(cloud) == []
+    assert [(row.ranges, row.reported_us) for row in await cloud.rows(missing_batches)] == [("5-8", None)]
+
+
+async def test_a_lane_of_which_nothing_ever_came_is_missing_whole(cloud: CloudUnderTest):
+    await report(cloud, ((1, 3),))
+    await report(cloud, ((1, 3),))
+    assert await missing(cloud) == [("numeric", 1, 3, 3)]
+
+
+async def test_an_older_gateway_reports_nothing_and_nothing_is_concluded(cloud: CloudUnderTest):
+    await report(cloud, None)
+    await report(cloud, None)
+    assert await cloud.rows(missing_batches) == []
+
+
+async def test_two_statuses_in_quick_succession_prove_nothing(cloud: CloudUnderTest):
+    for _ in range(5):
+        cloud.clock.at_us += MISSING_AFTER_US // 10
+        await cloud.take(cloud.handover.status_delivery(status(((1, 3),))))
+    assert await missing(cloud) == []
+
+
+async def test_what_a_new_epoch_leaves_behind_is_forgotten(cloud: CloudUnderTest):
+    await report(cloud, ((1, 3),))
+    await report(cloud, (), epoch="epoch-b")
+    assert await cloud.rows(missing_batches) == []
+
+
+async def test_batches_that_the_cloud_itself_holds_back_are_not_missing(database: Database, gateway: GatewayInVehicle):
+    quotas = QuotaSettings(rows_burst=1, rows_per_hour=1, parked_bytes_max=0)
+    cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
+    await cloud.take(*gateway.many(4))
+    cloud.clock.at_us -= MISSING_AFTER_US
+    await report(cloud, ((1, 4),))
+    await report(cloud, ((1, 4),))
+    assert await missing(cloud) == []

@@ -1,0 +1,243 @@
+"""A gateway over its quota harms itself alone: its batches are parked, reported, and get their rows when they may."""
+
+from dataclasses import replace
+
+import pytest
+
+from cloud.custody.tables import batches, quarantined_batches
+from cloud.db import Database
+from cloud.devices.tables import devices
+from cloud.ingest.quotas import Quota, QuotaBook, QuotaSettings
+from cloud.ingest.tables import gateway_events, gateway_quotas, parked_batches
+from cloud.observations.tables import observations
+from protocols.uplink.envelope import BatchKind, Envelope
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
+from protocols.uplink.observations import DeviceRef
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
+from tests.builders.uplink_bombs import block_of_zeros
+
+pytestmark = pytest.mark.finding("security-2")
+
+HOUR_US = 3_600_000_000
+SMALL = QuotaSettings(rows_burst=100, rows_per_hour=100, devices_burst=4, devices_per_hour=4)
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+def other() -> GatewayInVehicle:
+    return GatewayInVehicle(gateway="gw_other", key_seed=2)
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle, other: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database, quotas=SMALL).register(gateway, other)
+
+
+def of_rows(gateway: GatewayInVehicle, count: int, *, lane: Lane = Lane.NUMERIC) -> Envelope:
+    return gateway.send_sections([section(readings(*[97.0] * count))], lane=lane)
+
+
+def of_new_devices(gateway: GatewayInVehicle, count: int, *, first: int) -> Envelope:
+    return gateway.send_sections(
+        [section(readings(97.0), device=DeviceRef(f"{number:016x}", "")) for number in range(first, first + count)]
+    )
+
+
+async def quota_events(cloud: CloudUnderTest) -> list[tuple[str, str | None]]:
+    return [(name, told.get("quota")) for name, told in await cloud.events() if name.startswith("ingest.quota")]
+
+
+async def contents(cloud: CloudUnderTest) -> list[str]:
+    return [row.content for row in await cloud.rows(batches)]
+
+
+async def test_batches_over_the_quota_are_parked_acknowledged_and_reported_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    sent = [of_rows(gateway, 60) for _ in range(3)]
+    acks = [(await cloud.take(one))[-1] for one in sent]
+    assert [ack.through_sequence for ack in acks] == [1, 2, 3]  # the lane goes on: the envelopes are durable
+    assert await contents(cloud) == ["rows", "parked", "parked"]
+    assert len(await cloud.rows(observations)) == 60
+    assert await quota_events(cloud) == [("ingest.quota_reached", "rows")]
+    (row,) = await cloud.rows(gateway_quotas)
+    assert (row.parked_batches, row.reached_quota) == (2, "rows")
+
+
+async def test_parked_batches_get_their_rows_in_order_when_the_quota_allows_it_and_the_end_is_reported(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(*[of_rows(gateway, 60) for _ in range(3)], gateway.send_event())
+    assert await cloud.take_up() == 0
+    cloud.clock.at_us += HOUR_US
+    assert await cloud.take_up() == 1
+    assert [row.sequence for row in await cloud.rows(parked_batches)] == [3]
+    assert await contents(cloud) == ["rows", "rows", "rows", "parked"] or await contents(cloud) == [
+        "rows",
+        "rows",
+        "parked",
+        "rows",
+    ]
+    assert await quota_events(cloud) == [("ingest.quota_reached", "rows")]
+    cloud.clock.at_us += HOUR_US
+    assert await cloud.take_up() == 1
+    assert len(await cloud.rows(observations)) == 180
+    assert {row.sequence for row in await cloud.rows(observations)} == {1, 2, 3}
+    assert await cloud.rows(parked_batches) == []
+    assert await quota_events(cloud) == [("ingest.quota_reached", "rows"), ("ingest.quota_ended", None)]
+    assert await cloud.rows(quarantined_batches) == []
+    (row,) = await cloud.rows(gateway_quotas)
+    assert (row.parked_batches, row.parked_bytes, row.reached_us) == (0, 0, None)
+
+
+async def test_a_gateway_over_its_quota_costs_another_gateway_nothing(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, other: GatewayInVehicle
+):
+    await cloud.take(*[of_rows(gateway, 60) for _ in range(5)], other.send(50.0))
+    kept = {(row.lane_id, row.content) for row in await cloud.rows(batches)}
+    assert len(kept) == 3
+    assert 50.0 in [row.number for row in await cloud.rows(observations)]
+    assert await cloud.take_up() == 0
+
+
+async def test_live_data_that_fits_is_stored_although_older_batches_are_parked(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(of_rows(gateway, 60), of_rows(gateway, 60))
+    await cloud.take(gateway.send(42.0))
+    assert await contents(cloud) == ["rows", "parked", "rows"]
+    assert 42.0 in [row.number for row in await cloud.rows(observations)]
+
+
+async def test_new_devices_over_the_quota_park_their_batch_and_known_ones_pass(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(of_new_devices(gateway, 3, first=0), of_new_devices(gateway, 3, first=100))
+    assert await contents(cloud) == ["rows", "parked"]
+    assert len(await cloud.rows(devices)) == 3
+    await cloud.take(of_new_devices(gateway, 3, first=0))
+    assert await contents(cloud) == ["rows", "parked", "rows"]
+    assert await quota_events(cloud) == [("ingest.quota_reached", "devices")]
+    cloud.clock.at_us += 2 * HOUR_US
+    assert await cloud.take_up() == 1
+    assert len(await cloud.rows(devices)) == 6
+
+
+async def test_what_is_parked_is_bounded_and_beyond_it_the_gateway_keeps_its_batches(
+    database: Database, gateway: GatewayInVehicle
+):
+    cloud = await CloudUnderTest(database, quotas=replace(SMALL, parked_bytes_max=2_500)).register(gateway)
+    sent = [of_rows(gateway, 60) for _ in range(6)]
+    acks = [ack for one in sent for ack in await cloud.take(one)]
+    parked = len(await cloud.rows(parked_batches))
+    assert 1 <= parked < 5
+    assert acks[-1].through_sequence == 1 + parked
+    assert [event for event in await quota_events(cloud) if event[1] == "parked"] == [
+        ("ingest.quota_reached", "parked")
+    ]
+    # The gateway sends again what was not acknowledged, and nothing is lost.
+    for _ in range(12):
+        cloud.clock.at_us += HOUR_US
+        await cloud.take_up()
+        await cloud.take(*sent)
+    cloud.clock.at_us += 6 * HOUR_US
+    while await cloud.take_up():
+        cloud.clock.at_us += HOUR_US
+    assert len(await cloud.rows(observations)) == 6 * 60
+    assert await contents(cloud) == ["rows"] * 6
+
+
+async def test_a_gap_waits_at_the_gateway_while_there_is_no_quota_and_is_taken_afterwards(
+    database: Database, gateway: GatewayInVehicle
+):
+    cloud = await CloudUnderTest(database, quotas=replace(SMALL, bytes_burst=2_000, bytes_per_hour=2_000)).register(
+        gateway
+    )
+    await cloud.take(gateway.send_raw(BatchKind.EPCR, b"x" * 1_800, lane=Lane.EPCR))
+    lost = gateway.many(2)
+    gap = gateway.gap(lost)
+    (ack,) = await cloud.take(gap)
+    assert ack.through_sequence == 0
+    cloud.clock.at_us += HOUR_US
+    (ack,) = await cloud.take(gap)
+    assert ack.through_sequence == 2
+
+
+async def test_a_repeated_batch_is_charged_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    envelope = of_rows(gateway, 60)
+    for _ in range(5):
+        await cloud.take(envelope)
+    await cloud.take(of_rows(gateway, 40))
+    assert await contents(cloud) == ["rows", "rows"]
+
+
+async def test_six_messages_of_zeros_become_no_more_rows_than_the_quota_has(
+    database: Database, gateway: GatewayInVehicle
+):
+    cloud = await CloudUnderTest(database, quotas=replace(SMALL, rows_burst=20_000)).register(gateway)
+    block = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
+    bombs = [gateway.send_raw(BatchKind.OBSERVATIONS, block, count=BLOCK_OBSERVATIONS_MAX) for _ in range(6)]
+    assert sum(len(one.batch.payload) for one in bombs) < 30_000
+    await cloud.take(*bombs)
+    assert len(await cloud.rows(observations)) == 2 * BLOCK_OBSERVATIONS_MAX
+    assert await contents(cloud) == ["rows", "rows", "parked", "parked", "parked", "parked"]
+
+
+async def test_an_exhausted_quota_spares_the_unpacking(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(of_rows(gateway, 100))
+    broken = gateway.send_raw(BatchKind.OBSERVATIONS, b"\x01\x05\x00\x00\x00nothing", count=1)
+    await cloud.take(broken)
+    assert await contents(cloud) == ["rows", "parked"]  # found to be unreadable only when it is taken up
+    cloud.clock.at_us += 2 * HOUR_US
+    assert await cloud.take_up() == 1
+    assert await contents(cloud) == ["rows", "unreadable"]
+    assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["unreadable"]
+
+
+async def test_a_process_that_ends_between_parking_and_taking_up_loses_nothing(
+    database: Database, cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(of_rows(gateway, 60), of_rows(gateway, 60))
+    again = CloudUnderTest(database, clock=cloud.clock, quotas=SMALL)  # another process: it remembers nothing
+    assert await again.take_up() == 0
+    await again.take(of_rows(gateway, 60))
+    assert await contents(again) == ["rows", "parked", "parked"]
+    cloud.clock.at_us += 10 * HOUR_US
+    assert await again.take_up() == 1
+    cloud.clock.at_us += 10 * HOUR_US
+    assert await again.take_up() == 1
+    assert len(await again.rows(observations)) == 180
+
+
+async def test_events_of_a_gateway_are_parked_and_become_events(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(of_rows(gateway, 100))
+    await cloud.take(gateway.send_event())
+    assert await cloud.rows(gateway_events) == []
+    cloud.clock.at_us += 2 * HOUR_US
+    await cloud.take_up()
+    assert [row.name for row in await cloud.rows(gateway_events)] == ["device.connected"]
+
+
+def test_the_default_quotas_never_hinder_a_normal_vehicle_or_its_backlog():
+    """75 observations and 29 kB a second (sent and unpacked) for 72 h at once, and four times that for ever."""
+    settings = QuotaSettings()
+    assert settings.rows_burst >= 75 * 3_600 * 72
+    assert settings.rows_per_hour >= 4 * 75 * 3_600
+    assert settings.bytes_burst >= 29_000 * 3_600 * 72
+    assert settings.bytes_per_hour >= 4 * 29_000 * 3_600
+    assert settings.bytes_burst >= 2 * (4 << 30)  # a gateway's whole store, and as much again when it is unpacked
+    assert settings.devices_burst >= 20
+
+
+@pytest.mark.parametrize("quota", Quota)
+def test_a_bucket_is_as_deep_as_its_burst(quota: Quota):
+    book = QuotaBook(QuotaSettings())
+    burst = book.settings.burst(quota)
+    assert book.cost_us(quota, burst, 1.0) == pytest.approx(book.burst_us(quota), rel=1e-6)
+    assert book.cost_us(quota, burst, 4.0) == pytest.approx(book.burst_us(quota) / 4, rel=1e-6)
