@@ -119,6 +119,13 @@ class Oddity(Enum):
         "It names a standard configuration that we cannot verify, or has no object that we can take values from.",
         "association/manager.py",
     )
+    CONFIG_ID_OTHER = (
+        Outcome.TOLERATED, "20601 §9.1 configuration",
+        "a configuration comes under id {reported_id} and the association request named {requested_id}",
+        "The configuration is used, and remembered under the id that it came with.",
+        "The objects say what the values mean, and reports follow the configuration that was explained last.",
+        "association/admission.py",
+    )
     CONFIG_CHANGED = (
         Outcome.ENDED, "20601 §9.1 configuration",
         "reports do not fit the configuration that the device once sent under the same id",
@@ -204,6 +211,7 @@ class Oddity(Enum):
     REPORT_SHORTER = (Outcome.TOLERATED, *reports.REPORT_SHORTER)
     REPORT_SCANS_UNKNOWN = (Outcome.TOLERATED, *reports.REPORT_SCANS_UNKNOWN)
     GROUP_LONGER = (Outcome.TOLERATED, *reports.GROUP_LONGER)
+    REPORT_TRAILING = (Outcome.TOLERATED, *reports.REPORT_TRAILING)
     REPORT_WITHOUT_VALUE = (Outcome.TOLERATED, *reports.REPORT_WITHOUT_VALUE)
     HANDLE_UNKNOWN = (Outcome.TOLERATED, *reports.HANDLE_UNKNOWN)
     VALUE_ABSENT = (Outcome.TOLERATED, *reports.VALUE_ABSENT)

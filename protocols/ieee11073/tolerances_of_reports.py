@@ -56,10 +56,18 @@ GROUP_LONGER: Words = (
     "The declared values stand first and are unambiguous.",
     "dim/report_plan.py",
 )
+REPORT_TRAILING: Words = (
+    "20601 §5 scan report", "{trailing} octets follow the complete list of observations of a report",
+    "They are skipped, the observations are taken.",
+    "The list says how long it is and every observation in it is whole; what follows has no place in the form. The "
+    "glucometer agent of a widespread stack does this.",
+    "dim/report_plan.py",
+)
 REPORT_WITHOUT_VALUE: Words = (
     "20601 §5 scan report", "a report names handle {handle} without a value",
-    "Nothing is recorded for it, the other observations are taken.",
-    "A name alone says nothing about the patient.",
+    "Nothing is recorded for it, the other observations are taken; where nothing is left to keep, RORJ "
+    "badly-structured-apdu to a confirmed report.",
+    "A name alone says nothing about the patient, and RORS would say that something is kept.",
     "dim/report_plan.py",
 )
 HANDLE_UNKNOWN: Words = (

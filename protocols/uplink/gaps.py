@@ -28,6 +28,10 @@ class GapReason(StrEnum):
     STORE_FULL = "store_full"
     """Never stored: only the reserve of the disk was left. Counts observations that never had a sequence; the record
     covers a sequence of its own and passes the chain on unchanged."""
+    NOT_STORED = "not_stored"
+    """Never stored although there was room: values that came faster than they could be taken, or in a form that the
+    record does not have. Counts values that never had a sequence, as STORE_FULL does; of Bluetooth notifications, which
+    may hold several values each, it counts the notifications."""
     CLOUD_RESTORED = "cloud_restored"
     """The cloud lost them and the gateway has them no more."""
 

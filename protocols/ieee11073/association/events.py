@@ -121,6 +121,24 @@ class ReportsLost:
     after_report_no: int | None
 
 
+class NotTaken(Enum):
+    """Why nothing of a report was taken."""
+
+    NO_OBJECT = "of objects that the configuration lacks"
+    EVENT_TYPE = "of an event type that is not taken"
+    UNREADABLE = "unreadable"
+    NO_VALUE = "without a whole value"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportNotTaken:
+    """Nothing of a report was taken; a confirmed one was answered with ROER or RORJ and stays with the device. Told for
+    each of them. Its number does not count as lost."""
+
+    why: NotTaken
+    confirmed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Deviation:
     """The peer broke a rule and we carried on. The sentence holds no value; `octets` may, so they are never logged.
@@ -310,6 +328,7 @@ Event = (
     | AttributesReported
     | ReportReceived
     | ReportsLost
+    | ReportNotTaken
     | Deviation
     | Released
     | Aborted

@@ -23,7 +23,7 @@ from protocols.ieee11073.apdu.data import (
     EventType,
     RejectProblem,
 )
-from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judged, response
+from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, compare_ids, judged, response
 from protocols.ieee11073.association.attribute_reading import AttributeReading
 from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
@@ -34,8 +34,10 @@ from protocols.ieee11073.association.events import (
     Event,
     MdsChanged,
     MdsRead,
+    NotTaken,
     Rejected,
     RejectReason,
+    ReportNotTaken,
     ReportReceived,
 )
 from protocols.ieee11073.association.fetched_segments import FetchedSegments, RememberedSegments
@@ -44,7 +46,7 @@ from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.pm_stores import PmStores
 from protocols.ieee11073.association.presence import Presence
-from protocols.ieee11073.association.received import Received
+from protocols.ieee11073.association.received import CONFIRMED, Received
 from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
 from protocols.ieee11073.association.requests import Request, Requests
 from protocols.ieee11073.association.scanners import Scanners
@@ -56,7 +58,7 @@ from protocols.ieee11073.dim.attribute import ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
 from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
 from protocols.ieee11073.dim.identity import DeviceIdentity
-from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, DoesNotFit, NoObjectKnown
+from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, DoesNotFit, NoObjectKnown, NoWholeValue
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.specializations import standard_configuration
 from protocols.ieee11073.tolerances import Oddity
@@ -307,6 +309,8 @@ class ManagerAssociation(Association):
         elif not any(item.obj_class in _USABLE for item in configuration.objects):
             result = ConfigResult.UNSUPPORTED_CONFIG
         if result is ConfigResult.ACCEPTED_CONFIG:
+            assert self._applicant is not None
+            compare_ids(self._applicant, config_id, received.octets, self._notes)
             self._answer_config(received, config_id, result)
             self._step(Input.CONFIG_ACCEPTED, received)
             self._operate(configuration, learned=learned)
@@ -390,6 +394,7 @@ class ManagerAssociation(Association):
         if not self._intake.has(report.obj_handle):
             self._notes.met(Oddity.REPORT_OF_NO_OBJECT, received.octets, handle=report.obj_handle)
             if not self._asks_anew(received):
+                self._pass_over(received, NotTaken.NO_OBJECT)
                 self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
             return
         if report.event_type == EventType.SEGMENT_DATA and self.pm_stores.has(report.obj_handle):
@@ -397,6 +402,7 @@ class ManagerAssociation(Association):
             return
         if report.event_type not in SCAN_REPORTS:
             self._notes.met(Oddity.REPORT_TYPE, received.octets, event_type=int(report.event_type))
+            self._pass_over(received, NotTaken.EVENT_TYPE)
             self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
             return
         try:
@@ -414,15 +420,30 @@ class ManagerAssociation(Association):
             self._refuse_unreadable(row, received)
 
     def _not_taken(self, row: Row, received: Received, error: RemoteProtocolError) -> None:
+        if isinstance(error, NoWholeValue):  # any configuration would find it empty
+            self._pass_over(received, NotTaken.NO_VALUE)
+            self._reject(received, RejectProblem.BADLY_STRUCTURED_APDU)
+            return
         if self._asks_anew(received):
             return
         if isinstance(error, DoesNotFit):
             self._take_report(row, received)  # a habit of the device: its reports are read as far as they go
         elif isinstance(error, NoObjectKnown):
+            self._pass_over(received, NotTaken.NO_OBJECT)
             self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
         else:
+            self._pass_over(received, NotTaken.UNREADABLE)
             self._notes.met(Oddity.REPORT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._refuse_unreadable(row, received)
+
+    def _pass_over(self, received: Received, why: NotTaken) -> None:
+        """Nothing of a report is taken: told each time, and its number is not missed later."""
+        report: EventReportArgument = received.body
+        if self._intake is not None and report.event_type in SCAN_REPORTS:
+            for event in self._intake.pass_over(report.obj_handle, report.event_info):
+                self._tell(event)
+        assert received.data is not None
+        self._tell(ReportNotTaken(why, confirmed=received.data.message in CONFIRMED))
 
     def _asks_anew(self, received: Received) -> bool:
         """A report that a remembered configuration does not explain: the device may have changed it and kept its id,

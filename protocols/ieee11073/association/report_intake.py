@@ -32,6 +32,8 @@ _LAYOUTS_OF_KEY_MAX = 8
 FLOWS_MAX = 64
 """Flows whose numbers are kept; a device has one a scanner and one for itself."""
 _NUMBERS = 0x10000
+_NUMBERS_OCTETS = 4
+"""data-req-id and scan-report-no, with which every scan report begins."""
 _BACKWARD_FROM = 0x8000
 """A jump of more than half the numbers forward is a jump backward."""
 
@@ -117,6 +119,17 @@ class ReportIntake:
         run = plan.match(memoryview(apdu))
         assert run is not None  # a plan matches the report that it was compiled from
         events, _ = self._take(plan, run, now_s)
+        return events
+
+    def pass_over(self, handle: int, event_info: bytes) -> list[Event]:
+        """A scan report of which nothing was taken: its number was used, so it is not missing from those that follow.
+        Its own place may show that others are."""
+        if len(event_info) < _NUMBERS_OCTETS:
+            return []
+        flow = handle, int.from_bytes(event_info[0:2], "big")
+        report_no = int.from_bytes(event_info[2:4], "big")
+        events = self._numbered(flow, report_no)
+        self._next_no[flow] = (report_no + 1) % _NUMBERS
         return events
 
     def _keep(self, apdu: bytes, plan: ReportPlan) -> None:

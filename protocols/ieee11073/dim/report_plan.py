@@ -34,6 +34,10 @@ class NoObjectKnown(RemoteProtocolError):
     """Every observation of a report is of an object that the configuration lacks: nothing of it can be taken."""
 
 
+class NoWholeValue(RemoteProtocolError):
+    """A report names objects and has a whole value of none: there is nothing in it that could be kept."""
+
+
 class DoesNotFit(RemoteProtocolError):
     """A report departs from the configuration. It could be read in part, and perhaps wrongly."""
 
@@ -41,8 +45,9 @@ class DoesNotFit(RemoteProtocolError):
 def compile_plan(apdu: bytes, model: DeviceModel, *, exact: bool = False) -> ReportPlan:
     """The plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
 
-    Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` where nothing can be taken,
-    and, where it has to be `exact`, `DoesNotFit` instead of a note on what only another configuration would explain.
+    Raises `RemoteProtocolError` where the report breaks its own structure, `NoObjectKnown` and `NoWholeValue` where
+    nothing can be taken, and, where it has to be `exact`, `DoesNotFit` instead of a note on what only another
+    configuration would explain.
     """
     return _Compiler(apdu, model, exact=exact).plan()
 
@@ -76,6 +81,9 @@ class _Compiler:
         data_req_id = info.u16()
         self._field(info, 2, "H")  # scan-report-no
         self._reported(SCAN_REPORTS[event_type], handle, info)
+        if info.remaining:
+            self._note(Oddity.REPORT_TRAILING, info, trailing=info.remaining)
+            self._layout.skip(info)
         info.finish()
         if self._unknown_count and all(item.handle == MDS_HANDLE for item in self._items):
             raise NoObjectKnown("a report has only objects that the configuration lacks", clause="20601 §9.4 rule 3")
@@ -86,6 +94,9 @@ class _Compiler:
         except RemoteProtocolError:
             reshaping.take_back()
             raise
+        if self._items and not bound and not any(_tells(item) for item in self._items):
+            reshaping.take_back()
+            raise NoWholeValue("a report has a whole value of no object", clause="20601 §5 scan report")
         layout, constants, columns = self._layout.finished(self._apdu)
         return ReportPlan(
             layout=layout,
@@ -239,6 +250,11 @@ class _Compiler:
         return DeviceTime(TimeKind.ABSOLUTE, octets).local_us() is not None
 
 
+def _tells(item: Item) -> bool:
+    """Whether an item without a value says something else that is kept: of the device, or of what values mean."""
+    return bool(item.fields.carried or item.fields.shaping)
+
+
 def layout_key(octets: bytes) -> bytes:
     """Octets that reports of one layout share and most other layouts do not: where to look for a compiled plan.
 
@@ -254,6 +270,7 @@ __all__ = [
     "SCAN_REPORTS",
     "DoesNotFit",
     "NoObjectKnown",
+    "NoWholeValue",
     "compile_plan",
     "layout_key",
 ]

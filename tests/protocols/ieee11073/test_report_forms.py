@@ -33,6 +33,7 @@ from protocols.ieee11073.dim.objects import ava
 from protocols.ieee11073.dim.report_forms import EVENT_TYPES, SCAN_REPORTS, Reporter, ReportForm, ScanForm
 from protocols.ieee11073.mder import decode, encode
 from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import PERSON_UNKNOWN, Observation
 from tests.builders.ieee11073_apdus import report_answer, roer, rorj, scan_report
 from tests.builders.ieee11073_corpus import apdu
@@ -125,10 +126,21 @@ def test_a_run_of_each_form_is_one_event(form: ScanForm) -> None:
 @pytest.mark.parametrize("form", FORMS, ids=named)
 def test_a_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None:
     octets = report_of(form).observations
-    for cut in (octets[:-1], octets + b"\x00", octets[:1] + b"\x7f" + octets[2:]):
+    for cut in (octets[:-1], octets[:1] + b"\x7f" + octets[2:]):
         read = Read(MONITOR)
         assert read(ScanReport(report_of(form).event_type, cut, report_of(form).handle)) == []
         assert read.manager.to_send() == rorj(0, RejectProblem.BADLY_STRUCTURED_APDU)
+
+
+@pytest.mark.finding("edge-check-1")
+@pytest.mark.parametrize("form", FORMS, ids=named)
+def test_octets_behind_a_complete_list_cost_no_value_and_are_a_deviation(form: ScanForm) -> None:
+    whole = Read(MONITOR)(report_of(form))
+    read = Read(MONITOR)
+    longer = ScanReport(report_of(form).event_type, report_of(form).observations + b"\xbe\xef", report_of(form).handle)
+    assert [one.value for one in read(longer)] == [one.value for one in whole] != []
+    assert read.oddities == [Oddity.REPORT_TRAILING]
+    assert [one.value for one in read(longer)] == [one.value for one in whole], "by the compiled layout as well"
 
 
 def test_the_two_persons_of_a_scale_are_told_apart() -> None:
