@@ -72,6 +72,12 @@ def report_json(report: DeviceReport, learned: bytes | None, sessions: Sequence[
             "lost_reports": report.lost,
             "deviations": len(report.deviations) + report.deviations_dropped,
         },
+        "memory": {
+            "entries": report.memory_entries,
+            "observations": report.memory_observations,
+            "segments": report.memory_segments,
+            "refused_entries": report.memory_refused,
+        },
         "confirmed_before_durable": None
         if not report.indications
         else {

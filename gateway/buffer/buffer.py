@@ -293,6 +293,15 @@ class Buffer:
         finally:
             self._room.give(count)
 
+    async def record_loss(self, lost: Sequence[Loss]) -> None:
+        """Return when a gap record of reason NOT_STORED counts values that were received and are in no append. Raises
+        StoreFull when not even the reserve has room, and then counts them as soon as there is."""
+        try:
+            await self._task(lambda store: losses.record(store, lost, GapReason.NOT_STORED))
+        except StoreFull:
+            self._count(lost)
+            raise
+
     async def append_event(self, event: GatewayEvent) -> None:
         """Return when `event` is durable, on a full disk by the reserve. StoreFull when that is used up too."""
         await self.append_block(event_block(event))

@@ -52,13 +52,13 @@ def sums(losses: Iterable[Loss]) -> list[Loss]:
     return list(by_lane.values())
 
 
-def record(store: Store, losses: Iterable[Loss]) -> None:
+def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STORE_FULL) -> None:
     """Make `losses` durable. Raises StoreFull when even the reserve is used up."""
     ends: dict[Lane, Row] = {}
     with store.transaction():
         for loss in sums(losses):
             lane, head = loss.lane, store.heads[loss.lane]
-            gap = _grown(store, head, loss) or _new(head, loss)
+            gap = _grown(store, head, loss, why) or _new(head, loss, why)
             row = stand_in(store, gap, _like(store, head, gap))
             if gap.from_sequence > head.last:
                 ends[lane] = row
@@ -79,11 +79,11 @@ def close(store: Store, *, all_of_them: bool) -> bool:
     return closed
 
 
-def _new(head: LaneHead, loss: Loss) -> Gap:
+def _new(head: LaneHead, loss: Loss, why: GapReason) -> Gap:
     return Gap(
         from_sequence=head.last + 1,
         through_sequence=head.last + 1,
-        why=GapReason.STORE_FULL,
+        why=why,
         batches=0,
         observations=loss.observations,
         first_us=loss.first_us,
@@ -93,11 +93,11 @@ def _new(head: LaneHead, loss: Loss) -> Gap:
     )
 
 
-def _grown(store: Store, head: LaneHead, loss: Loss) -> Gap | None:
+def _grown(store: Store, head: LaneHead, loss: Loss, why: GapReason) -> Gap | None:
     if not head.open_loss or head.open_loss != head.last:
         return None
     found = gap_row_before(store, head.lane, head.last + 1)
-    if found is None:
+    if found is None or found.gap.why is not why:
         return None
     gap = found.gap
     return replace(

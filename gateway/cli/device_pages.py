@@ -199,6 +199,18 @@ def _power(power: Json) -> Iterator[tuple[str, str]]:
 def _counts(report: Json) -> Iterator[tuple[str, str]]:
     for name, count in report["counts"].items():
         yield {"deviations": "kinds of deviation"}.get(name, name.replace("_", " ")), str(count)
+        if name == "refused_reports":
+            for why, reports in report.get("refused_by_reason", {}).items():
+                yield f"  {why}", str(reports)
+    for why, claims in report.get("refused_claims", {}).items():
+        yield f"refused claims of the id, {why}", f"{claims}, the latest by {report['refused_claim_link']}"
+    # A gateway of an earlier version that still runs does not count its devices' memories apart.
+    memory = report.get("memory", {})
+    if any(memory.values()):
+        entries = f"{memory['entries']} entries of {memory['segments']} segments"
+        yield "fetched from its memory", f"{entries}, {memory['observations']} observations"
+        if memory["refused_entries"]:
+            yield "entries refused, store full", str(memory["refused_entries"])
     if (window := report["confirmed_before_durable"]) is not None:
         later = f"durable {window['ms_p99']:g} ms later (p99; at most {window['ms_max']:g} ms)"
         yield "indications", f"{window['indications']}, {later}"

@@ -24,17 +24,18 @@ import structlog
 
 from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice, LiveFeed
+from gateway.sessions.association_intake import AssociationIntake, IntakeStore
+from gateway.sessions.association_notes import AssociationNotes, Remark
 from gateway.sessions.attendance import Attendance
 from gateway.sessions.claims import Claims, Verdict
 from gateway.sessions.clock_keeping import ClockKeeping
 from gateway.sessions.clock_policy import ClockRules
-from gateway.sessions.credible_dates import CredibleDates, now_at
+from gateway.sessions.credible_dates import CredibleDates
 from gateway.sessions.device_clock import DeviceClocks
-from gateway.sessions.device_report import NO_FORM, STORE_FULL, DeviceReports
+from gateway.sessions.device_report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.link_class import LinkClass
 from gateway.sessions.roster import Roster
-from gateway.sessions.sections import sections_of
 from gateway.sessions.segment_intake import SegmentIntake
 from gateway.sessions.session import Counts
 from gateway.sessions.time_sync import TrustedClock
@@ -42,13 +43,12 @@ from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
-from protocols.errors import LocalProtocolError, ProtocolError
+from protocols.errors import LocalProtocolError
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
 from protocols.ieee11073.association.settings import ManagerSettings
-from protocols.uplink.observations import DeviceObservations
 
 FAREWELL_S = 0.2
 """How long an ABRT may take to leave on a link that another one has displaced: the new link waits for it, and a silent
@@ -69,12 +69,22 @@ _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
 log = structlog.get_logger()
 
 
-class ObservationStore(Protocol):
-    """The part of the buffer that a session needs."""
+_Told = (
+    Remark
+    | told.Associated
+    | told.ConfigurationAgreed
+    | told.MdsRead
+    | told.Released
+    | told.Aborted
+    | told.LinkLost
+    | SegmentNotFetched
+    | SegmentsCleared
+)
+"""Events that are no measurement."""
 
-    async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
-        """Return when durable. Raises StoreFull when only the reserve is left; what the device does not hold is counted
-        in a gap record then."""
+
+class ObservationStore(IntakeStore, Protocol):
+    """The part of the buffer that a session needs."""
 
     async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
 
@@ -141,6 +151,8 @@ class AssociationSession:
         """Whether anything has come over this link."""
         self._here = Attendance(around, link.name, self)
         self._keeping = self._here.keeping
+        self._intake = AssociationIntake(around, self._here, self.counts)
+        self._notes = AssociationNotes(around.journal, self._here, self.counts, link.name)
         self._clock_keeping = ClockKeeping(around, self._association.clock_setting)
         self._nudge = Nudge()
 
@@ -229,149 +241,55 @@ class AssociationSession:
         for kind, group in groupby(happened, _kind):
             if kind is not _Kind.OTHER:
                 reports = [event for event in group if isinstance(event, told.ReportReceived)]
-                verdicts.extend([await self._store(reports, instant)] * len(reports))
-            else:
-                for event in group:
-                    if isinstance(event, SegmentDataReceived):
-                        verdicts.append(await self._store_segment(event, instant))
-                    else:
-                        await self._note(event, instant)
-                        verdicts.append(True)
+                verdicts += await self._intake.store(reports, instant, (self.number, self._associated_s))
+                continue
+            for event in group:
+                verdicts.append(await self._take(event, instant))
         return verdicts
 
-    async def _store(self, reports: Sequence[told.ReportReceived], instant: Instant) -> bool:
-        """Whether the reports are durable now."""
-        device, around = self._here.device, self._around
-        if device is None:
-            return False
-        sections = [
-            section
-            for report in reports
-            for section in sections_of(
-                report,
-                device.ref,
-                around.clocks,
-                instant,
-                wall_synchronised=around.clock.synchronised,
-                keyed=self._keyed(report, device.ref.system_id, instant),
-            )
-        ]
-        reports_count = sum(report.reports for report in reports)
-        try:
-            if sections:
-                await around.store.append(sections, held_by_device=reports[0].confirmed)
-        except StoreFull:
-            self.counts.refused += reports_count
-            self._keeping.refused(reports_count, STORE_FULL, instant.wall_us)
-            self._show(device, sections, instant)  # the page says beside it that nothing is being recorded
-            self._send_again(reports, device.ref.system_id)
-            await around.journal.write("store.refused_reports", device.ref.system_id, reports=reports_count)
-            return False
-        except ProtocolError as error:
-            # A bug of ours, not the device's: the record has no form for what it sent. It keeps it, and we are told.
-            self.counts.refused += reports_count
-            self._keeping.refused(reports_count, NO_FORM, instant.wall_us)
-            log.error("store.no_form", link=self.link.name, why=str(error))
-            await around.journal.write("store.no_form", device.ref.system_id, reports=reports_count)
-            return False
-        self.counts.reports += reports_count
-        self._keeping.took(reports_count, sections, instant.wall_us)
-        self.counts.observations += sum(len(section.observations) for section in sections)
-        self._show(device, sections, instant)
+    async def _take(self, event: Event, instant: Instant) -> bool:
+        """One event that is no report. Whether what has to be durable of it is."""
+        assert not isinstance(event, told.ReportReceived)
+        self.understood += not isinstance(event, told.Deviation | told.LinkLost)
+        if isinstance(event, SegmentDataReceived):
+            return await self._intake.store_segment(event, instant)
+        await self._note(event, instant)
         return True
 
-    def _show(self, device: LiveDevice, sections: Sequence[DeviceObservations], instant: Instant) -> None:
-        """Let the crew see what was measured, whether it could be stored or not."""
-        now_here = self._here.delivered(instant.monotonic_s) or device
-        for section in sections:
-            self._around.live.observed(now_here, section.observations, section.wall_offset_us)
-
-    def _keyed(self, report: told.ReportReceived, system_id: str, instant: Instant) -> Sequence[bool]:
-        """Which of the report's observations are known again by their content."""
-        if not report.confirmed:
-            return ()
-        around, observations = self._around, report.observations
-        synchronised = around.clock.synchronised
-        association = (self.number, self._associated_s)
-        now = now_at(
-            instant,
-            system_id,
-            observations,
-            around.clocks,
-            self._keeping.report,
-            synchronised=synchronised,
-            association=association,
-        )
-        return around.dates.of_live(system_id, observations, now)
-
-    def _send_again(self, reports: Sequence[told.ReportReceived], system_id: str) -> None:
-        """What was refused comes again, and is no second reading with one date."""
-        for report in reports:
-            if report.confirmed:
-                self._around.dates.forget(system_id, report.observations)
-
-    async def _store_segment(self, event: SegmentDataReceived, instant: Instant) -> bool:
-        """Whether the entries of a memory are durable now."""
-        device, around = self._here.device, self._around
-        if device is None:
-            return False
-        self.understood += 1
-        synchronised = around.clock.synchronised
-        durable = await around.memory.store(event, device.ref, instant, wall_synchronised=synchronised)
-        if durable:
-            self.counts.observations += len(event.observations)
-        return durable
-
-    async def _note(self, event: Event, instant: Instant) -> None:
+    async def _note(self, event: _Told, instant: Instant) -> None:
         """Everything that is no measurement."""
-        journal, system_id = self._around.journal, self._here.system_id
-        self.understood += not isinstance(event, told.Deviation | told.LinkLost)
         self._keeping.noted(event, instant.wall_us)
         match event:
             case told.Associated():
                 await self._associated(event, instant)
-            case told.ConfigurationAgreed(learned=True) if system_id is not None:
-                with suppress(StoreFull):
-                    await self._around.store.remember_configuration(
-                        bytes.fromhex(system_id), event.config_id, event.octets
-                    )
-                await journal.write("device.configuration_learned", system_id, config_id=event.config_id)
+            case told.ConfigurationAgreed():
+                await self._agreed(event)
             case told.MdsRead():
                 await self._here.identified(event.identity, instant)
-            case told.ReportsLost():
-                self.counts.lost += event.count
-                await journal.write(
-                    "reports.lost", system_id, count=event.count, after=event.after_report_no, link=self.link.name
-                )
-            case told.Deviation():
-                self.counts.deviations += 1
-                await journal.write(
-                    "device.deviation",
-                    system_id,
-                    key=None if event.oddity is None else event.oddity.key,
-                    sentence=event.sentence,
-                    clause=event.clause,
-                    link=self.link.name,
-                )
-            case told.ScannerSilent():
-                await journal.write(
-                    "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
-                )
-                self._ask_if_silent(event.silent_s, instant)
-            case told.ScannerResumed():
-                await journal.write("scanner.resumed", system_id, scanner=event.handle)
-            case SegmentNotFetched() | SegmentsCleared() if system_id is not None:
-                await self._around.memory.note(event, system_id)
-            case told.Rejected():
-                await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=self.link.name)
+            case SegmentNotFetched() | SegmentsCleared():
+                if self._here.system_id is not None:
+                    await self._around.memory.note(event, self._here.system_id)
             case told.Released():
                 await self._leave("released")
             case told.Aborted():
                 await self._leave(f"aborted by {'us' if event.by_us else 'the device'}: {event.why or event.reason}")
             case told.LinkLost():
                 await self._leave("link lost")
+            case _:
+                await self._notes.note(event)
+                if isinstance(event, told.ScannerSilent):
+                    self._ask_if_silent(event.silent_s, instant)
         if self._here.system_id is not None:
             await self._clock_keeping.noted(event, self._here.system_id, instant)
+
+    async def _agreed(self, event: told.ConfigurationAgreed) -> None:
+        """Keep a configuration that the device has just explained."""
+        system_id = self._here.system_id
+        if not event.learned or system_id is None:
+            return
+        with suppress(StoreFull):
+            await self._around.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
+        await self._around.journal.write("device.configuration_learned", system_id, config_id=event.config_id)
 
     def _ask_if_silent(self, silent_s: float, instant: Instant) -> None:
         """What was promised does not come, nor anything else: the line may be dead, and only an answer tells."""

@@ -127,6 +127,14 @@ class DeviceReport:
     refused_claim_link: str = ""
     """… and the link of the latest."""
     lost: int = 0
+    memory_entries: int = 0
+    """Entries of memories that are durable here, with …"""
+    memory_observations: int = 0
+    """… the observations in them, …"""
+    memory_segments: int = 0
+    """… the segments of which the last entry came, …"""
+    memory_refused: int = 0
+    """… and entries that the store could not take."""
     ends: dict[str, int] = field(default_factory=dict)
     """How its associations ended."""
     links: dict[str, SeenLink] = field(default_factory=dict)
@@ -203,6 +211,17 @@ class DeviceReport:
         self._seen(at_us)
         self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
         self.refused_claim_link = _without_port(link)
+
+    def fetched(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
+        """Entries of a memory are durable."""
+        self._seen(at_us)
+        self.memory_entries += entries
+        self.memory_observations += observations
+        self.memory_segments += is_last
+
+    def refused_entries(self, entries: int, at_us: int) -> None:
+        self._seen(at_us)
+        self.memory_refused += entries
 
     def lost_reports(self, reports: int, at_us: int) -> None:
         self._seen(at_us)
@@ -352,7 +371,15 @@ _PLAIN = (
 )  # fmt: skip
 
 
-_ADDED = ("indications", "window_us_max", "window_us_p99")
+_ADDED = (
+    "indications",
+    "window_us_max",
+    "window_us_p99",
+    "memory_entries",
+    "memory_observations",
+    "memory_segments",
+    "memory_refused",
+)
 """Numbers that reports of older releases lack."""
 
 

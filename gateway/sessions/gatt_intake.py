@@ -10,12 +10,14 @@ loss, moves the mark of its store in the same commit, and is no news for the cre
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from gateway.buffer.errors import StoreFull
+from gateway.buffer.losses import Loss, losses_of
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.live import LiveFeed
 from gateway.sessions.attendance import Attendance
@@ -23,6 +25,7 @@ from gateway.sessions.confirm_window import ConfirmWindow
 from gateway.sessions.credible_dates import CredibleDates, keyed_of_memory, now_at
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.device_report import NO_FORM, STORE_FULL
+from gateway.sessions.formless import part_by_form
 from gateway.sessions.journal import Journal
 from gateway.sessions.known_measurements import Candidate, KnownMeasurements, candidates
 from gateway.sessions.record_fetching import MarkStore
@@ -35,6 +38,7 @@ from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
 from protocols.ieee11073.association.events import ReportReceived
 from protocols.observation import Observation
+from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 log = structlog.get_logger()
@@ -71,8 +75,13 @@ class GattIntake:
     async def took(self, measured: Sequence[Measured], instant: Instant) -> bool:
         """Values that came by themselves. Whether they are durable now; refused ones are counted as lost."""
         device = self._here.device
-        if device is None or not measured:
-            return not measured
+        if not measured:
+            return True
+        if device is None:  # another link has its id now; the stack has confirmed these all the same
+            lost = sum(len(each.observations) for each in measured)
+            with suppress(StoreFull):
+                await self._store.record_loss([Loss(Lane.NUMERIC, lost, instant.wall_us, instant.wall_us)])
+            return False
         system_id = device.ref.system_id
         dated = self._dated(system_id, measured, instant)
         news = self._known.news(system_id, dated)
@@ -169,18 +178,48 @@ class GattIntake:
             keeping.refused(values, STORE_FULL, instant.wall_us)
             await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
             return False
-        except ProtocolError as error:
-            # A bug of ours, not the device's: the record has no form for what it sent.
-            counts.refused += values
-            keeping.refused(values, NO_FORM, instant.wall_us)
-            log.error("store.no_form", device=system_id, why=str(error))
-            await self._around.journal.write("store.no_form", system_id, values=values)
-            return False
+        except ProtocolError:
+            formed = await self._append_what_has_form(
+                sections, values, instant, held_by_device=held_by_device, mark=mark
+            )
+            if formed is None:
+                return False
+            sections = formed
         counts.reports += values
         counts.observations += sum([len(section.observations) for section in sections])
         if sections:
             keeping.took(values, sections, instant.wall_us)
         return True
+
+    async def _append_what_has_form(
+        self,
+        sections: Sequence[DeviceObservations],
+        values: int,
+        instant: Instant,
+        *,
+        held_by_device: bool,
+        mark: FetchedRecords | None,
+    ) -> Sequence[DeviceObservations] | None:
+        """Some observations have no form in the record: those are counted in a gap record, the others are kept and
+        returned. None: the store is full."""
+        system_id, keeping, counts = self._here.system_id, self._here.keeping, self._counts
+        parted = part_by_form(sections)
+        lost = losses_of(parted.formless)
+        try:
+            await self._store.record_loss(lost)
+            if parted.formed or mark is not None:
+                await self._store.append(parted.formed, held_by_device=held_by_device, records=mark)
+        except StoreFull:
+            counts.refused += values
+            keeping.refused(values, STORE_FULL, instant.wall_us)
+            await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
+            return None
+        keeping.refused(parted.formless_count, NO_FORM, instant.wall_us)
+        log.error("store.no_form", device=system_id, why=parted.why)
+        await self._around.journal.write(
+            "store.no_form", system_id, observations=parted.formless_count, kept=False, why=parted.why
+        )
+        return parted.formed
 
     def _record_sections(
         self, news: Sequence[Candidate], device: DeviceRef, instant: Instant

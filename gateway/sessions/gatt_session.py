@@ -13,12 +13,15 @@ Does not decide which device may connect (`pairing`) or when it is connected aga
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
 from gateway.buffer.ble_devices import PairedDevice
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.losses import Loss
 from gateway.live import LiveDevice
 from gateway.sessions.association_session import Surroundings
 from gateway.sessions.attendance import Attendance
@@ -34,6 +37,7 @@ from gateway.sessions.known_measurements import KnownMeasurements
 from gateway.sessions.link_class import LinkClass
 from gateway.sessions.record_fetching import FetchRules, MarkStore, RecordFetching, RecordMarks
 from gateway.sessions.session import Counts
+from gateway.transports.ble_connection import Arrival
 from gateway.transports.ble_faults import BleGattError, BleLost
 from gateway.transports.clock import Clock, instant_of
 from protocols.ble.battery import Battery
@@ -43,6 +47,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.dim.identity import identity_of
+from protocols.uplink.lanes import Lane
 
 log = structlog.get_logger()
 
@@ -112,6 +117,10 @@ class GattSession:
         """What the device has answered to a read, for asking whether it is still there."""
         self._parts: _Parts | None = None
         self._dropped = 0
+        self._in_hand = 0
+        """Values that were taken from the link and are not durable yet."""
+        self._told_us = around.clock.wall_us()
+        """Up to when lost values were counted."""
         self._state = "identifying"
         self._released = False
 
@@ -299,14 +308,37 @@ class GattSession:
         while arrivals := await self._talk.arrivals():
             if self.link.dropped != self._dropped:
                 parts.fetching.missed()
-            await parts.delivery.take(arrivals)
+            await self._deliver(parts, arrivals)
             await self._tell_drops()
 
+    async def _deliver(self, parts: _Parts, arrivals: Sequence[Arrival]) -> None:
+        """Make what came durable, also when the session is cancelled meanwhile: the stack has confirmed it."""
+        self._in_hand = len(arrivals)
+        delivering = asyncio.ensure_future(parts.delivery.take(arrivals))
+        try:
+            await asyncio.shield(delivering)
+        except asyncio.CancelledError:
+            await delivering
+            self._in_hand = 0
+            raise
+        self._in_hand = 0
+
+    async def _drain(self, parts: _Parts) -> None:
+        """Everything that the link has brought and nobody has taken."""
+        while arrivals := self._talk.waiting():
+            await self._deliver(parts, arrivals)
+
     async def _tell_drops(self) -> None:
-        """Values that came faster than we took them."""
+        """Count values that the stack confirmed and that are lost: they came faster than we took them, or the session
+        failed with them in its hands. A notification may hold several values; it counts once."""
         dropped, self._dropped = self.link.dropped - self._dropped, self.link.dropped
+        dropped, self._in_hand = dropped + self._in_hand, 0
+        now_us = self._around.clock.wall_us()
+        since_us, self._told_us = min(self._told_us, now_us), now_us
         if dropped <= 0:
             return
+        with suppress(StoreFull):  # then the buffer counts it once it has room
+            await self._gatt.store.record_loss([Loss(Lane.NUMERIC, dropped, since_us, now_us)])
         self.counts.lost += dropped
         self._here.keeping.noted(told.ReportsLost(dropped, None), self._around.clock.wall_us())
         await self._around.journal.write(
@@ -380,10 +412,12 @@ class GattSession:
     # ---- the end
 
     async def _end(self) -> None:
-        await self.link.close()
-        if self._parts is not None:
-            await self._parts.delivery.settle()
-            await self._tell_drops()
+        """First write, then close: closing may take the stack twelve seconds, and a gateway that stops has less."""
+        try:
+            await self._write_rest()
+        finally:
+            await self.link.close()
+        await self._write_rest()  # what came while the stack ended the link
         ended = told.Released() if self._released else told.LinkLost()
         self._here.keeping.noted(ended, self._around.clock.wall_us())
         counts, window = self.counts, self._intake.window
@@ -391,6 +425,17 @@ class GattSession:
         if window.count:
             figures |= {"indications": window.count, "window_ms_max": window.us_max // 1000}
         await self._here.leave(self.trouble or self.link.why, figures)
+
+    async def _write_rest(self) -> None:
+        """What has arrived, what waited for its other half, and the count of what was lost."""
+        parts = self._parts
+        if parts is None:
+            return
+        try:
+            await self._drain(parts)
+            await parts.delivery.settle()
+        finally:
+            await self._tell_drops()
 
 
 def _refused_claim(system_id: str, verdict: Verdict) -> str:

@@ -37,6 +37,7 @@ class GattLink(Protocol):
     async def write(self, service: int, characteristic: int, octets: bytes) -> None: ...
     async def subscribe(self, service: int, characteristic: int) -> None: ...
     async def arrivals(self) -> Sequence[Arrival]: ...
+    def waiting(self) -> Sequence[Arrival]: ...
     def end(self, why: str) -> None: ...
     async def close(self) -> None: ...
 
@@ -83,7 +84,13 @@ class GattTalk:
 
     async def arrivals(self) -> Sequence[Arrival]:
         """What the device sent by itself, as `GattLink.arrivals`."""
-        arrivals = await self._link.arrivals()
+        return self._shown(await self._link.arrivals())
+
+    def waiting(self) -> Sequence[Arrival]:
+        """What it has sent and nobody has taken, as `GattLink.waiting`."""
+        return self._shown(self._link.waiting())
+
+    def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
         if arrivals:
             self.last_octet_s = max(self.last_octet_s, arrivals[-1].received_s)
             if self._taps.listeners:

@@ -23,6 +23,7 @@ from typing import Protocol
 import structlog
 
 from gateway.buffer.errors import StoreFull
+from gateway.buffer.losses import Loss
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.sessions.data_watch import CONTINUOUS
 from gateway.sessions.gatt_talk import GattLink, GattTalk
@@ -80,6 +81,8 @@ class MarkStore(Protocol):
         held_by_device: bool = False,
         records: FetchedRecords | None = None,
     ) -> None: ...
+
+    async def record_loss(self, lost: Sequence[Loss]) -> None: ...
 
 
 class RecordMarks:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from gateway.sessions.device_report import DeviceReport, DeviceReports
 from protocols.ieee11073.association import events as told
 from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.uplink.observations import DeviceObservations
 
 _OF_NOBODY_MAX = 16
@@ -60,12 +61,23 @@ class ReportKeeping:
                 report.told_attributes(event.handle, event.attributes, at_us)
             case told.ReportsLost():
                 report.lost_reports(event.count, at_us)
+            case told.ReportNotTaken():
+                report.refused_reports(1, event.why.value, at_us)
+            case told.AttributesRead():
+                report.told_attributes(event.handle, event.attributes, at_us)
             case told.Released():
                 report.ended("released", at_us)
             case told.Aborted():
                 report.ended("aborted by us" if event.by_us else "aborted by the device", at_us)
             case told.LinkLost():
                 report.ended("link lost", at_us)
+
+    def fetched(self, event: SegmentDataReceived, at_us: int, *, durable: bool) -> None:
+        """Entries of a memory, durable or refused."""
+        if self.report is not None and durable:
+            self.report.fetched(event.entries, len(event.observations), at_us, is_last=event.last)
+        elif self.report is not None:
+            self.report.refused_entries(event.entries, at_us)
 
     def took(self, reports: int, sections: Sequence[DeviceObservations], at_us: int) -> None:
         """Reports that are durable, with the sections that they became."""

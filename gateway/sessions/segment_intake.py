@@ -16,9 +16,11 @@ from typing import Protocol
 import structlog
 
 from gateway.buffer.errors import StoreFull
+from gateway.buffer.losses import Loss, losses_of
 from gateway.buffer.segments import FetchedSegment
 from gateway.sessions.credible_dates import DATES, keyed_of_memory
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
+from gateway.sessions.formless import part_by_form
 from gateway.sessions.journal import Journal
 from gateway.sessions.sections import cut_by_key, placed_by, section_of
 from gateway.transports.clock import Instant
@@ -46,6 +48,8 @@ class SegmentStore(Protocol):
         held_by_device: bool = False,
         fetched: FetchedSegment | None = None,
     ) -> None: ...
+
+    async def record_loss(self, lost: Sequence[Loss]) -> None: ...
 
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None: ...
 
@@ -79,11 +83,9 @@ class SegmentIntake:
         except StoreFull:
             await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
             return False
-        except ProtocolError as error:
-            # A bug of ours: the record has no form for what the memory holds. The device keeps it, and we are told.
-            log.error("store.no_form", device=device.system_id, why=str(error))
-            await self._journal.write("store.no_form", device.system_id, entries=event.entries)
-            return False
+        except ProtocolError:
+            if not await self._store_what_has_form(sections, event, device, fetched):
+                return False
         if progress is not None:
             self.fetched.note(key, progress)
         if event.last:
@@ -95,6 +97,28 @@ class SegmentIntake:
                 entries=event.first_entry + event.entries,
                 whole=bool(progress is not None and progress.state),
             )
+        return True
+
+    async def _store_what_has_form(
+        self,
+        sections: Sequence[DeviceObservations],
+        event: SegmentDataReceived,
+        device: DeviceRef,
+        fetched: FetchedSegment | None,
+    ) -> bool:
+        """Entries of which some values have no form in the record: those are counted in a gap record, and the rest is
+        kept, or the memory would never be fetched past them. Whether that is durable."""
+        parted = part_by_form(sections)
+        try:
+            await self._store.record_loss(losses_of(parted.formless))
+            await self._store.append(parted.formed, held_by_device=event.confirmed, fetched=fetched)
+        except StoreFull:
+            await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
+            return False
+        log.error("store.no_form", device=device.system_id, why=parted.why)
+        await self._journal.write(
+            "store.no_form", device.system_id, observations=parted.formless_count, kept=False, why=parted.why
+        )
         return True
 
     async def note(self, event: SegmentNotFetched | SegmentsCleared, system_id: str) -> None:

@@ -11,7 +11,9 @@ gone (`end`); requests that wait then end with `BleLost` at once.
 
 **Every link has a client of its own, and every client is told to disconnect** (1): BlueZ subscribes a client's old
 D-Bus connection again when the device comes back, so its notifications would arrive twice, and before anybody has
-subscribed. What arrives after the end, or for a characteristic that was not subscribed here, goes nowhere.
+subscribed. What arrives between the end and the disconnection was confirmed to the device by the stack, so it is queued
+like everything before it (`waiting`); what arrives after the disconnection, or for a characteristic that was not
+subscribed here, goes nowhere.
 
 Does not decide what to read or to subscribe (sessions/gatt_session), nor whether to connect again (ble_central).
 """
@@ -89,6 +91,7 @@ class BleConnection:
         self._subscribed: set[tuple[int, int]] = set()
         self._calls = Calls(self.name, clock)
         self._closing = asyncio.Lock()
+        self._disconnected = False
         self._closed: list[Callable[[BleConnection], Awaitable[None]]] = []
 
     async def open(self, client: BleakClient, connect_s: float) -> None:
@@ -189,6 +192,12 @@ class BleConnection:
         self._queue.clear()
         return taken
 
+    def waiting(self) -> Sequence[Arrival]:
+        """All that wait now, in order, without waiting for more; also after the end."""
+        taken = tuple(self._queue)
+        self._queue.clear()
+        return taken
+
     def end(self, why: str) -> None:
         """The link is over: what waits for it is told now. The first reason counts. `close` is still due."""
         if self.ended.is_set():
@@ -211,6 +220,7 @@ class BleConnection:
             try:
                 await self._disconnect()
             finally:
+                self._disconnected = True
                 while self._closed:
                     await self._closed.pop()(self)
 
@@ -244,7 +254,7 @@ class BleConnection:
         return which
 
     def _received(self, service: int, characteristic: int, _which: BleakGATTCharacteristic, octets: bytearray) -> None:
-        if self.ended.is_set():
+        if self._disconnected:
             return
         if len(self._queue) >= self._arrivals_max:
             self.dropped += 1

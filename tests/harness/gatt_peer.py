@@ -39,6 +39,8 @@ class GattPeer:
     records_at_once: int = 1_000_000
     """How many values of a transfer leave before it waits for `more_records`."""
     queue_max: int = 4096
+    while_closing: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """What still arrives while the stack ends the link."""
     link: "PeerLink | None" = None
     links: int = 0
 
@@ -138,6 +140,11 @@ class PeerLink:
         self._queue.clear()
         return taken
 
+    def waiting(self) -> Sequence[Arrival]:
+        taken = tuple(self._queue)
+        self._queue.clear()
+        return taken
+
     def arrive(self, arrival: Arrival) -> None:
         if len(self._queue) >= self._peer.queue_max:
             self.dropped += 1
@@ -155,6 +162,9 @@ class PeerLink:
     async def close(self) -> None:
         self.closed += 1
         self.end("closed by the gateway")
+        for service, characteristic, octets in self._peer.while_closing:
+            self.arrive(Arrival(service, characteristic, octets, self._peer.clock.monotonic_s()))
+        self._peer.while_closing.clear()
 
     async def _asked(self, service: int, characteristic: int) -> None:
         await asyncio.sleep(0)

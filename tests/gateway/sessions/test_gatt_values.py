@@ -195,7 +195,8 @@ async def test_what_a_full_store_refuses_is_counted_in_a_gap_record(tmp_path: Pa
         gaps = [each.gap for each in await gateway.buffer.gaps() if each.lane is Lane.NUMERIC]
         assert [(gap.why, gap.observations) for gap in gaps] == [(GapReason.STORE_FULL, 1)]
         assert (await gateway.event("store.refused_values")).fields == {"values": 1, "kept": False}
-        assert [each.values for each in gateway.around.live.snapshot()] == [()]
+        shown = [value.observation.value for each in gateway.around.live.snapshot() for value in each.values]
+        assert shown == [70.0], "the crew sees it, and beside it that nothing is recorded"
 
 
 async def test_of_two_devices_with_one_system_id_the_first_keeps_it_however_quiet_it_is(tmp_path: Path):
