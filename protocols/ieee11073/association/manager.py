@@ -438,12 +438,10 @@ class ManagerAssociation(Association):
 
     def _pass_over(self, received: Received, why: NotTaken) -> None:
         """Nothing of a report is taken: told each time, and its number is not missed later."""
-        report: EventReportArgument = received.body
-        if self._intake is not None and report.event_type in SCAN_REPORTS:
-            for event in self._intake.pass_over(report.obj_handle, report.event_info):
-                self._tell(event)
-        assert received.data is not None
-        self._tell(ReportNotTaken(why, confirmed=received.data.message in CONFIRMED))
+        assert received.data is not None and self._intake is not None  # noqa: PT018
+        told = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
+        for event in (*self._intake.pass_over(received.body), told):
+            self._tell(event)
 
     def _asks_anew(self, received: Received) -> bool:
         """A report that a remembered configuration does not explain: the device may have changed it and kept its id,

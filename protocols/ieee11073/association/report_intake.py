@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.data import EventReportArgument
 from protocols.ieee11073.association.carried_attributes import CarriedAttributes
 from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
 from protocols.ieee11073.dim.attribute import Attribute
@@ -18,7 +19,7 @@ from protocols.ieee11073.dim.configuration import Configuration, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.dim.notes import Notes
-from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, compile_plan, layout_key
+from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, SCAN_REPORTS, compile_plan, layout_key
 from protocols.ieee11073.dim.report_run import INVOKE_ID, REPORT_NO, ReportPlan, Run
 from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel
@@ -121,12 +122,13 @@ class ReportIntake:
         events, _ = self._take(plan, run, now_s)
         return events
 
-    def pass_over(self, handle: int, event_info: bytes) -> list[Event]:
-        """A scan report of which nothing was taken: its number was used, so it is not missing from those that follow.
-        Its own place may show that others are."""
-        if len(event_info) < _NUMBERS_OCTETS:
+    def pass_over(self, report: EventReportArgument) -> list[Event]:
+        """A report of which nothing was taken: its number was used, so it is not missing from those that follow. Its
+        own place may show that others are. Other event reports have no number."""
+        event_info = report.event_info
+        if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_OCTETS:
             return []
-        flow = handle, int.from_bytes(event_info[0:2], "big")
+        flow = report.obj_handle, int.from_bytes(event_info[0:2], "big")
         report_no = int.from_bytes(event_info[2:4], "big")
         events = self._numbered(flow, report_no)
         self._next_no[flow] = (report_no + 1) % _NUMBERS
