@@ -96,13 +96,23 @@ def serve_command(
     told(lambda: asyncio.run(serve(settings, set(Role) if only is None else {only})))
 
 
+@app.command("init")
+def init_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Create the database of a new installation, and its master key. Where there is one already it is only migrated."""
+    _migrate(context, create=True, as_json=as_json)
+
+
 @app.command("migrate")
 def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Create the database, or bring it to what this version needs. Safe to repeat, and while another does it."""
+    """Bring the database to what this version needs; refused where there is none. Safe to repeat, also at once."""
+    _migrate(context, create=False, as_json=as_json)
+
+
+def _migrate(context: typer.Context, *, create: bool, as_json: bool) -> None:
     from cloud.tokens.cli import make_first_master_key  # as in `serve`
 
     settings = settings_of(context)
-    done = told(lambda: asyncio.run(migrate(settings.database_url)))
+    done = told(lambda: asyncio.run(migrate(settings.database_url, create=create)))
     if done.before == done.after:
         sentence = f"The database stands at {done.after} already."
     else:

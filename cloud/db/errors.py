@@ -21,7 +21,7 @@ class DatabaseAddressUnknown(DatabaseUnusable):
 
 
 class DatabaseAbsent(DatabaseUnusable):
-    """There is no database at this address; check the address, then create one with `argus-cloud migrate`."""
+    """There is no database here; check address and disk, restore a backup, or create one with `argus-cloud init`."""
 
     code = "database_absent"
 
@@ -57,6 +57,12 @@ class DatabaseUnavailable(DomainError):
     status = 503
 
 
+class DatabaseDamaged(DatabaseUnavailable):
+    """The database is damaged, so this was not done; `argus-cloud doctor` names the damaged parts."""
+
+    code = "database_damaged"
+
+
 class CommitLost(DatabaseUnavailable):
     """The database could not make this change durable, so it did not happen; try again shortly."""
 
@@ -64,8 +70,7 @@ class CommitLost(DatabaseUnavailable):
 
 
 class CommitUnknown(DatabaseUnavailable):
-    """The database did not confirm this change, so it may have happened; look before you repeat it, or repeat it with
-    the same Idempotency-Key."""
+    """The database did not confirm this change, so it may have happened; repeat it with the same Idempotency-Key."""
 
     code = "commit_unknown"
 

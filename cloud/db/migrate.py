@@ -1,4 +1,7 @@
-"""Bring a database to the newest revision: the explicit act that creates one.
+"""Bring a database to the newest revision, and create one when that is asked for.
+
+A service that starts migrates and never creates: where a database was lost, or its disk is not mounted, an empty one in
+its place would look like an installation without patients and begin a second history.
 
 The whole upgrade is one transaction on both databases, taken under a lock (`BEGIN IMMEDIATE`, an advisory lock), so
 that of two programs that start together one migrates and the other finds nothing left to do, and a failing migration
@@ -18,8 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
-from cloud.db.errors import DatabaseForeign, DatabaseUnavailable
+from cloud.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseUnavailable
 from cloud.db.failures import DRIVER_ERRORS, connect_failure, translated
+from cloud.db.opening import check_present, opening_failure
 from cloud.db.postgresql import make_engine
 from cloud.db.revisions import MIGRATIONS, check_known
 from cloud.db.sqlite_connection import APPLICATION_ID, connect
@@ -43,31 +47,34 @@ class Migrated:
     after: str | None
 
 
-async def migrate(url: str, *, revision: str = "head") -> Migrated:
-    """Create the database when it is absent and upgrade it, as far as `revision`; it never goes back.
+async def migrate(url: str, *, revision: str = "head", create: bool = False) -> Migrated:
+    """Upgrade the database as far as `revision`; it never goes back. `create`: where there is none, create it.
 
-    Raises `DatabaseUnusable` and its kinds, `DatabaseUnavailable`.
+    Raises `DatabaseAbsent` when there is none, or nothing in it; other kinds of `DatabaseUnusable`,
+    `DatabaseUnavailable`.
     """
     address = read_address(url)
-    return await asyncio.to_thread(_migrate_alone, address, revision)
+    return await asyncio.to_thread(_migrate_alone, address, revision, create)
 
 
-def _migrate_alone(address: SqliteAddress | PostgresqlAddress, revision: str) -> Migrated:
+def _migrate_alone(address: SqliteAddress | PostgresqlAddress, revision: str, create: bool) -> Migrated:
     with _one_at_a_time:
         if isinstance(address, SqliteAddress):
-            return _migrate_sqlite(address, revision)
-        return asyncio.run(_migrate_postgresql(address, revision))
+            return _migrate_sqlite(address, revision, create)
+        return asyncio.run(_migrate_postgresql(address, revision, create))
 
 
-def _migrate_sqlite(address: SqliteAddress, revision: str) -> Migrated:
+def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migrated:
+    if not create:
+        check_present(address.path)
     try:
         # Values of patients go in here: created for us alone, whatever the umask says.
-        os.close(os.open(address.path, os.O_CREAT | os.O_RDWR, 0o600))
-        raw = connect(address.path, create=True)
+        os.close(os.open(address.path, (os.O_CREAT if create else 0) | os.O_RDWR, 0o600))
+        raw = connect(address.path)
     except OSError as error:
         raise DatabaseUnavailable(f"(The file {address.path} cannot be opened: {error.strerror}.)") from None
     except sqlite3.DatabaseError as error:
-        raise _not_sqlite(error) from None
+        raise opening_failure(error, address.path) from None
     engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         raw.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
@@ -78,30 +85,25 @@ def _migrate_sqlite(address: SqliteAddress, revision: str) -> Migrated:
             owner = raw.execute("PRAGMA application_id").fetchone()[0]
             if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
                 raise DatabaseForeign
-            done = _upgrade(connection, revision)
+            done = _upgrade(connection, revision, create)
             if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise RuntimeError("the migration left rows that refer to nothing")
             raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
             raw.execute("COMMIT")
     except sqlite3.DatabaseError as error:
-        raise _not_sqlite(error) from None
+        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
+            raise  # a migration of ours is wrong
+        raise opening_failure(error, address.path) from None
     finally:
         raw.close()  # rolls back what was not committed
     return done
 
 
-def _not_sqlite(error: sqlite3.DatabaseError) -> Exception:
-    name = getattr(error, "sqlite_errorname", "")
-    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
-        return DatabaseForeign(f"({name})")
-    return DatabaseUnavailable(f"({name})") if name and name != "SQLITE_ERROR" else error
-
-
-async def _migrate_postgresql(address: PostgresqlAddress, revision: str) -> Migrated:
+async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create: bool) -> Migrated:
     engine = make_engine(address)
     try:
         async with engine.connect() as connection:
-            return await _upgrade_postgresql(connection, revision)
+            return await _upgrade_postgresql(connection, revision, create)
     except DRIVER_ERRORS as error:
         told = connect_failure(error)
         if type(told) is DatabaseUnavailable and translated(error) is None:
@@ -111,7 +113,7 @@ async def _migrate_postgresql(address: PostgresqlAddress, revision: str) -> Migr
         await engine.dispose()
 
 
-async def _upgrade_postgresql(connection: AsyncConnection, revision: str) -> Migrated:
+async def _upgrade_postgresql(connection: AsyncConnection, revision: str, create: bool) -> Migrated:
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None
     await raw.execute("BEGIN")
@@ -119,7 +121,7 @@ async def _upgrade_postgresql(connection: AsyncConnection, revision: str) -> Mig
         await raw.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
         await raw.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
         async with connection.begin():
-            done = await connection.run_sync(_upgrade, revision)
+            done = await connection.run_sync(_upgrade, revision, create)
     except BaseException:
         await raw.execute("ROLLBACK")
         raise
@@ -127,11 +129,13 @@ async def _upgrade_postgresql(connection: AsyncConnection, revision: str) -> Mig
     return done
 
 
-def _upgrade(connection: Connection, revision: str) -> Migrated:
+def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
     """Run what is missing, inside the transaction that the caller opened on this connection."""
     from alembic import command
 
     before = current_revision(connection)
+    if before is None and not create:
+        raise DatabaseAbsent("(There are no tables of ours in it.)")
     check_known(before)
     config = alembic_config()
     config.attributes["connection"] = connection

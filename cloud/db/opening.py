@@ -3,14 +3,18 @@
 import sqlite3
 from pathlib import Path
 
+import structlog
+
 from cloud.db.address import SqliteAddress, read_address
 from cloud.db.database import Database
-from cloud.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseUnavailable, DatabaseUnmigrated
+from cloud.db.errors import DatabaseAbsent, DatabaseDamaged, DatabaseForeign, DatabaseUnavailable
 from cloud.db.postgresql import PostgresqlDatabase
 from cloud.db.revisions import check_current
 from cloud.db.sqlite import SqliteDatabase
 from cloud.db.sqlite_connection import APPLICATION_ID, connect
 from cloud.errors import DomainError
+
+log = structlog.get_logger()
 
 
 async def open_database(url: str) -> Database:
@@ -27,7 +31,10 @@ async def open_database(url: str) -> Database:
     else:
         database = PostgresqlDatabase(address)
     try:
-        check_current(await database.revision())
+        revision = await database.revision()
+        if revision is None and isinstance(database, PostgresqlDatabase) and not await database.has_tables():
+            raise DatabaseAbsent("(There are no tables in it.)")
+        check_current(revision)
     except BaseException:
         await database.close()
         raise
@@ -40,33 +47,45 @@ async def _opened(path: Path) -> SqliteDatabase:
         await database.open()
     except sqlite3.DatabaseError as error:
         await database.close()
-        raise _told(error, path) from None
+        raise opening_failure(error, path) from None
     return database
 
 
 def _look_at_file(path: Path) -> None:
     """Is it there, is it SQLite, is it ours?"""
-    if not path.exists():
-        raise DatabaseAbsent(f"({path})")
+    check_present(path)
     try:
         connection = connect(path)
     except sqlite3.DatabaseError as error:
-        raise _told(error, path) from None
+        raise opening_failure(error, path) from None
     try:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        empty = connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
-        if empty:
-            raise DatabaseUnmigrated(f"({path} is empty.)")
+        if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+            raise DatabaseAbsent(f"(There are no tables in {path}.)")
         if owner != APPLICATION_ID:
             raise DatabaseForeign(f"({path})")
     except sqlite3.DatabaseError as error:
-        raise _told(error, path) from None
+        raise opening_failure(error, path) from None
     finally:
         connection.close()
 
 
-def _told(error: sqlite3.DatabaseError, path: Path) -> DomainError:
+def check_present(path: Path) -> None:
+    """Raises `DatabaseAbsent` when there is no file, or an empty one."""
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        raise DatabaseAbsent(f"({path})") from None
+    if size_bytes == 0:
+        raise DatabaseAbsent(f"({path} is empty.)")
+
+
+def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:
+    """Our error for a file that SQLite does not open, or cannot read the schema of."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
-        return DatabaseForeign(f"({path} is not a SQLite file.)")
+        return DatabaseForeign(f"({path} is not a SQLite file, or its first page is damaged.)")
+    if name.startswith("SQLITE_CORRUPT"):
+        log.error("database.damaged", path=str(path), object="schema", finding=name)
+        return DatabaseDamaged(f"({path}: the schema cannot be read.)")
     return DatabaseUnavailable(f"({path}: {name})")

@@ -267,6 +267,12 @@ class PostgresqlDatabase:
             found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
         return None if found is None else str(found)
 
+    async def has_tables(self) -> bool:
+        """Whether anything of ours, or of something else, is in the database."""
+        found = text("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() LIMIT 1")
+        async with self.read() as tx:
+            return (await tx.execute(found)).first() is not None
+
     async def close(self) -> None:
         while self._idle:
             await self._idle.pop()[0].close()

@@ -41,9 +41,9 @@ _WRITER_PRAGMAS = (
 _READER_PRAGMAS = ("PRAGMA query_only=ON",)
 
 
-def connect(path: Path, *, create: bool = False, read_only: bool = False) -> sqlite3.Connection:
-    """Open a file with our settings, in manual transaction mode. Without `create` an absent file is an error."""
-    address = f"file:{quote(str(path.absolute()))}?mode={'rwc' if create else 'rw'}"
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a file with our settings, in manual transaction mode. An absent file is an error."""
+    address = f"file:{quote(str(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
     )

@@ -14,6 +14,7 @@ from typing import Any
 from simulators.demo.commands import ask, program
 from simulators.demo.plan import SET_UP_BEGUN, SET_UP_DONE, Plan, Tenancy, keep
 
+INIT = "init --json"
 MIGRATE = "migrate --json"
 ADMIN_TOKEN_S = 7 * 24 * 3600
 """Longer than any demo runs."""
@@ -45,7 +46,7 @@ async def set_up(
     provisioned = json.loads(
         await ask(program("argus-gateway"), "provision", "--config", str(gateway_config), "--json")
     )
-    commands = [MIGRATE, *_fleet_commands(plan, provisioned["public_key"], devices)]
+    commands = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
     answers = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])
     plan = keep(_with_credentials(plan, answers[len(commands) :]))
     enrolled = answers[len(commands) - len(devices) : len(commands)]

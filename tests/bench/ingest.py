@@ -130,7 +130,7 @@ class _Bench:
         self._loop.close()
 
     async def _start(self, url: str, folder: Path) -> None:
-        await migrate(url)
+        await migrate(url, create=True)
         database = await open_database(url)
         await CloudUnderTest(database, clock=StoppedClock()).register(self._vehicle.gateway)
         broker = Broker(folder / "broker")

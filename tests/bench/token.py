@@ -61,7 +61,7 @@ def _place(*, postgresql: bool = False) -> _Place:
         folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
         url = f"sqlite:///{folder / 'cloud.db'}"
         insert = _raw_sqlite(folder / "raw.db")
-    loop.run_until_complete(migrate(url))
+    loop.run_until_complete(migrate(url, create=True))
 
     async def opened() -> AuthWorld:
         return await auth_world(await open_database(url))

@@ -85,7 +85,7 @@ def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run,
     assert process.stdout is not None
     process.stdout.readline()
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(migrate(url))
+    loop.run_until_complete(migrate(url, create=True))
 
     async def opened() -> WebhookStory:
         story = await webhook_story(await open_database(url), receiver)

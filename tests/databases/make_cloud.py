@@ -49,7 +49,7 @@ def _plain(value: Any) -> Any:
 async def dump(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Every row of a database in which that life was lived; no key for a column without a value."""
     url = f"sqlite:///{folder / 'cloud.db'}"
-    await migrate(url)
+    await migrate(url, create=True)
     database = await open_database(url)
     await live(CloudUnderTest(database))
     tables = {}

@@ -22,7 +22,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file at the newest revision, to be copied."""
     path = tmp_path_factory.mktemp("template") / "cloud.db"
     with ThreadPoolExecutor(max_workers=1) as executor:
-        executor.submit(asyncio.run, migrate(f"sqlite:///{path}")).result()
+        executor.submit(asyncio.run, migrate(f"sqlite:///{path}", create=True)).result()
     return path
 
 

@@ -197,7 +197,7 @@ def postgresql_running() -> Iterator[PostgresqlCluster]:
         cluster.start()
         cluster.administer(f"CREATE DATABASE {TEMPLATE}")
         with ThreadPoolExecutor(max_workers=1) as executor:
-            executor.submit(asyncio.run, migrate(cluster.url(TEMPLATE))).result()
+            executor.submit(asyncio.run, migrate(cluster.url(TEMPLATE), create=True)).result()
         yield cluster
     finally:
         cluster.stop()

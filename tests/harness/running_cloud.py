@@ -276,7 +276,7 @@ def cloud_running(
     """A migrated cloud with its people, serving; ended at the end. SQLite in the folder unless an address is given."""
     cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings, more_limits)
     cloud.write_settings()
-    made = cloud.commands(["migrate", "--json"], *people(), *(_app_command(*row) for row in _APPS))
+    made = cloud.commands(["init", "--json"], *people(), *(_app_command(*row) for row in _APPS))
     for (name, tenant_id, organization_id, _), document in zip(_APPS, made[-len(_APPS) :], strict=True):
         cloud.secrets.add(document["client_secret"])
         cloud.apps[name] = App(name, tenant_id, organization_id, document["client_id"], document["client_secret"])

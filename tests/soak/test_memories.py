@@ -81,7 +81,7 @@ class Stack:
 async def stack(folder: Path) -> AsyncIterator[Stack]:
     (folder / "vehicle").mkdir()
     url = f"sqlite:///{folder / 'cloud.db'}"
-    await asyncio.to_thread(asyncio.run, migrate(url))
+    await asyncio.to_thread(asyncio.run, migrate(url, create=True))
     database = await open_database(url)
     try:
         async with broker_running(folder / "broker") as broker:

@@ -42,7 +42,7 @@ class Console:
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
     made = Console(settings_file(tmp_path))
-    assert made.json("migrate")["before"] is None
+    assert made.json("init")["before"] is None
     return made
 
 
@@ -127,9 +127,10 @@ def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Co
 
 def test_a_missing_database_or_setting_is_told_with_what_to_do(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=""))
-    assert "argus-cloud migrate" in console.refused("tenants", "list")
-    assert "argus-cloud migrate" in console.refused("serve")
-    console.json("migrate")
+    for command in (("tenants", "list"), ("serve",), ("migrate",)):
+        assert "argus-cloud init" in console.refused(*command)
+    assert not (tmp_path / "cloud.db").exists()
+    console.json("init")
     assert "[hosts.auth]" in console.refused("serve")
     assert "[mqtt]" in console.refused("serve", "--only", "ingest")
     assert "cannot be read" in Console(tmp_path / "none.toml").refused("tenants", "list")
@@ -142,8 +143,8 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=broker))
     code, out, _ = console.run("doctor")
     assert code == 1
-    assert "argus-cloud migrate" in out
-    console.json("migrate")
+    assert "argus-cloud init" in out
+    console.json("init")
     code, out, _ = console.run("doctor", "--json")
     found = {finding["part"]: finding for finding in json.loads(out)}
     assert code == 1

@@ -18,7 +18,7 @@ from tests.harness.eventually import eventually
 @pytest.fixture
 async def config(tmp_path: Path) -> Path:
     path = settings_file(tmp_path)
-    await migrate(read_settings(path).database_url)
+    await migrate(read_settings(path).database_url, create=True)
     return path
 
 
@@ -73,7 +73,7 @@ async def test_it_becomes_ready_when_the_broker_comes_and_ready_again_after_it_w
         password = broker.password_file(CLOUD_USER)
         mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "{password}"'
         config = settings_file(tmp_path, more=f"{hosts}\n{mqtt}")
-        await migrate(read_settings(config).database_url)
+        await migrate(read_settings(config).database_url, create=True)
         async with serving(config) as served:
             ready = f"http://{served.address('api')}/health/ready"
 
@@ -93,7 +93,7 @@ async def test_it_becomes_ready_when_the_broker_comes_and_ready_again_after_it_w
 async def test_without_its_broker_it_serves_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
     hosts = settings_file(tmp_path).read_text().partition("\n")[2]
     config = settings_file(tmp_path, more=f'{hosts}\n[mqtt]\nurl = "mqtt://127.0.0.1:1"')
-    await migrate(read_settings(config).database_url)
+    await migrate(read_settings(config).database_url, create=True)
     async with serving(config) as served:
         status, said = await get(f"http://{served.address('api')}/health/ready")
         assert (status, said["parts"]["database"]) == (503, "ok")

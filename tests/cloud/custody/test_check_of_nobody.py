@@ -10,7 +10,7 @@ from tests.builders.cloud_settings import settings_file
 
 def test_a_mistyped_gateway_is_refused(tmp_path: Path):
     config = str(settings_file(tmp_path))
-    assert CliRunner().invoke(app, ["--config", config, "migrate"]).exit_code == 0
+    assert CliRunner().invoke(app, ["--config", config, "init"]).exit_code == 0
     outcome = CliRunner().invoke(app, ["--config", config, "custody", "check", "--gateway", "gw_absent"])
     assert (outcome.exit_code, outcome.stdout) == (1, "")
     assert outcome.stderr == "There is no such gateway. (gw_absent)\n"

@@ -126,7 +126,7 @@ async def test_an_account_without_rights_is_told_so(postgresql: PostgresqlCluste
     postgresql.administer("CREATE ROLE guest LOGIN")
     with postgresql.database(template="template0") as url:
         with pytest.raises(DatabaseRefused):
-            await migrate(url.replace("postgres@", "guest@"))
+            await migrate(url.replace("postgres@", "guest@"), create=True)
         with pytest.raises(DatabaseRefused):
             await open_database(url.replace("postgres@", "nobody@"))
     postgresql.administer("DROP ROLE guest")

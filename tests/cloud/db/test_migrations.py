@@ -24,6 +24,7 @@ from cloud.db.migrate import alembic_config
 from cloud.db.postgresql import PostgresqlDatabase
 from cloud.db.revisions import known_revisions
 from cloud.db.sqlite import SqliteDatabase
+from cloud.errors import DomainError
 from tests.builders.cloud_schema import schema_of
 
 
@@ -70,7 +71,7 @@ async def create_declared(database: SqliteDatabase | PostgresqlDatabase) -> None
 
 
 async def test_the_declared_schema_is_the_sum_of_the_migrations(empty_database_url: str) -> None:
-    await migrate(empty_database_url)
+    await migrate(empty_database_url, create=True)
     migrated = await open_database(empty_database_url)
     by_migrations = await schema_of(migrated)
     await migrated.close()
@@ -94,8 +95,8 @@ def test_the_names_of_the_files_tell_the_revisions_as_alembic_orders_them() -> N
 
 
 async def test_migrating_creates_the_database_once_and_then_changes_nothing(empty_database_url: str) -> None:
-    first = await migrate(empty_database_url)
-    again = await migrate(empty_database_url)
+    first = await migrate(empty_database_url, create=True)
+    again = await migrate(empty_database_url, create=True)
     assert (first.before, first.after) == (None, known_revisions()[-1])
     assert (again.before, again.after) == (first.after, first.after)
     database = await open_database(empty_database_url)
@@ -104,7 +105,10 @@ async def test_migrating_creates_the_database_once_and_then_changes_nothing(empt
 
 
 async def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_database_url: str) -> None:
-    program = "import asyncio, sys; from cloud.db import migrate; print(asyncio.run(migrate(sys.argv[1])).before)"
+    program = (
+        "import asyncio, sys; from cloud.db import migrate;"
+        " print(asyncio.run(migrate(sys.argv[1], create=True)).before)"
+    )
     running = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, empty_database_url, stdout=asyncio.subprocess.PIPE
@@ -132,7 +136,7 @@ async def test_an_older_database_is_refused_until_it_is_migrated(database_url: s
 async def test_a_database_of_something_else_is_left_untouched(empty_database_url: str) -> None:
     await run_sql(empty_database_url, "CREATE TABLE tenants (rent integer)")
     with pytest.raises(DatabaseForeign):
-        await migrate(empty_database_url)
+        await migrate(empty_database_url, create=True)
     with pytest.raises((DatabaseForeign, DatabaseUnmigrated)):
         await open_database(empty_database_url)
 
@@ -142,6 +146,23 @@ async def test_opening_never_creates_a_file(tmp_path: Path) -> None:
     with pytest.raises(DatabaseAbsent, match=r"absent\.db"):
         await open_database(f"sqlite:///{path}")
     assert not path.exists()
+
+
+@pytest.mark.finding("reliability-G")
+async def test_migrating_creates_nothing_in_place_of_a_lost_database(empty_database_url: str) -> None:
+    with pytest.raises(DomainError, match=r"restore a backup.*argus-cloud init"):
+        await migrate(empty_database_url)
+    if empty_database_url.startswith("sqlite"):
+        path = Path(empty_database_url.removeprefix("sqlite:///"))
+        assert not path.exists()
+        path.touch()
+        with pytest.raises(DomainError, match=r"is empty"):
+            await migrate(empty_database_url)
+        assert path.read_bytes() == b"", "what is left of a lost file stays as it is"
+    with pytest.raises(DatabaseAbsent, match="argus-cloud init"):
+        await open_database(empty_database_url)
+    assert (await migrate(empty_database_url, create=True)).before is None
+    assert (await migrate(empty_database_url)).before == known_revisions()[-1]
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

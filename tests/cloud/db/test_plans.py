@@ -141,7 +141,7 @@ def content_key(number: int) -> bytes:
 @pytest.mark.finding("reliability-H")
 async def test_content_keys_are_looked_up_one_by_one_in_a_fresh_database(empty_database_url: str):
     """No statistics: the plan has the same form in the first minute of an installation as later."""
-    await migrate(empty_database_url)
+    await migrate(empty_database_url, create=True)
     database = await open_database(empty_database_url)
     row = {"tenant_id": "ten_1", "lane_id": 1, "sequence": 1, "position": 1}
     for before, stored in ((0, 0), (0, 50), (50, 5_000)):

@@ -27,7 +27,7 @@ class Console:
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
     made = Console(settings_file(tmp_path))
-    made.run("migrate")
+    made.run("init")
     made.run("tenants", "add", "--name", "North", "--id", "tnt_1")
     made.run("organizations", "add", "--tenant", "tnt_1", "--name", "Station", "--id", "org_1")
     return made

@@ -62,7 +62,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 @pytest.mark.finding("security-6")
 def test_the_console_can_shut_a_gateway_out_and_let_it_in_again(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n'))
-    console.json("migrate")
+    console.json("init")
     add_vehicle(console)
     where = ("--tenant", "tnt_1", "--organization", "org_1", "--vehicle", "veh_1")
     console.json("gateways", "add", *where, "--public-key", public_key_text(), "--id", "gw_1")

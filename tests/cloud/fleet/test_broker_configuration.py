@@ -28,7 +28,7 @@ def console(tmp_path: Path) -> Console:
 def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folder(
     console: Console, tmp_path: Path
 ) -> None:
-    console.json("migrate")
+    console.json("init")
     console.json("broker", "authority", "create")
     written = console.json("broker", "config", str(tmp_path / "out"), "--name", "broker.example.org")["files"]
     assert [str(Path(path).relative_to(tmp_path / "out")) for path in written] == [
@@ -48,13 +48,13 @@ def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folde
 
 
 def test_without_an_authority_it_says_what_to_do(console: Console, tmp_path: Path) -> None:
-    console.json("migrate")
+    console.json("init")
     assert "broker authority create" in console.refused("broker", "config", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_second_authority_is_meant_or_refused(console: Console) -> None:
-    console.json("migrate")
+    console.json("init")
     console.json("broker", "authority", "create", "--name", "First")
     assert "--another" in console.refused("broker", "authority", "create")
     console.json("broker", "authority", "create", "--name", "Second", "--another")

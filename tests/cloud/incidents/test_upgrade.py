@@ -28,7 +28,7 @@ def encounter(id: str, cad: str, status: str, **more: str | int) -> str:
 
 
 async def test_encounters_that_were_there_get_their_incidents(empty_database_url: str):
-    await migrate(empty_database_url, revision=BEFORE)
+    await migrate(empty_database_url, revision=BEFORE, create=True)
     of_station = {"organization_id": "org_1"}
     await run_sql(
         empty_database_url,
@@ -50,7 +50,7 @@ async def test_encounters_that_were_there_get_their_incidents(empty_database_url
         ),
         row("gateways", id="gw_1", vehicle_id="veh_1", public_key="", registered_at_us=7, **of_station),
     )
-    await migrate(empty_database_url)
+    await migrate(empty_database_url, create=True)
     database, clock = await open_database(empty_database_url), HandClock()
     service = Incidents(clock, UlidIds(clock))
     found = {one.cad_incident_id: one for one in await service.list(database, OPERATOR, count=9)}

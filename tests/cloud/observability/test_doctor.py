@@ -22,7 +22,7 @@ async def found(settings: Settings, part: str) -> Finding:
 
 async def test_the_key_that_signs_must_be_one_that_the_master_key_opens(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path))
-    await migrate(settings.database_url)
+    await migrate(settings.database_url, create=True)
     path = master_key_path(settings)
     path.unlink(missing_ok=True)
     absent = await found(settings, "signing keys")

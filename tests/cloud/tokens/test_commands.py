@@ -35,7 +35,7 @@ class Console:
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
     made = Console(settings_file(tmp_path))
-    assert made.json("migrate")["master_key_file"] == str(tmp_path / "master.key")
+    assert made.json("init")["master_key_file"] == str(tmp_path / "master.key")
     for number in ("1", "2"):
         made.json("tenants", "add", "--name", "North", "--id", f"tnt_{number}")
         made.json("organizations", "add", "--tenant", f"tnt_{number}", "--name", "Station", "--id", f"org_{number}")

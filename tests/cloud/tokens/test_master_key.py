@@ -62,7 +62,7 @@ def test_it_lies_beside_a_sqlite_database_unless_it_is_set(tmp_path: Path) -> No
 
 async def test_a_new_installation_gets_one_and_a_lost_one_is_not_replaced(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path))
-    await migrate(settings.database_url)
+    await migrate(settings.database_url, create=True)
     database = await open_database(settings.database_url)
     assert await first_master_key(settings, database) == str(tmp_path / "master.key")
     assert await first_master_key(settings, database) is None
