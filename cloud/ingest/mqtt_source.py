@@ -4,16 +4,19 @@ Workers of one cloud share the batches (`$share`); statuses go to each of them, 
 messages to ordinary subscriptions only, and they are what starts the exchange of marks. Where a broker refuses to
 share, each worker gets everything and all but one find duplicates.
 
-A delivery's PUBACK is held back until it is accepted. Nothing depends on it for safety (a gateway sends again
-until it has our own acknowledgement, so a clean session and a lost message cost a repeat and no reading), but it
-makes the Receive Maximum a real bound: while the database is slow, the broker stops sending instead of filling our
-memory. For the same reason what a lost connection had brought is let go when the next one stands: every
-connection may bring as much again, and the vehicles repeat it.
+A delivery gets its PUBACK as soon as it is in our own queue, which is bounded for each sender and in total and gives
+every sender its turn; otherwise one gateway's messages would fill the broker's window and its queue for us, in which
+nobody has a turn. Nothing depends on a PUBACK for safety: a gateway sends again until it has our own acknowledgement,
+so a clean session, a lost message and one that found no room cost a repeat and no reading. When the queue is full in
+total, PUBACKs are held back: while the database is slow, the broker stops sending instead of filling our memory. For
+the same reason what a lost connection had brought is let go when the next one stands: every connection may bring as
+much again, and the vehicles repeat it.
 """
 
 import asyncio
 import random
 import uuid
+from collections import deque
 from typing import NoReturn
 
 import structlog
@@ -21,6 +24,7 @@ from paho.mqtt.client import MQTTMessage
 
 from cloud.clock import Clock
 from cloud.ingest.broker import BrokerAddress
+from cloud.ingest.fair_queue import FairQueue
 from cloud.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
 from cloud.ingest.settings import IngestSettings
 from cloud.ingest.source import Accept, BatchDelivery, Delivery, StatusDelivery
@@ -32,9 +36,6 @@ log = structlog.get_logger()
 
 RECONNECT_LEAST_S = 0.2
 RECONNECT_MOST_S = 10.0
-UNACKNOWLEDGEABLE_MAX = 64
-"""QoS 0 has no flow control and no gateway uses it; so many such messages may wait, the rest is left out and
-counted."""
 
 
 class SubscriptionRefused(Exception):
@@ -49,22 +50,27 @@ class MqttSource:
         self._host, self._port, _ = address.parts()
         self._clock = clock
         self._settings = settings or IngestSettings()
-        self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._arrived = FairQueue(
+            sender_bytes_max=self._settings.sender_bytes_max, bytes_max=self._settings.queue_bytes_max
+        )
+        self._unanswered: deque[MQTTMessage] = deque()
         self._connection: BrokerConnection | None = None
         self.connected = False
         """Whether batches can arrive: connected and subscribed. What readiness asks."""
         self.last_error = "not connected yet"
         self.left_out = 0
-        """Messages at QoS 0 that found no room."""
+        """Messages that found no room in their sender's share, or none at all at QoS 0, which cannot be held back."""
+
+    @property
+    def bytes_in_hand(self) -> int:
+        """Of deliveries that wait or are being written."""
+        return self._arrived.bytes
 
     async def next(self) -> Delivery:
         return await self._arrived.get()
 
     def next_now(self) -> Delivery | None:
-        try:
-            return self._arrived.get_nowait()
-        except asyncio.QueueEmpty:
-            return None
+        return self._arrived.get_now()
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
         connection = self._connection
@@ -129,27 +135,43 @@ class MqttSource:
 
     def _let_go_of_what_waits(self) -> None:
         """Nothing of it was answered, so all of it comes again."""
-        count = 0
-        while self.next_now() is not None:
-            count += 1
+        self._unanswered.clear()
+        count = self._arrived.clear()
         if count:
             log.info("ingest.deliveries_let_go", count=count)
 
     def _take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
-        if message.qos == 0 and self._arrived.qsize() >= self._settings.receive_max + UNACKNOWLEDGEABLE_MAX:
-            self.left_out += 1
-            if self.left_out.bit_count() == 1:  # the first, second, fourth …: told, but not once a message
-                log.warning("ingest.messages_left_out", count=self.left_out)
+        if message.qos == 0 and not self._arrived.has_room:
+            self._leave_out(message)
             return
 
         async def accept() -> None:
-            connection.puback(message)
+            self._arrived.release(delivery)
+            self._answer_held_back(connection)
 
-        delivery = self._delivery(message, accept)
-        if delivery is None:
+        made = self._delivery(message, accept)
+        if made is None:
+            connection.puback(message)
+            return
+        delivery = made
+        if not self._arrived.put(delivery):
+            self._leave_out(message)
+            connection.puback(message)
+        elif self._arrived.has_room:
             connection.puback(message)
         else:
-            self._arrived.put_nowait(delivery)
+            self._unanswered.append(message)
+
+    def _answer_held_back(self, connection: BrokerConnection) -> None:
+        """There may be room again: the broker may send more. Only on the connection that brought the messages."""
+        if connection is self._connection:
+            while self._unanswered and self._arrived.has_room:
+                connection.puback(self._unanswered.popleft())
+
+    def _leave_out(self, message: MQTTMessage) -> None:
+        self.left_out += 1
+        if self.left_out.bit_count() == 1:  # the first, second, fourth …: logged, but not once a message
+            log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
 
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
         """None for what is nobody's: a name that is no identifier, a lane that does not exist."""

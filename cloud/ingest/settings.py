@@ -35,8 +35,16 @@ class IngestSettings:
     """How long a stop waits for the group that is being written."""
 
     receive_max: int = 128
-    """MQTT's Receive Maximum: deliveries that the broker sends before the first is accepted. Two full groups: one is
-    written while the next is opened. With the packet limit it bounds what the broker can make us hold."""
+    """MQTT's Receive Maximum: deliveries that the broker sends before it has a PUBACK of the first. With the packet
+    limit it bounds what may come beside a full queue."""
+
+    sender_bytes_max: int = 4 << 20
+    """Deliveries in hand of one gateway. A gateway has at most 2 MiB under way (`gateway.sync.pacing`) and repeats some
+    of it when acknowledgements are late; what is more than that is left out, and its gateway sends it again."""
+
+    queue_bytes_max: int = 64 << 20
+    """Deliveries in hand of all gateways; beyond it the broker has to wait. Sixteen gateways that use their whole
+    share, or some hundred that drain a backlog."""
 
     connect_s: float = 10.0
     """How long connecting may take."""

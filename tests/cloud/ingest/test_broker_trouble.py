@@ -12,6 +12,7 @@ import pytest
 
 from cloud.clock import SystemClock
 from cloud.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings, MqttSource
+from cloud.ingest.fair_queue import DELIVERY_BYTES
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -115,7 +116,7 @@ async def test_an_answer_that_the_brokers_acl_refuses_counts_as_unsent(tmp_path:
 
 async def test_what_a_lost_connection_brought_does_not_pile_up(broker: Broker) -> None:
     """While the database is away nothing is taken, and each new connection may bring as much again."""
-    settings = IngestSettings(receive_max=4)
+    settings = IngestSettings(receive_max=4, queue_bytes_max=1)
     async with receiving(address_of(broker), settings) as source:
         for _ in range(3):
             await eventually(lambda: source.connected)
@@ -125,7 +126,8 @@ async def test_what_a_lost_connection_brought_does_not_pile_up(broker: Broker) -
             for number in range(6):
                 assert await gateway.publish(topics.up(TENANT, GATEWAY, Lane.NUMERIC), b"%d" % number)
             await gateway.close()
-            await eventually(lambda: source._arrived.qsize() == 4)
+            await eventually(lambda: source.bytes_in_hand >= 4 * DELIVERY_BYTES)
+            assert source.bytes_in_hand < 5 * DELIVERY_BYTES
             await broker.kill()
             await eventually(lambda: not source.connected)
             await broker.start()

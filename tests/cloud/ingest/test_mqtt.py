@@ -118,10 +118,12 @@ async def test_a_cloud_that_comes_back_answers_the_retained_status_of_a_gateway_
             assert vehicle.through() == 2
 
 
-async def test_the_broker_holds_back_what_exceeds_the_receive_maximum_until_something_is_accepted(
+async def test_the_broker_holds_back_what_exceeds_a_full_queue_until_something_is_accepted(
     gateway: GatewayInVehicle, broker: Broker, cloud: CloudUnderTest
 ):
-    source = MqttSource(address_of(broker), clock=cloud.clock, settings=IngestSettings(receive_max=5))
+    source = MqttSource(
+        address_of(broker), clock=cloud.clock, settings=IngestSettings(receive_max=5, queue_bytes_max=1)
+    )
     receiving = asyncio.ensure_future(source.run())
     try:
         await eventually(lambda: source.connected)

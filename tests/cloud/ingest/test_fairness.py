@@ -1,0 +1,169 @@
+"""One gateway's many batches displace nobody's: senders take turns, and each has a bounded share of what is in hand."""
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from cloud.db import Database
+from cloud.ingest import BrokerAddress, IngestSettings, MqttSource
+from cloud.ingest.fair_queue import DELIVERY_BYTES, FairQueue
+from cloud.ingest.service import Ingest
+from cloud.ingest.source import Delivery
+from protocols.uplink.envelope import BatchKind, Envelope
+from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
+from tests.builders.ingest_cloud import CloudUnderTest, Handover, StoppedClock
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.statement_count import CountingDatabase
+from tests.builders.uplink_bombs import block_of_devices, block_of_zeros
+from tests.harness.broker import CLOUD_USER, GATEWAY, broker_running, password_of
+from tests.harness.eventually import eventually
+from tests.harness.vehicle import vehicle_at
+
+pytestmark = pytest.mark.finding("security-2")
+
+
+def deliveries(gateway: str, count: int, *, octets: int = 100) -> list[Delivery]:
+    handover = Handover()
+    return [handover.delivery(bytes([number]) * octets, gateway=gateway) for number in range(count)]
+
+
+def drained(queue: FairQueue) -> list[tuple[str, int]]:
+    found = []
+    while (one := queue.get_now()) is not None:
+        found.append((one.gateway_id, one.octets[0]))
+    return found
+
+
+def test_senders_take_turns_and_keep_their_own_order():
+    queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=1 << 20)
+    for one in (*deliveries("abuser", 100), *deliveries("gw_a", 2), *deliveries("gw_b", 2)):
+        assert queue.put(one)
+    assert drained(queue)[:7] == [
+        ("abuser", 0),
+        ("gw_a", 0),
+        ("gw_b", 0),
+        ("abuser", 1),
+        ("gw_a", 1),
+        ("gw_b", 1),
+        ("abuser", 2),
+    ]
+
+
+def test_a_sender_has_a_bounded_share_until_what_it_sent_is_released():
+    size = 100 + DELIVERY_BYTES
+    queue = FairQueue(sender_bytes_max=3 * size, bytes_max=100 * size)
+    many = deliveries("abuser", 5)
+    assert [queue.put(one) for one in many] == [True, True, True, False, False]
+    assert queue.put(deliveries("gw_a", 1)[0])
+    taken = queue.get_now()
+    assert taken is not None
+    assert not queue.put(many[3])  # in hand still
+    queue.release(taken)
+    assert queue.put(many[3])
+
+
+def test_one_delivery_larger_than_a_share_is_taken():
+    queue = FairQueue(sender_bytes_max=10, bytes_max=1 << 20)
+    assert queue.put(deliveries("gw_a", 1)[0])
+
+
+def test_the_total_counts_what_waits_and_what_is_in_hand():
+    size = 100 + DELIVERY_BYTES
+    queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=2 * size)
+    for one in deliveries("gw_a", 2):
+        queue.put(one)
+    assert not queue.has_room
+    taken = queue.get_now()
+    assert not queue.has_room
+    assert taken is not None
+    queue.release(taken)
+    assert queue.has_room
+    assert queue.clear() == 1
+    assert queue.bytes == 0
+
+
+class QueueSource:
+    """A `BatchSource` over a fair queue, without a broker."""
+
+    def __init__(self, *waiting: Delivery) -> None:
+        self._queue = FairQueue(sender_bytes_max=1 << 30, bytes_max=1 << 30)
+        for one in waiting:
+            self._queue.put(one)
+
+    async def next(self) -> Delivery:
+        return await self._queue.get()
+
+    def next_now(self) -> Delivery | None:
+        return self._queue.get_now()
+
+
+def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
+    """Batches that name thousands of devices, and batches that unpack to thousands of rows."""
+    devices = block_of_devices(6_000, wall_offset_us=NOW_US)
+    zeros = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
+    kinds = deque([(devices, 6_000), (zeros, BLOCK_OBSERVATIONS_MAX)])
+    sent = []
+    for _ in range(count):
+        payload, observations = kinds[0]
+        kinds.rotate()
+        sent.append(gateway.send_raw(BatchKind.OBSERVATIONS, payload, count=observations))
+    return sent
+
+
+async def test_a_batch_behind_a_hundred_abusive_ones_of_another_gateway_is_in_the_first_group(database: Database):
+    abuser, honest = GatewayInVehicle(gateway="gw_abuser", key_seed=2), GatewayInVehicle()
+    counted = CountingDatabase(database)
+    cloud = await CloudUnderTest(counted).register(abuser, honest)
+    waiting = [cloud.handover.delivery(one) for one in (*abuse(abuser, 100), honest.send(97.0))]
+    before = counted.statements
+    collected = await cloud.ingest._collect(QueueSource(*waiting))
+    assert [one.gateway_id for one in collected[:2]] == ["gw_abuser", "gw_test"]
+    for group in await cloud.ingest.open(collected[:4]):
+        await cloud.ingest.write(group, cloud.handover)
+    assert ("gw_test", 1) in [(gateway, ack.through_sequence) for gateway, ack in cloud.handover.acks]
+    assert counted.statements - before < 60
+
+
+async def test_while_one_gateway_floods_another_gateways_batch_is_acknowledged_early(database: Database):
+    abuser, honest = GatewayInVehicle(gateway="gw_abuser", key_seed=2), GatewayInVehicle()
+    cloud = await CloudUnderTest(database).register(abuser, honest)
+    settings = IngestSettings(group_batches_max=4)
+    ingest = Ingest(database=database, writer=cloud.writer(), clock=cloud.clock, settings=settings)
+    waiting = [cloud.handover.delivery(one) for one in (*abuse(abuser, 24), *honest.many(3))]
+    running = asyncio.ensure_future(ingest.run(QueueSource(*waiting), cloud.handover))
+    await eventually(lambda: len(cloud.handover.accepted) == len(waiting), within_s=60)
+    running.cancel()
+    await asyncio.wait([running])
+    order = [gateway for gateway, _ in cloud.handover.acks]
+    assert order.index("gw_test") <= 1  # in the first group
+    ends = [ack.through_sequence for gateway, ack in cloud.handover.acks if gateway == "gw_test"]
+    assert ends[-1] == 3
+    assert len(ends) <= 2
+    assert [ack.through_sequence for gateway, ack in cloud.handover.acks if gateway == "gw_abuser"][-1] == 24
+
+
+@pytest.mark.broker
+async def test_a_flood_of_one_gateway_does_not_fill_the_brokers_window(tmp_path: Path):
+    """More messages than the window holds wait in our queue, nothing is accepted, and another gateway's still comes."""
+    async with broker_running(tmp_path / "broker") as broker:
+        address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
+        settings = IngestSettings(receive_max=4, sender_bytes_max=20 * DELIVERY_BYTES)
+        source = MqttSource(address, clock=StoppedClock(), settings=settings)
+        receiving = asyncio.ensure_future(source.run())
+        try:
+            await eventually(lambda: source.connected)
+            abuser = GatewayInVehicle(gateway=GATEWAY)
+            async with vehicle_at(broker) as vehicle:
+                await vehicle.publish(*abuser.many(60))
+                await eventually(lambda: source.left_out > 0)
+                assert source.bytes_in_hand <= 20 * DELIVERY_BYTES
+                await vehicle.publish_status()
+            held = [await source.next()]
+            while (more := source.next_now()) is not None:
+                held.append(more)
+            assert 4 < len(held) < 60
+        finally:
+            receiving.cancel()
+            await asyncio.wait([receiving])
