@@ -6,6 +6,7 @@ group in hand and answers it, the relay its event, and the database is closed la
 """
 
 import asyncio
+import faulthandler
 import gc
 import signal
 from collections.abc import Collection, Sequence
@@ -53,6 +54,7 @@ from cloud.identity.sessions import SessionStore
 from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
 from cloud.oauth.redemption import sweep_codes
+from cloud.observability.heartbeat import Heartbeat, make_heartbeat
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
 from cloud.observability.samplers import broker_sampler, events_sampler, revocation_sampler
 from cloud.observability.service_manager import notify
@@ -105,12 +107,19 @@ class Parts:
 
 
 def build(
-    settings: Settings, roles: Collection[Role], database: Database, clock: Clock, ids: Ids, stopping: asyncio.Event
+    settings: Settings,
+    roles: Collection[Role],
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    stopping: asyncio.Event,
+    heartbeat: Heartbeat,
 ) -> Parts:
     """Wire the parts; nothing has started. Raises `SettingsUnusable` when a role lacks its section."""
     checks: list[Check] = [DatabaseCheck(database), StoppingCheck(stopping)]
     metrics = Metrics()
     samplers: list[tuple[str, Sampler]] = [
+        ("event loop", heartbeat.sample),
         ("events", events_sampler(database, Outbox(ids))),
         ("webhooks", webhooks.webhooks_sampler(database, clock)),
     ]
@@ -201,9 +210,23 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    # A watchdog that was not fed ends the process by SIGABRT: the log then has the line that every thread was at.
+    faulthandler.enable()
+    heartbeat = make_heartbeat(clock)
+    # From the first moment to the last: the watchdog also watches the end.
+    beating = asyncio.create_task(heartbeat.run(), name="heartbeat")
+    try:
+        await _serve(settings, roles, clock, stopping, heartbeat)
+    finally:
+        beating.cancel()
+
+
+async def _serve(
+    settings: Settings, roles: Collection[Role], clock: Clock, stopping: asyncio.Event, heartbeat: Heartbeat
+) -> None:
     database = await open_database(settings.database_url)
     try:
-        parts = build(settings, roles, database, clock, UlidIds(clock), stopping)
+        parts = build(settings, roles, database, clock, UlidIds(clock), stopping, heartbeat)
         try:
             if parts.metrics is not None:
                 await parts.metrics.start()

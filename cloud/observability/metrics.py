@@ -67,6 +67,12 @@ WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "D
 WEBHOOK_LATE_SECONDS = Figure(
     "argus_webhook_delivery_late_seconds", Kind.GAUGE, (), "For how long the delivery due longest has been due."
 )
+EVENT_LOOP_STALL_SECONDS_MAX = Figure(
+    "argus_event_loop_stall_seconds_max",
+    Kind.GAUGE,
+    (),
+    "The longest time for which the event loop did not turn since the process started.",
+)
 SCRAPE_FAILURES = Figure(
     "argus_scrape_failures_total", Kind.COUNTER, ("part",), "Figures that could not be asked for at a scrape."
 )
@@ -83,6 +89,7 @@ FIGURES: tuple[Figure, ...] = (
     EVENTS_PARKED,
     WEBHOOKS_WAITING,
     WEBHOOK_LATE_SECONDS,
+    EVENT_LOOP_STALL_SECONDS_MAX,
     SCRAPE_FAILURES,
 )
 

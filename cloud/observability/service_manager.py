@@ -1,7 +1,8 @@
-"""Tell systemd how we are (sd_notify): ready, stopping. Without systemd nothing happens."""
+"""Notify systemd of our state (sd_notify): ready, alive, stopping. Without systemd nothing happens."""
 
 import os
 import socket
+from collections.abc import Mapping
 
 
 def notify(state: str) -> None:
@@ -16,3 +17,11 @@ def notify(state: str) -> None:
             channel.sendto(state.encode(), target)
     except OSError:
         return
+
+
+def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
+    """After how many seconds without `WATCHDOG=1` systemd ends this process; None when it does not watch it."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
+        return None
+    return int(microseconds) / 1_000_000 or None

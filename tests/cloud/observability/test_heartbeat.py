@@ -1,0 +1,118 @@
+"""The event loop feeds the watchdog, whatever the database does, and its longest stall is a figure."""
+
+import asyncio
+import signal
+import socket
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cloud.db import migrate
+from cloud.observability.heartbeat import BEAT_S, FEED_EVERY_S, Heartbeat
+from cloud.observability.metrics import EVENT_LOOP_STALL_SECONDS_MAX, Metrics
+from cloud.observability.service_manager import watchdog_s
+from cloud.settings import read_settings
+from tests.builders.cloud_people import HandClock
+from tests.builders.cloud_settings import settings_file
+from tests.harness.cloud_process import serving
+from tests.harness.eventually import eventually
+
+UNIT = Path(__file__).parents[3] / "systemd" / "argus-cloud.service"
+
+
+def moved(clock: HandClock, late_s: list[float]) -> Callable[[float], Awaitable[None]]:
+    """A sleep on the clock of the test, which is late by these times, one after the other; then it never ends."""
+
+    async def sleep(seconds: float) -> None:
+        if not late_s:
+            raise asyncio.CancelledError
+        clock.advance(us=int((seconds + late_s.pop(0)) * 1_000_000))
+
+    return sleep
+
+
+async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heartbeat, list[float]]:
+    """A heart that beats once for each of these; when it fed the watchdog."""
+    clock, fed = HandClock(), list[float]()
+    began_s = clock.monotonic_s()
+    heartbeat = Heartbeat(
+        clock,
+        watchdog_s=limit_s,
+        feed=lambda: fed.append(round(clock.monotonic_s() - began_s, 3)),
+        sleep=moved(clock, late_s),
+    )
+    with suppress(asyncio.CancelledError):
+        await heartbeat.run()
+    return heartbeat, fed
+
+
+@pytest.mark.finding("security-1")
+async def test_longest_stall_of_the_loop_is_a_figure_and_a_line_in_the_log() -> None:
+    with capture_logs() as logs:
+        heartbeat, _ = await beat([0.0, 0.3, 17.0, 0.0, 1.2])
+    metrics = Metrics()
+    await heartbeat.sample(metrics)
+    assert metrics.value(EVENT_LOOP_STALL_SECONDS_MAX) == pytest.approx(17.0)
+    assert [line["seconds"] for line in logs if line["event"] == "event_loop.stalled"] == [17.0, 1.2]
+
+
+async def test_watchdog_is_fed_every_second_and_sooner_where_its_limit_is_short() -> None:
+    beats = int(4 * FEED_EVERY_S / BEAT_S)
+    _, fed = await beat([0.0] * beats)
+    assert fed == [0.0, 1.0, 2.0, 3.0, 4.0]
+    _, fed = await beat([0.0] * 8, limit_s=0.5)
+    assert fed == [0.0, 0.25, 0.5, 0.75, 1.0]
+    _, fed = await beat([0.0] * beats, limit_s=None)
+    assert fed == []
+
+
+def test_limit_of_the_watchdog_is_read_from_what_systemd_sets() -> None:
+    assert watchdog_s({"WATCHDOG_USEC": "30000000"}) == 30.0
+    assert watchdog_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}) is None, "it watches another process"
+    for text in ("", "0", "-5", "x", "²"):
+        assert watchdog_s({"WATCHDOG_USEC": text}) is None
+
+
+@contextmanager
+def listening_systemd(path: Path) -> Iterator[Callable[[], int]]:
+    """A socket that systemd would listen on; yields the function that counts the watchdog's datagrams so far."""
+    fed = 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        listener.setblocking(False)
+
+        def feedings() -> int:
+            nonlocal fed
+            with suppress(BlockingIOError):
+                while True:
+                    fed += listener.recv(4096) == b"WATCHDOG=1"
+            return fed
+
+        yield feedings
+
+
+@pytest.mark.finding("security-1")
+@pytest.mark.parametrize("words", [(), ("--only", "api"), ("--only", "worker")], ids=["whole", "api", "worker"])
+async def test_watchdog_of_every_role_is_fed_while_the_database_is_locked(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    config = settings_file(tmp_path)
+    await migrate(read_settings(config).database_url)
+    with listening_systemd(tmp_path / "notify") as feedings:
+        async with serving(config, *words, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000") as served:
+            with closing(sqlite3.connect(tmp_path / "cloud.db")) as lock:
+                lock.execute("BEGIN IMMEDIATE")
+                before = feedings()
+                await eventually(lambda: feedings() >= before + 10)
+                lock.rollback()
+            served.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(15):
+                assert await served.process.wait() == 0
+
+
+def test_unit_has_a_watchdog() -> None:
+    assert "\nWatchdogSec=30\n" in UNIT.read_text()
