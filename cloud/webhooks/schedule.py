@@ -27,6 +27,8 @@ ATTEMPTS_MAX = len(DELAYS_S)
 JITTER = 0.2
 """Each delay is up to so much shorter or longer, so that what failed together does not come back together."""
 RETRY_AFTER_S_MAX = 24 * _HOUR_S
+_DATE_LENGTH_MAX = 64
+"""An HTTP date has 29 letters; the standard library reads the many forms of e-mail, and looks at a text many times."""
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
 FAILING_US_MAX = 5 * 86_400 * SECOND_US
@@ -56,6 +58,8 @@ def read_retry_after(status: int, value: str | None, now_us: int) -> int | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,10}", text):
         return now_us + int(text) * SECOND_US
+    if len(text) > _DATE_LENGTH_MAX:
+        return None
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

@@ -6,6 +6,9 @@ one: a tag that is none of the six, or a length beyond the limit, raises, and th
 end because it is a cable goes on at the next association request (`seek_request`), the one APDU whose first octets are
 hardly anything else. Serial lines with noise use `framing.hdlc` beneath instead.
 
+Octets of an announced APDU that is not whole yet are only collected, and put together once: a device that sends one
+octet at a time costs no more than one that sends them all.
+
 `front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of cutting each out.
 Does not look inside an APDU.
 """
@@ -31,19 +34,23 @@ class ApduTooLong(RemoteProtocolError):
 class ApduStream:
     """Collects octets and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
 
-    __slots__ = ("_at", "_broken", "_data", "_limit_bytes", "_seeking")
+    __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
 
     def __init__(self, limit_bytes: int = APDU_OCTETS_MAX) -> None:
         self._limit_bytes = limit_bytes
         self._data = b""
         self._at = 0
+        self._due_bytes = 0
+        """Length of the APDU in front, once its header is here; 0 before."""
+        self._later = bytearray()
+        """What arrived behind `_data` while the APDU in front was not whole."""
         self._broken: RemoteProtocolError | None = None
         self._seeking = False
 
     @property
     def waiting_bytes(self) -> int:
         """Octets received and not yet given out."""
-        return len(self._data) - self._at
+        return len(self._data) - self._at + len(self._later)
 
     @property
     def in_apdu(self) -> bool:
@@ -52,17 +59,30 @@ class ApduStream:
 
     def append(self, data: bytes) -> None:
         """Adds received octets without cutting anything out."""
+        if self._due_bytes > self.waiting_bytes + len(data):
+            self._later += data
+            return
+        self._join()
         if self._at == len(self._data):
             self._data = bytes(data)
         else:
             self._data = self._data[self._at :] + data
         self._at = 0
 
+    def _join(self) -> None:
+        if self._later:
+            self._data, self._at = self._data[self._at :] + self._later, 0
+            self._later.clear()
+        self._due_bytes = 0
+
     def next_apdu(self) -> bytes | None:
         """The next whole APDU, or None until more octets come. Raises `RemoteProtocolError` on an impossible header,
         and again on every later call: a stream that lost its headers has no next APDU."""
         octets = self.next_length()
-        if octets is None or octets > self.waiting_bytes:
+        if octets is None:
+            return None
+        if octets > self.waiting_bytes:
+            self._due_bytes = octets
             return None
         start = self._at
         self._at += octets
@@ -88,12 +108,13 @@ class ApduStream:
         return octets
 
     def front(self) -> memoryview:
-        """All waiting octets, uncopied, until the next `append`."""
+        """The waiting octets, uncopied, until the next `append`: all of them, or while the APDU in front is not whole
+        its first ones."""
         return memoryview(self._data)[self._at :]
 
     def skip(self, octets: int) -> None:
         """Gives up octets that were read through `front`."""
-        if octets > self.waiting_bytes:
+        if octets > len(self._data) - self._at:
             raise LocalProtocolError("more octets are skipped than wait")
         self._at += octets
 
@@ -107,6 +128,7 @@ class ApduStream:
 
     def seek_request(self) -> None:
         """Passes over what is in front, and over everything behind it until an association request begins."""
+        self._join()
         self._at = min(self._at + 1, len(self._data))
         self._broken, self._seeking = None, True
 
@@ -119,7 +141,8 @@ class ApduStream:
 
     def clear(self) -> None:
         """Forgets the unfinished APDU, when the conversation on this link is over."""
-        self._data, self._at = b"", 0
+        self._data, self._at, self._due_bytes = b"", 0, 0
+        self._later.clear()
 
     def _fail(self, reason: str, kind: type[RemoteProtocolError] = RemoteProtocolError) -> None:
         self._broken = kind(reason, at=0, clause="20601 §11 APDU header")

@@ -21,10 +21,15 @@ _DEFAULT_GAIN = Fraction(200)
 _DEFAULT_BITS = 12
 """Of an amplitude format whose resolution is not written."""
 
-_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+# As many digits as an integer of 64 bits has, and an exponent that a double has: 1e999999999 is no gain, but a billion
+# digits to work out.
+_NUMBER = r"[+-]?(?:\d{1,19}(?:\.\d{0,19})?|\.\d{1,19})(?:[eE][+-]?\d{1,2})?"
 _FREQUENCY = re.compile(rf"(?P<hz>{_NUMBER})(?:/(?P<counter>{_NUMBER})(?:\((?P<base>{_NUMBER})\))?)?")
-_FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
-_GAIN = re.compile(rf"(?P<gain>{_NUMBER})(?:\((?P<baseline>[+-]?\d+)\))?(?:/(?P<units>\S+))?")
+_FORMAT = re.compile(
+    r"(?P<format>\d{1,19})(?:x(?P<frame>\d{1,19}))?(?::(?P<skew>\d{1,19}))?(?:\+(?P<offset>\d{1,19}))?"
+)
+_GAIN = re.compile(rf"(?P<gain>{_NUMBER})(?:\((?P<baseline>[+-]?\d{{1,19}})\))?(?:/(?P<units>\S+))?")
+_COUNT = re.compile(r"\d{1,19}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -124,7 +129,7 @@ def _record_line(source: str, number: int, line: str) -> tuple[str, int, _Rest]:
         )
     if not _NAME.fullmatch(name):
         raise RecordUnusable(f"{source} line {number}: {name!r} is no record name")
-    if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) > _SIGNALS_MAX:
+    if len(fields) < 2 or not _COUNT.fullmatch(fields[1]) or int(fields[1]) > _SIGNALS_MAX:
         raise RecordUnusable(f"{source} line {number}: the record line does not say how many signals there are")
     hz, counter_hz, base_counter = _DEFAULT_HZ, None, Fraction(0)
     if len(fields) > 2:
@@ -136,7 +141,7 @@ def _record_line(source: str, number: int, line: str) -> tuple[str, int, _Rest]:
         base_counter = Fraction(match["base"]) if match["base"] else Fraction(0)
     frames: int | None = None
     if len(fields) > 3:
-        if not fields[3].isdecimal():
+        if not _COUNT.fullmatch(fields[3]):
             raise RecordUnusable(f"{source} line {number}: {fields[3]!r} is no number of samples")
         frames = int(fields[3]) or None
     counter = counter_hz if counter_hz is not None and counter_hz > 0 else hz

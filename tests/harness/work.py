@@ -1,9 +1,9 @@
 """Work that a call does, counted without a clock: instructions of our code and bytes that it hands to C functions.
 
 An instruction is one opcode of a frame of the four packages. A method of a text, a bytes object or a list that is
-written in C may look at all of it, so its length is added; so is the length of what a slice takes out of `CountedBytes`
-and `CountedText`, whose pieces stay counted. That is enough to tell one pass from a pass in a pass, on every machine
-alike.
+written in C may look at all of it, so its length is added; so is the length of what a slice or a sum makes of
+`CountedBytes` and `CountedText`, whose pieces stay counted. That is enough to tell one pass from a pass in a pass, on
+every machine alike.
 """
 
 import sys
@@ -75,7 +75,21 @@ def _count(length: int) -> None:
 
 
 class CountedBytes(bytes):
-    """Bytes whose slices are counted."""
+    """Bytes whose slices, copies and sums are counted."""
+
+    def __bytes__(self) -> bytes:
+        _count(len(self))
+        return self
+
+    def __add__(self, other: Any) -> "CountedBytes":
+        _count(len(self) + len(other))
+        return CountedBytes(super().__add__(other))
+
+    def __radd__(self, other: Any) -> "CountedBytes":
+        if isinstance(other, bytearray):
+            return NotImplemented  # it grows in place
+        _count(len(self) + len(other))
+        return CountedBytes(bytes(other) + bytes.__getitem__(self, slice(None)))
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
@@ -86,9 +100,13 @@ class CountedBytes(bytes):
 
 
 class CountedText(str):
-    """A text whose slices are counted."""
+    """A text whose slices and sums are counted."""
 
     __slots__ = ()
+
+    def __add__(self, other: str) -> "CountedText":
+        _count(len(self) + len(other))
+        return CountedText(super().__add__(other))
 
     def __getitem__(self, key: Any) -> "CountedText":
         found = super().__getitem__(key)

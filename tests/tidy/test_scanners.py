@@ -1,0 +1,262 @@
+"""Every hand-written scanner of a peer's bytes does twice the work on twice the input, and not more.
+
+Each is run on n, 2n and 4n of what would make it look at the same bytes again and again. The work is counted
+(`tests.harness.work`): instructions of ours and the bytes that they hand to C functions, never seconds. Where an input
+has a limit, n stays below it. Texts that a regular expression reads are the business of `test_expressions`.
+
+A new scanner is added here. What a library reads (aiohttp, orjson, pydantic, paho) is not ours to prove; its limits are
+set where it is called.
+"""
+
+import ipaddress
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from cloud.apps.redirects import checked_redirects
+from cloud.egress.target import AllowList, read_target
+from cloud.errors import DomainError
+from cloud.http import Answer
+from cloud.http.admission import Admission
+from cloud.http.arrival import Arrival
+from cloud.http.conditional import conditional
+from cloud.http.heads import RefusedHead
+from cloud.http.query import read_all_pairs
+from cloud.http.rates import BucketLimiter
+from cloud.http.strict_json import read_json
+from cloud.http.table import RouteTable
+from cloud.http.verifier import NullVerifier
+from cloud.oauth.client_authentication import _basic
+from cloud.pages import read_cookie
+from cloud.pages.language import language_of
+from cloud.tokens.compact import SignatureRefused, verified
+from cloud.webhooks.redaction import redacted_head
+from cloud.webhooks.schedule import read_retry_after
+from gateway.transports.capture import CaptureError, CaptureWriter, read_capture
+from protocols.errors import RemoteProtocolError
+from protocols.framing.apdu_stream import ApduStream
+from protocols.framing.hdlc import Unframer, frame
+from protocols.ieee11073.apdu import decode_apdu
+from protocols.uplink.acks import decode_ack
+from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.observations import decode_block, encode_block
+from protocols.uplink.status import decode_status
+from protocols.uplink.topics import parse_status, parse_up
+from simulators.replay.wfdb_header import RecordUnusable, parse_header
+from tests.builders.cloud_people import HandClock
+from tests.builders.http_surface import route
+from tests.builders.ieee11073_apdus import aarq
+from tests.builders.uplink_blocks import numeric_section
+from tests.harness.work import CountedBytes, CountedText, assert_linear, work_of
+
+Scan = Callable[[int], Callable[[], object]]
+"""Makes the input of a size; what is returned reads it, and is what is counted."""
+
+REFUSALS = (DomainError, RemoteProtocolError, SignatureRefused, RecordUnusable, CaptureError, ValueError)
+
+
+def on_text(read: Callable[[Any], object], before: str, pumped: str, after: str = "") -> Scan:
+    def made(size: int) -> Callable[[], object]:
+        text = CountedText(before + pumped * size + after)
+        return lambda: read(text)
+
+    return made
+
+
+def on_bytes(read: Callable[[Any], object], before: bytes, pumped: bytes, after: bytes = b"") -> Scan:
+    def made(size: int) -> Callable[[], object]:
+        data = CountedBytes(before + pumped * size + after)
+        return lambda: read(data)
+
+    return made
+
+
+def header(read: Callable[[CIMultiDictProxy[str]], object], name: str, before: str, pumped: str) -> Scan:
+    return on_text(lambda text: read(CIMultiDictProxy(CIMultiDict({name: text}))), before, pumped)
+
+
+def in_pieces(feed: Callable[[Any], Callable[[bytes], object]], before: bytes, pumped: bytes) -> Scan:
+    """Fed a byte at a time."""
+
+    def made(size: int) -> Callable[[], object]:
+        data = before + pumped * size
+        pieces = [CountedBytes(data[at : at + 1]) for at in range(len(data))]
+
+        def read() -> None:
+            take = feed(size)
+            for piece in pieces:
+                take(piece)
+
+        return read
+
+    return made
+
+
+def refused(received: bytes) -> None:
+    head = RefusedHead(received)
+    head.request_line()
+    head.host()
+
+
+ADMISSION = Admission(
+    NullVerifier(),
+    BucketLimiter(HandClock()),
+    BucketLimiter(HandClock()),
+    types_at="",
+    proxies=[ipaddress.ip_network("10.0.0.0/8")],
+)
+ROWS = RouteTable(route(path) for path in ("/a/{one}/b/{two}", "/a/{one}/{two}/c", "/a/b/{one}.json", "/f/{rest*}"))
+
+
+def address_of(headers: CIMultiDictProxy[str]) -> str:
+    class Protocol:
+        peername = ("10.0.0.1", 1)
+
+    class Request:
+        protocol = Protocol()
+
+    Request.headers = headers  # type: ignore[attr-defined]
+    return ADMISSION.address_of(cast(Arrival, Request()))
+
+
+def keys(size: int) -> Callable[[], object]:
+    body = CountedBytes(json.dumps({f"{number:06}": 100 for number in range(size)}).encode())
+    return lambda: read_json(body)
+
+
+def blocks(size: int) -> Callable[[], object]:
+    octets = encode_block([numeric_section(size)])
+    return lambda: decode_block(octets)
+
+
+def captured(path: Path) -> Callable[[int], Callable[[bytes], object]]:
+    def begin(size: int) -> Callable[[bytes], object]:
+        path.unlink(missing_ok=True)
+        connection = CaptureWriter(path, 1 << 24, meta={}, started_s=0.0).connection()
+        return lambda piece: connection.octets("received", piece, 0.0)
+
+    return begin
+
+
+def capture_file(path: Path, line: bytes) -> Scan:
+    def made(size: int) -> Callable[[], object]:
+        path.write_bytes(b'{"meta": {}}\n' + line * size)
+        return lambda: read_capture(path)
+
+    return made
+
+
+ONE_APDU = json.dumps({"dir": "agent->manager", "hex": "e2000000", "t": 0, "conn": 1}).encode() + b"\n"
+FRAMED = frame(b"\xe7\x00\x00\x02\x7e\x7d")
+LONGEST = b"\xe7\x00\xfb\xfc"
+
+SCANNERS: dict[str, tuple[int, Scan]] = {
+    # The HTTP edge.
+    "refused head, blanks": (4_000, on_bytes(refused, b"FROB / HTTP/1.1\r\nHost: x", b" ", b"y\r\n\r\n")),
+    "refused head, lines": (2_000, on_bytes(refused, b"FROB / HTTP/1.1\r\n", b"host\r\n")),
+    "JSON body, brackets": (2_000, on_bytes(read_json, b'{"a":[0', b",[]", b"]}")),
+    "JSON body, escapes": (4_000, on_bytes(read_json, b"[" * 65 + b'"', b'\\"')),
+    "JSON body, depth": (4_000, on_bytes(read_json, b'{"a":', b"[")),
+    "JSON body, surrogates": (1_000, on_bytes(read_json, b'{"a":["\\ud800\\udc00"', b',"\\ud800\\udc00"', b"]}")),
+    "JSON body, keys": (500, keys),
+    "cookies, pairs": (500, header(lambda found: read_cookie(found, "a"), "Cookie", "a=b", "; c=d")),
+    "cookies, separators": (1_500, header(lambda found: read_cookie(found, "a"), "Cookie", "a=b", "=")),
+    "languages": (50, header(language_of, "Accept-Language", "pl", ",en;q=1")),
+    "query, one value": (1_500, on_text(read_all_pairs, "a=", "%41")),
+    "query, plus signs": (4_000, on_text(read_all_pairs, "a=", "+")),
+    "query, separators": (2_000, on_text(lambda text: read_all_pairs(text, pairs_max=1 << 20), "", "&")),
+    "request target": (1_000, on_text(ROWS.find, "", "/a/b")),
+    "request target, the rest": (1_000, on_text(ROWS.find, "/f", "/%41")),
+    "forwarded addresses": (1_000, header(address_of, "X-Forwarded-For", "192.0.2.1", ",10.0.0.1")),
+    "entity tags": (500, on_text(lambda text: conditional(Answer(200, etag='"x"'), "GET", text), '"a"', ',W/"a"')),
+    "client credentials": (500, on_text(_basic, "Basic ", "QUFB")),
+    "access token": (1_500, on_bytes(lambda token: verified(token, {}), b"", b"a.")),
+    # What the cloud calls.
+    "webhook address, path": (400, on_text(lambda text: read_target(text, AllowList()), "https://a.org/", "a/")),
+    "webhook address, host": (50, on_text(lambda text: read_target(text, AllowList()), "https://", "a.", "org/")),
+    "redirect address": (
+        60,
+        on_text(lambda text: checked_redirects([text], [], confidential=True), "https://", "a.", "org/"),
+    ),
+    "answer of a receiver": (150, on_bytes(redacted_head, b"", b"token ")),
+    "Retry-After": (1_000, on_text(lambda text: read_retry_after(429, text, 0), "Mon, ", "1 Jan ")),
+    # The uplink.
+    "topic of a batch": (2_000, on_text(parse_up, "argus/v1", "/a")),
+    "topic of a status": (2_000, on_text(parse_status, "argus/v1/", "+")),
+    "status": (1_000, on_bytes(decode_status, b'{"a":"', b"x", b'"}')),
+    "acknowledgement": (1_000, on_bytes(decode_ack, b'{"a":[', b"1,", b"1]}")),
+    "envelope": (2_000, on_bytes(decode_envelope, b"", b"\x81")),
+    "observations": (250, blocks),
+    # Devices.
+    "APDUs, one after the other": (500, on_bytes(lambda data: ApduStream().feed(data), b"", b"\xe7\x00\x00\x00")),
+    "APDU, a byte at a time": (4_000, in_pieces(lambda _: ApduStream().feed, LONGEST, b"\x7e")),
+    "APDUs, a byte at a time": (500, in_pieces(lambda _: ApduStream().feed, b"", b"\xe7\x00\x00\x02ab")),
+    "APDU, its attributes": (1_000, on_bytes(decode_apdu, aarq(1), b"\x50")),
+    "frames": (500, on_bytes(lambda data: Unframer(64_512).feed(data), b"", FRAMED)),
+    "frames, escapes": (2_000, on_bytes(lambda data: Unframer(64_512).feed(data), b"\x7e", b"\x7d\x5e", b"\x7e")),
+    "frame, a byte at a time": (4_000, in_pieces(lambda _: Unframer(64_512).feed, b"\x7e", b"a")),
+    # Files.
+    "WFDB header, comments": (1_000, on_text(lambda text: parse_header(text, "r.hea"), "r 0\n", "# a\n")),
+    "WFDB header, digits": (4_000, on_text(lambda text: parse_header(text, "r.hea"), "r 1 1", "0", "\n")),
+    "WFDB header, gain": (4_000, on_text(lambda text: parse_header(text, "r.hea"), "r 1\nr.dat 16 1", "0", "\n")),
+    "WFDB header, signals": (
+        100,
+        lambda size: lambda: parse_header(f"r {size}\n" + "r.dat 16 200 12 0\n" * size, "r.hea"),
+    ),
+}
+
+
+def measured(size: int, scan: Scan) -> int:
+    read = scan(size)
+
+    def once() -> None:
+        with suppress(*REFUSALS):
+            read()
+
+    return work_of(once)
+
+
+@pytest.mark.finding("security-1")
+@pytest.mark.finding("security-4")
+@pytest.mark.parametrize("name", SCANNERS)
+def test_scanner_examines_each_byte_a_bounded_number_of_times(name: str) -> None:
+    size, scan = SCANNERS[name]
+    assert_linear([measured(size * times, scan) for times in (1, 2, 4)])
+
+
+@pytest.mark.parametrize("line", [ONE_APDU, b"\n", b" "], ids=["lines", "empty lines", "one line"])
+def test_capture_file_is_read_in_one_pass(tmp_path: Path, line: bytes) -> None:
+    scan = capture_file(tmp_path / "a.capture", line)
+    assert_linear([measured(300 * times, scan) for times in (1, 2, 4)])
+
+
+def test_capture_of_a_trickling_device_is_written_in_one_pass(tmp_path: Path) -> None:
+    scan = in_pieces(captured(tmp_path / "a.capture"), LONGEST, b"\x7e")
+    assert_linear([measured(2_000 * times, scan) for times in (1, 2, 4)])
+
+
+def test_meter_tells_one_pass_from_a_pass_in_a_pass() -> None:
+    def quadratic(text: CountedText) -> None:
+        while text:
+            text = text[1:]
+
+    with pytest.raises(AssertionError):
+        assert_linear([measured(500 * times, on_text(quadratic, "", "a")) for times in (1, 2, 4)])
+
+    def searching(text: CountedText) -> None:
+        for _ in range(len(text)):
+            text.find("b")
+
+    with pytest.raises(AssertionError):
+        assert_linear([measured(500 * times, on_text(searching, "", "a")) for times in (1, 2, 4)])
+
+
+def test_number_in_a_wfdb_header_has_a_size() -> None:
+    for line in ("r 1 1e999999999", "r 1" + "0" * 5_000, "r 1 360 " + "1" * 5_000, "r 1\nr.dat 16 1e99999999"):
+        with pytest.raises(RecordUnusable):
+            parse_header(f"{line}\n", "r.hea")
