@@ -7,7 +7,8 @@ every machine alike.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,47 @@ _CONSTANT = frozenset({"append", "pop", "startswith", "endswith", "extend", "__l
 class _Meter:
     def __init__(self) -> None:
         self.work = 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count inside of the block."""
+        profiling = sys.getprofile()
+        sys.setprofile(self.profiled)
+        try:
+            with self._monitored() if sys.version_info >= (3, 12) else self._traced():
+                yield
+        finally:
+            sys.setprofile(profiling)
+
+    @contextmanager
+    def _traced(self) -> Iterator[None]:
+        tracing = sys.gettrace()
+        sys.settrace(self.traced)
+        try:
+            yield
+        finally:
+            sys.settrace(tracing)
+
+    @contextmanager
+    def _monitored(self) -> Iterator[None]:
+        """As `_traced`, by the means that newer Pythons have for it: there settrace sees no opcodes."""
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # the types are those of the oldest Python
+        tool = monitoring.DEBUGGER_ID
+
+        def count(code: Any, _offset: int) -> Any:
+            if not code.co_filename.startswith(_OURS):
+                return monitoring.DISABLE
+            self.work += 1
+            return None
+
+        monitoring.use_tool_id(tool, "work")
+        monitoring.register_callback(tool, monitoring.events.INSTRUCTION, count)
+        monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+        try:
+            yield
+        finally:
+            monitoring.set_events(tool, 0)
+            monitoring.free_tool_id(tool)
 
     def traced(self, frame: FrameType, event: str, _arg: Any) -> Any:
         if event == "call":
@@ -57,14 +99,10 @@ def work_of(call: Callable[[], object]) -> int:
     """The work of one call; what it raises is raised."""
     meter = _Meter()
     _current.append(meter)
-    tracing, profiling = sys.gettrace(), sys.getprofile()
-    sys.setprofile(meter.profiled)
-    sys.settrace(meter.traced)
     try:
-        call()
+        with meter.running():
+            call()
     finally:
-        sys.settrace(tracing)
-        sys.setprofile(profiling)
         _current.pop()
     return meter.work
 

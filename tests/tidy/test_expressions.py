@@ -74,6 +74,7 @@ UNTRUSTED = {
     "protocols/ucum.py:_TOKEN": "units in observations",
     "protocols/ucum.py:re.sub": "units in observations",
     "protocols/uplink/topics.py:IDENTIFIER": "uplink topics",
+    "simulators/replay/wfdb_header.py:_COUNT": "WFDB headers",
     "simulators/replay/wfdb_header.py:_FORMAT": "WFDB headers",
     "simulators/replay/wfdb_header.py:_FREQUENCY": "WFDB headers",
     "simulators/replay/wfdb_header.py:_GAIN": "WFDB headers",
