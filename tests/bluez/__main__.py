@@ -1,6 +1,6 @@
 """`python -m tests.bluez [STORY,…]`: builds the guest's kernel where it is absent, boots, and passes on what was seen.
 
-Wants root, since the guest's processes have this user's rights on the host's files, and the packages bluez and dbus.
+Needs root, since the guest's processes have this user's rights on the host's files, and the packages bluez, dbus, udev.
 """
 
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from tests.bluez.guest import boot
 from tests.bluez.kernel import KernelUnavailable, kernel
-from tests.bluez.stage import BLUETOOTHD
+from tests.bluez.stage import BLUETOOTHD, UDEVD
 
 
 def main() -> int:
-    missing = [program for program in (BLUETOOTHD, "/usr/bin/dbus-daemon") if not Path(program).exists()]
+    missing = [program for program in (BLUETOOTHD, UDEVD, "/usr/bin/dbus-daemon") if not Path(program).exists()]
     if os.geteuid() != 0 or missing:
         print(
-            f"test-bluez needs root and {', '.join(missing) or 'nothing else'}: apt-get install bluez dbus",
+            f"test-bluez needs root and {', '.join(missing) or 'nothing else'}: apt-get install bluez dbus udev",
             file=sys.stderr,
         )
         return 2

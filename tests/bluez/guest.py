@@ -63,6 +63,8 @@ def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str])
     return [
         str(kernel), f"mem={MEMORY_MB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
         f"init={Path(__file__).with_name('init.sh')}", "con=null", "con0=null,fd:1", f"uml_dir={scratch}/uml",
+        # Two USB sockets.
+        "dummy_hcd.num=2",
         f"ARGUS_RESULTS={results}", f"ARGUS_PROJECT={PROJECT}", f"ARGUS_PYTHON={sys.executable}",
         f"ARGUS_STORIES={','.join(stories)}",
     ]  # fmt: skip

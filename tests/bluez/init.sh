@@ -3,6 +3,7 @@
 # results in the one folder of the host that is mounted for them (`guest.py` names everything on the kernel's line).
 mount -t proc proc /proc
 mount -t sysfs sys /sys
+mount -t configfs config /sys/kernel/config
 for folder in /run /var/lib/bluetooth /var/log; do mount -t tmpfs tmpfs "$folder"; done
 mount -t hostfs none /mnt -o hostfs="$ARGUS_RESULTS"
 mkdir -p /run/dbus /run/home /run/scratch

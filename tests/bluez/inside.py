@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from tests.bluez.machine_stories import MACHINE_STORIES
 from tests.bluez.stage import Stage
 from tests.bluez.stories import STORIES
 from tests.harness.stories import play
@@ -14,7 +15,7 @@ async def _play(names: set[str]) -> int:
     stage = Stage()
     await stage.open()
     try:
-        return 0 if await play(STORIES, stage, names, story_s_max=STORY_S_MAX) else 1
+        return 0 if await play((*STORIES, *MACHINE_STORIES), stage, names, story_s_max=STORY_S_MAX) else 1
     finally:
         await stage.close()
 

@@ -21,10 +21,16 @@ from gateway.cli.provision import provisioned
 from gateway.settings import load
 from simulators.ble.control import ask
 from simulators.ble.kinds import ble_address_of, ble_description_of
+from tests.bluez.usb_adapter import UsbAdapter
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Finished, Vehicle, argus_gateway
 
 BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
+UDEVD = "/usr/lib/systemd/systemd-udevd"
+RULES = Path(__file__).parents[2] / "systemd" / "70-argus-serial.rules"
+SERIAL_PORT = Path("/dev/argus/usb-1209-2a01-A10K3XYZ-00")
+"""The port of the gateway's settings, by its name of the shipped udev rules. Absent until it is plugged in."""
+GENERIC_DRIVER = Path("/sys/bus/usb-serial/drivers/generic/new_id")
 RESULTS = Path("/mnt")
 PATIENCE_S = 60.0
 """The guest has one processor and shares it with everything here."""
@@ -89,7 +95,9 @@ class Stage:
             "--socket", str(self.radio_socket), "--control", str(self._control), "--vhci",
         )  # fmt: skip
         await eventually(self._powered, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what="an adapter in BlueZ")
-        self.vehicle = Vehicle(self.folder, more_settings="[ble]\n")
+        self.vehicle = Vehicle(
+            self.folder, more_settings=f'[[serial]]\npath = "{SERIAL_PORT}"\nframing = "hdlc"\n[ble]\n'
+        )
         self.vehicle.log = RESULTS / "gateway.log"
         provisioned(load(self.vehicle.config))
         await self.vehicle.start()
@@ -132,6 +140,53 @@ class Stage:
     async def _start(self, name: str, *argv: str) -> None:
         with (RESULTS / f"{name}.log").open("ab") as log:
             self._daemons[name] = await asyncio.create_subprocess_exec(*argv, stdout=log, stderr=log)
+
+    # Serial adapters.
+
+    async def start_udev(self) -> None:
+        """Debian's udevd with its own rules and the shipped ones."""
+        rules = Path("/run/udev/rules.d")
+        rules.mkdir(parents=True)
+        shutil.copy(RULES, rules)
+        await self._start("udevd", UDEVD)
+        await eventually(Path("/run/udev/control").exists, within_s=PATIENCE_S, what="udevd listens")
+
+    async def udev_properties(self, node: Path) -> dict[str, str]:
+        """What udev knows of a device node."""
+        out = await self._output("udevadm", "info", "--query=property", f"--name={node}")
+        return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+
+    async def may_open(self, node: Path, *, group: str) -> bool:
+        """Whether a user without rights, in this group only, may read and write the node."""
+        rights = ("setpriv", "--reuid=nobody", "--regid=nogroup", f"--groups={group}")
+        process = await asyncio.create_subprocess_exec(*rights, "test", "-r", str(node), "-a", "-w", str(node))
+        return await process.wait() == 0
+
+    async def wired_device(self, kind: str, port: str) -> None:
+        """A simulated device at the device end of an adapter."""
+        program = str(Path(sys.executable).with_name("argus-sim"))
+        await self._start(f"wired-{kind}", program, "agent", kind, "--serial", port)
+
+    async def serves_serial_port(self, *, yes: bool = True) -> dict[str, Any]:
+        """Wait until the gateway has an association on its serial port, or has none there any more; its status."""
+
+        async def so() -> dict[str, Any] | None:
+            status = await self.vehicle.status()
+            links = [each["link"] for each in status["sessions"] if each["device"] is not None]
+            return status if (f"serial:{SERIAL_PORT}" in links) is yes else None
+
+        what = f"the device on {SERIAL_PORT} is {'served' if yes else 'gone'}"
+        return await eventually(so, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
+
+    def claim_for_generic_driver(self, adapter: UsbAdapter) -> None:
+        """Have the kernel's generic driver take adapters of this kind, since no driver knows their numbers."""
+        GENERIC_DRIVER.write_text(f"{adapter.vendor_id:04x} {adapter.product_id:04x}")
+
+    async def _output(self, *argv: str) -> str:
+        process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+        out, _ = await process.communicate()
+        assert process.returncode == 0, argv
+        return out.decode()
 
     async def _powered(self) -> bool:
         """Whether BlueZ has an adapter; the gateway switches it on."""
