@@ -101,7 +101,7 @@ async def test_watchdog_of_every_role_is_fed_while_the_database_is_locked(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     config = settings_file(tmp_path)
-    await migrate(read_settings(config).database_url)
+    await migrate(read_settings(config).database_url, create=True)
     with listening_systemd(tmp_path / "notify") as feedings:
         async with serving(config, *words, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000") as served:
             with closing(sqlite3.connect(tmp_path / "cloud.db")) as lock:
