@@ -109,7 +109,10 @@ def agent(
     memory_live: Annotated[bool, typer.Option("--memory-live", help="Report everything as well as keep it.")] = False,
     for_s: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so many seconds, in order.")] = None,
 ) -> None:
-    """One simulated device. It keeps what it measured until the manager has it, and reconnects by itself."""
+    """One simulated device. It keeps what it measured until the manager has it, and reconnects by itself.
+
+    Exit code 1 when no manager ever associated with it.
+    """
     with refusing():
         log_to_stderr()
         from gateway.transports.clock import SystemClock
@@ -139,6 +142,11 @@ def agent(
             f"{made.name}: {status.measured} reports measured, {status.answered} answered, {status.repeated} repeated, "
             f"{status.waiting} left, {status.dropped} dropped, {status.associations} associations"
         )
+        if not status.associations:
+            raise Refusal(
+                "no manager ever associated with this device, so nothing it measured arrived: "
+                f"look whether one listens at {tcp or serial}, and at its own list of devices"
+            )
 
 
 def _behaviour(

@@ -79,9 +79,17 @@ class Outbox:
             raise unusable(self._path, error) from error
         return batches, Damaged(due) if due <= last else None
 
-    def blocks(self, lane: Lane, *, after: int, since_us: int | None, limit: int) -> list[tuple[Row, bytes]]:
-        """Up to `limit` observation blocks of a lane above `after`, committed since `since_us`. What does not open is
-        left out here: the uplink or the retention sets it aside."""
+    def blocks(
+        self,
+        lane: Lane,
+        *,
+        after: int,
+        since_us: int | None,
+        limit: int,
+        kind: BatchKind = BatchKind.OBSERVATIONS,
+    ) -> list[tuple[Row, bytes]]:
+        """Up to `limit` blocks of a lane above `after` that hold what `kind` says, committed since `since_us`. What
+        does not open is left out here: the uplink or the retention sets it aside."""
         found: list[tuple[Row, bytes]] = []
         try:
             cursor = self._connection.execute(OUTBOX["rows_from"], span_of(lane, after + 1))
@@ -89,7 +97,7 @@ class Outbox:
                 if since_us is not None and isinstance(columns[4], int) and columns[4] < since_us:
                     continue
                 opened = self._open(columns)
-                if opened is not None and opened[0].kind is BatchKind.OBSERVATIONS:
+                if opened is not None and opened[0].kind is kind:
                     found.append(opened)
                 if len(found) >= limit:
                     break

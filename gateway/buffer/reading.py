@@ -1,5 +1,5 @@
-"""The store's observations as records, for the command line and the crew: a page at a time, so that days need no
-memory."""
+"""The store's observations as records, and its events, for the command line and the crew: a page at a time, so that
+days need no memory."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -7,6 +7,8 @@ from typing import Any
 from gateway.buffer.outbox import Outbox
 from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.observation_record import ObservationRecord, records_of
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import decode_block
 
@@ -40,6 +42,28 @@ async def records(
                 left -= min(left, len(block))
             if not page:
                 break
+
+
+async def events(
+    outbox: Outbox, read: Read, *, device: str | None, since_us: int | None, limit: int
+) -> AsyncIterator[tuple[int, GatewayEvent]]:
+    """Up to `limit` events with their sequence, in its order."""
+    left, after = limit, 0
+    while left > 0:
+        page: list[tuple[int, GatewayEvent]]
+        page = await read(_events_after, outbox, after, since_us)
+        for sequence, event in page:
+            after = sequence
+            if left > 0 and (device is None or event.device == device):
+                yield sequence, event
+                left -= 1
+        if not page:
+            return
+
+
+def _events_after(outbox: Outbox, after: int, since_us: int | None) -> list[tuple[int, GatewayEvent]]:
+    blocks = outbox.blocks(Lane.EVENT, after=after, since_us=since_us, limit=PAGE_BLOCKS, kind=BatchKind.EVENT)
+    return [(row.sequence, decode_event(payload)) for row, payload in blocks]
 
 
 def _page(

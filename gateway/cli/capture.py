@@ -13,14 +13,16 @@ from typing import Any
 import typer
 
 from gateway.cli.refusal import Refusal
-from gateway.control import ControlUnavailable, listen
-from gateway.settings import load
+from gateway.control import ControlUnavailable, ask, listen
+from gateway.settings import Settings, load
 from gateway.transports.capture import CaptureWriter, ConnectionCapture
 
 
 def capture(config: Path, output: Path, *, link: str | None, seconds: float | None, limit_bytes: int) -> None:
     """Until Ctrl-C, `seconds`, the size limit, or the gateway's end."""
     settings = load(config)
+    if link is not None:
+        asyncio.run(_check(settings, link))
     meta = {"gateway": settings.gateway.id, "link": link, "started_at_us": time.time_ns() // 1000}
     try:
         writer = CaptureWriter(output, limit_bytes, meta=meta, started_s=time.monotonic())
@@ -37,6 +39,17 @@ def capture(config: Path, output: Path, *, link: str | None, seconds: float | No
     typer.echo(f"{count} reads of {'all links' if link is None else link} written to {output}", err=True)
     if reason := ended or end:
         raise Refusal(f"the capture stopped early: {reason}")
+
+
+async def _check(settings: Settings, link: str) -> None:
+    """A link that is not there records nothing without a word; a port or a paired device may come later."""
+    status = await ask(settings.control_path, "status")
+    present = [str(each["link"]) for each in status["sessions"]]
+    ports = [f"serial:{port.path}" for port in settings.serial]
+    if link in present or link in ports or link.startswith("ble:"):
+        return
+    known = ", ".join(dict.fromkeys([*present, *ports])) or "none"
+    raise Refusal(f"no link is called {link}: `argus-gateway status` shows the links; now: {known}")
 
 
 async def _record(path: Path, link: str | None, seconds: float | None, writer: CaptureWriter) -> tuple[int, str | None]:

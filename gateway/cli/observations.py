@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.buffer.outbox import Outbox
-from gateway.buffer.reading import records
+from gateway.buffer.reading import events, records
 from gateway.cli.output import print_json, print_table
 from gateway.cli.refusal import Refusal
 from gateway.security.identity import Identity
@@ -19,6 +19,7 @@ from gateway.sessions.boots import BOOTS_STATE, Boots
 from gateway.settings import load
 from gateway.transports.clock import SystemClock
 from protocols.observation_record import ObservationRecord, to_json, utc_text
+from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 
 TABLE_ROWS = 500
@@ -40,6 +41,13 @@ def observations(
     most = (limit or sys.maxsize) if as_json else rows_max + 1
     boots = Boots(SystemClock())
     boots.load(outbox.state(BOOTS_STATE))
+    if only is Lane.EVENT:
+        told = events(outbox, asyncio.to_thread, device=device and device.lower(), since_us=since_us, limit=most)
+        try:
+            asyncio.run(_print_events(told, as_json=as_json, rows_max=rows_max))
+        finally:
+            outbox.close()
+        return
     found = records(
         outbox,
         asyncio.to_thread,
@@ -70,9 +78,12 @@ def _lane(text: str | None) -> Lane | None:
     if text is None:
         return None
     try:
-        return Lane(text)
+        lane = Lane(text)
     except ValueError:
         raise Refusal(f"--lane {text} is no lane: write one of {', '.join(Lane)}") from None
+    if lane is Lane.EPCR:
+        raise Refusal("the lane epcr holds forms and no observations: argus-gateway status counts them")
+    return lane
 
 
 async def _print(found: AsyncIterator[ObservationRecord], *, as_json: bool, rows_max: int) -> None:
@@ -85,6 +96,30 @@ async def _print(found: AsyncIterator[ObservationRecord], *, as_json: bool, rows
     shown = rows[:rows_max]
     title = f"{len(shown)} observations{', and there are more: --limit, --since' if more else ''}"
     print_table(title, ("observed", "device", "type", "value", "unit"), shown)
+
+
+async def _print_events(found: AsyncIterator[tuple[int, GatewayEvent]], *, as_json: bool, rows_max: int) -> None:
+    if as_json:
+        async for sequence, event in found:
+            print_json(
+                {
+                    "lane": Lane.EVENT.value,
+                    "sequence": sequence,
+                    "name": event.name,
+                    "at": utc_text(event.at_us),
+                    "device": event.device,
+                    "fields": dict(event.fields),
+                }
+            )
+        return
+    rows = [(utc_text(event.at_us)[:23], event.name, event.device or "–", _fields(event)) async for _, event in found]
+    shown = rows[:rows_max]
+    more = ", and there are more: --limit, --since" if len(rows) > rows_max else ""
+    print_table(f"{len(shown)} events{more}", ("at", "event", "device", "what"), shown)
+
+
+def _fields(event: GatewayEvent) -> str:
+    return ", ".join(f"{name} {value}" for name, value in event.fields.items() if value is not None)
 
 
 def _row(record: ObservationRecord) -> tuple[str, ...]:

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_WIDTH_MAX = 1000
+"""The widest table with a column that is not folded: a path has at most some hundred characters."""
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on one line."""
     sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
@@ -22,21 +26,31 @@ def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
         write(orjson.dumps(value) + b"\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table that stays readable on a narrow terminal: cells fold, nothing is cut off."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
+) -> None:
+    """A table that stays readable on a narrow terminal: cells fold, nothing is cut off. `whole` names columns that are
+    never folded: what they hold is copied from there."""
     from rich.console import Console
 
-    Console().print(table_of(title, columns, rows))
+    table = table_of(title, columns, rows, whole=whole)
+    console = Console()
+    if whole:  # a terminal that is too narrow breaks the line itself, which a copy undoes
+        options = console.options.update(max_width=_WIDTH_MAX)
+        console.width = max(console.width, console.measure(table, options=options).minimum)
+    console.print(table)
 
 
-def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":
+def table_of(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
+) -> "Table":
     """The same, for who prints it again and again."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

@@ -32,7 +32,10 @@ def show_status(config: Path, *, as_json: bool) -> None:
     )
     if status["running"]:
         print_table(
-            "\nLinks", ("link", "state", "device", "silent", "reports"), [_link(each) for each in status["sessions"]]
+            "\nLinks",
+            ("link", "state", "device", "silent", "reports"),
+            [_link(each) for each in status["sessions"]],
+            whole=("link",),
         )
 
 

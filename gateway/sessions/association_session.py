@@ -147,6 +147,8 @@ class AssociationSession:
         self._associated_s = -QUICK_S
         self._quick = 0
         self._last_octet_s = self.opened_s
+        self.has_served = False
+        """Whether a device was associated here."""
         self.heard = False
         """Whether anything has come over this link."""
         self._here = Attendance(around, link.name, self)
@@ -310,6 +312,7 @@ class AssociationSession:
                 await self.link.close()
             await self._here.refused(system_id, verdict, instant.wall_us)
             return
+        self.has_served = True
         await self._here.arrived(
             system_id, instant, config_id=event.config_id, configuration_known=event.configuration_known
         )

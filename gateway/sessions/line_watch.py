@@ -50,6 +50,8 @@ class _Seen:
     noisy_looks: int = 0
     noise_told: bool = False
     moved_told: str | None = None
+    has_served: bool = False
+    """A device was served on this port at these settings, so they are right."""
 
 
 class LineWatch:
@@ -75,8 +77,10 @@ class LineWatch:
 
     def noise_on(self, port: SerialPort) -> str | None:
         """What was told about noise on this port and still holds; None when it is well or not open."""
-        told = any(seen.noise_told for each, seen in self._seen if each is port)
-        return noise_sentence(port) if told and port.link is not None else None
+        seen = next((seen for each, seen in self._seen if each is port), None)
+        if seen is None or not seen.noise_told or port.link is None:
+            return None
+        return noise_sentence(port, has_served=seen.has_served)
 
     async def look(self) -> None:
         sessions = {session.link.name: session for session in self._sessions()}
@@ -101,6 +105,7 @@ class LineWatch:
         self, port: SerialPort, link: DescriptorLink, session: AssociationSession, seen: _Seen
     ) -> None:
         received_bytes = link.received_bytes
+        seen.has_served = seen.has_served or session.device is not None or session.has_served
         if port.openings != seen.opening:
             seen.opening, seen.understood = port.openings, session.understood
             seen.bytes_then = seen.bytes_last = seen.noisy_looks = 0
@@ -115,8 +120,9 @@ class LineWatch:
         octets = received_bytes - seen.bytes_then
         if octets >= NOISE_BYTES and seen.noisy_looks >= NOISE_LOOKS and not seen.noise_told:
             seen.noise_told = True
+            why = noise_sentence(port, has_served=seen.has_served)
             await self._journal.write(
-                "serial.not_understood", None, link=port.name, why=noise_sentence(port), octets=octets, baud=port.baud
+                "serial.not_understood", None, link=port.name, why=why, octets=octets, baud=port.baud
             )
 
     async def _look_at_name(self, port: SerialPort, link: DescriptorLink, seen: _Seen) -> None:
@@ -135,8 +141,13 @@ class LineWatch:
             link.hang_up()
 
 
-def noise_sentence(port: SerialPort) -> str:
-    """For the operator: what was tried, and what to try."""
+def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
+    """For the operator: what was tried, and what to try. Where a device has worked, its settings are not the fault."""
+    if has_served:
+        return (
+            f"{port.path} brings octets that make no message, and a device has worked there at {port.baud} baud with "
+            f"framing {port.framing}: look whether another device is plugged in now, then change the cable"
+        )
     other = "raw" if port.framing == "hdlc" else "hdlc"
     return (
         f"{port.path} brings octets that make no message at {port.baud} baud with framing {port.framing}: "

@@ -47,11 +47,12 @@ class PortTrouble:
     sentence: str
 
 
-def trouble_of(path: str, baud: int, error: Exception) -> PortTrouble:
-    """`error` is what opening raised: OSError, termios.error or pyserial's ValueError for a speed."""
+def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]]") -> PortTrouble:
+    """`error` is what opening raised: OSError, termios.error or pyserial's ValueError for a speed. `setting` is where
+    the path was given, as the operator knows it."""
     number = _number(error)
     if number in _GONE or not os.path.lexists(path):
-        return _gone(path)
+        return _gone(path, setting)
     if number in _FORBIDDEN:
         return PortTrouble(TroubleKind.FORBIDDEN, _forbidden(path))
     if number in _BUSY:
@@ -59,13 +60,13 @@ def trouble_of(path: str, baud: int, error: Exception) -> PortTrouble:
     if number == errno.ENOTTY or not _is_character_device(path):
         return PortTrouble(
             TroubleKind.NO_PORT,
-            f"{path} is no serial port: no device can connect over it; correct the path in [[serial]] "
+            f"{path} is no serial port: no device can connect over it; correct the path in {setting} "
             "(argus-gateway ports shows what there is)",
         )
     if isinstance(error, ValueError):
         return PortTrouble(
             TroubleKind.SPEED,
-            f"{path} does not take {baud} baud: its device cannot connect; set baud in [[serial]] to what the device's "
+            f"{path} does not take {baud} baud: its device cannot connect; set baud in {setting} to what the device's "
             "manual says, or use an adapter that can do it",
         )
     why = os.strerror(number) if number else str(error)
@@ -85,7 +86,7 @@ def _number(error: BaseException | None) -> int | None:
     return None if error is None else _number(error.__context__)
 
 
-def _gone(path: str) -> PortTrouble:
+def _gone(path: str, setting: str) -> PortTrouble:
     if os.path.islink(path):
         return PortTrouble(
             TroubleKind.STALE,
@@ -94,7 +95,7 @@ def _gone(path: str) -> PortTrouble:
         )
     return PortTrouble(
         TroubleKind.ABSENT,
-        f"{path} is not there: its device cannot connect; plug it in, or correct the path in [[serial]] "
+        f"{path} is not there: its device cannot connect; plug it in, or correct the path in {setting} "
         "(argus-gateway ports shows what there is)",
     )
 

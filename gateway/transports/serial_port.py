@@ -60,7 +60,16 @@ class _Port(serial.Serial):
 class SerialPort:
     """A `LinkSource` with one link at a time: `accept` waits until the last link was closed, then opens the port."""
 
-    def __init__(self, path: str, baud: int, framing: Framing, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        baud: int,
+        framing: Framing,
+        *,
+        clock: Clock | None = None,
+        setting: str = "[[serial]]",
+    ) -> None:
+        """`setting`: where an operator wrote the path, for what is said about it."""
         self.path: Final = path
         self.baud: Final = baud
         self.framing: Final = framing
@@ -71,6 +80,7 @@ class SerialPort:
         self.opened_at_s = 0.0
         """When it was opened last; monotonic."""
         self._clock = clock if clock is not None else SystemClock()
+        self._setting = setting
         self._link: DescriptorLink | None = None
         self._framed: HdlcLink | None = None
         self._node: str | None = None
@@ -114,7 +124,7 @@ class SerialPort:
             try:
                 link = self._open()
             except (OSError, termios.error, ValueError) as error:
-                self._note(trouble_of(self.path, self.baud, error))
+                self._note(trouble_of(self.path, self.baud, error, self._setting))
                 absent = self.trouble is not None and self.trouble.kind in (TroubleKind.ABSENT, TroubleKind.STALE)
                 await self._pause(RETURN_PAUSE_S_MAX if absent else LAST_PAUSE_S)
             else:

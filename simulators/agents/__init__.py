@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from gateway.transports.clock import Clock
 from simulators.agents.agent import Agent, AgentOptions, Connect
-from simulators.agents.behaviour import Asked, Behaviour, ScannerKind
+from simulators.agents.behaviour import Asked, Behaviour, ScannerKind, has_scanner
 from simulators.agents.device_clock import DeviceClock
-from simulators.agents.kinds import KINDS, MONITOR, NothingToReplay, UnknownKind, build_device
+from simulators.agents.kinds import KINDS, MONITOR, NothingToReplay, OwnScanner, UnknownKind, build_device
 from simulators.agents.memory_file import NoSuchHeader
 from simulators.agents.own_clock import ClockBehaviour, SetAnswer, Setting
 from simulators.agents.remembering import MemoryOptions, RememberingDevice
@@ -33,10 +33,12 @@ def build_agent(
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
     says when patient second 0 was. `memory` makes it a device that keeps what it measured in a file. `unit` tells
-    devices of one kind apart. Raises UnknownKind, NothingToReplay, RecordUnusable, and NoSuchHeader for a clock that a
-    memory cannot date with.
+    devices of one kind apart. Raises UnknownKind, NothingToReplay, RecordUnusable, OwnScanner for a second scanner, and
+    NoSuchHeader for a clock that a memory cannot date with.
     """
     device = build_device(kind, source, unit)
+    if options is not None and options.behaviour.scanner is not None and has_scanner(device.configuration):
+        raise OwnScanner(kind)
     if memory is not None:
         device = RememberingDevice(device, memory, (options or AgentOptions()).behaviour.clock.kind)
     return Agent(
@@ -76,6 +78,7 @@ __all__ = [
     "MemoryOptions",
     "NoSuchHeader",
     "NothingToReplay",
+    "OwnScanner",
     "ScannerKind",
     "SetAnswer",
     "Setting",

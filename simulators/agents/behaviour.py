@@ -12,7 +12,7 @@ from enum import Enum
 from protocols.device_time import TimeKind
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType
 from protocols.ieee11073.apdu.data import ConfigObject
-from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.attribute import Attribute, ObjectClass
 from protocols.ieee11073.dim.channels import METRICS
 from protocols.ieee11073.dim.configuration import Configuration, value_map
 from protocols.ieee11073.dim.objects import ava, episodic_scanner, numeric, periodic_scanner
@@ -27,6 +27,7 @@ _SCANNED, _RESTAMPED, _CHANGED = 0x2000, 0x1000, 0x0800
 """Added to a configuration id for what was done to the configuration."""
 _EXTENDED = 0x4000
 _INTERVAL_S = 0.25
+_SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNER})
 
 
 class ScannerKind(Enum):
@@ -92,6 +93,11 @@ def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
     else:
         scanner = periodic_scanner(SCANNER_HANDLE, metrics, interval_s=_INTERVAL_S, confirmed=True)
     return Configuration(configuration.config_id | _EXTENDED | _SCANNED, (*configuration.objects, scanner))
+
+
+def has_scanner(configuration: Configuration) -> bool:
+    """Whether a device of this configuration reports through a scanner of its own."""
+    return any(item.obj_class in _SCANNERS for item in configuration.objects)
 
 
 def with_accessory(configuration: Configuration) -> Configuration:

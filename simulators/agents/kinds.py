@@ -44,6 +44,13 @@ class NothingToReplay(Exception):
         super().__init__(f"the {kind} does not play records, only the {MONITOR} does")
 
 
+class OwnScanner(Exception):
+    """This kind of device reports through a scanner already."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the {kind} reports through a scanner of its own: leave --scanner out")
+
+
 MONITOR: Final = "monitor"
 
 _Maker = Callable[[Patient, Description], Device]

@@ -18,4 +18,4 @@ def over_tcp(host: str, port: int) -> Connect:
 
 def over_serial(path: str, framing: Framing, clock: Clock, *, baud: int = 115_200) -> Connect:
     """The port, opened again for each link; waits while it is absent. The speed means nothing on a pseudo-terminal."""
-    return SerialPort(path, baud, framing, clock=clock).accept
+    return SerialPort(path, baud, framing, clock=clock, setting="--serial and --baud").accept

@@ -12,6 +12,7 @@ recorded: after a release, after an abort, or by closing.
 """
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -33,6 +34,8 @@ ANSWER_S: Final = 10.0
 """How long the player waits for the manager: TO_assoc and TO_config of 20601 §9.3."""
 QUIET_S: Final = 0.25
 """After the last recorded octet the manager may still ask something; so long a silence means that it does not."""
+
+_GRANTED = frozenset({AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG})
 
 Tell = Callable[[str], None]
 Connect = Callable[[], Awaitable[Link]]
@@ -88,6 +91,42 @@ async def play(
 
 
 @dataclass(slots=True)
+class _Recorded:
+    """What the recorded manager said: whether it granted an association, and how it answered each confirmed report."""
+
+    granted: bool | None = None
+    answers: dict[int, deque[bool]] = field(default_factory=lambda: defaultdict(deque))
+    """By invoke-id, in order; True: taken."""
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "_Recorded":
+        found, stream = cls(), ApduStream()
+        for record in records:
+            if record.dir != "manager->agent" or record.gatt is not None:
+                continue
+            for octets in stream.feed(record.octets):
+                found._hear(octets)
+        return found
+
+    def _hear(self, octets: bytes) -> None:
+        try:
+            apdu = decode_apdu(octets)
+            data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
+        except RemoteProtocolError:
+            return
+        if isinstance(apdu, Aare) and self.granted is None:
+            self.granted = apdu.result in _GRANTED
+        elif data is not None and data.message == MessageTag.EVENT_REPORT_RESULT:
+            self.answers[data.invoke_id].append(True)
+        elif data is not None and data.message in (MessageTag.ERROR, MessageTag.REJECT):
+            self.answers[data.invoke_id].append(False)
+
+    def took(self, invoke_id: int) -> bool | None:
+        """How the next report with this invoke-id was answered; None where the recording has no answer."""
+        return self.answers[invoke_id].popleft() if self.answers[invoke_id] else None
+
+
+@dataclass(slots=True)
 class _Waits:
     """What the manager owes before the next slice may go."""
 
@@ -116,6 +155,7 @@ class _Player:
         self._stream = ApduStream()
         self._waits = _Waits()
         self._played = Played(conn)
+        self._recorded = _Recorded.of(records)
         self._over = False
 
     async def run(self, link: Link) -> Played:
@@ -195,11 +235,14 @@ class _Player:
         self._print(f"← {_name(octets)}")
         apdu = decode_apdu(octets)
         match apdu:
-            case Aare(result=AssociateResult.ACCEPTED):
-                self._waits.association = False
-            case Aare(result=result) if result != AssociateResult.ACCEPTED_UNKNOWN_CONFIG:
+            case Aare(result=result) if result in _GRANTED:
+                self._waits.association = result != AssociateResult.ACCEPTED
+                if self._recorded.granted is False:
+                    self._played.trouble = "the manager granted the association, and the recorded one rejected it"
+            case Aare(result=result):
                 self._over = True
-                self._played.trouble = f"the manager rejected the association ({int(result)})"
+                if self._recorded.granted is not False:
+                    self._played.trouble = f"the manager rejected the association ({int(result)})"
             case Abrt():
                 self._over = True
                 self._played.aborted = True
@@ -221,9 +264,16 @@ class _Player:
             elif data.invoke_id in self._waits.answers:
                 self._waits.answers.discard(data.invoke_id)
                 self._played.answered += 1
+                self._compare(data.invoke_id, taken=True)
         elif data.message in (MessageTag.ERROR, MessageTag.REJECT) and data.invoke_id in self._waits.answers:
             self._waits.answers.discard(data.invoke_id)
             self._played.refused += 1
+            self._compare(data.invoke_id, taken=False)
+
+    def _compare(self, invoke_id: int, *, taken: bool) -> None:
+        """A report that the recorded manager took and this one refuses is a value that would be lost here."""
+        if self._recorded.took(invoke_id) and not taken:
+            self._played.trouble = "the manager refused a report that the recorded one had taken"
 
     def _give_up(self) -> None:
         """The manager owes something and is silent: say so and go on, as a recording does."""

@@ -1,11 +1,14 @@
 """Captures played at a live manager react to it: its invoke-ids, its wish for a configuration, its silence."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gateway.transports.capture import Capture, read_capture
 from gateway.transports.clock import SystemClock
+from protocols.ieee11073.apdu import encode_apdu
+from protocols.ieee11073.apdu.association import DATA_PROTO_NONE, Aare, AssociateResult, DataProto
 from simulators.agents.links import over_tcp
 from simulators.replay.capture_player import Played, play
 from tests.builders.sim_capture import oximeter_capture
@@ -126,3 +129,26 @@ async def test_captures_of_an_independent_agent_are_played_to_their_recorded_end
             assert sorted(set(times)) == [moment["time"] for moment in truth]
         extended = name == "synth_ecg_rtsa"
         assert connection.configuration_sent is (extended or not known)
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_reports_that_are_refused_although_the_recorded_manager_took_them_are_trouble() -> None:
+    capture = oximeter_capture(known=True)
+    async with sim_manager() as manager:
+        manager.full = True
+        (connection,) = await played(capture, manager)
+        assert (connection.answered, connection.refused) == (0, 2)
+        assert connection.trouble == "the manager refused a report that the recorded one had taken"
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_association_that_is_granted_although_the_recorded_manager_rejected_it_is_trouble() -> None:
+    capture = oximeter_capture(known=True)
+    rejected = Aare(AssociateResult.REJECTED_PERMANENT, DataProto(DATA_PROTO_NONE, b""))
+    records = [
+        replace(each, octets=encode_apdu(rejected)) if each.octets[:2] == b"\xe3\x00" else each
+        for each in capture.records
+    ]
+    async with sim_manager() as manager:
+        (connection,) = await played(replace(capture, records=records), manager)
+        assert connection.trouble == "the manager granted the association, and the recorded one rejected it"

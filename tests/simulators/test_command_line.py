@@ -75,7 +75,7 @@ async def test_a_capture_is_played_and_told(tmp_path: Path) -> None:
         assert len(manager.stored) == 4
         manager.full = True
         code, out, _ = await run("play", str(path), "--tcp", f"127.0.0.1:{manager.address[1]}")
-        assert (code, "2 refused" in out) == (0, True)
+        assert (code, "2 refused" in out) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,28 @@ async def test_a_wired_devices_command_needs_no_virtual_radio() -> None:
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     assert b"oximeter" in out
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_agent_that_no_manager_associated_with_fails_and_says_where_it_looked() -> None:
+    code, out, err = await run("agent", "oximeter", "--tcp", "127.0.0.1:9", "--for", "0.3")
+    assert code == 1
+    assert "0 associations" in out
+    assert "no manager ever associated" in err
+    assert "127.0.0.1:9" in err
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_agent_names_its_own_option_for_a_port_that_is_not_there(tmp_path: Path) -> None:
+    code, _, err = await run("agent", "oximeter", "--serial", str(tmp_path / "nothing"), "--for", "0.3")
+    assert code == 1
+    assert f"{tmp_path}/nothing is not there" in err
+    assert "[[serial]]" not in err
+    assert "--serial" in err
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_second_scanner_of_a_scanned_device_is_refused() -> None:
+    code, _, err = await run("agent", "scanned-ecg", "--tcp", "127.0.0.1:9", "--scanner", "periodic", "--for", "0.3")
+    assert code == 1
+    assert err.strip().endswith("the scanned-ecg reports through a scanner of its own: leave --scanner out")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from gateway.cli.observations import since_us_of
+from gateway.cli.output import print_table
 from gateway.cli.provision import provisioned
 from gateway.cli.replay import Replay
 from gateway.settings import load
@@ -75,6 +76,7 @@ async def test_status_and_devices_answer_with_and_without_a_running_gateway(tmp_
         assert not known["connected"]
 
 
+@pytest.mark.finding("edge-check-6")
 async def test_observations_are_read_beside_the_running_gateway_and_picked(tmp_path):
     async with vehicle(tmp_path) as gateway:
         for number in (1, 2):
@@ -87,6 +89,12 @@ async def test_observations_are_read_beside_the_running_gateway_and_picked(tmp_p
         assert every[0]["observed_at"].endswith("Z")
         picked = ("--device", thermometer.system_id.upper(), "--lane", "numeric", "--limit", "2")
         assert "2 observations, and there are more" in (await gateway.command("observations", *picked)).out
+        told = (await gateway.command("observations", "--lane", "event", "--json")).json_lines()
+        assert [each["name"] for each in told].count("device.connected") == 2
+        assert len(told) == (await gateway.status())["lanes"]["event"]["last"]
+        assert "device.connected" in (await gateway.command("observations", "--lane", "event")).out
+        forms = await gateway.command("observations", "--lane", "epcr")
+        assert (forms.code, "holds forms" in forms.err) == (1, True)
         wrong = await gateway.command("observations", "--since", "yesterday")
         assert (wrong.code, "is no time" in wrong.err) == (1, True)
 
@@ -143,6 +151,9 @@ async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         rows = list(Replay(read_capture(file)).observations())
         assert [row["value"] for row in rows] == [36.5, 37.5, 38.5]
+        nosuch = await gateway.command("capture", tmp_path / "other.jsonl", "--link", "nosuch")
+        assert (nosuch.code, "no link is called nosuch" in nosuch.err) == (1, True)
+        assert not (tmp_path / "other.jsonl").exists()
         again = await gateway.command("capture", file)
         assert (again.code, "never replaces a file" in again.err) == (1, True)
 
@@ -182,3 +193,11 @@ async def test_a_capture_that_lacks_its_configuration_says_which(tmp_path):
     finished = await argus_gateway("replay", path, "--json")
     assert finished.code == 1
     assert "holds no configuration 0x4001" in finished.err
+
+
+@pytest.mark.finding("edge-check-6")
+def test_names_of_ports_are_never_folded(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    link = "serial:/dev/argus/usb-FTDI-FT232R-A50285BI-00-of-the-monitor-in-the-rear-left-rack"
+    print_table("Links", ("link", "state", "device"), [(link, "operating", "SIM-MONITOR, unverified")], whole=("link",))
+    assert link in capsys.readouterr().out

@@ -143,3 +143,21 @@ async def test_a_name_that_moved_to_another_port_is_followed_when_the_old_one_is
                 await thermometer.leave()
             await watch.look()
             assert watch.told == ["serial.name_moved"]
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_noise_on_a_port_where_a_device_has_worked_is_not_blamed_on_its_baud(tmp_path):
+    async with watched_cable(tmp_path) as (gateway, line, watch):
+        async with device_on(line, 1) as thermometer:
+            await thermometer.measure(36.6)
+            await watch.look()
+            await bring(gateway, line, abrt())
+        reopened = await SerialPort(str(line.name.removeprefix("serial:")), 115_200, "raw").accept()
+        await eventually(lambda: gateway.supervisor.sessions[0].device is None)
+        for _ in range(6):
+            await bring(gateway, reopened, b"\x55" * 40)
+            await watch.look()
+        (sentence,) = watch.sentences
+        assert "a device has worked there at 115200 baud" in sentence
+        assert "set baud" not in sentence
+        await reopened.close()
