@@ -23,13 +23,25 @@ from cloud.ingest.store import EVENT_COLUMNS, told_of
 from cloud.ingest.tables import gateway_events
 from cloud.observations.rows import ObservationColumns
 from cloud.observations.store import channel_columns, keys_held
-from cloud.observations.tables import observation_channels, observation_sources, observations
+from cloud.observations.tables import (
+    SYNCHRONISED_CLOCK_ID,
+    observation_channels,
+    observation_clocks,
+    observation_sources,
+    observations,
+)
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent
 
 _CONTENT = ("observed_at_us", "uncertainty_us", "received_at_us", "number", "value", "samples", "status", "device_time",
             "stored")  # fmt: skip
+_CLOCK = (
+    observations.c.clock_id,
+    observation_clocks.c.boot_id,
+    observation_clocks.c.device_known,
+    observations.c.monotonic_us,
+)
 _CHANNEL = ("handle", "person", "type_partition", "type_code", "unit_partition", "unit_code", "components",
             "supplemental_types", "sample_format", "sample_period_s", "slope", "array_offset")  # fmt: skip
 _SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "origin", "unverified_link")
@@ -94,9 +106,9 @@ class RowAudit:
     ) -> None:
         table = observations.c
         found = await tx.execute(
-            select(table.position, table.source_id, table.channel_id, *(table[name] for name in _CONTENT)).where(
-                table.lane_id == self._lane_id, table.sequence == sequence
-            )
+            select(table.position, table.source_id, table.channel_id, *_CLOCK, *(table[name] for name in _CONTENT))
+            .outerjoin(observation_clocks, observation_clocks.c.clock_id == table.clock_id)
+            .where(table.lane_id == self._lane_id, table.sequence == sequence)
         )
         rows = {row.position: row for row in found}
         assert self._report.observations is not None
@@ -116,8 +128,10 @@ class RowAudit:
             row = rows.pop(position, None)
             if row is None:
                 lacking.append(position)
-            elif [_plain(value) for value in row[3:]] != content or described[channel_number] != await self._channel(
-                tx, row.source_id, row.channel_id
+            elif (
+                [_plain(value) for value in row[3 + len(_CLOCK) :]] != content
+                or not _is_clock(row, columns, position)
+                or described[channel_number] != await self._channel(tx, row.source_id, row.channel_id)
             ):
                 changed += 1
         if changed:
@@ -179,6 +193,18 @@ def _contents(columns: ObservationColumns) -> Any:
         columns.stored,
         strict=True,
     )
+
+
+def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
+    """Whether the row names the clock that its envelope does. Rows from before clocks were kept name none."""
+    if row.clock_id is None:
+        return True
+    number = columns.clock_numbers[position]
+    if number == SYNCHRONISED_CLOCK_ID:
+        return bool(row.clock_id == SYNCHRONISED_CLOCK_ID)
+    clock = columns.clocks[number - 1]
+    told = (clock.boot_id, clock.device_known, columns.monotonic_us[position])
+    return (row.boot_id, bool(row.device_known), row.monotonic_us) == told
 
 
 def _plain(value: Any) -> Any:

@@ -25,6 +25,7 @@ from cloud.ingest.opening import KeptPayload, Opened, ParkedPayload, UnreadableP
 from cloud.ingest.parking import ParkingStore
 from cloud.ingest.store import append_events, event_row
 from cloud.ingest.verdicts import Entry
+from cloud.observations.clocks import learn_clocks
 from cloud.observations.numbering import Numbers
 from cloud.observations.rows import ObservationColumns
 from cloud.observations.store import Added, CarriedBatch, Carrier, ObservationWriter
@@ -70,6 +71,7 @@ class BatchWriter:
         carried = {number: _carried(new, ids) for number, new in enumerate(entered) if _has_observations(new.one)}
         added = dict(zip(carried, await self._observations.write(list(carried.values())), strict=True))
         await append_events(self._tx, [_event_row(new) for new in entered if isinstance(new.one.content, GatewayEvent)])
+        await learn_clocks(self._tx, _gateway_events(entered))
         received: list[ReceivedBatch] = []
         gaps: list[tuple[ReceivedBatch, Gap]] = []
         for new in entered:
@@ -146,11 +148,20 @@ def _carried(new: EnteredBatch, ids: Mapping[DeviceKey, str]) -> CarriedBatch:
     content = new.one.content
     assert isinstance(content, ObservationColumns)
     return CarriedBatch(
+        gateway_id=new.one.gateway.id,
         columns=content,
         lane_id=new.lane_id,
         sequence=new.one.batch.sequence,
         carriers=carriers_of(new.one.gateway, content, ids),
     )
+
+
+def _gateway_events(entered: Sequence[EnteredBatch]) -> list[tuple[str, str, GatewayEvent]]:
+    return [
+        (new.one.gateway.tenant_id, new.one.gateway.id, new.one.content)
+        for new in entered
+        if isinstance(new.one.content, GatewayEvent)
+    ]
 
 
 def _event_row(new: EnteredBatch) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from cloud.devices import Devices, Sighting
 from cloud.fleet import RegisteredGateway
 from cloud.ingest.entering import carriers_of
 from cloud.ingest.store import append_events, event_row
+from cloud.observations.clocks import learn_clocks
 from cloud.observations.numbering import Numbers
 from cloud.observations.rows import ObservationColumns
 from cloud.observations.store import Added, CarriedBatch, ObservationWriter
@@ -40,11 +41,13 @@ class KeptRows:
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):
             await append_events(self._tx, [_event_row(held, then, batch, content)])
+            await learn_clocks(self._tx, [(then.tenant_id, then.id, content)])
             return Added(0, 0)
         sightings = sightings_of_kept(held, then, content)
         known = await self._devices.recall(self._tx, {one.key for one in sightings})
         ids = await self._devices.attach(self._tx, sightings, known)
         carried = CarriedBatch(
+            gateway_id=then.id,
             columns=content,
             lane_id=held.lane_id,
             sequence=held.sequence,

@@ -6,12 +6,19 @@ and nobody needs the last digit.
 
 from typing import Any
 
-from sqlalchemy import Select, and_, func, literal_column, or_, select
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
 
 from cloud.assignments.tables import assignments
 from cloud.db import Transaction
 from cloud.devices.tables import devices
-from cloud.observations.tables import observation_sources, observations
+from cloud.observations.clocks import OF_CLOCK
+from cloud.observations.tables import (
+    SYNCHRONISED_CLOCK_ID,
+    clock_anchors,
+    observation_clocks,
+    observation_sources,
+    observations,
+)
 from cloud.tenancy import Viewer, visible
 
 COUNT_MAX = 10_000
@@ -20,10 +27,11 @@ COUNT_MAX = 10_000
 
 async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
     """Observations of an encounter of the viewer's, at most `COUNT_MAX`."""
-    posted = await _count(tx, _posted(viewer, encounter_id), COUNT_MAX)
-    if posted == COUNT_MAX:
-        return posted
-    return posted + await _count(tx, _assigned(viewer, encounter_id), COUNT_MAX - posted)
+    counted = 0
+    for rows in (_posted(viewer, encounter_id), _by_own_time(viewer, encounter_id), _by_anchor(viewer, encounter_id)):
+        if counted < COUNT_MAX:
+            counted += await _count(tx, rows, COUNT_MAX - counted)
+    return counted
 
 
 async def _count(tx: Transaction, rows: Select[Any], limit: int) -> int:
@@ -36,6 +44,35 @@ def _posted(viewer: Viewer, encounter_id: str) -> Select[Any]:
         .select_from(observations)
         .join(observation_sources, observation_sources.c.source_id == observations.c.source_id)
         .where(*visible(observation_sources, viewer), observations.c.encounter_id == encounter_id)
+    )
+
+
+def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
+    """Those that no anchor dates, unless their time is certainly wrong (`clocks`)."""
+    at_us, clock = observations.c.observed_at_us, observations.c.clock_id
+    anchored = exists().where(
+        observation_clocks.c.clock_id == clock,
+        OF_CLOCK,
+        or_(clock_anchors.c.offset_us.is_not(None), clock_anchors.c.estimated),
+    )
+    within = and_(at_us >= assignments.c.from_us, or_(assignments.c.until_us.is_(None), at_us < assignments.c.until_us))
+    trusted = or_(clock.is_(None), clock == SYNCHRONISED_CLOCK_ID, ~anchored)
+    return _assigned(viewer, encounter_id).where(within, trusted)
+
+
+def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
+    """Those that the anchor of their boot dates."""
+    at_us, offset_us = observations.c.monotonic_us, clock_anchors.c.offset_us
+    within = and_(
+        observations.c.clock_id > SYNCHRONISED_CLOCK_ID,
+        at_us >= assignments.c.from_us - offset_us,
+        or_(assignments.c.until_us.is_(None), at_us < assignments.c.until_us - offset_us),
+    )
+    return (
+        _assigned(viewer, encounter_id)
+        .join(observation_clocks, observation_clocks.c.clock_id == observations.c.clock_id)
+        .join(clock_anchors, OF_CLOCK)
+        .where(within)
     )
 
 
@@ -60,8 +97,6 @@ def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
             observations,
             and_(
                 observations.c.source_id == observation_sources.c.source_id,
-                observations.c.observed_at_us >= assignments.c.from_us,
-                or_(assignments.c.until_us.is_(None), observations.c.observed_at_us < assignments.c.until_us),
                 observations.c.encounter_id.is_(None),
             ),
         )

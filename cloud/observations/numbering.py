@@ -1,4 +1,4 @@
-"""The numbers of sources and channels: found or given, many at once.
+"""The numbers of sources, channels and clocks: found or given, many at once.
 
 A row of an observation holds two numbers instead of twenty columns. The number of a source or a channel never changes,
 so it is remembered in the process, but only after its transaction is durable: an undone one may be given again to
@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Column, Table, select
 
 from cloud.db import Transaction
-from cloud.observations.tables import observation_channels, observation_sources
+from cloud.observations.tables import observation_channels, observation_clocks, observation_sources
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -72,6 +72,10 @@ CHANNELS = NumberedTable(
         "slope",
         "array_offset",
     ),
+)
+
+CLOCKS = NumberedTable(
+    observation_clocks, observation_clocks.c.clock_id, ("tenant_id", "gateway_id", "boot_id", "device_known")
 )
 
 

@@ -10,13 +10,13 @@ application named the encounter when it posted.
 """
 
 import heapq
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select, true, tuple_
 
 from cloud.assignments import Assignments, Timeline
 from cloud.custody import tables as custody
@@ -24,14 +24,21 @@ from cloud.db import Database, Transaction
 from cloud.devices import Devices
 from cloud.devices.store import SHOWN
 from cloud.devices.tables import devices
+from cloud.observations.clocks import KnownClock, clocks_of
 from cloud.observations.posted import public_id
 from cloud.observations.rows import time_of
-from cloud.observations.tables import API_LANE_ID, observation_channels, observation_sources, observations
+from cloud.observations.tables import (
+    API_LANE_ID,
+    SYNCHRONISED_CLOCK_ID,
+    observation_channels,
+    observation_sources,
+    observations,
+)
 from cloud.observations.values import value_of
 from cloud.tenancy import Viewer, visible
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
-from protocols.observation_record import ObservationRecord
+from protocols.observation_record import ObservationRecord, anchored
 from protocols.uplink.channels import DeviceRef
 from protocols.uplink.lanes import Lane
 
@@ -39,7 +46,7 @@ PAGE_ROWS = 2_000
 """Some hundred kilobytes, and few enough reads that each one's cost does not show."""
 
 Place = tuple[int, int, int, int]
-"""Where a row stands within its source: observed_at_us, sequence, position, lane_id."""
+"""Where a row stands within its walk: its time, sequence, position, lane_id."""
 
 _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
 """What stands for a lane where no gateway took part."""
@@ -126,7 +133,7 @@ class ObservationReader:
     async def _merged(
         self, sources: Sequence[Source], timeline: Timeline, since_us: int | None
     ) -> AsyncIterator[ReadObservation]:
-        walks = [self._walk(source, timeline, since_us) for source in sources]
+        walks = [walk for source in sources for walk in await self._walks(source, timeline, since_us)]
         heads: list[tuple[Place, int, ReadObservation]] = []
         for number, walk in enumerate(walks):
             await _push_next(heads, number, walk)
@@ -135,19 +142,27 @@ class ObservationReader:
             yield found
             await _push_next(heads, number, walks[number])
 
-    async def _walk(
+    async def _walks(
         self, source: Source, timeline: Timeline, since_us: int | None
-    ) -> AsyncIterator[tuple[Place, ReadObservation]]:
-        after: Place = _BEFORE_ALL if since_us is None else (since_us, 0, -1, 0)
+    ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
+        """One walk for each clock that was anchored since, and one for all other observations, by their own times."""
+        async with self._database.read() as tx:
+            clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
+        anchored = [clock for clock in clocks.values() if clock.anchor is not None]
+        others = _Walk(source, timeline, since_us, clocks, None)
+        return [self._walk(others), *(self._walk(_Walk(source, timeline, since_us, clocks, each)) for each in anchored)]
+
+    async def _walk(self, walk: "_Walk") -> AsyncIterator[tuple[Place, ReadObservation]]:
+        after = walk.begin
         while True:
             async with self._database.read() as tx:
-                page = (await tx.execute(_page(source.source_id, after))).rows
-                await self._learn(tx, source, page)
+                page = (await tx.execute(walk.page(after))).rows
+                await self._learn(tx, walk.source, page)
             for row in page:
-                after = (row.observed_at_us, row.sequence, row.position, row.lane_id)
-                encounter_id = row.encounter_id or timeline.encounter_at(row.observed_at_us)
-                record = self._record(row, source, encounter_id)
-                yield after, ReadObservation(record, row.stored_at_us, self._posting(row, source))
+                after = walk.place(row)
+                record = walk.dated(self._record(row, walk.source), row)
+                posted = self._posting(row, walk.source)
+                yield (record.observed_at_us, *after[1:]), ReadObservation(record, row.stored_at_us, posted)
             if len(page) < PAGE_ROWS:
                 return
 
@@ -169,7 +184,7 @@ class ObservationReader:
         mdc_code, unit_code = self._words[row.channel_id]
         return Posting(public_id(row.sequence), source.owner_id, mdc_code, unit_code)
 
-    def _record(self, row: Any, source: Source, encounter_id: str | None) -> ObservationRecord:
+    def _record(self, row: Any, source: Source) -> ObservationRecord:
         channel, lane = self._channels[row.channel_id], self._lanes[row.lane_id]
         device_time = time_of(row.device_time)
         return ObservationRecord(
@@ -195,8 +210,51 @@ class ObservationReader:
             uncertainty_us=row.uncertainty_us,
             received_at_us=row.received_at_us,
             stored=bool(row.stored),
-            encounter_id=encounter_id,
+            wall_synchronised=None if row.clock_id is None else row.clock_id == SYNCHRONISED_CLOCK_ID,
+            encounter_id=row.encounter_id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One source's observations of one anchored clock in its order, or, with `clock` None, all that no anchor dates, in
+    the order of their own times."""
+
+    source: Source
+    timeline: Timeline
+    since_us: int | None
+    clocks: Mapping[int, KnownClock]
+    clock: KnownClock | None
+
+    @property
+    def begin(self) -> Place:
+        if self.since_us is None:
+            return _BEFORE_ALL
+        anchor = None if self.clock is None else self.clock.anchor
+        return (self.since_us - (0 if anchor is None else anchor.offset_us), 0, -1, 0)
+
+    def place(self, row: Any) -> Place:
+        at_us = row.observed_at_us if self.clock is None else row.monotonic_us
+        return (at_us, row.sequence, row.position, row.lane_id)
+
+    def page(self, after: Place) -> Select[Any]:
+        columns = observations.c
+        if self.clock is not None:
+            return _page(columns.monotonic_us, after, self.source, columns.clock_id == self.clock.clock_id)
+        dated = [clock.clock_id for clock in self.clocks.values() if clock.anchor is not None]
+        others = or_(columns.clock_id.is_(None), columns.clock_id.not_in(dated)) if dated else true()
+        return _page(columns.observed_at_us, after, self.source, others)
+
+    def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
+        """With its time by the anchor where there is one, and the encounter of that time. A time that is certainly
+        wrong has none: the assignment at it would be a guess."""
+        clock = self.clock or self.clocks.get(row.clock_id)
+        if record.wall_synchronised is False:
+            known, anchor = clock is not None and clock.device_known, None if clock is None else clock.anchor
+            record = anchored(record, row.monotonic_us, anchor, placed=known)
+        if record.encounter_id is not None or (clock is not None and clock.estimated and clock.anchor is None):
+            return record
+        return replace(record, encounter_id=self.timeline.encounter_at(record.observed_at_us))
 
 
 async def _push_next(
@@ -212,9 +270,9 @@ def _device_ref(row: Any) -> DeviceRef:
     return DeviceRef(row.system_id, row.model, unverified_link=bool(row.unverified_link))
 
 
-def _page(source_id: int, after: Place) -> Select[Any]:
+def _page(time: Column[int], after: Place, source: Source, *conditions: ColumnElement[bool]) -> Select[Any]:
     columns = observations.c
-    place = (columns.observed_at_us, columns.sequence, columns.position, columns.lane_id)
+    place = (time, columns.sequence, columns.position, columns.lane_id)
     return (
         select(
             observations, func.coalesce(custody.batches.c.stored_at_us, columns.received_at_us).label("stored_at_us")
@@ -223,7 +281,7 @@ def _page(source_id: int, after: Place) -> Select[Any]:
             custody.batches,
             and_(custody.batches.c.lane_id == columns.lane_id, custody.batches.c.sequence == columns.sequence),
         )
-        .where(columns.source_id == source_id, tuple_(*place) > after)
+        .where(columns.source_id == source.source_id, *conditions, tuple_(*place) > after)
         .order_by(*place)
         .limit(PAGE_ROWS)
     )

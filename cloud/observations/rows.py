@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, cast
 
+from cloud.observations.tables import SYNCHRONISED_CLOCK_ID
 from cloud.observations.values import value_columns
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
@@ -35,6 +36,8 @@ COLUMNS = (
     "status",
     "device_time",
     "stored",
+    "clock_id",
+    "monotonic_us",
 )
 """The order of the tuples that `ObservationColumns.placed` gives, and of the table's columns."""
 
@@ -55,10 +58,20 @@ class ChannelOfSource:
     channel: Channel
 
 
+@dataclass(frozen=True, slots=True)
+class ClockOfBoot:
+    """The clock of a boot in which the gateway did not know the time. `device_known`: it knew how the device's clock
+    stands to it."""
+
+    boot_id: str
+    device_known: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationColumns:
     """One batch's observations; the position of each is its place in the lists. `source_numbers` and `channel_numbers`
-    index `sources` and `channels`. `content_keys` holds those of stored measurements, by position."""
+    index `sources` and `channels`; `clock_numbers` index `clocks` from 1 on, 0 means a synchronised wall clock.
+    `content_keys` holds those of stored measurements, by position."""
 
     sources: Sequence[DeviceRef]
     channels: Sequence[ChannelOfSource]
@@ -73,6 +86,9 @@ class ObservationColumns:
     status: Sequence[int]
     device_times: Sequence[bytes | None]
     stored: Sequence[bool]
+    clocks: Sequence[ClockOfBoot]
+    clock_numbers: Sequence[int]
+    monotonic_us: Sequence[int | None]
     content_keys: dict[int, bytes]
 
     @property
@@ -81,9 +97,15 @@ class ObservationColumns:
         return max(self.received_at_us, default=0)
 
     def placed(
-        self, lane_id: int, sequence: int, source_ids: Sequence[int], channel_ids: Sequence[int]
+        self,
+        lane_id: int,
+        sequence: int,
+        source_ids: Sequence[int],
+        channel_ids: Sequence[int],
+        clock_ids: Sequence[int] = (),
     ) -> list[tuple[Any, ...]]:
         """The rows in the order of `COLUMNS`."""
+        clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
         return list(
             zip(
                 repeat(lane_id),
@@ -100,6 +122,8 @@ class ObservationColumns:
                 self.status,
                 self.device_times,
                 self.stored,
+                map(clock_ids.__getitem__, self.clock_numbers),
+                self.monotonic_us,
                 strict=False,  # the two repeats never end
             )
         )
@@ -115,6 +139,9 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
     received: list[int] = []
     uncertainty: list[int] = []
     stored: list[bool] = []
+    clocks: dict[ClockOfBoot, int] = {}
+    clock_numbers: list[int] = []
+    monotonic: list[int | None] = []
     for section in sections:
         if "\0" in section.device.system_id or "\0" in section.device.model:
             raise Unstorable("the name of a device holds a NUL character")
@@ -124,12 +151,21 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
         channel_numbers.extend(_channel_numbers(section.observations, source_number, channels))
         received_here = _received_at_us(section)
         received.extend(received_here)
-        observed.extend(_observed_at_us(section, received_here))
+        observed_here = _observed_at_us(section, received_here)
+        observed.extend(observed_here)
+        if section.wall_synchronised:
+            clock_numbers.extend(repeat(0, count))
+            monotonic.extend(repeat(None, count))
+        else:
+            clock = ClockOfBoot(section.boot_id, section.device_offset_us is not None)
+            clock_numbers.extend(repeat(clocks.setdefault(clock, len(clocks) + 1), count))
+            monotonic.extend([at_us - section.wall_offset_us for at_us in observed_here])
         uncertainty.extend(repeat(section.uncertainty_us, count))
         stored.extend(repeat(section.stored, count))
     everything = [observation for section in sections for observation in section.observations]
     numbers, texts = _value_columns([observation.value for observation in everything])
-    for name, times in (("received_at_us", received), ("observed_at_us", observed)):
+    on_boots = [at_us for at_us in monotonic if at_us is not None]
+    for name, times in (("received_at_us", received), ("observed_at_us", observed), ("monotonic_us", on_boots)):
         if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
             raise Unstorable(f"{name} does not fit 64 bits")
     return ObservationColumns(
@@ -148,6 +184,9 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
             None if (time := observation.device_time) is None else time_column(time) for observation in everything
         ],
         stored=stored,
+        clocks=tuple(clocks),
+        clock_numbers=clock_numbers,
+        monotonic_us=monotonic,
         content_keys=_content_keys(sections) if any(stored) else {},
     )
 

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select, true
 
 from cloud.db import Prepared, Transaction
-from cloud.observations.numbering import CHANNELS, SOURCES, Numbering, Numbers
+from cloud.observations.numbering import CHANNELS, CLOCKS, SOURCES, Numbering, Numbers
 from cloud.observations.rows import COLUMNS, ObservationColumns
 from cloud.observations.tables import observations, stored_measurements
 from protocols.ieee11073.nomenclature.code import Code
@@ -55,8 +55,9 @@ _carrier_row = attrgetter(*SOURCES.fields)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
-    """One batch and who carried what in it; `carriers` stand in the order of `columns.sources`."""
+    """One batch of a gateway and who carried what in it; `carriers` stand in the order of `columns.sources`."""
 
+    gateway_id: str
     columns: ObservationColumns
     lane_id: int
     sequence: int
@@ -106,6 +107,8 @@ class ObservationWriter:
             if known(key) is None
         }
         await self._numbering.number(CHANNELS, channels)
+        clocks = {key: key[1:] for batch in batches for key in _clock_keys(batch) if known(key) is None}
+        await self._numbering.number(CLOCKS, clocks)
 
     def _channel_keys(self, batch: CarriedBatch) -> list[tuple[int, Channel]]:
         sources = [self._number_of(carrier) for carrier in batch.carriers]
@@ -119,7 +122,8 @@ class ObservationWriter:
     def _rows(self, batch: CarriedBatch) -> list[tuple[Any, ...]]:
         source_ids = [self._number_of(carrier) for carrier in batch.carriers]
         channel_ids = [self._number_of(key) for key in self._channel_keys(batch)]
-        return batch.columns.placed(batch.lane_id, batch.sequence, source_ids, channel_ids)
+        clock_ids = [self._number_of(key) for key in _clock_keys(batch)]
+        return batch.columns.placed(batch.lane_id, batch.sequence, source_ids, channel_ids, clock_ids)
 
     async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
         """For each batch the positions whose measurement is stored already, or stands earlier in this transaction. A
@@ -146,6 +150,13 @@ class ObservationWriter:
             # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
             await self._tx.driver.append(stored_measurements, names, sorted(rows))
         return repeats
+
+
+def _clock_keys(batch: CarriedBatch) -> list[tuple[str, str, str, str, bool]]:
+    return [
+        ("clock", batch.carriers[0].tenant_id, batch.gateway_id, clock.boot_id, clock.device_known)
+        for clock in batch.columns.clocks
+    ]
 
 
 async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:

@@ -39,6 +39,9 @@ from cloud.db.metadata import row_number
 API_LANE_ID = 0
 """Stands in `lane_id` for "posted by an application". The database counts real lanes from 1."""
 
+SYNCHRONISED_CLOCK_ID = 0
+"""Stands in `clock_id` for "the gateway's wall clock was synchronised". The database counts real clocks from 1."""
+
 observation_sources = Table(
     "observation_sources",
     metadata,
@@ -84,6 +87,35 @@ observation_channels = Table(
     Index(None, "source_id", "type_partition", "type_code"),
 )
 
+observation_clocks = Table(
+    "observation_clocks",
+    metadata,
+    # The clock of a gateway's boot in which it did not know the time (yet).
+    Column("clock_id", row_number(), primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("gateway_id", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("device_known", Boolean, nullable=False),  # how the device's clock stood to that clock was known
+    UniqueConstraint("fingerprint"),
+)
+
+clock_anchors = Table(
+    "clock_anchors",
+    metadata,
+    # What a gateway reported of its boot's clock: an addition beside the observations, which are never rewritten.
+    Column("tenant_id", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),
+    Column("boot_id", Text, primary_key=True),
+    # protocols.clock_anchor.ClockAnchor; NULL with the next three: the time was not learnt yet.
+    Column("offset_us", BigInteger),
+    Column("uncertainty_us", BigInteger),
+    Column("first_us", BigInteger),
+    Column("last_us", BigInteger),
+    # The wall clock was certainly wrong, so what was received has no encounter before the time is learnt.
+    Column("estimated", Boolean, nullable=False),
+)
+
 observations = Table(
     "observations",
     metadata,
@@ -102,12 +134,26 @@ observations = Table(
     Column("status", Integer, nullable=False),  # Measurement-Status bits as sent
     Column("device_time", LargeBinary),  # one octet for the kind of clock, then the octets as sent
     Column("stored", Boolean, nullable=False),  # measured earlier and read from the device's memory
+    # SYNCHRONISED_CLOCK_ID, or the clock of the gateway's boot; NULL: from before this was kept, or an application's.
+    Column("clock_id", BigInteger),
+    Column("monotonic_us", BigInteger),  # observed, on that clock; NULL unless it names one
     # The encounter that an application named when it posted; it goes before the assignment. None: the assignment says.
     Column("encounter_id", Text),
     # Readers walk one device in time; the rest makes the order total, so a page continues exactly where the last ended.
     # No foreign keys to sources and channels: both are written in the same transaction, and two look-ups a row would
     # cost a fifth of the ingest rate.
     Index("ix_observations_source_time", "source_id", "observed_at_us", "sequence", "position", "lane_id"),
+    Index(
+        "ix_observations_clock_time",
+        "source_id",
+        "clock_id",
+        "monotonic_us",
+        "sequence",
+        "position",
+        "lane_id",
+        sqlite_where=text("clock_id > 0"),
+        postgresql_where=text("clock_id > 0"),
+    ),
     Index(
         "ix_observations_encounter",
         "encounter_id",

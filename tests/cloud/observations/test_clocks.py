@@ -1,0 +1,214 @@
+"""What a gateway measured before it knew the time is dated, and gets its encounter, when the gateway has learnt it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from cloud.assignments import AssignmentDesk
+from cloud.custody.check import CustodyCheck
+from cloud.db import Database
+from cloud.devices import Devices
+from cloud.epcr import Epcr
+from cloud.observations.counting import count_observations
+from cloud.observations.export import export_observations
+from cloud.observations.tables import observations
+from protocols.clock_anchor import ClockAnchor
+from protocols.device_time import absolute_time_at
+from protocols.observation_record import utc_text
+from protocols.uplink.clock_events import CLOCK_ESTIMATED, CLOCK_LEARNT, CLOCK_LOST, anchor_fields
+from protocols.uplink.envelope import BatchKind, Envelope
+from protocols.uplink.events import EventField, GatewayEvent, encode_event
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle, readings, section
+from tests.builders.ingest_kinds import one
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+LATE_US = 330 * 24 * HOUR
+"""The gateway woke in the January before."""
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+def early(*values: float, at_s: float = 1.0, boot_id: str = "boot-1", late_us: int = LATE_US) -> Any:
+    """Readings of a gateway that does not know the time; the true time of second 0 of its boot is NOW_US."""
+    unknown = section(readings(*values, at_s=at_s), wall_offset_us=NOW_US - late_us)
+    return replace(unknown, wall_synchronised=False, boot_id=boot_id)
+
+
+def event(gateway: GatewayInVehicle, name: str, fields: dict[str, EventField], boot_id: str = "boot-1") -> Envelope:
+    told = GatewayEvent(name=name, at_us=NOW_US, boot_id=boot_id, device=None, fields=fields)
+    return gateway.send_raw(BatchKind.EVENT, encode_event(told), lane=Lane.EVENT)
+
+
+def learnt(
+    gateway: GatewayInVehicle,
+    *,
+    at_s: int = 1800,
+    uncertainty_us: int = 5000,
+    ahead_us: int = 0,
+    boot_id: str = "boot-1",
+    name: str = CLOCK_LEARNT,
+) -> Envelope:
+    """The gateway learns that NOW_US was second 0 of its boot."""
+    monotonic_us = at_s * SECOND
+    utc_us = NOW_US + monotonic_us + ahead_us
+    anchor = ClockAnchor.at(monotonic_us=monotonic_us, utc_us=utc_us, uncertainty_us=uncertainty_us)
+    return event(gateway, name, anchor_fields(anchor), boot_id)
+
+
+async def exported(cloud: CloudUnderTest, **options: Any) -> list[dict[str, Any]]:
+    found = export_observations(cloud.database, OPERATOR, Devices(cloud.ids), hidden=True, **options)
+    return [document async for document in found]
+
+
+async def assigned(cloud: CloudUnderTest, from_us: int, until_us: int | None = None) -> str:
+    """An encounter to which the oximeter was assigned from then on."""
+    device_id = (await cloud.device_ids())[OXIMETER.system_id]
+    encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
+    desk = AssignmentDesk(cloud.database, cloud.clock, cloud.ids)
+    span = {"from_us": from_us, "until_us": until_us}
+    await desk.assign(OPERATOR, device_id=device_id, encounter_id=encounter.id, by="operator", **span)
+    return encounter.id
+
+
+async def counted(cloud: CloudUnderTest, encounter_id: str) -> int:
+    async with cloud.database.read() as tx:
+        return await count_observations(tx, OPERATOR, encounter_id)
+
+
+@pytest.mark.finding("reliability-D")
+async def test_time_of_a_gateway_that_does_not_know_it_has_no_uncertainty_that_is_exported(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send_sections([early(97.0)]), gateway.send(98.0))
+    rows = await exported(cloud)
+    assert [(row["value"], row["uncertainty_ms"]) for row in rows] == [(97.0, None), (98.0, 3)]
+    assert [row["wall_synchronised"] for row in rows] == [False, True]
+
+
+async def test_observations_get_their_time_and_their_encounter_when_it_is_learnt_and_are_not_rewritten(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send_sections([early(1.0, 2.0, 3.0)]), event(gateway, CLOCK_ESTIMATED, {}))
+    encounter_id = await assigned(cloud, NOW_US + 2 * SECOND)
+    before = await cloud.rows(observations)
+    assert [row["encounter_id"] for row in await exported(cloud)] == [None] * 3
+    assert await counted(cloud, encounter_id) == 0
+    await cloud.take(learnt(gateway))
+    rows = await exported(cloud)
+    assert [row["observed_at"] for row in rows] == [utc_text(NOW_US + second * SECOND) for second in (1, 2, 3)]
+    assert [row["encounter_id"] for row in rows] == [None, encounter_id, encounter_id]
+    assert await counted(cloud, encounter_id) == 2
+    # 2.5 ms as sent, 5 ms of the anchor, and 500 ppm of half an hour.
+    assert [row["uncertainty_ms"] for row in rows] == [907, 907, 906]
+    assert {row["received_at"] for row in rows} == {
+        utc_text(NOW_US - LATE_US + second * SECOND) for second in (1, 2, 3)
+    }
+    assert await cloud.rows(observations) == before
+
+
+async def test_backlog_that_arrives_after_the_time_was_learnt_is_dated_too_and_stands_in_its_place(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    later = gateway.send_sections([section(readings(4.0, at_s=2000.0))])
+    await cloud.take(learnt(gateway), later)
+    await cloud.take(gateway.send_sections([early(1.0, 2.0)]))
+    assert [row["value"] for row in await exported(cloud)] == [1.0, 2.0, 4.0]
+    assert [row["value"] for row in await exported(cloud, since_us=NOW_US + 2 * SECOND)] == [2.0, 4.0]
+
+
+async def test_boot_of_another_gateway_or_without_a_learnt_time_stays_uncertain(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    await cloud.register_gateway(other)
+    await cloud.take(gateway.send_sections([early(1.0), early(2.0, boot_id="boot-2")]), learnt(gateway))
+    await cloud.take(other.send_sections([early(3.0)]))
+    assert {row["value"]: row["uncertainty_ms"] is None for row in await exported(cloud)} == {
+        1.0: False,
+        2.0: True,
+        3.0: True,
+    }
+
+
+async def test_encounter_of_a_clock_that_may_be_right_is_that_of_its_own_time_until_it_is_learnt(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send_sections([early(1.0, 2.0, late_us=0)]))
+    encounter_id = await assigned(cloud, NOW_US + 2 * SECOND)
+    assert [row["encounter_id"] for row in await exported(cloud)] == [None, encounter_id]
+    assert await counted(cloud, encounter_id) == 1
+    await cloud.take(learnt(gateway, ahead_us=HOUR))
+    assert [row["encounter_id"] for row in await exported(cloud)] == [encounter_id, encounter_id]
+    assert await counted(cloud, encounter_id) == 2
+
+
+async def test_value_whose_devices_clock_was_unknown_is_as_uncertain_as_its_date_is_far_from_its_corrected_reception(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    memory = [one(SPO2, 97.0, received_s=10.0, device_time=absolute_time_at(NOW_US - HOUR))]
+    unknown = section(memory, wall_offset_us=NOW_US - LATE_US)
+    await cloud.take(gateway.send_sections([replace(unknown, wall_synchronised=False)]), learnt(gateway, at_s=10))
+    (row,) = await exported(cloud)
+    assert row["observed_at"] == utc_text(NOW_US + 10 * SECOND)
+    assert HOUR // 1000 <= row["uncertainty_ms"] <= HOUR // 1000 + 11_000
+
+
+async def test_anchors_of_a_boot_are_merged_in_whatever_order_and_group_they_arrive(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    first, lost = learnt(gateway, at_s=100), learnt(gateway, at_s=7200, name=CLOCK_LOST)
+    await cloud.take(gateway.send_sections([early(1.0, at_s=3600.0)]))
+    await cloud.take(lost)
+    await cloud.take(first)
+    (row,) = await exported(cloud)
+    assert row["uncertainty_ms"] == 8, "the clock was known before and after"
+
+
+async def test_event_that_says_nothing_that_can_be_dates_nothing(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(
+        gateway.send_sections([early(1.0)]),
+        event(gateway, CLOCK_LEARNT, {"monotonic_us": 1, "wall_us": 1 << 62, "uncertainty_us": 0}),
+        event(gateway, CLOCK_LEARNT, {}),
+    )
+    (row,) = await exported(cloud)
+    assert row["uncertainty_ms"] is None
+
+
+async def test_rows_from_before_clocks_were_kept_keep_what_was_stored_of_them(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send_sections([early(1.0)]))
+    async with cloud.database.transaction() as tx:
+        await tx.execute(update(observations).values(clock_id=None, monotonic_us=None))
+    (row,) = await exported(cloud)
+    assert (row["wall_synchronised"], row["uncertainty_ms"]) == (None, 3)
+    assert await findings(cloud) == []
+
+
+@pytest.mark.parametrize("change", [{"clock_id": 0}, {"monotonic_us": 5}, {"clock_id": 2}])
+async def test_clock_of_a_row_that_was_changed_is_found(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, change: dict[str, int]
+):
+    await cloud.take(gateway.send_sections([early(1.0), early(2.0, boot_id="boot-2")]))
+    assert await findings(cloud) == []
+    async with cloud.database.transaction() as tx:
+        await tx.execute(update(observations).where(observations.c.position == 0).values(**change))
+    assert await findings(cloud) == ["1 rows are not what its envelope says"]
+
+
+async def findings(cloud: CloudUnderTest) -> list[str]:
+    check = CustodyCheck(cloud.database, OPERATOR, with_rows=True)
+    return [finding.what async for report in check.reports() for finding in report.findings]
