@@ -161,6 +161,7 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
     "refused head, lines": (2_000, on_bytes(refused, b"FROB / HTTP/1.1\r\n", b"host\r\n")),
     "JSON body, brackets": (2_000, on_bytes(read_json, b'{"a":[0', b",[]", b"]}")),
     "JSON body, escapes": (4_000, on_bytes(read_json, b"[" * 65 + b'"', b'\\"')),
+    "JSON body, values": (3_000, on_bytes(read_json, b'{"a":["', b'\\",\\\\,', b'",' + b"0," * 21_000 + b"0]}")),
     "JSON body, depth": (4_000, on_bytes(read_json, b'{"a":', b"[")),
     "JSON body, surrogates": (1_000, on_bytes(read_json, b'{"a":["\\ud800\\udc00"', b',"\\ud800\\udc00"', b"]}")),
     "JSON body, keys": (500, keys),

@@ -133,6 +133,33 @@ def test_a_mistake_in_a_body_is_named_and_its_value_is_not() -> None:
     assert "SYNTHETIC-SECRET" not in said
 
 
+def test_body_with_more_values_than_any_request_needs_is_refused_before_it_is_read() -> None:
+    for many in (
+        b'{"a":[' + b"0," * 100_000 + b"0]}",
+        b'{"a":[' + b"{}," * 100_000 + b"0]}",
+        b"{" + b",".join(b'"%x":0' % number for number in range(100_000)) + b"}",
+        b'{"a":"\\\\","b":[' + b"0," * 20_000 + b"0]}",
+    ):
+        with pytest.raises(BodyMalformed, match="more than 20000 values"):
+            read_json(many)
+    for few in (
+        b'{"a":[' + b"0," * 10_000 + b"0]}",
+        b'{"a":"' + b"one, two, [three], {four}, " * 10_000 + b'"}',
+        b'{"a":"' + b'\\",\\\\,' * 20_000 + b'"}',
+    ):
+        assert read_json(few)
+
+
+def test_thousands_of_mistakes_are_counted_and_not_listed() -> None:
+    class Names(BaseModel):
+        names: list[str]
+
+    row = route(method="POST", body=Names)
+    with pytest.raises(BodyMalformed, match="10000 values are wrong") as caught:
+        read_body(b'{"names":[' + b"0," * 9_999 + b"0]}", headers("application/json"), row)
+    assert len(caught.value.sentence) < 300
+
+
 def test_a_form_is_read_strictly() -> None:
     row = route(method="POST", body=Thing, body_kind=BodyKind.FORM)
     kind = headers("application/x-www-form-urlencoded")
