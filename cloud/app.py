@@ -52,7 +52,8 @@ from cloud.http.spans import sweep_spans
 from cloud.identity.lockout import FailureStore
 from cloud.identity.sessions import SessionStore
 from cloud.ids import Ids, UlidIds
-from cloud.ingest import BrokerAddress, RunningIngest, make_ingest
+from cloud.ingest import BrokerAddress, IngestSettings, QuotaSettings, RunningIngest, make_ingest
+from cloud.ingest.samplers import ingest_sampler, left_out_sampler
 from cloud.oauth.redemption import sweep_codes
 from cloud.observability.heartbeat import Heartbeat, make_heartbeat
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
@@ -121,16 +122,19 @@ def build(
     samplers: list[tuple[str, Sampler]] = [
         ("event loop", heartbeat.sample),
         ("events", events_sampler(database, Outbox(ids))),
+        ("ingest", ingest_sampler(database)),
         ("webhooks", webhooks.webhooks_sampler(database, clock)),
     ]
     running = None
     if Role.INGEST in roles and settings.mqtt is not None:
-        running = make_ingest(database, ingest_address(settings, settings.mqtt), clock, ids)
+        limits = IngestSettings(quotas=QuotaSettings(**settings.ingest.model_dump()))
+        running = make_ingest(database, ingest_address(settings, settings.mqtt), clock, ids, limits)
         source = running.source
         checks.append(BrokerCheck(lambda: source.connected))
         if settings.broker is not None:
             checks.append(RevocationListCheck(settings.broker.directory, clock))
         samplers.append(("broker", broker_sampler(lambda: source.connected)))
+        samplers.append(("broker queue", left_out_sampler(lambda: source.left_out)))
     elif Role.INGEST in roles and len(roles) == 1:
         raise SettingsUnusable("([mqtt] is required to ingest.)")
     surface = None

@@ -35,6 +35,7 @@ SLICES = {
     "assignments": "cloud.assignments.cli",
     "observations": "cloud.observations.cli",
     "custody": "cloud.custody.cli",
+    "ingest": "cloud.ingest.cli",
     "events": "cloud.events.cli",
     "apps": "cloud.apps.cli",
     "users": "cloud.identity.cli",

@@ -21,6 +21,7 @@ from cloud.fleet.broker_directory import expiry_sentence
 from cloud.http.site import is_loopback
 from cloud.ids import Ids
 from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
+from cloud.ingest.figures import IngestFigures, read_figures
 from cloud.settings import HostSection, MqttSection, Settings
 from cloud.tokens.place import load_master_key
 from cloud.tokens.signing_key import KeyState
@@ -76,6 +77,8 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
             yield Finding("events", Level.WARNING, f"{parked} events could not be handed on and were parked.")
         else:
             yield Finding("events", Level.OK, f"{waiting} events wait to be handed on.")
+        async with database.read() as tx:
+            yield _ingest(await read_figures(tx))
         for gateway_id in await _ambiguous_gateways(database):
             sentence = (
                 f"More than one tenant has a gateway {gateway_id}: the broker lets neither in; rename all but one."
@@ -87,6 +90,19 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
         yield Finding("database", Level.FAULT, error.sentence)
     finally:
         await database.close()
+
+
+def _ingest(figures: IngestFigures) -> Finding:
+    if figures.lanes_missing:
+        sentence = f"Published batches of {figures.lanes_missing} lanes never arrived; see `argus-cloud ingest lanes`."
+        return Finding("ingest", Level.WARNING, sentence)
+    if figures.gateways_over_quota:
+        sentence = (
+            f"{figures.gateways_over_quota} gateways are over a quota, {figures.parked_batches} batches are parked; "
+            "see `argus-cloud ingest quotas`."
+        )
+        return Finding("ingest", Level.WARNING, sentence)
+    return Finding("ingest", Level.OK, "No gateway is over its quota, and no published batch is missing.")
 
 
 async def _signing_keys(settings: Settings, database: Database) -> Finding:

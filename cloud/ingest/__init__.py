@@ -3,6 +3,7 @@
 from cloud.ingest.broker import BrokerAddress
 from cloud.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
 from cloud.ingest.mqtt_source import MqttSource
+from cloud.ingest.quotas import QuotaSettings
 from cloud.ingest.running import RunningIngest, make_ingest, run_ingest
 from cloud.ingest.service import Ingest
 from cloud.ingest.settings import IngestSettings
@@ -18,6 +19,7 @@ __all__ = [
     "Ingest",
     "IngestSettings",
     "MqttSource",
+    "QuotaSettings",
     "RunningIngest",
     "StatusDelivery",
     "make_ingest",

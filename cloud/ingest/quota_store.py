@@ -133,6 +133,13 @@ class QuotaStore:
             await self._tx.driver.rows(_SPEND, {"spent": given([tuple(one) for one in spent]), "now_us": now_us})
         )
 
+    async def make(self, name: GatewayName) -> None:
+        """The gateway's row, if there is none."""
+        fresh = insert(gateway_quotas).values(
+            tenant_id=name[0], gateway_id=name[1], rows_until_us=0, bytes_until_us=0, devices_until_us=0
+        )
+        await self._tx.execute(fresh.on_conflict_do_nothing())
+
     async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
         """Note that batches are parked from now on; True when this is news."""
         return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1

@@ -34,6 +34,7 @@ from cloud.ingest.settings import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.ingest.status import StatusKeeper, open_status
 from cloud.ingest.verdicts import Malformed
+from cloud.observations.rows import ObservationColumns
 from protocols.uplink.status import Status
 
 log = structlog.get_logger()
@@ -146,7 +147,8 @@ class Ingest:
             return
         if isinstance(one, Opened):
             group.opened.append(one)
-            group.observations += one.batch.count
+            if isinstance(one.content, ObservationColumns):
+                group.observations += one.batch.count
         else:
             group.refused.append(one)
 

@@ -61,6 +61,18 @@ BROKER_CONNECTED = Figure("argus_broker_connected", Kind.GAUGE, (), "1 while ing
 REVOCATION_LIST_SECONDS_LEFT = Figure(
     "argus_revocation_list_seconds_left", Kind.GAUGE, (), "Until the broker refuses every vehicle for want of a list."
 )
+INGEST_PARKED = Figure("argus_ingest_parked_batches", Kind.GAUGE, (), "Batches over their gateway's quota.")
+INGEST_OVER_QUOTA = Figure("argus_ingest_gateways_over_quota", Kind.GAUGE, (), "Gateways with parked batches.")
+INGEST_HELD_BACK = Figure(
+    "argus_ingest_gateways_held_back", Kind.GAUGE, (), "Gateways whose batches are not taken, for want of room to park."
+)
+INGEST_MISSING = Figure("argus_ingest_lanes_missing", Kind.GAUGE, (), "Lanes of which published batches never arrived.")
+INGEST_REPEATED = Figure(
+    "argus_ingest_repeated_measurements", Kind.GAUGE, (), "Measurements of devices' memories that were stored before."
+)
+INGEST_LEFT_OUT = Figure(
+    "argus_ingest_messages_left_out", Kind.GAUGE, (), "Messages that found no room in this process since its start."
+)
 EVENTS_WAITING = Figure("argus_events_waiting", Kind.GAUGE, (), "Domain events that are not handed on yet.")
 EVENTS_PARKED = Figure("argus_events_parked", Kind.GAUGE, (), "Domain events that could not be handed on.")
 WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "Deliveries that are not finished.")
@@ -85,6 +97,12 @@ FIGURES: tuple[Figure, ...] = (
     RATE_LIMITED,
     BROKER_CONNECTED,
     REVOCATION_LIST_SECONDS_LEFT,
+    INGEST_PARKED,
+    INGEST_OVER_QUOTA,
+    INGEST_HELD_BACK,
+    INGEST_MISSING,
+    INGEST_REPEATED,
+    INGEST_LEFT_OUT,
     EVENTS_WAITING,
     EVENTS_PARKED,
     WEBHOOKS_WAITING,

@@ -1,0 +1,78 @@
+"""What is too large is kept, acknowledged and reported, and costs the others nothing (the reviewer's own attacks)."""
+
+import pytest
+
+from cloud.custody.check import CustodyCheck
+from cloud.custody.tables import batches, lanes, quarantined_batches
+from cloud.db import Database
+from cloud.devices.tables import devices
+from cloud.observations.tables import observations
+from protocols.uplink.envelope import BatchKind, encode_envelope
+from protocols.uplink.limits import BLOCK_CHANNELS_MAX, BLOCK_OBSERVATIONS_MAX
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
+from tests.builders.statement_count import CountingDatabase
+from tests.builders.uplink_bombs import block_of_channels, block_of_devices, block_of_zeros, sealed
+
+pytestmark = pytest.mark.finding("security-2")
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.mark.parametrize(
+    ("block", "count"),
+    [
+        (block_of_devices(62_000, wall_offset_us=NOW_US), 62_000),
+        (block_of_devices(6_000, wall_offset_us=NOW_US), 6_000),
+        (block_of_zeros(65_536, wall_offset_us=NOW_US), 65_536),
+        (block_of_channels(BLOCK_CHANNELS_MAX + 1), BLOCK_CHANNELS_MAX + 1),
+        (sealed(bytes(64 << 20)), 1),
+    ],
+    ids=["62 000 devices", "6 000 devices", "65 536 rows", "channels", "decompression bomb"],
+)
+async def test_a_batch_above_a_limit_is_kept_without_rows_acknowledged_and_reported(
+    database: Database, gateway: GatewayInVehicle, block: bytes, count: int
+):
+    counted = CountingDatabase(database)
+    cloud = await CloudUnderTest(counted).register(gateway)
+    await cloud.take(gateway.send())
+    before = counted.statements
+    bomb = gateway.send_raw(BatchKind.OBSERVATIONS, block, count=count)
+    assert len(encode_envelope(bomb)) < 1 << 20
+    (ack,) = await cloud.take(bomb, gateway.send())
+    assert ack.through_sequence == 3  # the lane goes on
+    assert counted.statements - before < 30
+    assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable", "rows"]
+    assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["over_limit"]
+    assert len(await cloud.rows(observations)) == 2
+    assert len(await cloud.rows(devices)) == 1
+    (told,) = [told for name, told in await cloud.events() if name == "ingest.batch_set_aside"]
+    assert (told["sequence"], told["why"]) == (2, "over_limit")
+    reports = [report async for report in CustodyCheck(database, OPERATOR, with_rows=True).reports(None)]
+    assert all(report.intact for report in reports)
+
+
+async def test_the_largest_block_of_a_gateway_is_stored(database: Database, gateway: GatewayInVehicle):
+    cloud = await CloudUnderTest(database).register(gateway)
+    block = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
+    await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, block, count=BLOCK_OBSERVATIONS_MAX))
+    assert len(await cloud.rows(observations)) == BLOCK_OBSERVATIONS_MAX
+
+
+@pytest.mark.finding("reliability-E")
+async def test_measurements_that_a_memory_repeats_are_counted_by_lane(database: Database, gateway: GatewayInVehicle):
+    cloud = await CloudUnderTest(database).register(gateway)
+    memory = [section(readings(97.0, 96.0, 95.0), stored=True, device_offset_us=0)]
+    await cloud.take(gateway.send_sections(memory), gateway.send_sections(memory))
+    await cloud.take(gateway.send_sections(memory))
+    stored = len(await cloud.rows(observations))
+    (lane,) = await cloud.rows(lanes)
+    assert lane.repeated + stored == 9
+    again = gateway.send_sections(memory)
+    await cloud.take(again)
+    await cloud.take(again)  # sent again by the gateway: not a repeat of the device
+    (lane,) = await cloud.rows(lanes)
+    assert lane.repeated + len(await cloud.rows(observations)) == 12
