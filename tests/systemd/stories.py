@@ -19,7 +19,6 @@ Story = Callable[[Stage], Awaitable[None]]
 EXPOSURE_MAX = {GATEWAY: 1.9, CLOUD: 1.3}
 """Of `systemd-analyze security`, 0 to 10. The gateway may not have ProtectClock, which costs 0.2."""
 BROKER_DESCRIPTORS = 65_536
-WATCHED = (GATEWAY,)
 SHORT_WATCHDOG_S = 4
 """In the place of the shipped value while a process is frozen."""
 WATCHDOG_S_MAX = 120
@@ -139,12 +138,12 @@ async def restart_after_kill(stage: Stage) -> None:
 async def restart_what_is_frozen(stage: Stage) -> None:
     """The watchdog ends a process whose loop no longer turns; its stack is in the log, and it is restarted."""
     marks = await stage.reach_cloud()
-    for unit in WATCHED:
+    for unit in OURS:
         shipped = await stage.property_of(unit, "WatchdogUSec")
         assert 0 < seconds(shipped) <= WATCHDOG_S_MAX
         await stage.drop_in(unit, "short", f"WatchdogSec={SHORT_WATCHDOG_S}")
         await stage.box.run("systemctl", "restart", unit)
-    frozen = {unit: await stage.signal(unit, "STOP") for unit in WATCHED}
+    frozen = {unit: await stage.signal(unit, "STOP") for unit in OURS}
     for unit, pid in frozen.items():
         await stage.active(unit, other_than=pid)
         reason = await stage.log_holds(unit, "Failed with result 'watchdog'")
@@ -205,6 +204,21 @@ async def stop_in_order(stage: Stage) -> None:
     await stage.log_holds(CLOUD, "cloud.stopped")
     for unit in OURS:
         await stage.start(unit)
+
+
+async def refuse_a_lost_database(stage: Stage) -> None:
+    """A cloud whose database is gone does not start with an empty one in its place."""
+    await stage.box.run("systemctl", "stop", CLOUD)
+    database, away = "/var/lib/argus-cloud/cloud.db", "/var/lib/argus-cloud/away"
+    await stage.box.run("sh", "-ec", f"mkdir {away}; mv {database}* {away}")
+    try:
+        await stage.box.run("systemctl", "start", CLOUD, any_code=True)
+        assert not stage.box.path(database).exists(), "an empty database took the place of the lost one"
+        stage.observed((await stage.log_holds(CLOUD, "cloud.db")).strip())
+    finally:
+        await stage.box.run("sh", "-ec", f"systemctl stop {CLOUD}; rm -f {database}*; mv {away}/* /var/lib/argus-cloud")
+        await stage.box.run("systemctl", "start", CLOUD)
+    await stage.active(CLOUD)
 
 
 async def return_after_a_power_cut(stage: Stage) -> None:
@@ -270,6 +284,7 @@ STORIES: tuple[Story, ...] = (
     seal_the_store_key,
     live_without_dbus,
     stop_in_order,
+    refuse_a_lost_database,
     return_after_a_power_cut,
     leave_a_clean_log,
 )
