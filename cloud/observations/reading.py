@@ -254,7 +254,8 @@ class _Walk:
             record = anchored(record, row.monotonic_us, anchor, placed=known)
         if record.encounter_id is not None or (clock is not None and clock.estimated and clock.anchor is None):
             return record
-        return replace(record, encounter_id=self.timeline.encounter_at(record.observed_at_us))
+        encounter_id = self.timeline.encounter_at(record.observed_at_us)
+        return record if encounter_id is None else replace(record, encounter_id=encounter_id)
 
 
 async def _push_next(

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from cloud.devices import Devices
 from cloud.fleet.tables import gateways
 from cloud.ingest import BrokerAddress, event_types, make_ingest
 from cloud.observations.export import export_observations
+from gateway.sessions.time_sync import TrustedClock
+from gateway.timekeeping import Timekeeping
 from protocols.observation_record import to_json
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.uplink_blocks import numeric_section
 from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
 from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
 from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
 
 pytestmark = pytest.mark.broker
 
@@ -193,3 +198,34 @@ async def test_two_gateways_with_one_identity_are_reported_and_neither_loses_any
 
         await eventually(heard, what="the cloud has been told of the contested identity")
         assert await cloud.rows(quarantined_batches) == []
+
+
+@pytest.mark.finding("reliability-D")
+async def test_what_a_gateway_stored_in_1970_is_dated_in_the_cloud_once_the_gateway_has_learnt_the_time(
+    cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
+):
+    system, known = MovedClock(monotonic_s=100.0, wall_us=0), [False]
+    clock = TrustedClock(system, disciplined=lambda: 1000 if known[0] else None)
+    section = replace(numeric_section(3), wall_offset_us=clock.wall_us() - 100_000_000, wall_synchronised=False)
+    await gateway.buffer.append([replace(section, boot_id=clock.boot_id)])
+    timekeeping = Timekeeping(clock)
+    following = asyncio.ensure_future(timekeeping.follow(gateway.buffer, lambda: None))
+    async with ingesting(cloud, broker), sending(gateway.uplink(broker)):
+        await eventually(lambda: gateway.all_acked() and gateway.all_acked(Lane.EVENT))
+        raw = await exported(cloud)
+        system.set_wall_us(1_795_000_000_000_000)
+        known[0] = True
+
+        async def second() -> bool:
+            await system.advance(1.0)
+            return bool(timekeeping.boots.anchors)
+
+        await eventually(second, what="an anchor")
+        await eventually(lambda: gateway.all_acked(Lane.EVENT))
+        dated = await exported(cloud)
+    following.cancel()
+    assert [row["uncertainty_ms"] for row in raw] == [None] * 3
+    assert all(row["observed_at"] < "2026-02" for row in raw)
+    assert all(row["uncertainty_ms"] is not None for row in dated)
+    assert all(row["observed_at"] > "2026-11-17" for row in dated)
+    assert [row["received_at"] for row in dated] == [row["received_at"] for row in raw]

@@ -1,6 +1,8 @@
 """What the gateway believes about its own clock."""
 
-from gateway.sessions.time_sync import BUILD_US, TrustedClock, kernel_error_us
+import pytest
+
+from gateway.sessions.time_sync import BUILD_US, UNSTATED_ERROR_US, TrustedClock, kernel_error_us
 from tests.harness.moved_clock import MovedClock
 
 SECOND = 1_000_000
@@ -48,3 +50,33 @@ async def test_discipline_that_is_lost_leaves_the_good_time_running():
 def test_the_kernel_can_be_asked_without_privilege():
     error_us = kernel_error_us()
     assert error_us is None or error_us >= 0
+
+
+class Kernel:
+    """Stands in for libc: answers `adjtimex` with this state."""
+
+    def __init__(self, returns: int, **state: int) -> None:
+        self._returns = returns
+        self._state = state
+
+    def adjtimex(self, timex: object) -> int:
+        for name, value in self._state.items():
+            setattr(timex._obj, name, value)  # type: ignore[attr-defined]  # what byref points to
+        return self._returns
+
+
+@pytest.mark.parametrize(
+    ("kernel", "error_us"),
+    [
+        (Kernel(5, maxerror=16_000_000, status=0x40), None),
+        (Kernel(-1), None),
+        (Kernel(0, maxerror=4_000, esterror=80), 4_000),
+        (Kernel(0, maxerror=4_000, esterror=80, offset=-2_500_000, status=0x2000), 6_500),
+        (Kernel(0, maxerror=4_000, esterror=80, offset=-2_500), 6_500),
+        (Kernel(0, maxerror=500, esterror=0), 500 + UNSTATED_ERROR_US),
+    ],
+    ids=["unsynchronised", "forbidden", "chrony", "nanoseconds to come", "microseconds to come", "timesyncd"],
+)
+def test_error_of_the_clock_is_what_the_kernel_and_its_daemon_state(monkeypatch, kernel: Kernel, error_us: int | None):
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: kernel)
+    assert kernel_error_us() == error_us

@@ -17,6 +17,18 @@ def test_the_system_clock_names_its_boot_and_counts_both_times():
     assert clock.monotonic_s() >= now.monotonic_s
 
 
+def test_boot_id_changes_with_each_sleep_of_the_machine_because_its_monotonic_clock_stood_still(monkeypatch):
+    slept_s = 0.0
+    monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic() + slept_s)
+    clock = SystemClock()
+    ids = []
+    for slept_s in (0.0, 0.4, 3600.0, 3600.4, 7300.0):  # noqa: B007  read by the clock that stands in for the kernel's
+        ids.append(clock.boot_id)
+    assert ids[0] == ids[1]
+    assert ids[2] == ids[3] == f"{ids[0]}-s3600"
+    assert ids[4] == f"{ids[0]}-s7300"
+
+
 @pytest.mark.parametrize("clock", [SystemClock(), MovedClock()])
 async def test_a_deadline_that_has_passed_ends_a_wait_but_not_what_need_not_wait(clock: Clock):
     with pytest.raises(TimeoutError):
