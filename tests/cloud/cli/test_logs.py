@@ -34,7 +34,7 @@ def test_a_traceback_shows_no_values(capfdbinary: pytest.CaptureFixture[bytes]) 
     assert patient_name.encode() not in written
 
 
-@pytest.mark.finding("security-low-exc_value")
+@pytest.mark.finding("security-low-log-values")
 def test_an_exception_is_logged_without_its_message_and_that_of_its_cause(
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
