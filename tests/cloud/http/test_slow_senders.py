@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from cloud.health import HealthHandlers
 from cloud.health import routes as health_routes
 from cloud.http import Answer, Host, Json, Request
+from cloud.http.body_room import BodyRoom
+from cloud.http.connection import Connection
 from tests.builders.http_surface import Surface, route, surface
 from tests.harness.eventually import eventually
 
@@ -98,6 +100,23 @@ async def test_address_with_most_slow_requests_gives_way_and_another_address_kee
         assert not patient.at_eof()
 
 
+async def test_unfinished_bodies_share_a_bounded_memory(served: Surface) -> None:
+    (server,) = served.server._servers
+    server.body_room = BodyRoom(Connection.give_way, octets_max=1_000)
+    head = b"POST /read HTTP/1.1\r\n" + JSON + b"Connection: close\r\nContent-Length: 900\r\n\r\n"
+    modest, modest_writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.2", 0))
+    greedy, greedy_writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.3", 0))
+    with closing(modest_writer), closing(greedy_writer):
+        modest_writer.write(head + b'{"a":"' + b"x" * 394)
+        await eventually(lambda: server.body_room.octets == 400)
+        greedy_writer.write(head + b'{"a":"' + b"x" * 694)
+        assert (await greedy.read()).startswith(b"HTTP/1.1 503 ")
+        assert server.body_room.octets == 400
+        modest_writer.write(b"x" * 498 + b'"}')
+        assert (await modest.read()).startswith(b"HTTP/1.1 200 ")
+    assert server.body_room.octets == 0
+
+
 async def test_client_that_does_not_read_its_answer_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
 
@@ -130,6 +149,29 @@ async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served
             await eventually(lambda: bool(server._busy))
         await eventually(lambda: counted)
     assert counted == [400]
+
+
+async def test_client_that_asks_before_it_sends_an_unwanted_body_gets_its_answer_at_once(served: Surface) -> None:
+    request = UNWANTED_BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    async with asyncio.timeout(5):
+        answer = await answer_to(served, request)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_pipelined_requests_of_one_connection_are_bounded_and_hold_up_no_other(served: Surface) -> None:
+    get = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    reader, writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.2", 0))
+    with closing(writer):
+        writer.write(get * 2_000)
+        (server,) = served.server._servers
+        most = 0
+        for _ in range(20):
+            assert (await answer_to(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+            most = max(most, *(len(one._messages) for one in server.connections), 0)
+        assert most <= 100, "the rest waits with the client"
+        writer.write(LIVE)
+        answers = await reader.read()
+    assert answers.count(b"HTTP/1.1 200 ") == 2_001
 
 
 @pytest.mark.parametrize("trickled", [False, True])
