@@ -31,6 +31,8 @@ WALL_STATE = "wall_us"
 Discipline = Callable[[], int | None]
 """By how much the machine's wall clock may be off (µs) while something keeps it right; None while nothing does."""
 
+ESTIMATED_US_MIN = 1_000_000
+"""A clock that is behind by no more has only been slewed."""
 UNSTATED_ERROR_US = 100_000
 """For a daemon that states no error at all (systemd-timesyncd): half the round trip of a mobile network, which a client
 that asks one server over one path cannot see."""
@@ -100,7 +102,7 @@ class TrustedClock:
     @property
     def estimated(self) -> bool:
         """Whether the machine's clock is certainly wrong, so that the wall time runs on from an earlier one."""
-        return not self.synchronised and self._clock.wall_us() < self._floor_now_us()
+        return not self.synchronised and self._clock.wall_us() < self._floor_now_us() - ESTIMATED_US_MIN
 
     @property
     def anchor(self) -> ClockAnchor | None:

@@ -80,3 +80,15 @@ class Kernel:
 def test_error_of_the_clock_is_what_the_kernel_and_its_daemon_state(monkeypatch, kernel: Kernel, error_us: int | None):
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: kernel)
     assert kernel_error_us() == error_us
+
+
+async def test_time_is_an_estimate_where_the_machines_clock_is_certainly_wrong_and_not_where_it_was_only_slewed():
+    system = MovedClock(wall_us=BUILD_US + HOUR)
+    trusted = TrustedClock(system, disciplined=lambda: None)
+    assert not trusted.estimated
+    trusted.raise_floor(BUILD_US + HOUR + SECOND // 2)
+    assert not trusted.estimated
+    trusted.raise_floor(BUILD_US + 2 * HOUR)
+    assert trusted.estimated
+    system.set_wall_us(BUILD_US + 3 * HOUR)
+    assert not trusted.estimated
