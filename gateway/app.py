@@ -119,6 +119,7 @@ class Gateway:
                 f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}. "
                 "Nothing was started, since two names would share one chain. Correct [gateway] id or state_dir."
             )
+        identity.seal()
         self.buffer = await Buffer.serve(
             settings.store_path,
             gateway=settings.gateway.id,
@@ -204,7 +205,7 @@ class Gateway:
             self._uplink = Uplink(
                 self.buffer,
                 identity,
-                uplink_settings(settings.mqtt),
+                uplink_settings(settings.mqtt, identity),
                 self._clock,
                 tenant=settings.gateway.tenant,
                 gateway=settings.gateway.id,

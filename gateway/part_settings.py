@@ -7,6 +7,7 @@ import hashlib
 from zoneinfo import ZoneInfo
 
 from gateway.buffer import BufferSettings
+from gateway.security.identity import Identity
 from gateway.sessions.clock_policy import ClockPolicy
 from gateway.settings import ClocksSection, DevicesSection, MqttSection, Settings
 from gateway.sync.uplink import UplinkSettings
@@ -30,7 +31,7 @@ def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerS
     )
 
 
-def uplink_settings(mqtt: MqttSection) -> UplinkSettings:
+def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
     """What the operator chose; the rest is the uplink's own."""
     return UplinkSettings(
         mqtt_url=mqtt.url,
@@ -39,6 +40,7 @@ def uplink_settings(mqtt: MqttSection) -> UplinkSettings:
         ca_file=mqtt.ca_file,
         cert_file=mqtt.cert_file,
         key_file=mqtt.key_file,
+        read_secret=identity.secrets.take,
     )
 
 

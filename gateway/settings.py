@@ -106,13 +106,13 @@ class MqttSection(_Section):
     username: str | None = Field(default=None, min_length=1, max_length=256)
     """Broker user. None: the broker takes the identity from the client certificate."""
     password_file: FilePath | None = None
-    """File whose first line is the broker password."""
+    """File whose first line is the broker password. It is sealed with the store's key and removed when it is read."""
     ca_file: FilePath | None = None
     """PEM of the authority that signed the broker's certificate. None: the system's authorities. Only with `mqtts`."""
     cert_file: FilePath | None = None
     """PEM client certificate; only together with `key_file`."""
     key_file: FilePath | None = None
-    """PEM private key of `cert_file`."""
+    """PEM private key of `cert_file`; sealed and removed like the password."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "MqttSection":

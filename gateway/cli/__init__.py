@@ -59,12 +59,15 @@ def provision(
     new_store: Annotated[
         bool, typer.Option("--new-store", help="Begin a new history although the old is gone.")
     ] = False,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Make another signing key, which the cloud must be given.")
+    ] = False,
 ) -> None:
     """Make this gateway's keys, store and crew PIN, once, and print its public key for the cloud."""
     with refusing():
         from gateway.cli.provision import provision
 
-        provision(config, as_json=as_json, new_store=new_store)
+        provision(config, as_json=as_json, new_store=new_store, new_key=new_key)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.cli.doctor_bluetooth import bluetooth_findings
+from gateway.cli.doctor_secrets import secret_findings
 from gateway.cli.doctor_store import store_findings
 from gateway.cli.finding import Finding
 from gateway.cli.output import print_json_lines, print_table
@@ -71,6 +72,7 @@ def _state(settings: Settings, status: dict[str, Any] | None) -> Iterator[Findin
         yield Finding("wrong", "keys", str(error))
     else:
         yield from _keys(identity)
+        yield from secret_findings(identity, settings.mqtt)
         yield from store_findings(settings, identity, status)
     yield from _disk(settings)
 
@@ -207,7 +209,7 @@ def _only_the_vehicle(address: ipaddress.IPv4Address | ipaddress.IPv6Address) ->
 def _broker(mqtt: MqttSection) -> Iterator[Finding]:
     parts = urlsplit(mqtt.url)
     port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-    files = {mqtt.password_file, mqtt.ca_file, mqtt.cert_file, mqtt.key_file} - {None}
+    files = {mqtt.ca_file, mqtt.cert_file} - {None}
     for path in sorted(str(each) for each in files):
         if not os.access(path, os.R_OK):
             yield Finding(

@@ -19,7 +19,7 @@ from gateway.cli.output import print_json
 from gateway.cli.refusal import Refusal
 from gateway.durable import make_folder
 from gateway.security.crew_pin import CrewPin
-from gateway.security.identity import Identity
+from gateway.security.identity import REQUEST_FILE, Identity
 from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings, load
 from gateway.transports.clock import SystemClock
@@ -27,7 +27,8 @@ from gateway.transports.clock import SystemClock
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What a gateway has now. `crew_pin` None: it has no crew page. `created` names what was made by this call."""
+    """What a gateway has now. `crew_pin` None: it has no crew page. `certificate_request` None: its TLS key was made
+    elsewhere. `created` names what was made by this call."""
 
     gateway: str
     tenant: str
@@ -35,13 +36,14 @@ class Provisioned:
     public_key: str
     epoch: str
     crew_pin: str | None
+    certificate_request: str | None
     created: tuple[str, ...]
 
 
-def provision(config: Path, *, as_json: bool, new_store: bool) -> None:
+def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = False) -> None:
     """The command. Raises what `refusing` knows."""
     settings = load(config)
-    made = provisioned(settings, new_store=new_store)
+    made = provisioned(settings, new_store=new_store, new_key=new_key)
     if as_json:
         print_json(asdict(made))
         return
@@ -50,19 +52,30 @@ def provision(config: Path, *, as_json: bool, new_store: bool) -> None:
     typer.echo(f"epoch       {made.epoch}")
     if made.crew_pin is not None:
         typer.echo(f"crew PIN    {made.crew_pin}")
+    if made.certificate_request is not None:
+        typer.echo(f"request     {made.certificate_request}  (for argus-cloud broker certificate)")
+    if new_key:
+        typer.echo(
+            f"Register the new key with: argus-cloud gateways replace-key {made.gateway} --tenant {made.tenant} "
+            f"--public-key {made.public_key} --reason …"
+        )
+        typer.echo("Then restart the gateway: it signs with the old key until then.")
+        return
     typer.echo(
         f"Register it with: argus-cloud gateways add --tenant {made.tenant} --organization … --vehicle {made.vehicle} "
         f"--id {made.gateway} --public-key {made.public_key}"
     )
 
 
-def provisioned(settings: Settings, *, new_store: bool = False) -> Provisioned:
+def provisioned(settings: Settings, *, new_store: bool = False, new_key: bool = False) -> Provisioned:
     """Make what is missing and say what there is."""
     make_folder(settings.gateway.state_dir)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
+    identity = _keys(identity, settings, created, new_key=new_key)
     epoch = _store(settings, identity, created, new_store=new_store)
     pin = _pin(settings, created)
+    request = settings.identity_dir / REQUEST_FILE
     return Provisioned(
         settings.gateway.id,
         settings.gateway.tenant,
@@ -70,6 +83,7 @@ def provisioned(settings: Settings, *, new_store: bool = False) -> Provisioned:
         identity.public_key_base64,
         epoch,
         pin,
+        None if not request.exists() else str(request),
         tuple(created),
     )
 
@@ -94,6 +108,24 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
             f"{settings.identity_dir} is the identity of {identity.gateway}, not of {settings.gateway.id}: correct "
             "[gateway] id, or give this gateway a state_dir of its own"
         )
+    return identity
+
+
+def _keys(identity: Identity, settings: Settings, created: list[str], *, new_key: bool) -> Identity:
+    """Seal what earlier versions left in plain, and make what is missing or wanted."""
+    identity.seal()
+    try:
+        if not identity.has_tls_key and (settings.mqtt is None or settings.mqtt.key_file is None):
+            identity.make_tls_key()
+            created.append("TLS key")
+        if new_key and "identity" not in created:
+            identity = identity.replace_signing_key()
+            created.append("signing key")
+    except OSError as error:
+        raise Refusal(
+            f"{settings.identity_dir} cannot be written ({error.strerror}): this gateway keeps the keys that it has; "
+            "make room or correct its owner"
+        ) from error
     return identity
 
 

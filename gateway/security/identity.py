@@ -8,17 +8,21 @@ The store's key comes from a systemd credential where there is one, else from a 
 against a stolen disk; `store_key_protected` says which, so that `doctor` can say it. The identity remembers a
 fingerprint of the key, so that a key of another store is refused before the store is touched.
 
-Enrolment with a certificate authority is the fleet's matter; here its result is only found: `client.crt` and
-`client.key`.
+The signing key and the key of the client certificate lie sealed under the store key (`secret_store`), so they are as
+safe as the store. Identities that were made before have them in plain files: `seal` seals those and removes them.
+
+A certificate authority's work is the fleet's matter: `client.csr` is what it needs, and its result is found as
+`client.crt`.
 """
 
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn, Self
@@ -31,7 +35,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.durable import flush
+from gateway.durable import flush, replace_file
+from gateway.security.secret_store import SecretDamaged, SecretStore
+from gateway.security.tls_key import create_tls_key
 from protocols.uplink.topics import is_identifier
 
 STORE_KEY_BYTES = 32
@@ -41,6 +47,8 @@ SIGNING_KEY_FILE = "signing.key"
 STORE_KEY_FILE = "store.key"
 CERTIFICATE_FILE = "client.crt"
 CERTIFICATE_KEY_FILE = "client.key"
+REQUEST_FILE = "client.csr"
+_KEY_NAME = re.compile(r"signing(-[0-9a-f]{8})?\.key")
 _FILE_BYTES_MAX = 64 * 1024
 _VERSION = 1
 
@@ -55,10 +63,10 @@ class IdentityUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The client certificate and its key, PEM."""
+    """The file of the client certificate, and its key in PEM, which is in no file."""
 
     certificate: Path
-    key: Path
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,8 @@ class Identity:
     store_key: bytes = field(repr=False)
     store_key_protected: bool
     tls: TlsFiles | None
+    secrets: SecretStore = field(repr=False, compare=False)
+    directory: Path
 
     @property
     def public_key(self) -> bytes:
@@ -98,6 +108,8 @@ class Identity:
             )
         given = _credential(credentials)
         signing_key, store_key = Ed25519PrivateKey.generate(), given or secrets.token_bytes(STORE_KEY_BYTES)
+        sealing = SecretStore(directory, store_key, gateway=gateway)
+        tls_key, request = create_tls_key(gateway)
         about = {
             "version": _VERSION,
             "gateway": gateway,
@@ -105,7 +117,9 @@ class Identity:
             "store_key_fingerprint": _fingerprint(store_key),
         }
         files = {
-            SIGNING_KEY_FILE: signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            sealing.path(SIGNING_KEY_FILE).name: sealing.seal(SIGNING_KEY_FILE, _pem(signing_key)),
+            sealing.path(CERTIFICATE_KEY_FILE).name: sealing.seal(CERTIFICATE_KEY_FILE, tls_key),
+            REQUEST_FILE: request,
             ABOUT_FILE: json.dumps(about, indent=1).encode() + b"\n",
         }
         if given is None:
@@ -128,9 +142,6 @@ class Identity:
                 "Mount its disk, bring the folder back from a backup, or provision a new gateway."
             )
         about = _about(directory)
-        signing_key = _signing_key(directory)
-        if base64.b64encode(signing_key.public_key().public_bytes_raw()).decode() != about.get("public_key"):
-            _damaged(directory / SIGNING_KEY_FILE, "is not the key that this identity was made with")
         given = _credential(credentials)
         if given is None and not (directory / STORE_KEY_FILE).exists():
             raise IdentityUnusable(
@@ -146,13 +157,57 @@ class Identity:
                 f"The store key in {source} is not the one that this identity was made with. The store would not open "
                 "with it and was not touched. Give the right key, or restore the folder from a backup."
             )
+        gateway = str(about["gateway"])
+        sealing = SecretStore(directory, store_key, gateway=gateway)
+        signing_key = _signing_key(directory, sealing, about)
         return cls(
-            gateway=str(about["gateway"]),
+            gateway=gateway,
             signing_key=signing_key,
             store_key=store_key,
             store_key_protected=given is not None,
-            tls=_tls(directory),
+            tls=_tls(directory, sealing),
+            secrets=sealing,
+            directory=directory,
         )
+
+    @property
+    def plain_files(self) -> tuple[Path, ...]:
+        """The keys in this folder that are not sealed."""
+        named = (SIGNING_KEY_FILE, CERTIFICATE_KEY_FILE)
+        return tuple(path for name in named if (path := self.directory / name).exists())
+
+    def seal(self) -> None:
+        """Seal what lies in plain and remove it, the sealed file first. What cannot be sealed now stays as it is, and
+        is logged: a full disk must not keep a gateway from its work."""
+        for path in self.plain_files:
+            self.secrets.seal_file(path)
+
+    @property
+    def has_tls_key(self) -> bool:
+        return self.secrets.path(CERTIFICATE_KEY_FILE).exists() or (self.directory / CERTIFICATE_KEY_FILE).exists()
+
+    def make_tls_key(self) -> None:
+        """Make the key of the client certificate, and the request for it. OSError as it comes."""
+        key, request = create_tls_key(self.gateway)
+        self.secrets.put(CERTIFICATE_KEY_FILE, key)
+        replace_file(self.directory / REQUEST_FILE, request)
+
+    def replace_signing_key(self) -> "Identity":
+        """The identity with another signing key. The old one is gone: the cloud must be given the new one.
+
+        The new key is durable under a name of its own before the identity refers to it, so a power cut leaves the old
+        identity or the new one. OSError as it comes.
+        """
+        name, key = f"signing-{secrets.token_hex(4)}.key", Ed25519PrivateKey.generate()
+        self.secrets.put(name, _pem(key))
+        about = _about(self.directory)
+        old = self.secrets.path(_key_name(self.directory, about))
+        about |= {"public_key": base64.b64encode(key.public_key().public_bytes_raw()).decode(), "signing_key": name}
+        replace_file(self.directory / ABOUT_FILE, json.dumps(about, indent=1).encode() + b"\n")
+        for path in (old, self.directory / SIGNING_KEY_FILE):
+            path.unlink(missing_ok=True)
+        flush(self.directory)
+        return replace(self, signing_key=key)
 
 
 def _fingerprint(store_key: bytes) -> str:
@@ -206,15 +261,46 @@ def _about(directory: Path) -> dict[str, object]:
     return about
 
 
-def _signing_key(directory: Path) -> Ed25519PrivateKey:
-    path = directory / SIGNING_KEY_FILE
+def _key_name(directory: Path, about: dict[str, object]) -> str:
+    """Under which name the signing key lies; a replaced one has another than the first."""
+    name = about.get("signing_key", SIGNING_KEY_FILE)
+    if not isinstance(name, str) or not _KEY_NAME.fullmatch(name):
+        _damaged(directory / ABOUT_FILE, "names no signing key")
+    return name
+
+
+def _signing_key(directory: Path, sealing: SecretStore, about: dict[str, object]) -> Ed25519PrivateKey:
+    name = _key_name(directory, about)
+    octets = _secret(directory, sealing, name)
+    path = sealing.path(name)
+    if octets is None:
+        _damaged(path, "is missing")
     try:
-        key = load_pem_private_key(_private(path), password=None)
+        key = load_pem_private_key(octets, password=None)
     except (ValueError, TypeError):
         _damaged(path, "is not a private key")
     if not isinstance(key, Ed25519PrivateKey):
         _damaged(path, "is not an Ed25519 key")
+    if base64.b64encode(key.public_key().public_bytes_raw()).decode() != about.get("public_key"):
+        _damaged(path, "is not the key that this identity was made with")
     return key
+
+
+def _secret(directory: Path, sealing: SecretStore, name: str) -> bytes | None:
+    """A key of the folder, sealed or, where it was never sealed, plain; None where there is none."""
+    try:
+        sealed = sealing.get(name)
+    except SecretDamaged as error:
+        _damaged(error.path, "is damaged, or is not the one that this identity was made with")
+    except OSError as error:
+        _damaged(sealing.path(name), f"cannot be read ({error.strerror})")
+    if sealed is not None or not (directory / name).exists():
+        return sealed
+    return _private(directory / name)
+
+
+def _pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _private(path: Path) -> bytes:
@@ -237,11 +323,13 @@ def _private(path: Path) -> bytes:
     return octets
 
 
-def _tls(directory: Path) -> TlsFiles | None:
-    certificate, key = directory / CERTIFICATE_FILE, directory / CERTIFICATE_KEY_FILE
+def _tls(directory: Path, sealing: SecretStore) -> TlsFiles | None:
+    certificate = directory / CERTIFICATE_FILE
     if not certificate.exists():
         return None
-    _private(key)
+    key = _secret(directory, sealing, CERTIFICATE_KEY_FILE)
+    if key is None:
+        _damaged(sealing.path(CERTIFICATE_KEY_FILE), "is missing, and its certificate is there")
     return TlsFiles(certificate, key)
 
 

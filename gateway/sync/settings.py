@@ -1,10 +1,13 @@
 """What the uplink is told: where the broker is, how this gateway proves itself, and how patient it is."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.security.identity import TlsFiles
+from gateway.security.secret_store import SecretDamaged
+from gateway.security.tls_key import load_client_certificate
 from gateway.sync.backoff import BackoffSettings
 from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.lane_window import WindowSettings
@@ -13,14 +16,18 @@ from gateway.sync.pacing import PacingSettings
 from gateway.sync.tls import CertificateClock, date_peers
 from gateway.sync.unconfirmed import PubackSettings
 
+PASSWORD_NAME = "mqtt-password"  # noqa: S105  the name of its sealed file
+KEY_NAME = "mqtt-client.key"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkSettings:
     """`mqtt_url` is `mqtt://HOST[:PORT]` or, with TLS, `mqtts://HOST[:PORT]`.
 
-    `username` None: the broker takes the identity from the client certificate. `password_file`: its first line,
-    read at each attempt, so that a changed password needs no restart. `ca_file` None: the system's authorities.
-    `cert_file` and `key_file` together; None: the certificate beside the identity's keys, if any.
+    `username` None: the broker takes the identity from the client certificate. `password_file`: its first line. It and
+    `key_file` are read at each attempt, so that a changed secret needs no restart, by `read_secret`, which is given the
+    path and the secret's name and may keep secrets elsewhere than in the file. `ca_file` None: the system's
+    authorities. `cert_file` and `key_file` together; None: the certificate beside the identity's keys, if any.
     """
 
     mqtt_url: str
@@ -29,6 +36,7 @@ class UplinkSettings:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    read_secret: Callable[[Path, str], bytes] = lambda path, _name: path.read_bytes()
     status_every_s: float = 60.0
     """The retained status with the marks; the cloud's answer repairs what either side may have missed."""
     ask_again_s: float = 5.0
@@ -53,7 +61,8 @@ def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: Certif
     try:
         password = None
         if settings.password_file is not None:
-            password = settings.password_file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+            octets = settings.read_secret(settings.password_file, PASSWORD_NAME)
+            password = octets.decode().split("\n", 1)[0].rstrip("\r")
         return BrokerAddress(
             host=host,
             port=port,
@@ -66,14 +75,18 @@ def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: Certif
         named = getattr(error, "filename", None) or "a certificate, key or password file"
         why = getattr(error, "strerror", None) or type(error).__name__
         raise MqttUnavailable(f"{named} cannot be used: {why}") from error
+    except SecretDamaged as error:
+        raise MqttUnavailable(
+            f"{error.path} is damaged, or was sealed under another key; hand the secret over again"
+        ) from error
 
 
 def _tls_context(settings: UplinkSettings, tls: TlsFiles | None, clock: CertificateClock) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca_file)
     date_peers(context, clock)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cert_file is not None:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
+    if settings.cert_file is not None and settings.key_file is not None:
+        load_client_certificate(context, settings.cert_file, settings.read_secret(settings.key_file, KEY_NAME))
     elif tls is not None:
-        context.load_cert_chain(tls.certificate, tls.key)
+        load_client_certificate(context, tls.certificate, tls.key)
     return context

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from gateway.security.identity import TlsFiles
+
 _DAY = timedelta(days=1)
 
 
@@ -84,3 +86,8 @@ def certificate_request(common_name: str) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name)
     return builder.sign(generate_private_key(SECP256R1()), SHA256()).public_bytes(Encoding.PEM)
+
+
+def client_certificate(certificate: Path, key: Path) -> TlsFiles:
+    """What the gateway's identity holds of them."""
+    return TlsFiles(certificate, key.read_bytes())

@@ -11,6 +11,7 @@ from gateway.cli.observations import since_us_of
 from gateway.cli.output import print_table
 from gateway.cli.provision import provisioned
 from gateway.cli.replay import Replay
+from gateway.security.identity import Identity
 from gateway.settings import load
 from gateway.transports.capture import read_capture
 from tests.builders.gateway_device import device
@@ -28,6 +29,34 @@ async def test_provisioning_makes_keys_store_and_pin_once_and_prints_the_key_aga
         assert stat.S_IMODE(gateway.state_dir.stat().st_mode) == 0o700
         for file in (gateway.state_dir / "identity").iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+async def test_provisioning_makes_another_signing_key_only_when_it_is_asked_to(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        first = provisioned(load(gateway.config))
+        finished = await gateway.command("provision", "--new-key")
+        second = await gateway.provision()
+        assert finished.code == 0
+        assert f"gateways replace-key {first.gateway}" in finished.out
+        assert second["public_key"] in finished.out
+        assert second["public_key"] != first.public_key
+        assert second["epoch"] == first.epoch
+
+
+@pytest.mark.finding("edge-C2")
+async def test_a_start_seals_the_keys_that_an_earlier_version_left_in_plain(tmp_path):
+    async with vehicle(tmp_path, started=False) as gateway:
+        provisioned(load(gateway.config))
+        folder = gateway.state_dir / "identity"
+        identity = Identity.load(folder)
+        plain = folder / "signing.key"
+        plain.touch(0o600)
+        plain.write_bytes(identity.secrets.get("signing.key"))
+        identity.secrets.path("signing.key").unlink()
+        await gateway.start()
+        await eventually(lambda: not plain.exists())
+        assert b"PRIVATE KEY" not in b"".join(path.read_bytes() for path in folder.iterdir())
+        assert Identity.load(folder).public_key == identity.public_key
 
 
 async def test_a_store_that_vanished_is_not_begun_again_in_silence(tmp_path):

@@ -19,6 +19,8 @@ from gateway.security.identity import (
 from protocols.uplink.envelope import sign_batch, verify_batch
 from tests.builders.uplink_batches import batch
 
+SEALED_SIGNING_KEY = f"{SIGNING_KEY_FILE}.sealed"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -57,7 +59,9 @@ def test_nobody_else_can_read_it(folder: Path):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {
         ABOUT_FILE: 0o600,
-        SIGNING_KEY_FILE: 0o600,
+        SEALED_SIGNING_KEY: 0o600,
+        "client.key.sealed": 0o600,
+        "client.csr": 0o600,
         STORE_KEY_FILE: 0o600,
     }
 
@@ -127,7 +131,7 @@ def test_without_a_folder_there_is_no_identity(folder: Path):
         Identity.load(folder)
 
 
-@pytest.mark.parametrize("name", [ABOUT_FILE, SIGNING_KEY_FILE, STORE_KEY_FILE])
+@pytest.mark.parametrize("name", [ABOUT_FILE, SEALED_SIGNING_KEY, STORE_KEY_FILE])
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 32, b"{}", None], ids=["empty", "zeros", "braces", "missing"])
 def test_a_damaged_file_is_named_and_left_alone(folder: Path, name: str, damage: bytes | None):
     Identity.create(folder, "gw_test")
@@ -144,7 +148,7 @@ def test_a_damaged_file_is_named_and_left_alone(folder: Path, name: str, damage:
 
 def test_a_file_that_others_may_read_is_refused(folder: Path):
     Identity.create(folder, "gw_test")
-    (folder / SIGNING_KEY_FILE).chmod(0o640)
+    (folder / STORE_KEY_FILE).chmod(0o640)
     with pytest.raises(IdentityUnusable, match="chmod 600"):
         Identity.load(folder)
 
@@ -152,7 +156,7 @@ def test_a_file_that_others_may_read_is_refused(folder: Path):
 def test_a_key_of_another_identity_is_not_taken(tmp_path: Path):
     Identity.create(tmp_path / "one", "gw_test")
     Identity.create(tmp_path / "other", "gw_test")
-    for name in (SIGNING_KEY_FILE, STORE_KEY_FILE):
+    for name in (SEALED_SIGNING_KEY, STORE_KEY_FILE):
         kept = (tmp_path / "one" / name).read_bytes()
         (tmp_path / "one" / name).write_bytes((tmp_path / "other" / name).read_bytes())
         with pytest.raises(IdentityUnusable, match="made with"):
@@ -199,9 +203,18 @@ def test_a_credential_of_another_length_is_refused(tmp_path: Path, folder: Path)
 
 
 def test_a_certificate_beside_the_keys_is_found(folder: Path):
-    Identity.create(folder, "gw_test")
+    made = Identity.create(folder, "gw_test")
     (folder / "client.crt").write_text("certificate")
-    (folder / "client.key").touch(0o600)
     tls = Identity.load(folder).tls
     assert tls is not None
-    assert (tls.certificate, tls.key) == (folder / "client.crt", folder / "client.key")
+    assert (tls.certificate, tls.key) == (folder / "client.crt", made.secrets.get("client.key"))
+    assert b"PRIVATE KEY" in tls.key
+    assert "PRIVATE" not in repr(tls)
+
+
+def test_a_certificate_without_its_key_is_said(folder: Path):
+    Identity.create(folder, "gw_test")
+    (folder / "client.crt").write_text("certificate")
+    (folder / "client.key.sealed").unlink()
+    with pytest.raises(IdentityUnusable, match=r"client\.key\.sealed is missing"):
+        Identity.load(folder)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.security.identity import TlsFiles
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.mqtt import (
@@ -25,7 +24,7 @@ from gateway.transports.clock import SystemClock
 from protocols.uplink.limits import ENVELOPE_BYTES_MAX
 from simulators.demo.free_ports import free_port
 from tests.harness.broker import CLOUD_USER, GATEWAY, TENANT, Broker, broker_running, password_of, running
-from tests.harness.certificates import Authority
+from tests.harness.certificates import Authority, client_certificate
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.broker
@@ -226,7 +225,7 @@ async def test_with_certificates_the_gateway_is_who_its_certificate_says(tmp_pat
 async def test_the_certificate_beside_the_identity_is_used_when_no_other_is_named(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
-    beside = TlsFiles(*authority.issue(GATEWAY, "gateway"))
+    beside = client_certificate(*authority.issue(GATEWAY, "gateway"))
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
         settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=authority.folder / "ca.crt")
         session = await MqttSession.open(broker_address(settings, beside, CLOCK), client_id="gw")
@@ -247,7 +246,7 @@ async def test_a_broker_of_another_authority_is_not_trusted(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     stranger = Authority(tmp_path / "stranger")
-    beside = TlsFiles(*authority.issue(GATEWAY, "gateway"))
+    beside = client_certificate(*authority.issue(GATEWAY, "gateway"))
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:
         settings = UplinkSettings(mqtt_url=f"mqtts://127.0.0.1:{broker.port}", ca_file=stranger.folder / "ca.crt")
         with pytest.raises(MqttUnavailable, match="certificate verify failed"):

@@ -23,7 +23,7 @@ from gateway.sync.uplink import Uplink
 from gateway.transports.clock import SystemClock
 from tests.builders.uplink_gateway import SOON, gateway_store, sending
 from tests.harness.broker import GATEWAY, TENANT, Broker, running
-from tests.harness.certificates import Authority
+from tests.harness.certificates import Authority, client_certificate
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.broker
@@ -50,7 +50,7 @@ async def broker_valid(folder: Path, begins: timedelta, ends: timedelta):
     servers = Authority(folder / "servers", begins=begins, ends=ends)
     for path in servers.issue("broker", "broker"):
         shutil.copy(path, clients.folder)
-    beside = TlsFiles(*clients.issue(GATEWAY, "gateway"))
+    beside = client_certificate(*clients.issue(GATEWAY, "gateway"))
     async with running(Broker(folder / "broker", certificates=clients.folder)) as broker:
         yield broker, servers.folder / "ca.crt", beside
 

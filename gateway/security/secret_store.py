@@ -1,0 +1,142 @@
+"""Secrets of this gateway at rest: signing key, TLS key, broker password, each sealed under the store's key (D6).
+
+AES-256-GCM under a key of its own (HKDF-SHA-256 of the store key), with the secret's name and, for a secret that the
+settings name, its path as associated data: no sealed file can stand in for another. Random nonces are enough, because a
+gateway seals a handful of secrets in its life.
+
+A secret that an operator hands over in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first
+read, and the plain file is removed once the sealed one is durable. A file that cannot be removed, in a folder that only
+root may change, is used as it is, and `doctor` names it. A systemd credential lies in memory and is left alone.
+
+Sealing protects a stolen disk as far as the store key is protected (`Identity.store_key_protected`). What lay on flash
+in plain may still be found there: where that matters, make new secrets.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.durable import flush, replace_file
+
+SUFFIX = ".sealed"
+SECRET_BYTES_MAX = 64 * 1024
+"""A private key with its certificates has a few kilobytes."""
+_VERSION = b"\x01"
+_NONCE_BYTES = 12
+_INFO = b"argus/v1/identity/secret\x00"
+
+log = structlog.get_logger()
+
+
+class SecretDamaged(Exception):
+    """A sealed file was damaged, or sealed under another key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(str(path))
+
+
+class SecretStore:
+    """The sealed files in one folder."""
+
+    def __init__(self, folder: Path, store_key: bytes, *, gateway: str) -> None:
+        self._folder = folder
+        key = HKDF(SHA256(), 32, salt=None, info=_INFO + gateway.encode()).derive(store_key)
+        self._cipher = AESGCM(key)
+        self._left_plain: set[Path] = set()
+
+    def seal(self, name: str, secret: bytes, *, source: str = "") -> bytes:
+        """The content of a sealed file."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret, _associated(name, source))
+
+    def path(self, name: str) -> Path:
+        return self._folder / f"{name}{SUFFIX}"
+
+    def put(self, name: str, secret: bytes, *, source: str = "") -> None:
+        """Durable when it returns, and proved to open. OSError as it comes."""
+        replace_file(self.path(name), self.seal(name, secret, source=source))
+        if self.get(name, source=source) != secret:
+            raise OSError(f"{self.path(name)} cannot be read back")
+
+    def get(self, name: str, *, source: str = "") -> bytes | None:
+        """The secret, None where there is none of this name. Raises `SecretDamaged`; OSError as it comes."""
+        path = self.path(name)
+        try:
+            with path.open("rb") as file:
+                sealed = file.read(SECRET_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return None
+        nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        if sealed[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
+            raise SecretDamaged(path)
+        try:
+            return self._cipher.decrypt(nonce, body, _associated(name, source))
+        except InvalidTag:
+            raise SecretDamaged(path) from None
+
+    def take(self, path: Path, name: str) -> bytes:
+        """The secret that the settings name by `path`: from there, and then it is sealed and the file removed, or from
+        what was sealed of it before. Raises `SecretDamaged`; FileNotFoundError where it is neither here nor there."""
+        try:
+            with path.open("rb") as file:
+                secret = file.read(SECRET_BYTES_MAX)
+        except FileNotFoundError:
+            sealed = self.read_sealed(path, name)
+            if sealed is None:
+                raise
+            return sealed
+        if not is_credential(path):
+            name, source = self._place(path, name)
+            self._replace_plain(path, name, secret, source=source)
+        return secret
+
+    def read_sealed(self, path: Path, name: str) -> bytes | None:
+        """What was sealed of the file that the settings name by `path`, None where nothing was."""
+        name, source = self._place(path, name)
+        return self.get(name, source=source)
+
+    def _place(self, path: Path, name: str) -> tuple[str, str]:
+        """Name and source under which a file is sealed; one of this folder is the identity's own."""
+        return (path.name, "") if path.parent == self._folder else (name, str(path))
+
+    def seal_file(self, path: Path) -> bool:
+        """Seal the plain file of this folder and remove it; False where it cannot be done now, and it stays."""
+        return self._replace_plain(path, path.name, path.read_bytes(), source="")
+
+    def _replace_plain(self, path: Path, name: str, secret: bytes, *, source: str) -> bool:
+        """The sealed file is durable before the plain one goes: a power cut leaves at least one of them."""
+        try:
+            if not self._holds(name, secret, source):
+                self.put(name, secret, source=source)
+            path.unlink()
+            flush(path.parent)
+        except OSError as error:
+            if path not in self._left_plain:
+                self._left_plain.add(path)
+                log.warning("secret.left_plain", file=str(path), why=error.strerror or type(error).__name__)
+            return False
+        log.info("secret.sealed", file=str(path))
+        return True
+
+    def _holds(self, name: str, secret: bytes, source: str) -> bool:
+        try:
+            return self.get(name, source=source) == secret
+        except SecretDamaged:
+            return False  # another secret under this name, whose source has changed: it is replaced
+
+
+def is_credential(path: Path) -> bool:
+    """Whether systemd keeps this file in memory, for this service alone."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.is_relative_to(folder)
+
+
+def _associated(name: str, source: str) -> bytes:
+    return name.encode() + b"\x00" + os.fsencode(source)
