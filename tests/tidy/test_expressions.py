@@ -27,6 +27,7 @@ OWN_TEXT = {
 
 OPERATORS_TEXT = {
     "cloud/settings.py:re.fullmatch": "the settings file",
+    "gateway/security/identity.py:_KEY_NAME": "our own identity.json",
     "gateway/settings.py:re.fullmatch": "the settings file",
     "gateway/settings.py:re.match": "the settings file",
     "gateway/cli/observations.py:re.fullmatch": "a command's option",
