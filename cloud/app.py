@@ -54,6 +54,7 @@ from cloud.identity.sessions import SessionStore
 from cloud.ids import Ids, UlidIds
 from cloud.ingest import BrokerAddress, IngestSettings, QuotaSettings, RunningIngest, make_ingest
 from cloud.ingest.samplers import ingest_sampler, left_out_sampler
+from cloud.integrity import IntegrityWatch, integrity_sampler
 from cloud.oauth.redemption import sweep_codes
 from cloud.observability.heartbeat import Heartbeat, make_heartbeat
 from cloud.observability.metrics import Metrics, MetricsServer, Sampler
@@ -97,6 +98,7 @@ STOP_S_MAX = 20.0
 class Parts:
     """What the roles of this process need. None: the role is not played here."""
 
+    integrity: IntegrityWatch
     surface: Surface | None
     ingest: RunningIngest | None
     relay: Relay | None
@@ -117,10 +119,12 @@ def build(
     heartbeat: Heartbeat,
 ) -> Parts:
     """Wire the parts; nothing has started. Raises `SettingsUnusable` when a role lacks its section."""
-    checks: list[Check] = [DatabaseCheck(database), StoppingCheck(stopping)]
+    integrity = IntegrityWatch(database, clock)
+    checks: list[Check] = [DatabaseCheck(database), integrity, StoppingCheck(stopping)]
     metrics = Metrics()
     samplers: list[tuple[str, Sampler]] = [
         ("event loop", heartbeat.sample),
+        ("integrity", integrity_sampler(integrity)),
         ("events", events_sampler(database, Outbox(ids))),
         ("ingest", ingest_sampler(database)),
         ("webhooks", webhooks.webhooks_sampler(database, clock)),
@@ -156,7 +160,7 @@ def build(
             upkeep = BrokerUpkeep(directory, clock)
             samplers.append(("broker directory", revocation_sampler(lambda: expiry_of(folder), clock.now_us)))
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
-    return Parts(surface, running, relay, deliveries, housekeeping, watching, upkeep, figures)
+    return Parts(integrity, surface, running, relay, deliveries, housekeeping, watching, upkeep, figures)
 
 
 def chores(clock: Clock) -> Sequence[Chore]:
@@ -251,7 +255,7 @@ async def _serve(
 async def _run(parts: Parts, stopping: asyncio.Event) -> None:
     """Everything at once until a stop is asked for; a part that fails ends them all, and the supervisor starts anew."""
     async with asyncio.TaskGroup() as tasks:
-        running: list[asyncio.Task[None]] = []
+        running = [tasks.create_task(parts.integrity.run(stopping), name="integrity")]
         if parts.relay is not None:
             running.append(tasks.create_task(parts.relay.run(stopping), name="relay"))
         if parts.deliveries is not None:

@@ -135,7 +135,8 @@ def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> Non
 @app.command("doctor")
 def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Look at what must be right; exits with 1 when something is in the way."""
-    from cloud.doctor import Level, examine  # as in `serve`
+    from cloud.doctor import examine  # as in `serve`
+    from cloud.findings import Level
 
     settings, clock = settings_of(context), SystemClock()
     findings = asyncio.run(examine(settings, clock, UlidIds(clock)))

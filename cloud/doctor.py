@@ -4,8 +4,6 @@ import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ from cloud.db import Database, open_database
 from cloud.db.address import SqliteAddress, read_address
 from cloud.errors import DomainError
 from cloud.events import Outbox
+from cloud.findings import Finding, Level
 from cloud.fleet.authority_store import AuthorityStore
 from cloud.fleet.broker_configuration import RELOAD_FILE, VEHICLES_FILE
 from cloud.fleet.broker_directory import expiry_sentence
@@ -22,6 +21,7 @@ from cloud.http.site import is_loopback
 from cloud.ids import Ids
 from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
 from cloud.ingest.figures import IngestFigures, read_figures
+from cloud.integrity_findings import integrity_findings
 from cloud.settings import HostSection, MqttSection, Settings
 from cloud.tokens.place import load_master_key
 from cloud.tokens.signing_key import KeyState
@@ -34,26 +34,10 @@ RELOAD_S_MAX = 60.0
 """After this the mark for the path unit has been overlooked: the unit answers within a second."""
 
 
-class Level(StrEnum):
-    """How a finding is meant: fine, worth knowing, or in the way."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    part: str
-    level: Level
-    sentence: str
-
-
 async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     """Look at every part; a part that is broken does not keep the others from being looked at."""
     findings = [finding async for finding in _database(settings, ids)]
+    findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
     findings.append(await _broker(settings.mqtt))
     findings.append(_broker_directory(settings, clock))

@@ -46,9 +46,12 @@ def check_command(
 
     reports, aside = run(context, work)
     if as_json:
-        print_json({"lanes": [_shown(report) for report in reports], "quarantine": [asdict(one) for one in aside]})
+        quarantine = [asdict(one) for one in aside]
+        print_json({"lanes": [_shown(one) for one in reports], "quarantine": quarantine, "rows_compared": rows})
     else:
         _print_for_people(reports, aside)
+        if not rows:
+            typer.echo("Only the signed envelopes were verified; --rows also compares the rows that people read.")
     if not all(report.intact for report in reports):
         raise typer.Exit(1)
 

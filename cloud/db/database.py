@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from cloud.db.damage import DamageNotes
 from cloud.db.prepared import DialectName, Prepared, Values
 from cloud.db.transaction import Transaction
 
@@ -13,6 +14,11 @@ class Database(Protocol):
 
     @property
     def dialect(self) -> DialectName: ...
+
+    @property
+    def damage(self) -> DamageNotes:
+        """What it met of damaged data."""
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """All or nothing.

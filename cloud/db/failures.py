@@ -15,6 +15,7 @@ from cloud.db.errors import (
     CommitUnknown,
     ConstraintViolated,
     DatabaseAbsent,
+    DatabaseDamaged,
     DatabaseRefused,
     DatabaseUnavailable,
     ValueRefused,
@@ -28,6 +29,11 @@ _SQLITE_CONSTRAINT = re.compile(r"constraint failed: (?P<names>[\w., ]+)")
 # (damage); 25P03 and 25P04 are time limits, 25006 is a server that has become a standby.
 _POSTGRESQL_STATE = ("08", "28", "40", "53", "55", "57", "58", "XX", "25P03", "25P04")
 _POSTGRESQL_VALUE = ("22",)
+# data_corrupted and index_corrupted; their texts name a block and a relation, and no value.
+_POSTGRESQL_DAMAGE = ("XX001", "XX002")
+_SQLITE_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+# What sqlite3 says, without a code, to a text whose bytes were changed. Its message quotes the text.
+_SQLITE_NOT_UTF8 = "Could not decode to UTF-8"
 _SQLITE_VALUE = ("SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE")
 # SQLITE_ERROR is bad SQL, and SQLITE_READONLY without an ending a change inside a read: both ours.
 _SQLITE_OURS = ("SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_MISUSE")
@@ -67,11 +73,17 @@ def translated(error: BaseException) -> DomainError | None:
         return ValueRefused(f"({name})")
     if isinstance(raw, asyncpg.PostgresError):
         state = raw.sqlstate or ""
+        if state in _POSTGRESQL_DAMAGE:
+            return DatabaseDamaged(f"({name})")
         if state.startswith(_POSTGRESQL_VALUE):
             return ValueRefused(f"({name})")
         return DatabaseUnavailable(f"({name})") if state.startswith(_POSTGRESQL_STATE) else None
     if isinstance(raw, sqlite3.DatabaseError):
         code = getattr(raw, "sqlite_errorname", "")
+        if code.startswith(_SQLITE_DAMAGE):
+            return DatabaseDamaged(f"({code})")
+        if not code and str(raw).startswith(_SQLITE_NOT_UTF8):
+            return DatabaseDamaged("(a text is no UTF-8)")
         if code in _SQLITE_VALUE:
             return ValueRefused(f"({code})")
         return DatabaseUnavailable(f"({code})") if code and code not in _SQLITE_OURS else None
@@ -95,7 +107,7 @@ def connect_failure(error: BaseException) -> DomainError:
     return DatabaseUnavailable(name)
 
 
-def commit_failure(error: BaseException) -> CommitLost | CommitUnknown:
+def commit_failure(error: BaseException) -> CommitLost | CommitUnknown | DatabaseDamaged:
     """Our error for a COMMIT that failed: lost when the database refused it, unknown when its response did not come.
 
     A PostgreSQL server that is stopped, or whose connection breaks, may have committed before; SQLite always says.
@@ -103,4 +115,6 @@ def commit_failure(error: BaseException) -> CommitLost | CommitUnknown:
     raw = _driver_error(error)
     if isinstance(raw, _UNANSWERED) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:
         return CommitUnknown(f"({type(raw).__name__})")
+    if str(getattr(raw, "sqlite_errorname", "")).startswith(_SQLITE_DAMAGE):
+        return DatabaseDamaged(f"({getattr(raw, 'sqlite_errorname', '')})")
     return CommitLost(f"({getattr(raw, 'sqlite_errorname', None) or type(raw).__name__})")

@@ -23,10 +23,11 @@ from sqlalchemy.pool import NullPool
 from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
 from cloud.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseUnavailable
 from cloud.db.failures import DRIVER_ERRORS, connect_failure, translated
-from cloud.db.opening import check_present, opening_failure
+from cloud.db.opening import check_log, check_present, opening_failure
 from cloud.db.postgresql import make_engine
 from cloud.db.revisions import MIGRATIONS, check_known
 from cloud.db.sqlite_connection import APPLICATION_ID, connect
+from cloud.db.sqlite_log import read_log
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -67,6 +68,7 @@ def _migrate_alone(address: SqliteAddress | PostgresqlAddress, revision: str, cr
 def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migrated:
     if not create:
         check_present(address.path)
+    content = read_log(address.path)
     try:
         # Values of patients go in here: created for us alone, whatever the umask says.
         os.close(os.open(address.path, (os.O_CREAT if create else 0) | os.O_RDWR, 0o600))
@@ -85,8 +87,9 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
             owner = raw.execute("PRAGMA application_id").fetchone()[0]
             if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
                 raise DatabaseForeign
+            check_log(address.path, content)
             done = _upgrade(connection, revision, create)
-            if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            if done.before != done.after and raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise RuntimeError("the migration left rows that refer to nothing")
             raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
             raw.execute("COMMIT")

@@ -12,6 +12,7 @@ from cloud.db.postgresql import PostgresqlDatabase
 from cloud.db.revisions import check_current
 from cloud.db.sqlite import SqliteDatabase
 from cloud.db.sqlite_connection import APPLICATION_ID, connect
+from cloud.db.sqlite_log import LogContent, frames_taken_over, keep_copy, lost_commits, read_log
 from cloud.errors import DomainError
 
 log = structlog.get_logger()
@@ -54,6 +55,7 @@ async def _opened(path: Path) -> SqliteDatabase:
 def _look_at_file(path: Path) -> None:
     """Is it there, is it SQLite, is it ours?"""
     check_present(path)
+    content = read_log(path)
     try:
         connection = connect(path)
     except sqlite3.DatabaseError as error:
@@ -62,6 +64,7 @@ def _look_at_file(path: Path) -> None:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
             raise DatabaseAbsent(f"(There are no tables in {path}.)")
+        check_log(path, content)
         if owner != APPLICATION_ID:
             raise DatabaseForeign(f"({path})")
     except sqlite3.DatabaseError as error:
@@ -78,6 +81,21 @@ def check_present(path: Path) -> None:
         raise DatabaseAbsent(f"({path})") from None
     if size_bytes == 0:
         raise DatabaseAbsent(f"({path} is empty.)")
+
+
+def check_log(path: Path, content: LogContent | None) -> None:
+    """Keep and report a log of which SQLite, which has read from the file by now, did not take over the end."""
+    if content is None:
+        return
+    try:
+        lost = lost_commits(content, frames_taken_over(path))
+        if not lost or read_log(path) != content:
+            return  # another process has begun the log again in between
+        copy = keep_copy(path)
+    except OSError as error:
+        log.error("database.log_unexamined", path=str(path), error=type(error).__name__)
+        return
+    log.error("database.log_damaged", database=str(path), part="log", transactions=lost, copy=copy and copy.name)
 
 
 def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:

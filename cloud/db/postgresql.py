@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cloud.db.address import PostgresqlAddress
+from cloud.db.damage import DamageNotes
 from cloud.db.errors import CommitUnknown, DatabaseUnavailable, TransactionTooSlow
 from cloud.db.failures import DRIVER_ERRORS, commit_failure, connect_failure, translated
 from cloud.db.prepared import DialectName, Prepared, Values
@@ -151,6 +152,7 @@ class PostgresqlDatabase:
 
     def __init__(self, address: PostgresqlAddress) -> None:
         self.engine = make_engine(address)
+        self.damage = DamageNotes("postgresql")
         self.transaction_s_max = TRANSACTION_S_MAX
         self._idle: list[_Connection] = []  # kept out of the pool, whose to and fro costs as much as a statement
         self._asking = 0  # who waits for the pool, and so for the next that comes free
@@ -226,24 +228,31 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
-        async with self._begun(CHANGING) as tx:
-            yield tx
+        with self.damage.watching():
+            async with self._begun(CHANGING) as tx:
+                yield tx
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresqlTransaction]:
-        async with self._begun(READING) as tx:
-            yield tx
+        with self.damage.watching():
+            async with self._begun(READING) as tx:
+                yield tx
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        async with self._peeking:
-            kept = bool(self._idle)
-            try:
-                return await self._peeked(statement, values)
-            except DatabaseUnavailable:
-                if not kept:
-                    raise
-            await self._forget_idle()  # the server was restarted since the connection was last used
+        with self.damage.watching():
+            async with self._peeking:
+                return await self._peeked_again(statement, values)
+
+    async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        """As `_peeked`, and once more on a new connection when the kept one had ended."""
+        kept = bool(self._idle)
+        try:
             return await self._peeked(statement, values)
+        except DatabaseUnavailable:
+            if not kept:
+                raise
+        await self._forget_idle()  # the server was restarted since the connection was last used
+        return await self._peeked(statement, values)
 
     async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         ready = statement.on("postgresql")

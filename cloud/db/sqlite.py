@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Table, insert
 
+from cloud.db.damage import DamageNotes
 from cloud.db.errors import DatabaseUnavailable
 from cloud.db.failures import DRIVER_ERRORS, translated
 from cloud.db.prepared import DialectName, Prepared, Values, compiled
@@ -169,6 +170,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.damage = DamageNotes(str(path))
         self._writer_thread = SqliteThread(path, read_only=False, name="sqlite-writer")
         self.writer = SqliteWriter(self._writer_thread)
         self._reader_threads = [SqliteThread(path, read_only=True, name=f"sqlite-reader-{n}") for n in range(READERS)]
@@ -191,12 +193,16 @@ class SqliteDatabase:
         return self._steps > PEEK_STEPS_MAX
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        with self.damage.watching():
+            return await self._peeked(statement, values)
+
+    async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         ready = statement.on("sqlite")
         if self._near is not None:
             self._steps = 0
             try:
                 return self._near.execute(ready.text, ready.arguments(values)).fetchall()
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 if getattr(error, "sqlite_errorname", "") not in ("SQLITE_INTERRUPT", "SQLITE_BUSY"):
                     ours = translated(error)
                     if ours is None:
@@ -207,10 +213,11 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
-        async with self.writer.member() as member:
-            yield SqliteTransaction(
-                self._writer_thread, partial(self.writer.step, member), partial(self.writer.later, member)
-            )
+        with self.damage.watching():
+            async with self.writer.member() as member:
+                yield SqliteTransaction(
+                    self._writer_thread, partial(self.writer.step, member), partial(self.writer.later, member)
+                )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteTransaction]:
@@ -220,7 +227,8 @@ class SqliteDatabase:
         except TimeoutError:
             raise DatabaseUnavailable("(all readers are busy)") from None
         try:
-            yield SqliteTransaction(thread, partial(_read_step, thread))
+            with self.damage.watching():
+                yield SqliteTransaction(thread, partial(_read_step, thread))
         finally:
             thread.submit(partial(_end_read, thread))
             self._idle.put_nowait(thread)

@@ -57,6 +57,7 @@ HTTP_PARSER_REFUSALS = Figure(
     "argus_http_parser_refusals_total", Kind.COUNTER, ("status",), "Octets that were no acceptable request."
 )
 RATE_LIMITED = Figure("argus_rate_limited_total", Kind.COUNTER, ("host", "rate_class"), "Requests over their quota.")
+DATABASE_DAMAGED = Figure("argus_database_damaged", Kind.GAUGE, (), "1 while damage of the database is known, else 0.")
 BROKER_CONNECTED = Figure("argus_broker_connected", Kind.GAUGE, (), "1 while ingest has its broker, else 0.")
 REVOCATION_LIST_SECONDS_LEFT = Figure(
     "argus_revocation_list_seconds_left", Kind.GAUGE, (), "Until the broker refuses every vehicle for want of a list."
@@ -95,6 +96,7 @@ FIGURES: tuple[Figure, ...] = (
     HTTP_IN_FLIGHT,
     HTTP_PARSER_REFUSALS,
     RATE_LIMITED,
+    DATABASE_DAMAGED,
     BROKER_CONNECTED,
     REVOCATION_LIST_SECONDS_LEFT,
     INGEST_PARKED,

@@ -33,6 +33,8 @@ OPERATORS_TEXT = {
     "gateway/cli/observations.py:re.fullmatch": "a command's option",
     "simulators/demo/cli.py:_PAIR": "a command's option",
     "cloud/db/failures.py:_SQLITE_CONSTRAINT": "SQLite's error messages",
+    "cloud/db/sqlite_integrity.py:_INDEX": "SQLite's findings",
+    "cloud/db/sqlite_integrity.py:_TREE": "SQLite's findings",
 }
 
 UNTRUSTED = {

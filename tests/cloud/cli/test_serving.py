@@ -45,7 +45,7 @@ async def test_it_serves_on_either_database(database_url: str, tmp_path: Path) -
     async with serving(settings_file(tmp_path, database_url=database_url)) as served:
         assert await get(f"http://{served.address('api')}/health/ready") == (
             200,
-            {"status": "ready", "parts": {"database": "ok", "process": "ok"}},
+            {"status": "ready", "parts": {"database": "ok", "integrity": "ok", "process": "ok"}},
         )
         served.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
@@ -56,6 +56,7 @@ async def test_a_role_can_be_played_alone(config: Path) -> None:
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()
         assert next(line["parts"] for line in served.lines if line["event"] == "cloud.started") == [
+            "integrity",
             "relay",
             "deliveries",
             "housekeeping",

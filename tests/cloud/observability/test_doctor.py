@@ -6,7 +6,8 @@ import pytest
 
 from cloud.clock import SystemClock
 from cloud.db import migrate, open_database
-from cloud.doctor import Finding, Level, examine
+from cloud.doctor import examine
+from cloud.findings import Finding, Level
 from cloud.ids import UlidIds
 from cloud.master_key import MasterKey
 from cloud.settings import Settings, read_settings

@@ -1,0 +1,101 @@
+"""Notice a write-ahead log whose end SQLite cannot read, before SQLite drops it.
+
+When the first connection opens a file, SQLite takes over the log up to the first frame whose checksum is wrong and
+ignores the rest without a word. After a power cut that rest is a transaction that was confirmed to nobody. But when the
+disk has damaged the log, confirmed changes are in it. So the frames that belong to the log are counted before, and
+compared with what SQLite has taken over; when commits are missing the log is copied, and reported.
+
+Format: https://sqlite.org/fileformat2.html#the_write_ahead_log. Only headers are read: linear, 24 bytes of each frame.
+"""
+
+import shutil
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_HEADER = struct.Struct(">8I")
+_FRAME = struct.Struct(">6I")
+_MAGIC = (0x377F0682, 0x377F0683)
+_TAKEN_OVER = struct.Struct("=I")
+_TAKEN_OVER_AT = 16
+"""In the index of the log (`-shm`): the number of frames that count, in the machine's byte order."""
+KEPT_MAX = 9
+"""Copies of damaged logs beside one database. Each is reported until the operator removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogContent:
+    """What the headers of a log claim. `commits`: the numbers of the frames that end a transaction."""
+
+    readable: bool
+    salts: tuple[int, int] = (0, 0)
+    commits: tuple[int, ...] = ()
+
+
+def log_of(database: Path) -> Path:
+    """The log beside a database file."""
+    return database.with_name(f"{database.name}-wal")
+
+
+def read_log(database: Path) -> LogContent | None:
+    """What the log claims, None when it has none. To be called before the file is opened."""
+    try:
+        with log_of(database).open("rb") as log:
+            head = log.read(_HEADER.size)
+            if not head:
+                return None
+            if len(head) < _HEADER.size:
+                return LogContent(readable=False)
+            magic, _, page_bytes, _, salt_1, salt_2, sum_1, sum_2 = _HEADER.unpack(head)
+            if magic not in _MAGIC or (sum_1, sum_2) != _checksum(head[:24], big_endian=magic == _MAGIC[1]):
+                return LogContent(readable=False)
+            commits = []
+            number = 0
+            while len(frame := log.read(_FRAME.size)) == _FRAME.size:
+                number += 1
+                _, pages_after, frame_salt_1, frame_salt_2, _, _ = _FRAME.unpack(frame)
+                if (frame_salt_1, frame_salt_2) == (salt_1, salt_2) and pages_after:
+                    commits.append(number)
+                log.seek(page_bytes, 1)
+            return LogContent(readable=True, salts=(salt_1, salt_2), commits=tuple(commits))
+    except OSError:
+        return None
+
+
+def frames_taken_over(database: Path) -> int:
+    """The frames that SQLite counts as the log, once a connection has read from the file."""
+    with database.with_name(f"{database.name}-shm").open("rb") as index:
+        index.seek(_TAKEN_OVER_AT)
+        return int(_TAKEN_OVER.unpack(index.read(_TAKEN_OVER.size))[0])
+
+
+def lost_commits(content: LogContent, taken_over: int) -> int:
+    """Transactions of the log that SQLite did not take over; 1 for a log whose header cannot be read."""
+    if not content.readable:
+        return 1
+    return sum(1 for number in content.commits if number > taken_over)
+
+
+def keep_copy(database: Path) -> Path | None:
+    """Copy the log to a name that SQLite does not use; None when there are too many copies already."""
+    for number in range(1, KEPT_MAX + 1):
+        copy = database.with_name(f"{database.name}-wal.damaged-{number}")
+        if not copy.exists():
+            shutil.copy2(log_of(database), copy)
+            return copy
+    return None
+
+
+def kept_copies(database: Path) -> Iterator[Path]:
+    """The copies that the operator has not removed yet."""
+    return database.parent.glob(f"{database.name}-wal.damaged-*")
+
+
+def _checksum(data: bytes, *, big_endian: bool) -> tuple[int, int]:
+    sum_1 = sum_2 = 0
+    words = struct.unpack(f"{'>' if big_endian else '<'}{len(data) // 4}I", data)
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        sum_1 = (sum_1 + first + sum_2) & 0xFFFFFFFF
+        sum_2 = (sum_2 + second + sum_1) & 0xFFFFFFFF
+    return sum_1, sum_2

@@ -1,0 +1,94 @@
+"""A SQLite database with rows in every table, some of them deleted again, and where each part lies in its file."""
+
+import random
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
+
+from cloud.db import metadata
+
+ROWS = 200
+DELETED = 60
+PAGE_BYTES = 4096
+# Columns that a CHECK relates to another one.
+_EMPTY = {"devices.merged_into", "assignments.until_us"}
+
+
+def fill(path: Path, seed: int = 1) -> None:
+    """Rows of random values in every table; their meaning does not matter, and no foreign key is looked at."""
+    chance = random.Random(seed)
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute("BEGIN")
+        for table in metadata.sorted_tables:
+            _fill(connection, table, chance)
+        connection.execute("COMMIT")
+        connection.execute("BEGIN")
+        for table in metadata.sorted_tables:
+            connection.execute(
+                f"DELETE FROM {table.name} WHERE rowid IN (SELECT rowid FROM {table.name} LIMIT {DELETED})"  # noqa: S608
+            )
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    finally:
+        connection.close()
+
+
+def _fill(connection: sqlite3.Connection, table: Table, chance: random.Random) -> None:
+    columns = [column.name for column in table.columns]
+    allowed = _allowed_by_checks(connection, table.name)
+    rows = [
+        [
+            None
+            if f"{table.name}.{column.name}" in _EMPTY
+            else allowed.get(column.name) or _value(str(column.type), number, chance)
+            for column in table.columns
+        ]
+        for number in range(1, ROWS + 1)
+    ]
+    marks = ", ".join("?" * len(columns))
+    connection.executemany(f"INSERT OR IGNORE INTO {table.name} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+    (count,) = connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()  # noqa: S608
+    assert count >= ROWS, f"{table.name} takes no such rows"
+
+
+def _allowed_by_checks(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    """For each column with `CHECK (column IN ('a', …))` the first of the values."""
+    (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    allowed = {}
+    for part in str(sql).split("CHECK")[1:]:
+        words = part.replace("(", " ").replace(")", " ").replace("'", " ").replace(",", " ").split()
+        if len(words) > 2 and words[1].upper() == "IN":
+            allowed[words[0]] = words[2]
+    return allowed
+
+
+def _value(kind: str, number: int, chance: random.Random) -> Any:
+    if kind.startswith(("BLOB", "LARGE")):
+        return chance.randbytes(40)
+    if kind.startswith("BOOL"):
+        return number % 2
+    if kind.startswith(("FLOAT", "DOUBLE", "NUM")):
+        return chance.random()
+    if kind.startswith(("TEXT", "VARCHAR")):
+        return f"{number:06}-{chance.randbytes(chance.choice((10, 40, 400))).hex()}"
+    return number
+
+
+def parts_of(path: Path) -> dict[str, list[int]]:
+    """The pages of each table and index, of the schema, and of the free list (its trunk pages)."""
+    connection = sqlite3.connect(path)
+    try:
+        parts: dict[str, list[int]] = {}
+        for name, page in connection.execute("SELECT name, pageno FROM dbstat WHERE pagetype <> 'overflow'"):
+            parts.setdefault("schema" if name == "sqlite_schema" else str(name), []).append(int(page))
+    finally:
+        connection.close()
+    trunk = int.from_bytes(path.read_bytes()[32:36])
+    assert trunk, "there are free pages"
+    parts["free pages"] = [trunk]
+    return parts

@@ -1,0 +1,240 @@
+"""Damage of the cloud's SQLite file is reported by name, never replaced and never silent."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+from typer.testing import CliRunner
+
+from cloud.app import SLICES
+from cloud.cli import app
+from cloud.clock import SystemClock
+from cloud.db import Database, migrate, open_database
+from cloud.errors import DomainError
+from cloud.health import HealthHandlers
+from cloud.integrity import IntegrityWatch
+from tests.builders.cloud_filled import PAGE_BYTES, fill, parts_of
+from tests.builders.cloud_settings import settings_file
+
+PLACES = 2_000 if os.environ.get("ARGUS_SOAK") else 20
+SEED = 20260324
+
+
+@pytest.fixture(scope="module")
+def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled database, to be copied."""
+    assert SLICES
+    path = tmp_path_factory.mktemp("filled") / "cloud.db"
+    shutil.copy(migrated_sqlite, path)
+    fill(path)
+    return path
+
+
+@pytest.fixture
+def damaged(filled: Path, tmp_path: Path) -> Path:
+    """A copy, to be damaged."""
+    return shutil.copy(filled, tmp_path / "cloud.db")
+
+
+def places(path: Path) -> Iterator[tuple[str, int]]:
+    """Seeded places: a part and one of its pages; the schema and the free list are always among them."""
+    chance = random.Random(SEED)
+    parts = parts_of(path)
+    names = ["schema", "free pages", *chance.sample(sorted(set(parts) - {"schema", "free pages"}), len(parts) - 2)]
+    for number in range(PLACES):
+        name = names[number % len(names)]
+        yield name, chance.choice(parts[name])
+
+
+def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
+    """The page of an index, and the place on it, where a text stands that a query finds."""
+    connection = sqlite3.connect(path)
+    (wanted,) = connection.execute(query).fetchone()
+    connection.close()
+    octets = path.read_bytes()
+    for page in parts_of(path)[index]:
+        at = octets[(page - 1) * PAGE_BYTES : page * PAGE_BYTES].find(wanted[:12].encode())
+        if at >= 0:
+            return page, at
+    raise AssertionError(f"{wanted} is not in {index}")
+
+
+def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
+    """Turn over bytes of the head of a page."""
+    with path.open("r+b") as file:
+        begin = (page - 1) * PAGE_BYTES + at + (100 if page == 1 else 0)  # behind the file's own header
+        file.seek(begin)
+        octets = file.read(count)
+        file.seek(begin)
+        file.write(bytes(octet ^ 0xFF for octet in octets))
+
+
+async def reports(path: Path) -> tuple[str, list[Any]]:
+    """What readiness, or the refusal to open, says; and the log."""
+    with capture_logs() as logs:
+        try:
+            database = await open_database(f"sqlite:///{path}")
+        except DomainError as error:
+            return error.sentence, logs
+        watch = IntegrityWatch(database, SystemClock())
+        await watch.examine_everything()
+        status, document = await HealthHandlers([watch]).readiness()
+        await database.close()
+        return ("" if status == 200 else json.dumps(document)), logs
+
+
+@pytest.mark.finding("reliability-G")
+async def test_flipped_bytes_at_seeded_places_are_reported_by_name(filled: Path, tmp_path: Path) -> None:
+    silent, unnamed = [], []
+    for number, (part, page) in enumerate(places(filled)):
+        path = Path(shutil.copy(filled, tmp_path / f"cloud-{number}.db"))
+        flip(path, page)
+        before = path.read_bytes()
+        said, logs = await reports(path)
+        if not said:
+            silent.append((part, page))
+        elif part != "schema" and f" {part}" not in said.replace(f'"{part}', f" {part}") and part not in said:
+            unnamed.append((part, page, said[:300]))
+        assert path.read_bytes() == before, "nothing is replaced"
+        assert [entry for entry in logs if entry["event"] == "database.damaged" and entry["log_level"] == "error"] or (
+            "first page" in said
+        ), (part, page)
+        path.unlink()
+    assert silent == [], f"seed {SEED}"
+    assert unnamed == [], f"seed {SEED}"
+
+
+@pytest.mark.finding("reliability-G")
+async def test_a_request_that_meets_damage_is_told_so_and_readiness_names_the_table(damaged: Path) -> None:
+    flip(damaged, parts_of(damaged)["lanes"][0])
+    database = await open_database(f"sqlite:///{damaged}")
+    watch = IntegrityWatch(database, SystemClock())
+    assert (await HealthHandlers([watch]).readiness())[0] == 200
+    with pytest.raises(DomainError) as raised:
+        async with database.read() as tx:
+            await tx.execute(text("SELECT sum(through_sequence) FROM lanes"))
+    assert (raised.value.code, raised.value.status) == ("database_damaged", 503)
+    assert "try again" not in raised.value.sentence
+    assert (await HealthHandlers([watch]).readiness())[0] == 503, "at once, before the part is known"
+    await watch.examine_everything()
+    assert "table lanes" in str((await HealthHandlers([watch]).readiness())[1])
+    with pytest.raises(DomainError, match="damaged"):
+        await change(database)
+    await database.close()
+
+
+async def change(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text("UPDATE lanes SET through_sequence = 0"))
+
+
+async def test_damage_is_found_before_it_is_needed_and_a_repaired_index_is_forgotten(damaged: Path) -> None:
+    index = next(name for name in sorted(parts_of(damaged)) if name.startswith("ix_devices"))
+    flip(damaged, *entry_of(damaged, index, "SELECT tenant_id FROM devices ORDER BY rowid DESC LIMIT 1"), count=1)
+    database = await open_database(f"sqlite:///{damaged}")
+    watch = IntegrityWatch(database, SystemClock())
+    for _ in range(200):
+        await watch.examine_next()
+        if watch.damages:
+            break
+    assert f"index {index}" in watch.damages
+    connection = sqlite3.connect(damaged)
+    connection.execute(f"REINDEX {index}")
+    connection.close()
+    for _ in range(200):
+        await watch.examine_next()
+    assert watch.damages == {}
+    await database.close()
+
+
+@pytest.mark.finding("reliability-G")
+def test_doctor_and_other_commands_name_the_damage(damaged: Path, tmp_path: Path) -> None:
+    for table in ("observations", "tenants"):
+        flip(damaged, parts_of(damaged)[table][-1])
+    config = str(settings_file(tmp_path, more=""))
+    done = CliRunner().invoke(app, ["--config", config, "doctor", "--json"])
+    assert done.exit_code == 1
+    found = [one["sentence"] for one in json.loads(done.stdout) if one["part"] == "integrity"]
+    assert any("table observations" in sentence for sentence in found), found
+    done = CliRunner().invoke(app, ["--config", config, "tenants", "list"])
+    assert done.exit_code == 1
+    assert "damaged" in done.output
+    assert "argus-cloud doctor" in done.output
+
+
+def crashed_with_log(filled: Path, folder: Path, transactions: int) -> Path:
+    """A copy as a crash leaves it: its last transactions are in the log alone."""
+    live, crashed = folder / "live.db", folder / "cloud.db"
+    shutil.copy(filled, live)
+    connection = sqlite3.connect(live, isolation_level=None)
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    for number in range(transactions):
+        connection.execute("INSERT INTO outbox_events SELECT * FROM outbox_events WHERE 0")
+        connection.execute("UPDATE tenants SET name = ? WHERE rowid = (SELECT max(rowid) FROM tenants)", (f"{number}",))
+    for ending in ("", "-wal"):
+        shutil.copy(f"{live}{ending}", f"{crashed}{ending}")
+    connection.close()
+    return crashed
+
+
+@pytest.mark.finding("reliability-G")
+@pytest.mark.parametrize("at", ["header", "first frame", "middle"])
+@pytest.mark.parametrize("opening", ["open", "migrate"])
+async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path, at: str, opening: str) -> None:
+    path = crashed_with_log(filled, tmp_path, transactions=6)
+    log = Path(f"{path}-wal")
+    frame = 24 + PAGE_BYTES
+    frames = (log.stat().st_size - 32) // frame
+    place = {"header": 16, "first frame": 32 + 100, "middle": 32 + frame * (frames // 2) + 100}[at]
+    octets = bytearray(log.read_bytes())
+    octets[place] ^= 0xFF
+    log.write_bytes(octets)
+    with capture_logs() as logs:
+        if opening == "migrate":
+            await migrate(f"sqlite:///{path}")
+        else:
+            await (await open_database(f"sqlite:///{path}")).close()
+    (entry,) = [entry for entry in logs if entry["event"] == "database.log_damaged"]
+    assert entry["transactions"] >= 1
+    assert Path(f"{path}-wal.damaged-1").read_bytes() == octets, "what SQLite drops is kept"
+    with capture_logs() as logs:
+        await (await open_database(f"sqlite:///{path}")).close()
+    assert [entry for entry in logs if entry["event"] == "database.log_damaged"] == [], "once"
+    words = ["--config", str(settings_file(tmp_path, more="")), "doctor"]
+    done = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert done.exit_code == 1
+    assert "cloud.db-wal.damaged-1" in done.stdout
+
+
+async def test_a_whole_log_after_a_crash_is_no_damage(filled: Path, tmp_path: Path) -> None:
+    path = crashed_with_log(filled, tmp_path, transactions=6)
+    with capture_logs() as logs:
+        database = await open_database(f"sqlite:///{path}")
+    async with database.read() as tx:
+        name = (await tx.execute(text("SELECT name FROM tenants ORDER BY rowid DESC LIMIT 1"))).scalar()
+    await database.close()
+    assert name == "5"
+    assert [entry for entry in logs if str(entry["event"]).startswith("database.")] == []
+    assert not Path(f"{path}-wal.damaged-1").exists()
+
+
+async def test_a_command_beside_a_busy_writer_sees_no_damage(filled: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cloud.db"
+    shutil.copy(filled, path)
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA wal_autocheckpoint=5")
+    with capture_logs() as logs:
+        for number in range(30):
+            writer.execute("UPDATE tenants SET name = ?", (f"{number}",))
+            await (await open_database(f"sqlite:///{path}")).close()
+    writer.close()
+    assert logs == []
