@@ -79,6 +79,9 @@ async def reach_readiness(stage: Stage) -> None:
     await stage.start(GATEWAY)
     for unit in OURS:
         assert await stage.property_of(unit, "NRestarts") == "0"
+        assert int(await stage.property_of(unit, "LimitNOFILE")) == int(
+            await stage.property_of(unit, "LimitNOFILESoft")
+        )
         stage.observed(f"{unit}: {await stage.property_of(unit, 'StatusText') or 'active'}")
 
 
