@@ -128,13 +128,13 @@ class Admission:
         hops = ", ".join(arrival.headers.getall("X-Forwarded-For", ())).split(",")
         while hops and self._trusted(address):
             hop = hops.pop().strip()
-            if _parsed(hop) is None:
+            if _parse_address(hop) is None:
                 break
             address = hop
         return address
 
     def _trusted(self, address: str) -> bool:
-        parsed = _parsed(address)
+        parsed = _parse_address(address)
         return parsed is not None and any(parsed in network for network in self._proxies)
 
     def _check_failures(self, policy: Policy, arrival: Arrival) -> None:
@@ -196,7 +196,7 @@ class Admission:
             raise _too_many_failures(draw)
 
 
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(address: str) -> IPv4Address | IPv6Address | None:
     try:
         return ipaddress.ip_address(address)
     except ValueError:

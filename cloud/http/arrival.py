@@ -14,7 +14,7 @@ from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 
 from cloud.http.errors import BodyBroken, BodyTooLarge, ExpectationFailed, RequestTooSlow
-from cloud.http.heads import head_size
+from cloud.http.heads import measure_head
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -55,7 +55,7 @@ class Arrival:
         self.method: str = message.method
         self.target: str = message.path
         self.headers: CIMultiDictProxy[str] = message.headers
-        self.head_octets = head_size(message)
+        self.head_octets = measure_head(message)
         self.version_1_1 = message.version >= (1, 1)
         # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our answers.
         self.versionless = message.version < (1, 0)

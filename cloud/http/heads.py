@@ -20,7 +20,7 @@ METHOD_LENGTH_MAX = 64
 """The longest registered method has 17 letters; a longer word is not a method that anyone means."""
 
 
-def head_size(message: "RawRequestMessage") -> int:
+def measure_head(message: "RawRequestMessage") -> int:
     """Bytes of a parsed head: the line and the headers without blanks around values, which the parser dropped."""
     size = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n ")
     for name, value in message.raw_headers:

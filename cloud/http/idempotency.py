@@ -80,7 +80,7 @@ def read_key(header: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whose request it is: in a tenant-wide app, people of several organisations send with one client id."""
+    """The sender of a request. In a tenant-wide app, people of several organisations send with one client id."""
 
     organization_id: str | None
     client_id: str

@@ -214,26 +214,26 @@ def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = CO
     )
 
 
-def super_linear(pattern: str | bytes, flags: int, method: str) -> str | None:
+def find_super_linear(pattern: str | bytes, flags: int, method: str) -> str | None:
     """Why matching can take more than linear time; None when it cannot."""
     return _decide(pattern, flags, method)[1]
 
 
-def decided(pattern: str | bytes, flags: int, method: str) -> Automaton:
-    """The automaton on which `super_linear` decides."""
+def decide(pattern: str | bytes, flags: int, method: str) -> Automaton:
+    """The automaton on which `find_super_linear` decides."""
     return _decide(pattern, flags, method)[0]
 
 
 def _decide(pattern: str | bytes, flags: int, method: str) -> tuple[Automaton, str | None]:
     for copies in COPIES:
         automaton = automaton_of(pattern, flags, method, copies)
-        why = _super_linear(automaton)
+        why = _find_super_linear(automaton)
         if why is None:
             break
     return automaton, why
 
 
-def _super_linear(automaton: Automaton) -> str | None:
+def _find_super_linear(automaton: Automaton) -> str | None:
     letters = automaton.letters()
     loops = _on_loops(automaton)
     if len(loops) > LOOPING_MAX:
@@ -296,7 +296,7 @@ def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, .
     return False
 
 
-def ways_examined(automaton: Automaton, text: str) -> int:
+def count_ways(automaton: Automaton, text: str) -> int:
     """Work of a matcher that tries every way on a text that fails at its end: ways to read each prefix, summed up.
 
     A search does not begin at the places that a match covers.
@@ -315,7 +315,7 @@ def ways_examined(automaton: Automaton, text: str) -> int:
     return total
 
 
-def pumped(automaton: Automaton, length: int) -> tuple[str, ...]:
+def pump(automaton: Automaton, length: int) -> tuple[str, ...]:
     """Texts of that length that go round each loop of the automaton."""
     texts = []
     for position in sorted(_on_loops(automaton)):

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.tidy.ambiguity import decided, pumped, super_linear, ways_examined
+from tests.tidy.ambiguity import count_ways, decide, find_super_linear, pump
 from tests.tidy.expressions import Expression, expressions
 from tests.tidy.sources import python_files
 
@@ -104,7 +104,7 @@ def test_no_expression_over_bytes_of_a_peer_takes_more_than_linear_time():
         for one in expressions()
         if one.place not in OWN_TEXT
         for method in sorted(one.methods)
-        if (why := super_linear(one.pattern, one.flags, method)) is not None
+        if (why := find_super_linear(one.pattern, one.flags, method)) is not None
     }
     assert slow == {}
 
@@ -114,9 +114,9 @@ def test_no_expression_over_bytes_of_a_peer_takes_more_than_linear_time():
 )
 def test_an_expression_tries_twice_as_much_on_twice_as_long_a_text(expression: Expression):
     for method in sorted(expression.methods):
-        automaton = decided(expression.pattern, expression.flags, method)
-        for short, double, fourfold in zip(*(pumped(automaton, LETTERS * times) for times in (1, 2, 4)), strict=True):
-            work = [ways_examined(automaton, text) for text in (short, double, fourfold)]
+        automaton = decide(expression.pattern, expression.flags, method)
+        for short, double, fourfold in zip(*(pump(automaton, LETTERS * times) for times in (1, 2, 4)), strict=True):
+            work = [count_ways(automaton, text) for text in (short, double, fourfold)]
             assert work[1] <= DOUBLED_MAX * work[0], (method, short[:40])
             assert work[2] <= DOUBLED_MAX * work[1], (method, short[:40])
 
@@ -140,7 +140,7 @@ def test_an_expression_tries_twice_as_much_on_twice_as_long_a_text(expression: E
     ],
 )
 def test_an_expression_that_is_known_to_be_slow_is_found(pattern: str | bytes, flags: int, method: str):
-    assert super_linear(pattern, flags, method) is not None
+    assert find_super_linear(pattern, flags, method) is not None
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_an_expression_that_is_known_to_be_slow_is_found(pattern: str | bytes, f
     ],
 )
 def test_an_expression_that_is_known_to_be_linear_is_accepted(pattern: str, method: str):
-    assert super_linear(pattern, 0, method) is None
+    assert find_super_linear(pattern, 0, method) is None
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_an_expression_that_is_known_to_be_linear_is_accepted(pattern: str, meth
 )
 def test_what_no_automaton_shows_is_not_accepted(pattern: str, why: str):
     with pytest.raises(NotImplementedError, match=why):
-        super_linear(pattern, 0, "match")
+        find_super_linear(pattern, 0, "match")
 
 
 def test_patterns_of_models_run_in_the_engine_that_has_no_slow_expressions():

@@ -61,29 +61,29 @@ REFUSALS = (DomainError, RemoteProtocolError, SignatureRefused, RecordUnusable, 
 
 
 def on_text(read: Callable[[Any], object], before: str, pumped: str, after: str = "") -> Scan:
-    def made(size: int) -> Callable[[], object]:
+    def make(size: int) -> Callable[[], object]:
         text = CountedText(before + pumped * size + after)
         return lambda: read(text)
 
-    return made
+    return make
 
 
 def on_bytes(read: Callable[[Any], object], before: bytes, pumped: bytes, after: bytes = b"") -> Scan:
-    def made(size: int) -> Callable[[], object]:
+    def make(size: int) -> Callable[[], object]:
         data = CountedBytes(before + pumped * size + after)
         return lambda: read(data)
 
-    return made
+    return make
 
 
-def header(read: Callable[[CIMultiDictProxy[str]], object], name: str, before: str, pumped: str) -> Scan:
+def on_header(read: Callable[[CIMultiDictProxy[str]], object], name: str, before: str, pumped: str) -> Scan:
     return on_text(lambda text: read(CIMultiDictProxy(CIMultiDict({name: text}))), before, pumped)
 
 
 def in_pieces(feed: Callable[[Any], Callable[[bytes], object]], before: bytes, pumped: bytes) -> Scan:
     """Fed a byte at a time."""
 
-    def made(size: int) -> Callable[[], object]:
+    def make(size: int) -> Callable[[], object]:
         data = before + pumped * size
         pieces = [CountedBytes(data[at : at + 1]) for at in range(len(data))]
 
@@ -94,10 +94,10 @@ def in_pieces(feed: Callable[[Any], Callable[[bytes], object]], before: bytes, p
 
         return read
 
-    return made
+    return make
 
 
-def refused(received: bytes) -> None:
+def read_refused_head(received: bytes) -> None:
     head = RefusedHead(received)
     head.request_line()
     head.host()
@@ -124,17 +124,17 @@ def address_of(headers: CIMultiDictProxy[str]) -> str:
     return ADMISSION.address_of(cast(Arrival, Request()))
 
 
-def keys(size: int) -> Callable[[], object]:
+def read_many_keys(size: int) -> Callable[[], object]:
     body = CountedBytes(json.dumps({f"{number:06}": 100 for number in range(size)}).encode())
     return lambda: read_json(body)
 
 
-def blocks(size: int) -> Callable[[], object]:
+def read_blocks(size: int) -> Callable[[], object]:
     octets = encode_block([numeric_section(size)])
     return lambda: decode_block(octets)
 
 
-def captured(path: Path) -> Callable[[int], Callable[[bytes], object]]:
+def write_capture(path: Path) -> Callable[[int], Callable[[bytes], object]]:
     def begin(size: int) -> Callable[[bytes], object]:
         path.unlink(missing_ok=True)
         connection = CaptureWriter(path, 1 << 24, meta={}, started_s=0.0).connection()
@@ -144,11 +144,11 @@ def captured(path: Path) -> Callable[[int], Callable[[bytes], object]]:
 
 
 def capture_file(path: Path, line: bytes) -> Scan:
-    def made(size: int) -> Callable[[], object]:
+    def make(size: int) -> Callable[[], object]:
         path.write_bytes(b'{"meta": {}}\n' + line * size)
         return lambda: read_capture(path)
 
-    return made
+    return make
 
 
 ONE_APDU = json.dumps({"dir": "agent->manager", "hex": "e2000000", "t": 0, "conn": 1}).encode() + b"\n"
@@ -157,23 +157,23 @@ LONGEST = b"\xe7\x00\xfb\xfc"
 
 SCANNERS: dict[str, tuple[int, Scan]] = {
     # The HTTP edge.
-    "refused head, blanks": (4_000, on_bytes(refused, b"FROB / HTTP/1.1\r\nHost: x", b" ", b"y\r\n\r\n")),
-    "refused head, lines": (2_000, on_bytes(refused, b"FROB / HTTP/1.1\r\n", b"host\r\n")),
+    "refused head, blanks": (4_000, on_bytes(read_refused_head, b"FROB / HTTP/1.1\r\nHost: x", b" ", b"y\r\n\r\n")),
+    "refused head, lines": (2_000, on_bytes(read_refused_head, b"FROB / HTTP/1.1\r\n", b"host\r\n")),
     "JSON body, brackets": (2_000, on_bytes(read_json, b'{"a":[0', b",[]", b"]}")),
     "JSON body, escapes": (4_000, on_bytes(read_json, b"[" * 65 + b'"', b'\\"')),
     "JSON body, values": (3_000, on_bytes(read_json, b'{"a":["', b'\\",\\\\,', b'",' + b"0," * 21_000 + b"0]}")),
     "JSON body, depth": (4_000, on_bytes(read_json, b'{"a":', b"[")),
     "JSON body, surrogates": (1_000, on_bytes(read_json, b'{"a":["\\ud800\\udc00"', b',"\\ud800\\udc00"', b"]}")),
-    "JSON body, keys": (500, keys),
-    "cookies, pairs": (500, header(lambda found: read_cookie(found, "a"), "Cookie", "a=b", "; c=d")),
-    "cookies, separators": (1_500, header(lambda found: read_cookie(found, "a"), "Cookie", "a=b", "=")),
-    "languages": (50, header(language_of, "Accept-Language", "pl", ",en;q=1")),
+    "JSON body, keys": (500, read_many_keys),
+    "cookies, pairs": (500, on_header(lambda found: read_cookie(found, "a"), "Cookie", "a=b", "; c=d")),
+    "cookies, separators": (1_500, on_header(lambda found: read_cookie(found, "a"), "Cookie", "a=b", "=")),
+    "languages": (50, on_header(language_of, "Accept-Language", "pl", ",en;q=1")),
     "query, one value": (1_500, on_text(read_all_pairs, "a=", "%41")),
     "query, plus signs": (4_000, on_text(read_all_pairs, "a=", "+")),
     "query, separators": (2_000, on_text(lambda text: read_all_pairs(text, pairs_max=1 << 20), "", "&")),
     "request target": (1_000, on_text(ROWS.find, "", "/a/b")),
     "request target, the rest": (1_000, on_text(ROWS.find, "/f", "/%41")),
-    "forwarded addresses": (1_000, header(address_of, "X-Forwarded-For", "192.0.2.1", ",10.0.0.1")),
+    "forwarded addresses": (1_000, on_header(address_of, "X-Forwarded-For", "192.0.2.1", ",10.0.0.1")),
     "entity tags": (500, on_text(lambda text: conditional(Answer(200, etag='"x"'), "GET", text), '"a"', ',W/"a"')),
     "client credentials": (500, on_text(_basic, "Basic ", "QUFB")),
     "access token": (1_500, on_bytes(lambda token: verified(token, {}), b"", b"a.")),
@@ -192,7 +192,7 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
     "status": (1_000, on_bytes(decode_status, b'{"a":"', b"x", b'"}')),
     "acknowledgement": (1_000, on_bytes(decode_ack, b'{"a":[', b"1,", b"1]}")),
     "envelope": (2_000, on_bytes(decode_envelope, b"", b"\x81")),
-    "observations": (250, blocks),
+    "observations": (250, read_blocks),
     # Devices.
     "APDUs, one after the other": (500, on_bytes(lambda data: ApduStream().feed(data), b"", b"\xe7\x00\x00\x00")),
     "APDU, a byte at a time": (4_000, in_pieces(lambda _: ApduStream().feed, LONGEST, b"\x7e")),
@@ -212,7 +212,7 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
 }
 
 
-def measured(size: int, scan: Scan) -> int:
+def measure_work(size: int, scan: Scan) -> int:
     read = scan(size)
 
     def once() -> None:
@@ -227,18 +227,18 @@ def measured(size: int, scan: Scan) -> int:
 @pytest.mark.parametrize("name", SCANNERS)
 def test_scanner_examines_each_byte_a_bounded_number_of_times(name: str) -> None:
     size, scan = SCANNERS[name]
-    assert_linear([measured(size * times, scan) for times in (1, 2, 4)])
+    assert_linear([measure_work(size * times, scan) for times in (1, 2, 4)])
 
 
 @pytest.mark.parametrize("line", [ONE_APDU, b"\n", b" "], ids=["lines", "empty lines", "one line"])
 def test_capture_file_is_read_in_one_pass(tmp_path: Path, line: bytes) -> None:
     scan = capture_file(tmp_path / "a.capture", line)
-    assert_linear([measured(300 * times, scan) for times in (1, 2, 4)])
+    assert_linear([measure_work(300 * times, scan) for times in (1, 2, 4)])
 
 
 def test_capture_of_a_trickling_device_is_written_in_one_pass(tmp_path: Path) -> None:
-    scan = in_pieces(captured(tmp_path / "a.capture"), LONGEST, b"\x7e")
-    assert_linear([measured(2_000 * times, scan) for times in (1, 2, 4)])
+    scan = in_pieces(write_capture(tmp_path / "a.capture"), LONGEST, b"\x7e")
+    assert_linear([measure_work(2_000 * times, scan) for times in (1, 2, 4)])
 
 
 def test_meter_tells_one_pass_from_a_pass_in_a_pass() -> None:
@@ -247,14 +247,14 @@ def test_meter_tells_one_pass_from_a_pass_in_a_pass() -> None:
             text = text[1:]
 
     with pytest.raises(AssertionError):
-        assert_linear([measured(500 * times, on_text(quadratic, "", "a")) for times in (1, 2, 4)])
+        assert_linear([measure_work(500 * times, on_text(quadratic, "", "a")) for times in (1, 2, 4)])
 
     def searching(text: CountedText) -> None:
         for _ in range(len(text)):
             text.find("b")
 
     with pytest.raises(AssertionError):
-        assert_linear([measured(500 * times, on_text(searching, "", "a")) for times in (1, 2, 4)])
+        assert_linear([measure_work(500 * times, on_text(searching, "", "a")) for times in (1, 2, 4)])
 
 
 def test_number_in_a_wfdb_header_has_a_size() -> None:

@@ -42,7 +42,7 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Surface]:
 
 
 @asynccontextmanager
-async def senders(
+async def open_senders(
     served: Surface, octets: bytes, count: int, address: str = "127.0.0.1"
 ) -> AsyncIterator[Sequence[asyncio.StreamReader]]:
     """Connections that send these bytes and then nothing."""
@@ -58,7 +58,7 @@ async def senders(
             writer.transport.abort()
 
 
-async def answer_to(served: Surface, octets: bytes, address: str = "127.0.0.1") -> bytes:
+async def fetch_answer(served: Surface, octets: bytes, address: str = "127.0.0.1") -> bytes:
     reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))
     with closing(writer):
         writer.write(octets)
@@ -68,32 +68,32 @@ async def answer_to(served: Surface, octets: bytes, address: str = "127.0.0.1") 
 @pytest.mark.finding("security-12")
 @pytest.mark.parametrize("octets", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
 async def test_slow_senders_on_every_place_leave_room_for_another_client(served: Surface, octets: bytes) -> None:
-    async with senders(served, octets, PLACES + PLACES // 4):
+    async with open_senders(served, octets, PLACES + PLACES // 4):
         for _ in range(PLACES):
-            assert (await answer_to(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+            assert (await fetch_answer(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.finding("security-12")
 async def test_body_that_no_route_wants_is_not_waited_for(served: Surface) -> None:
     async with asyncio.timeout(5):
-        answer = await answer_to(served, UNWANTED_BODY)
+        answer = await fetch_answer(served, UNWANTED_BODY)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nConnection: close\r\n" in answer
 
 
 async def test_body_that_no_route_wants_and_that_came_with_its_head_costs_no_connection(served: Surface) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nabcd"
-    answers = await answer_to(served, request + LIVE)
+    answers = await fetch_answer(served, request + LIVE)
     assert answers.count(b"HTTP/1.1 200 ") == 2
 
 
 async def test_address_with_most_slow_requests_gives_way_and_another_address_keeps_its_own(served: Surface) -> None:
     async with (
-        senders(served, WANTED_BODY, 1, "127.0.0.2") as (patient,),
-        senders(served, WANTED_BODY, PLACES - 1, "127.0.0.3") as greedy,
+        open_senders(served, WANTED_BODY, 1, "127.0.0.2") as (patient,),
+        open_senders(served, WANTED_BODY, PLACES - 1, "127.0.0.3") as greedy,
     ):
         for _ in range(PLACES // 2):
-            assert (await answer_to(served, LIVE, "127.0.0.4")).startswith(b"HTTP/1.1 200 ")
+            assert (await fetch_answer(served, LIVE, "127.0.0.4")).startswith(b"HTTP/1.1 200 ")
         refused = await greedy[0].read()
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 5\r\n" in refused
@@ -124,10 +124,10 @@ async def test_client_that_does_not_read_its_answer_gives_way(monkeypatch: pytes
         return Json({"much": "x" * 20_000_000})
 
     get = b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    async with surface(route("/much", write_much), *ROUTES, hosts=(Host.API,)) as served, senders(served, get, 1):
+    async with surface(route("/much", write_much), *ROUTES, hosts=(Host.API,)) as served, open_senders(served, get, 1):
         (server,) = served.server._servers
         await eventually(lambda: any(one.writing_paused for one in server.connections))
-        assert (await answer_to(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+        assert (await fetch_answer(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served: Surface) -> None:
@@ -144,7 +144,7 @@ async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served
         def rate_limited(self, host: str, rate_class: str) -> None: ...
 
     async with surface(*ROUTES, hosts=(Host.API,), observer=Counting()) as watched:
-        async with senders(watched, WANTED_BODY, 1):
+        async with open_senders(watched, WANTED_BODY, 1):
             (server,) = watched.server._servers
             await eventually(lambda: bool(server._busy))
         await eventually(lambda: counted)
@@ -154,7 +154,7 @@ async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served
 async def test_client_that_asks_before_it_sends_an_unwanted_body_gets_its_answer_at_once(served: Surface) -> None:
     request = UNWANTED_BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(5):
-        answer = await answer_to(served, request)
+        answer = await fetch_answer(served, request)
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
@@ -166,7 +166,7 @@ async def test_pipelined_requests_of_one_connection_are_bounded_and_hold_up_no_o
         (server,) = served.server._servers
         most = 0
         for _ in range(20):
-            assert (await answer_to(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+            assert (await fetch_answer(served, LIVE)).startswith(b"HTTP/1.1 200 ")
             most = max(most, *(len(one._messages) for one in server.connections), 0)
         assert most <= 100, "the rest waits with the client"
         writer.write(LIVE)

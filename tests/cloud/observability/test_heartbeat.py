@@ -24,7 +24,7 @@ from tests.harness.eventually import eventually
 UNIT = Path(__file__).parents[3] / "systemd" / "argus-cloud.service"
 
 
-def moved(clock: HandClock, late_s: list[float]) -> Callable[[float], Awaitable[None]]:
+def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Awaitable[None]]:
     """A sleep on the clock of the test, which is late by these times, one after the other; then it never ends."""
 
     async def sleep(seconds: float) -> None:
@@ -43,7 +43,7 @@ async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heart
         clock,
         watchdog_s=limit_s,
         feed=lambda: fed.append(round(clock.monotonic_s() - began_s, 3)),
-        sleep=moved(clock, late_s),
+        sleep=make_sleep(clock, late_s),
     )
     with suppress(asyncio.CancelledError):
         await heartbeat.run()
