@@ -32,6 +32,7 @@ from gateway.buffer.reading import records
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.recovered_store import RecoveredStore, unsent_paths
 from gateway.buffer.recovery import save_unsent
+from gateway.buffer.refusals import KEEP, refused
 from gateway.buffer.room import Room
 from gateway.buffer.segments import FetchedSegment
 from gateway.buffer.set_aside import SetAsideRecord, set_aside_records
@@ -43,9 +44,9 @@ from gateway.transports.clock import Clock
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
-from protocols.uplink.envelope import Batch
+from protocols.uplink.envelope import Batch, BatchKind
 from protocols.uplink.events import GatewayEvent
-from protocols.uplink.gaps import GapReason
+from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
@@ -55,6 +56,13 @@ T = TypeVar("T")
 RETRY_S = 5.0
 """How often a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and a look
 costs two system calls."""
+
+CARRIED_BYTES_MAX = 64 << 20
+"""What is carried over in memory from a store that was put back: more than an hour of full monitoring. A gateway meets
+the cloud long before; what is beyond stays in the set-aside store, which says so."""
+
+CARRY_READINGS_MAX = 8
+"""Devices go on measuring while it is read what to carry over, so it is read again until nothing came in between."""
 
 RECOVER_EVERY_S = 10.0
 """How often it is looked whether a set-aside store waits to be read; soon after it was set aside, and cheap."""
@@ -85,6 +93,7 @@ class Buffer:
         """Why the store that was open must not be opened again, until it is set aside."""
         self._replaced_s = -REPLACE_EVERY_S
         self._uncounted: list[Loss] = []
+        self._carried: list[Block] = []
         self._recovered: RecoveredStore | None = None
         self._closed = False
 
@@ -161,6 +170,10 @@ class Buffer:
             lost, self._uncounted = self._uncounted, []
             with suppress(StoreFull):
                 await self._task(lambda store: losses.record(store, lost))
+        carried, self._carried = self._carried, []
+        for block in carried:
+            with suppress(StoreFull):  # counted there
+                await self.append_block(block)
         self._wake()
 
     def _use(self, files: OpenedFiles) -> None:
@@ -201,7 +214,7 @@ class Buffer:
         Never returns."""
         while True:
             for aside in await asyncio.to_thread(self.set_aside):
-                if aside.fields and "recovered" not in aside.fields and self._current is not None:
+                if aside.fields and _waits_for_recovery(aside) and self._current is not None:
                     await self._recover(aside)
             await self._place.clock.sleep_until(self._place.clock.monotonic_s() + RECOVER_EVERY_S)
 
@@ -222,6 +235,25 @@ class Buffer:
                     fields={"file": aside.path.name, **outcome.fields()},
                 )
             )
+
+    async def begin_epoch(self) -> None:
+        """The store in use is an older copy that was put back: it is set aside and a new epoch begins (`keep`), with
+        what was measured since it was opened, because the cloud cannot have that."""
+        store = self._store_in_use()
+        for _ in range(CARRY_READINGS_MAX):
+            marks = store.writer.marks
+            with suppress(StoreFull):
+                self._carried = await self._read(_blocks_since_opening, store)
+            if store.writer.marks == marks:
+                break
+        store.fail(
+            refused(
+                self._place.path,
+                f"is an older copy: the cloud holds a later history of its epoch {store.about.epoch}",
+                KEEP,
+                Trouble.FORKED,
+            )
+        )
 
     async def recovered(self) -> RecoveredStore | None:
         """The oldest recovered store that is not with the cloud yet, for the uplink."""
@@ -503,6 +535,33 @@ class Buffer:
     def _wake(self) -> None:
         for wake in list(self._wakes):
             wake.set()
+
+
+def _waits_for_recovery(aside: SetAsideRecord) -> bool:
+    """Whether its unsent batches are still to be saved. Those of a forked store cannot be sent: the cloud has others
+    under their numbers."""
+    return "recovered" not in aside.fields and aside.fields.get("trouble") != Trouble.FORKED.value
+
+
+def _blocks_since_opening(store: OpenStore) -> list[Block]:
+    """What the writer committed since the store was opened, oldest first within a lane, without gap records."""
+    blocks: list[Block] = []
+    octets = 0
+    for lane, after in store.last_at_opening.items():
+        while octets < CARRIED_BYTES_MAX:
+            batches, _ = store.outbox.next_batches(
+                lane, after=after, last=store.writer.marks[lane].last, limit_batches=64, limit_bytes=1 << 20
+            )
+            if not batches:
+                break
+            for batch in batches:
+                after = batch.sequence
+                if batch.kind is not BatchKind.GAP:
+                    blocks.append(Block(lane, batch.kind, batch.count, batch.payload))
+                    octets += len(batch.payload)
+                else:
+                    after = decode_gap(batch.payload).through_sequence
+    return blocks
 
 
 def _next(store: OpenStore, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:

@@ -28,10 +28,15 @@ class Trouble(Enum):
     ROLLED_BACK = "rolled back"
     """The file holds less than was committed to it. Continuing would fork its chain, so it is set aside."""
 
+    FORKED = "forked"
+    """The cloud holds a later history of its epoch, and no other gateway is in service: it is an older copy that was
+    put back. Set aside; what the gateway measured with it is carried over, because the cloud has other batches under
+    its numbers."""
+
     @property
     def sets_aside(self) -> bool:
         """Whether a spare store takes the place of the file."""
-        return self in (Trouble.DAMAGED, Trouble.FOREIGN, Trouble.DISK, Trouble.ROLLED_BACK)
+        return self in (Trouble.DAMAGED, Trouble.FOREIGN, Trouble.DISK, Trouble.ROLLED_BACK, Trouble.FORKED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class OpenStore:
         self.about = files.store.about
         self.outbox = files.outbox
         self.failure: BufferUnusable | None = None
+        self.last_at_opening = {lane: mark.last for lane, mark in files.store.marks().items()}
         self.writer = Writer(
             files.store, loop=asyncio.get_running_loop(), settle=self._settle, fail=self._writer_failed
         )

@@ -76,7 +76,10 @@ class RecoveredOutbox(Outbox, Protocol):
 
 
 class Archive(Protocol):
-    """Where recovered stores are found (`gateway.buffer.Buffer`)."""
+    """Where stores are exchanged and recovered ones are found (`gateway.buffer.Buffer`)."""
+
+    async def begin_epoch(self) -> None:
+        """The store in use was put back from an older copy: set it aside and begin a new epoch."""
 
     async def recovered(self) -> RecoveredOutbox | None:
         """The oldest one that is not settled yet."""

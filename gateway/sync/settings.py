@@ -41,6 +41,9 @@ class UplinkSettings:
     """The retained status with the marks; the cloud's answer repairs what either side may have missed."""
     ask_again_s: float = 5.0
     """No answer to a status at the beginning of a connection: it is said again, each time after twice as long."""
+    fork_patience_s: float = 180.0
+    """How long we stay connected and wait for a rival when the cloud holds another history of this epoch: three times
+    the longest wait between two attempts of a gateway that was taken over (`backoff`)."""
     read_batches_max: int = 16
     """How many batches of a flow are read from the buffer at once, and kept until their turn."""
     read_bytes_max: int = 128 * 1024

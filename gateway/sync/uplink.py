@@ -2,8 +2,8 @@
 
 A connection begins with the exchange of marks (D3): our retained status tells where each lane stands, the cloud
 answers for each lane how far it has come, and only then is that lane sent. So a restored cloud gets what it lost, a
-replaced gateway begins at 1 in its own epoch, and a lane that another gateway claims too stops here while the
-buffer goes on.
+replaced gateway begins at 1 in its own epoch, and a lane of which the cloud holds another history stops here while the
+buffer goes on, until it is known whether another gateway claims it too or this store was put back (`fork.py`).
 
 On a connection three tasks run: one hears the cloud's answers, one sends whose turn it is, one tells our status.
 Whatever ends the connection ends all three; what was under way is simply not confirmed and goes again. A store that
@@ -22,6 +22,7 @@ from gateway.security.identity import Identity
 from gateway.sessions.time_sync import TrustedClock
 from gateway.sync.backoff import Backoff
 from gateway.sync.flows import Due, Flows, History
+from gateway.sync.fork import ForkWatch
 from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable, Will
 from gateway.sync.outbox import Archive, CommitSignal, Outbox
@@ -73,6 +74,8 @@ class Uplink:
         self._software = software
         self._archive = archive
         self._recovered: RecoveredFlow | None = None
+        self._fork = ForkWatch(clock, settings.fork_patience_s)
+        self._conflict = False
         self._backoff = Backoff(settings.backoff, chance)
         self._flows = Flows(outbox, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
@@ -91,7 +94,7 @@ class Uplink:
         windows = self._flows.windows
         return UplinkState(
             connected=self._connected,
-            contested=any(window.contested for window in windows.values()),
+            contested=self._is_contested,
             since_us=self._since_us,
             last_error=self._last_error,
             attempts=self._backoff.failures,
@@ -100,6 +103,13 @@ class Uplink:
             window_bytes=self._flows.pacing.window_bytes,
             lanes=lanes_progress(windows, connected=self._connected),
         )
+
+    @property
+    def _is_contested(self) -> bool:
+        """Whether another gateway claims a lane of ours. A lane that stopped because of another history may also mean
+        that this store was put back; then it is not said before it is known."""
+        stopped = any(window.contested for window in self._flows.windows.values())
+        return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 
     def clock_changed(self) -> None:
         """The clock was synchronised, or is no longer: publish it, and judge the broker's certificate again."""
@@ -131,10 +141,12 @@ class Uplink:
             commits.clear()
         if self._flows.epoch != self._outbox.epoch:
             self._flows = Flows(self._outbox, self._settings)
+            self._conflict = False
 
     def _lost(self, error: Exception) -> None:
         self._last_error = str(error)
         if isinstance(error, MqttTakenOver):
+            self._fork.take_over()
             log.error("uplink.taken_over", gateway=self._gateway, reason=str(error))
             self._delivered = False
         elif isinstance(error, MqttPubackLost):
@@ -162,6 +174,7 @@ class Uplink:
             await session.subscribe(topics.ack(self._tenant, self._gateway))
             self._flows.begin()
             self._recovered = None
+            self._fork.begin()
             self._asked.clear()
             self._wake.clear()
             self._set_connected(True)
@@ -176,7 +189,13 @@ class Uplink:
         # Not a TaskGroup: the first end is the reason for all, and should not come wrapped in a group of them.
         tasks = [
             asyncio.ensure_future(each)
-            for each in (self._listen(session), self._send(session), self._tell(session), self._watch(commits))
+            for each in (
+                self._listen(session),
+                self._send(session),
+                self._tell(session),
+                self._watch(commits),
+                self._follow_fork(),
+            )
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -187,6 +206,15 @@ class Uplink:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow_fork(self) -> None:
+        """Begin a new epoch when this store turns out to be one that was put back. Never returns: the exchange of the
+        store ends the connection."""
+        while True:
+            await self._fork.stay_alone()
+            if self._archive is not None and any(window.contested for window in self._flows.windows.values()):
+                log.warning("uplink.store_rolled_back", epoch=self._flows.epoch)
+                await self._archive.begin_epoch()
 
     async def _farewell(self, session: MqttSession) -> None:
         """Replace the will's work by our own word, if there is still someone to hear it."""
@@ -219,6 +247,7 @@ class Uplink:
             return
         lane, window = ack.lane, self._flows.windows[ack.lane]
         agreed, contested = window.agreed, window.contested
+        self._conflict = self._conflict or ack.conflict
         match await self._flows.history_of(ack):
             case History.ANOTHER:
                 ack = replace(ack, conflict=True)
@@ -244,6 +273,7 @@ class Uplink:
             case Verdict.DOUBTED:
                 self._status_due.set()
             case Verdict.CONTESTED:
+                self._fork.find()
                 if not contested:
                     log.error("uplink.lane_contested", lane=lane.value, through=ack.through_sequence)
                     self._status_due.set()
@@ -360,7 +390,6 @@ class Uplink:
         return True
 
     def _status(self, *, online: bool) -> Status:
-        contested = any(window.contested for window in self._flows.windows.values())
         return Status(
             gateway=self._gateway,
             epoch=self._flows.epoch,
@@ -377,7 +406,7 @@ class Uplink:
                 )
                 for lane, state in self._outbox.marks().items()
             },
-            store=StoreState.CONTESTED if contested else self._outbox.store_state,
+            store=StoreState.CONTESTED if self._is_contested else self._outbox.store_state,
             historical=self._connected and self._flows.has_backlog,
             clock_synchronised=self._clock.synchronised,
         )
