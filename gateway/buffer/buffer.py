@@ -155,7 +155,8 @@ class Buffer:
         try:
             files, aside = await asyncio.to_thread(open_or_replace, self._place, self._unreliable)
         except BufferUnusable as error:
-            if self._why is None or error.trouble is not self._why.trouble:
+            # Another gateway on this store is said by who is refused for it.
+            if (self._why is None or error.trouble is not self._why.trouble) and error.trouble is not Trouble.IN_USE:
                 log.error("buffer.no_store", why=str(error))
             self._why = error
             self._failed.set()

@@ -15,7 +15,8 @@ from gateway.buffer.database import StoreLock
 from gateway.cli.provision import provisioned
 from gateway.settings import load
 from tests.builders.gateway_device import device
-from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, vehicle
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, begun, vehicle
 
 COMMANDS = ("provision", "run", "status", "devices", "observations", "doctor")
 
@@ -124,6 +125,16 @@ async def test_a_store_that_is_locked_by_a_gateway_that_does_not_answer_is_said(
         held.release()
 
 
+async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
+    """The address, once somebody listens there."""
+    try:
+        _, writer = await asyncio.open_connection(*address)
+    except ConnectionRefusedError:
+        return None
+    writer.close()
+    return address
+
+
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """`folder` as a disk that the kernel took away from writers after an error."""
@@ -140,13 +151,20 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True, capture_output=True)
 
 
-async def test_a_read_only_disk_is_one_sentence_and_leaves_the_record_readable(tmp_path: Path):
+async def test_gateway_on_a_read_only_disk_serves_without_keeping_and_leaves_the_record_readable(tmp_path: Path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)
         await gateway.stop()
         with read_only(gateway.state_dir):
-            assert_one_sentence(await gateway.command("run"), "Read-only file system")
+            serving = await begun("run", "--config", gateway.config)
+            try:
+                async with device(await eventually(lambda: listening(gateway.address))) as thermometer:
+                    assert await thermometer.measure(36.7, second=1) == "refused", "nothing can be kept"
+            finally:
+                serving.interrupt()
+                served = await serving.end()
+            assert (served.code, "Traceback" in served.err + served.out) == (0, False), served
             for command in ("status", "devices", "observations"):
                 finished = await gateway.command(command)
                 assert "Traceback" not in finished.err
