@@ -22,6 +22,7 @@ import structlog
 from gateway.buffer import ble_devices, damage, device_reports, devices, losses, record_marks, rewinding, segments
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
+from gateway.buffer.carried_blocks import blocks_since_opening
 from gateway.buffer.devices import KnownConfiguration, KnownDevice
 from gateway.buffer.errors import BufferClosed, BufferError, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
@@ -44,9 +45,9 @@ from gateway.transports.clock import Clock
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
-from protocols.uplink.envelope import Batch, BatchKind
+from protocols.uplink.envelope import Batch
 from protocols.uplink.events import GatewayEvent
-from protocols.uplink.gaps import GapReason, decode_gap
+from protocols.uplink.gaps import GapReason
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
@@ -56,10 +57,6 @@ T = TypeVar("T")
 RETRY_S = 5.0
 """How often a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and a look
 costs two system calls."""
-
-CARRIED_BYTES_MAX = 64 << 20
-"""What is carried over in memory from a store that was put back: more than an hour of full monitoring. A gateway meets
-the cloud long before; what is beyond stays in the set-aside store, which says so."""
 
 CARRY_READINGS_MAX = 8
 """Devices go on measuring while it is read what to carry over, so it is read again until nothing came in between."""
@@ -215,7 +212,7 @@ class Buffer:
         Never returns."""
         while True:
             for aside in await asyncio.to_thread(self.set_aside):
-                if aside.fields and _waits_for_recovery(aside) and self._current is not None:
+                if aside.waits_for_recovery and self._current is not None:
                     await self._recover(aside)
             await self._place.clock.sleep_until(self._place.clock.monotonic_s() + RECOVER_EVERY_S)
 
@@ -244,7 +241,7 @@ class Buffer:
         for _ in range(CARRY_READINGS_MAX):
             marks = store.writer.marks
             with suppress(StoreFull):
-                self._carried = await self._read(_blocks_since_opening, store)
+                self._carried = await self._read(blocks_since_opening, store)
             if store.writer.marks == marks:
                 break
         store.fail(
@@ -536,33 +533,6 @@ class Buffer:
     def _wake(self) -> None:
         for wake in list(self._wakes):
             wake.set()
-
-
-def _waits_for_recovery(aside: SetAsideRecord) -> bool:
-    """Whether its unsent batches are still to be saved. Those of a forked store cannot be sent: the cloud has others
-    under their numbers."""
-    return "recovered" not in aside.fields and aside.fields.get("trouble") != Trouble.FORKED.value
-
-
-def _blocks_since_opening(store: OpenStore) -> list[Block]:
-    """What the writer committed since the store was opened, oldest first within a lane, without gap records."""
-    blocks: list[Block] = []
-    octets = 0
-    for lane, after in store.last_at_opening.items():
-        while octets < CARRIED_BYTES_MAX:
-            batches, _ = store.outbox.next_batches(
-                lane, after=after, last=store.writer.marks[lane].last, limit_batches=64, limit_bytes=1 << 20
-            )
-            if not batches:
-                break
-            for batch in batches:
-                after = batch.sequence
-                if batch.kind is not BatchKind.GAP:
-                    blocks.append(Block(lane, batch.kind, batch.count, batch.payload))
-                    octets += len(batch.payload)
-                else:
-                    after = decode_gap(batch.payload).through_sequence
-    return blocks
 
 
 def _next(store: OpenStore, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:

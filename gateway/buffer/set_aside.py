@@ -113,6 +113,13 @@ class SetAsideRecord:
     size_bytes: int
     fields: Mapping[str, EventField]
 
+    @property
+    def waits_for_recovery(self) -> bool:
+        """Whether its unsent batches are still to be saved. Those of a forked store cannot be sent: the cloud has
+        others under their numbers."""
+        recorded = bool(self.fields) and "recovered" not in self.fields
+        return recorded and self.fields.get("trouble") != Trouble.FORKED.value
+
 
 def set_aside_records(store: Path) -> list[SetAsideRecord]:
     """The stores that lie set aside beside `store`, oldest first, with their records."""

@@ -1,0 +1,34 @@
+"""What a store that was put back received since it was opened: the next epoch takes it over.
+
+The cloud cannot have it: it holds other batches under the numbers that this store gave.
+"""
+
+from gateway.buffer.blocks import Block
+from gateway.buffer.open_store import OpenStore
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.gaps import decode_gap
+
+CARRIED_BYTES_MAX = 64 << 20
+"""What is carried over in memory from a store that was put back: more than an hour of full monitoring. A gateway meets
+the cloud long before; what is beyond stays in the set-aside store, which says so."""
+
+
+def blocks_since_opening(store: OpenStore) -> list[Block]:
+    """What the writer committed since the store was opened, oldest first within a lane, without gap records."""
+    blocks: list[Block] = []
+    octets = 0
+    for lane, after in store.last_at_opening.items():
+        while octets < CARRIED_BYTES_MAX:
+            batches, _ = store.outbox.next_batches(
+                lane, after=after, last=store.writer.marks[lane].last, limit_batches=64, limit_bytes=1 << 20
+            )
+            if not batches:
+                break
+            for batch in batches:
+                after = batch.sequence
+                if batch.kind is not BatchKind.GAP:
+                    blocks.append(Block(lane, batch.kind, batch.count, batch.payload))
+                    octets += len(batch.payload)
+                else:
+                    after = decode_gap(batch.payload).through_sequence
+    return blocks
