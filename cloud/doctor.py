@@ -3,7 +3,7 @@
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from cloud.errors import DomainError
 from cloud.events import Outbox
 from cloud.findings import Finding, Level
 from cloud.fleet.authority_store import AuthorityStore
-from cloud.fleet.broker_configuration import RELOAD_FILE, VEHICLES_FILE
+from cloud.fleet.broker_configuration import DESCRIPTORS, RELOAD_FILE, VEHICLES_FILE
 from cloud.fleet.broker_directory import expiry_sentence
 from cloud.http.site import is_loopback
 from cloud.ids import Ids
@@ -41,6 +41,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings.extend(_files(settings))
     findings.append(await _broker(settings.mqtt))
     findings.append(_broker_directory(settings, clock))
+    findings.extend(_mosquitto_limits())
     findings.extend(_hosts(settings))
     findings.extend(_proxy(settings))
     findings.append(_metrics(settings))
@@ -182,6 +183,25 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
         expired, sentence = due
         return Finding("broker lists", Level.FAULT if expired else Level.WARNING, sentence)
     return Finding("broker lists", Level.OK, f"mosquitto reads {folder}.")
+
+
+def _mosquitto_limits(processes: Path = Path("/proc")) -> Iterator[Finding]:
+    """How many connections a mosquitto on this machine can hold; nothing where there is none or it cannot be seen."""
+    for comm in processes.glob("[0-9]*/comm"):
+        try:
+            if comm.read_text().strip() != "mosquitto":
+                continue
+            limits = comm.with_name("limits").read_text()
+        except OSError:
+            continue
+        line = next((each for each in limits.splitlines() if each.startswith("Max open files")), "")
+        numbers = [int(word) for word in line.split() if word.isdecimal()]
+        if len(numbers) == 2 and numbers[0] < min(DESCRIPTORS, numbers[1]):
+            sentence = (
+                f"mosquitto may open {numbers[0]} files, so about as many vehicles come in and the rest wait; "
+                "install the drop-in of argus-cloud broker config."
+            )
+            yield Finding("broker limits", Level.WARNING, sentence)
 
 
 def _age_s(path: Path) -> float:

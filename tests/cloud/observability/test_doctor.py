@@ -1,12 +1,13 @@
 """`doctor` looks at what the surface needs: the master key, the key that signs, and who may see the figures."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from cloud.clock import SystemClock
 from cloud.db import migrate, open_database
-from cloud.doctor import examine
+from cloud.doctor import _broker_directory, _mosquitto_limits, examine
 from cloud.findings import Finding, Level
 from cloud.ids import UlidIds
 from cloud.master_key import MasterKey
@@ -70,3 +71,31 @@ async def test_proxy_that_the_settings_do_not_name_is_warned_of(tmp_path: Path) 
 async def test_shipped_settings_name_their_proxy() -> None:
     shipped = read_settings(Path(__file__).parents[3] / "systemd" / "cloud.toml")
     assert (await found(shipped, "proxy")).level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "complains"), [(1024, 524288, True), (65536, 524288, False), (4096, 4096, False)]
+)
+def test_a_mosquitto_with_few_descriptors_is_named(tmp_path: Path, soft: int, hard: int, complains: bool) -> None:
+    for pid, name in (("17", "mosquitto"), ("18", "other")):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "comm").write_text(name + "\n")
+        limits = f"Limit Soft Limit Hard Limit Units\nMax open files            {soft}   {hard}   files\n"
+        (tmp_path / pid / "limits").write_text(limits)
+    (tmp_path / "19").mkdir()
+    (tmp_path / "19" / "comm").write_text("mosquitto\n")
+    assert bool(list(_mosquitto_limits(tmp_path))) is complains
+
+
+async def test_the_lists_of_the_broker_are_looked_at(tmp_path: Path) -> None:
+    path = settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n')
+    settings = read_settings(path)
+    assert (finding := _broker_directory(settings, SystemClock())).level is Level.FAULT
+    assert "broker refresh" in finding.sentence
+    (tmp_path / "vehicles.acl").touch()
+    assert _broker_directory(settings, SystemClock()).level is Level.OK
+    mark = tmp_path / "reload-due"
+    mark.touch()
+    assert _broker_directory(settings, SystemClock()).level is Level.OK
+    os.utime(mark, (0, 0))
+    assert "argus-broker-reload.path" in _broker_directory(settings, SystemClock()).sentence
