@@ -56,10 +56,9 @@ test-systemd: setup
 	@.ci/setup systemd
 	$(BIN)/python -m tests.systemd $(STORIES)
 
-soak: setup test-bluez
-	ARGUS_SOAK=1 ARGUS_BUFFER_KILLS=40 ARGUS_BUFFER_COURSES=60 $(BIN)/python -m pytest -q -s tests/soak \
-	  tests/gateway/buffer/test_power_cut.py tests/gateway/buffer/test_any_course.py \
-	  tests/journeys/test_cloud_in_trouble.py tests/journeys/test_ble_demo.py tests/contract/test_isolation.py
+# The stories of `make test` with their full counts, in groups. One group: make soak ONLY=attacks
+soak: setup
+	$(BIN)/python -m tests.soak $(if $(ONLY),--only $(ONLY))
 
 # The numbers of the contract matrix that no test names yet.
 contract: setup

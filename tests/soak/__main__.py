@@ -1,0 +1,125 @@
+"""`make soak`: the stories of `make test` with their full counts, in groups; `make soak ONLY=NAME` runs one.
+
+The attacks run first and by themselves, because they measure how soon others are answered. The other groups run two at
+a time, since most of them wait. Each group's output goes to a file of its own and, with its result, to the terminal
+when the group ends. Exit code 1 when any group failed.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SIDE_BY_SIDE = 2
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-s")
+FULL_COUNTS = {"ARGUS_SOAK": "1", "ARGUS_BUFFER_KILLS": "40", "ARGUS_BUFFER_COURSES": "60"}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`commands` run one after the other; `alone`: nothing else runs beside it."""
+
+    commands: tuple[tuple[str, ...], ...]
+    alone: bool = False
+
+
+def stories(*paths: str, k: str = "") -> tuple[str, ...]:
+    return (*PYTEST, *(("-k", k) if k else ()), *paths)
+
+
+GROUPS = {
+    "attacks": Group(
+        (
+            (sys.executable, "-m", "tests.soak.scanner_time"),
+            stories("tests/soak/test_attacks_at_once.py", k="alone"),
+        ),
+        alone=True,
+    ),
+    "attacks_together": Group((stories("tests/soak/test_attacks_at_once.py", k="together"),), alone=True),
+    "kills": Group(
+        (
+            stories(
+                "tests/soak/test_nothing_lost_nothing_doubled.py",
+                "tests/soak/test_ble_killed_in_a_transfer.py",
+                "tests/soak/test_ble_records_in_the_cloud.py",
+                "tests/journeys/test_ble_demo.py",
+            ),
+        )
+    ),
+    "devices": Group(
+        (
+            stories(
+                "tests/soak/test_ble_devices_at_once.py",
+                "tests/soak/test_busy_vehicle.py",
+                "tests/soak/test_memories.py",
+                "tests/soak/test_reconnections.py",
+                "tests/gateway/sessions/test_gatt_records_any_course.py",
+                "tests/protocols/ieee11073/test_memory_cuts.py",
+            ),
+        )
+    ),
+    "webhooks": Group((stories("tests/soak/test_webhooks_reach_everybody.py"),)),
+    "buffer": Group((stories("tests/gateway/buffer"),)),
+    "cloud": Group(
+        (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)
+    ),
+}
+"""By name; `make soak ONLY=NAME` runs one."""
+
+
+async def run_group(name: str, folder: Path) -> bool:
+    """Run a group and print what it printed; returns whether all of it passed."""
+    begun_s = time.monotonic()
+    output = folder / f"{name}.log"
+    passed = True
+    with output.open("wb") as file:
+        for command in GROUPS[name].commands:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdout=file, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **FULL_COUNTS}
+            )
+            passed = await process.wait() == 0 and passed
+    print(output.read_text(errors="replace"))
+    print(f"soak {name}: {'passed' if passed else 'FAILED'} in {time.monotonic() - begun_s:.0f} s", flush=True)
+    return passed
+
+
+async def run_groups(names: Sequence[str]) -> bool:
+    """Run those that must be alone first, then the others side by side."""
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+    results = []
+
+    async def beside(name: str) -> None:
+        async with room:
+            results.append(await run_group(name, folder))
+
+    with tempfile.TemporaryDirectory(prefix="argus-soak-") as path:
+        folder = Path(path)
+        for name in names:
+            if GROUPS[name].alone:
+                results.append(await run_group(name, folder))
+        async with asyncio.TaskGroup() as tasks:
+            for name in names:
+                if not GROUPS[name].alone:
+                    tasks.create_task(beside(name))
+    return all(results)
+
+
+def main(
+    only: Annotated[str, typer.Option(help=f"One group: {', '.join(GROUPS)}. Empty: all.")] = "",
+) -> None:
+    if only and only not in GROUPS:
+        typer.echo(f"There is no group {only!r}. Groups: {', '.join(GROUPS)}", err=True)
+        raise typer.Exit(2)
+    if not asyncio.run(run_groups([only] if only else list(GROUPS))):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,66 @@
+"""`python -m tests.soak.scanner_time`: processor time of every scanner of a peer's bytes at 1×, 2× and 4× its size.
+
+`tests/tidy/test_scanners.py` proves the same by counted work in each `make test`; this measures what the counting
+cannot see, the time inside of C functions. A doubled input may take 2.5 times as long: twice, and room for the caches
+of a shared machine. The least of several runs counts, in processor time of this thread. Where a doubling costs more,
+the sizes are doubled once and measured again, since a step from one refusal to another is no growth.
+"""
+
+import sys
+import time
+from contextlib import suppress
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.tidy.test_scanners import REFUSALS, SCANNERS, Scan
+
+DOUBLED_MAX = 2.5
+RUNS = 5
+RUN_S_MIN = 0.01
+"""A run is repeated until it takes so long, so that the timer's grain does not decide."""
+
+
+def seconds_of(size: int, scan: Scan) -> float:
+    """The least processor time of one reading, in seconds."""
+    read = scan(size)
+
+    def timed(count: int) -> float:
+        begun_s = time.thread_time()
+        for _ in range(count):
+            with suppress(*REFUSALS):
+                read()
+        return time.thread_time() - begun_s
+
+    count = 1
+    while timed(count) < RUN_S_MIN:
+        count *= 4
+    return min(timed(count) for _ in range(RUNS)) / count
+
+
+def doublings(size: int, scan: Scan) -> tuple[float, float, float]:
+    """Seconds at 1×, and the ratios of 2× to 1× and of 4× to 2×."""
+    once, twice, four = (seconds_of(size * times, scan) for times in (1, 2, 4))
+    return once, twice / once, four / twice
+
+
+def main() -> int:
+    table = Table(title="processor time of scanners")
+    for column in ("scanner", "size", "1×, µs", "2×", "4×"):
+        table.add_column(column, justify="left" if column == "scanner" else "right")
+    slow = []
+    for name, (size, scan) in SCANNERS.items():
+        found = doublings(size, scan)
+        if max(found[1:]) > DOUBLED_MAX:
+            size *= 2
+            found = doublings(size, scan)
+            slow += [name] if max(found[1:]) > DOUBLED_MAX else []
+        table.add_row(name, f"{size:,}", f"{found[0] * 1e6:,.0f}", f"{found[1]:.2f}", f"{found[2]:.2f}")
+    Console(width=120).print(table)
+    for name in slow:
+        sys.stderr.write(f"{name}: a doubled input takes more than {DOUBLED_MAX} times as long\n")
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
