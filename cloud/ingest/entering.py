@@ -114,6 +114,12 @@ class BatchWriter:
         await self._events.emit(one, event_types.CHAIN_BROKEN, {**place_of(one), "sequence": sequence})
 
 
+def device_keys_of(one: Opened) -> list[DeviceKey]:
+    """The devices that a batch names."""
+    content = one.content
+    return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
+
+
 def sightings_of(one: Opened) -> list[Sighting]:
     """The devices that a batch names, with when they were last seen."""
     content = one.content

@@ -23,12 +23,12 @@ from cloud.ingest import event_types
 from cloud.ingest.acks import ack_of
 from cloud.ingest.aside import Aside
 from cloud.ingest.batch_events import BatchEvents, place_of
-from cloud.ingest.entering import BatchWriter, EnteredBatch, sightings_of
+from cloud.ingest.entering import BatchWriter, EnteredBatch, device_keys_of
 from cloud.ingest.epochs import judge_epoch
 from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.opening import Opened, ParkedPayload, Refused
 from cloud.ingest.quota_store import GatewayName
-from cloud.ingest.quotas import Quota, QuotaBook, QuotaCharges, QuotaSettings
+from cloud.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges, QuotaSettings
 from cloud.ingest.store import EpochStore
 from cloud.ingest.verdicts import (
     Ahead,
@@ -135,7 +135,7 @@ class _GroupInHand:
             )
         await self._charges.load(self._gateways)
         rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
-        seen = {sighting.key for one in opened for sighting in sightings_of(one)}
+        seen = {key for one in opened for key in device_keys_of(one)}
         self._known = await self._writer.devices.recall(self._tx, seen)
         moved = [await self._judge_lane(key, rows[key], by_lane[key]) for key in lanes]
         if moved:
@@ -221,7 +221,9 @@ class _GroupInHand:
         contested = row.contested
         tally = self._written.tally
         for chained, one in arrivals:
-            over = self._over_quota(one)
+            devices = self._new_devices(one)
+            need = replace(one.need, devices=len(devices)) if devices else one.need
+            over = self._over_quota(one, need)
             if over is not None and not self._may_park(one):
                 # Not judged: the book must not hold what is not stored. The gateway keeps it and sends it again.
                 self._held_back.add(gateway_name(one))
@@ -230,7 +232,7 @@ class _GroupInHand:
             verdict = book.judge(chained)
             match verdict:
                 case Stored(entry) | Ahead(entry, _):
-                    self._accept(EnteredBatch(key, row.lane_id, one, entry), over)
+                    self._accept(EnteredBatch(key, row.lane_id, one, entry), need, devices, over)
                     tally.stored += 1
                 case Duplicate():
                     tally.duplicates += 1
@@ -250,11 +252,11 @@ class _GroupInHand:
         self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
         return row.lane_id, book.marks
 
-    def _over_quota(self, one: Opened) -> Quota | None:
+    def _over_quota(self, one: Opened, need: Need) -> Quota | None:
         """The quota that this batch would exceed if it got its rows now."""
         if isinstance(one.content, ParkedPayload):
             return one.content.quota
-        return self._charges.reached(gateway_name(one), replace(one.need, devices=len(self._new_devices(one))))
+        return self._charges.reached(gateway_name(one), need)
 
     def _may_park(self, one: Opened) -> bool:
         """A gap has no rows that could wait, and is small: it is held back with what does not fit."""
@@ -262,13 +264,12 @@ class _GroupInHand:
             gateway_name(one), len(one.delivery.octets)
         )
 
-    def _accept(self, new: EnteredBatch, over: Quota | None) -> None:
-        """Charge the batch to its gateway, or park it."""
+    def _accept(self, new: EnteredBatch, need: Need, devices: set[DeviceKey], over: Quota | None) -> None:
+        """Charge the batch and its new devices to its gateway, or park it."""
         one = new.one
         if over is None:
-            devices = self._new_devices(one)
             self._discovered |= devices
-            self._charges.charge(gateway_name(one), replace(one.need, devices=len(devices)))
+            self._charges.charge(gateway_name(one), need)
         else:
             self._charges.park(gateway_name(one), over, len(one.delivery.octets))
             new = replace(new, one=replace(one, content=ParkedPayload(over)))
@@ -277,11 +278,7 @@ class _GroupInHand:
 
     def _new_devices(self, one: Opened) -> set[DeviceKey]:
         """Devices of this batch that nobody has seen before, and no batch before it in this group."""
-        return {
-            sighting.key
-            for sighting in sightings_of(one)
-            if sighting.key not in self._known and sighting.key not in self._discovered
-        }
+        return {key for key in device_keys_of(one) if key not in self._known and key not in self._discovered}
 
 
 def gateway_name(one: Opened) -> GatewayName:

@@ -81,8 +81,8 @@ class Need:
     bytes: int = 0
     devices: int = 0
 
-    def units(self) -> Mapping[Quota, int]:
-        return {Quota.ROWS: self.rows, Quota.BYTES: self.bytes, Quota.DEVICES: self.devices}
+    def units(self) -> tuple[tuple[Quota, int], ...]:
+        return (Quota.ROWS, self.rows), (Quota.BYTES, self.bytes), (Quota.DEVICES, self.devices)
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ class QuotaCharges:
     def reached(self, name: GatewayName, need: Need, *, reserve: bool = False) -> Quota | None:
         """The quota that `need` would exceed, None when it fits. `reserve`: it must leave some for live data."""
         row = self._rows[name]
-        for quota, units in need.units().items():
+        for quota, units in need.units():
             if not units:
                 continue
             burst_us, cost_us = self._book.burst_us(quota), self._book.cost_us(quota, units, row.factor)
@@ -174,7 +174,7 @@ class QuotaCharges:
 
     def charge(self, name: GatewayName, need: Need) -> None:
         spent = self._spent.setdefault(name, {})
-        for quota, units in need.units().items():
+        for quota, units in need.units():
             spent[quota] = spent.get(quota, 0) + units
 
     def has_parking(self, name: GatewayName, envelope_bytes: int) -> bool:

@@ -106,8 +106,8 @@ class Numbering:
 
     def known(self, key: Hashable) -> int | None:
         """The number of a source or channel that this process has met."""
-        found = self.learned.get(key)
-        return found if found is not None else self._numbers.get(key)
+        found = self._numbers.get(key)  # first, since it is nearly always there and hashing a channel is dear
+        return found if found is not None else self.learned.get(key)
 
     async def number(self, where: NumberedTable, wanted: Mapping[Key, Sequence[Any]]) -> None:
         """Learn the numbers of these; each comes with its row, in the order of the table's `fields`.

@@ -100,13 +100,9 @@ class ObservationWriter:
         known = self._numbering.known
         carriers = {carrier: _carrier_row(carrier) for batch in batches for carrier in batch.carriers}
         await self._numbering.number(SOURCES, {one: row for one, row in carriers.items() if known(one) is None})
-        channels = {
-            key: (key[0], *channel_columns(key[1]).values())
-            for batch in batches
-            for key in self._channel_keys(batch)
-            if known(key) is None
-        }
-        await self._numbering.number(CHANNELS, channels)
+        keys = [key for batch in batches for key in self._channel_keys(batch) if known(key) is None]
+        rows = {key: (key[0], *channel_columns(key[1]).values()) for key in keys}
+        await self._numbering.number(CHANNELS, rows)
         clocks = {key: key[1:] for batch in batches for key in _clock_keys(batch) if known(key) is None}
         await self._numbering.number(CLOCKS, clocks)
 
