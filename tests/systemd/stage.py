@@ -210,10 +210,6 @@ class Stage:
         self.box.write("/etc/argus/fleet.batch", "\n".join(lines) + "\n")
         await self.cloud("batch", "/etc/argus/fleet.batch")
         identity, carried = "/var/lib/argus/identity", "/var/lib/argus-cloud/carried"
-        if not self.box.path(f"{identity}/client.csr").exists():
-            curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=gw_example")
-            made = ("-keyout", f"{identity}/client.key", "-out", f"{identity}/client.csr")
-            await self.box.run("runuser", "-u", "argus", "--", "openssl", "req", *curve, *made)
         await self.box.run("install", "-d", "-o", "argus-cloud", carried)
         await self.box.run("install", "-m", "0644", f"{identity}/client.csr", carried)
         files = ("--request", f"{carried}/client.csr", "--out", f"{carried}/client.crt")
