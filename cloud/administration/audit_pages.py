@@ -8,7 +8,7 @@ from cloud.db import Transaction
 from cloud.http import Answer
 from cloud.identity import UserStore
 from cloud.identity.errors import UsernameMalformed
-from cloud.identity.service import folded
+from cloud.identity.usernames import folded
 
 DAY_US = 86_400 * SECOND_US
 DAYS = (1, 7, 30, 365, 3660)

@@ -76,8 +76,8 @@ PEOPLE_WORDS: Final = {
     ),
     "refusal.user_unknown": ("There is no such user.", "Nie ma takiego użytkownika."),
     "refusal.username_malformed": (
-        "A user name has 1 to 254 characters without spaces, for instance an e-mail address.",
-        "Nazwa użytkownika ma od 1 do 254 znaków bez spacji, na przykład adres e-mail.",
+        "A user name has 1 to 254 Latin letters, digits and signs without spaces, for instance an e-mail address.",
+        "Nazwa użytkownika ma od 1 do 254 liter łacińskich, cyfr i znaków bez spacji, na przykład adres e-mail.",
     ),
     "refusal.role_unknown": ("Choose at least one role.", "Wybierz co najmniej jedną rolę."),
     "refusal.secrecy_level_exceeded": (

@@ -29,6 +29,7 @@ from cloud.devices.store import Devices
 from cloud.events import Outbox
 from cloud.events.event_type import SECRECY
 from cloud.ids import Ids
+from cloud.readable import hidden_character
 from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
 
 TEXT_LENGTH_MAX = 128
@@ -252,6 +253,8 @@ def _system_id(text: str) -> str:
 def checked_text(text: str) -> str:
     """A label without spaces around it; raises `DeviceTextMalformed`."""
     trimmed = text.strip()
-    if not trimmed or len(trimmed) > TEXT_LENGTH_MAX or not trimmed.isprintable():
+    if not trimmed or len(trimmed) > TEXT_LENGTH_MAX:
         raise DeviceTextMalformed
+    if (found := hidden_character(trimmed)) is not None:
+        raise DeviceTextMalformed(f"(It contains {found}.)")
     return trimmed

@@ -25,6 +25,7 @@ from cloud.epcr.model import Begun, CareModel, Encounter, EncounterStatus, Encou
 from cloud.epcr.store import Crew, Encounters
 from cloud.epcr.telling import Telling
 from cloud.ids import Ids, checked_id
+from cloud.readable import hidden_character
 from cloud.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
 
 CAD_INCIDENT_LENGTH_MAX = 128
@@ -247,6 +248,8 @@ class Epcr:
 def _checked_incident(text: str) -> str:
     """The dispatch system's word without spaces around it; raises `CadIncidentMalformed`."""
     trimmed = text.strip()
-    if not trimmed or len(trimmed) > CAD_INCIDENT_LENGTH_MAX or not trimmed.isprintable():
+    if not trimmed or len(trimmed) > CAD_INCIDENT_LENGTH_MAX:
         raise CadIncidentMalformed
+    if (found := hidden_character(trimmed)) is not None:
+        raise CadIncidentMalformed(f"(It contains {found}.)")
     return trimmed

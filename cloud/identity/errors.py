@@ -11,7 +11,7 @@ class UserUnknown(DomainError):
 
 
 class UsernameMalformed(DomainError):
-    """A user name has 1 to 254 characters without spaces, for instance an e-mail address."""
+    """A user name has 1 to 254 Latin letters, digits and signs without spaces, for instance an e-mail address."""
 
     code = "username_malformed"
     status = 422

@@ -4,7 +4,6 @@ Each change takes a `witness`, which writes its audit entry in the same transact
 also ends their sessions.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -16,11 +15,10 @@ from cloud.identity.passwords import Passwords
 from cloud.identity.second_factor import SecondFactorStore
 from cloud.identity.sessions import SessionStore
 from cloud.identity.store import UserStore
+from cloud.identity.usernames import folded, new_username
 from cloud.ids import Ids
 from cloud.standing import ChangeKind, ChangeLog
 from cloud.tenancy import IdentifierTaken, OrganizationUnknown, SecrecyLevel, TenancyStore, TenantUnknown, Viewer
-
-_USERNAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,254}")
 
 Witness = Callable[[Transaction, User], Awaitable[None]]
 """Writes the audit entry of a change, in the change's transaction."""
@@ -67,7 +65,7 @@ class Users:
             id=self._ids.new("usr"),
             tenant_id=viewer.tenant_id,
             organization_id=organization_id,
-            username=folded(username),
+            username=new_username(username),
             roles=checked_roles(roles),
             clearance=clearance,
             created_at_us=self._clock.now_us(),
@@ -217,13 +215,6 @@ class Users:
         for one in await self._store.locked(tx, [by, user_id]):
             if one.id == by and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
                 raise UserUnknown
-
-
-def folded(username: str) -> str:
-    """The name as it is stored and compared. Raises `UsernameMalformed`."""
-    if _USERNAME.fullmatch(username) is None:
-        raise UsernameMalformed
-    return username.casefold()
 
 
 def checked_roles(roles: Sequence[str]) -> tuple[Role, ...]:

@@ -27,9 +27,10 @@ from cloud.identity.lockout import (
 from cloud.identity.model import Role, User
 from cloud.identity.passwords import checked
 from cloud.identity.second_factor import SecondFactorStore
-from cloud.identity.service import Users, folded
+from cloud.identity.service import Users
 from cloud.identity.sessions import SEEN_EVERY_US, Session, SessionStore, digest_of, new_secret
 from cloud.identity.store import UserStore
+from cloud.identity.usernames import folded
 from cloud.master_key import MasterKey
 from cloud.tenancy import Viewer
 

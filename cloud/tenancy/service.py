@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cloud.clock import Clock
 from cloud.db import Database
 from cloud.ids import Ids, checked_id
+from cloud.readable import hidden_character
 from cloud.tenancy.errors import IdentifierTaken, NameMalformed, OrganizationUnknown, TenantUnknown
 from cloud.tenancy.model import Organization, Tenant, Vehicle
 from cloud.tenancy.store import TenancyStore
@@ -80,6 +81,8 @@ class Tenancy:
 def checked_name(name: str) -> str:
     """The name without spaces around it; raises `NameMalformed`."""
     trimmed = name.strip()
-    if not trimmed or len(trimmed) > NAME_LENGTH_MAX or not trimmed.isprintable():
+    if not trimmed or len(trimmed) > NAME_LENGTH_MAX:
         raise NameMalformed
+    if (found := hidden_character(trimmed)) is not None:
+        raise NameMalformed(f"(It contains {found}.)")
     return trimmed

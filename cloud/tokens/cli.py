@@ -9,7 +9,7 @@ from cloud.audit import Audit
 from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run, settings_of, told
 from cloud.db import Transaction
 from cloud.identity import UserStore, UserUnknown
-from cloud.identity.service import folded
+from cloud.identity.usernames import folded
 from cloud.ids import checked_id
 from cloud.master_key import MasterKey
 from cloud.moments import write_moment

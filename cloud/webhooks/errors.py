@@ -80,6 +80,13 @@ class WebhookHostNotAllowed(DomainError):
     status = 403
 
 
+class DescriptionMalformed(DomainError):
+    """A description is one line of visible characters."""
+
+    code = "description_malformed"
+    status = 422
+
+
 class TooManyWebhooks(DomainError):
     """This app has as many webhooks as it may have; remove one, or let one take more events."""
 

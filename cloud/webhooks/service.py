@@ -14,10 +14,11 @@ from cloud.db import Database, Transaction
 from cloud.egress import Target
 from cloud.ids import Ids
 from cloud.master_key import MasterKey
+from cloud.readable import hidden_character
 from cloud.tenancy import Viewer
 from cloud.webhooks.catalogue import checked_events
 from cloud.webhooks.delivery_store import DeliveryStore
-from cloud.webhooks.errors import TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown
+from cloud.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed, WebhookUnknown
 from cloud.webhooks.governing import host_of
 from cloud.webhooks.model import DisabledReason, ErrorCode, Subscription
 from cloud.webhooks.sealing import open_key, seal_key
@@ -100,7 +101,7 @@ class Webhooks:
                 client_id=client_id,
                 clearance=viewer.clearance,
                 url=wanted.url,
-                description=wanted.description or None,
+                description=_checked_description(wanted.description),
                 events=checked_events(wanted.events, _approved(app)),
                 previous_secret_expires_at_us=None,
                 disabled_at_us=None if wanted.enabled else now_us,
@@ -217,11 +218,19 @@ class Webhooks:
         return True
 
 
+def _checked_description(text: str | None) -> str | None:
+    """None for a text without anything in it; raises `DescriptionMalformed`."""
+    trimmed = (text or "").strip()
+    if (found := hidden_character(trimmed)) is not None:
+        raise DescriptionMalformed(f"(It contains {found}.)")
+    return trimmed or None
+
+
 def _merged(before: Subscription, wanted: Change, events: tuple[str, ...], now_us: int) -> Subscription:
     after = replace(
         before,
         url=before.url if wanted.url is None else wanted.url,
-        description=before.description if wanted.description is None else wanted.description or None,
+        description=before.description if wanted.description is None else _checked_description(wanted.description),
         events=events,
     )
     enabling = wanted.enabled is True and before.disabled_at_us is not None

@@ -1,0 +1,30 @@
+"""Texts that people read: no character in them is hidden, and none changes how the others are shown.
+
+A name with U+202E is shown backwards, one with U+200B looks like another without it, and a line break in a description
+forges a second line in a log or a list. One rule for every name and description that a person or an integrator can set.
+"""
+
+import unicodedata
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and symbols by category, but shown as nothing (Default_Ignorable_Code_Point of Unicode; Braille blank)."""
+_REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Controls, format controls (bidirectional ones, joiners), surrogates, private use, unassigned, line separators."""
+
+
+def hidden_character(text: str) -> str | None:
+    """The first character that is not shown as itself, as `U+202E RIGHT-TO-LEFT OVERRIDE`; None when there is none."""
+    for letter in text:
+        category = unicodedata.category(letter)
+        if (
+            category in _REFUSED
+            or letter in _INVISIBLE
+            or (category == "Zs" and letter != " ")
+            or _is_variation_selector(letter)
+        ):
+            return f"U+{ord(letter):04X} {unicodedata.name(letter, 'control character')}"
+    return None
+
+
+def _is_variation_selector(letter: str) -> bool:
+    return "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef" or "\u180b" <= letter <= "\u180f"
