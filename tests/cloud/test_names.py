@@ -50,7 +50,7 @@ async def test_user_names_that_differ_in_case_width_or_composition_are_one(world
 
 
 @EITHER
-@pytest.mark.finding("security-low-names")
+@pytest.mark.finding("security-low-descriptions")
 @pytest.mark.parametrize("text", ["one\r\ntwo", "one\u202etwo"])
 async def test_a_webhook_description_is_one_visible_line(database: Database, text: str) -> None:
     async with webhook_surface(database) as here:

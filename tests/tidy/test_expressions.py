@@ -57,7 +57,6 @@ UNTRUSTED = {
     "cloud/http/trace.py:_TRACEPARENT": "HTTP heads",
     "cloud/identity/schemas.py:_NEXT": "form fields",
     "cloud/identity/second_factor.py:_SECRET": "form fields",
-    "cloud/identity/service.py:_USERNAME": "form fields",
     "cloud/ids.py:SHAPE": "ids in requests, tokens and forms",
     "cloud/ingest/opening.py:_TRACEPARENT": "uplink envelopes",
     "cloud/oauth/authorization.py:CHALLENGE": "queries",
