@@ -195,14 +195,21 @@ def read_list(octets: bytes) -> dict[bytes, ListFacts]:
     found: dict[bytes, ListFacts] = {}
     for part in octets.split(end)[:-1]:
         one = x509.load_pem_x509_crl(part + end + b"\n")
-        assert one.next_update_utc is not None
-        number = one.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        found[one.issuer.public_bytes()] = ListFacts(
-            made_at_us=number,
-            next_update_us=int(one.next_update_utc.timestamp()) * 1_000_000,
-            entries=frozenset((entry.serial_number, _is_held(entry)) for entry in one),
-        )
+        try:
+            found[one.issuer.public_bytes()] = _facts(one)
+        except x509.ExtensionNotFound:
+            raise ValueError("a revocation list that this program did not make") from None
     return found
+
+
+def _facts(one: x509.CertificateRevocationList) -> ListFacts:
+    if one.next_update_utc is None:
+        raise ValueError("a revocation list without an end")
+    return ListFacts(
+        made_at_us=one.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number,
+        next_update_us=int(one.next_update_utc.timestamp()) * 1_000_000,
+        entries=frozenset((entry.serial_number, _is_held(entry)) for entry in one),
+    )
 
 
 def _is_held(entry: x509.RevokedCertificate) -> bool:

@@ -160,11 +160,25 @@ class RevocationListCheck:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
+        self._seen: tuple[int, int] | None = None
+        self._until_us: int | None = None
 
     async def why_not(self) -> str | None:
-        until_us = expiry_of(self._folder)
-        expired = until_us is not None and until_us <= self._clock.now_us()
+        """Anybody may ask for readiness, so a list is read only once: it may be long."""
+        seen = _stamp(self._folder / REVOKED_FILE)
+        if seen != self._seen:
+            self._seen, self._until_us = seen, expiry_of(self._folder)
+        expired = self._until_us is not None and self._until_us <= self._clock.now_us()
         return "The revocation list has expired, so the broker refuses every vehicle." if expired else None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Differs when the file was replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _read(path: Path) -> bytes | None:

@@ -91,3 +91,11 @@ def certificate_request(common_name: str) -> bytes:
 def client_certificate(certificate: Path, key: Path) -> TlsFiles:
     """What the gateway's identity holds of them."""
     return TlsFiles(certificate, key.read_bytes())
+
+
+def certificate_revocation_list(issuer: str) -> bytes:
+    """A list in PEM without a number, of an authority that is thrown away."""
+    now = datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
+    builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now).next_update(now + _DAY)
+    return builder.sign(generate_private_key(SECP256R1()), SHA256()).public_bytes(Encoding.PEM)

@@ -40,7 +40,7 @@ from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.cloud.cli.test_console import Console, add_vehicle
-from tests.harness.certificates import certificate_request
+from tests.harness.certificates import certificate_request, certificate_revocation_list
 
 MASTER = MasterKey(bytes(32))
 
@@ -319,6 +319,16 @@ async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_fo
     fleet.clock.advance(us=DAY_US)
     await upkeep.look()
     assert acl.exists()
+
+
+async def test_a_list_of_another_program_is_replaced(fleet: FleetOnDisk) -> None:
+    await fleet.begin()
+    foreign = certificate_revocation_list("another")
+    for octets in (foreign, foreign[:200], b"", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"):
+        (fleet.folder / "revoked.pem").write_bytes(octets)
+        assert expiry_of(fleet.folder) is None
+        await fleet.directory.refresh()
+        assert fleet.listed() == frozenset()
 
 
 def test_a_request_must_be_signed_by_its_own_key() -> None:
