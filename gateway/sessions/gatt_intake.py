@@ -83,8 +83,10 @@ class GattIntake:
                 await self._store.record_loss([Loss(Lane.NUMERIC, lost, instant.wall_us, instant.wall_us)])
             return False
         system_id = device.ref.system_id
-        dated = self._dated(system_id, measured, instant)
-        news = self._known.news(system_id, dated)
+        if any(each.stored for each in measured):
+            news = self._known.news(system_id, self._dated(system_id, measured, instant))
+        else:  # a stream repeats nothing
+            news = [Candidate(each) for each in measured]
         around = self._around
         sections = [
             section
@@ -132,7 +134,7 @@ class GattIntake:
         """Values that came by themselves, with which of them are known again by their content."""
         around, found = self._around, []
         for each in measured:
-            keyed = [False] * len(each.observations)
+            keyed: Sequence[bool] = ()
             if each.stored:
                 now = now_at(
                     instant,

@@ -9,8 +9,8 @@ clock could give (`credible_dates`); in a memory they are told apart by their re
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from protocols.ble.interpretation import Measured
 from protocols.observation import Observation
@@ -21,16 +21,16 @@ MEASUREMENTS_MAX = 4096
 _DIGEST_OCTETS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A measurement, and which of its observations are known again by their content."""
+class Candidate(NamedTuple):
+    """A measurement, and which of its observations are known again by their content; empty: none. A tuple, because each
+    notification of a stream becomes one."""
 
     measured: Measured
-    keyed: tuple[bool, ...]
+    keyed: tuple[bool, ...] = ()
 
     @property
     def is_keyed(self) -> bool:
-        return all(self.keyed)
+        return bool(self.keyed) and all(self.keyed)
 
 
 def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Candidate]:
