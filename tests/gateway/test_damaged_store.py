@@ -2,6 +2,7 @@
 the truth."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,15 +11,17 @@ import aiohttp
 import pytest
 
 from gateway.app import Gateway
-from gateway.buffer.set_aside import set_aside_paths
 from gateway.cli.provision import provisioned
 from gateway.settings import load
+from protocols.uplink.lanes import Lane
 from simulators.demo.free_ports import free_port
-from tests.builders.damaged_stores import overwrite
-from tests.builders.gateway_device import device
+from tests.builders.damaged_stores import PAGE_BYTES, leaf_page_of, overwrite
+from tests.builders.gateway_device import Device, device
+from tests.harness.acking_cloud import AckingCloud
+from tests.harness.broker import broker_running
 from tests.harness.buffer_small_disk import ballast, remount, small_disk
 from tests.harness.eventually import eventually
-from tests.harness.gateway_process import Vehicle
+from tests.harness.gateway_process import Vehicle, vehicle
 
 
 async def page_is_there(port: int) -> bool:
@@ -69,56 +72,56 @@ HARMS: dict[str, Callable[[Path], None]] = {
 async def test_gateway_with_a_damaged_store_serves_devices_and_crew_and_says_so(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
-    async with vehicle_with_a_page(tmp_path) as (vehicle, port):
-        store = vehicle.state_dir / "buffer.sqlite"
+    async with vehicle_with_a_page(tmp_path) as (made, port):
+        store = made.state_dir / "buffer.sqlite"
         harm(store)
-        before = await vehicle.command("doctor")
+        before = await made.command("doctor")
         assert before.code == 1
-        await vehicle.start()
-        async with device(vehicle.address) as thermometer:
+        await made.start()
+        async with device(made.address) as thermometer:
             assert await thermometer.measure(36.6) == "answered"
         assert await page_is_there(port)
-        status = await vehicle.status()
+        status = await made.status()
         assert status["store"]["state"] == "ok"
         (aside,) = status["store"]["set_aside"]
         assert aside["file"] == "buffer.sqlite.set-aside-1"
-        doctor = await vehicle.command("doctor")
+        doctor = await made.command("doctor")
         assert doctor.code == 1
         assert "set aside" in " ".join(doctor.out.split())
-        assert await vehicle.stop() == 0
+        assert await made.stop() == 0
 
 
 @pytest.mark.finding("reliability-A1")
 async def test_gateway_without_a_store_serves_without_confirming_and_takes_the_store_up(tmp_path: Path) -> None:
-    async with vehicle_with_a_page(tmp_path) as (vehicle, port):
-        store = vehicle.state_dir / "buffer.sqlite"
+    async with vehicle_with_a_page(tmp_path) as (made, port):
+        store = made.state_dir / "buffer.sqlite"
         hidden = store.rename(store.with_name("elsewhere"))
-        await vehicle.start()
-        async with device(vehicle.address) as thermometer:
+        await made.start()
+        async with device(made.address) as thermometer:
             assert await thermometer.measure(36.6) == "refused"
         assert await page_is_there(port)
-        assert (await vehicle.status())["store"]["state"] == "full"
-        doctor = await vehicle.command("doctor")
+        assert (await made.status())["store"]["state"] == "full"
+        doctor = await made.command("doctor")
         assert doctor.code == 1
         assert "Nothing is being recorded" in " ".join(doctor.out.split())
         assert not store.exists(), "a second history does not begin in silence"
         hidden.rename(store)
 
         async def is_used() -> bool:
-            return bool((await vehicle.status())["store"]["state"] == "ok")
+            return bool((await made.status())["store"]["state"] == "ok")
 
         await eventually(is_used)
-        async with device(vehicle.address) as thermometer:
+        async with device(made.address) as thermometer:
             assert await thermometer.measure(36.7, second=1) == "answered"
 
 
 @pytest.mark.finding("reliability-A1")
 async def test_gateway_on_a_read_only_disk_serves_devices_and_crew(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
-        async with vehicle_with_a_page(disk) as (vehicle, port):
+        async with vehicle_with_a_page(disk) as (made, port):
             remount(disk, read_only=True)
-            async with running(vehicle) as gateway:
-                async with device(vehicle.address) as thermometer:
+            async with running(made) as gateway:
+                async with device(made.address) as thermometer:
                     assert await thermometer.measure(36.6) == "refused"
                 (shown,) = gateway.live.snapshot()
                 assert shown.values[0].observation.value == pytest.approx(36.6)
@@ -130,30 +133,108 @@ async def test_gateway_on_a_read_only_disk_serves_devices_and_crew(tmp_path: Pat
 @pytest.mark.finding("reliability-C")
 async def test_full_disk_does_not_freeze_what_the_crew_sees(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
-        async with vehicle_with_a_page(disk) as (vehicle, _):
+        async with (
+            vehicle_with_a_page(disk) as (made, _),
+            running(made) as gateway,
+            device(made.address) as thermometer,
+        ):
             ballast(disk)
-            async with running(vehicle) as gateway:
-                async with device(vehicle.address) as thermometer:
-                    for second, celsius in enumerate((36.6, 37.4)):
-                        assert await thermometer.measure(celsius, second=second) == "refused"
-                        (shown,) = gateway.live.snapshot()
-                        assert shown.values[0].observation.value == pytest.approx(celsius)
-                assert not gateway._crew_status().store_ok
+            second = 0
+            while await thermometer.measure(36.6, second=second) == "answered":
+                second += 1
+                assert second < 1000, "the disk is full"
+            for celsius in (37.4, 38.1):
+                second += 1
+                assert await thermometer.measure(celsius, second=second) == "refused"
+                (shown,) = gateway.live.snapshot()
+                assert shown.values[0].observation.value == pytest.approx(celsius)
+            assert not gateway._crew_status().store_ok
+            assert gateway._crew_status().recording
 
 
 @pytest.mark.finding("reliability-A3")
 async def test_provision_new_store_sets_a_damaged_store_aside_and_keeps_a_whole_one(tmp_path: Path) -> None:
-    async with vehicle_with_a_page(tmp_path) as (vehicle, _):
-        store = vehicle.state_dir / "buffer.sqlite"
-        epoch = provisioned(load(vehicle.config)).epoch
-        refused = await vehicle.command("provision", "--new-store")
+    async with vehicle_with_a_page(tmp_path) as (made, _):
+        store = made.state_dir / "buffer.sqlite"
+        epoch = provisioned(load(made.config)).epoch
+        refused = await made.command("provision", "--new-store")
         assert refused.code == 1
         assert "can be used" in refused.err
         store.write_bytes(b"")
-        made = await vehicle.command("provision", "--new-store", "--json")
-        assert made.code == 0, made.err
-        assert made.json()["epoch"] != epoch
-        assert "set aside" in made.json()["created"][0]
-        assert len(set_aside_paths(store)) == 1
-        doctor = await vehicle.command("doctor")
+        again = await made.command("provision", "--new-store", "--json")
+        assert again.code == 0, again.err
+        assert again.json()["epoch"] != epoch
+        assert "set aside" in again.json()["created"][0]
+        assert (made.state_dir / "buffer.sqlite.set-aside-1").exists()
+        doctor = await made.command("doctor")
         assert "set aside" in " ".join(doctor.out.split())
+
+
+def public_key_of(provisioned_json: dict[str, str]) -> bytes:
+    return base64.b64decode(provisioned_json["public_key"])
+
+
+@pytest.mark.broker
+@pytest.mark.finding("reliability-A2")
+async def test_page_damaged_while_running_stops_no_lane_and_no_process(tmp_path: Path) -> None:
+    async with (
+        broker_running(tmp_path / "broker") as broker,
+        vehicle(tmp_path, broker, started=False) as gateway,
+    ):
+        key = public_key_of(await gateway.provision())
+        await gateway.start()
+        async with device(gateway.address) as thermometer:
+            for second in range(60):
+                await thermometer.measure(36.6, second=second)
+        before = await gateway.status()
+        store = gateway.state_dir / "buffer.sqlite"
+        overwrite(store, (leaf_page_of(store, Lane.NUMERIC) - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
+        async with AckingCloud(broker, key).serving() as cloud:
+
+            def complete(lane: Lane) -> bool:
+                last = before["lanes"][lane.value]["last"]
+                return set(range(1, last + 1)) <= set(cloud.held(lane, epoch=before["epoch"]))
+
+            await eventually(lambda: complete(Lane.EVENT), within_s=40, what="the events leave")
+            await eventually(lambda: complete(Lane.NUMERIC), within_s=40, what="and every numeric, or its gap record")
+            async with device(gateway.address) as thermometer:
+                await eventually(lambda: is_answered(thermometer), within_s=40)
+        status = await gateway.status()
+        assert status["epoch"] != before["epoch"]
+        assert not gateway.has_ended
+
+
+async def is_answered(thermometer: Device) -> bool:
+    return await thermometer.measure(36.6) == "answered"
+
+
+@pytest.mark.broker
+@pytest.mark.finding("reliability-B")
+async def test_log_that_was_cut_after_the_cloud_had_it_begins_a_new_epoch_instead_of_a_contest(tmp_path: Path) -> None:
+    async with (
+        broker_running(tmp_path / "broker") as broker,
+        vehicle(tmp_path, broker, started=False) as gateway,
+    ):
+        key = public_key_of(await gateway.provision())
+        async with AckingCloud(broker, key).serving() as cloud:
+            await gateway.start()
+            async with device(gateway.address) as thermometer:
+                for second in range(20):
+                    await thermometer.measure(36.6, second=second)
+            before = await gateway.status()
+            await eventually(lambda: len(cloud.held(Lane.NUMERIC)) == before["lanes"]["numeric"]["last"])
+            await gateway.kill()
+            log = gateway.state_dir / "buffer.sqlite-wal"
+            log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
+            await gateway.start()
+            async with device(gateway.address) as thermometer:
+                assert await thermometer.measure(37.5, second=30) == "answered"
+
+            async def acknowledged() -> bool:
+                numeric = (await gateway.status())["lanes"]["numeric"]
+                return bool(numeric["acked"] == numeric["last"] > 0)
+
+            await eventually(acknowledged, within_s=30)
+            status = await gateway.status()
+            assert status["epoch"] != before["epoch"]
+            assert not status["uplink"]["contested"]
