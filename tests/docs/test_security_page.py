@@ -1,0 +1,39 @@
+"""The numbers on the page for security officers are those of the program."""
+
+import importlib
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from cloud.http.rates import Policy
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+ROWS = re.findall(r"^\| `((?:cloud|gateway|protocols)\.[\w.]+)` \| ([\d.]+) \|", PAGE.read_text(), re.MULTILINE)
+
+
+def value_of(name: str) -> float:
+    """The number behind a dotted name: a module's constant, or the default of a field of a dataclass."""
+    owner_name, _, attribute = name.rpartition(".")
+    try:
+        owner: object = importlib.import_module(owner_name)
+    except ModuleNotFoundError:
+        module, _, class_name = owner_name.rpartition(".")
+        owner = getattr(importlib.import_module(module), class_name)
+    if is_dataclass(owner):
+        default = next(field.default for field in fields(owner) if field.name == attribute)
+        assert default is not MISSING
+        return float(default)
+    value = getattr(owner, attribute)
+    return float(value.quota if isinstance(value, Policy) else value)
+
+
+def test_security_page_names_limits_of_every_boundary():
+    boundaries = {name.rsplit(".", 2)[0].split(".")[1] for name, _ in ROWS}
+    assert {"http", "egress", "ingest", "uplink", "fleet", "crew", "security", "sessions", "transports"} <= boundaries
+
+
+@pytest.mark.parametrize(("name", "stated"), ROWS, ids=[name for name, _ in ROWS])
+def test_security_page_states_the_limit_of_the_program(name: str, stated: str):
+    assert value_of(name) == float(stated)
