@@ -55,7 +55,7 @@ class Arrival:
         self.method: str = message.method
         self.target: str = message.path
         self.headers: CIMultiDictProxy[str] = message.headers
-        self.head_octets = measure_head(message)
+        self.head_octets = measure_head(message) if protocol.large_reads else 0
         self.version_1_1 = message.version >= (1, 1)
         # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our answers.
         self.versionless = message.version < (1, 0)

@@ -49,7 +49,17 @@ LINGER_S = 1.0
 class Connection(RequestHandler):
     """aiohttp's connection with our answers to what it refuses. Made by `EdgeServer`."""
 
-    __slots__ = ("_body", "_discarding", "_head_octets", "_refused", "_silenced", "address", "head_began_s")
+    __slots__ = (
+        "_body",
+        "_carried_octets_max",
+        "_discarding",
+        "_head_octets",
+        "_refused",
+        "_silenced",
+        "address",
+        "head_began_s",
+        "large_reads",
+    )
 
     def __init__(self, server: "EdgeServer", *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -66,10 +76,14 @@ class Connection(RequestHandler):
         self.head_began_s: float | None = loop.time()
         """Since when a head is awaited: from the start for the first, from its first octet for the next ones."""
         self._head_octets = 0
+        self._carried_octets_max = 0
+        """Of a head, so much at most came in one read with the end of the request before it."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
         self._refused = RefusedHead()
         self._discarding = False
+        self.large_reads = False
+        """Whether so much has come at once that a head in it may be beyond its limit, so that heads are measured."""
         self.address = "-"
         """Class of the peer's address (`address_class`)."""
         self._silenced: asyncio.Future[None] | None = None
@@ -98,6 +112,8 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._discarding:
             return
+        if len(data) + self._head_octets + self._carried_octets_max > HEAD_OCTETS_MAX:
+            self.large_reads = True
         awaits_head = self._body is None or self._body.is_eof()
         if awaits_head and self._head_is_too_large(data):
             self._refuse_head()
@@ -107,6 +123,7 @@ class Connection(RequestHandler):
         if self._request_count != requests:
             self.head_began_s = None
             self._head_octets = 0
+            self._carried_octets_max = len(data)
             if self._messages:
                 self._read_on(data)
         elif awaits_head and data:
@@ -168,7 +185,7 @@ class Connection(RequestHandler):
     def serve_client(self) -> None:
         """Our turn: nobody takes the place of a connection whose request is being answered."""
         if self._manager is not None:
-            self.server.places.leave(self)
+            self.server.places.serve(self)
 
     def hold_body(self, octets: int) -> None:
         """So many more bytes of the body in hand have arrived (`body_room`)."""

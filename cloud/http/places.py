@@ -6,7 +6,9 @@ gives way belongs to the address that holds most such places, and of that addres
 a request in progress go first, since nothing is lost with them. An address that holds one place is never the one that
 gives way to another that holds many.
 
-Each change costs the same however many connections there are: a flood of them must not become a flood of work.
+Each change costs the same however many connections there are: a flood of them must not become a flood of work. A
+connection whose request is being answered is only marked, since nearly all of them wait again at once; it is taken out
+when it is met in the search for a place.
 """
 
 from collections.abc import Hashable
@@ -36,23 +38,35 @@ class Places(Generic[Item]):
         self._waiting: dict[str, _Waiting[Item]] = {}
         self._ranks: dict[int, dict[str, None]] = {}  # how many wait → the addresses of which so many wait
         self._most = 0
+        self._served: set[Item] = set()
 
     def __len__(self) -> int:
-        return len(self._address_of)
+        return len(self._address_of) - len(self._served)
 
     def wait(self, item: Item, address: str, *, in_progress: bool) -> None:
         """From now on the connection waits for its client; `in_progress`: a request or its answer is under way."""
-        if item in self._address_of:
-            self.leave(item)
-        self._address_of[item] = address
         waiting = self._waiting.get(address)
         if waiting is None:
             waiting = self._waiting[address] = _Waiting()
-        (waiting.in_progress if in_progress else waiting.unasked)[item] = None
+        group = waiting.in_progress if in_progress else waiting.unasked
+        if item in self._address_of:
+            self._served.discard(item)
+            waiting.unasked.pop(item, None)
+            waiting.in_progress.pop(item, None)
+            group[item] = None
+            return
+        self._address_of[item] = address
+        group[item] = None
         self._rank(address, len(waiting) - 1, len(waiting))
 
+    def serve(self, item: Item) -> None:
+        """The connection's request is being answered: it does not wait for its client."""
+        if item in self._address_of:
+            self._served.add(item)
+
     def leave(self, item: Item) -> None:
-        """The connection no longer waits for its client; without effect on one that did not."""
+        """Forget a connection; without effect on one that is not known."""
+        self._served.discard(item)
         address = self._address_of.pop(item, None)
         if address is None:
             return
@@ -65,11 +79,13 @@ class Places(Generic[Item]):
 
     def first_to_give_way(self) -> Item | None:
         """The connection whose place is the first to be taken back; None when none waits."""
-        addresses = self._ranks.get(self._most)
-        if not addresses:
-            return None
-        waiting = self._waiting[next(iter(addresses))]
-        return next(iter(waiting.unasked or waiting.in_progress))
+        while addresses := self._ranks.get(self._most):
+            waiting = self._waiting[next(iter(addresses))]
+            found = next(iter(waiting.unasked or waiting.in_progress))
+            if found not in self._served:
+                return found
+            self.leave(found)  # it enters again when it waits again
+        return None
 
     def _rank(self, address: str, before: int, after: int) -> None:
         if before:

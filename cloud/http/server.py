@@ -101,7 +101,7 @@ class EdgeServer(Server):
         return Arrival(message, payload, cast(Connection, protocol), writer, task)
 
     async def _serve(self, arrival: Arrival) -> web.StreamResponse:
-        self.places.leave(arrival.protocol)
+        self.places.serve(arrival.protocol)
         self._busy[arrival.protocol] = self._loop.time()
         return await self.pipeline.serve(arrival)
 

@@ -22,10 +22,23 @@ def test_address_with_most_waiting_connections_gives_its_longest_waiting_one() -
 def test_connection_whose_request_is_answered_never_gives_way() -> None:
     places: Places[str] = Places()
     places.wait("only", "a", in_progress=True)
+    places.serve("only")
+    assert len(places) == 0
+    assert places.first_to_give_way() is None
+    places.wait("only", "a", in_progress=False)
+    assert places.first_to_give_way() == "only"
     places.leave("only")
     places.leave("only")
     assert places.first_to_give_way() is None
-    assert len(places) == 0
+
+
+def test_connection_that_was_answered_waits_behind_those_that_waited_before() -> None:
+    places: Places[str] = Places()
+    for name in ("first", "second"):
+        places.wait(name, "a", in_progress=False)
+    places.serve("first")
+    places.wait("first", "a", in_progress=False)
+    assert places.first_to_give_way() == "second"
 
 
 def test_places_agree_with_a_plain_count_after_any_sequence() -> None:
@@ -35,7 +48,7 @@ def test_places_agree_with_a_plain_count_after_any_sequence() -> None:
     for _ in range(5_000):
         item = dice.randrange(40)
         if dice.random() < 0.5:
-            address = dice.choice("abcdefg")
+            address = "abcdefg"[item % 7]
             places.wait(item, address, in_progress=dice.random() < 0.5)
             model[item] = address
         else:
