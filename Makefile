@@ -10,7 +10,7 @@ UNIT := -m "not pg and not broker and not browser and not demo"
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez test-systemd contract fmt docs-shots constraints
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez test-systemd contract fmt docs-shots requirements
 
 setup:
 	@.ci/setup test
@@ -71,6 +71,6 @@ fmt: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Compiled on 3.11: a list from 3.13 does not resolve there. Holds names and versions only.
-constraints: setup
-	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+# After a change of the dependencies in pyproject.toml. With the newest versions: make requirements UPGRADE=1
+requirements:
+	@.ci/lock $(if $(UPGRADE),--upgrade)

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,22 +45,16 @@ def debian_root(said: Callable[[str], None]) -> Path:
 
 def wheels(said: Callable[[str], None]) -> Path:
     """The folder of the wheels that our packages need and that building ours needs. Raises DebianUnavailable."""
-    project, constraints = PROJECT / "pyproject.toml", PROJECT / "constraints.txt"
-    about = tomllib.loads(project.read_text())
-    needed = [
-        *about["project"]["dependencies"],
-        *about["project"]["optional-dependencies"]["uvloop"],
-        *about["build-system"]["requires"],
-    ]
-    folder = _cache_folder() / f"wheels-{_digest(PYTHON, *needed, constraints.read_text())}"
+    needed = PROJECT / "requirements" / "run.txt"
+    folder = _cache_folder() / f"wheels-{_digest(PYTHON, needed.read_text())}"
     if not folder.exists():
-        said(f"fetching {len(needed)} packages and what they need for Python {PYTHON}, once")
+        said(f"fetching our packages for Python {PYTHON}, once")
         _make(
             folder,
             lambda making: _build(
                 making,
                 *(sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "-d", str(making)),
-                *("--python-version", PYTHON, "--only-binary=:all:", "-c", str(constraints), *needed),
+                *("--python-version", PYTHON, "--only-binary=:all:", "--require-hashes", "-r", str(needed)),
             ),
         )
     return folder

@@ -36,7 +36,7 @@ LOOK_EVERY_S = 0.3
 _RELEASED = (
     "pyproject.toml",
     "README.md",
-    "constraints.txt",
+    "requirements",
     "cloud",
     "docs",
     "gateway",
