@@ -39,6 +39,8 @@ from protocols.uplink.status import Mark, Status, StoreState, encode_status
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
 FAREWELL_S = 1.0
+ARCHIVE_EVERY_S = 10.0
+"""How often it is looked for a recovered store to send: a look reads the state folder, and there is one a year."""
 
 
 class _EpochChanged(Exception):
@@ -75,6 +77,7 @@ class Uplink:
         self._archive = archive
         self._recovered: RecoveredFlow | None = None
         self._fork = ForkWatch(clock, settings.fork_patience_s)
+        self._archive_due_s = float("-inf")
         self._conflict = False
         self._backoff = Backoff(settings.backoff, chance)
         self._flows = Flows(outbox, settings)
@@ -142,6 +145,7 @@ class Uplink:
         if self._flows.epoch != self._outbox.epoch:
             self._flows = Flows(self._outbox, self._settings)
             self._conflict = False
+            self._archive_due_s = float("-inf")  # its recovered batches are looked for at once
 
     def _lost(self, error: Exception) -> None:
         self._last_error = str(error)
@@ -313,17 +317,21 @@ class Uplink:
 
     @property
     def _deadline_s(self) -> float | None:
-        """When something is due without a commit or an acknowledgement."""
-        deadlines = [self._flows.deadline_s, None if self._recovered is None else self._recovered.flows.deadline_s]
-        if self._archive is not None and self._recovered is None:
-            deadlines.append(self._clock.monotonic_s() + self._settings.status_every_s)
-        return min((each for each in deadlines if each is not None), default=None)
+        """When something is due without a commit or an acknowledgement. While live batches are under way nothing
+        recovered is sent, so nothing of that is due."""
+        if self._flows.under_way_bytes or self._archive is None:
+            return self._flows.deadline_s
+        return self._archive_due_s if self._recovered is None else self._recovered.flows.deadline_s
 
     async def _send_recovered(self, session: MqttSession) -> bool:
         """Send one batch of a store that was set aside; False when there is none to send now."""
         if self._archive is None:
             return False
         if self._recovered is None:
+            now_s = self._clock.monotonic_s()
+            if now_s < self._archive_due_s:
+                return False
+            self._archive_due_s = now_s + ARCHIVE_EVERY_S
             outbox = await self._archive.recovered()
             if outbox is None:
                 return False
