@@ -9,6 +9,7 @@ from gateway.buffer.rows import position_of
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
 from tests.builders.buffer_store import new_store, opened
+from tests.harness.eventually import until
 
 PAGE_BYTES = 4096
 
@@ -47,7 +48,8 @@ def leaf_page_of(path: Path, lane: Lane) -> int:
             (position_of(lane, 0), position_of(lane, 1 << 40)),
         ).fetchone()[0]
         root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'batches'").fetchone()[0]
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        # Beside a gateway that is writing, the log is in use now and then; the page must lie in the file.
+        until(lambda: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
     middle = position_of(lane, max(1, (last - position_of(lane, 0)) // 2))
     octets = path.read_bytes()
     page = root
