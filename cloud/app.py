@@ -6,7 +6,6 @@ group in hand and answers it, the relay its event, and the database is closed la
 """
 
 import asyncio
-import faulthandler
 import gc
 import signal
 from collections.abc import Collection, Sequence
@@ -218,8 +217,6 @@ async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    # A watchdog that was not fed ends the process by SIGABRT: the log then has the line that every thread was at.
-    faulthandler.enable()
     heartbeat = make_heartbeat(clock)
     # From the first moment to the last: the watchdog also watches the end.
     beating = asyncio.create_task(heartbeat.run(), name="heartbeat")
