@@ -34,6 +34,10 @@ SIGNATURE_CHECKS = Policy("signature-checks", 6_000)
 A check of 3072 bits takes some 50 µs, so this is 0.5 % of a core for each address that floods. It is as many as a
 client may send requests, so clients that share an address with a flood are let in as long as the flood is slower."""
 
+FLOODING_MAX = 10_000
+"""Addresses that are remembered for it, a megabyte of them. When more flood, all are forgotten, which costs each of
+them one signature check more."""
+
 Network = IPv4Network | IPv6Network
 
 
@@ -88,6 +92,8 @@ class Admission:
         self._verifier = verifier
         self._limiter = limiter
         self._signature_checks = signature_checks
+        self._flooding: set[str] = set()
+        """Addresses that have used their failures up. Nearly always empty, so that a valid token is not held up."""
         self._proxies = proxies
         self._policies = quotas.policies()
         self._token_failures = Policy("failures", quotas.failures)
@@ -171,28 +177,40 @@ class Admission:
 
         Once the address has used its failures up, only checks of signatures that turn out to be good are free.
         """
-        host = endpoint.site.host
-        address = address_class(self.address_of(arrival))
-        failures = self._limiter.look(self._token_failures, address)
-        checked = not failures.allowed and self._verifier.needs_arithmetic(token)
-        if checked:
-            check = self._signature_checks.draw(SIGNATURE_CHECKS, address)
-            if not check.allowed:
-                raise _too_many_failures(check)
+        checked_for = self._draw_signature_check(arrival, token) if self._flooding else None
         try:
-            return await self._verifier.verify(token, host)
+            return await self._verifier.verify(token, endpoint.site.host)
         except InvalidToken as error:
-            checked = False
+            checked_for = None
             self._count_failure(arrival)
             raise _invalid_token(error.detail) from None
         finally:
-            if checked:
-                self._signature_checks.refund(SIGNATURE_CHECKS, address)
+            if checked_for is not None:
+                self._signature_checks.refund(SIGNATURE_CHECKS, checked_for)
+
+    def _draw_signature_check(self, arrival: Arrival, token: str) -> str | None:
+        """The address whose signature checks this token was charged to, None when it costs none."""
+        address = address_class(self.address_of(arrival))
+        if address not in self._flooding:
+            return None
+        if self._limiter.look(self._token_failures, address).allowed:
+            self._flooding.discard(address)
+            return None
+        if not self._verifier.needs_arithmetic(token):
+            return None
+        check = self._signature_checks.draw(SIGNATURE_CHECKS, address)
+        if not check.allowed:
+            raise _too_many_failures(check)
+        return address
 
     def _count_failure(self, arrival: Arrival) -> None:
         """A missing or wrong token came from this address. Raises `TooManyRequests` when it was one too many."""
-        draw = self._limiter.draw(self._token_failures, address_class(self.address_of(arrival)))
+        address = address_class(self.address_of(arrival))
+        draw = self._limiter.draw(self._token_failures, address)
         if not draw.allowed:
+            if len(self._flooding) >= FLOODING_MAX:
+                self._flooding.clear()
+            self._flooding.add(address)
             raise _too_many_failures(draw)
 
 

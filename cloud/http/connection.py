@@ -77,7 +77,7 @@ class Connection(RequestHandler):
         """Since when a head is awaited: from the start for the first, from its first octet for the next ones."""
         self._head_octets = 0
         self._carried_octets_max = 0
-        """Of a head, so much at most came in one read with the end of the request before it."""
+        """Of a head, so much at most came in one read with what stood before it."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
         self._refused = RefusedHead()
@@ -112,35 +112,37 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._discarding:
             return
-        if len(data) + self._head_octets + self._carried_octets_max > HEAD_OCTETS_MAX:
+        size = len(data)
+        before = self._body
+        in_body = before is not None and not before.is_eof()
+        if size + self._head_octets + self._carried_octets_max > HEAD_OCTETS_MAX:
             self.large_reads = True
-        awaits_head = self._body is None or self._body.is_eof()
-        if awaits_head and self._head_is_too_large(data):
-            self._refuse_head()
-            return
+            if not in_body and self._head_is_too_large(data):
+                self._refuse_head()
+                return
         requests = self._request_count
         super().data_received(data)
         if self._request_count != requests:
             self.head_began_s = None
             self._head_octets = 0
-            self._carried_octets_max = len(data)
+            self._carried_octets_max = size
             if self._messages:
-                self._read_on(data)
-        elif awaits_head and data:
+                last, self._body = self._messages[-1]
+                if type(last).__name__ == "_ErrInfo":
+                    self._take_refusal(data, before)
+        elif in_body:
+            self._carried_octets_max = size
+        elif size:
             if self.head_began_s is None:
                 self.head_began_s = self._loop.time()
-            self._head_octets += len(data)
+            self._head_octets += size
 
-    def _read_on(self, data: bytes) -> None:
-        """Look at the last of the messages that the parser made."""
-        last, body = self._messages[-1]
-        before, self._body = self._body, body
-        if type(last).__name__ != "_ErrInfo":
-            return
+    def _take_refusal(self, data: bytes, before: "StreamReader | None") -> None:
+        """The parser refuses `data`: a head, or the body `before` of a request that it has handed over."""
         if before is None or before.is_eof():
             self._refused = RefusedHead(data)
             return
-        # What the parser refuses is the body of a request that it has handed over. Its reader waits for the rest.
+        # The body's reader waits for the rest, and the request gets the answer.
         self._messages.pop()
         before.set_exception(BodyBroken())
         before.feed_eof()
