@@ -7,7 +7,6 @@ times. A block may name a device that nobody has seen before; it is kept as `une
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from sqlalchemy import BigInteger, Text, bindparam, case, literal, or_, select, update
 
@@ -163,9 +162,12 @@ class DeviceAttachment:
     ) -> dict[DeviceKey, str]:
         """The ids of the devices that were seen. `known` is what `recall` found of them in this transaction."""
         latest: dict[DeviceKey, Sighting] = {}
-        for sighting in sorted(sightings, key=attrgetter("key", "seen_us", "ref.model")):
-            latest[sighting.key] = sighting
-        unknown = [key for key in latest if key not in known]
+        for sighting in sightings:
+            key = sighting.key
+            before = latest.get(key)
+            if before is None or (before.seen_us, before.ref.model) < (sighting.seen_us, sighting.ref.model):
+                latest[key] = sighting
+        unknown = sorted(latest.keys() - known.keys())
         if unknown:
             rows = [_row_of_new(latest[key], self._ids.new("dev")) for key in unknown]
             await tx.driver.run(_DISCOVER, {"discovered": given(rows)})

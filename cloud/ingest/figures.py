@@ -11,7 +11,7 @@ from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.fleet.tables import gateways
 from cloud.ingest.quota_store import QuotaRow, QuotaStore
-from cloud.ingest.quotas import Quota, QuotaBook, QuotaSettings
+from cloud.ingest.quotas import Bucket, QuotaSettings
 from cloud.ingest.tables import gateway_quotas, missing_batches
 from cloud.moments import write_moment
 from cloud.tenancy import Viewer, visible
@@ -66,19 +66,19 @@ async def list_quotas(
     tx: Transaction, viewer: Viewer, settings: QuotaSettings, *, gateway_id: str | None, now_us: int
 ) -> list[dict[str, Any]]:
     """Each gateway that ever sent, with how much of its buckets is used, in per cent."""
-    book = QuotaBook(settings)
+    buckets = settings.buckets()
     named = select(gateways.c.id).where(*visible(gateways, viewer)).order_by(gateways.c.id)
     if gateway_id is not None:
         named = named.where(gateways.c.id == gateway_id)
     names = [(viewer.tenant_id, row.id) for row in await tx.execute(named)]
     rows = await QuotaStore(tx).read(names) if names else {}
-    return [_shown_quota(name[1], rows[name], book, now_us) for name in names]
+    return [_shown_quota(name[1], rows[name], buckets, now_us) for name in names]
 
 
-def _shown_quota(gateway_id: str, row: QuotaRow, book: QuotaBook, now_us: int) -> dict[str, Any]:
+def _shown_quota(gateway_id: str, row: QuotaRow, buckets: Sequence[Bucket], now_us: int) -> dict[str, Any]:
     used = {
-        f"{quota.value}_used_percent": round(100 * book.used_us(row, quota, 0, now_us) / book.burst_us(quota), 1)
-        for quota in Quota
+        f"{bucket.quota.value}_used_percent": round(100 * max(until_us - now_us, 0) / bucket.burst_us, 1)
+        for bucket, until_us in zip(buckets, row.until_us, strict=True)
     }
     return {
         "gateway": gateway_id,

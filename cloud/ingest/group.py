@@ -116,7 +116,7 @@ class _GroupInHand:
         self._events = BatchEvents(tx, writer.outbox, self._now_us)
         self._entered: list[EnteredBatch] = []
         self._known: dict[DeviceKey, KnownDevice] = {}
-        self._discovered: set[DeviceKey] = set()
+        self._undiscovered: set[DeviceKey] = set()
         self._gateways: dict[GatewayName, RegisteredGateway] = {}
         self._held_back: set[GatewayName] = set()
 
@@ -137,6 +137,7 @@ class _GroupInHand:
         rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
         seen = {key for one in opened for key in device_keys_of(one)}
         self._known = await self._writer.devices.recall(self._tx, seen)
+        self._undiscovered = seen - self._known.keys()
         moved = [await self._judge_lane(key, rows[key], by_lane[key]) for key in lanes]
         if moved:
             await self._writer.lanes.save_marks(self._tx, moved)
@@ -222,7 +223,7 @@ class _GroupInHand:
         tally = self._written.tally
         for chained, one in arrivals:
             devices = self._new_devices(one)
-            need = replace(one.need, devices=len(devices)) if devices else one.need
+            need = one.need if not devices else one.need._replace(devices=len(devices))
             over = self._over_quota(one, need)
             if over is not None and not self._may_park(one):
                 # Not judged: the book must not hold what is not stored. The gateway keeps it and sends it again.
@@ -268,7 +269,7 @@ class _GroupInHand:
         """Charge the batch and its new devices to its gateway, or park it."""
         one = new.one
         if over is None:
-            self._discovered |= devices
+            self._undiscovered -= devices
             self._charges.charge(gateway_name(one), need)
         else:
             self._charges.park(gateway_name(one), over, len(one.delivery.octets))
@@ -278,7 +279,7 @@ class _GroupInHand:
 
     def _new_devices(self, one: Opened) -> set[DeviceKey]:
         """Devices of this batch that nobody has seen before, and no batch before it in this group."""
-        return {key for key in device_keys_of(one) if key not in self._known and key not in self._discovered}
+        return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
 
 
 def gateway_name(one: Opened) -> GatewayName:

@@ -16,7 +16,7 @@ from cloud.ingest.source import BatchDelivery
 from cloud.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
 from cloud.observations.rows import ObservationColumns, Unstorable, columns_of
 from protocols.errors import RemoteProtocolError
-from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_batch
+from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_hash
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import Gap, decode_gap
 from protocols.uplink.limits import BLOCK_BYTES_MAX, LimitExceeded
@@ -103,14 +103,15 @@ def open_delivery(
         return Refused(delivery, ShutOut(gateway.access), envelope)
     if batch.gateway != delivery.gateway_id or batch.lane is not delivery.lane:
         return Refused(delivery, Malformed("the envelope is not for the topic that it came by"), envelope)
-    if not verify_batch(batch, envelope.signature, gateway.public_key):
-        return Refused(delivery, Forged(), envelope)
     payload_hash = hashlib.sha256(batch.payload).digest()
+    chain_hash = batch_hash(batch, payload_hash)
+    if not verify_hash(chain_hash, envelope.signature, gateway.public_key):
+        return Refused(delivery, Forged(), envelope)
     return Opened(
         delivery=delivery,
         gateway=gateway,
         envelope=envelope,
-        hash=batch_hash(batch, payload_hash),
+        hash=chain_hash,
         payload_hash=payload_hash,
         signed_by=key_fingerprint(gateway.public_key),
         content=unpack(batch) if exhausted is None or batch.kind is BatchKind.GAP else ParkedPayload(exhausted),

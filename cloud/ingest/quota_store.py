@@ -1,7 +1,7 @@
 """The rows of gateways' quotas: how far each bucket is used, what is parked, and since when."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, case, select, update
@@ -25,10 +25,10 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRow:
-    """One gateway's quotas. `until_us`: for each quota, when its bucket is full again; `factor` multiplies all quotas;
-    `reached_us`: since when batches are parked, None while none are."""
+    """One gateway's quotas. `until_us`: for each quota, in the order of `Quota`, when its bucket is full again;
+    `factor` multiplies all quotas; `reached_us`: since when batches are parked, None while none are."""
 
-    until_us: Mapping[str, int] = field(default_factory=lambda: {"rows": 0, "bytes": 0, "devices": 0})
+    until_us: tuple[int, ...] = (0, 0, 0)
     factor: float = 1.0
     parked_batches: int = 0
     parked_bytes: int = 0
@@ -164,7 +164,7 @@ def _key(name: GatewayName) -> dict[str, str]:
 def _by_name(rows: Sequence[Sequence[Any]]) -> dict[GatewayName, QuotaRow]:
     return {
         (tenant_id, gateway_id): QuotaRow(
-            until_us={"rows": rows_us, "bytes": bytes_us, "devices": devices_us},
+            until_us=(rows_us, bytes_us, devices_us),
             factor=factor,
             parked_batches=batches,
             parked_bytes=parked_bytes,

@@ -10,9 +10,10 @@ seconds, so that an ordinary group runs no statement for it; a crash forgets som
 advantage.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from cloud.db import Transaction
 from cloud.ingest.quota_store import GatewayName, QuotaRow, QuotaStore, Spent
@@ -33,7 +34,7 @@ ROW_BYTES = 512
 
 
 class Quota(StrEnum):
-    """What is counted."""
+    """What is counted. Everything that holds a number for each quota holds them in this order."""
 
     ROWS = "rows"
     BYTES = "bytes"
@@ -62,27 +63,47 @@ class QuotaSettings:
     """Envelopes that are parked for one gateway: six hours of a normal vehicle. Beyond it the gateway keeps its batches
     itself: they are not acknowledged until there is room."""
 
-    def burst(self, quota: Quota) -> int:
-        return {Quota.ROWS: self.rows_burst, Quota.BYTES: self.bytes_burst, Quota.DEVICES: self.devices_burst}[quota]
-
-    def per_hour(self, quota: Quota) -> int:
-        return {
-            Quota.ROWS: self.rows_per_hour,
-            Quota.BYTES: self.bytes_per_hour,
-            Quota.DEVICES: self.devices_per_hour,
-        }[quota]
+    def buckets(self) -> "tuple[Bucket, ...]":
+        """One for each quota, in the order of `Quota`."""
+        return (
+            Bucket.of(Quota.ROWS, self.rows_burst, self.rows_per_hour),
+            Bucket.of(Quota.BYTES, self.bytes_burst, self.bytes_per_hour),
+            Bucket.of(Quota.DEVICES, self.devices_burst, self.devices_per_hour),
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """What one batch would add."""
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One quota as time: `burst_us` is how long the bucket takes to fill, `unit_us` how long one unit does."""
+
+    quota: Quota
+    burst_us: int
+    unit_us: float
+
+    @classmethod
+    def of(cls, quota: Quota, burst: int, per_hour: int) -> "Bucket":
+        return cls(quota, burst * HOUR_US // per_hour, HOUR_US / per_hour)
+
+    def cost_us(self, units: int, factor: float) -> int:
+        """What so many units take out of the bucket."""
+        return int(units * self.unit_us / factor)
+
+
+class Need(NamedTuple):
+    """Units of each quota, in the order of `Quota`: what one batch would add, or what was spent."""
 
     rows: int = 0
     bytes: int = 0
     devices: int = 0
 
-    def units(self) -> tuple[tuple[Quota, int], ...]:
-        return (Quota.ROWS, self.rows), (Quota.BYTES, self.bytes), (Quota.DEVICES, self.devices)
+    def plus(self, other: "Need") -> "Need":
+        return Need(self.rows + other.rows, self.bytes + other.bytes, self.devices + other.devices)
+
+    def minus(self, other: "Need") -> "Need":
+        return Need(self.rows - other.rows, self.bytes - other.bytes, self.devices - other.devices)
+
+
+NOTHING = Need()
 
 
 @dataclass(slots=True)
@@ -91,7 +112,10 @@ class Account:
 
     row: QuotaRow
     read_us: int
-    unsaved: dict[Quota, int] = field(default_factory=dict)
+    unsaved: Need = NOTHING
+
+
+_FOR_EVERY_BATCH = (Quota.ROWS, Quota.BYTES)
 
 
 class QuotaBook:
@@ -116,22 +140,12 @@ class QuotaBook:
         account = self._accounts.get(name)
         if account is None or account.read_us + SYNCED_FOR_US <= now_us:
             return None
-        for quota in (Quota.ROWS, Quota.BYTES):
-            if self.used_us(account.row, quota, account.unsaved.get(quota, 0), now_us) >= self.burst_us(quota):
-                return quota
+        row = account.row
+        for bucket, until_us, unsaved in zip(self.settings.buckets(), row.until_us, account.unsaved, strict=True):
+            used_us = max(until_us - now_us, 0) + bucket.cost_us(unsaved, row.factor)
+            if bucket.quota in _FOR_EVERY_BATCH and used_us >= bucket.burst_us:
+                return bucket.quota
         return None
-
-    def burst_us(self, quota: Quota) -> int:
-        """The bucket, as the time in which it fills."""
-        return self.settings.burst(quota) * HOUR_US // self.settings.per_hour(quota)
-
-    def cost_us(self, quota: Quota, units: int, factor: float) -> int:
-        """What so many units take out of the bucket."""
-        return int(units * HOUR_US / (self.settings.per_hour(quota) * factor))
-
-    def used_us(self, row: QuotaRow, quota: Quota, unsaved: int, now_us: int) -> int:
-        """How much of the bucket is used."""
-        return max(row.until_us[quota.value] - now_us, 0) + self.cost_us(quota, unsaved, row.factor)
 
 
 class QuotaCharges:
@@ -141,16 +155,19 @@ class QuotaCharges:
         self._book = book
         self._store = QuotaStore(tx)
         self._now_us = now_us
+        self._buckets = book.settings.buckets()
         self._rows: dict[GatewayName, QuotaRow] = {}
         self._stale: set[GatewayName] = set()
-        self._spent: dict[GatewayName, dict[Quota, int]] = {}
+        self._unsaved: dict[GatewayName, Need] = {}
+        self._spent: dict[GatewayName, Need] = {}
         self._parked: dict[GatewayName, tuple[Quota, int, int]] = {}
-        self._saved: dict[GatewayName, tuple[QuotaRow, Mapping[Quota, int]]] = {}
+        self._saved: dict[GatewayName, tuple[QuotaRow, Need]] = {}
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
         """Look at these gateways' quotas: at most one statement, and none while they are remembered."""
         for name in names:
             account = self._book.account(name)
+            self._unsaved[name] = NOTHING if account is None else account.unsaved
             if account is None or afresh or account.read_us + SYNCED_FOR_US <= self._now_us:
                 self._stale.add(name)
             else:
@@ -161,21 +178,21 @@ class QuotaCharges:
     def reached(self, name: GatewayName, need: Need, *, reserve: bool = False) -> Quota | None:
         """The quota that `need` would exceed, None when it fits. `reserve`: it must leave some for live data."""
         row = self._rows[name]
-        for quota, units in need.units():
+        for bucket, until_us, unsaved, units in zip(
+            self._buckets, row.until_us, self._unsaved[name], need, strict=True
+        ):
             if not units:
                 continue
-            burst_us, cost_us = self._book.burst_us(quota), self._book.cost_us(quota, units, row.factor)
-            limit_us = burst_us - burst_us // RESERVE_PART if reserve else burst_us
-            used_us = self._book.used_us(row, quota, self._unsaved(name, quota), self._now_us)
+            limit_us = bucket.burst_us - bucket.burst_us // RESERVE_PART if reserve else bucket.burst_us
+            after_us = max(until_us - self._now_us, 0) + bucket.cost_us(unsaved + units, row.factor)
             # What is more than a whole bucket passes when the bucket is full, or it would never pass.
-            if used_us + cost_us > max(limit_us, cost_us):
-                return quota
+            if after_us > limit_us and after_us > bucket.cost_us(units, row.factor):
+                return bucket.quota
         return None
 
     def charge(self, name: GatewayName, need: Need) -> None:
-        spent = self._spent.setdefault(name, {})
-        for quota, units in need.units():
-            spent[quota] = spent.get(quota, 0) + units
+        self._unsaved[name] = self._unsaved[name].plus(need)
+        self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
     def has_parking(self, name: GatewayName, envelope_bytes: int) -> bool:
         """Whether one more batch of this gateway may be parked."""
@@ -192,11 +209,14 @@ class QuotaCharges:
         """Write what is due, as the last of the transaction, since other workers then wait for it. The gateways for
         which parking began, and over which quota."""
         due = sorted(self._stale | self._parked.keys())
-        saved: dict[GatewayName, dict[Quota, int]] = {
-            name: {quota: self._unsaved(name, quota) for quota in Quota} for name in due
-        }
         costs = [
-            Spent(*name, *(self._book.cost_us(quota, saved[name][quota], self._rows[name].factor) for quota in Quota))
+            Spent(
+                *name,
+                *[
+                    bucket.cost_us(units, self._rows[name].factor)
+                    for bucket, units in zip(self._buckets, self._unsaved[name], strict=True)
+                ],
+            )
             for name in due
         ]
         rows = await self._store.spend(costs, now_us=self._now_us) if costs else {}
@@ -207,7 +227,7 @@ class QuotaCharges:
             await self._store.count_parked(name, batches, parked_bytes)
             row = rows[name]
             rows[name] = row.parking(batches, parked_bytes)
-        self._saved = {name: (rows[name], saved[name]) for name in due}
+        self._saved = {name: (rows[name], self._unsaved[name]) for name in due}
         return began
 
     async def begin_holding_back(self, name: GatewayName) -> bool:
@@ -222,19 +242,11 @@ class QuotaCharges:
     def keep(self) -> None:
         """The transaction is durable."""
         for name in self._rows:
-            account = self._book.account(name)
+            account, spent = self._book.account(name), self._spent.get(name, NOTHING)
             if name in self._saved:
                 row, saved = self._saved[name]
-                before = account.unsaved if account is not None else {}
-                spent = self._spent.get(name, {})
+                before = NOTHING if account is None else account.unsaved
                 # What other transactions of this process spent meanwhile is still to be saved.
-                left = {quota: before.get(quota, 0) + spent.get(quota, 0) - saved[quota] for quota in Quota}
-                self._book.remember(name, Account(row, self._now_us, left))
+                self._book.remember(name, Account(row, self._now_us, before.plus(spent).minus(saved)))
             elif account is not None:
-                for quota, units in self._spent.get(name, {}).items():
-                    account.unsaved[quota] = account.unsaved.get(quota, 0) + units
-
-    def _unsaved(self, name: GatewayName, quota: Quota) -> int:
-        account = self._book.account(name)
-        before = account.unsaved.get(quota, 0) if account is not None else 0
-        return before + self._spent.get(name, {}).get(quota, 0)
+                account.unsaved = account.unsaved.plus(spent)

@@ -30,6 +30,7 @@ from cloud.errors import DomainError
 from cloud.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
 from cloud.ingest.group import Answer, GroupWriter, Written
 from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
+from cloud.ingest.quotas import Quota
 from cloud.ingest.settings import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.ingest.status import StatusKeeper, open_status
@@ -123,6 +124,8 @@ class Ingest:
         for gateway in gateways.values():
             if gateway.access is not GatewayAccess.ACTIVE:
                 self._shut_out(gateway.id)
+        now_us = self._clock.now_us()
+        exhausted = {name: self._writer.quotas.exhausted(name, now_us) for name in gateways}
         groups = [Group()]
         for delivery in deliveries:
             if groups[-1].observations >= self._settings.group_observations_max:
@@ -130,27 +133,12 @@ class Ingest:
             groups[-1].deliveries.append(delivery)
             match delivery:
                 case BatchDelivery():
-                    self._add_batch(groups[-1], delivery, gateways.get(_name(delivery)))
+                    name = _name(delivery)
+                    _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name))
                 case StatusDelivery():
                     _add_status(groups[-1], delivery)
             await asyncio.sleep(0)  # decoding is work: whoever shares the loop has a turn between two batches
         return groups
-
-    def _add_batch(self, group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None) -> None:
-        exhausted = self._writer.quotas.exhausted(_name(delivery), self._clock.now_us())
-        try:
-            one = open_delivery(delivery, gateway, exhausted=exhausted)
-        except Exception as error:
-            # A mistake of ours again: one message must not end the process that all the others need.
-            log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
-            _given_up(error)
-            return
-        if isinstance(one, Opened):
-            group.opened.append(one)
-            if isinstance(one.content, ObservationColumns):
-                group.observations += one.batch.count
-        else:
-            group.refused.append(one)
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
         """Looked up for each group anew: a key that was replaced, or a vehicle that changed hands, counts at once."""
@@ -281,6 +269,24 @@ def _given_up(error: Exception) -> list[Answer]:
     """Neither stored nor answered: the gateway keeps it and sends it again, and an operator sees this line."""
     log.error("ingest.batch_given_up", error=type(error).__name__)
     return []
+
+
+def _add_batch(
+    group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None, exhausted: Quota | None
+) -> None:
+    try:
+        one = open_delivery(delivery, gateway, exhausted=exhausted)
+    except Exception as error:
+        # A mistake of ours again: one message must not end the process that all the others need.
+        log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
+        _given_up(error)
+        return
+    if isinstance(one, Opened):
+        group.opened.append(one)
+        if isinstance(one.content, ObservationColumns):
+            group.observations += one.batch.count
+    else:
+        group.refused.append(one)
 
 
 def _add_status(group: Group, delivery: StatusDelivery) -> None:

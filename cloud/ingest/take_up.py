@@ -24,7 +24,7 @@ from cloud.ingest.kept_rows import KeptRows, sightings_of_kept
 from cloud.ingest.opening import KeptPayload, UnreadablePayload, need_of, unpack
 from cloud.ingest.parking import ParkedBatch, ParkingStore
 from cloud.ingest.quota_store import GatewayName
-from cloud.ingest.quotas import Need, QuotaBook
+from cloud.ingest.quotas import QuotaBook
 from cloud.ingest.settings import SLOW_ATTEMPTS_MAX
 from cloud.observations.numbering import Numbers
 from cloud.observations.rows import ObservationColumns
@@ -124,7 +124,7 @@ class TakeUp:
             if isinstance(content, ObservationColumns):
                 keys = {one.key for one in sightings_of_kept(parked.held, gateway, content)}
                 known = await self._devices.recall(tx, keys)
-                need = Need(rows=need.rows, bytes=need.bytes, devices=len(keys - known.keys()))
+                need = need._replace(devices=len(keys - known.keys()))
             if charges.reached(name, need, reserve=True) is not None:
                 return False
             if not await self._parking.remove(tx, parked):

@@ -8,7 +8,7 @@ added in another, however many there are.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -104,17 +104,22 @@ class Numbering:
         self._numbers = numbers
         self.learned: dict[object, int] = {}
 
-    def known(self, key: Hashable) -> int | None:
-        """The number of a source or channel that this process has met."""
-        found = self._numbers.get(key)  # first, since it is nearly always there and hashing a channel is dear
-        return found if found is not None else self.learned.get(key)
-
-    async def number(self, where: NumberedTable, wanted: Mapping[Key, Sequence[Any]]) -> None:
-        """Learn the numbers of these; each comes with its row, in the order of the table's `fields`.
+    async def numbers_of(
+        self, where: NumberedTable, keys: Sequence[Key], row_of: Callable[[Key], Sequence[Any]]
+    ) -> list[int]:
+        """The numbers of these keys, in their order. `row_of` gives the row of one that this process has not met, in
+        the order of the table's `fields`.
 
         A rival that adds the same row at this moment makes the transaction fail with `ConstraintViolated`; when it is
         tried again, the rival's row is found.
         """
+        remembered = list(map(self._numbers.get, keys))  # one look for each key: hashing a channel is dear
+        unknown = [key for key, number in zip(keys, remembered, strict=True) if number is None]
+        if unknown:
+            await self._learn(where, {key: row_of(key) for key in unknown if key not in self.learned})
+        return [self.learned[key] if met is None else met for key, met in zip(keys, remembered, strict=True)]
+
+    async def _learn(self, where: NumberedTable, wanted: Mapping[Key, Sequence[Any]]) -> None:
         if not wanted:
             return
         prints = {key: where.fingerprint(row) for key, row in wanted.items()}

@@ -7,7 +7,7 @@ that only the transaction knows (lane, sources, channels) beside them at C speed
 Raises `Unstorable` for what no column can hold (a time beyond 64 bits); the batch's octets are then all that is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, cast
@@ -39,7 +39,7 @@ COLUMNS = (
     "clock_id",
     "monotonic_us",
 )
-"""The order of the tuples that `ObservationColumns.placed` gives, and of the table's columns."""
+"""The columns that ingest writes, in the order of the table's."""
 
 _BIGINT = range(-(1 << 63), 1 << 63)
 _CLOCKS = {TimeKind.ABSOLUTE: b"a", TimeKind.BASE_OFFSET: b"b", TimeKind.RELATIVE: b"r", TimeKind.HIGH_RESOLUTION: b"h"}
@@ -103,30 +103,49 @@ class ObservationColumns:
         source_ids: Sequence[int],
         channel_ids: Sequence[int],
         clock_ids: Sequence[int] = (),
+        *,
+        columns: Sequence[str] = COLUMNS,
     ) -> list[tuple[Any, ...]]:
-        """The rows in the order of `COLUMNS`."""
+        """The rows, each with the fields named by `columns`."""
         clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
-        return list(
-            zip(
-                repeat(lane_id),
-                repeat(sequence),
-                range(len(self.numbers)),
-                map(source_ids.__getitem__, self.source_numbers),
-                map(channel_ids.__getitem__, self.channel_numbers),
-                self.observed_at_us,
-                self.uncertainty_us,
-                self.received_at_us,
-                self.numbers,
-                self.texts,
-                self.samples,
-                self.status,
-                self.device_times,
-                self.stored,
-                map(clock_ids.__getitem__, self.clock_numbers),
-                self.monotonic_us,
-                strict=False,  # the two repeats never end
-            )
-        )
+        given: dict[str, Iterable[Any]] = {
+            "lane_id": repeat(lane_id),
+            "sequence": repeat(sequence),
+            "position": range(len(self.numbers)),
+            "source_id": map(source_ids.__getitem__, self.source_numbers),
+            "channel_id": map(channel_ids.__getitem__, self.channel_numbers),
+            "observed_at_us": self.observed_at_us,
+            "uncertainty_us": self.uncertainty_us,
+            "received_at_us": self.received_at_us,
+            "number": self.numbers,
+            "value": self.texts,
+            "samples": self.samples,
+            "status": self.status,
+            "device_time": self.device_times,
+            "stored": self.stored,
+            "clock_id": map(clock_ids.__getitem__, self.clock_numbers),
+            "monotonic_us": self.monotonic_us,
+        }
+        return list(zip(*[given[name] for name in columns], strict=False))  # the two repeats never end
+
+    @property
+    def empty(self) -> frozenset[str]:
+        """Columns that are NULL in every row."""
+        nullable: dict[str, Sequence[Any]] = {
+            "number": self.numbers,
+            "value": self.texts,
+            "samples": self.samples,
+            "device_time": self.device_times,
+            "monotonic_us": self.monotonic_us,
+        }
+        return frozenset([name for name, values in nullable.items() if values.count(None) == len(values)])
+
+
+def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
+    """`COLUMNS` without those that are NULL in every row of these batches. Vital signs, waveforms and texts each need
+    only some of the columns, and one that is not named costs nothing."""
+    empty = frozenset(COLUMNS).intersection(*[batch.empty for batch in batches])
+    return tuple([name for name in COLUMNS if name not in empty])
 
 
 def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
@@ -164,7 +183,7 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
         stored.extend(repeat(section.stored, count))
     everything = [observation for section in sections for observation in section.observations]
     numbers, texts = _value_columns([observation.value for observation in everything])
-    on_boots = [at_us for at_us in monotonic if at_us is not None]
+    on_boots = [at_us for at_us in monotonic if at_us is not None] if clocks else []
     for name, times in (("received_at_us", received), ("observed_at_us", observed), ("monotonic_us", on_boots)):
         if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
             raise Unstorable(f"{name} does not fit 64 bits")

@@ -5,8 +5,9 @@ or not at all, and its row is what makes a repeat harmless. All batches of a tra
 number of statements depends neither on how many there are nor on how many devices and channels they name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -14,8 +15,8 @@ import orjson
 from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select, true
 
 from cloud.db import Prepared, Transaction
-from cloud.observations.numbering import CHANNELS, CLOCKS, SOURCES, Numbering, Numbers
-from cloud.observations.rows import COLUMNS, ObservationColumns
+from cloud.observations.numbering import CHANNELS, CLOCKS, SOURCES, Key, NumberedTable, Numbering, Numbers
+from cloud.observations.rows import ObservationColumns, filled_columns
 from cloud.observations.tables import observations, stored_measurements
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
@@ -82,44 +83,41 @@ class ObservationWriter:
 
     async def write(self, batches: Sequence[CarriedBatch]) -> list[Added]:
         """Write these batches; what was added, in their order."""
-        await self._number(batches)
+        numbers = await self._number(batches)
         repeats = await self._repeats(batches)
+        filled = filled_columns([batch.columns for batch in batches])
         rows: list[tuple[Any, ...]] = []
         added: list[Added] = []
-        for batch, repeated in zip(batches, repeats, strict=True):
-            own = self._rows(batch)
+        for batch, own_numbers, repeated in zip(batches, numbers, repeats, strict=True):
+            own = batch.columns.placed(batch.lane_id, batch.sequence, *own_numbers, columns=filled)
             if repeated:
                 own = [row for position, row in enumerate(own) if position not in repeated]
             rows.extend(own)
             added.append(Added(len(own), len(repeated)))
         if rows:
-            await self._tx.driver.append(observations, COLUMNS, rows)
+            await self._tx.driver.append(observations, filled, rows)
         return added
 
-    async def _number(self, batches: Sequence[CarriedBatch]) -> None:
-        known = self._numbering.known
-        carriers = {carrier: _carrier_row(carrier) for batch in batches for carrier in batch.carriers}
-        await self._numbering.number(SOURCES, {one: row for one, row in carriers.items() if known(one) is None})
-        keys = [key for batch in batches for key in self._channel_keys(batch) if known(key) is None]
-        rows = {key: (key[0], *channel_columns(key[1]).values()) for key in keys}
-        await self._numbering.number(CHANNELS, rows)
-        clocks = {key: key[1:] for batch in batches for key in _clock_keys(batch) if known(key) is None}
-        await self._numbering.number(CLOCKS, clocks)
+    async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
+        """The numbers of each batch's sources, channels and clocks."""
+        sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
+        channels = await self._numbers_of(
+            CHANNELS,
+            [
+                [(own[one.source_number], one.channel) for one in batch.columns.channels]
+                for batch, own in zip(batches, sources, strict=True)
+            ],
+            _channel_row,
+        )
+        clocks = await self._numbers_of(CLOCKS, [_clock_keys(batch) for batch in batches], _clock_row)
+        return list(zip(sources, channels, clocks, strict=True))
 
-    def _channel_keys(self, batch: CarriedBatch) -> list[tuple[int, Channel]]:
-        sources = [self._number_of(carrier) for carrier in batch.carriers]
-        return [(sources[one.source_number], one.channel) for one in batch.columns.channels]
-
-    def _number_of(self, key: object) -> int:
-        number = self._numbering.known(key)
-        assert number is not None, "everything was numbered before"
-        return number
-
-    def _rows(self, batch: CarriedBatch) -> list[tuple[Any, ...]]:
-        source_ids = [self._number_of(carrier) for carrier in batch.carriers]
-        channel_ids = [self._number_of(key) for key in self._channel_keys(batch)]
-        clock_ids = [self._number_of(key) for key in _clock_keys(batch)]
-        return batch.columns.placed(batch.lane_id, batch.sequence, source_ids, channel_ids, clock_ids)
+    async def _numbers_of(
+        self, where: NumberedTable, keys: Sequence[Sequence[Key]], row_of: Callable[[Key], Sequence[Any]]
+    ) -> list[list[int]]:
+        """The numbers of each batch's keys; all batches together."""
+        numbers = iter(await self._numbering.numbers_of(where, [key for own in keys for key in own], row_of))
+        return [list(islice(numbers, len(own))) for own in keys]
 
     async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
         """For each batch the positions whose measurement is stored already, or stands earlier in this transaction. A
@@ -146,6 +144,15 @@ class ObservationWriter:
             # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
             await self._tx.driver.append(stored_measurements, names, sorted(rows))
         return repeats
+
+
+def _channel_row(key: tuple[int, Channel]) -> tuple[Any, ...]:
+    source_id, channel = key
+    return source_id, *channel_columns(channel).values()
+
+
+def _clock_row(key: tuple[str, str, str, str, bool]) -> tuple[Any, ...]:
+    return key[1:]
 
 
 def _clock_keys(batch: CarriedBatch) -> list[tuple[str, str, str, str, bool]]:

@@ -20,11 +20,8 @@ _LINK = b"argus/v1/chain/link"
 
 def digest(domain: bytes, *fields: bytes) -> bytes:
     """SHA-256 over `domain` and `fields`, each with its length before it: no two field lists give the same input."""
-    state = hashlib.sha256()
-    for field in (domain, *fields):
-        state.update(len(field).to_bytes(8, "big"))
-        state.update(field)
-    return state.digest()
+    lengths_and_fields = [part for field in (domain, *fields) for part in (len(field).to_bytes(8, "big"), field)]
+    return hashlib.sha256(b"".join(lengths_and_fields)).digest()
 
 
 def genesis(gateway: str, epoch: str, lane: str) -> bytes:

@@ -126,9 +126,14 @@ def traceparent_of(chain_hash: bytes) -> str:
 
 def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
     """Whether the holder of the key behind `public_key` (32 octets) signed exactly this batch."""
+    return verify_hash(batch.hash, signature, public_key)
+
+
+def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
+    """The same where the batch's hash is at hand already."""
     try:
         key = public_key if isinstance(public_key, Ed25519PublicKey) else Ed25519PublicKey.from_public_bytes(public_key)
-        key.verify(signature, _SIGNATURE_CONTEXT + batch.hash)
+        key.verify(signature, _SIGNATURE_CONTEXT + chain_hash)
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -125,19 +125,25 @@ class Reader:
         return self._data[begin:end]
 
     def u8(self) -> int:
-        return self.octets(1)[0]
+        at = self._at
+        if at == len(self._data):
+            raise self.wrong("1 octets are due and 0 are left")
+        self._at = at + 1
+        return self._data[at]
 
     def varint(self, limit: int) -> int:
         """An unsigned number of at most `limit`."""
-        number = 0
-        for shift in range(0, 7 * _VARINT_OCTETS_MAX, 7):
+        octet = self.u8()
+        number, shift = octet & 0x7F, 7
+        while octet >= 0x80:
+            if shift == 7 * _VARINT_OCTETS_MAX:
+                raise self.wrong("a number has more than ten octets")
             octet = self.u8()
             number |= (octet & 0x7F) << shift
-            if octet < 0x80:
-                if number > limit:
-                    raise self.wrong(f"a number is above its limit of {limit}")
-                return number
-        raise self.wrong("a number has more than ten octets")
+            shift += 7
+        if number > limit:
+            raise self.wrong(f"a number is above its limit of {limit}")
+        return number
 
     def i64(self) -> int:
         number: int = _I64.unpack(self.octets(8))[0]

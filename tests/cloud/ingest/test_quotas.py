@@ -7,7 +7,8 @@ import pytest
 from cloud.custody.tables import batches, quarantined_batches
 from cloud.db import Database
 from cloud.devices.tables import devices
-from cloud.ingest.quotas import Quota, QuotaBook, QuotaSettings
+from cloud.ingest.quota_store import QuotaRow
+from cloud.ingest.quotas import Need, Quota, QuotaSettings
 from cloud.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from cloud.observations.tables import observations
 from protocols.uplink.envelope import BatchKind, Envelope
@@ -237,7 +238,14 @@ def test_the_default_quotas_never_hinder_a_normal_vehicle_or_its_backlog():
 
 @pytest.mark.parametrize("quota", Quota)
 def test_a_bucket_is_as_deep_as_its_burst(quota: Quota):
-    book = QuotaBook(QuotaSettings())
-    burst = book.settings.burst(quota)
-    assert book.cost_us(quota, burst, 1.0) == pytest.approx(book.burst_us(quota), rel=1e-6)
-    assert book.cost_us(quota, burst, 4.0) == pytest.approx(book.burst_us(quota) / 4, rel=1e-6)
+    settings = QuotaSettings()
+    (bucket,) = [bucket for bucket in settings.buckets() if bucket.quota is quota]
+    burst: int = getattr(settings, f"{quota.value}_burst")
+    assert bucket.cost_us(burst, 1.0) == pytest.approx(bucket.burst_us, rel=1e-6)
+    assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
+
+
+def test_everything_that_counts_by_quota_does_so_in_one_order():
+    assert [bucket.quota for bucket in QuotaSettings().buckets()] == list(Quota)
+    assert Need._fields == tuple(quota.value for quota in Quota)
+    assert len(QuotaRow().until_us) == len(Quota)
