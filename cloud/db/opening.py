@@ -32,7 +32,7 @@ async def open_database(url: str) -> Database:
     else:
         database = PostgresqlDatabase(address)
     try:
-        revision = await database.revision()
+        revision = await _revision(database)
         if revision is None and isinstance(database, PostgresqlDatabase) and not await database.has_tables():
             raise DatabaseAbsent("(There are no tables in it.)")
         check_current(revision)
@@ -71,6 +71,18 @@ def _look_at_file(path: Path) -> None:
         raise opening_failure(error, path) from None
     finally:
         connection.close()
+
+
+async def _revision(database: Database) -> str | None:
+    """The revision; of damage that is met here the part is known."""
+    try:
+        return await database.revision()
+    except DatabaseDamaged:
+        if not isinstance(database, SqliteDatabase):
+            raise
+        part = "table alembic_version"
+        log.error("database.damaged", database=str(database.path), part=part, finding="met when it was opened")
+        raise DatabaseDamaged(f"({database.path}: {part}.)") from None
 
 
 def check_present(path: Path) -> None:
