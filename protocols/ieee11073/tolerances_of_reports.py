@@ -57,7 +57,7 @@ GROUP_LONGER: Words = (
     "dim/report_plan.py",
 )
 REPORT_TRAILING: Words = (
-    "20601 §5 scan report", "{trailing} octets follow the complete list of observations of a report",
+    "20601 §5 scan report", "{trailing} bytes follow the complete list of observations of a report",
     "They are skipped, the observations are taken.",
     "The list says how long it is and every observation in it is whole; what follows has no place in the form. The "
     "glucometer agent of a widespread stack does this.",

@@ -169,7 +169,7 @@ function storeWords(status) {
   if (!status.recording) return "Nothing is being recorded: values are shown but not kept. Write them down and call service.";
   if (!status.store_ok) return "The gateway’s disk is full: new values are shown but not kept";
   const lost = status.gaps ? `${status.gaps} ${status.gaps === 1 ? "stretch" : "stretches"} of data could not be kept` : "";
-  const aside = status.set_aside ? "Older recordings were damaged and set aside; new values are kept. Tell service." : "";
+  const aside = status.set_aside ? "Older recordings were damaged and set aside; new values are kept. Call service after the drive." : "";
   return [lost, aside].filter(Boolean).join(". ");
 }
 
