@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from cloud.errors import DomainError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 class MomentMalformed(DomainError):
@@ -25,8 +27,12 @@ def read_moment(text: str) -> int:
 
 
 def write_moment(at_us: int | None) -> str | None:
-    """RFC 3339 in UTC with microseconds and `Z`; None stays None."""
+    """RFC 3339 in UTC with microseconds and `Z`; None stays None.
+
+    A time outside the years 1 to 9999 is clipped to them: a gateway's clock may say anything, and a list or a chore
+    that meets one such row must go on for all the others.
+    """
     if at_us is None:
         return None
-    moment = _EPOCH + timedelta(microseconds=at_us)
+    moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -120,14 +120,21 @@ def device_keys_of(one: Opened) -> list[DeviceKey]:
     return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
 
 
+def sightings_of_content(
+    gateway: RegisteredGateway, content: ObservationColumns, received_at_us: int
+) -> list[Sighting]:
+    """The devices that these observations name. The vehicle's clock may be in the future, and before 1970, where no
+    clock is; a backlog is in the past, and says when it was seen."""
+    seen_us = max(0, min(content.latest_us, received_at_us))
+    return [Sighting(gateway, ref, seen_us) for ref in content.sources]
+
+
 def sightings_of(one: Opened) -> list[Sighting]:
     """The devices that a batch names, with when they were last seen."""
     content = one.content
     if not isinstance(content, ObservationColumns):
         return []
-    # The vehicle's clock may be in the future; a backlog is in the past, and says when it was seen.
-    seen_us = min(content.latest_us, one.delivery.received_at_us)
-    return [Sighting(one.gateway, ref, seen_us) for ref in content.sources]
+    return sightings_of_content(one.gateway, content, one.delivery.received_at_us)
 
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:

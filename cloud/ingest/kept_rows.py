@@ -11,7 +11,7 @@ from cloud.custody.store import HeldBatch
 from cloud.db import Transaction
 from cloud.devices import Devices, Sighting
 from cloud.fleet import RegisteredGateway
-from cloud.ingest.entering import carriers_of
+from cloud.ingest.entering import carriers_of, sightings_of_content
 from cloud.ingest.store import append_events, event_row
 from cloud.observations.clocks import learn_clocks
 from cloud.observations.numbering import Numbers
@@ -61,8 +61,7 @@ class KeptRows:
 
 def sightings_of_kept(held: HeldBatch, then: RegisteredGateway, content: ObservationColumns) -> list[Sighting]:
     """The devices that a kept batch names."""
-    seen_us = min(content.latest_us, held.received_at_us)
-    return [Sighting(then, ref, seen_us) for ref in content.sources]
+    return sightings_of_content(then, content, held.received_at_us)
 
 
 def _event_row(held: HeldBatch, then: RegisteredGateway, batch: Batch, event: GatewayEvent) -> tuple[object, ...]:

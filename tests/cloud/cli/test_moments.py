@@ -17,3 +17,12 @@ def test_a_moment_is_read_from_any_offset_and_written_in_utc() -> None:
 def test_a_time_that_could_mean_another_moment_is_refused(text: str) -> None:
     with pytest.raises(MomentMalformed, match="2026-03-24T10:00:00Z"):
         read_moment(text)
+
+
+@pytest.mark.finding("security-2")
+@pytest.mark.parametrize(
+    ("at_us", "text"),
+    [(-9 * 10**18, "0001-01-01T00:00:00.000000Z"), (9 * 10**18, "9999-12-31T23:59:59.999999Z")],
+)
+def test_a_moment_that_no_calendar_has_is_written_as_the_nearest_one(at_us: int, text: str) -> None:
+    assert write_moment(at_us) == text

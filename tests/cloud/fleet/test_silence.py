@@ -7,12 +7,13 @@ import pytest
 from cloud.app import watches
 from cloud.db import Database
 from cloud.devices import Devices, DeviceSilence, Enrolment
+from cloud.devices.tables import devices
 from cloud.fleet import GatewaySilence
 from cloud.housekeeping import Housekeeping
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE, CloudUnderTest
-from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
 from tests.cloud.ingest.test_identities import status
 
 SECOND_US = 1_000_000
@@ -144,3 +145,25 @@ async def test_a_device_that_was_retired_is_missed_by_nobody(watched: Watched):
     device_id = await watched.enrol()
     await Enrolment(watched.cloud.database, watched.cloud.clock, watched.cloud.ids).retire(OPERATOR, device_id)
     assert await watched.later(3600) == []
+
+
+@pytest.mark.finding("security-2")
+@pytest.mark.parametrize("began_us", [-9 * 10**18, -(10**17)])
+async def test_device_of_an_impossible_time_stops_neither_the_watch_nor_the_list_of_devices(
+    watched: Watched, began_us: int
+):
+    cloud = watched.cloud
+    enrolment = Enrolment(cloud.database, cloud.clock, cloud.ids)
+    enrolled = await enrolment.enrol(
+        OPERATOR,
+        organization_id=ORGANIZATION,
+        serial_number="SN-1",
+        device_class="oximeter",
+        manufacturer="Synthetic",
+        system_id=OXIMETER.system_id,
+        vehicle_id=VEHICLE,
+    )
+    await cloud.take(watched.gateway.send_sections([section(readings(97.0), wall_offset_us=began_us)]))
+    (row,) = await cloud.rows(devices)
+    assert (row.id, row.last_seen_us) == (enrolled.device.id, 0), "no clock of ours says less"
+    assert await watched.later(600) == ["device.offline"]
