@@ -145,6 +145,10 @@ class IngestSection(_Section):
     """Devices that nobody has seen before."""
     devices_per_hour: int = Field(default=32, ge=1)
     """A vehicle meets some a day."""
+    epochs_burst: int = Field(default=16, ge=1)
+    """Epochs (stores) that a gateway may begin at once."""
+    epochs_per_hour: int = Field(default=1, ge=1)
+    """A store is created a few times in the life of a box."""
     parked_bytes_max: int = Field(default=256 << 20, ge=0)
     """Batches that are parked for one gateway; beyond it the gateway keeps them itself."""
 

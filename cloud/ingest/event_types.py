@@ -82,8 +82,9 @@ EVENTS = (
     EventType(
         name=QUOTA_REACHED,
         description="A gateway is over a quota. Its batches are stored and acknowledged, and become readable when the "
-        "quota allows it again. `parked`: there is no room for more of them, so the gateway keeps its batches itself.",
-        fields={**_GATEWAY, "quota": word("What was reached.", ("rows", "bytes", "devices", HELD_BACK))},
+        "quota allows it again. `parked`: there is no room for more of them, so the gateway keeps its batches itself. "
+        "`epochs`: it begins new epochs over and over; it keeps the batches of a further one itself, all others pass.",
+        fields={**_GATEWAY, "quota": word("What was reached.", ("rows", "bytes", "devices", "epochs", HELD_BACK))},
         sample={"gateway_id": "gw_1", "quota": "rows"},
     ),
     EventType(

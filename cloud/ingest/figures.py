@@ -11,7 +11,7 @@ from cloud.db import Transaction
 from cloud.errors import DomainError
 from cloud.fleet.tables import gateways
 from cloud.ingest.quota_store import QuotaRow, QuotaStore
-from cloud.ingest.quotas import Bucket, QuotaSettings
+from cloud.ingest.quotas import Bucket, Quota, QuotaSettings
 from cloud.ingest.tables import gateway_quotas, missing_batches
 from cloud.moments import write_moment
 from cloud.tenancy import Viewer, visible
@@ -89,6 +89,7 @@ def _shown_quota(gateway_id: str, row: QuotaRow, buckets: Sequence[Bucket], now_
         "reached": row.reached_quota,
         "reached_at": write_moment(row.reached_us),
         "held_back_at": write_moment(row.held_back_us),
+        "epochs_held_back_at": write_moment(row.epochs_held_back_us),
     }
 
 
@@ -99,7 +100,7 @@ async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, fact
     name = viewer.tenant_id, gateway_id
     values: dict[str, Any] = {"factor": factor}
     if refill:
-        values |= {"rows_until_us": 0, "bytes_until_us": 0, "devices_until_us": 0}
+        values |= {f"{quota.value}_until_us": 0 for quota in Quota}
     await QuotaStore(tx).make(name)
     quotas = gateway_quotas.c
     await tx.execute(

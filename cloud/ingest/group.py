@@ -1,12 +1,12 @@
 """Write one group of opened deliveries in one transaction, and say what to answer.
 
 The order is the same in every worker, so that two of them wait for each other and never in a circle: refusals, epochs
-by gateway, then lanes by name, devices by id, and last the rows. Decisions are `lane_book`'s and `epochs`', rows are
-`entering`'s; here a group becomes verdicts, acknowledgements and marks.
+by gateway, then lanes by name, devices by id, and last the rows. Decisions are `lane_book`'s and `epoch_gate`'s, rows
+are `entering`'s; here a group becomes verdicts, acknowledgements and marks.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
@@ -24,23 +24,13 @@ from cloud.ingest.acks import ack_of
 from cloud.ingest.aside import Aside
 from cloud.ingest.batch_events import BatchEvents, place_of
 from cloud.ingest.entering import BatchWriter, EnteredBatch, device_keys_of
-from cloud.ingest.epochs import judge_epoch
+from cloud.ingest.epoch_gate import EpochGate
 from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.opening import Opened, ParkedPayload, Refused
 from cloud.ingest.quota_store import GatewayName
 from cloud.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges, QuotaSettings
 from cloud.ingest.store import EpochStore
-from cloud.ingest.verdicts import (
-    Ahead,
-    Conflict,
-    CurrentEpoch,
-    Duplicate,
-    EarlierEpoch,
-    NewEpoch,
-    ReturnedEpoch,
-    Scattered,
-    Stored,
-)
+from cloud.ingest.verdicts import Ahead, Conflict, Duplicate, Scattered, Stored
 from cloud.observations.numbering import Numbers
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.acks import Ack
@@ -126,14 +116,10 @@ class _GroupInHand:
         self._written.tally.refused = len(refused)
         by_lane: defaultdict[LaneKey, list[Opened]] = defaultdict(list)
         for batch in opened:
-            by_lane[_key(batch)].append(batch)
-        lanes = sorted(by_lane)
-        self._gateways = {gateway_name(one): one.gateway for one in opened}
-        for gateway in sorted(self._gateways):
-            await self._judge_epochs(
-                [_newest(by_lane[key]) for key in lanes if (key.tenant_id, key.gateway_id) == gateway]
-            )
+            by_lane[batch.lane_key].append(batch)
+        self._gateways = {one.gateway_name: one.gateway for one in opened}
         await self._charges.load(self._gateways)
+        lanes = await self._admitted(by_lane)
         rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
         seen = {key for one in opened for key in device_keys_of(one)}
         self._known = await self._writer.devices.recall(self._tx, seen)
@@ -144,6 +130,18 @@ class _GroupInHand:
         await self._enter()
         await self._save_quotas()
         return self._written
+
+    async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
+        """The lanes whose batches are judged, in the order of their locks."""
+        gate = EpochGate(
+            self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
+        )
+        of_gateway: dict[GatewayName, list[Opened]] = {name: [] for name in sorted(self._gateways)}
+        for key in sorted(by_lane):
+            of_gateway[key.tenant_id, key.gateway_id].append(_newest(by_lane[key]))
+        admitted = [key for of_each_lane in of_gateway.values() for key in sorted(await gate.admit(of_each_lane))]
+        self._written.tally.held_back += sum(len(by_lane[key]) for key in by_lane.keys() - set(admitted))
+        return admitted
 
     async def _enter(self) -> None:
         """Write what is new, all lanes together."""
@@ -174,40 +172,6 @@ class _GroupInHand:
                 reached = {"quota": event_types.HELD_BACK}
                 await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
 
-    async def _judge_epochs(self, of_each_lane: Sequence[Opened]) -> None:
-        """One gateway's epochs; `of_each_lane` holds one batch of each of its lanes in the group."""
-        for one in of_each_lane:
-            key, epochs = _key(one), self._writer.epochs
-            known = await epochs.of_gateway(self._tx, key.tenant_id, key.gateway_id)
-            current = known[-1] if known else None
-            verdict = judge_epoch(
-                key.epoch,
-                known=frozenset(epoch.epoch for epoch in known),
-                current=current.epoch if current else None,
-                current_since_us=current.began_us if current else 0,
-                now_us=self._now_us,
-                historical=one.envelope.historical,
-                history_only=frozenset(epoch.epoch for epoch in known if epoch.history_only),
-            )
-            match verdict:
-                case CurrentEpoch():
-                    pass
-                case EarlierEpoch():
-                    await epochs.remember_earlier(
-                        self._tx, key, current_since_us=current.began_us if current else self._now_us
-                    )
-                case NewEpoch(replaces):
-                    if await epochs.begin(self._tx, key, replaces=replaces, now_us=self._now_us):
-                        await self._events.emit(
-                            one, event_types.EPOCH_STARTED, {"epoch": key.epoch, "replaces": replaces}
-                        )
-                case ReturnedEpoch(instead_of):
-                    if await epochs.contest(self._tx, key, self._now_us):
-                        told = {"epoch": key.epoch, "instead_of": instead_of}
-                        await self._events.emit(one, event_types.IDENTITY_CONTESTED, told)
-                case _:
-                    assert_never(verdict)
-
     async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
         """Judge the batches of one lane, lowest sequence first; its id and new marks."""
         arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
@@ -227,7 +191,7 @@ class _GroupInHand:
             over = self._over_quota(one, need)
             if over is not None and not self._may_park(one):
                 # Not judged: the book must not hold what is not stored. The gateway keeps it and sends it again.
-                self._held_back.add(gateway_name(one))
+                self._held_back.add(one.gateway_name)
                 tally.held_back += 1
                 continue
             verdict = book.judge(chained)
@@ -257,12 +221,12 @@ class _GroupInHand:
         """The quota that this batch would exceed if it got its rows now."""
         if isinstance(one.content, ParkedPayload):
             return one.content.quota
-        return self._charges.reached(gateway_name(one), need)
+        return self._charges.reached(one.gateway_name, need)
 
     def _may_park(self, one: Opened) -> bool:
         """A gap has no rows that could wait, and is small: it is held back with what does not fit."""
         return not isinstance(one.content, Gap) and self._charges.has_parking(
-            gateway_name(one), len(one.delivery.octets)
+            one.gateway_name, len(one.delivery.octets)
         )
 
     def _accept(self, new: EnteredBatch, need: Need, devices: set[DeviceKey], over: Quota | None) -> None:
@@ -270,9 +234,9 @@ class _GroupInHand:
         one = new.one
         if over is None:
             self._undiscovered -= devices
-            self._charges.charge(gateway_name(one), need)
+            self._charges.charge(one.gateway_name, need)
         else:
-            self._charges.park(gateway_name(one), over, len(one.delivery.octets))
+            self._charges.park(one.gateway_name, over, len(one.delivery.octets))
             new = replace(new, one=replace(one, content=ParkedPayload(over)))
             self._written.tally.parked += 1
         self._entered.append(new)
@@ -282,18 +246,9 @@ class _GroupInHand:
         return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
 
 
-def gateway_name(one: Opened) -> GatewayName:
-    """Whose quotas a batch is charged to."""
-    return one.gateway.tenant_id, one.gateway.id
-
-
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:
     """A live batch where the lane has one in this group: it says which epoch is in service."""
     return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
-
-
-def _key(one: Opened) -> LaneKey:
-    return LaneKey(one.gateway.tenant_id, one.gateway.id, one.batch.epoch, one.batch.lane)
 
 
 def _chained(one: Opened) -> ChainedBatch:

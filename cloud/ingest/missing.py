@@ -42,7 +42,7 @@ class MissingBatches:
     ) -> None:
         """Note, report or forget what is missing of each lane."""
         noted = await self._noted(tx, gateway, status.epoch)
-        if await self._holds_back(tx, gateway):
+        if await self._holds_back(tx, gateway, begun=any(row is not None for row in held.values())):
             return  # they arrived and were not taken: the quota's own event says so
         for lane, mark in status.marks.items():
             row = held.get(lane)
@@ -84,12 +84,14 @@ class MissingBatches:
             if row.epoch == epoch
         }
 
-    async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
+    async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway, *, begun: bool) -> bool:
+        """`begun`: something of the epoch is held, so that its batches are not held back as those of a new one."""
         table = gateway_quotas.c
-        statement = select(table.held_back_us).where(
+        statement = select(table.held_back_us, table.epochs_held_back_us).where(
             table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id
         )
-        return (await tx.execute(statement)).scalar() is not None
+        row = (await tx.execute(statement)).first()
+        return row is not None and (row.held_back_us is not None or (row.epochs_held_back_us is not None and not begun))
 
     async def _note(
         self,

@@ -9,8 +9,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from cloud.custody.lanes import LaneKey
 from cloud.custody.quarantine import Reason
 from cloud.fleet import GatewayAccess, RegisteredGateway
+from cloud.ingest.quota_store import GatewayName
 from cloud.ingest.quotas import Need, Quota
 from cloud.ingest.source import BatchDelivery
 from cloud.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
@@ -65,6 +67,15 @@ class Opened:
     @property
     def batch(self) -> Batch:
         return self.envelope.batch
+
+    @property
+    def lane_key(self) -> LaneKey:
+        return LaneKey(self.gateway.tenant_id, self.gateway.id, self.batch.epoch, self.batch.lane)
+
+    @property
+    def gateway_name(self) -> GatewayName:
+        """Whose quotas the batch is charged to."""
+        return self.gateway.tenant_id, self.gateway.id
 
     @property
     def need(self) -> Need:

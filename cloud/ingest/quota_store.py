@@ -21,6 +21,7 @@ class Spent(NamedTuple):
     rows_us: int
     bytes_us: int
     devices_us: int
+    epochs_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +29,14 @@ class QuotaRow:
     """One gateway's quotas. `until_us`: for each quota, in the order of `Quota`, when its bucket is full again;
     `factor` multiplies all quotas; `reached_us`: since when batches are parked, None while none are."""
 
-    until_us: tuple[int, ...] = (0, 0, 0)
+    until_us: tuple[int, ...] = (0, 0, 0, 0)
     factor: float = 1.0
     parked_batches: int = 0
     parked_bytes: int = 0
     reached_us: int | None = None
     reached_quota: str | None = None
     held_back_us: int | None = None
+    epochs_held_back_us: int | None = None
 
     def parking(self, batches: int, parked_bytes: int) -> "QuotaRow":
         """The row with more parked."""
@@ -50,13 +52,16 @@ _COLUMNS = (
     _table.rows_until_us,
     _table.bytes_until_us,
     _table.devices_until_us,
+    _table.epochs_until_us,
     _table.factor,
     _table.parked_batches,
     _table.parked_bytes,
     _table.reached_us,
     _table.reached_quota,
     _table.held_back_us,
+    _table.epochs_held_back_us,
 )
+_UNTIL = ("rows_until_us", "bytes_until_us", "devices_until_us", "epochs_until_us")
 _named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
 _READ = Prepared(
     select(*_COLUMNS).where(
@@ -72,24 +77,22 @@ _spent = GivenRows(
     rows_us=BigInteger(),
     bytes_us=BigInteger(),
     devices_us=BigInteger(),
+    epochs_us=BigInteger(),
 )
 _now = bindparam("now_us", type_=BigInteger)
 _add = insert(gateway_quotas).from_select(
-    ("tenant_id", "gateway_id", "rows_until_us", "bytes_until_us", "devices_until_us"),
+    ("tenant_id", "gateway_id", *_UNTIL),
     select(
         _spent.c("tenant_id"),
         _spent.c("gateway_id"),
-        *(_spent.c(name) + _now for name in ("rows_us", "bytes_us", "devices_us")),
+        *(_spent.c(name) + _now for name in ("rows_us", "bytes_us", "devices_us", "epochs_us")),
         # SQLite reads `ON` behind a SELECT without WHERE as the beginning of a join.
     ).where(_spent.c("tenant_id").is_not(None)),
 )
 _SPEND = Prepared(
     _add.on_conflict_do_update(
         index_elements=["tenant_id", "gateway_id"],
-        set_={
-            name: case((_table[name] > _now, _table[name] - _now), else_=0) + _add.excluded[name]
-            for name in ("rows_until_us", "bytes_until_us", "devices_until_us")
-        },
+        set_={name: case((_table[name] > _now, _table[name] - _now), else_=0) + _add.excluded[name] for name in _UNTIL},
     ).returning(*_COLUMNS)
 )
 _ours = (_table.tenant_id == bindparam("tenant"), _table.gateway_id == bindparam("gateway"))
@@ -109,6 +112,12 @@ _COUNT_PARKED = Prepared(
 _BEGIN_HOLDING_BACK = Prepared(
     update(gateway_quotas).where(*_ours, _table.held_back_us.is_(None)).values(held_back_us=bindparam("at_us"))
 )
+_BEGIN_HOLDING_EPOCHS = Prepared(
+    update(gateway_quotas)
+    .where(*_ours, _table.epochs_held_back_us.is_(None))
+    .values(epochs_held_back_us=bindparam("at_us"))
+)
+_END_HOLDING_EPOCHS = Prepared(update(gateway_quotas).where(*_ours).values(epochs_held_back_us=None))
 _END_PARKING = Prepared(
     update(gateway_quotas)
     .where(*_ours, _table.parked_batches == 0, _table.reached_us.is_not(None))
@@ -135,9 +144,7 @@ class QuotaStore:
 
     async def make(self, name: GatewayName) -> None:
         """The gateway's row, if there is none."""
-        fresh = insert(gateway_quotas).values(
-            tenant_id=name[0], gateway_id=name[1], rows_until_us=0, bytes_until_us=0, devices_until_us=0
-        )
+        fresh = insert(gateway_quotas).values(tenant_id=name[0], gateway_id=name[1], **dict.fromkeys(_UNTIL, 0))
         await self._tx.execute(fresh.on_conflict_do_nothing())
 
     async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
@@ -152,6 +159,14 @@ class QuotaStore:
         """Note that batches are not taken for want of room; True when this is news."""
         return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
 
+    async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
+        """Note that batches of new epochs are not taken; True when this is news."""
+        return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
+
+    async def end_holding_epochs(self, name: GatewayName) -> None:
+        """Note that a new epoch was begun again."""
+        await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
+
     async def end_parking(self, name: GatewayName) -> bool:
         """Note that nothing is parked any more; True when this is news."""
         return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
@@ -164,13 +179,14 @@ def _key(name: GatewayName) -> dict[str, str]:
 def _by_name(rows: Sequence[Sequence[Any]]) -> dict[GatewayName, QuotaRow]:
     return {
         (tenant_id, gateway_id): QuotaRow(
-            until_us=(rows_us, bytes_us, devices_us),
+            until_us=(rows_us, bytes_us, devices_us, epochs_us),
             factor=factor,
             parked_batches=batches,
             parked_bytes=parked_bytes,
             reached_us=reached_us,
             reached_quota=quota,
             held_back_us=held_back_us,
+            epochs_held_back_us=epochs_held_back_us,
         )
         for (
             tenant_id,
@@ -178,11 +194,13 @@ def _by_name(rows: Sequence[Sequence[Any]]) -> dict[GatewayName, QuotaRow]:
             rows_us,
             bytes_us,
             devices_us,
+            epochs_us,
             factor,
             batches,
             parked_bytes,
             reached_us,
             quota,
             held_back_us,
+            epochs_held_back_us,
         ) in rows
     }

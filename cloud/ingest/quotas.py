@@ -1,8 +1,9 @@
 """How much one gateway may add, and whether it may add this now.
 
-Three quotas for each gateway: rows (observations and events), bytes (envelopes and what they unpack to) and devices
-that nobody has seen before. Each is a bucket that a normal vehicle never empties and that fills again with time. What
-does not fit is parked (`parking`), not lost: an event reports it, and an operator may raise the quota.
+Four quotas for each gateway: rows (observations and events), bytes (envelopes and what they unpack to), devices that
+nobody has seen before, and new epochs. Each is a bucket that a normal vehicle never empties and that fills again with
+time. What does not fit is parked (`parking`), and a further epoch stays with its gateway (`epoch_gate`); nothing is
+lost: an event reports it, and an operator may raise the quota.
 
 A bucket is one number, the time at which it would be full again if nothing more came (the generic cell rate algorithm):
 it needs no job that fills it, and two workers add to it in any order. Processes remember it and write it back every few
@@ -13,6 +14,7 @@ advantage.
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import add, sub
 from typing import NamedTuple
 
 from cloud.db import Transaction
@@ -39,6 +41,7 @@ class Quota(StrEnum):
     ROWS = "rows"
     BYTES = "bytes"
     DEVICES = "devices"
+    EPOCHS = "epochs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,11 @@ class QuotaSettings:
     """As many as a gateway's roster holds, so that the first hour of any vehicle passes."""
     devices_per_hour: int = 32
     """A vehicle meets some new devices a day."""
+    epochs_burst: int = 16
+    """A gateway begins an epoch when its store is created: at provisioning, after damage, after a store was put back.
+    That happens a few times in the life of a box, and a bad day with a failing disk is far below this."""
+    epochs_per_hour: int = 1
+    """A key that names new epochs for ever adds 24 a day, until an operator follows the event."""
     parked_bytes_max: int = 256 << 20
     """Envelopes that are parked for one gateway: six hours of a normal vehicle. Beyond it the gateway keeps its batches
     itself: they are not acknowledged until there is room."""
@@ -69,6 +77,7 @@ class QuotaSettings:
             Bucket.of(Quota.ROWS, self.rows_burst, self.rows_per_hour),
             Bucket.of(Quota.BYTES, self.bytes_burst, self.bytes_per_hour),
             Bucket.of(Quota.DEVICES, self.devices_burst, self.devices_per_hour),
+            Bucket.of(Quota.EPOCHS, self.epochs_burst, self.epochs_per_hour),
         )
 
 
@@ -95,12 +104,13 @@ class Need(NamedTuple):
     rows: int = 0
     bytes: int = 0
     devices: int = 0
+    epochs: int = 0
 
     def plus(self, other: "Need") -> "Need":
-        return Need(self.rows + other.rows, self.bytes + other.bytes, self.devices + other.devices)
+        return Need(*map(add, self, other))
 
     def minus(self, other: "Need") -> "Need":
-        return Need(self.rows - other.rows, self.bytes - other.bytes, self.devices - other.devices)
+        return Need(*map(sub, self, other))
 
 
 NOTHING = Need()
@@ -161,6 +171,7 @@ class QuotaCharges:
         self._unsaved: dict[GatewayName, Need] = {}
         self._spent: dict[GatewayName, Need] = {}
         self._parked: dict[GatewayName, tuple[Quota, int, int]] = {}
+        self._epochs_held_back: set[GatewayName] = set()
         self._saved: dict[GatewayName, tuple[QuotaRow, Need]] = {}
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
@@ -194,6 +205,16 @@ class QuotaCharges:
         self._unsaved[name] = self._unsaved[name].plus(need)
         self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
+    async def may_begin_epoch(self, name: GatewayName) -> bool:
+        """Whether one more epoch of this gateway may begin; to be asked before anything else is charged to it. Looks at
+        the database, since epochs are few, and another worker may have begun some of them."""
+        if name not in self._stale:
+            await self.load([name], afresh=True)
+        if self.reached(name, Need(epochs=1)) is None:
+            return True
+        self._epochs_held_back.add(name)
+        return False
+
     def has_parking(self, name: GatewayName, envelope_bytes: int) -> bool:
         """Whether one more batch of this gateway may be parked."""
         row = self._rows[name]
@@ -207,7 +228,7 @@ class QuotaCharges:
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
         """Write what is due, as the last of the transaction, since other workers then wait for it. The gateways for
-        which parking began, and over which quota."""
+        which parking or holding epochs back began, and over which quota."""
         due = sorted(self._stale | self._parked.keys())
         costs = [
             Spent(
@@ -227,8 +248,18 @@ class QuotaCharges:
             await self._store.count_parked(name, batches, parked_bytes)
             row = rows[name]
             rows[name] = row.parking(batches, parked_bytes)
+        began.extend([(name, Quota.EPOCHS) for name in sorted(self._stale) if await self._save_epochs(name)])
         self._saved = {name: (rows[name], self._unsaved[name]) for name in due}
         return began
+
+    async def _save_epochs(self, name: GatewayName) -> bool:
+        """Note since when epochs are held back, and that they are no longer; True when it begins."""
+        noted = self._rows[name].epochs_held_back_us is not None
+        if name in self._epochs_held_back:
+            return not noted and await self._store.begin_holding_epochs(name, now_us=self._now_us)
+        if noted and self._spent.get(name, NOTHING).epochs:
+            await self._store.end_holding_epochs(name)
+        return False
 
     async def begin_holding_back(self, name: GatewayName) -> bool:
         """Note that batches of this gateway are not taken; True when this is news. After `save`."""

@@ -63,6 +63,8 @@ gateway_quotas = Table(
     Column("reached_us", BigInteger),  # since when batches are parked; NULL with the next: none are
     Column("reached_quota", Text),
     Column("held_back_us", BigInteger),  # since when there is no room to park more
+    Column("epochs_until_us", BigInteger, nullable=False, server_default=text("0")),  # as those above
+    Column("epochs_held_back_us", BigInteger),  # since when batches of new epochs are not taken
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     # "Whose batches wait": few of all gateways, asked for every second.
     Index(

@@ -1,0 +1,16 @@
+"""How many epochs a gateway may begin: the bucket of that quota, and since when further ones are held back."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "gateway_quotas", sa.Column("epochs_until_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
+    )
+    op.add_column("gateway_quotas", sa.Column("epochs_held_back_us", sa.BigInteger(), nullable=True))

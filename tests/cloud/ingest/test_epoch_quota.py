@@ -1,0 +1,149 @@
+"""A key that begins new epochs over and over, as a thief of a box can: it costs the cloud no rows beyond a quota."""
+
+from dataclasses import replace
+
+import pytest
+
+from cloud.custody.tables import batches, lanes, quarantined_batches
+from cloud.db import Database
+from cloud.ingest.figures import change_quota, list_quotas
+from cloud.ingest.missing import MISSING_AFTER_US
+from cloud.ingest.quotas import QuotaSettings
+from cloud.ingest.tables import gateway_epochs
+from protocols.uplink.envelope import Envelope
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Mark, Status
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+
+pytestmark = pytest.mark.finding("security-2")
+
+HOUR_US = 3_600_000_000
+EPOCHS = 16
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
+    return await CloudUnderTest(database).register(gateway)
+
+
+def store(number: int) -> GatewayInVehicle:
+    """The same box and key with another store."""
+    return GatewayInVehicle(epoch=f"epoch-{number:04}")
+
+
+async def epochs(cloud: CloudUnderTest) -> list[str]:
+    return [row.epoch for row in await cloud.rows(gateway_epochs)]
+
+
+async def reached(cloud: CloudUnderTest) -> list[str]:
+    return [fields["quota"] for name, fields in await cloud.events() if name == "ingest.quota_reached"]
+
+
+async def use_up(cloud: CloudUnderTest) -> None:
+    for number in range(EPOCHS):
+        await cloud.take(store(number).send())
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_new_epochs_beyond_the_quota_add_no_rows_and_are_reported_once(cloud: CloudUnderTest, together: bool):
+    sent = [store(number).send() for number in range(3 * EPOCHS)]
+    for group in [sent] if together else [[one] for one in sent]:
+        await cloud.take(*group)
+    assert len(await epochs(cloud)) == EPOCHS
+    assert len(await cloud.rows(lanes)) == len(await cloud.rows(batches)) == EPOCHS
+    assert await cloud.rows(quarantined_batches) == []
+    assert [name for name, _ in await cloud.events()].count("gateway.epoch_started") == EPOCHS
+    assert await reached(cloud) == ["epochs"]
+
+
+async def test_history_of_unknown_epochs_counts_like_any_new_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send())
+    for number in range(2 * EPOCHS):
+        await cloud.take(replace(store(number).send(), historical=True))
+    assert len(await epochs(cloud)) == len(await cloud.rows(lanes)) == EPOCHS
+
+
+async def test_what_is_held_back_is_not_acknowledged_and_is_taken_when_there_is_room(cloud: CloudUnderTest):
+    await use_up(cloud)
+    late = store(99)
+    sent: list[Envelope] = [late.send(), late.send(), late.send_event()]
+    assert await cloud.take(*sent) == []
+    assert len(cloud.handover.accepted) == EPOCHS + 3  # the broker need not keep it: the gateway sends it again
+    cloud.clock.at_us += HOUR_US
+    acks = await cloud.take(*sent)
+    assert {(ack.lane, ack.through_sequence) for ack in acks} == {(Lane.NUMERIC, 2), (Lane.EVENT, 1)}
+    assert "epoch-0099" in await epochs(cloud)
+    await cloud.take(store(100).send())
+    assert await reached(cloud) == ["epochs", "epochs"], "it had ended in between"
+
+
+async def test_known_epochs_are_never_hindered(cloud: CloudUnderTest):
+    boxes = [store(number) for number in range(EPOCHS)]
+    for box in boxes:
+        await cloud.take(box.send())
+    backlog = [replace(box.send(), historical=True) for box in boxes] + [boxes[-1].send(lane=Lane.WAVEFORM)]
+    acks = await cloud.take(*backlog, store(99).send())
+    assert len(acks) == EPOCHS + 1
+    assert len(await cloud.rows(batches)) == 2 * EPOCHS + 1
+
+
+async def test_an_epoch_known_by_its_history_comes_into_service_beyond_the_quota(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    spare = store(0)
+    await cloud.take(gateway.send())
+    await cloud.take(replace(spare.send(), historical=True))
+    for number in range(1, EPOCHS):
+        await cloud.take(store(number).send())
+    assert [ack.through_sequence for ack in await cloud.take(spare.send())] == [2]
+
+
+async def test_another_gateway_begins_its_epoch_meanwhile(cloud: CloudUnderTest):
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    await cloud.register_gateway(other)
+    await use_up(cloud)
+    acks = await cloud.take(store(99).send(), other.send())
+    assert [ack.epoch for ack in acks] == [other.epoch]
+
+
+@pytest.mark.parametrize(("factor", "refill", "wait_us"), [(4.0, False, HOUR_US // 4), (1.0, True, 0)])
+async def test_an_operator_raises_or_refills_the_quota_of_epochs(
+    cloud: CloudUnderTest, factor: float, refill: bool, wait_us: int
+):
+    await use_up(cloud)
+    late = store(99).send()
+    assert await cloud.take(late) == []
+    async with cloud.database.read() as tx:
+        (row,) = await list_quotas(tx, OPERATOR, QuotaSettings(), gateway_id=None, now_us=cloud.clock.at_us)
+    assert row["epochs_used_percent"] == pytest.approx(100, abs=1)
+    assert row["epochs_held_back_at"] is not None
+    async with cloud.database.transaction() as tx:
+        await change_quota(tx, OPERATOR, "gw_test", factor=factor, refill=refill)
+    cloud.clock.at_us += wait_us
+    assert len(await cloud.take(late)) == 1
+
+
+async def test_two_workers_share_the_quota_of_epochs(cloud: CloudUnderTest):
+    other = CloudUnderTest(cloud.database, clock=cloud.clock)
+    for number in range(2 * EPOCHS):
+        await (cloud if number % 2 else other).take(store(number).send())
+    assert len(await epochs(cloud)) == EPOCHS
+
+
+async def test_batches_that_are_held_back_are_not_reported_as_missing(cloud: CloudUnderTest):
+    await use_up(cloud)
+    await cloud.take(store(99).send())
+    marks = {Lane.NUMERIC: Mark(1, 1, 0, ((1, 1),))}
+    status = Status(
+        gateway="gw_test", epoch="epoch-0099", online=True, at_us=NOW_US, boot_id="boot-1", software="1", marks=marks
+    )
+    for _ in range(2):
+        await cloud.take(cloud.handover.status_delivery(status))
+        cloud.clock.at_us += MISSING_AFTER_US
+    assert "ingest.missing" not in [name for name, _ in await cloud.events()]
