@@ -4,7 +4,7 @@ A statement that is repeated for many rows (`run_many`, `rows_many`) counts once
 the database does; one that takes all rows at once counts once.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -89,3 +89,22 @@ class CountingDriver:
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         self._counter.statements += 1
         await self._driver.append(table, columns, rows)
+
+
+class EndingDatabase(CountingDatabase):
+    """Calls `end` in place of the statement `at`, counted from 1: it raises, or ends the process."""
+
+    def __init__(self, database: Database, at: int, end: Callable[[], object]) -> None:
+        self._at = at
+        self._end = end
+        super().__init__(database)
+
+    @property
+    def statements(self) -> int:
+        return self._count
+
+    @statements.setter
+    def statements(self, count: int) -> None:
+        self._count = count
+        if count and count == self._at:
+            self._end()

@@ -1,0 +1,126 @@
+"""Parked batches get their rows exactly once: when the take-up is undone or killed anywhere, and with two workers."""
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from cloud.custody.tables import batches
+from cloud.db import Database, Transaction
+from cloud.ingest.parking import ParkedBatch, ParkingStore
+from cloud.ingest.quota_store import GatewayName
+from cloud.ingest.quotas import QuotaSettings
+from cloud.ingest.tables import gateway_events, gateway_quotas, parked_batches
+from cloud.observations.tables import observations
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+from tests.builders.statement_count import EndingDatabase
+
+pytestmark = pytest.mark.finding("security-2")
+
+DAY_US = 86_400_000_000
+ROWS = 60
+PARKED = 4
+SMALL = QuotaSettings(rows_burst=ROWS + 1, rows_per_hour=ROWS)
+
+
+@pytest.fixture
+async def cloud(database: Database) -> CloudUnderTest:
+    """A day after its gateway sent more than its quota; nothing was taken up since."""
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(database, quotas=SMALL).register(gateway)
+    sent = [gateway.send_sections([section(readings(*[97.0] * ROWS))]) for _ in range(PARKED)]
+    await cloud.take(*sent, gateway.send_event())
+    cloud.clock.at_us += DAY_US
+    assert [row.sequence for row in await cloud.rows(parked_batches)] == [2, 3, 4]
+    return cloud
+
+
+async def in_numbers(cloud: CloudUnderTest) -> tuple[Counter[int], list[str], int]:
+    """Rows of each sequence of the numeric lane, what became of each batch, and how many the gateway has parked."""
+    (quota,) = await cloud.rows(gateway_quotas)
+    return (
+        Counter(row.sequence for row in await cloud.rows(observations)),
+        [row.content for row in await cloud.rows(batches)],
+        quota.parked_batches,
+    )
+
+
+async def assert_taken_up_once(cloud: CloudUnderTest) -> None:
+    assert await cloud.rows(parked_batches) == []
+    rows, contents, parked = await in_numbers(cloud)
+    assert rows == dict.fromkeys(range(1, PARKED + 1), ROWS)
+    assert (set(contents), parked) == ({"rows"}, 0)
+    assert len(await cloud.rows(gateway_events)) == 1
+    assert [name for name, _ in await cloud.events()].count("ingest.quota_ended") == 1
+
+
+class CutOff(Exception):
+    """The transaction ends here."""
+
+
+def cut_off() -> None:
+    raise CutOff
+
+
+async def test_a_take_up_that_is_undone_at_any_statement_leaves_its_batch_parked_and_whole(
+    database: Database, cloud: CloudUnderTest
+):
+    cuts = 0
+    while True:
+        ending = EndingDatabase(database, cuts + 1, cut_off)
+        try:
+            # The quotas of the settings now: only the cut decides how far it comes.
+            await CloudUnderTest(ending, clock=cloud.clock).take_up()
+        except CutOff:
+            cuts += 1
+        else:
+            break
+        rows, contents, parked = await in_numbers(cloud)
+        assert set(rows.values()) == {ROWS}
+        assert len(rows) == contents.count("rows") - 1  # the event's batch has a row elsewhere
+        assert parked == contents.count("parked") == len(await cloud.rows(parked_batches))
+    assert cuts >= 8, "a take-up is several statements, and each was cut once"
+    await assert_taken_up_once(cloud)
+
+
+async def killed(database_url: str, at_us: int, killed_at: int) -> int:
+    """The exit status of a process that takes up and is killed."""
+    words = ("-m", "tests.harness.take_up_victim", database_url, str(at_us), str(killed_at))
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
+    return await process.wait()
+
+
+async def test_a_process_killed_in_its_take_up_costs_no_row_and_adds_none_twice(
+    database_url: str, cloud: CloudUnderTest
+):
+    for killed_at in (3, 7, 14):  # early and late in the first batch, and behind it
+        assert await killed(database_url, cloud.clock.at_us, killed_at) == -signal.SIGKILL
+        rows, contents, parked = await in_numbers(cloud)
+        assert set(rows.values()) == {ROWS}
+        assert parked == contents.count("parked") == len(await cloud.rows(parked_batches))
+    assert await killed(database_url, cloud.clock.at_us, 0) == 0
+    await assert_taken_up_once(cloud)
+
+
+async def test_two_workers_that_take_up_the_same_batches_write_each_once(
+    database: Database, cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
+):
+    both_have_read = asyncio.Barrier(2)
+    oldest = ParkingStore.oldest
+
+    async def oldest_of_both(
+        self: ParkingStore, tx: Transaction, name: GatewayName, *, limit: int
+    ) -> Sequence[ParkedBatch]:
+        found = await oldest(self, tx, name, limit=limit)
+        await both_have_read.wait()
+        return found
+
+    monkeypatch.setattr(ParkingStore, "oldest", oldest_of_both)
+    workers = [CloudUnderTest(database, clock=cloud.clock) for _ in range(2)]
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(one.take_up() for one in workers))
+    await assert_taken_up_once(cloud)

@@ -1,0 +1,26 @@
+"""A process that takes parked batches up once, and is killed at a statement of its own.
+
+`python -m tests.harness.take_up_victim DATABASE_URL AT_US KILLED_AT`: the time is AT_US, and SIGKILL comes in place of
+the statement KILLED_AT (0: never). Prints how many batches it took up.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+from cloud.db import open_database
+from tests.builders.ingest_cloud import CloudUnderTest, StoppedClock
+from tests.builders.statement_count import EndingDatabase
+
+
+async def take_up_once(url: str, at_us: int, killed_at: int) -> int:
+    database = await open_database(url)
+    ending = EndingDatabase(database, killed_at, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    taken = await CloudUnderTest(ending, clock=StoppedClock(at_us)).take_up()
+    await database.close()
+    return taken
+
+
+if __name__ == "__main__":
+    print(asyncio.run(take_up_once(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
