@@ -40,9 +40,9 @@ EVENTS = (
     ),
     EventType(
         name=IDENTITY_CONTESTED,
-        description="Two boxes sign with one identity. Emitted once a lane, once an epoch, and once each time a "
-        "gateway begins to say so. The remedy is to provision one of them anew; what either has measured is stored, "
-        "quarantined or still in its own buffer.",
+        description="Two boxes sign with one identity. Emitted once a lane and once an epoch, whether the "
+        "cloud or the gateway sees it. The remedy is to provision one of them anew; what either has measured is "
+        "stored, quarantined or still in its own buffer.",
         fields={
             **_BATCH,
             "instead_of": text("The epoch that had begun since."),

@@ -56,20 +56,22 @@ _UNFIT = (ConstraintViolated, ValueRefused)
 
 @dataclass(slots=True)
 class Group:
-    """What will share one transaction. `deliveries` are those to accept when it is written, in order of arrival."""
+    """What will share one transaction. `deliveries` are those to accept when it is written, in order of arrival. Of the
+    statuses of one gateway the last one counts, as with the retained message that it is: a gateway that sends thousands
+    costs one comparison of marks a group."""
 
     opened: list[Opened] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
-    statuses: list[tuple[StatusDelivery, Status]] = field(default_factory=list)
+    statuses: dict[tuple[str, str], tuple[StatusDelivery, Status]] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
     observations: int = 0
 
     def singly(self) -> "list[Group]":
-        """Each opened or refused batch in a group of its own, then the statuses; the deliveries stay with this one."""
+        """Each opened or refused batch in a group of its own, then each status; the deliveries stay with this one."""
         return [
             *(Group(opened=[one]) for one in self.opened),
             *(Group(refused=[one]) for one in self.refused),
-            *([Group(statuses=self.statuses)] if self.statuses else []),
+            *(Group(statuses={name: one}) for name, one in self.statuses.items()),
         ]
 
 
@@ -244,7 +246,7 @@ class Ingest:
     async def _write_once(self, group: Group) -> list[Answer]:
         async with self._database.transaction() as tx:
             written = await self._writer.write(tx, group.opened, group.refused)
-            for delivery, status in group.statuses:
+            for delivery, status in group.statuses.values():
                 acks = await self._statuses.keep(tx, delivery, status)
                 written.answers.extend(Answer(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
         self._writer.numbers.learn(written.learned)
@@ -294,7 +296,7 @@ def _add_status(group: Group, delivery: StatusDelivery) -> None:
     if status is None:
         log.warning("ingest.status_unreadable", gateway=delivery.gateway_id)
     else:
-        group.statuses.append((delivery, status))
+        group.statuses[_name(delivery)] = delivery, status
 
 
 def _log_written(written: Written, group: Group) -> None:

@@ -21,6 +21,7 @@ from cloud.ingest.batch_events import BatchEvents
 from cloud.ingest.lane_book import LaneBook
 from cloud.ingest.missing import MissingBatches
 from cloud.ingest.source import StatusDelivery
+from cloud.ingest.store import EpochStore
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -45,6 +46,7 @@ class StatusKeeper:
         self._directory = GatewayDirectory()
         self._lanes = LaneStore()
         self._custody = CustodyStore()
+        self._epochs = EpochStore()
         self._missing = MissingBatches()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
@@ -65,9 +67,8 @@ class StatusKeeper:
         await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, said)
         if status.online:
             await heard(tx, self._outbox, gateway, said.at_us)
-        before = gateway.status.store_state if gateway.status is not None else None
-        if status.store is StoreState.CONTESTED and before != StoreState.CONTESTED.value:
-            await self._tell_contested(tx, gateway, status)
+        if status.store is StoreState.CONTESTED:
+            await self._report_contested(tx, gateway, status)
         if not status.online:
             return ()
         rows = {
@@ -78,9 +79,13 @@ class StatusKeeper:
         await self._missing.compare(tx, events, gateway, status, rows, now_us=said.at_us)
         return [await self._marks(tx, status.epoch, lane, rows[lane]) for lane in Lane]
 
-    async def _tell_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
-        """A gateway saw in our answer that we hold another history under its name. It sends no batch of the contested
-        lane any more, so this is the only way in which the fleet's owner hears of it."""
+    async def _report_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
+        """A gateway saw in our acknowledgement that we hold another history under its name. It sends no batch of the
+        contested lane any more, so this is the only way in which the fleet's owner learns it. Reported once an epoch,
+        and of an epoch of which something is held: a status is not signed, and may say so in every second message."""
+        key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
+        if not await self._epochs.contest(tx, key, self._clock.now_us()):
+            return
         await self._outbox.emit(
             tx,
             event_types.IDENTITY_CONTESTED,

@@ -15,6 +15,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status, StoreState
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.statement_count import CountingDatabase
 
 
 @pytest.fixture
@@ -159,11 +160,37 @@ async def test_a_status_is_kept_and_answered_by_one_acknowledgement_a_lane(
     assert (found.status.online, found.status.software) == (True, "1.0")
 
 
-async def test_a_gateway_that_sees_another_history_under_its_name_is_told_of_once(cloud: CloudUnderTest):
-    for store in (StoreState.OK, StoreState.CONTESTED, StoreState.CONTESTED, StoreState.OK, StoreState.CONTESTED):
+@pytest.mark.finding("security-2")
+async def test_another_history_that_a_gateway_sees_is_reported_once_an_epoch_however_often_it_says_so(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send())
+    for store in (StoreState.OK, StoreState.CONTESTED) * 3:
         await cloud.take(cloud.handover.status_delivery(status(store=store)))
-    told = {"gateway_id": "gw_test", "epoch": "epoch-a", "seen_by": "gateway"}
-    assert await contested(cloud) == [told, told]
+    assert await contested(cloud) == [{"gateway_id": "gw_test", "epoch": "epoch-a", "seen_by": "gateway"}]
+
+
+async def test_another_history_is_not_reported_of_an_epoch_of_which_nothing_is_held(cloud: CloudUnderTest):
+    for epoch in ("epoch-x", "epoch-y"):
+        await cloud.take(cloud.handover.status_delivery(status(epoch=epoch, store=StoreState.CONTESTED)))
+    assert await contested(cloud) == []
+
+
+@pytest.mark.finding("security-2")
+async def test_statuses_of_one_gateway_that_pile_up_are_kept_and_answered_as_one(
+    database: Database, gateway: GatewayInVehicle
+):
+    counted = CountingDatabase(database)
+    cloud = await CloudUnderTest(counted).register(gateway)
+    statements = []
+    for count in (1, 60):
+        before = counted.statements
+        said = [status(online=number % 2 == 0) for number in range(count - 1)]
+        acks = await cloud.take(*[cloud.handover.status_delivery(one) for one in [*said, status()]])
+        assert len(acks) == len(Lane)
+        statements.append(counted.statements - before)
+    assert statements[1] <= statements[0], "the first one reports the connection as well"
+    assert len(cloud.handover.accepted) == 61
 
 
 async def test_a_status_that_comes_with_batches_is_answered_with_them(cloud: CloudUnderTest, gateway: GatewayInVehicle):
