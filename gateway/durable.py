@@ -25,14 +25,14 @@ def make_folder(path: Path) -> None:
         flush(made.parent)
 
 
-def replace_file(path: Path, octets: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Give `path` this content, durably and in one step: after a power cut it is the old file or the new one. 0600.
     OSError as it comes."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
+            file.write(content)
             file.flush()
             os.fsync(descriptor)
         beside.rename(path)

@@ -17,9 +17,9 @@ from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSet
 def own_system_id(gateway: str) -> bytes:
     """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it can be nobody's factory
     address."""
-    octets = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
-    octets[0] = (octets[0] | 0x02) & 0xFE
-    return bytes(octets)
+    identifier = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
+    identifier[0] = (identifier[0] | 0x02) & 0xFE
+    return bytes(identifier)
 
 
 def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:

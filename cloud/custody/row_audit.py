@@ -203,8 +203,8 @@ def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
     if number == SYNCHRONISED_CLOCK_ID:
         return bool(row.clock_id == SYNCHRONISED_CLOCK_ID)
     clock = columns.clocks[number - 1]
-    told = (clock.boot_id, clock.device_known, columns.monotonic_us[position])
-    return (row.boot_id, bool(row.device_known), row.monotonic_us) == told
+    named = (clock.boot_id, clock.device_known, columns.monotonic_us[position])
+    return (row.boot_id, bool(row.device_known), row.monotonic_us) == named
 
 
 def _plain(value: Any) -> Any:

@@ -139,8 +139,8 @@ class GatewayAccessDesk:
             now_us = self._clock.now_us()
             made = issue_client(authority, key, gateway.id, days=days, now_us=now_us)
             await self._store.record(tx, authority.id, made, _owner(gateway), now_us)
-            told = {"serial": f"{made.serial_number:x}"}
-            await self._audit.record(tx, viewer, "gateway.issue_certificate", gateway.id, metadata=told)
+            metadata = {"serial": f"{made.serial_number:x}"}
+            await self._audit.record(tx, viewer, "gateway.issue_certificate", gateway.id, metadata=metadata)
             return made
 
     async def _record(
@@ -187,15 +187,15 @@ class GatewayAccessDesk:
         event_type: str,
         reason: str | None,
     ) -> None:
-        told = {} if reason is None else {"reason": reason}
-        await self._audit.record(tx, viewer, action, gateway.id, metadata=told)
+        details = {} if reason is None else {"reason": reason}
+        await self._audit.record(tx, viewer, action, gateway.id, metadata=details)
         await self._outbox.emit(
             tx,
             event_type,
             tenant=gateway.tenant_id,
             organization=gateway.organization_id,
             key=gateway.id,
-            payload={"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, **told},
+            payload={"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, **details},
             at_us=self._clock.now_us(),
         )
 

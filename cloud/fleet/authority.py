@@ -129,13 +129,13 @@ def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bo
     return True
 
 
-def read_request(octets: bytes) -> PublicKey:
+def read_request(pem: bytes) -> PublicKey:
     """The public key of a PEM request, whose owner has proved it. The names in it are not believed.
 
     Raises `CertificateRequestUnusable`.
     """
     try:
-        request = x509.load_pem_x509_csr(octets)
+        request = x509.load_pem_x509_csr(pem)
         valid = request.is_signature_valid
         key = request.public_key()
     except (ValueError, TypeError, InvalidSignature) as error:
@@ -189,11 +189,11 @@ class ListFacts:
     entries: frozenset[tuple[int, bool]]
 
 
-def read_list(octets: bytes) -> dict[bytes, ListFacts]:
+def read_list(pem: bytes) -> dict[bytes, ListFacts]:
     """The lists in a PEM file by issuer's name (DER). ValueError when one cannot be read."""
     end = b"-----END X509 CRL-----"
     found: dict[bytes, ListFacts] = {}
-    for part in octets.split(end)[:-1]:
+    for part in pem.split(end)[:-1]:
         one = x509.load_pem_x509_crl(part + end + b"\n")
         try:
             found[one.issuer.public_bytes()] = _facts(one)

@@ -91,9 +91,9 @@ def configure(
         )
         files = {folder / path.relative_to("/"): text.encode() for path, text in system_files(layout).items()}
         issued = run(context, lambda place: _server_files(place, name or []))
-        for path, octets in {CA_FILE: issued[0], layout.certificate: issued[1], layout.key: issued[2]}.items():
-            if octets is not None:
-                files[folder / path.relative_to("/")] = octets
+        for path, content in {CA_FILE: issued[0], layout.certificate: issued[1], layout.key: issued[2]}.items():
+            if content is not None:
+                files[folder / path.relative_to("/")] = content
     told(lambda: _write_all(files, private=loopback))
     written = sorted(str(path) for path in files)
     print_one("\n".join(written), {"files": written}, as_json=as_json)
@@ -273,20 +273,20 @@ def read_file(path: Path) -> bytes:
     """A small file. Raises `FileUnusable`."""
     try:
         with path.open("rb") as file:
-            octets = file.read(FILE_BYTES_MAX + 1)
+            content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise FileUnusable(f"({path}: {error.strerror})") from None
-    if len(octets) > FILE_BYTES_MAX:
+    if len(content) > FILE_BYTES_MAX:
         raise FileUnusable(f"({path} is too large to be a certificate.)")
-    return octets
+    return content
 
 
 def _write_all(files: Mapping[Path, bytes], *, private: bool = False) -> None:
     """Write the files; keys, and everything if `private`, for their owner only."""
-    for path, octets in files.items():
+    for path, content in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(0o600 if private or path.suffix == ".key" else 0o644)
-            path.write_bytes(octets)
+            path.write_bytes(content)
         except OSError as error:
             raise FileUnusable(f"({path} cannot be written: {error.strerror})") from None

@@ -103,7 +103,7 @@ class BrokerDirectory:
     def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
         """Replace the files that differ; their names."""
         try:
-            changed = tuple(name for name, octets in files.items() if _read(self._folder / name) != octets)
+            changed = tuple(name for name, content in files.items() if _read(self._folder / name) != content)
             for name in changed:
                 _write(self._folder / name, files[name])
             if changed:
@@ -123,9 +123,9 @@ def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tu
 
 def _lists_in(path: Path) -> dict[bytes, ListFacts]:
     """The lists in a file; none where it lacks or cannot be read, which makes it due."""
-    octets = _read(path)
+    pem = _read(path)
     try:
-        return {} if octets is None else read_list(octets)
+        return {} if pem is None else read_list(pem)
     except ValueError:
         return {}
 
@@ -189,13 +189,13 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _write(path: Path, octets: bytes) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Replace `path` in one step, readable for its owner and for the group of its directory (mosquitto's)."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
+            file.write(content)
             file.flush()
             os.fchmod(descriptor, 0o640)  # whatever the unit's umask is
             os.fsync(descriptor)

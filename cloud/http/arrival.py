@@ -33,7 +33,7 @@ class Arrival:
     __slots__ = (
         "_task",
         "close",
-        "head_octets",
+        "head_bytes",
         "headers",
         "method",
         "payload",
@@ -55,7 +55,7 @@ class Arrival:
         self.method: str = message.method
         self.target: str = message.path
         self.headers: CIMultiDictProxy[str] = message.headers
-        self.head_octets = measure_head(message) if protocol.large_reads else 0
+        self.head_bytes = measure_head(message) if protocol.large_reads else 0
         self.version_1_1 = message.version >= (1, 1)
         # The parser takes a line without a version for HTTP/0.9, which has no headers and gets none of our answers.
         self.versionless = message.version < (1, 0)
@@ -77,7 +77,7 @@ class Arrival:
         """The whole body. Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`."""
         length = self.headers.get("Content-Length")
         if length is not None and int(length) > octets_max:
-            raise BodyTooLarge(f"(At most {octets_max} octets.)")
+            raise BodyTooLarge(f"(At most {octets_max} bytes.)")
         payload = self.payload
         if payload.is_eof():  # the usual case: head and body came together
             body = payload.read_nowait(-1)
@@ -91,7 +91,7 @@ class Arrival:
             except (ConnectionError, HttpProcessingError, ClientPayloadError):
                 raise BodyBroken from None
         if len(body) > octets_max:
-            raise BodyTooLarge(f"(At most {octets_max} octets.)")
+            raise BodyTooLarge(f"(At most {octets_max} bytes.)")
         return body
 
     async def _gathered(self, octets_max: int) -> bytes:
@@ -103,7 +103,7 @@ class Arrival:
                 part = await self.payload.readany()
                 gathered += part
                 if len(gathered) > octets_max:
-                    raise BodyTooLarge(f"(At most {octets_max} octets.)")
+                    raise BodyTooLarge(f"(At most {octets_max} bytes.)")
                 connection.hold_body(len(part))
         finally:
             connection.release_body()

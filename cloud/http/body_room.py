@@ -10,28 +10,28 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
 
-BODIES_OCTETS_MAX = 256 * 1024 * 1024
+BODIES_BYTES_MAX = 256 * 1024 * 1024
 """An eighth of the unit's `MemoryMax` for the two copies that a body needs; 256 of the largest bodies at a time."""
 
 
 class BodyRoom(Generic[Item]):
     """Bytes of unfinished bodies by address and connection."""
 
-    def __init__(self, give_way: Callable[[Item], None], *, octets_max: int = BODIES_OCTETS_MAX) -> None:
+    def __init__(self, give_way: Callable[[Item], None], *, bytes_max: int = BODIES_BYTES_MAX) -> None:
         """`give_way` ends a connection whose body has to be given up."""
         self._give_way = give_way
-        self._octets_max = octets_max
+        self._bytes_max = bytes_max
         self._held: dict[str, dict[Item, int]] = {}
         self._of_address: dict[str, int] = {}
-        self.octets = 0
+        self.held_bytes = 0
 
-    def take(self, item: Item, address: str, octets: int) -> None:
+    def take(self, item: Item, address: str, count: int) -> None:
         """So many more bytes of the connection's body have arrived."""
         held = self._held.setdefault(address, {})
-        held[item] = held.get(item, 0) + octets
-        self._of_address[address] = self._of_address.get(address, 0) + octets
-        self.octets += octets
-        while self.octets > self._octets_max:
+        held[item] = held.get(item, 0) + count
+        self._of_address[address] = self._of_address.get(address, 0) + count
+        self.held_bytes += count
+        while self.held_bytes > self._bytes_max:
             greediest = max(self._of_address, key=self._of_address.__getitem__)
             bodies = self._held[greediest]
             largest = max(bodies, key=bodies.__getitem__)
@@ -41,10 +41,10 @@ class BodyRoom(Generic[Item]):
     def release(self, item: Item, address: str) -> None:
         """The connection's body is whole or given up; without effect when it holds nothing."""
         held = self._held.get(address, {})
-        octets = held.pop(item, 0)
-        self.octets -= octets
+        count = held.pop(item, 0)
+        self.held_bytes -= count
         if address in self._of_address:
-            self._of_address[address] -= octets
+            self._of_address[address] -= count
         if not held:
             self._held.pop(address, None)
             self._of_address.pop(address, None)

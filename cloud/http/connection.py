@@ -51,7 +51,7 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_body",
-        "_carried_octets_max",
+        "_carried_bytes_max",
         "_discarding",
         "_head_octets",
         "_refused",
@@ -76,7 +76,7 @@ class Connection(RequestHandler):
         self.head_began_s: float | None = loop.time()
         """Since when a head is awaited: from the start for the first, from its first octet for the next ones."""
         self._head_octets = 0
-        self._carried_octets_max = 0
+        self._carried_bytes_max = 0
         """Of a head, so much at most came in one read with what stood before it."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
@@ -115,7 +115,7 @@ class Connection(RequestHandler):
         size = len(data)
         before = self._body
         in_body = before is not None and not before.is_eof()
-        if size + self._head_octets + self._carried_octets_max > HEAD_OCTETS_MAX:
+        if size + self._head_octets + self._carried_bytes_max > HEAD_OCTETS_MAX:
             self.large_reads = True
             if not in_body and self._head_is_too_large(data):
                 self._refuse_head()
@@ -125,13 +125,13 @@ class Connection(RequestHandler):
         if self._request_count != requests:
             self.head_began_s = None
             self._head_octets = 0
-            self._carried_octets_max = size
+            self._carried_bytes_max = size
             if self._messages:
                 last, self._body = self._messages[-1]
                 if type(last).__name__ == "_ErrInfo":
                     self._take_refusal(data, before)
         elif in_body:
-            self._carried_octets_max = size
+            self._carried_bytes_max = size
         elif size:
             if self.head_began_s is None:
                 self.head_began_s = self._loop.time()
@@ -189,10 +189,10 @@ class Connection(RequestHandler):
         if self._manager is not None:
             self.server.places.serve(self)
 
-    def hold_body(self, octets: int) -> None:
+    def hold_body(self, count: int) -> None:
         """So many more bytes of the body in hand have arrived (`body_room`)."""
         if self._manager is not None:
-            self.server.body_room.take(self, self.address, octets)
+            self.server.body_room.take(self, self.address, count)
 
     def release_body(self) -> None:
         """The body in hand is whole or given up."""

@@ -141,7 +141,7 @@ class Pipeline:
         site = progress.site
         if arrival.versionless:
             raise Unreadable
-        if arrival.head_octets > HEAD_OCTETS_MAX:
+        if arrival.head_bytes > HEAD_OCTETS_MAX:
             arrival.close = True
             raise HeadersTooLarge
         if site is None:

@@ -75,14 +75,14 @@ def read_json(octets: bytes) -> dict[str, Any]:
     return document
 
 
-def _values(octets: bytes) -> int:
+def _values(text: bytes) -> int:
     """How many values follow a comma or stand in a container: nearly all that there are."""
-    return octets.count(b",") + octets.count(b"[") + octets.count(b"{")
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
-def _outside_strings(octets: bytes) -> bytes:
+def _outside_strings(text: bytes) -> bytes:
     """What stands between the strings. Two escapes can hide where a string ends: those of a backslash and a quote."""
-    return b"".join(octets.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
 
 
 def _check_depth(document: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ class MissingBatches:
                 await self._note(tx, gateway, status.epoch, lane, lacking, since_us=now_us, reported_us=None)
             elif reported_us is None and now_us - since_us >= MISSING_AFTER_US:
                 await self._note(tx, gateway, status.epoch, lane, still, since_us=since_us, reported_us=now_us)
-                await events.emit_for(gateway, event_types.MISSING, _told(status.epoch, lane, still))
+                await events.emit_for(gateway, event_types.MISSING, _event_payload(status.epoch, lane, still))
             elif still != before:
                 await self._note(tx, gateway, status.epoch, lane, still, since_us=since_us, reported_us=reported_us)
 
@@ -148,7 +148,7 @@ def _common(ones: Sequence[Range], others: Sequence[Range]) -> tuple[Range, ...]
     return tuple(common)
 
 
-def _told(epoch: str, lane: Lane, ranges: Sequence[Range]) -> dict[str, object]:
+def _event_payload(epoch: str, lane: Lane, ranges: Sequence[Range]) -> dict[str, object]:
     return {
         "epoch": epoch,
         "lane": lane.value,

@@ -16,9 +16,9 @@ the cloud long before; what is beyond stays in the set-aside store, which says s
 def blocks_since_opening(store: OpenStore) -> list[Block]:
     """What the writer committed since the store was opened, oldest first within a lane, without gap records."""
     blocks: list[Block] = []
-    octets = 0
+    carried_bytes = 0
     for lane, after in store.last_at_opening.items():
-        while octets < CARRIED_BYTES_MAX:
+        while carried_bytes < CARRIED_BYTES_MAX:
             batches, _ = store.outbox.next_batches(
                 lane, after=after, last=store.writer.marks[lane].last, limit_batches=64, limit_bytes=1 << 20
             )
@@ -28,7 +28,7 @@ def blocks_since_opening(store: OpenStore) -> list[Block]:
                 after = batch.sequence
                 if batch.kind is not BatchKind.GAP:
                     blocks.append(Block(lane, batch.kind, batch.count, batch.payload))
-                    octets += len(batch.payload)
+                    carried_bytes += len(batch.payload)
                 else:
                     after = decode_gap(batch.payload).through_sequence
     return blocks

@@ -155,13 +155,13 @@ class Salvage:
         have = local
         following = int.from_bytes(page[at + local : at + local + 4], "big")
         while have < length and following:
-            octets = self._page(following)
-            part = octets[4 : 4 + length - have]
+            overflow = self._page(following)
+            part = overflow[4 : 4 + length - have]
             if not part:
                 break
             parts.append(part)
             have += len(part)
-            following = int.from_bytes(octets[:4], "big")
+            following = int.from_bytes(overflow[:4], "big")
         return b"".join(parts)
 
 
@@ -173,15 +173,15 @@ def _at(file: BinaryIO, begin: int, count: int) -> bytes:
         return b""
 
 
-def varint(octets: bytes, at: int) -> tuple[int, int]:
+def varint(page: bytes, at: int) -> tuple[int, int]:
     """A number of one to nine bytes, and where it ends. IndexError where the page ends first."""
     value = 0
     for step in range(8):
-        octet = octets[at + step]
-        value = value << 7 | octet & 0x7F
-        if octet < 0x80:
+        byte = page[at + step]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
             return value, at + step + 1
-    return value << 8 | octets[at + 8], at + 9
+    return value << 8 | page[at + 8], at + 9
 
 
 def local_bytes(length: int) -> int:
@@ -220,7 +220,7 @@ def _values(payload: bytes, types: tuple[int, list[int]]) -> Values:
     return values
 
 
-def _integer(kind: int, octets: bytes) -> int | None:
+def _integer(kind: int, data: bytes) -> int | None:
     if kind in (8, 9):
         return kind - 8
-    return int.from_bytes(octets, "big", signed=True) if 1 <= kind <= 6 else None
+    return int.from_bytes(data, "big", signed=True) if 1 <= kind <= 6 else None

@@ -205,7 +205,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(connection):
         # Texts are read as bytes where they are no UTF-8: a damaged name must not hide its neighbours.
-        connection.text_factory = lambda octets: octets.decode("utf-8", "replace")
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
         yield connection
 
 

@@ -42,9 +42,9 @@ def observations(
     boots = Boots(SystemClock())
     boots.load(outbox.state(BOOTS_STATE))
     if only is Lane.EVENT:
-        told = events(outbox, asyncio.to_thread, device=device and device.lower(), since_us=since_us, limit=most)
+        printed = events(outbox, asyncio.to_thread, device=device and device.lower(), since_us=since_us, limit=most)
         try:
-            asyncio.run(_print_events(told, as_json=as_json, rows_max=rows_max))
+            asyncio.run(_print_events(printed, as_json=as_json, rows_max=rows_max))
         finally:
             outbox.close()
         return

@@ -271,12 +271,12 @@ def _key_name(directory: Path, about: dict[str, object]) -> str:
 
 def _signing_key(directory: Path, sealing: SecretStore, about: dict[str, object]) -> Ed25519PrivateKey:
     name = _key_name(directory, about)
-    octets = _secret(directory, sealing, name)
+    pem = _secret(directory, sealing, name)
     path = sealing.path(name)
-    if octets is None:
+    if pem is None:
         _damaged(path, "is missing")
     try:
-        key = load_pem_private_key(octets, password=None)
+        key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):
         _damaged(path, "is not a private key")
     if not isinstance(key, Ed25519PrivateKey):

@@ -12,33 +12,33 @@ import structlog
 from gateway.sessions.attendance import Attendance
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Counts
-from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association import events
 from protocols.ieee11073.association.segment_events import SegmentSent
 
 Remark = (
-    told.MdsChanged
-    | told.AttributesReported
-    | told.ReportsLost
-    | told.ReportNotTaken
-    | told.Deviation
-    | told.Rejected
-    | told.ScannerState
-    | told.ScannerNotSwitched
-    | told.ScannerSilent
-    | told.ScannerResumed
-    | told.DataFlowStarted
-    | told.DataFlowEnded
-    | told.DataRequestRefused
-    | told.AttributesRead
-    | told.AttributesWithheld
-    | told.ClockRead
-    | told.ClockCommanded
-    | told.ClockSet
-    | told.ClockNotSet
-    | told.ReportAnswered
-    | told.ReportRefused
-    | told.ConfigurationAsked
-    | told.ScannerSwitched
+    events.MdsChanged
+    | events.AttributesReported
+    | events.ReportsLost
+    | events.ReportNotTaken
+    | events.Deviation
+    | events.Rejected
+    | events.ScannerState
+    | events.ScannerNotSwitched
+    | events.ScannerSilent
+    | events.ScannerResumed
+    | events.DataFlowStarted
+    | events.DataFlowEnded
+    | events.DataRequestRefused
+    | events.AttributesRead
+    | events.AttributesWithheld
+    | events.ClockRead
+    | events.ClockCommanded
+    | events.ClockSet
+    | events.ClockNotSet
+    | events.ReportAnswered
+    | events.ReportRefused
+    | events.ConfigurationAsked
+    | events.ScannerSwitched
     | SegmentSent
 )
 """Events that change nothing in the session."""
@@ -59,14 +59,14 @@ class AssociationNotes:
         """Write down what happened."""
         journal, system_id, link = self._journal, self._here.system_id, self._link
         match event:
-            case told.ReportsLost():
+            case events.ReportsLost():
                 self._counts.lost += event.count
                 await journal.write(
                     "reports.lost", system_id, count=event.count, after=event.after_report_no, link=link
                 )
-            case told.ReportNotTaken():
+            case events.ReportNotTaken():
                 self._counts.refused += 1
-            case told.Deviation():
+            case events.Deviation():
                 self._counts.deviations += 1
                 await journal.write(
                     "device.deviation",
@@ -76,37 +76,37 @@ class AssociationNotes:
                     clause=event.clause,
                     link=link,
                 )
-            case told.Rejected():
+            case events.Rejected():
                 await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=link)
-            case told.ScannerSilent():
+            case events.ScannerSilent():
                 await journal.write(
                     "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
                 )
-            case told.ScannerResumed():
+            case events.ScannerResumed():
                 await journal.write("scanner.resumed", system_id, scanner=event.handle)
-            case told.ScannerState():
+            case events.ScannerState():
                 await journal.write("scanner.switched", system_id, scanner=event.handle, enabled=event.enabled)
-            case told.ScannerNotSwitched():
+            case events.ScannerNotSwitched():
                 await journal.write(
                     "scanner.not_switched", system_id, scanner=event.handle, enable=event.enable, why=event.why
                 )
-            case told.DataFlowStarted():
+            case events.DataFlowStarted():
                 await journal.write("data.flow_started", system_id, request=event.data_req_id)
-            case told.DataFlowEnded():
+            case events.DataFlowEnded():
                 await journal.write("data.flow_ended", system_id, request=event.data_req_id, reports=event.reports)
-            case told.DataRequestRefused():
+            case events.DataRequestRefused():
                 await journal.write("data.request_refused", system_id, request=event.data_req_id, why=event.why)
-            case told.AttributesWithheld():
+            case events.AttributesWithheld():
                 await journal.write("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
-            case told.MdsChanged() | told.AttributesReported() | told.AttributesRead():
+            case events.MdsChanged() | events.AttributesReported() | events.AttributesRead():
                 pass  # into the device's report (report_keeping)
-            case told.ClockRead() | told.ClockCommanded() | told.ClockSet() | told.ClockNotSet():
+            case events.ClockRead() | events.ClockCommanded() | events.ClockSet() | events.ClockNotSet():
                 pass  # into the device's clock, the report and the event lane (clock_keeping)
             case (
-                told.ReportAnswered()
-                | told.ReportRefused()
-                | told.ConfigurationAsked()
-                | told.ScannerSwitched()
+                events.ReportAnswered()
+                | events.ReportRefused()
+                | events.ConfigurationAsked()
+                | events.ScannerSwitched()
                 | SegmentSent()
             ):
                 log.error("session.event_of_an_agent", link=link, what=type(event).__name__)

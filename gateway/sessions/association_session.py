@@ -44,7 +44,7 @@ from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
 from protocols.errors import LocalProtocolError
-from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association import events
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
@@ -53,7 +53,7 @@ from protocols.ieee11073.association.settings import ManagerSettings
 FAREWELL_S = 0.2
 """How long an ABRT may take to leave on a link that another one has displaced: the new link waits for it, and a silent
 link may take nothing any more."""
-FIRST_OCTET_S = 2.0
+FIRST_BYTE_S = 2.0
 """A device sends its AARQ with its first packet; over a bad radio that packet is sent again within a second. A
 connection that is silent for longer is closed. A cable is silent until someone switches a device on."""
 RELEASE_S = 3.0
@@ -69,14 +69,14 @@ _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
 log = structlog.get_logger()
 
 
-_Told = (
+_NotedEvent = (
     Remark
-    | told.Associated
-    | told.ConfigurationAgreed
-    | told.MdsRead
-    | told.Released
-    | told.Aborted
-    | told.LinkLost
+    | events.Associated
+    | events.ConfigurationAgreed
+    | events.MdsRead
+    | events.Released
+    | events.Aborted
+    | events.LinkLost
     | SegmentNotFetched
     | SegmentsCleared
 )
@@ -122,7 +122,7 @@ class _Kind(Enum):
 
 
 def _kind(event: Event) -> _Kind:
-    if not isinstance(event, told.ReportReceived):
+    if not isinstance(event, events.ReportReceived):
         return _Kind.OTHER
     return _Kind.HELD_BY_DEVICE if event.confirmed else _Kind.GONE_IF_REFUSED
 
@@ -196,7 +196,7 @@ class AssociationSession:
     async def run(self) -> None:
         """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what
         the store raises beyond StoreFull; the link is closed in any case."""
-        waiting = None if self.link.is_line else asyncio.create_task(self._expect_first_octet())
+        waiting = None if self.link.is_line else asyncio.create_task(self._require_first_byte())
         try:
             await pump(self.link, self._association, self._deliver, self._around.clock, self, self._nudge)
         finally:
@@ -206,9 +206,9 @@ class AssociationSession:
             await self.link.close()
             await asyncio.shield(self._leave("session ended"))
 
-    async def _expect_first_octet(self) -> None:
+    async def _require_first_byte(self) -> None:
         """End a connection that says nothing: it holds a place that a device may need."""
-        await self._around.clock.sleep_until(self.opened_s + FIRST_OCTET_S)
+        await self._around.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
         if not self.heard:
             await self._around.journal.write("link.silent", None, link=self.link.name)
             await self.link.close()
@@ -242,7 +242,7 @@ class AssociationSession:
         self._keeping.begin_read()
         for kind, group in groupby(happened, _kind):
             if kind is not _Kind.OTHER:
-                reports = [event for event in group if isinstance(event, told.ReportReceived)]
+                reports = [event for event in group if isinstance(event, events.ReportReceived)]
                 verdicts += await self._intake.store(reports, instant, (self.number, self._associated_s))
                 continue
             for event in group:
@@ -251,40 +251,40 @@ class AssociationSession:
 
     async def _take(self, event: Event, instant: Instant) -> bool:
         """One event that is no report. Whether what has to be durable of it is."""
-        assert not isinstance(event, told.ReportReceived)
-        self.understood += not isinstance(event, told.Deviation | told.LinkLost)
+        assert not isinstance(event, events.ReportReceived)
+        self.understood += not isinstance(event, events.Deviation | events.LinkLost)
         if isinstance(event, SegmentDataReceived):
             return await self._intake.store_segment(event, instant)
         await self._note(event, instant)
         return True
 
-    async def _note(self, event: _Told, instant: Instant) -> None:
+    async def _note(self, event: _NotedEvent, instant: Instant) -> None:
         """Everything that is no measurement."""
         self._keeping.noted(event, instant.wall_us)
         match event:
-            case told.Associated():
+            case events.Associated():
                 await self._associated(event, instant)
-            case told.ConfigurationAgreed():
+            case events.ConfigurationAgreed():
                 await self._agreed(event)
-            case told.MdsRead():
+            case events.MdsRead():
                 await self._here.identified(event.identity, instant)
             case SegmentNotFetched() | SegmentsCleared():
                 if self._here.system_id is not None:
                     await self._around.memory.note(event, self._here.system_id)
-            case told.Released():
+            case events.Released():
                 await self._leave("released")
-            case told.Aborted():
+            case events.Aborted():
                 await self._leave(f"aborted by {'us' if event.by_us else 'the device'}: {event.why or event.reason}")
-            case told.LinkLost():
+            case events.LinkLost():
                 await self._leave("link lost")
             case _:
                 await self._notes.note(event)
-                if isinstance(event, told.ScannerSilent):
+                if isinstance(event, events.ScannerSilent):
                     self._ask_if_silent(event.silent_s, instant)
         if self._here.system_id is not None:
             await self._clock_keeping.noted(event, self._here.system_id, instant)
 
-    async def _agreed(self, event: told.ConfigurationAgreed) -> None:
+    async def _agreed(self, event: events.ConfigurationAgreed) -> None:
         """Keep a configuration that the device has just explained."""
         system_id = self._here.system_id
         if not event.learned or system_id is None:
@@ -299,7 +299,7 @@ class AssociationSession:
             with suppress(LocalProtocolError):  # it ended in the same breath, or is being asked enough already
                 self._association.presence.ask(now_s=instant.monotonic_s)
 
-    async def _associated(self, event: told.Associated, instant: Instant) -> None:
+    async def _associated(self, event: events.Associated, instant: Instant) -> None:
         system_id = event.system_id.hex()
         await self._pace()
         verdict = await self._here.claim(system_id)

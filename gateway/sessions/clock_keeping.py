@@ -18,7 +18,7 @@ from gateway.sessions.time_sync import TrustedClock
 from gateway.transports.clock import Instant
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association import events
 from protocols.ieee11073.association.clock_setting import WallClock
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.refusals import UNANSWERED
@@ -92,30 +92,30 @@ class ClockKeeping:
     async def noted(self, event: Event, system_id: str, instant: Instant) -> None:
         """`system_id` of the device that is associated."""
         match event:
-            case told.Associated():
+            case events.Associated():
                 self.begin(system_id, keeps_measurements=False)
-            case told.ConfigurationAgreed():
+            case events.ConfigurationAgreed():
                 self._agreed(event)
-            case told.MdsRead():
+            case events.MdsRead():
                 info = event.identity.time_info
                 self._capabilities = 0 if info is None else info.mds_time_cap_state
                 self._adjusted(system_id, event.identity.attributes)
-            case told.MdsChanged():
+            case events.MdsChanged():
                 self._adjusted(system_id, event.attributes)
                 self._showed(system_id, event.date_and_time, event.received_s)
-            case told.ClockRead():
+            case events.ClockRead():
                 await self._read(event, system_id, instant)
-            case told.ClockCommanded():
+            case events.ClockCommanded():
                 if (local_us := event.time.local_us()) is not None:
                     self._around.clocks.clock(system_id, event.time.kind).commanded(local_us, _us(event.sent_s))
-            case told.ClockSet():
+            case events.ClockSet():
                 await self._set(event, system_id, instant)
-            case told.ClockNotSet():
+            case events.ClockNotSet():
                 await self._not_set(event, system_id, instant)
             case _:
                 pass
 
-    def _agreed(self, event: told.ConfigurationAgreed) -> None:
+    def _agreed(self, event: events.ConfigurationAgreed) -> None:
         try:
             configuration = Configuration.decode(event.config_id, event.octets)
         except RemoteProtocolError:  # the association read it, so this cannot be; the careful answer is the right one
@@ -137,7 +137,7 @@ class ClockKeeping:
         if time is not None and (local_us := time.local_us()) is not None:
             self._around.clocks.clock(system_id, time.kind).observe(local_us, _us(received_s), live=True)
 
-    async def _read(self, event: told.ClockRead, system_id: str, instant: Instant) -> None:
+    async def _read(self, event: events.ClockRead, system_id: str, instant: Instant) -> None:
         around, wall_offset_us = self._around, _wall_offset_us(instant)
         for time in event.times:
             if (local_us := time.local_us()) is None:
@@ -206,7 +206,7 @@ class ClockKeeping:
             self._commands.set_time(WallClock(_wall_offset_us(instant), zone_min), instant.monotonic_s)
             self._setting = _Setting(error_us, uncertainty_us)
 
-    async def _set(self, event: told.ClockSet, system_id: str, instant: Instant) -> None:
+    async def _set(self, event: events.ClockSet, system_id: str, instant: Instant) -> None:
         self._around.clocks.clock(system_id, event.time.kind).obeyed(_us(event.answered_s))
         if self._setting is None:
             return
@@ -217,7 +217,7 @@ class ClockKeeping:
             "device.clock_set", system_id, was_off_ms=error_us // 1000, uncertainty_ms=uncertainty_us // 1000
         )
 
-    async def _not_set(self, event: told.ClockNotSet, system_id: str, instant: Instant) -> None:
+    async def _not_set(self, event: events.ClockNotSet, system_id: str, instant: Instant) -> None:
         """Refused, or silent; a silent device may have set it, which the next look at its clock tells."""
         self._around.clocks.clock(system_id, event.time.kind).refused()
         setting, self._setting = self._setting, None

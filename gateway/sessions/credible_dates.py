@@ -169,9 +169,9 @@ def keyed_of_memory(observations: Sequence[Observation], wall_us: int, *, synchr
     before: dict[tuple[int, int | None], bytes] = {}
     keyed = []
     for observation in observations:
-        octets = b"" if observation.device_time is None else observation.device_time.octets
-        repeats = before.get(_key(observation)) == octets
-        before[_key(observation)] = octets
+        date = b"" if observation.device_time is None else observation.device_time.octets
+        repeats = before.get(_key(observation)) == date
+        before[_key(observation)] = date
         keyed.append(not repeats and _is_plausible(observation, wall_us, synchronised=synchronised))
     return keyed
 

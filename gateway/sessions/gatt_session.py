@@ -45,7 +45,7 @@ from protocols.ble.device_information import DeviceInformation, system_id_of
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association import events
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.uplink.lanes import Lane
 
@@ -119,7 +119,7 @@ class GattSession:
         self._dropped = 0
         self._in_hand = 0
         """Values that were taken from the link and are not durable yet."""
-        self._told_us = around.clock.wall_us()
+        self._drops_reported_us = around.clock.wall_us()
         """Up to when lost values were counted."""
         self._state = "identifying"
         self._released = False
@@ -218,7 +218,7 @@ class GattSession:
         await self._here.arrived(name, instant_of(self._around.clock), bonded=self.link.bonded)
         identity = identity_of(system_id, tuple(AvaType(*each) for each in information.attributes))
         instant = instant_of(self._around.clock)
-        self._here.keeping.noted(told.MdsRead(identity), instant.wall_us)
+        self._here.keeping.noted(events.MdsRead(identity), instant.wall_us)
         await self._here.identified(identity, instant)
         await self._gatt.met(self._paired.address, name)
         return name
@@ -260,7 +260,7 @@ class GattSession:
         """What it says of itself, its clocks among it, and its clock set where policy wants that."""
         self._state = "preparing"
         for sentence in self._usable.missing:
-            await self._notes.deviated(told.Deviation(sentence, "", b""), self._around.clock.wall_us())
+            await self._notes.deviated(events.Deviation(sentence, "", b""), self._around.clock.wall_us())
         for step in self._usable.reads():
             if step.profile.service != DEVICE_INFORMATION:
                 await self._look(step.profile.service, step.characteristic)
@@ -291,7 +291,7 @@ class GattSession:
     async def _refused(self, step: Step, error: BleGattError) -> None:
         why = f"; {pair_again(self._paired.address)}" if error.needs_keys else ""
         sentence = f"{name_of(*step)}: {error}{why}"
-        await self._notes.deviated(told.Deviation(sentence, "", b""), self._around.clock.wall_us())
+        await self._notes.deviated(events.Deviation(sentence, "", b""), self._around.clock.wall_us())
 
     # ---- streaming
 
@@ -334,13 +334,13 @@ class GattSession:
         dropped, self._dropped = self.link.dropped - self._dropped, self.link.dropped
         dropped, self._in_hand = dropped + self._in_hand, 0
         now_us = self._around.clock.wall_us()
-        since_us, self._told_us = min(self._told_us, now_us), now_us
+        since_us, self._drops_reported_us = min(self._drops_reported_us, now_us), now_us
         if dropped <= 0:
             return
         with suppress(StoreFull):  # then the buffer counts it once it has room
             await self._gatt.store.record_loss([Loss(Lane.NUMERIC, dropped, since_us, now_us)])
         self.counts.lost += dropped
-        self._here.keeping.noted(told.ReportsLost(dropped, None), self._around.clock.wall_us())
+        self._here.keeping.noted(events.ReportsLost(dropped, None), self._around.clock.wall_us())
         await self._around.journal.write(
             "reports.lost", self._here.system_id, count=dropped, after=None, link=self.link.name
         )
@@ -418,7 +418,7 @@ class GattSession:
         finally:
             await self.link.close()
         await self._write_rest()  # what came while the stack ended the link
-        ended = told.Released() if self._released else told.LinkLost()
+        ended = events.Released() if self._released else events.LinkLost()
         self._here.keeping.noted(ended, self._around.clock.wall_us())
         counts, window = self.counts, self._intake.window
         figures = {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}

@@ -117,12 +117,12 @@ class LineWatch:
             return
         seen.noisy_looks += received_bytes > seen.bytes_last
         seen.bytes_last = received_bytes
-        octets = received_bytes - seen.bytes_then
-        if octets >= NOISE_BYTES and seen.noisy_looks >= NOISE_LOOKS and not seen.noise_told:
+        noise_bytes = received_bytes - seen.bytes_then
+        if noise_bytes >= NOISE_BYTES and seen.noisy_looks >= NOISE_LOOKS and not seen.noise_told:
             seen.noise_told = True
             why = noise_sentence(port, has_served=seen.has_served)
             await self._journal.write(
-                "serial.not_understood", None, link=port.name, why=why, octets=octets, baud=port.baud
+                "serial.not_understood", None, link=port.name, why=why, octets=noise_bytes, baud=port.baud
             )
 
     async def _look_at_name(self, port: SerialPort, link: DescriptorLink, seen: _Seen) -> None:

@@ -20,7 +20,7 @@ RESERVED_MAX = 4
 places a quarter."""
 SILENT_OF_ADDRESS_MAX = 4
 """Connections of one address that have not sent an octet. A device sends its AARQ in the packet after the handshake,
-so that many at a time are a device gateway that has just restarted; each lasts `FIRST_OCTET_S` at most anyway."""
+so that many at a time are a device gateway that has just restarted; each lasts `FIRST_BYTE_S` at most anyway."""
 PATIENCE_S = 2.0
 """A device associates within its first second, with a configuration to explain within its second; a connection that has
 not after this may be given away when all places are taken."""

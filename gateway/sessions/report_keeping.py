@@ -7,7 +7,7 @@ then, at most for the octets of one read, so that noise on a line is nobody's.
 from collections.abc import Sequence
 
 from gateway.sessions.device_report import DeviceReport, DeviceReports
-from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association import events
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.uplink.observations import DeviceObservations
@@ -21,7 +21,7 @@ class ReportKeeping:
     def __init__(self, reports: DeviceReports, link: str) -> None:
         self._reports = reports
         self._link = link
-        self._of_nobody: list[told.Deviation] = []
+        self._of_nobody: list[events.Deviation] = []
         self.report: DeviceReport | None = None
         """Of the device that is associated on this link."""
 
@@ -45,31 +45,31 @@ class ReportKeeping:
         from `clock_keeping`."""
         report = self.report
         if report is None:
-            if isinstance(event, told.Deviation) and len(self._of_nobody) < _OF_NOBODY_MAX:
+            if isinstance(event, events.Deviation) and len(self._of_nobody) < _OF_NOBODY_MAX:
                 self._of_nobody.append(event)
             return
         match event:
-            case told.Deviation():
+            case events.Deviation():
                 report.deviated(event, at_us)
-            case told.ConfigurationAgreed():
+            case events.ConfigurationAgreed():
                 report.agreed(event.config_id, learned=event.learned, at_us=at_us)
-            case told.MdsRead():
+            case events.MdsRead():
                 report.identified(event.identity, at_us)
-            case told.MdsChanged():
+            case events.MdsChanged():
                 report.changed(event.attributes, at_us)
-            case told.AttributesReported():
+            case events.AttributesReported():
                 report.told_attributes(event.handle, event.attributes, at_us)
-            case told.ReportsLost():
+            case events.ReportsLost():
                 report.lost_reports(event.count, at_us)
-            case told.ReportNotTaken():
+            case events.ReportNotTaken():
                 report.refused_reports(1, event.why.value, at_us)
-            case told.AttributesRead():
+            case events.AttributesRead():
                 report.told_attributes(event.handle, event.attributes, at_us)
-            case told.Released():
+            case events.Released():
                 report.ended("released", at_us)
-            case told.Aborted():
+            case events.Aborted():
                 report.ended("aborted by us" if event.by_us else "aborted by the device", at_us)
-            case told.LinkLost():
+            case events.LinkLost():
                 report.ended("link lost", at_us)
 
     def fetched(self, event: SegmentDataReceived, at_us: int, *, durable: bool) -> None:

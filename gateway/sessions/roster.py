@@ -17,7 +17,7 @@ DEVICES_MAX = 256
 """Devices remembered in memory; a vehicle meets some dozens in its life. The least recently met unverified one is
 forgotten first, so that invented ids push out each other and no device of the vehicle."""
 
-TOLD_EVERY_US = 60_000_000
+STORE_EVERY_US = 60_000_000
 """How far behind the durable "last seen" of a device may be."""
 
 
@@ -51,14 +51,14 @@ class Roster(RememberedConfigurations):
     def __init__(self) -> None:
         super().__init__()
         self._met: OrderedDict[str, KnownDevice] = OrderedDict()
-        self._told: dict[str, tuple[object, int]] = {}
+        self._stored: dict[str, tuple[object, int]] = {}
 
     def load(self, configurations: Iterable[tuple[bytes, int, bytes]], devices: Iterable[KnownDevice]) -> None:
         """What was durable when the gateway started."""
         for device in devices:
             self.met(device)
-        for system_id, config_id, octets in configurations:
-            self.remember(system_id, config_id, octets)
+        for system_id, config_id, configuration in configurations:
+            self.remember(system_id, config_id, configuration)
 
     def met(self, device: KnownDevice) -> bool:
         """Whether the store should be told: of a new device, of a new name or standing, and of its presence once a
@@ -69,14 +69,14 @@ class Roster(RememberedConfigurations):
             unverified = (each.system_id for each in self._met.values() if not each.is_verified)
             gone = next(unverified, None) or next(iter(self._met))
             del self._met[gone]
-            self._told.pop(gone, None)
+            self._stored.pop(gone, None)
         said = (device.model, device.link_class, device.accepted_us)
-        known, seen_us = self._told.get(device.system_id, (None, 0))
+        known, seen_us = self._stored.get(device.system_id, (None, 0))
         now_us = device.last_seen_us or 0
         is_forgotten = device.system_id not in self._met  # all places belong to verified devices
-        if is_forgotten or (said == known and abs(now_us - seen_us) < TOLD_EVERY_US):
+        if is_forgotten or (said == known and abs(now_us - seen_us) < STORE_EVERY_US):
             return False
-        self._told[device.system_id] = (said, now_us)
+        self._stored[device.system_id] = (said, now_us)
         return True
 
     def device(self, system_id: str) -> KnownDevice:

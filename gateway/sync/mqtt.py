@@ -305,8 +305,8 @@ class MqttSession:
             self._end(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
             self._check()
 
-    def _answer_to(self, mid: int, octets: int) -> asyncio.Future[None]:
-        self._unconfirmed.sent(mid, octets, self._loop.time())
+    def _answer_to(self, mid: int, size_bytes: int) -> asyncio.Future[None]:
+        self._unconfirmed.sent(mid, size_bytes, self._loop.time())
         answer: asyncio.Future[None] = self._loop.create_future()
         self._waiting[mid] = answer
         return answer

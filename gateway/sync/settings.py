@@ -64,8 +64,8 @@ def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: Certif
     try:
         password = None
         if settings.password_file is not None:
-            octets = settings.read_secret(settings.password_file, PASSWORD_NAME)
-            password = octets.decode().split("\n", 1)[0].rstrip("\r")
+            secret = settings.read_secret(settings.password_file, PASSWORD_NAME)
+            password = secret.decode().split("\n", 1)[0].rstrip("\r")
         return BrokerAddress(
             host=host,
             port=port,

@@ -33,7 +33,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class _Packet:
-    octets: int
+    size_bytes: int
     sent_at_s: float
     due_at_s: float
 
@@ -44,18 +44,18 @@ class UnconfirmedPackets:
     def __init__(self, settings: PubackSettings) -> None:
         self._settings = settings
         self._packets: dict[int, _Packet] = {}
-        self._octets = 0
+        self._unconfirmed_bytes = 0
 
-    def sent(self, packet_id: int, octets: int, now_s: float) -> None:
-        self._octets += octets
-        due_at_s = now_s + self._settings.puback_s + self._octets / self._settings.bytes_per_s_least
-        self._packets[packet_id] = _Packet(octets, now_s, due_at_s)
+    def sent(self, packet_id: int, size_bytes: int, now_s: float) -> None:
+        self._unconfirmed_bytes += size_bytes
+        due_at_s = now_s + self._settings.puback_s + self._unconfirmed_bytes / self._settings.bytes_per_s_least
+        self._packets[packet_id] = _Packet(size_bytes, now_s, due_at_s)
 
     def confirmed(self, packet_id: int) -> None:
         """Its PUBACK or SUBACK came, whatever it says; an unknown one changes nothing."""
         packet = self._packets.pop(packet_id, None)
         if packet is not None:
-            self._octets -= packet.octets
+            self._unconfirmed_bytes -= packet.size_bytes
 
     def lost(self, now_s: float) -> Lost | None:
         """What is overdue; None: nothing."""

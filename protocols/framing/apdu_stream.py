@@ -78,14 +78,14 @@ class ApduStream:
     def next_apdu(self) -> bytes | None:
         """The next whole APDU, or None until more octets come. Raises `RemoteProtocolError` on an impossible header,
         and again on every later call: a stream that lost its headers has no next APDU."""
-        octets = self.next_length()
-        if octets is None:
+        length = self.next_length()
+        if length is None:
             return None
-        if octets > self.waiting_bytes:
-            self._due_bytes = octets
+        if length > self.waiting_bytes:
+            self._due_bytes = length
             return None
         start = self._at
-        self._at += octets
+        self._at += length
         return self._data[start : self._at]
 
     def next_length(self) -> int | None:
@@ -112,11 +112,11 @@ class ApduStream:
         its first ones."""
         return memoryview(self._data)[self._at :]
 
-    def skip(self, octets: int) -> None:
+    def skip(self, count: int) -> None:
         """Gives up octets that were read through `front`."""
-        if octets > len(self._data) - self._at:
+        if count > len(self._data) - self._at:
             raise LocalProtocolError("more octets are skipped than wait")
-        self._at += octets
+        self._at += count
 
     def feed(self, data: bytes) -> list[bytes]:
         """Adds octets and returns every APDU that is now whole."""

@@ -256,20 +256,20 @@ def _write_channels(writer: Writer, channels: list[Channel]) -> None:
     dear."""
     identities = list(map(id, channels))
     numbers: dict[int, int] = {}
-    by_octets: dict[bytes, int] = {}
+    by_encoding: dict[bytes, int] = {}
     codes = 0
     for identity, channel in dict(zip(identities, channels, strict=True)).items():
-        octets = channel_octets(channel)
-        if octets not in by_octets:
-            by_octets[octets] = len(by_octets)
+        encoded = channel_octets(channel)
+        if encoded not in by_encoding:
+            by_encoding[encoded] = len(by_encoding)
             codes += code_count(channel)
-        numbers[identity] = by_octets[octets]
-    _check_size(len(by_octets), BLOCK_CHANNELS_MAX, "channels")
+        numbers[identity] = by_encoding[encoded]
+    _check_size(len(by_encoding), BLOCK_CHANNELS_MAX, "channels")
     _check_size(codes, BLOCK_CODES_MAX, "codes of channels")
-    writer.varint(len(by_octets))
-    for octets in by_octets:
-        writer.octets(octets)
-    writer.column(array(_number_type(len(by_octets)), map(numbers.__getitem__, identities)))
+    writer.varint(len(by_encoding))
+    for encoded in by_encoding:
+        writer.octets(encoded)
+    writer.column(array(_number_type(len(by_encoding)), map(numbers.__getitem__, identities)))
 
 
 def _read_channels(reader: Reader, count: int) -> list[Channel]:

@@ -104,13 +104,13 @@ class _Recorded:
         for record in records:
             if record.dir != "manager->agent" or record.gatt is not None:
                 continue
-            for octets in stream.feed(record.octets):
-                found._hear(octets)
+            for apdu in stream.feed(record.octets):
+                found._hear(apdu)
         return found
 
-    def _hear(self, octets: bytes) -> None:
+    def _hear(self, received: bytes) -> None:
         try:
-            apdu = decode_apdu(octets)
+            apdu = decode_apdu(received)
             data = decode_data(apdu.data) if isinstance(apdu, Prst) else None
         except RemoteProtocolError:
             return
@@ -203,9 +203,9 @@ class _Player:
                 if self._waits.any:
                     self._played.trouble = "the manager closed the link"
                 return
-            for octets in self._stream.feed(data):
-                self._heard(octets)
-                for reaction in self._agent.reactions(octets):
+            for received in self._stream.feed(data):
+                self._heard(received)
+                for reaction in self._agent.reactions(received):
                     await self._say(link, self._note(reaction))
 
     def _note(self, octets: bytes) -> bytes:

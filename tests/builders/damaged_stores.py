@@ -24,11 +24,11 @@ async def filled_store(folder: Path, *, batches: int = 40) -> Path:
     return path
 
 
-def overwrite(path: Path, offset: int, octets: bytes) -> None:
+def overwrite(path: Path, offset: int, content: bytes) -> None:
     """Put `octets` at `offset`."""
     with path.open("r+b") as file:
         file.seek(offset)
-        file.write(octets)
+        file.write(content)
 
 
 def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -> None:
@@ -37,7 +37,7 @@ def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -
         file.seek(offset)
         before = file.read(count)
         file.seek(offset)
-        file.write(bytes(octet ^ generator.randrange(1, 256) for octet in before))
+        file.write(bytes(byte ^ generator.randrange(1, 256) for byte in before))
 
 
 def leaf_page_of(path: Path, lane: Lane) -> int:
@@ -51,29 +51,29 @@ def leaf_page_of(path: Path, lane: Lane) -> int:
         # Beside a gateway that is writing, the log is in use now and then; the page must lie in the file.
         until(lambda: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
     middle = position_of(lane, max(1, (last - position_of(lane, 0)) // 2))
-    octets = path.read_bytes()
+    content = path.read_bytes()
     page = root
-    while (begin := (page - 1) * PAGE_BYTES) >= 0 and octets[begin] == 0x05:
-        page = _child(octets, begin, middle)
-    assert octets[begin] == 0x0D, "a leaf of a table"
+    while (begin := (page - 1) * PAGE_BYTES) >= 0 and content[begin] == 0x05:
+        page = _child(content, begin, middle)
+    assert content[begin] == 0x0D, "a leaf of a table"
     return page
 
 
-def _child(octets: bytes, begin: int, rowid: int) -> int:
+def _child(content: bytes, begin: int, rowid: int) -> int:
     """Which page below an interior page holds `rowid` (SQLite's file format, 1.6)."""
-    cells = int.from_bytes(octets[begin + 3 : begin + 5], "big")
+    cells = int.from_bytes(content[begin + 3 : begin + 5], "big")
     for number in range(cells):
-        at = begin + int.from_bytes(octets[begin + 12 + 2 * number : begin + 14 + 2 * number], "big")
+        at = begin + int.from_bytes(content[begin + 12 + 2 * number : begin + 14 + 2 * number], "big")
         key, at_key = 0, at + 4
         for step in range(9):
-            octet = octets[at_key]
+            byte = content[at_key]
             at_key += 1
             if step == 8:
-                key = key << 8 | octet
+                key = key << 8 | byte
                 break
-            key = key << 7 | octet & 0x7F
-            if not octet & 0x80:
+            key = key << 7 | byte & 0x7F
+            if not byte & 0x80:
                 break
         if rowid <= key:
-            return int.from_bytes(octets[at : at + 4], "big")
-    return int.from_bytes(octets[begin + 8 : begin + 12], "big")
+            return int.from_bytes(content[at : at + 4], "big")
+    return int.from_bytes(content[begin + 8 : begin + 12], "big")

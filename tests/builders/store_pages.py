@@ -27,18 +27,18 @@ class Pages:
 
 def pages_of(path: Path) -> Pages:
     """Of a store whose log was written back."""
-    octets = path.read_bytes()
+    content = path.read_bytes()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage").fetchall())
-    found = Pages(free=list(_free(octets)))
-    _walk(octets, roots.pop("batches"), found)
+    found = Pages(free=list(_free(content)))
+    _walk(content, roots.pop("batches"), found)
     found.index.append(roots.pop("gaps_by_position"))
     found.small_tables += roots.values()
     return found
 
 
-def _page(octets: bytes, number: int) -> bytes:
-    return octets[(number - 1) * PAGE_BYTES : number * PAGE_BYTES]
+def _page(content: bytes, number: int) -> bytes:
+    return content[(number - 1) * PAGE_BYTES : number * PAGE_BYTES]
 
 
 def _cells(page: bytes, head: int) -> Iterator[int]:
@@ -46,13 +46,13 @@ def _cells(page: bytes, head: int) -> Iterator[int]:
         yield int.from_bytes(page[head + 2 * number : head + 2 * number + 2], "big")
 
 
-def _walk(octets: bytes, number: int, found: Pages) -> None:
-    page = _page(octets, number)
+def _walk(content: bytes, number: int, found: Pages) -> None:
+    page = _page(content, number)
     if page[0] == _TABLE_INTERIOR:
         found.interior.append(number)
         for at in _cells(page, 12):
-            _walk(octets, int.from_bytes(page[at : at + 4], "big"), found)
-        _walk(octets, int.from_bytes(page[8:12], "big"), found)
+            _walk(content, int.from_bytes(page[at : at + 4], "big"), found)
+        _walk(content, int.from_bytes(page[8:12], "big"), found)
         return
     assert page[0] == _TABLE_LEAF
     for at in _cells(page, 8):
@@ -65,14 +65,14 @@ def _walk(octets: bytes, number: int, found: Pages) -> None:
         following = int.from_bytes(page[behind + local : behind + local + 4], "big") if local < length else 0
         while following:
             found.overflow.append(following)
-            following = int.from_bytes(_page(octets, following)[:4], "big")
+            following = int.from_bytes(_page(content, following)[:4], "big")
 
 
-def _free(octets: bytes) -> Iterator[int]:
-    trunk = int.from_bytes(octets[32:36], "big")
+def _free(content: bytes) -> Iterator[int]:
+    trunk = int.from_bytes(content[32:36], "big")
     while trunk:
         yield trunk
-        page = _page(octets, trunk)
+        page = _page(content, trunk)
         for number in range(int.from_bytes(page[4:8], "big")):
             yield int.from_bytes(page[8 + 4 * number : 12 + 4 * number], "big")
         trunk = int.from_bytes(page[:4], "big")

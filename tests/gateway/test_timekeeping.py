@@ -131,7 +131,7 @@ async def test_process_that_starts_in_a_boot_whose_time_is_known_goes_on_from_th
     assert store.names == ["clock.learnt"]
 
 
-async def test_time_and_boots_are_persisted_each_minute_and_a_full_disk_counts_as_an_answer():
+async def test_time_and_boots_are_persisted_each_minute_and_a_full_disk_counts_as_a_response():
     keeper, answers = Keeper(Notebook(), error_us=None), []
     await keeper.keeping.load(keeper.store)
     task = asyncio.create_task(keeper.keeping.persist(keeper.store, lambda: answers.append(1)))

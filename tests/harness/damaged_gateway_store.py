@@ -90,8 +90,8 @@ async def pristine(folder: Path) -> Pristine:
     pages = pages_of(store)
     stopped = folder.with_name(folder.name + "-stopped")
     shutil.copytree(folder, stopped)
-    for name, octets in copied.items():
-        store.with_name(name).write_bytes(octets)
+    for name, content in copied.items():
+        store.with_name(name).write_bytes(content)
     store.with_name(store.name + "-shm").unlink(missing_ok=True)
     log = store.with_name(store.name + "-wal")
     return Pristine(
@@ -131,7 +131,7 @@ def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
         file.seek(offset)
         before = file.read(count)
         file.seek(offset)
-        file.write(bytes(octet ^ generator.randrange(1, 256) for octet in before))
+        file.write(bytes(byte ^ generator.randrange(1, 256) for byte in before))
     return f"{kind}, seed {seed}: {count} bytes at {offset} of {path.name}"
 
 

@@ -146,8 +146,8 @@ class FleetBroker:
     def revoke_with_expired_list(self) -> None:
         """A list that nobody renewed for a month."""
         made_at_us = now_us() - (REVOCATION_DAYS * 86_400 + 60) * 1_000_000
-        octets = revocation_list(self.authority, (), now_us=made_at_us)
-        (self.layout.live / REVOKED_FILE).write_bytes(octets)
+        pem = revocation_list(self.authority, (), now_us=made_at_us)
+        (self.layout.live / REVOKED_FILE).write_bytes(pem)
 
     def reload(self) -> None:
         """What the path unit does."""

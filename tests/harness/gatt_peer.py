@@ -162,8 +162,8 @@ class PeerLink:
     async def close(self) -> None:
         self.closed += 1
         self.end("closed by the gateway")
-        for service, characteristic, octets in self._peer.while_closing:
-            self.arrive(Arrival(service, characteristic, octets, self._peer.clock.monotonic_s()))
+        for service, characteristic, value in self._peer.while_closing:
+            self.arrive(Arrival(service, characteristic, value, self._peer.clock.monotonic_s()))
         self._peer.while_closing.clear()
 
     async def _asked(self, service: int, characteristic: int) -> None:

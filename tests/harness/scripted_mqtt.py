@@ -92,22 +92,22 @@ class ScriptedBroker:
 
 
 def _send(writer: asyncio.StreamWriter, kind: int, body: bytes) -> None:
-    length, octets = len(body), bytearray([kind << 4])
+    length, header = len(body), bytearray([kind << 4])
     while True:
-        octets.append(length % 128 | (0x80 if length > 127 else 0))
+        header.append(length % 128 | (0x80 if length > 127 else 0))
         length //= 128
         if not length:
             break
-    writer.write(bytes(octets) + body)
+    writer.write(bytes(header) + body)
 
 
 async def _remaining_length(reader: asyncio.StreamReader) -> int:
     length = shift = 0
     while True:
-        octet = (await reader.readexactly(1))[0]
-        length |= (octet & 0x7F) << shift
+        byte = (await reader.readexactly(1))[0]
+        length |= (byte & 0x7F) << shift
         shift += 7
-        if octet < 0x80:
+        if byte < 0x80:
             return length
 
 

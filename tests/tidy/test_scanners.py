@@ -130,8 +130,8 @@ def read_many_keys(size: int) -> Callable[[], object]:
 
 
 def read_blocks(size: int) -> Callable[[], object]:
-    octets = encode_block([numeric_section(size)])
-    return lambda: decode_block(octets)
+    block = encode_block([numeric_section(size)])
+    return lambda: decode_block(block)
 
 
 def write_capture(path: Path) -> Callable[[int], Callable[[bytes], object]]:
@@ -241,7 +241,7 @@ def test_capture_of_a_trickling_device_is_written_in_one_pass(tmp_path: Path) ->
     assert_linear([measure_work(2_000 * times, scan) for times in (1, 2, 4)])
 
 
-def test_meter_tells_one_pass_from_a_pass_in_a_pass() -> None:
+def test_meter_distinguishes_linear_from_quadratic_work() -> None:
     def quadratic(text: CountedText) -> None:
         while text:
             text = text[1:]

@@ -91,11 +91,11 @@ def request(system_id: bytes, config_id: int, modes: RequestModes | None = None)
     return encode_apdu(Aarq(VERSION_1, (DataProto(DATA_PROTO_20601, encode(info)),)))
 
 
-def compare_ids(applicant: Applicant, reported_id: int, octets: bytes, notes: Notes) -> None:
+def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, notes: Notes) -> None:
     """A configuration that comes under another id than the association request named."""
     requested_id = applicant.config_id
     if reported_id != requested_id and 0 < requested_id <= CONFIG_ID_EXTENDED_MAX:
-        notes.met(Oddity.CONFIG_ID_OTHER, octets, reported_id=reported_id, requested_id=requested_id)
+        notes.met(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:

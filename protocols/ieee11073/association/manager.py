@@ -439,8 +439,8 @@ class ManagerAssociation(Association):
     def _pass_over(self, received: Received, why: NotTaken) -> None:
         """Nothing of a report is taken: told each time, and its number is not missed later."""
         assert received.data is not None and self._intake is not None  # noqa: PT018
-        told = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
-        for event in (*self._intake.pass_over(received.body), told):
+        not_taken = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
+        for event in (*self._intake.pass_over(received.body), not_taken):
             self._tell(event)
 
     def _asks_anew(self, received: Received) -> bool:

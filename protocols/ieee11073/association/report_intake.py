@@ -33,7 +33,7 @@ _LAYOUTS_OF_KEY_MAX = 8
 FLOWS_MAX = 64
 """Flows whose numbers are kept; a device has one a scanner and one for itself."""
 _NUMBERS = 0x10000
-_NUMBERS_OCTETS = 4
+_NUMBERS_BYTES = 4
 """data-req-id and scan-report-no, with which every scan report begins."""
 _BACKWARD_FROM = 0x8000
 """A jump of more than half the numbers forward is a jump backward."""
@@ -126,7 +126,7 @@ class ReportIntake:
         """A report of which nothing was taken: its number was used, so it is not missing from those that follow. Its
         own place may show that others are. Other event reports have no number."""
         event_info = report.event_info
-        if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_OCTETS:
+        if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_BYTES:
             return []
         flow = report.obj_handle, int.from_bytes(event_info[0:2], "big")
         report_no = int.from_bytes(event_info[2:4], "big")

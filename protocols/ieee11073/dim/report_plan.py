@@ -94,7 +94,7 @@ class _Compiler:
         except RemoteProtocolError:
             reshaping.take_back()
             raise
-        if self._items and not bound and not any(_tells(item) for item in self._items):
+        if self._items and not bound and not any(_is_kept_without_value(item) for item in self._items):
             reshaping.take_back()
             raise NoWholeValue("a report has a whole value of no object", clause="20601 §5 scan report")
         layout, constants, columns = self._layout.finished(self._apdu)
@@ -250,8 +250,8 @@ class _Compiler:
         return DeviceTime(TimeKind.ABSOLUTE, octets).local_us() is not None
 
 
-def _tells(item: Item) -> bool:
-    """Whether an item without a value says something else that is kept: of the device, or of what values mean."""
+def _is_kept_without_value(item: Item) -> bool:
+    """Whether an item without a value has attributes that are kept: of the device, or of the form of later values."""
     return bool(item.fields.carried or item.fields.shaping)
 
 

@@ -61,9 +61,9 @@ def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
     connection = sqlite3.connect(path)
     (wanted,) = connection.execute(query).fetchone()
     connection.close()
-    octets = path.read_bytes()
+    content = path.read_bytes()
     for page in parts_of(path)[index]:
-        at = octets[(page - 1) * PAGE_BYTES : page * PAGE_BYTES].find(wanted[:12].encode())
+        at = content[(page - 1) * PAGE_BYTES : page * PAGE_BYTES].find(wanted[:12].encode())
         if at >= 0:
             return page, at
     raise AssertionError(f"{wanted} is not in {index}")
@@ -74,9 +74,9 @@ def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
     with path.open("r+b") as file:
         begin = (page - 1) * PAGE_BYTES + at + (100 if page == 1 else 0)  # behind the file's own header
         file.seek(begin)
-        octets = file.read(count)
+        content = file.read(count)
         file.seek(begin)
-        file.write(bytes(octet ^ 0xFF for octet in octets))
+        file.write(bytes(byte ^ 0xFF for byte in content))
 
 
 async def reports(path: Path) -> tuple[str, list[Any]]:
@@ -115,7 +115,7 @@ async def test_flipped_bytes_at_seeded_places_are_reported_by_name(filled: Path,
 
 
 @pytest.mark.finding("reliability-G")
-async def test_a_request_that_meets_damage_is_told_so_and_readiness_names_the_table(damaged: Path) -> None:
+async def test_request_that_reads_a_damaged_page_gets_its_error_and_readiness_names_the_table(damaged: Path) -> None:
     flip(damaged, parts_of(damaged)["lanes"][0])
     database = await open_database(f"sqlite:///{damaged}")
     watch = IntegrityWatch(database, SystemClock())
@@ -196,9 +196,9 @@ async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path
     frame = 24 + PAGE_BYTES
     frames = (log.stat().st_size - 32) // frame
     place = {"header": 16, "first frame": 32 + 100, "middle": 32 + frame * (frames // 2) + 100}[at]
-    octets = bytearray(log.read_bytes())
-    octets[place] ^= 0xFF
-    log.write_bytes(octets)
+    damaged_log = bytearray(log.read_bytes())
+    damaged_log[place] ^= 0xFF
+    log.write_bytes(damaged_log)
     with capture_logs() as logs:
         if opening == "migrate":
             await migrate(f"sqlite:///{path}")
@@ -206,7 +206,7 @@ async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path
             await (await open_database(f"sqlite:///{path}")).close()
     (entry,) = [entry for entry in logs if entry["event"] == "database.log_damaged"]
     assert entry["transactions"] >= 1
-    assert Path(f"{path}-wal.damaged-1").read_bytes() == octets, "what SQLite drops is kept"
+    assert Path(f"{path}-wal.damaged-1").read_bytes() == damaged_log, "what SQLite drops is kept"
     with capture_logs() as logs:
         await (await open_database(f"sqlite:///{path}")).close()
     assert [entry for entry in logs if entry["event"] == "database.log_damaged"] == [], "once"

@@ -100,7 +100,7 @@ async def test_a_suspended_gateway_is_refused_at_once_and_its_batch_arrives_afte
     assert len(await cloud.rows(observations)) == 2
 
 
-async def test_the_status_of_a_gateway_that_is_shut_out_is_neither_answered_nor_believed(
+async def test_status_of_a_gateway_that_is_shut_out_is_ignored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     await desk_of(cloud).revoke(OPERATOR, gateway.gateway, "stolen")
@@ -324,14 +324,14 @@ async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_fo
 async def test_a_list_of_another_program_is_replaced(fleet: FleetOnDisk) -> None:
     await fleet.begin()
     foreign = certificate_revocation_list("another")
-    for octets in (foreign, foreign[:200], b"", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"):
-        (fleet.folder / "revoked.pem").write_bytes(octets)
+    for pem in (foreign, foreign[:200], b"", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"):
+        (fleet.folder / "revoked.pem").write_bytes(pem)
         assert expiry_of(fleet.folder) is None
         await fleet.directory.refresh()
         assert fleet.listed() == frozenset()
 
 
 def test_a_request_must_be_signed_by_its_own_key() -> None:
-    for octets in (b"", b"nonsense", certificate_request("x").replace(b"M", b"N", 3)):
+    for pem in (b"", b"nonsense", certificate_request("x").replace(b"M", b"N", 3)):
         with pytest.raises(CertificateRequestUnusable):
-            read_request(octets)
+            read_request(pem)

@@ -243,7 +243,7 @@ async def test_a_certificate_with_another_name_has_no_rights(broker: FleetBroker
             await session.publish(topic, b"x")
 
 
-async def test_a_broker_without_any_registered_gateway_lets_nobody_write(tmp_path: Path) -> None:
+async def test_broker_without_a_registered_gateway_refuses_every_publish(tmp_path: Path) -> None:
     async with fleet_broker(tmp_path / "broker") as empty:
         session = await empty.vehicle(empty.credentials(HONEST))
         with pytest.raises(MqttRefused):
@@ -280,7 +280,7 @@ async def test_the_clouds_listener_takes_the_clouds_password_and_nothing_else(
             await BrokerConnection.open(address, client_id="x", settings=IngestSettings(), heard=lambda *_: None)
 
 
-async def test_a_silent_connection_without_tls_holds_back_nobody(broker: FleetBroker) -> None:
+async def test_silent_connection_without_tls_does_not_delay_others(broker: FleetBroker) -> None:
     silent = [socket.create_connection(("127.0.0.1", broker.layout.vehicles_port)) for _ in range(200)]
     try:
         honest = await broker.vehicle(broker.credentials(HONEST))

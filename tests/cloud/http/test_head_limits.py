@@ -9,7 +9,7 @@ import pytest
 from cloud.http import Host
 from tests.builders.http_surface import route, surface
 
-HEAD_OCTETS_MAX = 64 * 1024
+HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 100
 
 
@@ -69,7 +69,7 @@ async def test_head_of_blanks_is_refused_by_what_was_sent() -> None:
 
 async def test_head_within_its_limit_is_served() -> None:
     async with surface(route(), hosts=(Host.API,)) as served:
-        head = _head(HEAD_OCTETS_MAX - 100)
+        head = _head(HEAD_BYTES_MAX - 100)
         assert await _status(served.at(), [head]) == b"HTTP/1.1 200"
         assert await _status(served.at(), [head[:40_000], head[40_000:]]) == b"HTTP/1.1 200"
         many = b"".join(b"X-%d: a\r\n" % number for number in range(HEADERS_MAX + 1))

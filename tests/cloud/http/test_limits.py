@@ -59,8 +59,8 @@ async def test_a_client_over_its_quota_waits_and_the_others_do_not() -> None:
     limits = HttpSection(requests_per_minute=3)
     async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
         shown = [await client.ask("/mine", headers=NORTH) for _ in range(4)]
-        assert [told.status for told in shown] == [200, 200, 200, 429]
-        assert [told.headers["RateLimit"] for told in shown] == [
+        assert [refused.status for refused in shown] == [200, 200, 200, 429]
+        assert [refused.headers["RateLimit"] for refused in shown] == [
             '"standard";r=2;t=20',
             '"standard";r=1;t=40',
             '"standard";r=0;t=60',
@@ -79,8 +79,8 @@ async def test_a_race_for_the_quota_lets_no_more_through() -> None:
     limits = HttpSection(requests_per_minute=100)
     clock = HandClock()
     async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, asking(served) as client:
-        told = await asyncio.gather(*(client.ask("/mine", headers=NORTH) for _ in range(200)))
-    assert sorted(one.status for one in told) == [200] * 100 + [429] * 100
+        refused = await asyncio.gather(*(client.ask("/mine", headers=NORTH) for _ in range(200)))
+    assert sorted(one.status for one in refused) == [200] * 100 + [429] * 100
 
 
 @pytest.mark.contract("S-192", "S-031")
@@ -129,8 +129,8 @@ async def test_signature_checks_of_an_address_that_floods_are_bounded(monkeypatc
         assert set(statuses) == {429}
         assert known.signatures - before <= 5
         assert (await client.ask("/mine", headers={"Authorization": "Bearer good-0"})).status == 200, "known already"
-        told = await client.ask("/mine", headers={"Authorization": "Bearer good-15"})
-        assert (told.status, told.headers["Retry-After"]) == (429, "12")
+        refused = await client.ask("/mine", headers={"Authorization": "Bearer good-15"})
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "12")
         clock.advance(us=12_000_000)
         assert (await client.ask("/mine", headers={"Authorization": "Bearer good-15"})).status == 200
 
@@ -168,8 +168,8 @@ async def test_behind_a_trusted_proxy_each_client_has_its_own_limit() -> None:
             ("192.0.2.1", 429),
             ("9.9.9.9, 192.0.2.1", 429),
         ):
-            told = await client.ask("/public", headers={"X-Forwarded-For": address})
-            assert told.status == status, address
+            refused = await client.ask("/public", headers={"X-Forwarded-For": address})
+            assert refused.status == status, address
     limits = HttpSection(public_per_minute=1)
     async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, asking(served) as client:
         statuses = [(await client.ask("/public", headers={"X-Forwarded-For": f"192.0.2.{n}"})).status for n in (1, 2)]
@@ -195,8 +195,8 @@ def test_the_buckets_in_memory_are_bounded() -> None:
 async def test_a_body_over_a_mebibyte_is_refused_however_it_comes(client: Client) -> None:
     whole = b'{"a":"' + b"x" * (1024 * 1024 - 8) + b'"}'
     assert (await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole)).status == 200
-    told = await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole + b" ")
-    assert (told.status, told.code) == (413, "body_too_large")
+    refused = await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole + b" ")
+    assert (refused.status, refused.code) == (413, "body_too_large")
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(20):
@@ -222,8 +222,8 @@ async def test_a_body_that_does_not_come_is_given_up(client: Client, monkeypatch
 
 async def test_a_handler_that_hangs_is_cancelled(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipelines, "HANDLER_S_MAX", 0.05)
-    told = await client.ask("/forever")
-    assert (told.status, told.code, told.headers["Retry-After"]) == (503, "took_too_long", "5")
+    refused = await client.ask("/forever")
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "took_too_long", "5")
 
 
 async def test_a_client_that_asks_first_is_told_to_send_its_body_only_when_it_is_wanted(client: Client) -> None:

@@ -122,8 +122,8 @@ async def test_a_key_belongs_to_its_tenant_its_app_its_address_and_its_body(clie
     key = {"Idempotency-Key": "k-1"}
     assert (await client.ask("/things", "POST", headers={**NORTH, **key}, json={"name": "a"})).status == 201
     for path, who, name in (("/things", NORTH, "b"), ("/others", NORTH, "a"), ("/things", OTHER_APP, "a")):
-        told = await client.ask(path, "POST", headers={**who, **key}, json={"name": name})
-        assert (told.status, told.code) == (422, "idempotency_key_reused")
+        refused = await client.ask(path, "POST", headers={**who, **key}, json={"name": name})
+        assert (refused.status, refused.code) == (422, "idempotency_key_reused")
     assert (await client.ask("/things", "POST", headers={**SOUTH, **key}, json={"name": "a"})).status == 201
     assert await things.count() == 2
 
@@ -137,10 +137,10 @@ async def test_key_of_another_organisation_or_person_is_refused_and_never_replay
     first = await client.ask("/things", "POST", headers={**ADA, **key}, json={"name": "a"})
     assert first.status == 201
     for who in (ADA_ELSEWHERE, BEN):
-        told = await client.ask("/things", "POST", headers={**who, **key}, json={"name": "a"})
-        assert (told.status, told.code) == (422, "idempotency_key_reused")
-        assert told.headers["Idempotency-Key"] == "k-1"
-        assert first.document["id"].encode() not in told.body
+        refused = await client.ask("/things", "POST", headers={**who, **key}, json={"name": "a"})
+        assert (refused.status, refused.code) == (422, "idempotency_key_reused")
+        assert refused.headers["Idempotency-Key"] == "k-1"
+        assert first.document["id"].encode() not in refused.body
     assert (await client.ask("/things", "POST", headers={**ADA, **key}, json={"name": "a"})).body == first.body
     assert await things.count() == 1
 
@@ -174,9 +174,9 @@ async def test_of_twins_at_the_same_time_one_makes_and_the_others_get_its_answer
     client: Client, things: Things
 ) -> None:
     key = {**NORTH, "Idempotency-Key": "k-1"}
-    told = await asyncio.gather(*(client.ask("/things", "POST", headers=key, json={"name": "a"}) for _ in range(20)))
-    assert sorted(one.status for one in told) == [200] * 19 + [201]
-    assert len({one.body for one in told}) == 1
+    refused = await asyncio.gather(*(client.ask("/things", "POST", headers=key, json={"name": "a"}) for _ in range(20)))
+    assert sorted(one.status for one in refused) == [200] * 19 + [201]
+    assert len({one.body for one in refused}) == 1
     assert await things.count() == 1
 
 
@@ -190,8 +190,8 @@ async def test_a_twin_does_not_wait_for_ever(client: Client, things: Things, mon
     things.pause.clear()
     first = asyncio.ensure_future(client.ask("/things", "POST", headers=key, json={"name": "a"}))
     await things.begun.wait()
-    told = await client.ask("/things", "POST", headers=key, json={"name": "a"})
-    assert (told.status, told.code, told.headers["Retry-After"]) == (409, "idempotency_key_in_flight", "5")
+    refused = await client.ask("/things", "POST", headers=key, json={"name": "a"})
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (409, "idempotency_key_in_flight", "5")
     things.pause.set()
     assert (await first).status == 201
     assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 200
@@ -200,8 +200,8 @@ async def test_a_twin_does_not_wait_for_ever(client: Client, things: Things, mon
 @pytest.mark.contract("A-070", "S-132")
 async def test_a_key_has_a_shape(client: Client, things: Things) -> None:
     for key in ("", "k" * 256, "k k", '"k', "k\u00e9", 'k"k', '""'):
-        told = await client.ask("/things", "POST", headers={**NORTH, "Idempotency-Key": key}, json={"name": "a"})
-        assert (told.status, told.code) == (400, "invalid_idempotency_key"), key
+        refused = await client.ask("/things", "POST", headers={**NORTH, "Idempotency-Key": key}, json={"name": "a"})
+        assert (refused.status, refused.code) == (400, "invalid_idempotency_key"), key
     both = [*NORTH.items(), ("Content-Type", "application/json"), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     assert (await client.ask("/things", "POST", headers=both, data=b'{"name":"a"}')).status == 400
     assert await things.count() == 0

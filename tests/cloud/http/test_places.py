@@ -19,7 +19,7 @@ def test_address_with_most_waiting_connections_gives_its_longest_waiting_one() -
     assert places.first_to_give_way() == "unasked", "nothing is lost with a connection that asked for nothing"
 
 
-def test_connection_whose_request_is_answered_never_gives_way() -> None:
+def test_connection_whose_request_is_served_never_gives_way() -> None:
     places: Places[str] = Places()
     places.wait("only", "a", in_progress=True)
     places.serve("only")
@@ -32,7 +32,7 @@ def test_connection_whose_request_is_answered_never_gives_way() -> None:
     assert places.first_to_give_way() is None
 
 
-def test_connection_that_was_answered_waits_behind_those_that_waited_before() -> None:
+def test_connection_that_was_served_waits_behind_those_that_waited_before() -> None:
     places: Places[str] = Places()
     for name in ("first", "second"):
         places.wait(name, "a", in_progress=False)
@@ -83,14 +83,14 @@ def test_choosing_a_connection_costs_the_same_among_many() -> None:
 
 def test_address_that_holds_most_unfinished_bytes_gives_up_its_largest_body() -> None:
     ended: list[str] = []
-    room: BodyRoom[str] = BodyRoom(ended.append, octets_max=100)
+    room: BodyRoom[str] = BodyRoom(ended.append, bytes_max=100)
     room.take("honest", "a", 30)
     room.take("small", "b", 20)
     room.take("large", "b", 40)
     assert ended == []
     room.take("small", "b", 20)
     assert ended == ["large"] or ended == ["small"]
-    assert room.octets <= 100
+    assert room.held_bytes <= 100
     for item, address in (("honest", "a"), ("small", "b"), ("large", "b")):
         room.release(item, address)
-    assert room.octets == 0
+    assert room.held_bytes == 0

@@ -43,13 +43,13 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Surface]:
 
 @asynccontextmanager
 async def open_senders(
-    served: Surface, octets: bytes, count: int, address: str = "127.0.0.1"
+    served: Surface, data: bytes, count: int, address: str = "127.0.0.1"
 ) -> AsyncIterator[Sequence[asyncio.StreamReader]]:
     """Connections that send these bytes and then nothing."""
     opened = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))
-        writer.write(octets)
+        writer.write(data)
         opened.append((reader, writer))
     try:
         yield [reader for reader, _ in opened]
@@ -58,32 +58,32 @@ async def open_senders(
             writer.transport.abort()
 
 
-async def fetch_answer(served: Surface, octets: bytes, address: str = "127.0.0.1") -> bytes:
+async def fetch_response(served: Surface, data: bytes, address: str = "127.0.0.1") -> bytes:
     reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))
     with closing(writer):
-        writer.write(octets)
+        writer.write(data)
         return await reader.read()
 
 
 @pytest.mark.finding("security-12")
 @pytest.mark.parametrize("octets", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
-async def test_slow_senders_on_every_place_leave_room_for_another_client(served: Surface, octets: bytes) -> None:
-    async with open_senders(served, octets, PLACES + PLACES // 4):
+async def test_slow_senders_on_every_place_leave_room_for_another_client(served: Surface, data: bytes) -> None:
+    async with open_senders(served, data, PLACES + PLACES // 4):
         for _ in range(PLACES):
-            assert (await fetch_answer(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+            assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.finding("security-12")
 async def test_body_that_no_route_wants_is_not_waited_for(served: Surface) -> None:
     async with asyncio.timeout(5):
-        answer = await fetch_answer(served, UNWANTED_BODY)
+        answer = await fetch_response(served, UNWANTED_BODY)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nConnection: close\r\n" in answer
 
 
 async def test_body_that_no_route_wants_and_that_came_with_its_head_costs_no_connection(served: Surface) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nabcd"
-    answers = await fetch_answer(served, request + LIVE)
+    answers = await fetch_response(served, request + LIVE)
     assert answers.count(b"HTTP/1.1 200 ") == 2
 
 
@@ -93,7 +93,7 @@ async def test_address_with_most_slow_requests_gives_way_and_another_address_kee
         open_senders(served, WANTED_BODY, PLACES - 1, "127.0.0.3") as greedy,
     ):
         for _ in range(PLACES // 2):
-            assert (await fetch_answer(served, LIVE, "127.0.0.4")).startswith(b"HTTP/1.1 200 ")
+            assert (await fetch_response(served, LIVE, "127.0.0.4")).startswith(b"HTTP/1.1 200 ")
         refused = await greedy[0].read()
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 5\r\n" in refused
@@ -102,22 +102,22 @@ async def test_address_with_most_slow_requests_gives_way_and_another_address_kee
 
 async def test_unfinished_bodies_share_a_bounded_memory(served: Surface) -> None:
     (server,) = served.server._servers
-    server.body_room = BodyRoom(Connection.give_way, octets_max=1_000)
+    server.body_room = BodyRoom(Connection.give_way, bytes_max=1_000)
     head = b"POST /read HTTP/1.1\r\n" + JSON + b"Connection: close\r\nContent-Length: 900\r\n\r\n"
     modest, modest_writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.2", 0))
     greedy, greedy_writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.3", 0))
     with closing(modest_writer), closing(greedy_writer):
         modest_writer.write(head + b'{"a":"' + b"x" * 394)
-        await eventually(lambda: server.body_room.octets == 400)
+        await eventually(lambda: server.body_room.held_bytes == 400)
         greedy_writer.write(head + b'{"a":"' + b"x" * 694)
         assert (await greedy.read()).startswith(b"HTTP/1.1 503 ")
-        assert server.body_room.octets == 400
+        assert server.body_room.held_bytes == 400
         modest_writer.write(b"x" * 498 + b'"}')
         assert (await modest.read()).startswith(b"HTTP/1.1 200 ")
-    assert server.body_room.octets == 0
+    assert server.body_room.held_bytes == 0
 
 
-async def test_client_that_does_not_read_its_answer_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_that_does_not_read_its_response_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
 
     async def write_much(_request: Request) -> Answer:
@@ -127,7 +127,7 @@ async def test_client_that_does_not_read_its_answer_gives_way(monkeypatch: pytes
     async with surface(route("/much", write_much), *ROUTES, hosts=(Host.API,)) as served, open_senders(served, get, 1):
         (server,) = served.server._servers
         await eventually(lambda: any(one.writing_paused for one in server.connections))
-        assert (await fetch_answer(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+        assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served: Surface) -> None:
@@ -151,10 +151,10 @@ async def test_connection_that_breaks_within_a_body_is_no_failure_of_ours(served
     assert counted == [400]
 
 
-async def test_client_that_asks_before_it_sends_an_unwanted_body_gets_its_answer_at_once(served: Surface) -> None:
+async def test_unwanted_body_with_expect_continue_gets_its_response_at_once(served: Surface) -> None:
     request = UNWANTED_BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(5):
-        answer = await fetch_answer(served, request)
+        answer = await fetch_response(served, request)
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
@@ -166,7 +166,7 @@ async def test_pipelined_requests_of_one_connection_are_bounded_and_hold_up_no_o
         (server,) = served.server._servers
         most = 0
         for _ in range(20):
-            assert (await fetch_answer(served, LIVE)).startswith(b"HTTP/1.1 200 ")
+            assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
             most = max(most, *(len(one._messages) for one in server.connections), 0)
         assert most <= 100, "the rest waits with the client"
         writer.write(LIVE)
@@ -175,7 +175,7 @@ async def test_pipelined_requests_of_one_connection_are_bounded_and_hold_up_no_o
 
 
 @pytest.mark.parametrize("trickled", [False, True])
-async def test_broken_transfer_coding_is_answered_at_once(served: Surface, trickled: bool) -> None:
+async def test_broken_transfer_coding_is_refused_at_once(served: Surface, trickled: bool) -> None:
     head = b"POST /read HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
     reader, writer = await asyncio.open_connection(*served.at())
     with closing(writer):

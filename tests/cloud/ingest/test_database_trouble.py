@@ -183,8 +183,8 @@ async def test_a_batch_that_is_too_slow_three_times_is_set_aside_and_the_others_
     assert slow.attempts == (SLOW_ATTEMPTS_MAX if not others else SLOW_ATTEMPTS_MAX + 2)
     assert [row.content for row in await cloud.rows(batches)] == ["unreadable"] + ["rows"] * others
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["too_slow"]
-    told = [payload for name, payload in await cloud.events() if name == "ingest.batch_set_aside"]
-    assert [(one["sequence"], one["why"]) for one in told] == [(1, "too_slow")]
+    payloads = [payload for name, payload in await cloud.events() if name == "ingest.batch_set_aside"]
+    assert [(one["sequence"], one["why"]) for one in payloads] == [(1, "too_slow")]
     assert len(cloud.handover.accepted) == 1 + others
     done = await Reprocessing(database, Devices(cloud.ids)).run(TENANT)
     assert (done.unpacked, done.still_unreadable) == (1, 0)

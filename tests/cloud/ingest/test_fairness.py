@@ -24,9 +24,9 @@ from tests.harness.vehicle import vehicle_at
 pytestmark = pytest.mark.finding("security-2")
 
 
-def deliveries(gateway: str, count: int, *, octets: int = 100) -> list[Delivery]:
+def deliveries(gateway: str, count: int, *, size_bytes: int = 100) -> list[Delivery]:
     handover = Handover()
-    return [handover.delivery(bytes([number]) * octets, gateway=gateway) for number in range(count)]
+    return [handover.delivery(bytes([number]) * size_bytes, gateway=gateway) for number in range(count)]
 
 
 def drained(queue: FairQueue) -> list[tuple[str, int]]:

@@ -47,8 +47,8 @@ async def report(cloud: CloudUnderTest, published: Ranges | None, *, epoch: str 
 
 async def missing(cloud: CloudUnderTest) -> list[tuple[object, ...]]:
     return [
-        (told["lane"], told["first_sequence"], told["last_sequence"], told["batches"])
-        for name, told in await cloud.events()
+        (payload["lane"], payload["first_sequence"], payload["last_sequence"], payload["batches"])
+        for name, payload in await cloud.events()
         if name == event_types.MISSING
     ]
 

@@ -49,8 +49,8 @@ async def test_a_batch_above_a_limit_is_kept_without_rows_acknowledged_and_repor
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["over_limit"]
     assert len(await cloud.rows(observations)) == 2
     assert len(await cloud.rows(devices)) == 1
-    (told,) = [told for name, told in await cloud.events() if name == "ingest.batch_set_aside"]
-    assert (told["sequence"], told["why"]) == (2, "over_limit")
+    (payload,) = [payload for name, payload in await cloud.events() if name == "ingest.batch_set_aside"]
+    assert (payload["sequence"], payload["why"]) == (2, "over_limit")
     reports = [report async for report in CustodyCheck(database, OPERATOR, with_rows=True).reports(None)]
     assert all(report.intact for report in reports)
 

@@ -51,7 +51,7 @@ def of_new_devices(gateway: GatewayInVehicle, count: int, *, first: int) -> Enve
 
 
 async def quota_events(cloud: CloudUnderTest) -> list[tuple[str, str | None]]:
-    return [(name, told.get("quota")) for name, told in await cloud.events() if name.startswith("ingest.quota")]
+    return [(name, fields.get("quota")) for name, fields in await cloud.events() if name.startswith("ingest.quota")]
 
 
 async def contents(cloud: CloudUnderTest) -> list[str]:

@@ -48,8 +48,8 @@ def early(*values: float, at_s: float = 1.0, boot_id: str = "boot-1", late_us: i
 
 
 def event(gateway: GatewayInVehicle, name: str, fields: dict[str, EventField], boot_id: str = "boot-1") -> Envelope:
-    told = GatewayEvent(name=name, at_us=NOW_US, boot_id=boot_id, device=None, fields=fields)
-    return gateway.send_raw(BatchKind.EVENT, encode_event(told), lane=Lane.EVENT)
+    clock_event = GatewayEvent(name=name, at_us=NOW_US, boot_id=boot_id, device=None, fields=fields)
+    return gateway.send_raw(BatchKind.EVENT, encode_event(clock_event), lane=Lane.EVENT)
 
 
 def learnt(

@@ -31,7 +31,7 @@ async def test_provisioning_makes_keys_store_and_pin_once_and_prints_the_key_aga
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
-async def test_provisioning_makes_another_signing_key_only_when_it_is_asked_to(tmp_path):
+async def test_provision_makes_another_signing_key_only_on_request(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         first = provisioned(load(gateway.config))
         finished = await gateway.command("provision", "--new-key")
@@ -118,9 +118,9 @@ async def test_observations_are_read_beside_the_running_gateway_and_picked(tmp_p
         assert every[0]["observed_at"].endswith("Z")
         picked = ("--device", thermometer.system_id.upper(), "--lane", "numeric", "--limit", "2")
         assert "2 observations, and there are more" in (await gateway.command("observations", *picked)).out
-        told = (await gateway.command("observations", "--lane", "event", "--json")).json_lines()
-        assert [each["name"] for each in told].count("device.connected") == 2
-        assert len(told) == (await gateway.status())["lanes"]["event"]["last"]
+        printed = (await gateway.command("observations", "--lane", "event", "--json")).json_lines()
+        assert [each["name"] for each in printed].count("device.connected") == 2
+        assert len(printed) == (await gateway.status())["lanes"]["event"]["last"]
         assert "device.connected" in (await gateway.command("observations", "--lane", "event")).out
         forms = await gateway.command("observations", "--lane", "epcr")
         assert (forms.code, "holds forms" in forms.err) == (1, True)

@@ -37,10 +37,10 @@ def plain_identity(folder: Path) -> tuple[Identity, bytes]:
     signing = made.signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     tls = made.secrets.get("client.key")
     assert tls is not None
-    for name, octets in (("signing.key", signing), ("client.key", tls)):
+    for name, content in (("signing.key", signing), ("client.key", tls)):
         made.secrets.path(name).unlink()
         (folder / name).touch(0o600)
-        (folder / name).write_bytes(octets)
+        (folder / name).write_bytes(content)
     (folder / "client.crt").write_text("certificate")
     return Identity.load(folder), tls
 
@@ -51,8 +51,8 @@ def on_disk(folder: Path) -> bytes:
 
 def is_sealed(folder: Path, *secrets: bytes) -> bool:
     """Whether neither a PEM of a private key nor any of these bytes is to be found."""
-    octets = on_disk(folder)
-    return b"PRIVATE KEY" not in octets and not any(secret in octets for secret in secrets)
+    content = on_disk(folder)
+    return b"PRIVATE KEY" not in content and not any(secret in content for secret in secrets)
 
 
 @pytest.mark.finding("edge-C2")

@@ -6,27 +6,27 @@ from typing import get_args
 import pytest
 
 from gateway.sessions.association_notes import AssociationNotes
-from gateway.sessions.association_session import _Told
+from gateway.sessions.association_session import _NotedEvent
 from gateway.sessions.session import Counts
-from protocols.ieee11073.association import events as told
+from protocols.ieee11073.association import events
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from tests.builders.gateway_device import device
 from tests.builders.gateway_sessions import sessions
 from tests.harness.eventually import eventually
 
 NOTED = {
-    "scanner.switched": told.ScannerState(3, enabled=True),
-    "scanner.not_switched": told.ScannerNotSwitched(3, enable=True, why="the device refused"),
-    "data.flow_started": told.DataFlowStarted(0x0101),
-    "data.flow_ended": told.DataFlowEnded(0x0101, reports=4),
-    "data.request_refused": told.DataRequestRefused(0x0101, why="the device was silent"),
-    "device.attributes_withheld": told.AttributesWithheld(5, why="the device refused"),
+    "scanner.switched": events.ScannerState(3, enabled=True),
+    "scanner.not_switched": events.ScannerNotSwitched(3, enable=True, why="the device refused"),
+    "data.flow_started": events.DataFlowStarted(0x0101),
+    "data.flow_ended": events.DataFlowEnded(0x0101, reports=4),
+    "data.request_refused": events.DataRequestRefused(0x0101, why="the device was silent"),
+    "device.attributes_withheld": events.AttributesWithheld(5, why="the device refused"),
 }
 
 
 @pytest.mark.finding("edge-C9")
 def test_every_event_of_an_association_is_a_measurement_or_handled_by_a_case() -> None:
-    assert set(get_args(told.Event)) == set(get_args(_Told)) | {told.ReportReceived, SegmentDataReceived}
+    assert set(get_args(events.Event)) == set(get_args(_NotedEvent)) | {events.ReportReceived, SegmentDataReceived}
 
 
 @pytest.mark.finding("edge-C9")
@@ -45,7 +45,7 @@ async def test_attributes_that_were_read_stand_in_the_report_of_the_device(tmp_p
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)
         keeping = session._here.keeping
-        keeping.noted(told.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
+        keeping.noted(events.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
         report = gateway.around.reports.find(thermometer.system_id)
         assert report is not None
         assert report.object_attributes[1, 0x0A4B] == b"\x01\x02"

@@ -93,7 +93,7 @@ def test_clock_that_stands_still_gives_one_key_and_then_none():
     assert keys(at(NOW + timedelta(seconds=5)), dates=dates, association=2) == [True]
 
 
-def test_reading_that_a_device_sends_again_after_a_lost_answer_is_known_again():
+def test_reading_resent_after_a_lost_response_is_recognised():
     dates = CredibleDates()
     assert keys(at(NOW), at(NOW + timedelta(seconds=1)), dates=dates) == [True, True]
     assert keys(at(NOW + timedelta(seconds=1)), dates=dates, association=2) == [True]

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.sessions.association_session import FIRST_OCTET_S, AssociationSession
+from gateway.sessions.association_session import FIRST_BYTE_S, AssociationSession
 from gateway.sessions.places import PATIENCE_S, SILENT_OF_ADDRESS_MAX, limit_of_address, room_for
 from gateway.transports.link import Link
 from gateway.transports.tcp import connect_tcp
@@ -42,7 +42,7 @@ async def _silent(gateway: Sessions, count: int) -> list[Link]:
 @pytest.mark.finding("security-8")
 @pytest.mark.finding("edge-check-7")
 @pytest.mark.parametrize("silent", [16, 24])
-async def test_silent_connections_keep_no_device_waiting(tmp_path, silent):
+async def test_silent_connections_do_not_delay_a_device(tmp_path, silent):
     async with sessions(tmp_path, sessions_max=16) as gateway:
         links = await _silent(gateway, silent)
         await eventually(lambda: gateway.supervisor.sessions, what="they were accepted")
@@ -85,11 +85,11 @@ def test_crowded_address_gives_up_its_places_first():
 
 
 @pytest.mark.finding("security-8")
-async def test_connection_without_a_first_octet_is_closed_after_two_seconds_and_recorded(tmp_path):
+async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_recorded(tmp_path):
     async with sessions(tmp_path) as gateway:
         (link,) = await _silent(gateway, 1)
         began_s = asyncio.get_running_loop().time()
         assert await link.receive() == b""
-        assert asyncio.get_running_loop().time() - began_s >= FIRST_OCTET_S / 2
+        assert asyncio.get_running_loop().time() - began_s >= FIRST_BYTE_S / 2
         await eventually(lambda: not gateway.supervisor.sessions)
         assert "link.silent" in await gateway.event_names()

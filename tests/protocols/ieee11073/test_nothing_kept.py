@@ -71,14 +71,14 @@ def test_report_without_a_whole_value_is_rejected(items: str, event_type: EventT
 
 
 @pytest.mark.finding("edge-check-3")
-def test_numbers_of_refused_reports_are_not_missed_and_each_refusal_is_told() -> None:
+def test_numbers_of_refused_reports_are_not_missed_and_each_refusal_is_reported() -> None:
     association = manager(OXIMETER)
-    told = [
+    reported = [
         *association.receive(report("0001 0004 0001 0000", number=0), 1.0),
         *association.receive(report("0001 0006 0001 0003 0062", number=1), 1.0),
         *association.receive(report("0001 0006 0009 0002 0062", number=2), 1.0),
     ]
-    assert [each.why for each in told if isinstance(each, ReportNotTaken)] == [
+    assert [each.why for each in reported if isinstance(each, ReportNotTaken)] == [
         NotTaken.NO_VALUE,
         NotTaken.UNREADABLE,
         NotTaken.NO_OBJECT,

@@ -134,7 +134,7 @@ def test_a_broken_length_at_any_depth_is_a_broken_report(form: ScanForm) -> None
 
 @pytest.mark.finding("edge-check-1")
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_octets_behind_a_complete_list_cost_no_value_and_are_a_deviation(form: ScanForm) -> None:
+def test_bytes_after_a_complete_list_cost_no_value_and_are_a_deviation(form: ScanForm) -> None:
     whole = Read(MONITOR)(report_of(form))
     read = Read(MONITOR)
     longer = ScanReport(report_of(form).event_type, report_of(form).observations + b"\xbe\xef", report_of(form).handle)

@@ -105,9 +105,9 @@ def test_status_reports_the_lowest_published_ranges_when_there_are_too_many():
     "published", [b"[[0,1]]", b"[[5,4]]", b"[[3,5],[5,6]]", b'[["3",4]]', b"[[1]]", b"{}", b"null"]
 )
 def test_status_with_malformed_published_ranges_is_refused(published: bytes):
-    octets = encode_status(_status(Mark(1, 9, 2, ()))).replace(b'"published":[]', b'"published":' + published)
+    encoded = encode_status(_status(Mark(1, 9, 2, ()))).replace(b'"published":[]', b'"published":' + published)
     with pytest.raises(RemoteProtocolError):
-        decode_status(octets)
+        decode_status(encoded)
 
 
 def test_an_error_never_repeats_what_the_peer_sent():
