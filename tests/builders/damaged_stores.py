@@ -25,7 +25,7 @@ async def filled_store(folder: Path, *, batches: int = 40) -> Path:
 
 
 def overwrite(path: Path, offset: int, content: bytes) -> None:
-    """Put `octets` at `offset`."""
+    """Write `content` at `offset`."""
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(content)

@@ -66,7 +66,7 @@ async def fetch_response(served: Surface, data: bytes, address: str = "127.0.0.1
 
 
 @pytest.mark.finding("security-12")
-@pytest.mark.parametrize("octets", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
+@pytest.mark.parametrize("data", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
 async def test_slow_senders_on_every_place_leave_room_for_another_client(served: Surface, data: bytes) -> None:
     async with open_senders(served, data, PLACES + PLACES // 4):
         for _ in range(PLACES):
