@@ -34,13 +34,15 @@ class BrokerChoice(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Broker:
     """`kind` and `why` are what the demo tells its user; `argv` starts it. `cloud_port` names the port of the plan that
-    the cloud connects to; `commands` are those of `argus-cloud` that write its configuration."""
+    the cloud connects to; `commands` are those of `argus-cloud` that write its configuration; `has_lists`: it reads the
+    access lists that the cloud writes."""
 
     kind: str
     argv: tuple[str, ...]
     why: str = ""
     cloud_port: str = "mqtt"
     commands: tuple[str, ...] = ()
+    has_lists: bool = False
 
 
 def mosquitto_program(name: str = "mosquitto") -> str | None:
@@ -85,6 +87,7 @@ def _mosquitto(plan: Plan, folder: Path, program: str) -> Broker:
         (program, "-c", str(folder / "mosquitto.conf")),
         cloud_port="mqtt_cloud",
         commands=(f"broker config {shlex.quote(str(folder))} --loopback {ports} --json", "broker refresh --json"),
+        has_lists=True,
     )
 
 

@@ -114,6 +114,7 @@ def write_cloud_settings(plan: Plan, choices: Choices, broker: Broker) -> Path:
         f'\n[hosts.{host}]\nlisten = "127.0.0.1:{plan.ports[host]}"\npublic_url = "{plan.url(host)}"\n'
         for host in ("auth", "api", "sandbox", "docs")
     )
+    lists = f'[broker]\ndirectory = "{live_folder(plan)}"\n' if broker.has_lists else ""
     path = plan.file("cloud.toml")
     write_private(
         path,
@@ -135,8 +136,6 @@ url = "{plan.url(broker.cloud_port, "mqtt")}"
 username = "{CLOUD_USER}"
 password_file = "{password_file}"
 
-[broker]
-directory = "{live_folder(plan)}"
-{hosts}""",
+{lists}{hosts}""",
     )
     return path

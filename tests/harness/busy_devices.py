@@ -18,7 +18,7 @@ from pathlib import Path
 from gateway.transports.clock import Instant, SystemClock
 from gateway.transports.link import Event, Link
 from gateway.transports.pump import Nudge, pump
-from gateway.transports.tcp import connect_tcp
+from gateway.transports.tcp import TcpLink
 from protocols.ieee11073.association import Aborted, AgentAssociation, ReportAnswered, ReportRefused, State
 from protocols.ieee11073.dim.reports import ScanReport
 from simulators.demo.serial_line import SerialLine
@@ -118,10 +118,16 @@ class Sender:
         return [True] * len(events)
 
 
+async def _connect(address: tuple[str, int], number: int) -> Link:
+    """A link from an address of its own, as each device of a vehicle has one: the listener limits each address."""
+    _, link = await asyncio.get_running_loop().create_connection(TcpLink, *address, local_addr=(f"127.0.9.{number}", 0))
+    return link
+
+
 async def _main(plan: Plan) -> None:
     lines = {each.port: SerialLine(Path(each.port)) for each in plan.devices if each.port is not None}
     senders = [
-        Sender(each, await connect_tcp(*plan.tcp) if each.port is None else await lines[each.port].connect())
+        Sender(each, await (_connect(plan.tcp, each.number) if each.port is None else lines[each.port].connect()))
         for each in plan.devices
     ]
     ready = asyncio.Barrier(len(senders) + 1)

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
+from gateway.security.identity import CERTIFICATE_KEY_FILE, SIGNING_KEY_FILE, Identity
+from gateway.sync.settings import PASSWORD_NAME
 from tests.harness.demo import RunningDemo, start_demo
 
 pytestmark = [pytest.mark.broker, pytest.mark.demo]
 
 SECONDS = 8.0
 SECRET_FACTS = ("crew_pin", "admin_token", "client_secret", "password")
-SECRET_FILES = ("gateway-mqtt-password", "cloud-mqtt-password", "master.key", "gateway/identity/signing.key")
+SECRET_FILES = ("cloud-mqtt-password", "master.key")
 VALUE_FIELDS = {"value", "values", "sample", "samples", "octets", "hex", "data", "payload", "device_time", "pin", "key"}
 _DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 
@@ -28,10 +30,17 @@ def secrets_of(demo: RunningDemo) -> Iterator[str]:
     """Every secret that the run was made with, in the forms in which one might be printed."""
     facts = demo.facts
     yield from (facts[name] for name in SECRET_FACTS if facts[name])
-    for name in SECRET_FILES:
-        lines = (demo.state_dir / name).read_text().splitlines()
-        yield from (line for line in lines if line and not line.startswith("-----"))
-    store_key = (demo.state_dir / "gateway" / "identity" / "store.key").read_bytes()
+    identity = Identity.load(demo.state_dir / "gateway" / "identity")
+    sealed = [
+        identity.secrets.read_sealed(demo.state_dir / "gateway-mqtt-password", PASSWORD_NAME),
+        identity.secrets.get(SIGNING_KEY_FILE),
+        identity.secrets.get(CERTIFICATE_KEY_FILE),
+    ]
+    assert None not in sealed
+    texts = [(demo.state_dir / name).read_text() for name in SECRET_FILES]
+    for text in (*texts, *(secret.decode() for secret in sealed if secret is not None)):
+        yield from (line for line in text.splitlines() if line and not line.startswith("-----"))
+    store_key = identity.store_key
     yield from (store_key.hex(), base64.b64encode(store_key).decode(), repr(store_key)[2:-1])
 
 

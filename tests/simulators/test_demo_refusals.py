@@ -7,8 +7,11 @@ from typer.testing import CliRunner
 
 from cloud.settings import read_settings
 from simulators.cli import app
+from simulators.demo.broker import Broker
 from simulators.demo.configuration import Choices, write_cloud_settings
 from simulators.demo.plan import load_or_mint
+
+BROKER = Broker("mosquitto", ())
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,6 @@ def test_a_callback_that_is_no_exact_pair_is_refused(tmp_path: Path, pair: str):
 def test_the_demos_cloud_may_call_the_pairs_that_were_allowed_and_no_others(tmp_path: Path):
     plan = load_or_mint(tmp_path, seed=42, ports_given={})
     pairs = ("127.0.0.1:9000", "[::1]:9001", "hook.local:80")
-    allowed = read_settings(write_cloud_settings(plan, Choices(allow_callback=pairs))).egress.allow
+    allowed = read_settings(write_cloud_settings(plan, Choices(allow_callback=pairs), BROKER)).egress.allow
     assert [(pair.host, pair.port) for pair in allowed] == [("127.0.0.1", 9000), ("::1", 9001), ("hook.local", 80)]
-    assert read_settings(write_cloud_settings(plan, Choices())).egress.allow == ()
+    assert read_settings(write_cloud_settings(plan, Choices(), BROKER)).egress.allow == ()
