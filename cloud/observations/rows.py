@@ -9,7 +9,8 @@ Raises `Unstorable` for what no column can hold (a time beyond 64 bits); the bat
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
+from types import NoneType
 from typing import Any, cast
 
 from cloud.observations.tables import SYNCHRONISED_CLOCK_ID
@@ -112,8 +113,8 @@ class ObservationColumns:
             "lane_id": repeat(lane_id),
             "sequence": repeat(sequence),
             "position": range(len(self.numbers)),
-            "source_id": map(source_ids.__getitem__, self.source_numbers),
-            "channel_id": map(channel_ids.__getitem__, self.channel_numbers),
+            "source_id": _each(source_ids, self.source_numbers),
+            "channel_id": _each(channel_ids, self.channel_numbers),
             "observed_at_us": self.observed_at_us,
             "uncertainty_us": self.uncertainty_us,
             "received_at_us": self.received_at_us,
@@ -123,10 +124,10 @@ class ObservationColumns:
             "status": self.status,
             "device_time": self.device_times,
             "stored": self.stored,
-            "clock_id": map(clock_ids.__getitem__, self.clock_numbers),
+            "clock_id": _each(clock_ids, self.clock_numbers),
             "monotonic_us": self.monotonic_us,
         }
-        return list(zip(*[given[name] for name in columns], strict=False))  # the two repeats never end
+        return list(zip(*[given[name] for name in columns], strict=False))  # a repeat never ends
 
     @property
     def empty(self) -> frozenset[str]:
@@ -139,6 +140,11 @@ class ObservationColumns:
             "monotonic_us": self.monotonic_us,
         }
         return frozenset([name for name, values in nullable.items() if values.count(None) == len(values)])
+
+
+def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
+    """The id of each number; most batches have one source, one clock, and a waveform one channel."""
+    return repeat(ids[0]) if len(ids) == 1 else map(ids.__getitem__, numbers)
 
 
 def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
@@ -181,7 +187,7 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
             monotonic.extend([at_us - section.wall_offset_us for at_us in observed_here])
         uncertainty.extend(repeat(section.uncertainty_us, count))
         stored.extend(repeat(section.stored, count))
-    everything = [observation for section in sections for observation in section.observations]
+    everything = list(chain.from_iterable([section.observations for section in sections]))
     numbers, texts = _value_columns([observation.value for observation in everything])
     on_boots = [at_us for at_us in monotonic if at_us is not None] if clocks else []
     for name, times in (("received_at_us", received), ("observed_at_us", observed), ("monotonic_us", on_boots)):
@@ -221,8 +227,8 @@ def time_of(column: bytes | None) -> DeviceTime | None:
 
 
 def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
-    """Vital signs are numbers alone: then the values are the column."""
-    if set(map(type, values)) <= {float}:
+    """Vital signs are numbers alone, and a waveform has samples instead: then the values are the column."""
+    if set(map(type, values)) <= {float, NoneType}:
         return cast(list[float | None], values), [None] * len(values)
     pairs = [value_columns(value) for value in values]
     return [number for number, _ in pairs], [text for _, text in pairs]
@@ -232,12 +238,14 @@ def _channel_numbers(
     observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
 ) -> list[int]:
     """By identity first: equal channels of a block are one object, and hashing a channel each time is dear."""
+    named = [observation.channel for observation in observations]
+    identities = list(map(id, named))
     by_identity: dict[int, int] = {}
-    for channel in {id(observation.channel): observation.channel for observation in observations}.values():
+    for channel in dict(zip(identities, named, strict=True)).values():
         if channel.handle not in _BIGINT or (channel.person or 0) not in _BIGINT:
             raise Unstorable("a handle or person does not fit 64 bits")
         by_identity[id(channel)] = channels.setdefault(ChannelOfSource(source_number, channel), len(channels))
-    return [by_identity[id(observation.channel)] for observation in observations]
+    return list(map(by_identity.__getitem__, identities))
 
 
 def _received_at_us(section: DeviceObservations) -> list[int]:

@@ -8,6 +8,7 @@ are finite (`wire` holds both sides to that): what is not a number is a `Special
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import cast
 
 from protocols.errors import LocalProtocolError
@@ -110,7 +111,8 @@ def _read_samples(reader: Reader, count: int) -> list[bytes]:
     lengths = reader.column("I", count)
     if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
         raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
-    return [reader.octets(length) for length in lengths]
+    samples = reader.octets(sum(lengths))
+    return [samples[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
 def _write_bits(writer: Writer, bits: Sequence[int]) -> None:
