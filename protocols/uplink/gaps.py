@@ -9,6 +9,7 @@ there.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from protocols.uplink.limits import SEQUENCE_MAX
 from protocols.uplink.messages import Fields, write_message
 
 _CLAUSE = "uplink gap v1"
@@ -76,14 +77,14 @@ def encode_gap(gap: Gap) -> bytes:
 def decode_gap(data: bytes) -> Gap:
     """A gap record from a batch's payload. RemoteProtocolError and nothing else, on any bytes."""
     fields = Fields.of(data, _CLAUSE)
-    first = fields.integer("from", least=1)
+    first = fields.integer("from", least=1, most=SEQUENCE_MAX)
     try:
         why = GapReason(fields.text("why", limit_length=32))
     except ValueError:
         raise fields.wrong("no such reason for a gap") from None
     return Gap(
         from_sequence=first,
-        through_sequence=fields.integer("through", least=first),
+        through_sequence=fields.integer("through", least=first, most=SEQUENCE_MAX),
         why=why,
         batches=fields.integer("batches", least=0),
         observations=fields.integer("observations", least=0),

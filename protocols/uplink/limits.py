@@ -54,8 +54,10 @@ it."""
 IDENTIFIER_LENGTH_MAX = 64
 """Tenants, gateways, epochs and boots are named by 1 to 64 of `A-Z a-z 0-9 _ -`, which no topic filter can mistake."""
 
-SEQUENCE_MAX = (1 << 63) - 1
+INTEGER_MAX = (1 << 63) - 1
 """Sequences and microseconds are signed 64-bit everywhere: on the wire, in SQLite and in PostgreSQL."""
+SEQUENCE_MAX = INTEGER_MAX - 1
+"""The number behind it must fit as well: a database is searched for the neighbours of each batch."""
 
 
 class LimitExceeded(RemoteProtocolError):

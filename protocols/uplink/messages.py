@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import orjson
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.uplink.limits import MESSAGE_BYTES_MAX, SEQUENCE_MAX
+from protocols.uplink.limits import INTEGER_MAX, MESSAGE_BYTES_MAX, SEQUENCE_MAX
 from protocols.uplink.topics import is_identifier
 
 VERSION = 1
@@ -59,7 +59,7 @@ class Fields:
         """The error to raise for what these fields say."""
         return RemoteProtocolError(reason, clause=self._clause)
 
-    def integer(self, name: str, *, least: int = -SEQUENCE_MAX - 1, most: int = SEQUENCE_MAX) -> int:
+    def integer(self, name: str, *, least: int = -INTEGER_MAX - 1, most: int = INTEGER_MAX) -> int:
         number = self._fields.get(name)
         if type(number) is not int or not least <= number <= most:
             raise self.wrong(f"{name} is not a whole number from {least} to {most}")
@@ -78,9 +78,10 @@ class Fields:
         return truth
 
     def text(self, name: str, *, limit_length: int) -> str:
+        """A text without NUL, which PostgreSQL does not store."""
         text = self._fields.get(name)
-        if not isinstance(text, str) or len(text) > limit_length:
-            raise self.wrong(f"{name} is not a text of at most {limit_length} characters")
+        if not isinstance(text, str) or len(text) > limit_length or "\0" in text:
+            raise self.wrong(f"{name} is not a text of at most {limit_length} characters without NUL")
         return text
 
     def optional_text(self, name: str, *, limit_length: int) -> str | None:
@@ -114,7 +115,7 @@ class Fields:
         above = 0
         for item in self.items(name, limit_count=limit_count):
             match item:
-                case [int(first), int(last)] if above < first <= last < SEQUENCE_MAX:
+                case [int(first), int(last)] if above < first <= last <= SEQUENCE_MAX:
                     ranges.append((first, last))
                     above = last
                 case _:

@@ -1,14 +1,23 @@
 """What is too large is kept, acknowledged and reported, and costs the others nothing (the reviewer's own attacks)."""
 
+from dataclasses import replace
+
 import pytest
+from structlog.testing import capture_logs
 
 from cloud.custody.check import CustodyCheck
 from cloud.custody.tables import batches, lanes, quarantined_batches
 from cloud.db import Database
 from cloud.devices.tables import devices
 from cloud.observations.tables import observations
-from protocols.uplink.envelope import BatchKind, encode_envelope
-from protocols.uplink.limits import BLOCK_CHANNELS_MAX, BLOCK_OBSERVATIONS_MAX
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.envelope import BatchKind, decode_envelope, encode_envelope
+from protocols.uplink.events import GatewayEvent, encode_event
+from protocols.uplink.gaps import decode_gap, encode_gap
+from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import BLOCK_CHANNELS_MAX, BLOCK_OBSERVATIONS_MAX, INTEGER_MAX, SEQUENCE_MAX
+from protocols.uplink.status import Status
+from protocols.uplink.wire import Writer
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
 from tests.builders.statement_count import CountingDatabase
@@ -76,3 +85,38 @@ async def test_measurements_that_a_memory_repeats_are_counted_by_lane(database: 
     await cloud.take(again)  # sent again by the gateway: not a repeat of the device
     (lane,) = await cloud.rows(lanes)
     assert lane.repeated + len(await cloud.rows(observations)) == 12
+
+
+async def test_numbers_and_texts_that_no_database_takes_divide_no_group(database: Database, gateway: GatewayInVehicle):
+    """A group that is divided costs each gateway in it a transaction of its own."""
+    cloud = await CloudUnderTest(database).register(gateway)
+    last = INTEGER_MAX
+    gap = gateway.gap([gateway.send(lane=Lane.WAVEFORM)])
+    far_gap = replace(decode_gap(gap.batch.payload), through_sequence=last)
+    told = GatewayEvent(name="device\0", at_us=NOW_US, boot_id="boot-1", device="\0", fields={})
+    status = Status(
+        gateway=gateway.gateway, epoch="epoch-a", online=True, at_us=NOW_US, boot_id="boot-1", software="\0", marks={}
+    )
+    poisons = [
+        gateway.signed(replace(gap.batch, payload=encode_gap(far_gap))),
+        gateway.send_raw(BatchKind.EVENT, encode_event(told), lane=Lane.EVENT),
+        cloud.handover.status_delivery(status),
+    ]
+    with capture_logs() as logs:
+        acks = await cloud.take(gateway.send(), *poisons)
+    assert "ingest.group_divided" not in [one["event"] for one in logs]
+    assert {ack.lane: ack.through_sequence for ack in acks} == {Lane.NUMERIC: 1, Lane.WAVEFORM: 1, Lane.EVENT: 1}
+
+
+def test_sequence_after_which_there_is_no_other_is_no_sequence(gateway: GatewayInVehicle):
+    whole = encode_envelope(gateway.signed(replace(gateway.send().batch, sequence=SEQUENCE_MAX)))
+    assert decode_envelope(whole).batch.sequence == SEQUENCE_MAX
+    assert whole.count(_varint(SEQUENCE_MAX)) == 1
+    with pytest.raises(RemoteProtocolError):
+        decode_envelope(whole.replace(_varint(SEQUENCE_MAX), _varint(INTEGER_MAX)))
+
+
+def _varint(number: int) -> bytes:
+    writer = Writer()
+    writer.varint(number)
+    return writer.take()

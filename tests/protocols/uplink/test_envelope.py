@@ -17,7 +17,7 @@ from protocols.uplink.envelope import (
     verify_batch,
 )
 from protocols.uplink.lanes import Lane
-from protocols.uplink.limits import ENVELOPE_BYTES_MAX, PAYLOAD_BYTES_MAX
+from protocols.uplink.limits import ENVELOPE_BYTES_MAX, PAYLOAD_BYTES_MAX, SEQUENCE_MAX
 from tests.builders.uplink_batches import KEY, OTHER_KEY, batch, envelope
 
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -40,7 +40,7 @@ batches = st.builds(
     gateway=identifiers,
     epoch=identifiers,
     lane=st.sampled_from(Lane),
-    sequence=st.integers(1, 2**63 - 1),
+    sequence=st.integers(1, SEQUENCE_MAX),
     kind=st.sampled_from(BatchKind),
     count=st.integers(0, 65_536),
     created_at_us=st.integers(-(2**63), 2**63 - 1),
