@@ -127,7 +127,12 @@ class CrewApp:
         assert self._runner.server is not None
         loop = asyncio.get_running_loop()
         factory = self._connections.factory(
-            self._runner.server, loop=loop, access_log=None, keepalive_timeout=IDLE_S_MAX, lingering_time=LINGER_S
+            self._runner.server,
+            loop=loop,
+            access_log=None,
+            keepalive_timeout=IDLE_S_MAX,
+            lingering_time=LINGER_S,
+            auto_decompress=False,  # the form is refused then (`form_field`), and a stranger's bytes are not unpacked
         )
         self._server = await loop.create_server(factory, self._host, self._port, reuse_address=True)
 

@@ -62,6 +62,8 @@ async def form_field(request: web.Request, name: str, clock: Clock) -> str:
     """One field of the form in the body, "" where it is absent. Raises 400, 408, 413 and 415 as their texts say."""
     if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
+    if "Content-Encoding" in request.headers:
+        raise web.HTTPUnsupportedMediaType(text="Send the form without a content coding.\n")
     try:
         async with clock.timeout_at(clock.monotonic_s() + BODY_S_MAX):
             body = await request.read()

@@ -158,6 +158,8 @@ async def test_wrong_pins_from_elsewhere_do_not_lock_out_a_known_tablet():
         ((), "application/x-www-form-urlencoded", b"pin=\xff\xfe", 400),
         ((), "application/x-www-form-urlencoded", b"pin=%ff", 400),
         ((), "application/x-www-form-urlencoded", b"&".join([b"pin=1"] * 100), 400),
+        (("Content-Encoding: gzip",), "application/x-www-form-urlencoded", b"pin=000000", 415),
+        (("Content-Encoding: br",), "application/x-www-form-urlencoded", b"pin=000000", 415),
         (("Cookie: argus_crew=\xff; argus_tablet=\xff",), "application/x-www-form-urlencoded", b"pin=000000", 403),
     ],
 )
