@@ -5,20 +5,17 @@ readings of the cloud (`cloud-`) and of the edge (`edge-C`, and `edge-check-` fo
 found on a booted Debian (`fleet-`). Each is guarded by a test that failed on commit 012a22d.
 
 `python -m tests.tidy.findings` prints each finding with its tests. `--old TREE` runs those tests, as they are here,
-against the product in a checkout of 012a22d, and lists every finding none of whose tests fails there.
+against the product in a checkout of 012a22d (`tests/tidy/old_product.py`), and prints how each finding's tests end
+there: failed for the weakness, ended for want of an interface that came with the fix, or passed.
 """
 
 import argparse
 import ast
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
+from tests.tidy.old_product import run_on, verdict_on
 from tests.tidy.sources import ROOT
 
 FINDINGS = {
@@ -94,11 +91,14 @@ ELSEWHERE = {
 }
 """Findings that this wave mends in an issue of their own, each with the place."""
 
+NEW_INTERFACE: dict[str, str] = {}
+"""Findings whose weakness cannot show on 012a22d through an interface that existed there, each with the reason."""
+
 FIRST_WAVE = "012a22d"
 """The commit that the reviewers read."""
 
 
-def tests_by_finding() -> dict[str, list[str]]:
+def marked_tests() -> dict[str, list[str]]:
     """The tests that name each finding, as `path` or `path::name`."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "tests").rglob("*.py")):
@@ -130,45 +130,28 @@ def _findings_in(node: ast.AST) -> Iterator[str]:
             yield from (a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
-def findings_that_pass_in(old_tree: Path) -> dict[str, list[str]]:
-    """Run every marked test against the product in `old_tree`; return the findings all of whose tests pass there.
-
-    A copy of the old product gets this tree's tests, so that both commits are held to the same lines. A test that the
-    old product cannot even load (it lacks a name that the test imports) counts as failed.
-    """
-    tests = tests_by_finding()
-    files = sorted({place.partition("::")[0] for places in tests.values() for place in places})
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "argus"
-        shutil.copytree(old_tree, tree, ignore=shutil.ignore_patterns(".git", "tests", ".venv*"))
-        shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("node_modules"))
-        shutil.copy(ROOT / "pyproject.toml", tree / "pyproject.toml")
-        report = Path(folder) / "report.xml"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-m", "finding", "--continue-on-collection-errors"),
-                *(f"--junitxml={report}", "-o", "junit_family=xunit1", *files),
-            ],
-            cwd=tree,
-            env={**os.environ, "PYTHONPATH": str(tree)},
-            check=False,
-        )
-        ran: dict[str, bool] = {}
-        for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314  # our own pytest wrote it
-            file, name = case.get("file", ""), case.get("name", "").partition("[")[0]
-            passed = not any(child.tag in ("failure", "error", "skipped") for child in case)
-            for place in (file, f"{file}::{name}"):
-                ran[place] = ran.get(place, True) and passed
-    return {
-        finding: places
-        for finding, places in tests.items()
-        if all(ran.get(_without_class(place), False) for place in places)
+def _compare(old_tree: Path, only: Sequence[str]) -> int:
+    """Print how the tests end on the old product; 1 where a finding has none that fails there for the weakness."""
+    marked = marked_tests()
+    files = sorted({place.partition("::")[0] for places in marked.values() for place in places})
+    results = run_on(old_tree, [file for file in files if not only or file in only])
+    verdicts = {
+        finding: verdict_on(places, results)
+        for finding, places in marked.items()
+        if not only or any(place.partition("::")[0] in only for place in places)
     }
-
-
-def _without_class(place: str) -> str:
-    file, _, name = place.partition("::")
-    return f"{file}::{name.rpartition('::')[2]}" if name else file
+    for heading, wanted in (
+        ("A test fails for the weakness:", "failed"),
+        ("No test fails for the weakness, since each uses an interface that came with the fix:", "interface"),
+        ("Every test passes or is skipped:", "passed"),
+        ("No test was run here:", "not run"),
+    ):
+        sys.stdout.write(f"\n{heading}\n")
+        for finding, verdict in verdicts.items():
+            if verdict.end == wanted:
+                reason = f"  ({NEW_INTERFACE[finding]})" if wanted != "failed" and finding in NEW_INTERFACE else ""
+                sys.stdout.write(f"  {finding}: {verdict.evidence}{reason}\n")
+    return 1 if any(one.end != "failed" and name not in NEW_INTERFACE for name, one in verdicts.items()) else 0
 
 
 def main() -> int:
@@ -176,13 +159,11 @@ def main() -> int:
         prog="python -m tests.tidy.findings", description="List the findings and their tests."
     )
     parser.add_argument("--old", type=Path, help=f"A checkout of {FIRST_WAVE}: list findings whose tests pass there.")
+    parser.add_argument("files", nargs="*", help="With --old: run these test files only.")
     options = parser.parse_args()
     if options.old is not None:
-        passing = findings_that_pass_in(options.old)
-        for finding, places in passing.items():
-            sys.stdout.write(f"{finding}: no test fails on the old product ({', '.join(places)})\n")
-        return 1 if passing else 0
-    tests = tests_by_finding()
+        return _compare(options.old, options.files)
+    tests = marked_tests()
     for finding, weakness in FINDINGS.items():
         sys.stdout.write(f"{finding}: {weakness}\n")
         for place in tests.get(finding, ["no test"]):

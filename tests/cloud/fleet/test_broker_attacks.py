@@ -131,6 +131,7 @@ async def test_the_name_of_the_ingest_group_reaches_neither_a_vehicle_nor_the_lo
 
 
 @pytest.mark.finding("security-7")
+@pytest.mark.finding("fleet-2")
 async def test_the_client_id_of_another_gateway_ends_no_session_but_ones_own(
     broker: FleetBroker, stolen: Credentials
 ) -> None:

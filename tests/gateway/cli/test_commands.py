@@ -1,9 +1,11 @@
 """The commands as an operator types them: what they print, their exit codes, and one sentence where they cannot go
 on."""
 
+import asyncio
 import json
 import stat
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -180,11 +182,20 @@ async def test_a_capture_of_a_running_device_replays_to_the_same_values(tmp_path
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         rows = list(Replay(read_capture(file)).observations())
         assert [row["value"] for row in rows] == [36.5, 37.5, 38.5]
-        nosuch = await gateway.command("capture", tmp_path / "other.jsonl", "--link", "nosuch")
-        assert (nosuch.code, "no link is called nosuch" in nosuch.err) == (1, True)
-        assert not (tmp_path / "other.jsonl").exists()
         again = await gateway.command("capture", file)
         assert (again.code, "never replaces a file" in again.err) == (1, True)
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_capture_of_a_link_that_is_not_there_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as gateway:
+        path = tmp_path / "capture.jsonl"
+        capturing = await begun("capture", path, "--link", "nosuch", "--config", gateway.config)
+        interruption = asyncio.get_running_loop().call_later(15.0, capturing.interrupt)
+        finished = await capturing.end()
+        interruption.cancel()
+        assert (finished.code, "no link is called nosuch" in finished.err) == (1, True)
+        assert not path.exists()
 
 
 async def test_capturing_without_a_running_gateway_leaves_no_file(tmp_path):

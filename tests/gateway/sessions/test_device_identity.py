@@ -157,6 +157,7 @@ async def test_store_of_an_earlier_release_knows_its_cabled_devices_by_their_rep
         assert known.link_class is LinkClass.SERIAL
 
 
+@pytest.mark.finding("edge-check-6")
 async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)

@@ -198,6 +198,17 @@ def test_an_empty_configuration_with_a_known_standard_id_names_it() -> None:
     assert not agreed.learned
 
 
+@pytest.mark.finding("edge-check-6")
+def test_configuration_under_another_id_than_the_association_request_named_is_used_and_is_a_deviation() -> None:
+    waiting = waiting_for_config()
+    offered = Configuration(0x4002, STANDARD_CONFIGURATIONS[0].objects)
+    events = waiting.receive(config_report(offered), 0.1)
+    assert [event.config_id for event in events if isinstance(event, ConfigurationAgreed)] == [0x4002]
+    (deviation,) = deviations_of(events)
+    assert str(0x4001) in deviation
+    assert str(0x4002) in deviation
+
+
 def test_an_unreadable_configuration_is_rejected_and_waited_for_again() -> None:
     association = waiting_for_config()
     association.receive(event_report(EventType.CONFIG, bytes.fromhex("4001 0001 0004 0006 0001"), invoke_id=5), 1.0)

@@ -1,0 +1,189 @@
+"""pytest plugin that loads this tree's tests beside an older product, and writes down why each of them ends.
+
+A test module that imports a name which the older product lacks gets a placeholder instead. So the module loads, and
+those of its tests that use names of both commits run. Using a placeholder in a running test raises `AbsentName`: the
+test ended for want of an interface, and shows nothing about the weakness. While a module loads, a placeholder
+tolerates everything that a module's first lines do with it.
+
+Only imports of test modules are treated so. The product's own imports and look-ups stay as they are.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+import pytest
+
+RESULTS = "ARGUS_FINDINGS_RESULTS"
+"""The environment variable with the path of the file of results: one JSON object a line."""
+
+_PRODUCT = ("cloud", "gateway", "protocols", "simulators")
+_INTERFACE_ERRORS = (ImportError, AttributeError, TypeError, NameError)
+"""What a test raises that calls the older product by a name or a signature that it has not."""
+
+_running = False
+
+
+class AbsentName(Exception):  # it names what happened
+    """A test uses a name that the product in this tree has not."""
+
+
+class Absent:
+    """Stands for a name that the product has not."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def _use(self, *_: object, **__: object) -> Any:
+        if _running:
+            raise AbsentName(self._name)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Absent(f"{self._name}.{name}")._use()
+
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
+        return ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self._use()])
+
+    def __index__(self) -> int:
+        self._use()
+        return 1
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"absent {self._name}"
+
+
+for _operation in (
+    *("call", "getitem", "eq", "ne", "lt", "le", "gt", "ge", "neg", "contains", "len", "enter", "aenter", "await"),
+    *(f"{side}{name}" for side in ("", "r") for name in ("add", "sub", "mul", "truediv", "floordiv", "mod")),
+    *(f"{side}{name}" for side in ("", "r") for name in ("pow", "lshift", "rshift", "and", "or")),
+):
+    setattr(Absent, f"__{_operation}__", Absent._use)
+
+
+def _asked_by_a_test(frame: FrameType | None) -> bool:
+    """Whether the import or look-up in this frame stands in a file of the tests."""
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None and "/tests/" in frame.f_code.co_filename
+
+
+class _AbsentModule(Loader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__path__ = []
+        _lend_absent_names(module)
+
+
+class _Lender(Loader):
+    """Loads a module of the product, and lends it the names that tests import from it and it has not."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        if "__getattr__" not in vars(module):
+            _lend_absent_names(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+def _lend_absent_names(module: ModuleType) -> None:
+    def absent(name: str) -> Any:
+        if name.startswith("__") or not _asked_by_a_test(sys._getframe(1)):
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        full = f"{module.__name__}.{name}"
+        if hasattr(module, "__path__") and PathFinder.find_spec(full, list(module.__path__)) is not None:
+            raise AttributeError(name)  # a module beside it, which the import loads next
+        return Absent(full)
+
+    module.__getattr__ = absent  # type: ignore[method-assign]
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in _PRODUCT:
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Lender(spec.loader)
+            return spec
+        return ModuleSpec(fullname, _AbsentModule()) if _asked_by_a_test(sys._getframe(1)) else None
+
+
+# At once, since the files of fixtures are loaded before pytest is configured.
+sys.meta_path.insert(0, _Finder())
+
+
+def _write(result: dict[str, str]) -> None:
+    with Path(os.environ[RESULTS]).open("a") as file:
+        file.write(json.dumps(result) + "\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    global _running
+    _running = True
+    try:
+        return (yield)
+    finally:
+        _running = False
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: Any = yield
+    if call.when == "call" or report.outcome != "passed":
+        _write({"test": item.nodeid, "end": _end_of(call, report.outcome), "why": _line_of(call.excinfo)})
+    return report
+
+
+def _end_of(call: pytest.CallInfo[None], outcome: str) -> str:
+    if outcome != "failed":
+        return outcome
+    error = call.excinfo.value if call.excinfo is not None else None
+    return "interface" if _is_of_interface(error) else "failed"
+
+
+def _is_of_interface(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_of_interface(inner) for inner in error.exceptions)
+    seen = error
+    while seen is not None:
+        if isinstance(seen, AbsentName):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return isinstance(error, _INTERFACE_ERRORS) or "fixture" in type(error).__name__.lower()
+
+
+def _line_of(info: pytest.ExceptionInfo[BaseException] | None) -> str:
+    return "" if info is None else info.exconly().partition("\n")[0][:200]
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:
+        lines = [line for line in str(report.longrepr).splitlines() if line.startswith("E  ")]
+        _write({"test": report.nodeid, "end": "collection", "why": (lines or [""])[-1][4:200].strip()})
