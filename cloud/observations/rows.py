@@ -139,7 +139,12 @@ class ObservationColumns:
             "device_time": self.device_times,
             "monotonic_us": self.monotonic_us,
         }
-        return frozenset([name for name, values in nullable.items() if values.count(None) == len(values)])
+        return frozenset([name for name, values in nullable.items() if _is_empty(values)])
+
+
+def _is_empty(values: Sequence[Any]) -> bool:
+    # The first value nearly always tells; comparing floats with None is dear.
+    return not values or (values[0] is None and values.count(None) == len(values))
 
 
 def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
