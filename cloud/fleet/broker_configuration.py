@@ -211,6 +211,11 @@ def system_files(layout: BrokerLayout) -> Mapping[Path, str]:
 
 _DROP_IN = f"""\
 # Written by `argus-cloud broker config`: limits of mosquitto for a fleet.
+[Unit]
+# mosquitto ends itself at `memory_limit`, and one client can bring it there with subscriptions, which have no limit.
+# Five such ends in ten seconds must not leave the fleet without a broker.
+StartLimitIntervalSec=0
+
 [Service]
 # systemd lowers it to the machine's hard limit where that is less.
 LimitNOFILE={DESCRIPTORS}

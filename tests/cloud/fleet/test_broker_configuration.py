@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from cloud.fleet.broker_configuration import BrokerLayout, system_files
 from tests.builders.cloud_settings import settings_file
 from tests.cloud.cli.test_console import Console
 
 ROOT = Path(__file__).parents[3]
+DROP_IN = Path("/etc/systemd/system/mosquitto.service.d/argus.conf")
 
 
 @pytest.mark.finding("security-3")
@@ -45,6 +47,15 @@ def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folde
     assert (tmp_path / "out" / "etc/mosquitto/argus-broker.key").stat().st_mode & 0o077 == 0
     drop_in = (tmp_path / "out" / "etc/systemd/system/mosquitto.service.d/argus.conf").read_text()
     assert "LimitNOFILE=65536" in drop_in
+
+
+@pytest.mark.finding("security-3")
+def test_broker_is_started_again_however_often_a_client_brings_it_to_an_end() -> None:
+    """systemd's default gives a unit up after five ends in ten seconds."""
+    unit, _, service = system_files(BrokerLayout(live=Path("/var/lib/argus-broker")))[DROP_IN].partition("[Service]")
+    assert "[Unit]" in unit
+    assert "\nStartLimitIntervalSec=0\n" in unit
+    assert "\nRestart=on-failure\n" in service
 
 
 def test_without_an_authority_it_says_what_to_do(console: Console, tmp_path: Path) -> None:
