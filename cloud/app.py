@@ -163,7 +163,7 @@ def build(
 
 
 def chores(clock: Clock) -> Sequence[Chore]:
-    """What expires in the slices' tables."""
+    """List the expiring rows of the slices' tables."""
     return (
         Chore("idempotency_keys", sweep_keys),
         Chore("rate_buckets", sweep_rates),
@@ -200,8 +200,8 @@ def broker_address(mqtt: MqttSection) -> BrokerAddress:
 
 
 def ingest_address(settings: Settings, mqtt: MqttSection) -> BrokerAddress:
-    """Where ingest connects, in the installation's group. A lost master key keeps no batch away: the worker is then in
-    a group of its own, where it receives every batch instead of its share. Raises `SettingsUnusable`."""
+    """The broker address of ingest, with the installation's group. A lost master key stops no batch: the worker is then
+    in a group of its own, where it receives every batch instead of its share. Raises `SettingsUnusable`."""
     address = broker_address(mqtt)
     try:
         return replace(address, group=ingest_group(load_master_key(settings)))

@@ -186,7 +186,7 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
 
 
 def _mosquitto_limits(processes: Path = Path("/proc")) -> Iterator[Finding]:
-    """How many connections a mosquitto on this machine can hold; nothing where there is none or it cannot be seen."""
+    """Check how many connections a mosquitto on this machine can hold; no finding where none is visible."""
     for comm in processes.glob("[0-9]*/comm"):
         try:
             if comm.read_text().strip() != "mosquitto":

@@ -1,11 +1,11 @@
-"""What `argus-cloud doctor` finds: a part, how serious it is, and a sentence."""
+"""Findings of `argus-cloud doctor`: a part, a level, and a sentence."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How a finding is meant: fine, worth knowing, or in the way."""
+    """Level of a finding: no problem, a warning, or a fault."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     part: str
     level: Level

@@ -30,9 +30,9 @@ from cloud.stopping import pause
 CHECK_EVERY_S = 600.0
 """Between two tables; with some fifty of them everything is examined three times a day."""
 LOOK_EVERY_S = 1.0
-"""How soon damage that a request met is examined."""
+"""Delay until damage that a request met is examined."""
 ALL_S_MAX = 300.0
-"""For an examination of everything, when damage was met."""
+"""Limit for an examination of the whole file after damage was met."""
 MET = "met by a request"
 NAMED_MAX = 5
 """Parts named in one sentence."""

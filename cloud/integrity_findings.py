@@ -1,4 +1,4 @@
-"""What `argus-cloud doctor` says of the pages of the database."""
+"""Findings of `argus-cloud doctor` about the pages of the database."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from cloud.findings import Finding, Level
 from cloud.settings import Settings
 
 EXAMINED_S_MAX = 60.0
-"""For everything; a person waits."""
+"""Limit for the whole file, since a person waits for the result."""
 CONNECT_S_MAX = 5.0
 PART = "integrity"
 

@@ -142,7 +142,7 @@ class IngestSection(_Section):
     bytes_per_hour: int = Field(default=471_859_200, ge=1 << 20)
     """Four normal vehicles and some."""
     devices_burst: int = Field(default=256, ge=1)
-    """Devices that nobody has seen before."""
+    """Quota of new devices."""
     devices_per_hour: int = Field(default=32, ge=1)
     """A vehicle meets some a day."""
     epochs_burst: int = Field(default=16, ge=1)

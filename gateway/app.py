@@ -81,7 +81,7 @@ PART_WAIT_S_MAX = 60.0
 GAPS_EVERY_S = 10.0
 """How often the gap records are counted for people; each is opened for it."""
 LOOK_EVERY_S = 1.0
-"""How often another's claim to our identity and an exchanged store are looked after."""
+"""Interval at which a contested identity and an exchanged store are checked."""
 
 log = structlog.get_logger()
 
@@ -129,7 +129,7 @@ class Gateway:
             witness=settings.buffer.witness_file,
         )
         try:
-            with suppress(StoreFull):  # there is no store now; `_follow_store` takes up what one tells later
+            with suppress(StoreFull):  # there is no store now; `_follow_store` reads a later one
                 await self._remember()
             await self._compose(identity)
             await self._listen()
@@ -140,8 +140,8 @@ class Gateway:
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
-        """Answer questions from the command line. On a disk that takes no socket nobody can ask, and the devices are
-        served all the same."""
+        """Serve requests of the command line. On a disk that takes no socket there are none, and the devices are
+        still served."""
         try:
             async with self._control().listening():
                 yield
@@ -312,7 +312,8 @@ class Gateway:
         await asyncio.wait([sending], timeout=FAREWELL_S)
 
     async def _follow_store(self) -> None:
-        """A store that was mounted late, or a spare one: take up what it tells, and tell it what only memory holds."""
+        """Follow a store that was mounted late, or a spare one: load its facts, and store those that only memory
+        holds."""
         while True:
             if self.buffer.epoch not in ("", self._epoch):
                 with suppress(StoreFull):
@@ -336,7 +337,7 @@ class Gateway:
             self._uplink.clock_changed()
 
     async def _count_gaps(self) -> None:
-        """What was lost, and what lies aside. Retention only removes what the cloud has, which is no loss."""
+        """Count lost data and set-aside stores. Retention only removes batches that the cloud has, which is no loss."""
         while True:
             with suppress(StoreFull):  # no store now: what was counted last still holds
                 self._gaps = sum(each.gap.why is not GapReason.RETENTION for each in await self.buffer.gaps())

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from gateway.transports.clock import Clock
 
 BEAT_S = 0.25
-"""How often the loop looks whether it is late. A stall is measured to within this."""
+"""Interval at which the loop checks whether it is late, and the resolution of a measured stall."""
 FEED_EVERY_S = 1.0
-"""How often systemd is notified, where its own limit does not ask for more: 60 datagrams in the 60 s of the unit."""
+"""Interval at which systemd is notified, unless its own limit requires a shorter one: 60 datagrams in the 60 s of the
+unit."""
 STORE_SILENT_S = 150.0
 """The wall time is persisted every minute. Two missed in a row and some patience for a slow disk mean that the writer
 hangs, and that nothing is recorded."""
@@ -89,7 +90,7 @@ class StoreHealth:
 
     @property
     def silent_s(self) -> float:
-        """How long ago it last answered."""
+        """Seconds since its last response."""
         return self._clock.monotonic_s() - self._answered_s
 
     @property

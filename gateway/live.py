@@ -4,7 +4,7 @@ link.
 Fed after the buffer's commit, so that what is shown is kept; where the buffer refuses (a full disk, no store) all the
 same, because a crew needs the values, and the page says beside them that they are not recorded. Bounded in every
 direction: the screen shows the present, the buffer keeps the past, so the oldest goes first and no reader can slow a
-device down: a subscriber that does not keep up loses its oldest updates and is told how many.
+device down: a subscriber that does not keep up loses its oldest updates and gets their number.
 
 Does not judge values or ages; the crew page shows both (DESIGN D18). Not for other tasks' threads: one event loop.
 """
@@ -180,7 +180,7 @@ class LiveFeed:
             subscriber.put(update)
 
     def _make_room(self) -> None:
-        """An unverified device makes room before a verified one does, and one that has gone before one that is here."""
+        """An unverified device makes room before a verified one does, and a disconnected one before a connected one."""
         while len(self._shown) >= DEVICES_MAX:
             devices = {name: shown.device for name, shown in self._shown.items()}
             del self._shown[min(devices, key=lambda name: _makes_room(devices[name]))]

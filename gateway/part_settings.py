@@ -15,7 +15,7 @@ from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSet
 
 
 def own_system_id(gateway: str) -> bytes:
-    """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it can be nobody's factory
+    """Our EUI-64 for AARE, made from the gateway's name: locally administered, so it cannot be a factory
     address."""
     identifier = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
     identifier[0] = (identifier[0] | 0x02) & 0xFE
@@ -23,7 +23,7 @@ def own_system_id(gateway: str) -> bytes:
 
 
 def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
-    """How the operator wants devices to be treated; the rest is the standard's."""
+    """The manager's settings from the operator's file, with the standard's defaults."""
     return ManagerSettings(
         accept_standard_configurations=devices.known_configurations,
         clock_read_every_s=float(clocks.read_every_s),
@@ -32,7 +32,7 @@ def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerS
 
 
 def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
-    """What the operator chose; the rest is the uplink's own."""
+    """The uplink's settings from the operator's file, with the uplink's defaults."""
     return UplinkSettings(
         mqtt_url=mqtt.url,
         username=mqtt.username,
@@ -45,7 +45,7 @@ def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
 
 
 def buffer_settings(settings: Settings) -> BufferSettings:
-    """What the operator chose; the rest is the buffer's own."""
+    """The buffer's settings from the operator's file, with the buffer's defaults."""
     return BufferSettings(
         retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
     )

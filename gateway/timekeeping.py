@@ -22,7 +22,7 @@ from protocols.uplink.clock_events import CLOCK_ESTIMATED, CLOCK_LEARNT, CLOCK_L
 from protocols.uplink.events import EventField, GatewayEvent
 
 LOOK_EVERY_S = 1.0
-"""How often the kernel is queried."""
+"""Interval at which the kernel is queried."""
 _BETTER = 4
 """An anchor is written again when the clock is so many times as certain: at most a handful of times in a boot."""
 _GOOD_US = 100_000
@@ -42,7 +42,7 @@ class TimeStore(Protocol):
 
 
 class Timekeeping:
-    """For one run of the gateway. `follow` and `persist` run beside each other until they are cancelled."""
+    """Timekeeping of one run of the gateway. `follow` and `persist` run beside each other until they are cancelled."""
 
     def __init__(self, clock: TrustedClock) -> None:
         self.boots = Boots(clock)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 DRIFT_PPM = 500
-"""By how much a monotonic clock that nothing disciplines may gain or lose. Crystals keep 100 ppm over an ambulance's
+"""Greatest drift of an undisciplined monotonic clock. Crystals keep 100 ppm over an ambulance's
 temperatures; the kernel's calibration of the processor's counter adds to that, and 500 ppm is what the kernel itself
 assumes (MAXFREQ) when it lets the error of a clock grow."""
 UTC_US_MAX = 253_402_300_799_999_999
@@ -37,12 +37,12 @@ class ClockAnchor:
         )
 
     def uncertainty_at(self, monotonic_us: int) -> int:
-        """How far the time of that moment may be off: more for each second away from when the clock was known."""
+        """Error of the time of that moment: it grows with each second from the moments at which the clock was known."""
         away_us = max(self.first_us - monotonic_us, monotonic_us - self.last_us, 0)
         return self.uncertainty_us + away_us * DRIFT_PPM // 1_000_000
 
     def merged(self, other: "ClockAnchor") -> "ClockAnchor":
-        """What two moments of one boot say together, in whatever order they come.
+        """Merge two anchors of one boot, in any order.
 
         Where they contradict each other the wall clock was set in between, and the later one holds: whatever
         synchronised the clock first has been corrected since.
@@ -65,5 +65,5 @@ class ClockAnchor:
 
 
 Anchors = Mapping[str, ClockAnchor]
-"""What is known of each boot, by its id."""
+"""Anchors of boots, by the boot's id."""
 NO_ANCHORS: Anchors = {}

@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldEnvelope:
-    """One row of the chain: where it stands, the hash that the row claims, when it arrived, and the octets that can
+    """One row of the chain: where it stands, the hash that the row claims, when it arrived, and the bytes that
     prove it."""
 
     sequence: int

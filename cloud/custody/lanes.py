@@ -100,7 +100,7 @@ class LaneStore:
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
 
     async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
-        """So many more stored measurements of this lane were held already and became no rows."""
+        """Count measurements of this lane that an earlier batch had stored and that got no new rows."""
         await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:

@@ -111,7 +111,7 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
 
 
 async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes) -> None:
-    """The batch has its rows now: whatever kept it from them is gone."""
+    """Remove a batch from quarantine, since it has its rows now."""
     rows = quarantined_batches.c
     await tx.execute(
         quarantined_batches.delete().where(

@@ -15,7 +15,7 @@ from protocols.uplink.gaps import Gap
 
 
 class Content(StrEnum):
-    """What became of a batch's payload."""
+    """State of a batch's payload."""
 
     ROWS = "rows"
     """It has rows of its own."""
@@ -221,7 +221,7 @@ class CustodyStore:
 
 
 def held_batch(row: Any) -> HeldBatch:
-    """From a row of `batches` with its lane's gateway."""
+    """Build a `HeldBatch` from a row of `batches` with its lane's gateway."""
     return HeldBatch(
         lane_id=row.lane_id,
         sequence=row.sequence,

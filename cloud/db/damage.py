@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class DamageNotes:
-    """What one database has met. `pending` counts what nobody has examined yet."""
+    """Damage that statements on one database have met. `pending` counts errors that were not examined yet."""
 
     def __init__(self, database: str) -> None:
         """`database`: its file or the word `postgresql`, for the log."""

@@ -17,7 +17,7 @@ class Database(Protocol):
 
     @property
     def damage(self) -> DamageNotes:
-        """What it met of damaged data."""
+        """The damage that its statements have met."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:

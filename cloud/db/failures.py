@@ -108,7 +108,7 @@ def connect_failure(error: BaseException) -> DomainError:
 
 
 def commit_failure(error: BaseException) -> CommitLost | CommitUnknown | DatabaseDamaged:
-    """Our error for a COMMIT that failed: lost when the database refused it, unknown when its response did not come.
+    """Map a failed COMMIT to our error: lost when the database refused it, unknown when its response did not come.
 
     A PostgreSQL server that is stopped, or whose connection breaks, may have committed before; SQLite always says.
     """

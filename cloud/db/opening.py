@@ -111,7 +111,7 @@ def check_log(path: Path, content: LogContent | None) -> None:
 
 
 def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:
-    """Our error for a file that SQLite does not open, or cannot read the schema of."""
+    """Map the error of a file that SQLite cannot open, or whose schema it cannot read, to ours."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return DatabaseForeign(f"({path} is not a SQLite file, or its first page is damaged.)")

@@ -244,7 +244,7 @@ class PostgresqlDatabase:
                 return await self._peeked_again(statement, values)
 
     async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """As `_peeked`, and once more on a new connection when the kept one had ended."""
+        """Read like `_peeked`, and retry on a new connection when the kept one had ended."""
         kept = bool(self._idle)
         try:
             return await self._peeked(statement, values)

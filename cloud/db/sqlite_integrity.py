@@ -16,9 +16,9 @@ from pathlib import Path
 from cloud.db.sqlite_connection import connect
 
 TABLE_S_MAX = 60.0
-"""For one table in the background: some 10 GB. Longer, and the log of changes could not be given back to the disk."""
+"""Limit for one table in the background: some 10 GB. During a longer check the log could not be truncated."""
 FINDINGS_MAX = 20
-"""Of one table; a file that is damaged all over needs no longer list."""
+"""Findings of one table; a file that is damaged all over needs no longer list."""
 STEP_INSTRUCTIONS = 100_000
 """Instructions of SQLite between two looks at the time: some milliseconds."""
 

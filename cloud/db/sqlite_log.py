@@ -1,9 +1,9 @@
 """Notice a write-ahead log whose end SQLite cannot read, before SQLite drops it.
 
 When the first connection opens a file, SQLite takes over the log up to the first frame whose checksum is wrong and
-ignores the rest without a word. After a power cut that rest is a transaction that was confirmed to nobody. But when the
-disk has damaged the log, confirmed changes are in it. So the frames that belong to the log are counted before, and
-compared with what SQLite has taken over; when commits are missing the log is copied, and reported.
+ignores the rest silently. After a power cut that rest is an unconfirmed transaction. But when the disk has damaged the
+log, it holds confirmed changes. So the frames that belong to the log are counted before, and compared with those that
+SQLite has taken over; when commits are missing, the log is copied and reported.
 
 Format: https://sqlite.org/fileformat2.html#the_write_ahead_log. Only headers are read: linear, 24 bytes of each frame.
 """
@@ -19,14 +19,14 @@ _FRAME = struct.Struct(">6I")
 _MAGIC = (0x377F0682, 0x377F0683)
 _TAKEN_OVER = struct.Struct("=I")
 _TAKEN_OVER_AT = 16
-"""In the index of the log (`-shm`): the number of frames that count, in the machine's byte order."""
+"""The number of valid frames in the index of the log (`-shm`), in the machine's byte order."""
 KEPT_MAX = 9
 """Copies of damaged logs beside one database. Each is reported until the operator removes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogContent:
-    """What the headers of a log claim. `commits`: the numbers of the frames that end a transaction."""
+    """Content of a log by its headers. `commits`: the numbers of the frames that end a transaction."""
 
     readable: bool
     salts: tuple[int, int] = (0, 0)
@@ -39,7 +39,7 @@ def log_of(database: Path) -> Path:
 
 
 def read_log(database: Path) -> LogContent | None:
-    """What the log claims, None when it has none. To be called before the file is opened."""
+    """Read the content of the log by its headers, None without a log. Call it before the file is opened."""
     try:
         with log_of(database).open("rb") as log:
             head = log.read(_HEADER.size)

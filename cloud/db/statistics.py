@@ -11,7 +11,8 @@ from cloud.db.transaction import Transaction
 CHANGED_ROWS_LEAST = 500
 """A plan for fewer rows is not slow, whatever it is."""
 CHANGED_SHARE = 0.5
-"""Of a table's rows. Tables that grow by less in ten seconds are autovacuum's business, which looks at a tenth."""
+"""Share of a table's rows. Tables that grow by less in ten seconds are autovacuum's business, which looks at a
+tenth."""
 
 _CHANGED = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables"
@@ -22,7 +23,7 @@ _LIMITS = {"rows_least": CHANGED_ROWS_LEAST, "share": CHANGED_SHARE}
 
 
 async def refresh_statistics(tx: Transaction, now_us: int) -> int:
-    """As a chore of the housekeeping: analyze the tables that have changed much; the number of tables."""
+    """Analyze the tables that have changed much, as a housekeeping task; return the number of tables."""
     if tx.dialect != "postgresql":
         return 0
     tables = [str(row[0]) for row in await tx.execute(_CHANGED, _LIMITS)]

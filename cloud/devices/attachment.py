@@ -2,7 +2,7 @@
 
 On the path of every batch, so the number of statements does not depend on the number of devices: one look-up for each
 organisation, and, only where something is new, one statement that adds devices and one that moves their last-seen
-times. A block may name a device that nobody has seen before; it is kept as `unenrolled`.
+times. A block may name a new device; it is stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -142,7 +142,7 @@ class DeviceAttachment:
         self._ids = ids
 
     async def recall(self, tx: Transaction, keys: Iterable[DeviceKey]) -> dict[DeviceKey, KnownDevice]:
-        """Those of these devices that are known: one statement for each organisation among them."""
+        """Look up the known ones of these devices, with one statement for each organisation among them."""
         by_organization: dict[tuple[str, str], set[str]] = {}
         for tenant_id, organization_id, system_id in keys:
             by_organization.setdefault((tenant_id, organization_id), set()).add(system_id)

@@ -1,8 +1,8 @@
 """Names to addresses, by the system's own resolver, on threads that nothing else needs.
 
-The event loop's shared threads would do until a name server stops answering: a few such names would then hold up every
-look-up and every file of the process. For the same reason the names of one zone share a part of the threads: whoever
-registers a hundred addresses below a name whose server does not answer holds up the deliveries to that zone alone.
+The event loop's shared threads would do until a name server stops responding: a few such names would then delay every
+look-up and every file of the process. For the same reason the names of one zone share a part of the threads: a hundred
+webhook addresses below a name whose server does not respond delay the deliveries to that zone alone.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Protocol
 THREADS = 64
 """Look-ups at a time. The system gives each up after 10 to 30 s."""
 ZONE_THREADS = 8
-"""Of these for the names of one zone, an eighth. A name server that works answers in milliseconds, so that eight
+"""Threads for the names of one zone, an eighth of all. A name server that works answers in milliseconds, so that eight
 threads look up hundreds of names a second."""
 
 
@@ -69,7 +69,7 @@ class SystemResolver:
 
     def _end(self, name: str, zone: _Zone, done: "asyncio.Future[list[str]]") -> None:
         if not done.cancelled():
-            done.exception()  # its caller may be gone
+            done.exception()  # its caller may have been cancelled
         zone.turns.release()
         self._leave(name, zone)
 

@@ -22,7 +22,7 @@ from cloud.tenancy import Viewer, visible
 # A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
 PAYLOAD_OCTETS_MAX = 65536
 RETENTION_US = 30 * 86_400_000_000
-"""How long delivered events are kept for support to look at."""
+"""Retention of delivered events, for support."""
 
 _events = outbox_events.c
 _earlier = outbox_events.alias("earlier")

@@ -96,7 +96,7 @@ class GatewayAccessDesk:
             return await self._found(tx, viewer, gateway_id)
 
     async def replace_key(self, viewer: Viewer, gateway_id: str, public_key: str, reason: str) -> RegisteredGateway:
-        """From now on batches must be signed with this key (base64). What was signed before stays verifiable.
+        """Accept only batches signed with this key (base64) from now on; batches signed before stay verifiable.
 
         A revoked gateway is admitted again: its certificates stay revoked, so it needs another one. Raises
         `GatewayUnknown`, `PublicKeyMalformed`, `KeyUnchanged`, `KeyUsedBefore`.
@@ -146,8 +146,8 @@ class GatewayAccessDesk:
     async def _record(
         self, tx: Transaction, gateway: RegisteredGateway, certificates: Sequence[x509.Certificate]
     ) -> None:
-        """Certificates that somebody shows, so that their serial numbers are known. The broker goes by the common
-        name, so a certificate in another name is a mistake of the caller."""
+        """Record certificates that the operator passes, so that their serial numbers can be revoked. The broker
+        identifies a gateway by the common name, so a certificate with another name is a mistake of the caller."""
         if not certificates:
             return
         known = await self._store.certificates(tx)
@@ -161,7 +161,7 @@ class GatewayAccessDesk:
             await self._store.record(tx, issuer, certificate, _owner(gateway), self._clock.now_us())
 
     async def _found(self, tx: Transaction, viewer: Viewer, gateway_id: str) -> RegisteredGateway:
-        """For changing: the row stays locked until the end of the transaction."""
+        """Find a gateway to change it; its row stays locked until the end of the transaction."""
         await tx.execute(
             select(gateways.c.id)
             .where(gateways.c.tenant_id == viewer.tenant_id, gateways.c.id == gateway_id)

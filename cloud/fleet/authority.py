@@ -75,7 +75,7 @@ class Authority:
 
     @property
     def key_der(self) -> bytes:
-        """What is sealed."""
+        """The private key in the form that is sealed."""
         return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     @classmethod
@@ -182,7 +182,7 @@ def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFacts:
-    """What a revocation list says. `next_update_us`: from then on mosquitto refuses every certificate."""
+    """Content of a revocation list. From `next_update_us` on mosquitto refuses every certificate."""
 
     made_at_us: int
     next_update_us: int

@@ -115,7 +115,7 @@ class AuthorityStore:
         return int((await tx.execute(statement)).rowcount)
 
     async def revocations(self, tx: Transaction, authority_id: str, now_us: int) -> Sequence[Revocation]:
-        """What belongs on the list of an authority. What has expired is refused without it."""
+        """The entries of an authority's revocation list, without expired certificates, which are refused anyway."""
         table, shut_out = gateway_certificates.c, gateways.c
         statement = (
             select(table.serial, table.revoked_at_us, shut_out.access_at_us)
@@ -146,7 +146,7 @@ class AuthorityStore:
         return sorted(row.id for row in await tx.execute(statement))
 
     async def change(self, tx: Transaction) -> Change:
-        """Where the rows stand from which the files of the broker are made."""
+        """The version of the rows from which the files of the broker are made."""
         registered = (
             await tx.execute(
                 select(

@@ -49,7 +49,7 @@ class FileUnusable(DomainError):
 
 
 def directory_of(place: Workplace) -> BrokerDirectory | None:
-    """What keeps the broker's lists in step; None without `[broker]`."""
+    """The directory that holds the broker's lists; None without `[broker]`."""
     section = place.settings.broker
     if section is None:
         return None

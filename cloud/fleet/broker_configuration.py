@@ -9,7 +9,7 @@ Three decisions carry it:
 - A certificate's common name is the gateway's id, and the access list names each gateway with its tenant and the exact
   topics. Patterns with `%u` could not fix the tenant, a certificate that names the tenant would force every enrolled
   box to get another one, and a wildcard behind `up/` would let one gateway fill the broker with retained messages.
-- The common name is also the client id, so nobody can end the session of another gateway.
+- The common name is also the client id, so no client can end the session of another gateway.
 
 Writes no file (`broker_directory`, `broker_cli`) and knows no database.
 """
@@ -50,13 +50,13 @@ KEEPALIVE_S_MAX = 120
 """Longest keep-alive that a client may choose. A gateway uses 20 s; a client that vanished keeps its descriptor for 1.5
 times as long."""
 SESSION_EXPIRY = "1h"
-"""How long mosquitto keeps the session of a client that is away. Ours keep none (session expiry 0), so this bounds
+"""Lifetime of the session of a disconnected client in mosquitto. Ours keep none (session expiry 0), so this bounds
 only what others leave behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerLayout:
-    """Where the files of one installation are, and where mosquitto listens.
+    """Paths of the files of one installation, and the addresses on which mosquitto listens.
 
     `live` is the directory that the cloud writes and mosquitto reads while both run. `tls` False is for loopback: the
     vehicles' listener then takes passwords instead of certificates, and everything else is the same.
@@ -111,7 +111,7 @@ def _limits() -> tuple[str, ...]:
         f"memory_limit {MEMORY_BYTES_MAX}",
         f"max_keepalive {KEEPALIVE_S_MAX}",
         f"persistent_client_expiration {SESSION_EXPIRY}",
-        "# $SYS describes the whole fleet, and nobody here reads it.",
+        "# $SYS describes the whole fleet, and no client may read it.",
         "sys_interval 0",
         "set_tcp_nodelay true",
         "connection_messages true",

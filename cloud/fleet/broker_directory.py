@@ -36,10 +36,10 @@ DAY_US = 86_400 * 1_000_000
 RENEW_AFTER_US = DAY_US
 """Age at which a list is made again although nothing was revoked."""
 ALARM_BEFORE_US = 14 * DAY_US
-"""So long before the nextUpdate an operator must know: two weeks to find out why a daily task does not run."""
+"""Time before the nextUpdate at which `doctor` warns: two weeks to find out why a daily task does not run."""
 LOOK_EVERY_S = 3.0
-"""How often the database is compared with the directory: a gateway that was shut out on another machine is gone within
-10 s, and each look costs two small queries."""
+"""Interval at which the database is compared with the directory: a gateway that was shut out on another machine is
+disconnected within 10 s, and each comparison costs two small queries."""
 FILE_BYTES_MAX = 64 << 20
 """A revocation list of a million certificates; a larger file is not ours."""
 
@@ -55,7 +55,7 @@ class BrokerDirectoryUnusable(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What was written. `files` names those that changed; none of them: the directory was in step."""
+    """Result of a refresh. `files` names the files that changed; empty when the directory was up to date."""
 
     files: tuple[str, ...]
     gateways: int
@@ -136,7 +136,7 @@ def expiry_of(folder: Path) -> int | None:
 
 
 def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
-    """What to say about a revocation list that needs attention: whether the fleet is locked out, and the sentence."""
+    """Describe a revocation list that needs attention: whether the fleet is locked out, and a sentence."""
     until_us = expiry_of(folder)
     if until_us is None or until_us - now_us > ALARM_BEFORE_US:
         return None

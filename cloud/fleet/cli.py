@@ -23,7 +23,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in t
 
 
 class DoorOpen(DomainError):
-    """The cloud refuses the gateway already, but the broker could not be brought in step. Run the command again."""
+    """The cloud refuses the gateway already, but the broker could not be updated. Run the command again."""
 
     code = "door_open"
     status = 503
@@ -200,7 +200,7 @@ def _refresh(context: typer.Context) -> None:
 
 
 async def _end_connection(place: Workplace, gateway: str) -> bool | None:
-    """True: it is gone. None: there is no broker here to speak to. Raises `DoorOpen`."""
+    """End the gateway's connection; True when it ended, None when no broker is configured. Raises `DoorOpen`."""
     from cloud.app import broker_address  # as above
     from cloud.ingest import BrokerUnavailable
     from cloud.ingest.take_over import take_over

@@ -28,7 +28,7 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True)
 class FormerKey:
-    """An Ed25519 key, 32 octets, that a gateway signed with until `replaced_at_us`."""
+    """An Ed25519 key, 32 bytes, that a gateway signed with until `replaced_at_us`."""
 
     public_key: bytes
     replaced_at_us: int

@@ -21,7 +21,7 @@ PUBLIC_KEY_OCTETS = 32
 
 @dataclass(frozen=True, slots=True)
 class GatewayFile:
-    """What is known of one gateway. Keys newest first."""
+    """Details of one gateway. Keys newest first."""
 
     gateway: RegisteredGateway
     former_keys: Sequence[FormerKey]

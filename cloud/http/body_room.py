@@ -26,7 +26,7 @@ class BodyRoom(Generic[Item]):
         self.held_bytes = 0
 
     def take(self, item: Item, address: str, count: int) -> None:
-        """So many more bytes of the connection's body have arrived."""
+        """Count bytes of the connection's body that have arrived."""
         held = self._held.setdefault(address, {})
         held[item] = held.get(item, 0) + count
         self._of_address[address] = self._of_address.get(address, 0) + count
@@ -39,7 +39,7 @@ class BodyRoom(Generic[Item]):
             self._give_way(largest)
 
     def release(self, item: Item, address: str) -> None:
-        """The connection's body is whole or given up; without effect when it holds nothing."""
+        """Forget the body of a connection, which is whole or refused; without effect when it has none."""
         held = self._held.get(address, {})
         count = held.pop(item, 0)
         self.held_bytes -= count

@@ -185,17 +185,17 @@ class Connection(RequestHandler):
             self.server.places.wait(self, self.address, in_progress=in_progress)
 
     def serve_client(self) -> None:
-        """Our turn: nobody takes the place of a connection whose request is being answered."""
+        """Mark the connection as served by us, so that it does not give way to another one."""
         if self._manager is not None:
             self.server.places.serve(self)
 
     def hold_body(self, count: int) -> None:
-        """So many more bytes of the body in hand have arrived (`body_room`)."""
+        """Count bytes of the current body that have arrived (`body_room`)."""
         if self._manager is not None:
             self.server.body_room.take(self, self.address, count)
 
     def release_body(self) -> None:
-        """The body in hand is whole or given up."""
+        """Release the room of the current body, which is whole or refused."""
         if self._manager is not None:
             self.server.body_room.release(self, self.address)
 

@@ -44,7 +44,7 @@ class Places(Generic[Item]):
         return len(self._address_of) - len(self._served)
 
     def wait(self, item: Item, address: str, *, in_progress: bool) -> None:
-        """From now on the connection waits for its client; `in_progress`: a request or its answer is under way."""
+        """Record that the connection waits for its client; `in_progress`: during a request or its response."""
         waiting = self._waiting.get(address)
         if waiting is None:
             waiting = self._waiting[address] = _Waiting()
@@ -98,4 +98,4 @@ class Places(Generic[Item]):
         if after > before:
             self._most = max(self._most, after)
         elif before == self._most and before not in self._ranks:
-            self._most = after  # the address itself is there, or nobody is
+            self._most = after  # the address itself has this rank, or none is left

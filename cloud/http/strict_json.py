@@ -53,7 +53,7 @@ _decoder = json.JSONDecoder(
 
 
 def read_json(octets: bytes) -> dict[str, Any]:
-    """The object that the octets are. Raises `BodyMalformed`, which quotes nothing of them."""
+    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes none of it."""
     try:
         text = octets.decode()
     except UnicodeDecodeError:
@@ -76,12 +76,12 @@ def read_json(octets: bytes) -> dict[str, Any]:
 
 
 def _values(text: bytes) -> int:
-    """How many values follow a comma or stand in a container: nearly all that there are."""
+    """Count the values that follow a comma or stand in a container: nearly all of them."""
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _outside_strings(text: bytes) -> bytes:
-    """What stands between the strings. Two escapes can hide where a string ends: those of a backslash and a quote."""
+    """Cut the strings out of a document. The escapes of a backslash and of a quote can hide where a string ends."""
     return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
 
 

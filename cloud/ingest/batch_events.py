@@ -12,7 +12,7 @@ from cloud.ingest.opening import Opened
 
 
 def place_of(one: Opened) -> dict[str, Any]:
-    """Where in the chain a batch stands."""
+    """Position of a batch in the chain."""
     return {"epoch": one.batch.epoch, "lane": one.batch.lane.value, "sequence": one.batch.sequence}
 
 

@@ -4,7 +4,7 @@ Called once a transaction with all batches that were judged to be new, so that t
 on how many they are or on how many devices they name. Judging is `group`'s and `lane_book`'s work.
 
 Observations of a batch whose link is broken are stored and marked, not held back: its signature is good, and a
-reading of a patient is not lost because a hash disagrees. Quarantine and an event show it to whoever relies on the
+reading of a patient is not lost because a hash disagrees. Quarantine and an event report it to readers of the
 chain.
 """
 
@@ -138,7 +138,7 @@ def sightings_of(one: Opened) -> list[Sighting]:
 
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
-    """Who carried what, in the order of the batch's sources."""
+    """The carrier of each of the batch's sources, in their order."""
     return [
         Carrier(
             tenant_id=gateway.tenant_id,

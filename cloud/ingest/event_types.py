@@ -19,7 +19,7 @@ QUOTA_ENDED = "ingest.quota_ended"
 MISSING = "ingest.missing"
 
 HELD_BACK = "parked"
-"""In place of a quota: what is parked has reached its own limit, and the gateway keeps its batches."""
+"""Value of `quota` when the parked bytes have reached their limit, so that the gateway keeps further batches."""
 
 _GATEWAY = {"gateway_id": text("The gateway, gw_….")}
 _EPOCH = {"epoch": text("The life of its store that is meant.")}

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from cloud.ingest.source import Delivery
 
 DELIVERY_BYTES = 512
-"""What a delivery counts for beside its octets."""
+"""Bytes that a delivery counts beside its message."""
 
 Sender = tuple[str, str]
 """Tenant and gateway, as the topic names them."""
@@ -27,7 +27,7 @@ class FairQueue:
         self._held_bytes: dict[Sender, int] = {}
         self._arrived = asyncio.Event()
         self.bytes = 0
-        """Of all that was put and not released."""
+        """Bytes of all deliveries that were put and not released."""
 
     @property
     def has_room(self) -> bool:

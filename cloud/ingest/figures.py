@@ -1,4 +1,4 @@
-"""What an operator looks at: quotas and what is parked, lanes and what they miss, as rows and as sums."""
+"""Figures for operators: quotas and parked batches, lanes and missing batches, as rows and as sums."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of a group's batches, for logs and metrics. `observations` counts new rows, `repeated` measurements
+    """Outcome of a group's batches, for logs and metrics. `observations` counts new rows, `repeated` measurements
     from a device's memory that were stored before; `held_back` batches are neither stored nor acknowledged."""
 
     stored: int = 0
@@ -164,7 +164,7 @@ class _GroupInHand:
                 self._written.tally.repeated += measurements
 
     async def _save_quotas(self) -> None:
-        """As the last statements of the transaction: other workers wait for these rows."""
+        """Write the charges by the last statements of the transaction, since other workers wait for these rows."""
         for name, quota in await self._charges.save():
             await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
         for name in sorted(self._held_back):
@@ -242,7 +242,7 @@ class _GroupInHand:
         self._entered.append(new)
 
     def _new_devices(self, one: Opened) -> set[DeviceKey]:
-        """Devices of this batch that nobody has seen before, and no batch before it in this group."""
+        """Devices of this batch that are new, also in this group."""
         return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
 
 

@@ -1,9 +1,9 @@
 """Notice batches that were published, confirmed by the broker, and never arrived.
 
-A broker's confirmation ends nothing: the gateway sends again until the cloud has acknowledged. But when somebody else
-takes messages from the broker, or the broker drops them, only the comparison of both sides shows it. A status says what
-the broker has confirmed and the cloud has not acknowledged; what of that the cloud does not hold is noted, and reported
-when a later status still says so. Another worker may have had it in hand at the first one.
+A broker's confirmation ends nothing: the gateway resends until the cloud has acknowledged. But when another client
+takes messages from the broker, or the broker drops them, only a comparison of both sides shows it. A status names the
+batches that the broker has confirmed and the cloud has not acknowledged. Those that the cloud does not hold are noted,
+and reported when a later status still names them: at the first one another worker may have been writing them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.status import PUBLISHED_RANGES_MAX, Status
 
 MISSING_AFTER_US = 30_000_000
-"""How long a batch may be on its way from the broker: an overloaded cloud had it for 16 s at worst."""
+"""Longest time in which a batch may still arrive from the broker: an overloaded cloud took 16 s at worst."""
 
 RANGES_MAX = 2 * PUBLISHED_RANGES_MAX
 """Ranges kept of one lane: those of a status, each with a hole in it."""
@@ -67,7 +67,7 @@ class MissingBatches:
     async def _noted(
         self, tx: Transaction, gateway: RegisteredGateway, epoch: str
     ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
-        """What is noted of this epoch, by lane. What is noted of another one can no longer arrive in this way."""
+        """Ranges noted for this epoch, by lane. Those of another epoch can no longer arrive in this way."""
         table = missing_batches.c
         rows = await tx.execute(
             select(missing_batches).where(table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id)
@@ -129,12 +129,12 @@ class MissingBatches:
 
 
 def _lacking(marks: LaneMarks, published: Sequence[Range]) -> tuple[Range, ...]:
-    """What of the published ranges is not held."""
+    """The parts of the published ranges that are not held."""
     return tuple([hole for first, last in published for hole in marks.lacking(first, last)])[:RANGES_MAX]
 
 
 def _common(ones: Sequence[Range], others: Sequence[Range]) -> tuple[Range, ...]:
-    """What two lists of ascending ranges have in common, in one pass."""
+    """Intersect two lists of ascending ranges in one pass."""
     common: list[Range] = []
     at = other_at = 0
     while at < len(ones) and other_at < len(others):

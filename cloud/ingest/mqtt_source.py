@@ -5,12 +5,12 @@ messages to ordinary subscriptions only, and they are what starts the exchange o
 share, each worker gets everything and all but one find duplicates.
 
 A delivery gets its PUBACK as soon as it is in our own queue, which is bounded for each sender and in total and gives
-every sender its turn; otherwise one gateway's messages would fill the broker's window and its queue for us, in which
-nobody has a turn. Nothing depends on a PUBACK for safety: a gateway sends again until it has our own acknowledgement,
-so a clean session, a lost message and one that found no room cost a repeat and no reading. When the queue is full in
-total, PUBACKs are held back: while the database is slow, the broker stops sending instead of filling our memory. For
-the same reason what a lost connection had brought is let go when the next one stands: every connection may bring as
-much again, and the vehicles repeat it.
+every sender its turn; otherwise one gateway's messages would fill the broker's window and its queue for us, which serve
+senders in the order of arrival. Nothing depends on a PUBACK for safety: a gateway resends until it has our own
+acknowledgement, so a clean session, a lost message and one that found no room cost a repeat and no reading. When the
+queue is full in total, PUBACKs are held back: while the database is slow, the broker stops sending instead of filling
+our memory. For the same reason deliveries of a lost connection are dropped when the next one is open: every connection
+may deliver as much again, and the vehicles resend them.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class MqttSource:
 
     @property
     def bytes_in_hand(self) -> int:
-        """Of deliveries that wait or are being written."""
+        """Bytes of deliveries that are queued or being written."""
         return self._arrived.bytes
 
     async def next(self) -> Delivery:

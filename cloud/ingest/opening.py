@@ -43,7 +43,7 @@ class UnreadablePayload:
 
 @dataclass(frozen=True, slots=True)
 class ParkedPayload:
-    """To be unpacked later: its gateway is over this quota."""
+    """The quota that the gateway exceeds, so that the batch is unpacked later."""
 
     quota: Quota
 
@@ -79,7 +79,7 @@ class Opened:
 
     @property
     def need(self) -> Need:
-        """What storing it takes of its gateway's quotas."""
+        """Units of its gateway's quotas that storing it uses."""
         return need_of(self.batch, len(self.delivery.octets))
 
     @property
@@ -101,8 +101,8 @@ class Refused:
 def open_delivery(
     delivery: BatchDelivery, gateway: RegisteredGateway | None, *, exhausted: Quota | None = None
 ) -> Opened | Refused:
-    """`gateway` is the one that the topic names, None when nobody registered it. `exhausted`: a quota of which it has
-    nothing left, so that its batches are not unpacked now."""
+    """`gateway` is the one that the topic names, None when it is not registered. `exhausted`: a quota that it has
+    used up, so that its batches are not unpacked now."""
     try:
         envelope = decode_envelope(delivery.octets)
     except RemoteProtocolError as error:

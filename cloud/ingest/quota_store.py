@@ -14,7 +14,7 @@ GatewayName = tuple[str, str]
 
 
 class Spent(NamedTuple):
-    """What a gateway used of each bucket since it was last written, as time."""
+    """Use of each bucket of a gateway since it was last written, as time."""
 
     tenant_id: str
     gateway_id: str
@@ -152,7 +152,7 @@ class QuotaStore:
         return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
 
     async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
-        """So many more are parked; less where they are negative."""
+        """Add parked batches and bytes to the gateway's row; negative numbers subtract."""
         await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
 
     async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:

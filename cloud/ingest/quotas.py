@@ -1,9 +1,9 @@
-"""How much one gateway may add, and whether it may add this now.
+"""Quotas of each gateway, and whether a batch fits them now.
 
-Four quotas for each gateway: rows (observations and events), bytes (envelopes and what they unpack to), devices that
-nobody has seen before, and new epochs. Each is a bucket that a normal vehicle never empties and that fills again with
-time. What does not fit is parked (`parking`), and a further epoch stays with its gateway (`epoch_gate`); nothing is
-lost: an event reports it, and an operator may raise the quota.
+Each gateway has four quotas: rows (observations and events), bytes (envelopes and their content after decompression),
+new devices, and new epochs. Each is a bucket that a normal vehicle never empties and that refills with time. Batches
+that do not fit are parked (`parking`), and a further epoch stays with its gateway (`epoch_gate`); nothing is lost: an
+event reports it, and an operator may raise the quota.
 
 A bucket is one number, the time at which it would be full again if nothing more came (the generic cell rate algorithm):
 it needs no job that fills it, and two workers add to it in any order. Processes remember it and write it back every few
@@ -24,19 +24,19 @@ from protocols.uplink.limits import BLOCK_DEVICES_MAX
 HOUR_US = 3_600_000_000
 
 SYNCED_FOR_US = 5_000_000
-"""How long what is remembered of a gateway's quotas stands in for the database: another worker may add as much in that
-time, which is little beside any of the buckets."""
+"""Time for which a process uses its copy of a gateway's quotas: another worker may add as much in that time, which is
+little compared with any of the buckets."""
 
 RESERVE_PART = 20
 """Parked batches are taken up while more than one part in so many of the bucket is left, so that live data of the
 gateway is not parked behind its own past."""
 
 ROW_BYTES = 512
-"""What a parked batch counts for beside its envelope."""
+"""Bytes that a parked batch counts beside its envelope."""
 
 
 class Quota(StrEnum):
-    """What is counted. Everything that holds a number for each quota holds them in this order."""
+    """The counted quantities. Every tuple with a number for each quota has this order."""
 
     ROWS = "rows"
     BYTES = "bytes"
@@ -59,7 +59,7 @@ class QuotaSettings:
     bytes_per_hour: int = 128 * 1024 * 3_600
     """Envelope and unpacked block together: 29 kB a second of a normal vehicle, four times that and some."""
     devices_burst: int = BLOCK_DEVICES_MAX
-    """As many as a gateway's roster holds, so that the first hour of any vehicle passes."""
+    """As many devices as a gateway's roster holds, so that the first hour of any vehicle fits."""
     devices_per_hour: int = 32
     """A vehicle meets some new devices a day."""
     epochs_burst: int = 16
@@ -94,7 +94,7 @@ class Bucket:
         return cls(quota, burst * HOUR_US // per_hour, HOUR_US / per_hour)
 
     def cost_us(self, units: int, factor: float) -> int:
-        """What so many units take out of the bucket."""
+        """The time that so many units take from the bucket."""
         return int(units * self.unit_us / factor)
 
 
@@ -118,7 +118,7 @@ NOTHING = Need()
 
 @dataclass(slots=True)
 class Account:
-    """What this process knows of one gateway: its row as last read, and what was spent since."""
+    """This process's copy of one gateway's quotas: its row as last read, and the use since."""
 
     row: QuotaRow
     read_us: int

@@ -1,4 +1,4 @@
-"""Figures of ingest that are asked for when somebody scrapes."""
+"""Figures of ingest that are read at a scrape."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from cloud.observability.metrics import (
 
 
 def ingest_sampler(database: Database) -> Sampler:
-    """What is parked, missing and repeated, of all gateways."""
+    """Parked, missing and repeated items of all gateways."""
 
     async def sample(metrics: Metrics) -> None:
         async with database.read() as tx:
@@ -32,7 +32,7 @@ def ingest_sampler(database: Database) -> Sampler:
 
 
 def left_out_sampler(left_out: Callable[[], int]) -> Sampler:
-    """How many messages found no room in this process."""
+    """Number of messages that this process discarded for lack of room."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(INGEST_LEFT_OUT, left_out())

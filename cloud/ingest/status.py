@@ -51,8 +51,8 @@ class StatusKeeper:
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
         """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
-        is not registered, shut out or not there. It must run after the batches of its group, so that it tells of them
-        too."""
+        is shut out or not registered. It must run after the batches of its group, so that the marks include
+        them."""
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
         if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
             return ()

@@ -17,7 +17,7 @@ from cloud.ingest.settings import IngestSettings
 log = structlog.get_logger()
 
 HELD_S = 2.0
-"""How long the name must stay ours: systemd has mosquitto read its lists well within this."""
+"""Time for which the name must stay ours: systemd has mosquitto read its lists well within this."""
 ATTEMPTS_MAX = 5
 """Take-overs of one call: with `HELD_S` each the bar of 10 s is kept."""
 REQUESTS_MAX = 256

@@ -34,7 +34,7 @@ from protocols.uplink.events import GatewayEvent
 log = structlog.get_logger()
 
 EVERY_S = 1.0
-"""How often is looked whether something may be taken up: a quota that an operator raised counts at once."""
+"""Interval at which parked batches are checked: a quota that an operator raised takes effect at once."""
 GATEWAYS_AT_ONCE = 100
 """Gateways of one round; the next round goes on behind them."""
 BATCHES_AT_ONCE = 8

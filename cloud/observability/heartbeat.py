@@ -15,9 +15,10 @@ from cloud.observability.metrics import EVENT_LOOP_STALL_SECONDS_MAX, Metrics
 from cloud.observability.service_manager import notify, watchdog_s
 
 BEAT_S = 0.25
-"""How often the loop looks whether it is late. A stall is measured to within this."""
+"""Interval at which the loop checks whether it is late, and the resolution of a measured stall."""
 FEED_EVERY_S = 1.0
-"""How often systemd is notified, where its own limit does not ask for more: 30 datagrams in the 30 s of the unit."""
+"""Interval at which systemd is notified, unless its own limit requires a shorter one: 30 datagrams in the 30 s of the
+unit."""
 STALL_LOGGED_S = 1.0
 """A stall from which on a line is logged. Nothing of ours occupies the loop for a tenth of that."""
 

@@ -36,7 +36,7 @@ def broker_sampler(connected: Callable[[], bool]) -> Sampler:
 
 
 def revocation_sampler(expiry_us: Callable[[], int | None], now_us: Callable[[], int]) -> Sampler:
-    """How long the broker's revocation list still counts; nothing where there is none."""
+    """Seconds until the broker's revocation list expires; no value where there is no list."""
 
     async def sample(metrics: Metrics) -> None:
         until_us = expiry_us()

@@ -83,7 +83,7 @@ OF_CLOCK = and_(
     clock_anchors.c.gateway_id == observation_clocks.c.gateway_id,
     clock_anchors.c.boot_id == observation_clocks.c.boot_id,
 )
-"""What is known of the boot of a clock."""
+"""The known facts of the boot of a clock."""
 
 _ANCHOR = (
     clock_anchors.c.offset_us,

@@ -48,7 +48,7 @@ def _posted(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Those that no anchor dates, unless their time is certainly wrong (`clocks`)."""
+    """Count observations that no anchor dates, unless their time is certainly wrong (`clocks`)."""
     at_us, clock = observations.c.observed_at_us, observations.c.clock_id
     anchored = exists().where(
         observation_clocks.c.clock_id == clock,
@@ -61,7 +61,7 @@ def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Those that the anchor of their boot dates."""
+    """Count observations that the anchor of their boot dates."""
     at_us, offset_us = observations.c.monotonic_us, clock_anchors.c.offset_us
     within = and_(
         observations.c.clock_id > SYNCHRONISED_CLOCK_ID,

@@ -41,7 +41,7 @@ class NumberedTable:
     added_later: frozenset[str] = frozenset()
 
     def fingerprint(self, row: Sequence[Any]) -> bytes:
-        """What a row is found by; its values stand in the order of `fields`."""
+        """The key of a row, its values in the order of `fields`."""
         identity = [
             value for name, value in zip(self.fields, row, strict=True) if value or name not in self.added_later
         ]
@@ -80,7 +80,7 @@ CLOCKS = NumberedTable(
 
 
 class Numbers:
-    """What the process remembers of `key → number`, oldest forgotten first."""
+    """The process's cache of `key → number`, oldest dropped first."""
 
     def __init__(self, limit: int = NUMBERS_MAX) -> None:
         self._known: OrderedDict[object, int] = OrderedDict()

@@ -46,7 +46,7 @@ PAGE_ROWS = 2_000
 """Some hundred kilobytes, and few enough reads that each one's cost does not show."""
 
 Place = tuple[int, int, int, int]
-"""Where a row stands within its walk: its time, sequence, position, lane_id."""
+"""Position of a row within its walk: its time, sequence, position, lane_id."""
 
 _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
 """What stands for a lane where no gateway took part."""

@@ -67,7 +67,7 @@ class CarriedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a batch's observations: new rows, and those that were stored with an earlier batch."""
+    """Outcome of a batch's observations: new rows, and those that were stored with an earlier batch."""
 
     new: int
     repeated: int

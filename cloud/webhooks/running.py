@@ -57,7 +57,7 @@ def subscribers(clock: Clock, ids: Ids) -> Sequence[Subscriber]:
 
 
 def chores() -> Sequence[Chore]:
-    """What expires. Deliveries first: a replay stays until its last delivery is deleted."""
+    """List the expiring rows. Deliveries first: a replay stays until its last delivery is deleted."""
     store = DeliveryStore()
     return (Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays))
 

@@ -55,14 +55,14 @@ from protocols.uplink.status import StoreState
 T = TypeVar("T")
 
 RETRY_S = 5.0
-"""How often a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and a look
-costs two system calls."""
+"""Interval at which a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and
+a look costs two system calls."""
 
 CARRY_READINGS_MAX = 8
 """Devices go on measuring while it is read what to carry over, so it is read again until nothing came in between."""
 
 RECOVER_EVERY_S = 10.0
-"""How often it is looked whether a set-aside store waits to be read; soon after it was set aside, and cheap."""
+"""Interval at which the state folder is checked for a set-aside store that was not read yet; the check is cheap."""
 
 REPLACE_EVERY_S = 60.0
 """A store that fails within a minute after it took another's place says that the disk is failing; then the next one
@@ -502,8 +502,8 @@ class Buffer:
             raise self._refusal(error) from error
 
     def _refusal(self, error: Exception | None) -> Exception:
-        """What a caller gets who could not be served. A gateway that goes on says what it says on a full disk, since
-        every caller knows what to do then: refuse, count, try again."""
+        """The error for a caller that could not be served. A gateway that continues raises the error of a full disk,
+        since every caller handles that one: refuse, count, retry."""
         if not self._serving or self._closed:
             return error or BufferClosed("the buffer is closed")
         return StoreFull(f"nothing can be recorded now: {error}")
@@ -526,7 +526,7 @@ class Buffer:
         await self._room.take(count)
 
     def _count(self, lost: Sequence[Loss]) -> None:
-        """What no store took: a sum for each lane, recorded as soon as there is a store again."""
+        """Count refused observations for each lane; the sum is recorded as soon as there is a store again."""
         if self._serving and not self._closed:
             self._uncounted = losses.sums([*self._uncounted, *lost])
 

@@ -1,6 +1,6 @@
-"""What a store that was put back received since it was opened: the next epoch takes it over.
+"""Blocks that an old copy of a store received since it was opened, carried over into the next epoch.
 
-The cloud cannot have it: it holds other batches under the numbers that this store gave.
+The cloud cannot have them: it holds other batches under the numbers that this store gave.
 """
 
 from gateway.buffer.blocks import Block
@@ -9,12 +9,12 @@ from protocols.uplink.envelope import BatchKind
 from protocols.uplink.gaps import decode_gap
 
 CARRIED_BYTES_MAX = 64 << 20
-"""What is carried over in memory from a store that was put back: more than an hour of full monitoring. A gateway meets
-the cloud long before; what is beyond stays in the set-aside store, which says so."""
+"""Bytes that are carried over in memory from an old copy of a store: more than an hour of full monitoring. A gateway
+meets the cloud long before; further blocks stay in the set-aside store, whose record says so."""
 
 
 def blocks_since_opening(store: OpenStore) -> list[Block]:
-    """What the writer committed since the store was opened, oldest first within a lane, without gap records."""
+    """Blocks that the writer committed since the store was opened, oldest first within a lane, without gap records."""
     blocks: list[Block] = []
     carried_bytes = 0
     for lane, after in store.last_at_opening.items():

@@ -1,4 +1,4 @@
-"""How far each lane was committed and acknowledged, in a small file beside the store: `<store>.marks`.
+"""Marks of each lane, committed and acknowledged, in a small file beside the store: `<store>.marks`.
 
 A store whose log was cut, or that was put back from an older copy, is a whole database: nothing in it says that it once
 held more. Continuing it would give new batches the numbers of old ones, and the cloud would take the gateway for a

@@ -76,7 +76,7 @@ def _link_classes(database: "Database") -> None:
     first_seen_us INTEGER NOT NULL,
     last_seen_us  INTEGER NOT NULL,
     link_class    TEXT    NOT NULL,   -- strongest by which it was known: unknown, tcp, paired, serial, bonded
-    accepted_us   INTEGER             -- when an operator accepted a link that proves nothing; NULL while nobody has
+    accepted_us   INTEGER             -- when an operator accepted a link that proves nothing; NULL before that
 ) STRICT, WITHOUT ROWID"""
     )
     database.execute(

@@ -1,7 +1,7 @@
 """One open store: its file, the thread that writes and the thread that reads, from opening to closing.
 
-`Buffer` hands work to it and may exchange it for another one. When the writer or the reader finds that the file cannot
-be worked with, whoever waits gets the reason, `failed` is called once, and nothing more is done with the file.
+`Buffer` hands work to it and may exchange it for another one. When the writer or the reader finds that the file is
+unusable, every waiting caller gets the reason, `failed` is called once, and nothing more is done with the file.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the store lies, whose it is, and how it is worked with."""
+    """Path, owner and settings of a store."""
 
     path: Path
     gateway: str
@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFiles:
-    """What opening makes; nothing of it runs yet."""
+    """The parts that opening makes; none of them runs yet."""
 
     store: Store
     outbox: Outbox
@@ -133,7 +133,7 @@ class OpenStore:
         self.writer.start()
 
     def promise(self) -> "asyncio.Future[Any]":
-        """What a caller waits for, settled by a commit or by the failure of the store."""
+        """The future of a waiting caller, completed by a commit or by the failure of the store."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         done = asyncio.get_running_loop().create_future()
@@ -163,7 +163,7 @@ class OpenStore:
             raise
 
     def fail(self, error: BufferUnusable) -> None:
-        """Nothing more is done with the file; whoever waits gets `error`."""
+        """Stop all work on the file; every waiting caller gets `error`."""
         if self.failure is not None:
             return
         self.failure = error
@@ -193,7 +193,7 @@ class OpenStore:
         for done, answer, error in outcomes:
             self._outstanding.discard(done)
             if done.done():
-                continue  # whoever waited was cancelled; what was committed stays committed
+                continue  # its caller was cancelled; what was committed stays committed
             if error is not None:
                 done.set_exception(error)
             else:

@@ -136,7 +136,7 @@ class Outbox:
         return {lane: self._last(lane) for lane in Lane}
 
     def acked(self) -> dict[Lane, int]:
-        """How far each lane is acknowledged, as the file says; a lane of which it says nothing is left out."""
+        """The acknowledged mark of each lane in the file, for the lanes that have one."""
         return {LANES[number]: acked for number, acked in self._fetch(OUTBOX["acked_marks"], ()) if number in LANES}
 
     def _last(self, lane: Lane) -> int:
@@ -144,7 +144,7 @@ class Outbox:
         return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
 
     def quarantined(self) -> int:
-        """How many damaged blocks are in quarantine."""
+        """Number of damaged blocks in quarantine."""
         return int(self._fetch(RETENTION["quarantine_count"], ())[0][0])
 
     def _fetch(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 def unsent_paths(store: Path) -> list[Path]:
-    """What was recovered beside `store` and is not with the cloud yet, oldest first."""
+    """List the recovered stores beside `store` that the cloud has not acknowledged, oldest first."""
     try:
         return sorted(
             each
@@ -68,7 +68,8 @@ class RecoveredStore:
         return self._marks
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """As `Buffer.next_batches`. What cannot be read even now ends its lane: the set-aside store keeps it."""
+        """Return batches as `Buffer.next_batches` does. An unreadable batch ends its lane: the set-aside store keeps
+        it."""
         async with self._lock:
             if self.settled:
                 return []

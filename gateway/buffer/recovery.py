@@ -40,7 +40,7 @@ of Python, so devices keep most of the processor, and four gigabytes are read in
 
 @dataclass(slots=True)
 class LaneRecovery:
-    """What was saved of a lane: batches and observations, and what gap records now stand for."""
+    """Saved batches and observations of a lane, and those that gap records now stand for."""
 
     batches: int = 0
     observations: int = 0
@@ -56,7 +56,7 @@ class Recovered:
     lanes: dict[Lane, LaneRecovery] = field(default_factory=dict)
 
     def fields(self) -> dict[str, EventField]:
-        """As an event's fields, and for the record beside the file."""
+        """Return the fields of the event and of the record beside the file."""
         return {
             "epoch": self.epoch,
             "batches": self.batches,
@@ -75,8 +75,8 @@ class Recovered:
 
 
 def save_unsent(place: Place, record: SetAsideRecord) -> Recovered:
-    """What a running gateway does for each set-aside store, once: its unsent batches become `<file>.unsent`, and its
-    record says what was saved. Reads at a pace that leaves the devices their time."""
+    """Save the unsent batches of a set-aside store to `<file>.unsent`, and the outcome to its record. A running gateway
+    does this once for each set-aside store, at a pace that leaves the devices their time."""
     path = record.path
     aside = survey(path, why="", trouble=Trouble.DAMAGED)
     target = path.with_name(path.name + ENDING)

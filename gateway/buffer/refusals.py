@@ -36,7 +36,7 @@ def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGE
 
 
 def unusable(path: Path, error: Exception) -> BufferUnusable:
-    """What SQLite, the disk or our own reading of the file reported, as a diagnosis."""
+    """A diagnosis from an error of SQLite, of the disk or of our own reading of the file."""
     name = name_of(error)
     if isinstance(error, UnicodeDecodeError):
         # A damaged schema: SQLite's message repeats bytes that make no sense, and Python cannot decode it.

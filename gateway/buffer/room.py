@@ -1,5 +1,5 @@
-"""What waits for the writer, bounded: an append beyond the bound waits itself, so that a slow disk is felt at the
-devices' links and not in memory."""
+"""Bounded room for appends that wait for the writer: an append beyond the bound waits itself, so that a slow disk slows
+the devices' links and does not fill memory."""
 
 import asyncio
 from collections import deque
@@ -37,7 +37,7 @@ class Room:
                 turn.set_result(None)
 
     def refuse_all(self, error: Exception) -> None:
-        """Nobody who waits for a turn gets one."""
+        """Refuse every caller that waits for room."""
         while self._turns:
             _, turn = self._turns.popleft()
             if not turn.done():

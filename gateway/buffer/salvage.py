@@ -3,7 +3,7 @@
 SQLite gives nothing behind a damaged page. But a batch's row needs nothing around it: its seal covers every field, so
 whatever opens under the store's key, gateway and epoch is what was written, wherever it was found; what only looks like
 a row does not open. So every page is read as a leaf of a table (SQLite's file format, 1.6 and 2), those too whose
-header is gone, and rows that continue on overflow pages are followed there.
+header is lost, and rows that continue on overflow pages are followed there.
 
 One pass over the file and one over the log, newest pages first; a page is looked at for as many cells as fit on it, so
 the time is linear in the size of the file whatever it holds. What is found may be old (a free page): `recovery.py`
@@ -35,14 +35,14 @@ Values = list[int | str | bytes | None]
 
 
 class Salvage:
-    """The pages of one store. Use as a context; `pages` is how many there are, for whoever paces the reading."""
+    """The pages of one store. Use as a context; `pages` is their number, for a caller that paces the reading."""
 
     def __init__(self, path: Path) -> None:
         self._files = ExitStack()
         self._file = self._open(path)
         self._log = self._open(path.with_name(path.name + "-wal"))
         self._frames: dict[int, int] = {}
-        """Where the newest copy of a page lies in the log."""
+        """Offset of the newest copy of a page in the log."""
         self._order = self._read_log()
         self._file_pages = 0 if self._file is None else -(-os.fstat(self._file.fileno()).st_size // PAGE_BYTES)
         self.pages = self._file_pages + len(self._order)
@@ -120,7 +120,7 @@ class Salvage:
     # ---- cells
 
     def _cells(self, page: bytes, *, columns: int) -> Iterator[tuple[int, Values]]:
-        """What looks like rows of so many columns."""
+        """Yield the records that look like rows of so many columns."""
         begin = 100 if page.startswith(b"SQLite format 3\0") else 0
         is_leaf = page[begin : begin + 1] == bytes([_LEAF])
         for number in range(CELLS_MAX):
@@ -185,7 +185,7 @@ def varint(page: bytes, at: int) -> tuple[int, int]:
 
 
 def local_bytes(length: int) -> int:
-    """How much of a row lies on its leaf (1.6: U is the page, nothing is reserved)."""
+    """Number of bytes of a row on its leaf (1.6: U is the page, nothing is reserved)."""
     if length <= PAGE_BYTES - 35:
         return length
     least = (PAGE_BYTES - 12) * 32 // 255 - 23
@@ -194,7 +194,7 @@ def local_bytes(length: int) -> int:
 
 
 def _serial_types(head: bytes, columns: int) -> tuple[int, list[int]] | None:
-    """Where the values begin and of which types they are; None when it is no row of so many columns."""
+    """Offset and types of the values; None when this is no row of so many columns."""
     end, at = varint(head, 0)
     if not columns < end <= 9 * columns + 1 or end > len(head):
         return None

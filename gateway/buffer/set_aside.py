@@ -1,8 +1,8 @@
 """A store that cannot be used is set aside whole: renamed with its log and its marks, never deleted, never repaired.
 
 The files lie beside the new store as `<store>.set-aside-N`, `-wal` and `.marks` likewise, for `store recover` and for
-whoever investigates. They are linked to their new names before the old ones go, so that a power cut leaves both names
-or the new one, and so that nothing that SQLite does when it closes the file can take the log away.
+an investigation. They are linked to their new names before the old ones are removed, so that a power cut leaves both
+names or the new one, and so that SQLite cannot remove the log when it closes the file.
 
 What is known of the lost ranges is read without trust in the file: the marks beside it first, then as much of its
 tables as SQLite still gives.
@@ -29,7 +29,7 @@ SET_ASIDE_MAX = 64
 """Stores that may lie set aside. A disk that damages more than this is no disk; then nothing is recorded, loudly."""
 
 _READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, ValueError, TypeError)
-"""What reading a damaged file may raise, in SQLite and in Python's reading of what it returns."""
+"""Errors that reading a damaged file may raise, in SQLite and in Python's reading of what it returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +174,7 @@ def set_aside(store: Path, error: BufferUnusable) -> SetAside:
 
 
 def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
-    """What can be known of a set-aside store."""
+    """Read the facts of a set-aside store, as far as they can be read."""
     marks = HighWater.read(marks_path(path))
     found = _Found(epoch=None if marks is None else marks.epoch)
     if marks is not None:

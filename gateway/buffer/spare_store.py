@@ -1,5 +1,5 @@
-"""A spare store in the place of one that cannot be used: a new epoch, with what the old file still tells of the
-vehicle's devices, and the one record of what was set aside.
+"""A spare store in the place of one that cannot be used: a new epoch, with the facts of the
+vehicle's devices that the old file still holds, and the one record of what was set aside.
 
 What is carried over: the devices that were met, their reports, the Bluetooth devices that an operator paired, and
 small facts such as the last known time; row by row, as far as the file can be read and the row makes sense. What is
@@ -125,7 +125,7 @@ def _record_all(files: OpenedFiles, place: Place, newest: SetAside | None = None
 
 
 def carry_over(aside: SetAside, store: Store, place: Place) -> None:
-    """Bring what the old file tells of devices into `store`; what cannot be read is left."""
+    """Copy the readable facts of devices from the old file into `store`."""
     try:
         with reading(aside.path) as old:
             for table in _TABLES:

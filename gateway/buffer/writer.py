@@ -113,7 +113,7 @@ class Writer:
         self._queue.put(None)
 
     def abandon(self) -> None:
-        """Commit nothing more: whoever waits was refused already, and the file is about to be set aside."""
+        """Commit nothing more: waiting callers were refused already, and the file is about to be set aside."""
         self._abandoned = True
 
     def join(self) -> None:

@@ -223,7 +223,7 @@ def observations(
         int | None, typer.Option(min=1, help="At most so many. Without it all of them as JSON, 500 as a table.")
     ] = None,
 ) -> None:
-    """What the store holds, oldest first; with --lane event what happened at this gateway."""
+    """Print the stored observations, oldest first; with --lane event the events of this gateway."""
     with refusing():
         from gateway.cli.observations import observations
 

@@ -1,4 +1,4 @@
-"""What `argus-gateway doctor` finds about secrets on the disk: which are sealed, and which lie in plain."""
+"""Findings of `argus-gateway doctor` about secrets on the disk: sealed ones, and those in plain files."""
 
 import os
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _named(mqtt: MqttSection | None) -> Iterator[tuple[Path, str]]:
 
 
 def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
-    """Whether what the settings name by a file that is gone was sealed before."""
+    """Whether the secret of a file that the settings name and that no longer exists was sealed before."""
     try:
         if identity.secrets.read_sealed(path, name) is not None:
             return

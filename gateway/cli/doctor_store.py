@@ -1,4 +1,4 @@
-"""What `doctor` finds about the store: whether it records, what was lost, and what lies set aside.
+"""Findings of `doctor` about the store: whether it records, lost data, and set-aside files.
 
 Beside a running gateway it goes by that one's status; without one it opens the store through a connection that cannot
 write, and reads its structure for as long as a person waits.

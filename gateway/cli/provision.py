@@ -27,8 +27,8 @@ from gateway.transports.clock import SystemClock
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What a gateway has now. `crew_pin` None: it has no crew page. `certificate_request` None: its TLS key was made
-    elsewhere. `created` names what was made by this call."""
+    """State of a gateway after provisioning. `crew_pin` None: it has no crew page. `certificate_request` None: its TLS
+    key was made elsewhere. `created` names what was made by this call."""
 
     gateway: str
     tenant: str

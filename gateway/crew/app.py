@@ -51,7 +51,7 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewStatus:
-    """What a crew must know of store and network. `backlog` counts observations that the cloud has not confirmed.
+    """State of store and network for a crew. `backlog` counts observations that the cloud has not confirmed.
     `store_ok` false: new values are not kept (a full disk); `recording` false: nothing at all is. `gaps` counts
     stretches that were lost, `set_aside` damaged stores that lie aside."""
 

@@ -26,9 +26,9 @@ ADDRESS_CONNECTIONS_MAX = 16
 IDLE_S_MAX = 10.0
 """Seconds until the next request's head is complete, or a response taken; a tablet in range needs less than one."""
 SWEEP_EVERY_S = 1.0
-"""How often overdue connections are looked for."""
+"""Interval at which overdue connections are closed."""
 REPORT_EVERY_S = 60.0
-"""How often a log line reports the connections that got no place: one line a minute, whatever an attacker does."""
+"""Interval of the log line that reports refused connections: one line a minute, whatever an attacker does."""
 
 log = structlog.get_logger()
 

@@ -126,5 +126,5 @@ class CrewPin:
 
     @property
     def _unknown_debt_s_max(self) -> float:
-        """How far ahead the refill may lie while one more wrong guess of an unknown client is allowed, in seconds."""
+        """Greatest distance of the refill, in seconds, at which an unknown client may make one more wrong guess."""
         return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

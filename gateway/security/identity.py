@@ -193,7 +193,8 @@ class Identity:
         replace_file(self.directory / REQUEST_FILE, request)
 
     def replace_signing_key(self) -> "Identity":
-        """The identity with another signing key. The old one is gone: the cloud must be given the new one.
+        """Replace the signing key and return the new identity. The old key is removed; register the new one in the
+        cloud.
 
         The new key is durable under a name of its own before the identity refers to it, so a power cut leaves the old
         identity or the new one. OSError as it comes.

@@ -98,7 +98,7 @@ class SecretStore:
         return secret
 
     def read_sealed(self, path: Path, name: str) -> bytes | None:
-        """What was sealed of the file that the settings name by `path`, None where nothing was."""
+        """The sealed secret of the file that the settings name by `path`, None where none was sealed."""
         name, source = self._place(path, name)
         return self.get(name, source=source)
 

@@ -18,7 +18,7 @@ from gateway.transports.clock import Clock
 
 
 class Acceptance:
-    """For one gateway. `sessions` gives those that run now."""
+    """Acceptance of devices for one gateway. `sessions` returns the running sessions."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a 20601 device measured, on its way into the record: durable first, then on the screen and answered.
+"""Store the measurements of a 20601 device: durable first, then on the screen and acknowledged.
 
 Neighbouring reports of one read share an append, so that they share a commit. A store that is full refuses them: a
 confirmed report stays with the device, a live one is counted in a gap record by the store. Where the record has no form
@@ -45,7 +45,7 @@ class IntakeStore(Protocol):
 
 
 class Around(Protocol):
-    """What this needs of a session's surroundings."""
+    """The parts of a session's surroundings that the intake needs."""
 
     @property
     def store(self) -> IntakeStore: ...
@@ -64,7 +64,7 @@ class Around(Protocol):
 
 
 class AssociationIntake:
-    """For one session. `here` says whose values they are."""
+    """Intake of one session. `here` names the device of the values."""
 
     def __init__(self, around: Around, here: Attendance, counts: Counts) -> None:
         self._around = around

@@ -1,5 +1,4 @@
-"""What a 20601 device did beside measuring, into the event lane and the counts: each event has an effect that someone
-can see.
+"""Write the other actions of a 20601 device to the event lane and the counts, so that each event has a visible effect.
 
 The session itself acts on what changes an association; everything else comes here, and a type checker proves that
 nothing is left out. Events of an agent never reach a gateway; one that does is a mistake of ours and is logged as such.
@@ -47,7 +46,7 @@ log = structlog.get_logger()
 
 
 class AssociationNotes:
-    """For one session."""
+    """Notes of one session."""
 
     def __init__(self, journal: Journal, here: Attendance, counts: Counts, link: str) -> None:
         self._journal = journal

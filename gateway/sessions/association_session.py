@@ -51,8 +51,8 @@ from protocols.ieee11073.association.segment_events import SegmentDataReceived, 
 from protocols.ieee11073.association.settings import ManagerSettings
 
 FAREWELL_S = 0.2
-"""How long an ABRT may take to leave on a link that another one has displaced: the new link waits for it, and a silent
-link may take nothing any more."""
+"""Time for which an ABRT may take to be sent on a link that another one has displaced: the new link waits for it, and a
+silent link may take nothing any more."""
 FIRST_BYTE_S = 2.0
 """A device sends its AARQ with its first packet; over a bad radio that packet is sent again within a second. A
 connection that is silent for longer is closed. A cable is silent until someone switches a device on."""

@@ -44,7 +44,7 @@ class Boots:
         self._boots: OrderedDict[str, Boot] = OrderedDict()
 
     def load(self, text: str | None) -> None:
-        """What was kept by `text`. A text that is none of ours is forgotten: dates become unknown, nothing else."""
+        """Load the boots from `text`. An invalid text is ignored: then earlier times are unknown, and nothing else."""
         try:
             rows = orjson.loads(text or "[]")
             kept = [_boot(*row) for row in rows]
@@ -53,7 +53,7 @@ class Boots:
         self._boots = OrderedDict((boot.boot_id, boot) for boot in kept[-BOOTS_MAX:])
 
     def text(self) -> str:
-        """What `load` takes."""
+        """The boots as a text for `load`."""
         return orjson.dumps([_row(boot) for boot in self._boots.values()]).decode()
 
     def present(self) -> Boot:
@@ -72,7 +72,7 @@ class Boots:
         return {boot.boot_id: boot.anchor for boot in self._boots.values() if boot.anchor is not None}
 
     def age_s(self, boot_id: str, monotonic_s: float) -> float | None:
-        """How long ago that moment of that boot was; None where the boot is not remembered, or the moment is to come.
+        """Time since that moment of that boot; None where the boot is not remembered, or the moment is to come.
 
         Within a boot by the monotonic clock alone. From an earlier boot by UTC where both are anchored, else by the
         time for which the machine ran since: how long it had no power is then not known, and not counted.
@@ -90,7 +90,7 @@ class Boots:
         return age_s if age_s >= 0 else None
 
     def _ran_since_s(self, boot_id: str) -> float:
-        """How long the machine has run since the beginning of that boot."""
+        """Time since the beginning of that boot."""
         lengths: dict[str, float] = {}
         for boot in self._boots.values():
             machine = boot.boot_id.partition(_SLEPT)[0]

@@ -56,7 +56,7 @@ class Claimant(Protocol):
 
     @property
     def link_class(self) -> LinkClass:
-        """What its link proves."""
+        """The class of its link."""
 
     async def yield_id(self) -> None:
         """Give the id up: end the association and the link."""
@@ -103,7 +103,8 @@ class Claims:
         return True
 
     def leave(self, system_id: str, claimant: Claimant) -> bool:
-        """The claimant's association ended. True: nobody holds the id now; False: another link has it already."""
+        """Release the id of an ended association. True: no link holds the id now; False: another link has it
+        already."""
         if self._holders.get(system_id) is not claimant:
             return False
         del self._holders[system_id]

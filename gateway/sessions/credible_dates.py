@@ -1,19 +1,19 @@
 """Decides which measurements may be known again by their content: those with a date that a working clock could give.
 
-The cloud keeps one of two stored measurements that agree in device, metric, date and value (DESIGN D3), so that a
-device which sends again what was not answered adds nothing. That is only true while dates tell readings apart. The
-clock of many devices begins at a default date after each power-on, or stands still with an empty battery: then two true
-readings carry one date, and one of them would vanish although it was confirmed. So a measurement has a content key only
-where
+The cloud keeps one of two stored measurements that agree in device, metric, date and value (DESIGN D3), so that
+a device which resends unacknowledged reports adds nothing. That only holds while dates distinguish readings. The clock
+of many devices begins at a default date after each power-on, or stands still with an empty battery: then two true
+readings have one date, and one of them would be dropped although it was confirmed. So a measurement has a content key
+only where
 
 * its date is one: it reads, and is not the first of January of another time than now, where default dates lie;
 * it is neither further ahead of ours than a time zone, nor older than any memory that we know of;
 * the clock that gave it is set: as far as it is known it is no further off than a time zone;
 * it is not the date of the reading just before it, nor one at which this clock was seen standing still.
 
-A measurement without a key is stored each time that it comes. A device that sends it again after a lost answer then has
-it twice in the record, which a reader sees; a reading that is dropped is seen by nobody. Waveforms of a live report
-never have a key: no device keeps them to send them again.
+A measurement without a key is stored each time that it arrives. A device that resends it after a lost response then has
+it twice in the record, which a reader can see; a dropped reading cannot be seen. Waveforms of a live report never have
+a key: no device keeps them to resend them.
 
 Our own clock may be wrong too. While it is not synchronised it is never ahead of the true time on purpose (D5), so then
 only what lies too far in the past is refused by it.
@@ -34,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 ZONE_US_MAX = 26 * _HOUR_US
-"""How far a clock that shows local time may be from UTC: 14 hours, and half a day for one that was set to the wrong
+"""Greatest distance of a clock with local time from UTC: 14 hours, and half a day for one that was set to the wrong
 half of the day."""
 MEMORY_US_MAX = 731 * _DAY_US
 """The age of the oldest reading in a memory. A meter holds some thousand, which is a year of a diligent patient."""
@@ -52,7 +52,7 @@ DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 @dataclass(frozen=True, slots=True)
 class Now:
     """Our wall clock at a reception, and whether it is synchronised. `offsets_us`: what added to a clock of the device
-    gives UTC, as far as that is known. `association` tells one conversation from the next."""
+    gives UTC, as far as that is known. `association` distinguishes one association from the next."""
 
     wall_us: int
     synchronised: bool
@@ -70,8 +70,8 @@ def now_at(
     synchronised: bool,
     association: object,
 ) -> Now:
-    """What is known as these observations of `device` come. Where this run of the gateway knows nothing of a clock yet,
-    the device's report says how it was left."""
+    """The state of the clocks at the reception of these observations of `device`. For a clock that this run of the
+    gateway has not read yet, the device's report has its last state."""
     kinds = {each.device_time.kind for each in observations if each.device_time is not None} & DATES
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     offsets_us: dict[TimeKind, int] = {}
@@ -103,7 +103,7 @@ class _Device:
 
 
 class CredibleDates:
-    """For all devices of one gateway. Forgetting is harmless: at worst a repeat is dropped as it always was."""
+    """Credible dates of all devices of one gateway. Forgetting is harmless: at worst a repeat is dropped as before."""
 
     def __init__(self) -> None:
         self._devices: OrderedDict[str, _Device] = OrderedDict()
@@ -143,7 +143,7 @@ class CredibleDates:
                 device.unset.discard(kind)
 
     def _moves(self, device: _Device, observation: Observation, association: object) -> bool:
-        """Whether the clock has gone on since the reading before. The same reading in the next association is one that
+        """Whether the clock has advanced since the reading before. The same reading in the next association is one that
         the device sends again; another one with the same date shows that the clock stands still."""
         time = observation.device_time
         if time is None:

@@ -324,7 +324,7 @@ class GattSession:
         self._in_hand = 0
 
     async def _drain(self, parts: _Parts) -> None:
-        """Everything that the link has brought and nobody has taken."""
+        """Deliver all arrivals of the link that were not delivered yet."""
         while arrivals := self._talk.waiting():
             await self._deliver(parts, arrivals)
 
@@ -427,7 +427,7 @@ class GattSession:
         await self._here.leave(self.trouble or self.link.why, figures)
 
     async def _write_rest(self) -> None:
-        """What has arrived, what waited for its other half, and the count of what was lost."""
+        """Write the remaining arrivals, values that waited for their other half, and the count of lost values."""
         parts = self._parts
         if parts is None:
             return
@@ -446,7 +446,7 @@ def _refused_claim(system_id: str, verdict: Verdict) -> str:
         )
     return (
         f"a device with the same system id {system_id} is connected on another link, and their values could not be "
-        "told apart: use only one of them"
+        "distinguished: use only one of them"
     )
 
 

@@ -87,7 +87,7 @@ class GattTalk:
         return self._shown(await self._link.arrivals())
 
     def waiting(self) -> Sequence[Arrival]:
-        """What it has sent and nobody has taken, as `GattLink.waiting`."""
+        """Arrivals that were not taken yet, as `GattLink.waiting`."""
         return self._shown(self._link.waiting())
 
     def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

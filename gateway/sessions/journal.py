@@ -1,7 +1,7 @@
 """Writes what happened at this gateway into the event lane, at a rate that no device can abuse.
 
 An event is durable like an observation and reaches the cloud; it is the operator's only witness of what the crew saw as
-"the monitor was gone for a moment". Events are never dropped once they are written, so what may be written is bounded
+"the monitor was away for a moment". Events are never dropped once they are written, so what may be written is bounded
 (`suppression`), and what was left out becomes one event a source, `events.suppressed`, when its window is over. Until
 then its count lies in the store every few seconds, so that a gateway that is killed in a storm reports it at its next
 start.
@@ -20,13 +20,13 @@ from gateway.transports.clock import Clock
 from protocols.uplink.events import EventField, GatewayEvent
 
 PERSIST_EVERY_S = 5.0
-"""How far the durable count of a storm may be behind: one small write in so long, and none without a storm."""
+"""Greatest lag of the durable count during a storm: one small write in this time, and none without a storm."""
 COUNTS_STATE = "events_suppressed"
 """The store's small fact that holds the counts which are in no event yet."""
 _TEXT_MAX = 256
 """A device may call itself what it likes; an event has limits (protocols.uplink.events)."""
 _SOURCE_MAX = 96
-"""Of a source's name in the durable counts, so that all of them fit a small fact."""
+"""Length of a source's name in the durable counts, so that all of them fit a small fact."""
 
 log = structlog.get_logger()
 
@@ -45,8 +45,8 @@ class CountStore(Protocol):
 
 
 class Journal:
-    """For one event loop. `write` returns when the event is durable, or when it has been counted and left out. `counts`
-    keeps what was left out over a restart; without it that lives in memory until its window is over."""
+    """Writer of events for one event loop. `write` returns when the event is durable or counted as suppressed. `counts`
+    keeps the count of suppressed events over a restart; without it, it is in memory until its window ends."""
 
     def __init__(self, store: EventStore, clock: Clock, counts: CountStore | None = None) -> None:
         self._store = store
@@ -57,7 +57,7 @@ class Journal:
 
     async def write(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
         """`name` is a dotted past-tense noun; `device` a system id. The source is the `link` among the fields. A store
-        that cannot take it even on its reserve is logged: nobody waits for an event, and the store reports its own
+        that cannot take it even on its reserve is logged: no caller waits for an event, and the store reports its own
         state."""
         link = fields.get("link")
         source = self._suppression.source(device, link)
@@ -129,7 +129,7 @@ class Journal:
 
 
 def _counts_in(kept: str | None) -> dict[str, int]:
-    """What a small fact says; nothing where it does not read."""
+    """Read the counts of a small fact; none when it cannot be read."""
     try:
         counts = orjson.loads(kept or "{}")
         return {str(source): int(count) for source, count in list(counts.items())[: SOURCES_MAX + 1]}

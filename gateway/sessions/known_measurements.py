@@ -4,7 +4,7 @@ A device that sends its memory again after each connection, or a record store th
 would fill the store and the uplink with what the cloud then drops (DESIGN D3: a stored measurement is known by its
 content). What is remembered here is dropped before it costs anything. Forgetting is harmless, so it is bounded and not
 kept over a restart. Live values are never looked at: 97, 97, 97 are three readings. Nor are those whose date no working
-clock could give (`credible_dates`); in a memory they are told apart by their record numbers.
+clock could give (`credible_dates`); in a memory their record numbers distinguish them.
 """
 
 from collections import OrderedDict
@@ -64,7 +64,7 @@ def digest_of(observations: Sequence[Observation]) -> bytes:
 
 
 def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
-    """By what it would be known again; None where it never is."""
+    """The content key of a measurement; None where it has none."""
     if each.is_keyed:
         return digest_of(each.measured.observations)
     if not from_memory:

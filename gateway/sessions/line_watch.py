@@ -142,15 +142,15 @@ class LineWatch:
 
 
 def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
-    """For the operator: what was tried, and what to try. Where a device has worked, its settings are not the fault."""
+    """Describe the tried settings and what to try next. Where a device has worked, its settings are not the fault."""
     if has_served:
         return (
-            f"{port.path} brings octets that make no message, and a device has worked there at {port.baud} baud with "
+            f"{port.path} brings bytes that make no message, and a device has worked there at {port.baud} baud with "
             f"framing {port.framing}: look whether another device is plugged in now, then change the cable"
         )
     other = "raw" if port.framing == "hdlc" else "hdlc"
     return (
-        f"{port.path} brings octets that make no message at {port.baud} baud with framing {port.framing}: "
+        f"{port.path} brings bytes that make no message at {port.baud} baud with framing {port.framing}: "
         f"its device cannot connect; set baud in [[serial]] to what the device's manual says, else framing to {other}, "
         "else change the cable"
     )

@@ -1,4 +1,4 @@
-"""How much a kind of link says about which device is at its other end, and what follows from that for a system id.
+"""Classes of links by how well they identify the device at the other end, and the rules for system ids.
 
 A system id is a name that every agent gives itself, and over TCP nothing else speaks for it: any machine on the
 vehicle's network can claim to be the defibrillator. A cable ends at one plug, a bond is a key that both sides hold. So

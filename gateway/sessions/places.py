@@ -1,7 +1,7 @@
 """Decides which connections of a source may stay when there are more than its places.
 
 Sockets are cheap for any machine on the vehicle's network and dear for us, and a device that waits for a place loses
-values. So the newest connection wins over one that has shown less: first over one that never sent an octet, of the same
+values. So the newest connection wins over one that has shown less: first over one that never sent a byte, of the same
 address before others, then over one that had time to associate and did not. An association is never given up for a
 newcomer; that is why no single address may fill all places with associations of invented ids.
 
@@ -19,7 +19,7 @@ RESERVED_MAX = 4
 """Places that one address cannot fill: the monitor, the ventilator and two more of a vehicle always find room. Of few
 places a quarter."""
 SILENT_OF_ADDRESS_MAX = 4
-"""Connections of one address that have not sent an octet. A device sends its AARQ in the packet after the handshake,
+"""Connections of one address that have sent no byte. A device sends its AARQ in the packet after the handshake,
 so that many at a time are a device gateway that has just restarted; each lasts `FIRST_BYTE_S` at most anyway."""
 PATIENCE_S = 2.0
 """A device associates within its first second, with a configuration to explain within its second; a connection that has
@@ -36,7 +36,7 @@ class Room:
 
 
 def address_of(link: str) -> str:
-    """Where a connection comes from: its name without the port, which is another one each time."""
+    """The source of a connection: its name without the port, which differs each time."""
     return link.rpartition(":")[0]
 
 

@@ -61,8 +61,8 @@ class Roster(RememberedConfigurations):
             self.remember(system_id, config_id, configuration)
 
     def met(self, device: KnownDevice) -> bool:
-        """Whether the store should be told: of a new device, of a new name or standing, and of its presence once a
-        minute. A device that comes and goes all the time must not turn into as many writes to the disk."""
+        """Whether the store should record it: a new device, a new name or standing, and its presence once a minute.
+        A device that connects and disconnects all the time must not cause as many writes to the disk."""
         self._met[device.system_id] = device
         self._met.move_to_end(device.system_id)
         while len(self._met) > DEVICES_MAX:

@@ -1,7 +1,7 @@
 """A device's memory on its way into the record: entries become durable together with how far the segment is fetched.
 
 Everything that carries a date which a working clock could give (`credible_dates`) is marked as stored (DESIGN D3), so
-that the cloud knows it again by its content when a device sends its memory once more, or has also reported it live.
+that the cloud knows it again by its content when a device resends its memory, or has also reported it live.
 What carries none is known by its place in the segment, which is what the mark beside the entries is for.
 
 A memory says nothing about what a device's clock shows now, so it never teaches the clock; it is only placed by what is

@@ -55,7 +55,7 @@ class Session(Protocol):
 
     @property
     def link_class(self) -> LinkClass:
-        """What the link proves about who is at its other end."""
+        """The class of the link, which says how well it identifies the device."""
 
     def judge_again(self) -> None:
         """An operator has accepted the device that is here, or taken that back."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 WINDOW_S = 60.0
 EVENTS_MAX = 12
-"""Events of one name at one source in a window: a device with a loose plug is told apart from a storm."""
+"""Events of one name at one source in a window: a device with a loose plug stays below it, a storm does not."""
 SOURCE_EVENTS_MAX = 60
 """Events of one source in a window. A gateway of a dozen devices that all come back writes three for each."""
 TCP_EVENTS_MAX = 180
@@ -40,7 +40,7 @@ def source_of_link(link: str) -> str:
 
 @dataclass(slots=True)
 class LeftOut:
-    """What one source was not allowed to write since `began_s`, by name."""
+    """Suppressed events of one source since `began_s`, by name."""
 
     began_s: float
     names: Counter[str] = field(default_factory=Counter)
@@ -51,7 +51,7 @@ class LeftOut:
 
 
 class Suppression:
-    """For one event loop. Times are monotonic."""
+    """Limits of events for one event loop. Times are monotonic."""
 
     def __init__(self) -> None:
         self._rates: OrderedDict[tuple[str, ...], deque[float]] = OrderedDict()
@@ -59,7 +59,7 @@ class Suppression:
         self._links: OrderedDict[str, str] = OrderedDict()
 
     def source(self, device: str | None, link: object) -> str:
-        """Where an event comes from, by the link that it names or the one by which its device came last."""
+        """The source of an event: the link that it names, or the last one of its device."""
         if isinstance(link, str) and link:
             return source_of_link(link)
         if device is None:
@@ -97,7 +97,7 @@ class Suppression:
         return [(source, self._left_out.pop(source)) for source in over]
 
     def pending(self) -> Mapping[str, int]:
-        """What was left out and is in no event yet, by source."""
+        """Suppressed events that are in no event yet, by source."""
         return {source: each.count for source, each in self._left_out.items()}
 
     def _rate(self, key: tuple[str, ...], now_s: float) -> deque[float]:

@@ -29,13 +29,13 @@ WALL_STATE = "wall_us"
 
 
 Discipline = Callable[[], int | None]
-"""By how much the machine's wall clock may be off (µs) while something keeps it right; None while nothing does."""
+"""Greatest error of the machine's wall clock (µs) while a time service disciplines it; None while none does."""
 
 ESTIMATED_US_MIN = 1_000_000
 """A clock that is behind by no more has only been slewed."""
 UNSTATED_ERROR_US = 100_000
-"""For a daemon that states no error at all (systemd-timesyncd): half the round trip of a mobile network, which a client
-that asks one server over one path cannot see."""
+"""Error assumed for a daemon that states none (systemd-timesyncd): half the round trip of a mobile network, which a
+client that asks one server over one path cannot see."""
 _TIME_ERROR = 5
 _STA_NANO = 0x2000
 
@@ -96,7 +96,7 @@ class TrustedClock:
 
     @property
     def wall_error_us(self) -> int:
-        """As of the last `refresh`; without a meaning while the clock is not synchronised."""
+        """Error at the last `refresh`; undefined while the clock is not synchronised."""
         return self._error_us or 0
 
     @property
@@ -106,7 +106,7 @@ class TrustedClock:
 
     @property
     def anchor(self) -> ClockAnchor | None:
-        """How the monotonic clock stood to UTC when the clock was last seen synchronised in this run; None: never."""
+        """Offset of the monotonic clock from UTC when the clock was last seen synchronised in this run; None: never."""
         return self._anchor
 
     def _take_anchor(self) -> None:
@@ -127,7 +127,7 @@ class TrustedClock:
         was, self._error_us = self.synchronised, self._disciplined()
         self._take_anchor()
         if was and not self.synchronised and self._anchor is not None:
-            # Discipline lost (a daemon ended, somebody set the clock): run on from the last good time, whatever the
+            # Discipline lost (a daemon ended, the clock was set by hand): run on from the last good time, whatever the
             # system clock says now.
             self._floor_at_s = self._anchor.last_us / 1_000_000
             self._floor_us = self._anchor.last_us + self._anchor.offset_us

@@ -43,8 +43,8 @@ class History(Enum):
 
 
 class Flows:
-    """The flows of one epoch, the one that the outbox has when they are made. `windows` is open to whoever shows the
-    state."""
+    """The flows of one epoch, the one that the outbox has when they are made. `windows` is public for the display of
+    the state."""
 
     def __init__(self, outbox: Outbox, settings: UplinkSettings) -> None:
         self._outbox = outbox

@@ -1,4 +1,4 @@
-"""Tells a store that was put back from a copy of a gateway that is in service twice.
+"""Distinguishes a store that was replaced by an older copy from a gateway that is in service twice.
 
 In both cases the cloud holds a later history of this epoch under our key than this store does. What differs is whether
 another box is there now: it would connect under our name, which is the client id, and the broker would end our session
@@ -14,11 +14,11 @@ import asyncio
 from gateway.transports.clock import Clock
 
 RIVAL_S = 3600.0
-"""How long a take-over counts as the sign of another box. Its longest wait between two attempts is a minute."""
+"""Time for which a take-over counts as the sign of another box. Its longest wait between two attempts is a minute."""
 
 
 class ForkWatch:
-    """For one uplink, over all its connections."""
+    """Watch for a rival of one uplink, over all its connections."""
 
     def __init__(self, clock: Clock, patience_s: float) -> None:
         self._clock = clock
@@ -44,7 +44,7 @@ class ForkWatch:
         self._taken_over_s = self._clock.monotonic_s()
 
     async def stay_alone(self) -> None:
-        """Return when a fork was found and nobody took our place on this connection for as long as it takes."""
+        """Return when a fork was found and no other client took our place on this connection for `patience_s`."""
         while True:
             await self._found.wait()
             self._found.clear()

@@ -63,7 +63,7 @@ class Outbox(Protocol):
 
 
 class RecoveredOutbox(Outbox, Protocol):
-    """What was recovered of a store that was set aside: an outbox of an epoch that has ended."""
+    """The outbox of an epoch that has ended, with the batches recovered from a set-aside store."""
 
     @property
     def all_acknowledged(self) -> bool: ...
@@ -76,7 +76,7 @@ class RecoveredOutbox(Outbox, Protocol):
 
 
 class Archive(Protocol):
-    """Where stores are exchanged and recovered ones are found (`gateway.buffer.Buffer`)."""
+    """The place of stores, where they are exchanged and recovered ones are found (`gateway.buffer.Buffer`)."""
 
     async def begin_epoch(self) -> None:
         """The store in use was put back from an older copy: set it aside and begin a new epoch."""

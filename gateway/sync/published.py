@@ -38,7 +38,7 @@ class PublishedBatches:
 
 
 def _without(begin: int, end: int, first: int, last: int) -> list[Range]:
-    """What is left of `begin` to `end` without `first` to `last`."""
+    """Subtract the range `first` to `last` from `begin` to `end`."""
     if last < begin or end < first:
         return [(begin, end)]
     return [part for part in ((begin, first - 1), (last + 1, end)) if part[0] <= part[1]]

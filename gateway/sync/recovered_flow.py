@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class RecoveredFlow:
-    """For one connection."""
+    """Flow of recovered batches on one connection."""
 
     def __init__(self, outbox: RecoveredOutbox, settings: UplinkSettings) -> None:
         self.outbox = outbox

@@ -24,7 +24,7 @@ from typing import Protocol
 from cryptography import x509
 
 X509_V_FLAG_NO_CHECK_TIME = 0x200000
-"""From openssl/x509_vfy.h, since OpenSSL 1.1.0. Python's `ssl` passes it on and has no name for it."""
+"""A flag of openssl/x509_vfy.h, since OpenSSL 1.1.0. Python's `ssl` passes it on and has no name for it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,7 +54,7 @@ class ChainDates:
         )
 
     def fault(self, clock: CertificateClock) -> str | None:
-        """What is wrong with the dates by this clock, as a sentence; None: nothing."""
+        """Check the dates by this clock: a sentence that describes the fault, or None."""
         now = _EPOCH + timedelta(microseconds=clock.wall_us())
         begin, end = self.begins.not_valid_before_utc, self.ends.not_valid_after_utc
         if now > end:
@@ -83,7 +83,7 @@ class DatedSocket(ssl.SSLSocket):
             raise ssl.SSLCertVerificationError(1, fault)
 
     def fault(self) -> str | None:
-        """What is wrong with the peer's dates now; None: nothing."""
+        """The fault of the peer's dates now, or None."""
         return self.dates.fault(self.certificate_clock)
 
     def _chain(self) -> list[bytes]:

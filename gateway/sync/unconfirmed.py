@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PubackSettings:
-    """How long a confirmation may take."""
+    """Time limits of a confirmation."""
 
     puback_s: float = 30.0
     """From the last byte in flight. A broker answers in milliseconds; a tunnel is noticed by the keep-alive (20 s)
@@ -39,7 +39,7 @@ class _Packet:
 
 
 class UnconfirmedPackets:
-    """At most a window of publishes, and a subscription."""
+    """Packets in flight without a PUBACK or SUBACK: at most a window of publishes, and a subscription."""
 
     def __init__(self, settings: PubackSettings) -> None:
         self._settings = settings
@@ -58,7 +58,7 @@ class UnconfirmedPackets:
             self._unconfirmed_bytes -= packet.size_bytes
 
     def lost(self, now_s: float) -> Lost | None:
-        """What is overdue; None: nothing."""
+        """The overdue packets, or None."""
         overdue = [packet for packet in self._packets.values() if packet.due_at_s <= now_s]
         if not overdue:
             return None

@@ -40,7 +40,7 @@ __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 
 FAREWELL_S = 1.0
 ARCHIVE_EVERY_S = 10.0
-"""How often it is looked for a recovered store to send: a look reads the state folder, and there is one a year."""
+"""Interval at which the uplink looks for a recovered store: a look reads the state folder, and there is one a year."""
 
 
 class _EpochChanged(Exception):

@@ -35,7 +35,7 @@ class Clock(Protocol):
 
     @property
     def wall_error_us(self) -> int:
-        """By how much `wall_us` may be off while it is synchronised, as far as this clock knows."""
+        """Greatest error of `wall_us` while it is synchronised, as far as this clock knows."""
 
     def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
         """A block that ends with TimeoutError when `monotonic_s` reaches `deadline_s`; None: no deadline."""

@@ -6,8 +6,8 @@ one: a tag that is none of the six, or a length beyond the limit, raises, and th
 end because it is a cable goes on at the next association request (`seek_request`), the one APDU whose first octets are
 hardly anything else. Serial lines with noise use `framing.hdlc` beneath instead.
 
-Octets of an announced APDU that is not whole yet are only collected, and put together once: a device that sends one
-octet at a time costs no more than one that sends them all.
+Bytes of an announced APDU that is not whole yet are only collected, and joined once: a device that sends one byte at a
+time costs no more than one that sends them all.
 
 `front` and `skip` serve the scan-report path, which decodes a run of equal APDUs in place instead of cutting each out.
 Does not look inside an APDU.
@@ -43,7 +43,7 @@ class ApduStream:
         self._due_bytes = 0
         """Length of the APDU in front, once its header is here; 0 before."""
         self._later = bytearray()
-        """What arrived behind `_data` while the APDU in front was not whole."""
+        """Bytes that arrived after `_data` while the first APDU was not whole."""
         self._broken: RemoteProtocolError | None = None
         self._seeking = False
 
@@ -108,14 +108,14 @@ class ApduStream:
         return octets
 
     def front(self) -> memoryview:
-        """The waiting octets, uncopied, until the next `append`: all of them, or while the APDU in front is not whole
+        """The pending bytes, uncopied, until the next `append`: all of them, or while the APDU in front is not whole
         its first ones."""
         return memoryview(self._data)[self._at :]
 
     def skip(self, count: int) -> None:
-        """Gives up octets that were read through `front`."""
+        """Drops bytes that were read through `front`."""
         if count > len(self._data) - self._at:
-            raise LocalProtocolError("more octets are skipped than wait")
+            raise LocalProtocolError("more bytes are skipped than are pending")
         self._at += count
 
     def feed(self, data: bytes) -> list[bytes]:

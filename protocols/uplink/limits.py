@@ -19,8 +19,8 @@ PAYLOAD_BYTES_MAX = ENVELOPE_BYTES_MAX - 4096
 """A batch's payload: the envelope less its header, signature and trace context, which stay far below 4 KiB."""
 
 BATCH_COUNT_MAX = 65_536
-"""What an envelope may announce as its number of observations or events. Above the limit of a block on purpose: a batch
-between the two is authentic and too large, so it is set aside and acknowledged, instead of refused for ever."""
+"""Largest number of observations or events that an envelope may announce. Above the limit of a block on purpose: a
+batch between the two is authentic and too large, so it is set aside and acknowledged, instead of refused for ever."""
 
 BLOCK_BYTES_MAX = 2 << 20
 """An observation block after decompression. zlib can shrink zeros a thousandfold, so this and not the payload
@@ -61,7 +61,7 @@ SEQUENCE_MAX = INTEGER_MAX - 1
 
 
 class LimitExceeded(RemoteProtocolError):
-    """What the peer sent is larger than this side takes. It may be well-formed otherwise."""
+    """The peer's message is larger than this side takes. It may be well-formed otherwise."""
 
 
 class BlockTooLarge(LocalProtocolError):

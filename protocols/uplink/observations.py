@@ -145,7 +145,7 @@ def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObserva
 
 
 def body_bytes(data: bytes) -> int:
-    """How long a block says that it is after decompression, 0 for what is too short to be one. Decompresses nothing;
+    """Length of a block after decompression as it announces it, 0 when it is too short. Decompresses nothing;
     `decode_block` refuses a block that is longer than it says."""
     length: int = _LENGTH.unpack_from(data, 1)[0] if len(data) >= _HEAD_BYTES else 0
     return length
@@ -159,7 +159,7 @@ def _body(data: bytes, limit_bytes: int) -> bytes:
         raise RemoteProtocolError(f"block version {data[0]}; this side reads {VERSION}", at=0, clause=_CLAUSE)
     length = body_bytes(data)
     if length > limit_bytes:
-        raise LimitExceeded(f"a body of {length} octets; {limit_bytes} are allowed", at=1, clause=_CLAUSE)
+        raise LimitExceeded(f"a body of {length} bytes; {limit_bytes} are allowed", at=1, clause=_CLAUSE)
     inflate = zlib.decompressobj()
     try:
         # One octet more than announced would already be wrong, and 0 would mean "without a limit" to zlib.
@@ -236,7 +236,7 @@ def _read_runs(reader: Reader) -> list[tuple[Facts, int]]:
 
 
 def _read_table(reader: Reader) -> list[Facts]:
-    """The facts by number. Devices are counted as they come, so that a table of strangers ends at the limit."""
+    """The facts by number. Devices are counted while they are read, so that reading stops at the limit."""
     count = reader.varint(_U32_MAX)
     if count > BLOCK_OBSERVATIONS_MAX:
         raise reader.over_limit("facts in one block", BLOCK_OBSERVATIONS_MAX)

@@ -33,9 +33,9 @@ class BrokerChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """`kind` and `why` are what the demo tells its user; `argv` starts it. `cloud_port` names the port of the plan that
-    the cloud connects to; `commands` are those of `argus-cloud` that write its configuration; `has_lists`: it reads the
-    access lists that the cloud writes."""
+    """The demo's broker. The demo prints `kind` and `why`; `argv` starts it. `cloud_port` names the port of the plan
+    that the cloud connects to; `commands` are those of `argus-cloud` that write its configuration; `has_lists`: it
+    reads the access lists that the cloud writes."""
 
     kind: str
     argv: tuple[str, ...]
@@ -92,7 +92,7 @@ def _mosquitto(plan: Plan, folder: Path, program: str) -> Broker:
 
 
 def live_folder(plan: Plan) -> Path:
-    """What the cloud writes for mosquitto while both run."""
+    """The folder of the lists that the cloud writes for mosquitto while both run."""
     return plan.file("broker", "live")
 
 

@@ -92,11 +92,12 @@ async def play(
 
 @dataclass(slots=True)
 class _Recorded:
-    """What the recorded manager said: whether it granted an association, and how it answered each confirmed report."""
+    """Responses of the recorded manager: whether it granted an association, and its response to each confirmed
+    report."""
 
     granted: bool | None = None
     answers: dict[int, deque[bool]] = field(default_factory=lambda: defaultdict(deque))
-    """By invoke-id, in order; True: taken."""
+    """Responses by invoke-id, in order; True: taken."""
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "_Recorded":
@@ -122,7 +123,7 @@ class _Recorded:
             self.answers[data.invoke_id].append(False)
 
     def took(self, invoke_id: int) -> bool | None:
-        """How the next report with this invoke-id was answered; None where the recording has no answer."""
+        """The response to the next report with this invoke-id; None where the recording has none."""
         return self.answers[invoke_id].popleft() if self.answers[invoke_id] else None
 
 

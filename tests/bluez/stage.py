@@ -152,7 +152,7 @@ class Stage:
         await eventually(Path("/run/udev/control").exists, within_s=PATIENCE_S, what="udevd listens")
 
     async def udev_properties(self, node: Path) -> dict[str, str]:
-        """What udev knows of a device node."""
+        """The properties that udev has of a device node."""
         out = await self._output("udevadm", "info", "--query=property", f"--name={node}")
         return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 

@@ -57,7 +57,7 @@ def _fill(connection: sqlite3.Connection, table: Table, chance: random.Random) -
 
 
 def _allowed_by_checks(connection: sqlite3.Connection, table: str) -> dict[str, str]:
-    """For each column with `CHECK (column IN ('a', …))` the first of the values."""
+    """Map each column with `CHECK (column IN ('a', …))` to the first of the values."""
     (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
     allowed = {}
     for part in str(sql).split("CHECK")[1:]:

@@ -110,7 +110,7 @@ class CloudUnderTest:
         )
 
     async def take_up(self) -> int:
-        """What the process does every second: parked batches get their rows. How many did."""
+        """Store the rows of parked batches, as the process does every second; return their number."""
         return await TakeUp(
             database=self.database,
             devices=Devices(self.ids),

@@ -26,7 +26,7 @@ class Pages:
 
 
 def pages_of(path: Path) -> Pages:
-    """Of a store whose log was written back."""
+    """Sort the pages of a store whose log was written back."""
     content = path.read_bytes()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage").fetchall())

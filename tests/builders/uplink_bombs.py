@@ -18,7 +18,7 @@ def sealed(body: bytes, *, announced_bytes: int | None = None) -> bytes:
 
 
 def block_of_devices(count: int, *, first: int = 0, wall_offset_us: int = 0) -> bytes:
-    """One observation of each of so many devices that nobody has seen before."""
+    """Build one observation of each of many new devices."""
     writer = Writer()
     writer.varint(count)
     for number in range(first, first + count):
@@ -31,7 +31,7 @@ def block_of_devices(count: int, *, first: int = 0, wall_offset_us: int = 0) -> 
 
 
 def block_of_zeros(count: int, *, wall_offset_us: int = 0) -> bytes:
-    """So many observations of one device that are all the same: some hundred bytes on the wire."""
+    """Build equal observations of one device: some hundred bytes on the wire."""
     writer = _of_one_device(count, wall_offset_us)
     _write_rest(writer, [SPO2], count)
     return sealed(writer.take())
@@ -59,7 +59,7 @@ def _of_one_device(count: int, wall_offset_us: int = 0) -> Writer:
 
 def _facts(system_id: str, wall_offset_us: int) -> Facts:
     return Facts(
-        device=DeviceRef(system_id, "Device of nobody"),
+        device=DeviceRef(system_id, "Invented device"),
         boot_id="boot-1",
         wall_offset_us=wall_offset_us,
         wall_synchronised=True,

@@ -1,5 +1,5 @@
-"""Whatever became of the store: the gateway starts, devices are served, the crew page is live, and everyone is told
-the truth."""
+"""With any damaged store the gateway starts, serves devices, shows a live crew page, and reports the damage to
+everyone."""
 
 import asyncio
 import base64

@@ -95,12 +95,12 @@ async def measured(gateway: Gateway, vehicle: Vehicle, number: int = 1) -> None:
 
 
 async def as_stored(gateway: Gateway) -> list[dict[str, Any]]:
-    """What the store holds, as it was received."""
+    """The stored observations, as received."""
     return [to_json(record) async for record in gateway.buffer.records(limit=100)]
 
 
 async def as_read(vehicle: Vehicle) -> list[dict[str, Any]]:
-    """What `argus-gateway observations --json` prints."""
+    """The output of `argus-gateway observations --json`."""
     return (await vehicle.command("observations", "--json")).json_lines()
 
 

@@ -1,4 +1,4 @@
-"""What the gateway reports of its clock, and when: durable, once, and again when it knows better."""
+"""The gateway reports its clock durably, once, and again when it knows the time better."""
 
 import asyncio
 from contextlib import asynccontextmanager

@@ -62,7 +62,7 @@ def ballast(folder: Path, *, leave_bytes: int = 0) -> Path:
 
 
 def shut_down(folder: Path) -> None:
-    """From now on an ext4 disk answers every request with an I/O error, as after an error that it cannot handle."""
+    """Let an ext4 disk fail every request with an I/O error, as after an error that it cannot handle."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.ioctl(descriptor, _EXT4_IOC_SHUTDOWN, struct.pack("I", _GOING_WITHOUT_LOG_FLUSH))
@@ -71,7 +71,7 @@ def shut_down(folder: Path) -> None:
 
 
 def mount_again(folder: Path) -> bool:
-    """What an operator (or the next boot) does with an ext4 disk that was shut down. False while files are open."""
+    """Mount an ext4 disk that was shut down again, as an operator or the next boot does. False while files are open."""
     if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
         return False
     _run("mount", "-o", "loop", str(folder.with_suffix(".image")), str(folder))

@@ -89,7 +89,7 @@ def certificate_request(common_name: str) -> bytes:
 
 
 def client_certificate(certificate: Path, key: Path) -> TlsFiles:
-    """What the gateway's identity holds of them."""
+    """The TLS files as the gateway's identity holds them."""
     return TlsFiles(certificate, key.read_bytes())
 
 

@@ -50,7 +50,7 @@ class Pristine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What became of the harmed store. `lost`: batches that gap records of reason DAMAGED stand for."""
+    """Outcome of the harmed store. `lost`: batches that gap records of reason DAMAGED stand for."""
 
     harm: str
     set_aside: int

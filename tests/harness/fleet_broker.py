@@ -144,13 +144,13 @@ class FleetBroker:
         (self.layout.live / REVOKED_FILE).write_bytes(revocation_list(self.authority, entries, now_us=now_us()))
 
     def revoke_with_expired_list(self) -> None:
-        """A list that nobody renewed for a month."""
+        """Write a list that was not renewed for a month."""
         made_at_us = now_us() - (REVOCATION_DAYS * 86_400 + 60) * 1_000_000
         pem = revocation_list(self.authority, (), now_us=made_at_us)
         (self.layout.live / REVOKED_FILE).write_bytes(pem)
 
     def reload(self) -> None:
-        """What the path unit does."""
+        """Reload the broker as the path unit does."""
         os.kill(self.pid, signal.SIGHUP)
 
     async def start(self) -> None:
@@ -180,7 +180,7 @@ class FleetBroker:
         username: str | None = None,
         will: Will | None = None,
     ) -> MqttSession:
-        """A connection on the vehicles' listener, honest unless told otherwise. Raises `MqttUnavailable`."""
+        """A connection on the vehicles' listener, honest by default. Raises `MqttUnavailable`."""
         address = GatewayAddress(
             host="127.0.0.1",
             port=self.layout.vehicles_port,
@@ -217,7 +217,7 @@ class FleetBroker:
 
 
 class CloudClient:
-    """What the cloud's listener delivered, and the connection to publish on."""
+    """Messages of the cloud's listener, and the connection to publish on."""
 
     connection: BrokerConnection
 
@@ -231,7 +231,7 @@ class CloudClient:
 
 @asynccontextmanager
 async def fleet_broker(folder: Path, *gateways: AdmittedGateway) -> AsyncIterator[FleetBroker]:
-    """A started broker for these gateways, gone at the end."""
+    """Run a broker for these gateways, and stop it at the end."""
     broker = FleetBroker(folder)
     broker.admit(*gateways)
     await broker.start()

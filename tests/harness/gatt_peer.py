@@ -40,7 +40,7 @@ class GattPeer:
     """How many values of a transfer leave before it waits for `more_records`."""
     queue_max: int = 4096
     while_closing: list[tuple[int, int, bytes]] = field(default_factory=list)
-    """What still arrives while the stack ends the link."""
+    """Values that still arrive while the stack ends the link."""
     link: "PeerLink | None" = None
     links: int = 0
 

@@ -1,4 +1,4 @@
-"""How a database finds the rows of a statement: EXPLAIN of what a store really runs.
+"""Query plans of a database: EXPLAIN of the statements that a store really runs.
 
 A `PlanRecorder` stands where a store expects its transaction. It passes every statement on and keeps the plan of each.
 """

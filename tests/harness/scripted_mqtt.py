@@ -1,7 +1,7 @@
-"""A broker of a few lines that misbehaves as it is told: it forgets PUBACKs, and goes on answering everything else.
+"""A small scripted broker that omits PUBACKs and responds to everything else.
 
-It is the cloud as well: it answers each status with what it "holds" of each lane. Enough MQTT 5 for one gateway at a
-time and no more: what real brokers do is tested with a real one.
+It is the cloud as well: it acknowledges each status with the marks that it "holds" of each lane. Enough MQTT 5 for one
+gateway at a time and no more: what real brokers do is tested with a real one.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ async def _remaining_length(reader: asyncio.StreamReader) -> int:
 
 @asynccontextmanager
 async def scripted_broker() -> AsyncIterator[ScriptedBroker]:
-    """A listening broker, gone at the end."""
+    """Run a listening broker, and stop it at the end."""
     broker = ScriptedBroker()
     server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
     broker.port = server.sockets[0].getsockname()[1]

@@ -2,8 +2,8 @@
 
 An instruction is one opcode of a frame of the four packages. A method of a text, a bytes object or a list that is
 written in C may look at all of it, so its length is added; so is the length of what a slice or a sum makes of
-`CountedBytes` and `CountedText`, whose pieces stay counted. That is enough to tell one pass from a pass in a pass, on
-every machine alike.
+`CountedBytes` and `CountedText`, whose pieces stay counted. That is enough to distinguish one pass from a pass in a
+pass, on every machine alike.
 """
 
 import sys
@@ -49,7 +49,7 @@ class _Meter:
 
     @contextmanager
     def _monitored(self) -> Iterator[None]:
-        """As `_traced`, by the means that newer Pythons have for it: there settrace sees no opcodes."""
+        """Trace like `_traced` with the interface of newer Pythons, where settrace sees no opcodes."""
         monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # the types are those of the oldest Python
         tool = monitoring.DEBUGGER_ID
 

@@ -14,7 +14,7 @@ moments = st.integers(0, DAY_US)
 
 
 def seen(monotonic_us: int, *, drift_ppm: int, error_us: int, within_us: int) -> ClockAnchor:
-    """What a gateway with such a drift and such an error of its wall clock notes at this moment."""
+    """The anchor of a gateway with such a drift and such an error of its wall clock at this moment."""
     true_us = 10**15 + monotonic_us + monotonic_us * drift_ppm // 1_000_000
     return ClockAnchor.at(monotonic_us=monotonic_us, utc_us=true_us + error_us, uncertainty_us=within_us)
 

@@ -71,7 +71,7 @@ GROUPS = {
         (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)
     ),
 }
-"""By name; `make soak ONLY=NAME` runs one."""
+"""The soaks by name; `make soak ONLY=NAME` runs one."""
 
 
 async def run_group(name: str, folder: Path) -> bool:

@@ -42,7 +42,7 @@ GROWTH_MAX = 1.10
 
 @dataclass
 class Figures:
-    """What the probes saw while one attack ran, in seconds, and each part's memory in bytes, in order of time."""
+    """Response times in seconds while one attack ran, and each part's memory in bytes, in order of time."""
 
     health_s: list[float] = field(default_factory=list)
     ack_s: list[float] = field(default_factory=list)
@@ -188,7 +188,7 @@ def assert_others_were_served(found: dict[str, Figures]) -> None:
 
 
 def grown(memory: dict[str, list[int]]) -> dict[str, float]:
-    """How much larger each part's largest memory of the last third is than that of the second third."""
+    """Growth of each part's largest memory from the second third to the last."""
     return {
         part: max(sizes[2 * len(sizes) // 3 :]) / max(sizes[len(sizes) // 3 : 2 * len(sizes) // 3])
         for part, sizes in memory.items()

@@ -1,6 +1,6 @@
 """Issue 11, D: bytes change at seeded places of a filled store, and a real gateway starts on it each time.
 
-It serves a device, shows the crew page, tells `doctor`, and accounts for every batch. `ARGUS_SOAK=1`: 500 places;
+It serves a device, shows the crew page, reports to `doctor`, and accounts for every batch. `ARGUS_SOAK=1`: 500 places;
 without it a few, so that the story itself stays true. `ARGUS_DAMAGE_SEED` begins elsewhere.
 """
 

@@ -35,7 +35,7 @@ def main() -> int:
     if os.geteuid() != 0 or missing:
         print(f"test-systemd needs root and {' '.join(missing) or 'nothing else'} (apt-get install)", file=sys.stderr)
         return 2
-    # Also whoever ends this finds the machine as it was: asyncio lets `_play` close the stage for SIGINT only.
+    # A user who ends this finds the machine as it was, too: asyncio lets `_play` close the stage for SIGINT only.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return asyncio.run(_play({name for name in (sys.argv[1:] or [""])[0].split(",") if name}))

@@ -23,13 +23,13 @@ BOOT_S_MAX = 60.0
 RUN_S_MAX = 60.0
 """The longest wait for one command inside."""
 _CGROUP_MOUNTS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-"""Where systemd finds its groups: of the mixed layout, or of the unified one."""
+"""The place of systemd's groups: of the mixed layout, or of the unified one."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a command inside left behind."""
+    """Result of a command inside."""
 
     code: int
     out: str
@@ -78,7 +78,7 @@ class Container:
         return await eventually(booted, within_s=BOOT_S_MAX, poll_s=0.2, what="the container is booted")
 
     async def cut_power(self) -> None:
-        """Every process in it is gone at once, in the middle of whatever it did."""
+        """Kill every process in it at once, like a power cut."""
         nspawn, self._nspawn = self._nspawn, None
         leader, self._leader = self._leader, 0
         if leader:

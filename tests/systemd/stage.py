@@ -19,7 +19,7 @@ from tests.systemd.guide import commands
 GATEWAY, CLOUD, BROKER = "argus-gateway", "argus-cloud", "mosquitto"
 OURS = (GATEWAY, CLOUD)
 RELEASE = "/usr/src/argus"
-"""Where the operator unpacked it."""
+"""The folder in which the operator unpacked the release."""
 WHEELS = "/usr/src/wheels"
 SERIAL_LINE, DEVICE_END = "/dev/serial/by-id/usb-defibrillator", "/dev/argus-device-end"
 """The port that the example settings name, and the other end of its cable."""
@@ -27,7 +27,7 @@ TCP_LINK = "127.0.0.1:6024"
 CREW_PAGE = "127.0.0.1:8081"
 HOST_NAMES = ("broker.example.org", "auth.example.org", "api.example.org")
 GUIDE_S_MAX = 180.0
-"""For pip above all, on a loaded machine."""
+"""The longest wait for one command, above all pip on a loaded machine."""
 PATIENCE_S = 30.0
 RECONNECT_S_MAX = 90.0
 """A gateway that was refused waits longer with each attempt, up to a minute."""

@@ -1,4 +1,4 @@
-"""What happens to an installation from its first command to a power cut, one story after the other on one machine.
+"""Stories of an installation from its first command to a power cut, one after the other on one machine.
 
 Each story begins where the one before ended. A story prints what it saw; it fails by an assertion.
 
@@ -17,10 +17,10 @@ from tests.systemd.stage import BROKER, CLOUD, CREW_PAGE, GATEWAY, OURS, SERIAL_
 Story = Callable[[Stage], Awaitable[None]]
 
 EXPOSURE_MAX = {GATEWAY: 1.9, CLOUD: 1.3}
-"""Of `systemd-analyze security`, 0 to 10. The gateway may not have ProtectClock, which costs 0.2."""
+"""Exposure by `systemd-analyze security`, 0 to 10. The gateway may not have ProtectClock, which costs 0.2."""
 BROKER_DESCRIPTORS = 65_536
 SHORT_WATCHDOG_S = 4
-"""In the place of the shipped value while a process is frozen."""
+"""Replaces the shipped value while a process is frozen."""
 WATCHDOG_S_MAX = 120
 READ_CLOCK = "import ctypes; print(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))"
 SET_CLOCK = """
@@ -158,7 +158,7 @@ async def restart_what_is_frozen(stage: Stage) -> None:
 
 
 async def shut_a_gateway_out(stage: Stage) -> None:
-    """Suspended, it is gone from the broker, which read its lists again without a restart; resumed, it is back."""
+    """A suspended gateway is refused by the broker, which reloads its lists; a resumed one is admitted again."""
     marks = await stage.reach_cloud()
     pid = await stage.active(BROKER)
     names = ("gw_example", "--tenant", "tnt_example")
@@ -184,7 +184,7 @@ async def seal_the_store_key(stage: Stage) -> None:
     assert not stage.box.path("/var/lib/argus/identity/store.key").exists()
     marks = await stage.reach_cloud()
     await stage.reach_cloud("numeric", more_than=marks)
-    stage.observed("the key's file is gone, and batches go on")
+    stage.observed("the key's file is removed, and batches still arrive")
 
 
 async def live_without_dbus(stage: Stage) -> None:
@@ -210,7 +210,7 @@ async def stop_in_order(stage: Stage) -> None:
 
 
 async def refuse_a_lost_database(stage: Stage) -> None:
-    """A cloud whose database is gone does not start with an empty one in its place."""
+    """A cloud whose database is missing does not start with an empty one in its place."""
     await stage.box.run("systemctl", "stop", CLOUD)
     database, away = "/var/lib/argus-cloud/cloud.db", "/var/lib/argus-cloud/away"
     await stage.box.run("sh", "-ec", f"mkdir {away}; mv {database}* {away}")
@@ -236,7 +236,7 @@ async def return_after_a_power_cut(stage: Stage) -> None:
     checked = json.loads((await stage.cloud("custody", "check", "--json")).out)
     for lane in checked["lanes"]:
         assert lane["intact"], lane
-        assert lane["through"] >= marks[lane["lane"]], "what the gateway was told is durable is there"
+        assert lane["through"] >= marks[lane["lane"]], "every acknowledged batch is in the cloud"
     stage.observed(f"{sum(lane['batches'] for lane in checked['lanes'])} batches, every signature and link intact")
 
 

@@ -21,14 +21,14 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 COPIES = (2, 64)
-"""How many repetitions are spelt out before the rest counts as endless; the second when the first is not enough."""
+"""Number of repetitions that are spelt out before the rest counts as endless; the second if the first is not enough."""
 LOOKED_AT_MAX = 128
 """Letters that a look-around may read at each place."""
 LOOPING_MAX = 40
 """Positions on loops, beyond which an expression is too intricate to be decided here in a moment, and for a reader."""
 
 _START = 0
-# One letter of every kind that a class of ours or of Python's tells apart.
+# One letter of every kind that a class of ours or of Python's distinguishes.
 _ALPHABET = tuple(chr(code) for code in (*range(0x180), 0x660, 0x2003, 0x2028, 0x2029, 0x4E00, 0xD7FF, 0xE000, 0xFFFD))
 _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
@@ -46,14 +46,14 @@ class Automaton:
     """The loop over what a search leaves behind."""
 
     def letters(self) -> tuple[str, ...]:
-        """One letter of each class that the automaton tells apart."""
+        """One letter of each class that the automaton distinguishes."""
         classes: dict[tuple[bool, ...], str] = {}
         for letter in _ALPHABET:
             classes.setdefault(tuple(letter in read for read in self.reads), letter)
         return tuple(letter for signature, letter in classes.items() if any(signature))
 
     def step(self, position: int, letter: str) -> list[int]:
-        """Where a letter leads."""
+        """The places to which a letter leads."""
         return [after for after in self.follows[position] if letter in self.reads[after]]
 
 

@@ -45,7 +45,7 @@ def _uses() -> dict[tuple[str, str], set[str]]:
 
 
 def _methods_of(shown: str, name: str) -> frozenset[str]:
-    """How a name is used: a private one in its own file, another one anywhere. Without a name, or where no use is seen,
+    """Uses of a name: of a private one in its own file, another one anywhere. Without a name, or where no use is seen,
     every method that the file calls."""
     files = {file for file, used in _uses() if used == name and (file == shown or not name.startswith("_"))}
     found = frozenset(method for file in files for method in _uses()[file, name])
@@ -94,7 +94,7 @@ def _is_re_call(node: ast.AST) -> bool:
 
 
 def _value(node: ast.expr, names: dict[str, object]) -> str:
-    """What a constant expression of a module is: names of the module stand for their values."""
+    """Value of a constant expression of a module: names of the module stand for their values."""
     try:
         found = eval(compile(ast.Expression(node), "<pattern>", "eval"), names)  # noqa: S307  our own source
     except NameError as error:

@@ -81,7 +81,7 @@ FINDINGS = {
     "fleet-2": "a certificate may use another gateway's client id",
     "fleet-3": "the broker ends at systemd's default limit of descriptors",
 }
-"""By id: what was wrong, in a few words."""
+"""The findings by id, each in a few words."""
 
 ELSEWHERE = {
     "reliability-F": "retention of the cloud's observations is part of the storage issue",

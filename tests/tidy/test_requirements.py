@@ -1,4 +1,4 @@
-"""What is installed is pinned and has hashes: every package, on every platform, and what builds our own."""
+"""Every installed package is pinned and has hashes, on every platform, and so has the build backend."""
 
 import re
 import tomllib

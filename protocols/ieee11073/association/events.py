@@ -132,7 +132,7 @@ class NotTaken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportNotTaken:
-    """Nothing of a report was taken; a confirmed one was answered with ROER or RORJ and stays with the device. Told for
+    """Nothing of a report was taken; a confirmed one got ROER or RORJ and stays with the device. Emitted for
     each of them. Its number does not count as lost."""
 
     why: NotTaken

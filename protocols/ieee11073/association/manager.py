@@ -437,7 +437,7 @@ class ManagerAssociation(Association):
             self._refuse_unreadable(row, received)
 
     def _pass_over(self, received: Received, why: NotTaken) -> None:
-        """Nothing of a report is taken: told each time, and its number is not missed later."""
+        """Refuse a whole report: emit an event each time, and do not count its number as lost."""
         assert received.data is not None and self._intake is not None  # noqa: PT018
         not_taken = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
         for event in (*self._intake.pass_over(received.body), not_taken):

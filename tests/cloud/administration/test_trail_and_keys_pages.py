@@ -1,4 +1,4 @@
-"""What was done can be found by whom, what and in which trace; keys are shown with their stage."""
+"""The audit trail is searched by actor, object and trace; keys are shown with their stage."""
 
 from dataclasses import replace
 

@@ -80,7 +80,7 @@ def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
 
 
 async def reports(path: Path) -> tuple[str, list[Any]]:
-    """What readiness, or the refusal to open, says; and the log."""
+    """The text of readiness, or of the refusal to open, and the log."""
     with capture_logs() as logs:
         try:
             database = await open_database(f"sqlite:///{path}")

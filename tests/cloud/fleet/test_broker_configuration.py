@@ -1,4 +1,4 @@
-"""What `argus-cloud broker config` writes, and that it is the only configuration of the broker that there is."""
+"""`argus-cloud broker config` writes the only configuration of the broker that exists."""
 
 import re
 from pathlib import Path

@@ -53,7 +53,7 @@ class Fleet:
         await eventually(lambda: not (self.broker.layout.live / RELOAD_FILE).exists())
 
     async def certificate(self, name: str) -> Credentials:
-        """As the cloud issues it."""
+        """Issue a certificate as the cloud does."""
         given = self.broker.credentials(name)
         made = await self.desk.issue_certificate(OPERATOR, name, given.public_key, lambda: MASTER, days=1)
         return given.with_certificate(made)
@@ -68,7 +68,7 @@ class Fleet:
         await session.publish(topics.up(TENANT, name, Lane.NUMERIC), encode_envelope(envelope))
 
     async def shut_out(self, act: str, viewer: Viewer = OPERATOR) -> None:
-        """What `argus-cloud gateways suspend|revoke` does."""
+        """Do the same as `argus-cloud gateways suspend|revoke`."""
         await getattr(self.desk, act)(viewer, STOLEN, "stolen")
         await self.directory.refresh()
         assert await take_over(self.broker.cloud_address, STOLEN, held_s=0.5)
@@ -84,7 +84,7 @@ async def fleet(database: Database, tmp_path: Path) -> AsyncIterator[Fleet]:
 
 @asynccontextmanager
 async def path_unit(broker: FleetBroker) -> AsyncIterator[None]:
-    """What `argus-broker-reload.path` and its service do."""
+    """Reload the broker as `argus-broker-reload.path` and its service do."""
 
     async def watch() -> None:
         due = broker.layout.live / RELOAD_FILE

@@ -1,4 +1,4 @@
-"""What is counted of attempts to sign in, and what is taken back."""
+"""Attempts to sign in that are counted, and those that are taken back."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""One gateway's many batches displace nobody's: senders take turns, and each has a bounded share of what is in hand."""
+"""One gateway's many batches displace no other: senders take turns, and each has a bounded share of the queue."""
 
 import asyncio
 from collections import deque

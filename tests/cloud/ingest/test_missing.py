@@ -76,7 +76,7 @@ async def test_batches_that_arrive_after_the_first_status_are_not_reported(
     sent = gateway.many(8)
     await report(cloud, ((1, 4),))
     await cloud.take(*sent[:4])
-    await report(cloud, ((5, 8),))  # others, which may be on their way in turn
+    await report(cloud, ((5, 8),))  # others, which may still arrive
     assert await missing(cloud) == []
     assert [(row.ranges, row.reported_us) for row in await cloud.rows(missing_batches)] == [("5-8", None)]
 

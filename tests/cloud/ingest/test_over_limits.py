@@ -1,4 +1,4 @@
-"""What is too large is kept, acknowledged and reported, and costs the others nothing (the reviewer's own attacks)."""
+"""Too large batches are kept, acknowledged and reported, and do not delay others (the reviewer's own attacks)."""
 
 from dataclasses import replace
 

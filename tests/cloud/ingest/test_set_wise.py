@@ -41,7 +41,7 @@ def of_devices(count: int, *, first: int = 0, channels: int = 1, at_s: float = 1
                 for handle in range(1, channels + 1)
                 for one in readings(97.0, channel=Channel(handle=handle, type=Code(2, 19384)), at_s=at_s)
             ],
-            device=DeviceRef(f"{number:016x}", "Device of nobody"),
+            device=DeviceRef(f"{number:016x}", "Invented device"),
         )
         for number in range(first, first + count)
     ]

@@ -1,4 +1,4 @@
-"""What a gateway measured before it knew the time is dated, and gets its encounter, when the gateway has learnt it."""
+"""Observations from before the gateway knew the time get their time and encounter when it has learnt the time."""
 
 from dataclasses import replace
 from typing import Any

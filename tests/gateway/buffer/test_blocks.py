@@ -30,7 +30,7 @@ def texts(count: int, length: int) -> list[Observation]:
 @pytest.mark.parametrize(
     "sections",
     [
-        [section(numerics(1), device=DeviceRef(f"{number:016x}", "Device of nobody")) for number in range(1_000)],
+        [section(numerics(1), device=DeviceRef(f"{number:016x}", "Invented device")) for number in range(1_000)],
         [section(texts(4_096, 4_000))],
         [section(texts(10, 300)) for _ in range(1_000)],
         [section(numerics(40_000))],

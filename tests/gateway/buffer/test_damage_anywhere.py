@@ -9,7 +9,7 @@ import pytest
 from tests.harness.damaged_gateway_store import KINDS, Pristine, account_of, harm, pristine
 
 SEEDS = 5
-"""Of each of the ten kinds of page: fifty places."""
+"""Number of damaged places: fifty on each of the ten kinds of page."""
 
 
 @pytest.fixture(scope="module")

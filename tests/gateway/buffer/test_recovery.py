@@ -1,4 +1,4 @@
-"""What can be read of a set-aside store is saved under its own epoch, and what cannot leaves gap records."""
+"""Readable batches of a set-aside store are saved under its own epoch; unreadable ones leave gap records."""
 
 import random
 from pathlib import Path

@@ -126,7 +126,7 @@ async def test_a_store_that_is_locked_by_a_gateway_that_does_not_answer_is_said(
 
 
 async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
-    """The address, once somebody listens there."""
+    """The address, once a program listens there."""
     try:
         _, writer = await asyncio.open_connection(*address)
     except ConnectionRefusedError:

@@ -1,4 +1,4 @@
-"""Whatever a client in the vehicle's network sends to the crew page, the crew's own tablet is served."""
+"""The crew's own tablet is served, whatever a client in the vehicle's network sends to the crew page."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What a stolen disk shows of the gateway's keys and its broker password: nothing, while the store key is not on it."""
+"""A stolen disk without the store's key shows nothing of the gateway's keys and its broker password."""
 
 import os
 import ssl

@@ -1,4 +1,4 @@
-"""What was confirmed never vanishes because two readings of a bad clock carry one date; what a good clock dates is
+"""A confirmed reading is never dropped because two readings of a bad clock have one date; what a good clock dates is
 known again."""
 
 from collections.abc import Sequence
@@ -120,7 +120,7 @@ def test_memory_knows_old_dates_again_and_no_date_that_stands_there_twice():
 
 
 async def _kept_by_the_cloud(gateway: Sessions) -> int:
-    """How many of the stored values the cloud keeps: of those with one content key the first."""
+    """Number of stored values that the cloud keeps: the first of those with one content key."""
     records: Sequence[ObservationRecord] = await gateway.stored()
     return len({content_key(each) or (each.lane, each.sequence, each.index) for each in records})
 

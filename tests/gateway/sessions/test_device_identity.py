@@ -106,7 +106,7 @@ def acceptance_of(gateway: Sessions) -> Acceptance:
 
 
 def _shown(gateway: Sessions) -> tuple[bool, bool]:
-    """What `status` and `devices` say of the only device."""
+    """The only device as `status` and `devices` show it."""
     (session,) = gateway.supervisor.sessions
     (listed,) = devices_json(gateway.around.roster.devices(), [session])
     return session_json(session, gateway.around.clock.monotonic_s())["unverified_link"], listed["unverified"]

@@ -19,7 +19,7 @@ from tests.harness.scripted_radio import OXIMETER
 
 
 async def lost(buffer: Buffer) -> int:
-    """What gap records of this reason count."""
+    """Sum of the gap records of this reason."""
     return sum(each.gap.observations for each in await buffer.gaps() if each.gap.why is GapReason.NOT_STORED)
 
 

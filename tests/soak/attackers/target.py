@@ -1,4 +1,4 @@
-"""What an attacker knows of a running demo, and the connections that it opens."""
+"""Facts of a running demo that an attacker knows, and the connections that it opens."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tests.builders.ingest_gateway import GatewayInVehicle
 
 PATIENCE_S = 2.0
-"""How long an attacker waits for a connection or a response before it starts again."""
+"""Time for which an attacker waits for a connection or a response before it starts again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Connection:
             self._writer.write(data)
 
     async def read(self) -> bytes:
-        """Whatever comes next; empty at the end of the connection or of the patience."""
+        """The next bytes; empty at the end of the connection or of the patience."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 return await self._reader.read(65_536)

@@ -28,7 +28,7 @@ def upgrade() -> None:
 
 
 def _index_of_set(index: str, table: str, column: str) -> None:
-    """Of the few rows in which the column is set."""
+    """Create an index of the few rows in which the column is set."""
     _partial(index, table, [column], f"{column} IS NOT NULL")
 
 
