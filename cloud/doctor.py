@@ -66,7 +66,8 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
             yield _ingest(await read_figures(tx))
         for gateway_id in await _ambiguous_gateways(database):
             sentence = (
-                f"More than one tenant has a gateway {gateway_id}: the broker lets neither in; rename all but one."
+                f"More than one tenant has a gateway {gateway_id}: the broker admits neither; "
+                "register all but one under another id."
             )
             yield Finding("gateways", Level.FAULT, sentence)
         if settings.hosts is not None:
@@ -169,7 +170,7 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
         return Finding(
             "broker lists",
             Level.WARNING,
-            "No [broker] is set: the cloud refuses a gateway that is shut out, and the broker goes on letting it in.",
+            "No [broker] is set: the cloud refuses a gateway that is shut out, but the broker still admits it.",
         )
     folder = settings.broker.directory
     if not (folder / VEHICLES_FILE).exists():
@@ -198,7 +199,7 @@ def _mosquitto_limits(processes: Path = Path("/proc")) -> Iterator[Finding]:
         numbers = [int(word) for word in line.split() if word.isdecimal()]
         if len(numbers) == 2 and numbers[0] < min(DESCRIPTORS, numbers[1]):
             sentence = (
-                f"mosquitto may open {numbers[0]} files, so about as many vehicles come in and the rest wait; "
+                f"mosquitto may open {numbers[0]} files, so about as many vehicles can connect and the others cannot; "
                 "install the drop-in of argus-cloud broker config."
             )
             yield Finding("broker limits", Level.WARNING, sentence)

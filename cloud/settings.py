@@ -121,7 +121,7 @@ class MqttSection(_Section):
 
 class BrokerSection(_Section):
     """`[broker]`: what this cloud writes for mosquitto, as `argus-cloud broker config` sets it up. Without this section
-    a gateway that is shut out is refused by the cloud, and the broker goes on letting it in."""
+    a gateway that is shut out is refused by the cloud, but the broker still admits it."""
 
     directory: FilePath
     """Folder of the access list, the authorities and the revocation list that mosquitto reads."""

@@ -99,8 +99,8 @@ PARAMETERS: dict[str, Any] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A key of your own (a UUID, say): within 24 hours a repetition gets the first answer again. "
-        "The response carries the key. Another person, app, address or body with the same key gets 422.",
+        "description": "A key of your own (a UUID, say): within 24 hours a retry gets the first response again. "
+        "The response carries the key. Another person, app, path or body with the same key gets 422.",
         "schema": {"type": "string", "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
         "example": "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e",
     },

@@ -59,7 +59,7 @@ def directory_of(place: Workplace) -> BrokerDirectory | None:
 @broker.command("config")
 def configure(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to, as if it were the root folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to, in place of the root folder.")],
     name: Annotated[
         list[str] | None,
         typer.Option("--name", help="Host name or address of the broker; issues its certificate. Repeatable."),
@@ -67,7 +67,7 @@ def configure(
     vehicles_port: Annotated[int, typer.Option("--vehicles-port", min=1, max=65535)] = 8883,
     cloud_port: Annotated[int, typer.Option("--cloud-port", min=1, max=65535)] = 8884,
     cloud_address: Annotated[
-        str | None, typer.Option("--cloud-address", help="Address of the cloud's listener; without it all.")
+        str | None, typer.Option("--cloud-address", help="Address of the cloud's listener; all without it.")
     ] = None,
     loopback: Annotated[
         bool,
@@ -100,7 +100,9 @@ def configure(
 
 
 def _require_section() -> None:
-    raise SettingsUnusable("([broker] directory is required: where the cloud writes what mosquitto reads.)")
+    raise SettingsUnusable(
+        "([broker] directory is required: the folder for the lists that the cloud writes for mosquitto.)"
+    )
 
 
 def _loopback_files(folder: Path, live: Path, vehicles_port: int, cloud_port: int) -> Mapping[Path, bytes]:
@@ -188,8 +190,10 @@ def issue_certificate(
 @authority.command("create")
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Option("--name", help="As it will call itself in certificates.")] = "Argus fleet",
-    another: Annotated[bool, typer.Option("--another", help="Although there is one: begins a replacement.")] = False,
+    name: Annotated[str, typer.Option("--name", help="Name of the authority in its certificates.")] = "Argus fleet",
+    another: Annotated[
+        bool, typer.Option("--another", help="Create one although there is one already, to replace it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create the certificate authority. Its key is sealed under the master key in the database."""
@@ -207,9 +211,10 @@ def import_authority(
     context: typer.Context,
     certificate: Annotated[Path, typer.Option("--certificate", help="Certificate of your authority, PEM.")],
     key: Annotated[
-        Path, typer.Option("--key", help="Its private key, PEM without a passphrase; may be removed after.")
+        Path,
+        typer.Option("--key", help="Its private key, PEM without a passphrase; the file can be removed afterwards."),
     ],
-    another: Annotated[bool, typer.Option("--another", help="Although there is one.")] = False,
+    another: Annotated[bool, typer.Option("--another", help="Import it although there is one already.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take over an authority that has issued certificates already, so that they go on counting and can be revoked."""

@@ -19,7 +19,7 @@ gateways = typer.Typer(help="Gateways in the vehicles.", no_args_is_help=True)
 
 
 GatewayOption = Annotated[str, typer.Argument(metavar="GATEWAY", help="The gateway's id, gw_….")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail and in the event.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="The reason, for the audit trail and the event.")]
 
 
 class DoorOpen(DomainError):
@@ -133,7 +133,9 @@ def revoke_gateway(
     reason: ReasonOption,
     certificate: Annotated[
         list[Path] | None,
-        typer.Option("--certificate", help="A certificate of it that the cloud did not issue, PEM. Repeatable."),
+        typer.Option(
+            "--certificate", help="A certificate of the gateway that the cloud did not issue, PEM. Repeatable."
+        ),
     ] = None,
     as_json: AsJson = True,
 ) -> None:
@@ -213,7 +215,7 @@ async def _end_connection(place: Workplace, gateway: str) -> bool | None:
         raise DoorOpen(f"({error})") from None
     if not kept_out:
         raise DoorOpen(
-            "(The gateway came back each time: does mosquitto read the lists again? Look at argus-broker-reload.path.)"
+            "(The gateway reconnected each time: mosquitto has not reloaded its lists. Check argus-broker-reload.path.)"
         )
     return True
 

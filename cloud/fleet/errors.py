@@ -18,7 +18,7 @@ class GatewayTaken(DomainError):
 
 
 class PublicKeyMalformed(DomainError):
-    """A gateway's public key is 32 octets in base64, as `argus-gateway provision` prints it."""
+    """A gateway's public key is 32 bytes in base64, as `argus-gateway provision` prints it."""
 
     code = "public_key_malformed"
     status = 422
@@ -39,14 +39,14 @@ class GatewayNotSuspended(DomainError):
 
 
 class GatewayShutOut(DomainError):
-    """This gateway gets no certificate while it is shut out; resume it, or replace its key, first."""
+    """This gateway is shut out, so no certificate is issued for it; resume it or replace its key first."""
 
     code = "gateway_shut_out"
     status = 409
 
 
 class KeyUnchanged(DomainError):
-    """This is the key that the gateway has already; make another with `argus-gateway provision --new-key`."""
+    """The gateway already has this key; make another with `argus-gateway provision --new-key`."""
 
     code = "key_unchanged"
     status = 409
@@ -74,7 +74,7 @@ class AuthorityTaken(DomainError):
 
 
 class CertificateForeign(DomainError):
-    """This certificate is not one of this gateway."""
+    """This certificate does not belong to this gateway."""
 
     code = "certificate_foreign"
     status = 422

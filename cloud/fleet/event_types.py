@@ -35,7 +35,7 @@ EVENTS = (
     ),
     EventType(
         name=GATEWAY_SUSPENDED,
-        description="A gateway was shut out until it is resumed; what it measures meanwhile arrives afterwards.",
+        description="A gateway was shut out until it is resumed; its measurements of that time arrive afterwards.",
         fields={**_FIELDS, "reason": _REASON},
         sample={**_SAMPLE, "reason": "in the workshop"},
     ),

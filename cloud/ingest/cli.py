@@ -10,7 +10,7 @@ from cloud.ingest.figures import change_quota, list_lanes, list_quotas
 from cloud.ingest.quotas import QuotaSettings
 from cloud.tenancy import Tenancy
 
-ingest = typer.Typer(help="What comes from the vehicles: lanes and quotas.", no_args_is_help=True)
+ingest = typer.Typer(help="Data of the vehicles: lanes and quotas.", no_args_is_help=True)
 
 _Gateway = Annotated[str | None, typer.Option("--gateway", help="Only this gateway, gw_….")]
 _Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")]
@@ -44,7 +44,7 @@ def raise_command(
         float, typer.Option("--factor", help="Multiplies all its quotas, from 0.01 to 1000; 1: as in the settings.")
     ] = 1.0,
     refill: Annotated[
-        bool, typer.Option("--refill", help="Fill its buckets now, so that what is parked may go at once.")
+        bool, typer.Option("--refill", help="Refill its quotas now, so that parked batches are stored at once.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -41,7 +41,7 @@ EVENTS = (
     EventType(
         name=IDENTITY_CONTESTED,
         description="Two boxes sign with one identity. Emitted once a lane and once an epoch, whether the "
-        "cloud or the gateway sees it. The remedy is to provision one of them anew; what either has measured is "
+        "cloud or the gateway sees it. The remedy is to provision one of them under a new id; the data of both is "
         "stored, quarantined or still in its own buffer.",
         fields={
             **_BATCH,
@@ -71,7 +71,7 @@ EVENTS = (
     ),
     EventType(
         name=BATCH_SET_ASIDE,
-        description="An authentic batch is kept without rows, because it is above a limit or took too long to write.",
+        description="An authentic batch is stored without rows, because it exceeds a limit or took too long to write.",
         fields={
             **_BATCH,
             "why": word("Which of the two.", ("over_limit", "too_slow")),
@@ -89,7 +89,7 @@ EVENTS = (
     ),
     EventType(
         name=QUOTA_ENDED,
-        description="Everything that was parked for a gateway is readable now.",
+        description="All parked batches of a gateway are readable now.",
         fields=_GATEWAY,
         sample={"gateway_id": "gw_1"},
     ),

@@ -60,19 +60,17 @@ RATE_LIMITED = Figure("argus_rate_limited_total", Kind.COUNTER, ("host", "rate_c
 DATABASE_DAMAGED = Figure("argus_database_damaged", Kind.GAUGE, (), "1 while damage of the database is known, else 0.")
 BROKER_CONNECTED = Figure("argus_broker_connected", Kind.GAUGE, (), "1 while ingest has its broker, else 0.")
 REVOCATION_LIST_SECONDS_LEFT = Figure(
-    "argus_revocation_list_seconds_left", Kind.GAUGE, (), "Until the broker refuses every vehicle for want of a list."
+    "argus_revocation_list_seconds_left", Kind.GAUGE, (), "Seconds until the revocation list expires."
 )
 INGEST_PARKED = Figure("argus_ingest_parked_batches", Kind.GAUGE, (), "Batches over their gateway's quota.")
 INGEST_OVER_QUOTA = Figure("argus_ingest_gateways_over_quota", Kind.GAUGE, (), "Gateways with parked batches.")
-INGEST_HELD_BACK = Figure(
-    "argus_ingest_gateways_held_back", Kind.GAUGE, (), "Gateways whose batches are not taken, for want of room to park."
-)
+INGEST_HELD_BACK = Figure("argus_ingest_gateways_held_back", Kind.GAUGE, (), "Gateways whose parking room is full.")
 INGEST_MISSING = Figure("argus_ingest_lanes_missing", Kind.GAUGE, (), "Lanes of which published batches never arrived.")
 INGEST_REPEATED = Figure(
     "argus_ingest_repeated_measurements", Kind.GAUGE, (), "Measurements of devices' memories that were stored before."
 )
 INGEST_LEFT_OUT = Figure(
-    "argus_ingest_messages_left_out", Kind.GAUGE, (), "Messages that found no room in this process since its start."
+    "argus_ingest_messages_left_out", Kind.GAUGE, (), "Messages discarded for lack of room since the start."
 )
 EVENTS_WAITING = Figure("argus_events_waiting", Kind.GAUGE, (), "Domain events that are not handed on yet.")
 EVENTS_PARKED = Figure("argus_events_parked", Kind.GAUGE, (), "Domain events that could not be handed on.")
@@ -84,7 +82,7 @@ EVENT_LOOP_STALL_SECONDS_MAX = Figure(
     "argus_event_loop_stall_seconds_max",
     Kind.GAUGE,
     (),
-    "The longest time for which the event loop did not turn since the process started.",
+    "The longest time since the start in which the event loop made no progress.",
 )
 SCRAPE_FAILURES = Figure(
     "argus_scrape_failures_total", Kind.COUNTER, ("part",), "Figures that could not be asked for at a scrape."

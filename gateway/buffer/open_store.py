@@ -208,7 +208,7 @@ class OpenStore:
                 Diagnosis(
                     f"Writing to the store {self._path} ended with an error of our own ({type(error).__name__}).",
                     "What was confirmed before is kept.",
-                    "Report the log to the maker; a running gateway opens the store again.",
+                    "Send the log to the maker; a running gateway opens the store again.",
                 ),
                 Trouble.BUSY,
             )

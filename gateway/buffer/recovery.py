@@ -131,7 +131,7 @@ def _check_room(aside: SetAside, target: Path) -> None:
     if disk.f_bavail * disk.f_frsize < aside.size_bytes + (64 << 20):
         raise BufferUnusable(
             Diagnosis(
-                f"There is no room beside {target} for what can be read of {aside.path.name}.",
+                f"There is no room beside {target} for the readable batches of {aside.path.name}.",
                 "Nothing was changed; the set-aside store keeps what it holds.",
                 "Make room, or copy the file to another disk and run `argus-gateway store recover` there.",
             ),

@@ -96,8 +96,8 @@ def name_of(error: Exception) -> str:
 def _disk(path: Path, name: str, trouble: Trouble, to_do: str) -> BufferUnusable:
     return BufferUnusable(
         Diagnosis(
-            f"The disk did not do what the store {path} needed ({name}).",
-            "What was confirmed before is kept; nothing more can be recorded in it until this is solved.",
+            f"The disk failed an operation of the store {path} ({name}).",
+            "Confirmed data is kept; nothing more can be recorded in it until this is solved.",
             to_do,
         ),
         trouble,

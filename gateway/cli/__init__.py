@@ -60,7 +60,7 @@ def provision(
         bool, typer.Option("--new-store", help="Begin a new history although the old is gone.")
     ] = False,
     new_key: Annotated[
-        bool, typer.Option("--new-key", help="Make another signing key, which the cloud must be given.")
+        bool, typer.Option("--new-key", help="Make another signing key; register it in the cloud afterwards.")
     ] = False,
 ) -> None:
     """Make this gateway's keys, store and crew PIN, once, and print its public key for the cloud."""
@@ -238,16 +238,16 @@ def store_recover(
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
     output: Annotated[
-        Path | None, typer.Option(help="Where the recovered store goes; FILE.recovered without it.", readable=False)
+        Path | None, typer.Option(help="Path of the recovered store; FILE.recovered by default.", readable=False)
     ] = None,
     observations: Annotated[
         Path | None,
         typer.Option(
-            help="Also write what was measured as JSON lines to this file. It is patient data.", readable=False
+            help="Also write the observations to this file as JSON lines. They are patient data.", readable=False
         ),
     ] = None,
     send: Annotated[
-        bool, typer.Option("--send", help="Have the running gateway send to the cloud what it lacks of it.")
+        bool, typer.Option("--send", help="Let the running gateway send the batches that the cloud lacks.")
     ] = False,
 ) -> None:
     """Save what can be read of a damaged store, row by row, and count what cannot. FILE is not changed."""

@@ -25,7 +25,7 @@ def secret_findings(identity: Identity, mqtt: MqttSection | None) -> Iterator[Fi
         elif not is_credential(path):
             plain.append(
                 f"{path} holds a secret in plain: a stolen disk can use it; the gateway seals it when it connects. "
-                "Where the file is still there after that, the gateway may not remove it: remove it as root."
+                "If the file remains, the gateway has no permission to remove it: remove it as root."
             )
     yield from (Finding("unwise", "secrets", sentence) for sentence in plain)
     if not plain:
@@ -46,7 +46,7 @@ def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
             return
         sentence = f"{path} is not there, and nothing was sealed of it: the broker will refuse us; put the file there."
     except SecretDamaged as error:
-        sentence = f"{error.path} does not open: the broker will refuse us; put {path} there again."
+        sentence = f"{error.path} does not open: the broker will refuse the gateway; put {path} there again."
     except OSError as error:
         sentence = f"{path} cannot be read ({error.strerror}): the broker will refuse us; correct its owner."
     yield Finding("wrong", "uplink", sentence)

@@ -76,7 +76,7 @@ def _lost(gaps: int, quarantined: int) -> Iterator[Finding]:
         yield Finding(
             "wrong",
             "store",
-            f"{quarantined} blocks could not be read back and lie in quarantine: what was in them is lost unless the "
+            f"{quarantined} blocks could not be read back and are in quarantine: their data is lost unless the "
             "cloud had it, and gap records say where; check the disk, and replace it if the number grows.",
         )
     if gaps:
@@ -101,5 +101,5 @@ def _set_aside(aside: Mapping[str, Any]) -> Finding:
         "store",
         f"{aside['file']} ({aside['bytes'] >> 20} MB) was set aside because it could not be used any more "
         f"({record.get('trouble', 'unknown')}); {known}. Recording goes on in a spare store. Run `argus-gateway store "
-        f"recover {aside['file']}`, then move the file and what belongs to it away.",
+        f"recover {aside['file']}`, then move the file and the files beside it away.",
     )

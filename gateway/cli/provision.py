@@ -148,7 +148,7 @@ def _store(settings: Settings, identity: Identity, created: list[str], *, new_st
     files.close()
     if aside is None:
         raise Refusal(
-            f"{path} can be used, so no new store was made: what it has not sent would stay behind; "
+            f"{path} can be used, so no new store was made: its unsent batches would not be sent; "
             "to begin a new history all the same, move it, its -wal and its .marks away first"
         )
     created.append(f"store (the old one was set aside as {aside.path.name})")

@@ -57,7 +57,7 @@ def _target(settings: Settings, source: Path, output: Path | None, *, send: bool
     if not send:
         return output or source.with_name(source.name + ".recovered")
     if output is not None:
-        raise Refusal("--send decides itself where the file goes: leave --output out")
+        raise Refusal("--send chooses the path of the file itself: omit --output")
     name = source.name.removeprefix(settings.store_path.name + ".")
     return settings.store_path.with_name(f"{settings.store_path.name}.{name}{ENDING}")
 
@@ -105,6 +105,10 @@ def _print(
     if observations is not None:
         typer.echo(f"{written} observations are in {observations}. They are patient data.")
     if send:
-        typer.echo(f"The running gateway sends {target.name} when nothing newer waits, and deletes it when it is sent.")
+        typer.echo(
+            f"The running gateway sends {target.name} when no newer batches are queued, and deletes it afterwards."
+        )
     else:
-        typer.echo(f"What could be read is in {target}; --send has the running gateway send what the cloud lacks.")
+        typer.echo(
+            f"The readable batches are in {target}; with --send the running gateway sends those that the cloud lacks."
+        )

@@ -80,7 +80,7 @@ def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: Certif
         raise MqttUnavailable(f"{named} cannot be used: {why}") from error
     except SecretDamaged as error:
         raise MqttUnavailable(
-            f"{error.path} is damaged, or was sealed under another key; hand the secret over again"
+            f"{error.path} is damaged, or was sealed under another key; put the secret's file there again"
         ) from error
 
 

@@ -107,7 +107,7 @@ async def test_a_disk_that_fails_ends_the_work_with_a_diagnosis_and_loses_nothin
     output, _ = await process.communicate()
     lines = output.decode().splitlines()
     printed, last = [line for line in lines if line.isdecimal()], lines[-1]
-    assert last.startswith("failed: The disk did not do what the store")
+    assert last.startswith("failed: The disk failed an operation of the store")
     async with opened(path) as buffer:
         stored = {record.value async for record in buffer.records(lane=Lane.NUMERIC, limit=10_000_000)}
         await check_sound(buffer)
