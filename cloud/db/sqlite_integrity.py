@@ -60,12 +60,12 @@ def examine_table(path: Path, table: str, within_s: float = TABLE_S_MAX) -> Exam
     """One table with its indexes: the structure of each page, the order of the rows, and each row's place in each
     index."""
     quoted = table.replace('"', '""')
-    return _examined(path, f"table {table}", f'PRAGMA integrity_check("{quoted}")', within_s)
+    return _examine(path, f"table {table}", f'PRAGMA integrity_check("{quoted}")', within_s)
 
 
 def examine_file(path: Path, within_s: float = TABLE_S_MAX) -> Examined:
     """The structure of everything, the free pages too, but not what indexes say of rows."""
-    return _examined(path, FREE_PAGES, "PRAGMA quick_check", within_s)
+    return _examine(path, FREE_PAGES, "PRAGMA quick_check", within_s)
 
 
 def examine_all(path: Path, within_s: float) -> Iterator[Examined]:
@@ -81,7 +81,7 @@ def examine_all(path: Path, within_s: float) -> Iterator[Examined]:
     yield examine_file(path, end_s - time.monotonic())
 
 
-def _examined(path: Path, part: str, check: str, within_s: float) -> Examined:
+def _examine(path: Path, part: str, check: str, within_s: float) -> Examined:
     try:
         connection = connect(path, read_only=True)
     except sqlite3.DatabaseError as error:

@@ -166,13 +166,13 @@ class Admission:
         if len(token) > TOKEN_OCTETS_MAX:
             self._count_failure(arrival)
             raise _invalid_token("")
-        caller = await self._verified(arrival, endpoint, token)
+        caller = await self._verify(arrival, endpoint, token)
         tenant = headers.get("X-Tenant-ID")
         if tenant is not None and tenant != caller.viewer.tenant_id:
             raise TenantMismatch
         return caller
 
-    async def _verified(self, arrival: Arrival, endpoint: Endpoint, token: str) -> Caller:
+    async def _verify(self, arrival: Arrival, endpoint: Endpoint, token: str) -> Caller:
         """The caller of a token. A good one is let in whatever others at its address did wrong (A-012).
 
         Once the address has used its failures up, only checks of signatures that turn out to be good are free.

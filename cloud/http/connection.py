@@ -74,10 +74,10 @@ class Connection(RequestHandler):
             lingering_time=LINGER_S,
         )
         self.head_began_s: float | None = loop.time()
-        """Since when a head is awaited: from the start for the first, from its first octet for the next ones."""
+        """Since when a head is awaited: from the start for the first, from its first byte for the next ones."""
         self._head_octets = 0
         self._carried_bytes_max = 0
-        """Of a head, so much at most came in one read with what stood before it."""
+        """Greatest number of bytes of a head that one read can have brought together with earlier bytes."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
         self._refused = RefusedHead()

@@ -1,7 +1,7 @@
-"""Let the epochs of one group begin, report what is contested, and hold back more new epochs than a gateway may begin.
+"""Begin the epochs of one group, report contested ones, and hold back more new epochs than a gateway may begin.
 
-An epoch costs rows that nothing takes away again: its own, one for each lane, and an event. Whoever holds a gateway's
-key can name a new one with each batch. So beyond the quota a batch of a further epoch is neither stored nor
+An epoch costs rows that are never deleted: its own, one for each lane, and an event. The holder of a gateway's key
+can name a new epoch with each batch. So beyond the quota a batch of a further epoch is neither stored nor
 acknowledged: nothing is written for it, its gateway keeps it, and it is taken when the quota allows it again. An epoch
 that is known is never held back, whatever arrives of it.
 """

@@ -72,10 +72,10 @@ async def list_quotas(
         named = named.where(gateways.c.id == gateway_id)
     names = [(viewer.tenant_id, row.id) for row in await tx.execute(named)]
     rows = await QuotaStore(tx).read(names) if names else {}
-    return [_shown_quota(name[1], rows[name], buckets, now_us) for name in names]
+    return [_quota_row(name[1], rows[name], buckets, now_us) for name in names]
 
 
-def _shown_quota(gateway_id: str, row: QuotaRow, buckets: Sequence[Bucket], now_us: int) -> dict[str, Any]:
+def _quota_row(gateway_id: str, row: QuotaRow, buckets: Sequence[Bucket], now_us: int) -> dict[str, Any]:
     used = {
         f"{bucket.quota.value}_used_percent": round(100 * max(until_us - now_us, 0) / bucket.burst_us, 1)
         for bucket, until_us in zip(buckets, row.until_us, strict=True)

@@ -130,8 +130,8 @@ def open_delivery(
 
 
 def need_of(batch: Batch, envelope_bytes: int) -> Need:
-    """What storing a batch takes of its gateway's quotas, without unpacking it; new devices are counted by those who
-    know which are new."""
+    """Units of its gateway's quotas that storing a batch uses, without unpacking it. The caller counts new devices,
+    since it knows which are new."""
     unpacked = body_bytes(batch.payload) if batch.kind is BatchKind.OBSERVATIONS else 0
     return Need(rows=batch.count, bytes=envelope_bytes + min(unpacked, BLOCK_BYTES_MAX))
 

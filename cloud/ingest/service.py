@@ -56,9 +56,9 @@ _UNFIT = (ConstraintViolated, ValueRefused)
 
 @dataclass(slots=True)
 class Group:
-    """What will share one transaction. `deliveries` are those to accept when it is written, in order of arrival. Of the
-    statuses of one gateway the last one counts, as with the retained message that it is: a gateway that sends thousands
-    costs one comparison of marks a group."""
+    """Messages that share one transaction. `deliveries` are those to accept when it is written, in order of arrival. Of
+    the statuses of one gateway the last one counts, as with the retained message that it is: a gateway that sends
+    thousands costs one comparison of marks a group."""
 
     opened: list[Opened] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)

@@ -1,5 +1,5 @@
-"""What ingest remembers of the fleet beside the chain: epochs, the events that gateways reported, quotas, batches that
-are parked, and batches that never arrived."""
+"""Tables of ingest beside the chain: epochs, the events that gateways reported, quotas, parked batches, and batches
+that never arrived."""
 
 from sqlalchemy import (
     BigInteger,

@@ -155,7 +155,7 @@ class TakeUp:
     async def _set_aside(
         self, tx: Transaction, gateway: RegisteredGateway, parked: ParkedBatch, why: Reason, reason: str
     ) -> None:
-        """As at arrival: it stays in the chain, and quarantine says why it has no rows."""
+        """Set a parked batch aside as at arrival: it stays in the chain, and quarantine says why it has no rows."""
         batch = decode_envelope(parked.held.octets).batch
         place = {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
         now_us = self._clock.now_us()

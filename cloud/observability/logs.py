@@ -17,7 +17,7 @@ _LIBRARIES = logging.WARNING
 # Its access log would tell URLs, which may name people and carry codes; our own middleware logs what is safe.
 _SILENT = ("aiohttp.access",)
 _LOGGED = ("exc_type", "is_cause", "frames")
-"""What a log line has of an exception."""
+"""Fields of an exception in a log line."""
 
 
 def configure_logs(level: str) -> None:

@@ -101,7 +101,7 @@ class RecoveredStore:
         self._marks[lane] = LaneMarks(last=self._marks[lane].acked, acked=self._marks[lane].acked)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """What lies below is not here: the cloud's own copy, or the set-aside store, has it."""
+        """Do nothing: earlier batches are not here, but in the cloud's own copy or in the set-aside store."""
 
     def wait_for_commit(self) -> asyncio.Event:
         return self._never

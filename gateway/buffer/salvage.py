@@ -83,8 +83,8 @@ class Salvage:
         return None
 
     def _read_log(self) -> list[int]:
-        """Where the frames of the log's present generation begin, newest first. Their check sums are not asked: one
-        damaged frame would hide all that follow, and rows prove themselves."""
+        """Find the offsets of the frames of the log's present generation, newest first. Check sums are not checked: one
+        damaged frame would hide all that follow, and each row has its own seal."""
         if self._log is None:
             return []
         size = os.fstat(self._log.fileno()).st_size

@@ -86,7 +86,7 @@ def open_or_replace(place: Place, failed: BufferUnusable | None) -> tuple[Opened
             return files, None
     if error.trouble.sets_aside:
         aside = set_aside(place.path, error)
-    elif error.trouble is Trouble.MISSING and (unrecorded := _unrecorded(place)):
+    elif error.trouble is Trouble.MISSING and (unrecorded := _find_unrecorded(place)):
         # Set aside, but the power went before its spare was made. This is no wrong mount: the set-aside file is here.
         aside = unrecorded[-1]
     else:
@@ -103,7 +103,7 @@ def open_or_replace(place: Place, failed: BufferUnusable | None) -> tuple[Opened
     return files, aside
 
 
-def _unrecorded(place: Place) -> list[SetAside]:
+def _find_unrecorded(place: Place) -> list[SetAside]:
     """Stores that lie set aside and whose one record was not written yet."""
     return [
         survey(path, why="The gateway was stopped while it set the store aside.", trouble=Trouble.DAMAGED)
@@ -115,7 +115,7 @@ def _unrecorded(place: Place) -> list[SetAside]:
 def _record_all(files: OpenedFiles, place: Place, newest: SetAside | None = None) -> None:
     """The one durable record of each set-aside store: an event in the lane that is never dropped, and a file beside the
     store that says so. The event comes first: a power cut between the two repeats it rather than losing it."""
-    for found in _unrecorded(place):
+    for found in _find_unrecorded(place):
         aside = newest if newest is not None and newest.path == found.path else found
         try:
             files.store.commit([files.store.event("store.set_aside", **aside.fields())])

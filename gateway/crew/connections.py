@@ -101,7 +101,7 @@ class CrewConnections:
         crowded = self._addresses[connection.address] > ADDRESS_CONNECTIONS_MAX
         if crowded or len(self._open) > CONNECTIONS_MAX:
             self._refused += 1
-            self._replaced(connection, within_address=crowded).abort()
+            self._find_replaceable(connection, within_address=crowded).abort()
 
     def forget(self, connection: CrewConnection) -> None:
         """Give back the place of a connection that ended."""
@@ -140,7 +140,7 @@ class CrewConnections:
                 log.warning("crew.connections_refused", connections=self._refused)
                 self._refused, self._reported_at_s = 0, self._clock.monotonic_s()
 
-    def _replaced(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
+    def _find_replaceable(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
         """The connection that gives up its place: the oldest that never signed in, of the address with the most; the
         newcomer where every other one belongs to a signed-in tablet."""
         rivals = [each for each in self._open if each is not newcomer and not each.signed_in]

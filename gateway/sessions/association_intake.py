@@ -144,11 +144,11 @@ class AssociationIntake:
                 around.clocks,
                 instant,
                 wall_synchronised=around.clock.synchronised,
-                keyed=self._keyed(report, instant, association),
+                keyed=self._find_keyed(report, instant, association),
             )
         )
 
-    def _keyed(self, report: ReportReceived, instant: Instant, association: object) -> Sequence[bool]:
+    def _find_keyed(self, report: ReportReceived, instant: Instant, association: object) -> Sequence[bool]:
         """Which of the report's observations are known again by their content."""
         system_id = self._here.system_id
         if not report.confirmed or system_id is None:

@@ -100,7 +100,7 @@ class Attendance:
         """The device is here, its id is claimed; `fields` are what the event shall tell beside the link."""
         around = self._around
         before = around.roster.device(system_id)
-        known = self._classed(before)
+        known = self._with_class(before)
         self.keeping.associated(system_id, instant.wall_us)
         self.left.clear()
         self._device = LiveDevice(
@@ -142,7 +142,7 @@ class Attendance:
         self._device = replace(self._device, ref=self._ref(known))
         self._around.live.device(self._device)
 
-    def _classed(self, known: KnownDevice) -> KnownDevice:
+    def _with_class(self, known: KnownDevice) -> KnownDevice:
         """The device with the class of this link, where that is stronger. An acceptance was given to a link that proves
         nothing, by an operator who knew of no stronger one; it ends when there is one."""
         link_class = stronger(known.link_class, self._claimant.link_class)

@@ -86,10 +86,10 @@ class Boots:
         elif then.anchor is not None and present.anchor is not None:
             age_s = present.seen_s - monotonic_s + (present.anchor.offset_us - then.anchor.offset_us) / 1_000_000
         else:
-            age_s = self._ran_since_s(boot_id) - monotonic_s
+            age_s = self._age_of_boot_s(boot_id) - monotonic_s
         return age_s if age_s >= 0 else None
 
-    def _ran_since_s(self, boot_id: str) -> float:
+    def _age_of_boot_s(self, boot_id: str) -> float:
         """Time since the beginning of that boot."""
         lengths: dict[str, float] = {}
         for boot in self._boots.values():

@@ -163,7 +163,7 @@ class CredibleDates:
         return time.octets not in device.standing
 
 
-def keyed_of_memory(observations: Sequence[Observation], wall_us: int, *, synchronised: bool) -> list[bool]:
+def find_keyed_in_memory(observations: Sequence[Observation], wall_us: int, *, synchronised: bool) -> list[bool]:
     """The same for what a device keeps in its memory, in its order. Its clock may have been set since, so how that is
     now says nothing; and what stands there twice in a row was measured twice."""
     before: dict[tuple[int, int | None], bytes] = {}

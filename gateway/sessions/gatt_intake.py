@@ -22,7 +22,7 @@ from gateway.buffer.record_marks import FetchedRecords
 from gateway.live import LiveFeed
 from gateway.sessions.attendance import Attendance
 from gateway.sessions.confirm_window import ConfirmWindow
-from gateway.sessions.credible_dates import CredibleDates, keyed_of_memory, now_at
+from gateway.sessions.credible_dates import CredibleDates, find_keyed_in_memory, now_at
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.device_report import NO_FORM, STORE_FULL
 from gateway.sessions.formless import part_by_form
@@ -121,7 +121,7 @@ class GattIntake:
         system_id = device.ref.system_id
         observations = [observation for each in measured for observation in each.observations]
         synchronised = self._around.clock.synchronised
-        keyed = keyed_of_memory(observations, instant.wall_us, synchronised=synchronised)
+        keyed = find_keyed_in_memory(observations, instant.wall_us, synchronised=synchronised)
         news = self._known.news(system_id, candidates(measured, keyed), from_memory=True)
         sections = list(self._record_sections(news, device.ref, instant))
         if not await self._append(sections, len(news), instant, held_by_device=True, mark=mark):

@@ -18,7 +18,7 @@ import structlog
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.losses import Loss, losses_of
 from gateway.buffer.segments import FetchedSegment
-from gateway.sessions.credible_dates import DATES, keyed_of_memory
+from gateway.sessions.credible_dates import DATES, find_keyed_in_memory
 from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClocks
 from gateway.sessions.formless import part_by_form
 from gateway.sessions.journal import Journal
@@ -150,7 +150,9 @@ class SegmentIntake:
         self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
     ) -> Iterator[DeviceObservations]:
         received_us = round(event.received_s * 1_000_000)
-        keyed: Sequence[bool] = keyed_of_memory(event.observations, instant.wall_us, synchronised=wall_synchronised)
+        keyed: Sequence[bool] = find_keyed_in_memory(
+            event.observations, instant.wall_us, synchronised=wall_synchronised
+        )
         for kind, group in groupby(event.observations, _kind):
             for relation, placed in self._placed(event, device, kind, list(group), received_us):
                 for stored, piece in cut_by_key(placed, keyed):

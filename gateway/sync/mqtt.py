@@ -270,8 +270,8 @@ class MqttSession:
         return await task
 
     def certificate_fault(self) -> str | None:
-        """What is wrong now with the dates of the broker's certificate, which the handshake may not have known; None:
-        nothing."""
+        """The fault of the dates of the broker's certificate now, which the handshake may not have known; None without
+        one."""
         return self._socket.fault() if isinstance(self._socket, DatedSocket) else None
 
     def end(self, reason: str) -> None:

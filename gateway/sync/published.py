@@ -33,11 +33,11 @@ class PublishedBatches:
         """The cloud has everything up to `through`, and the ranges `held` above it."""
         left = list(self.ranges)
         for first, last in ((1, through), *held):
-            left = [part for begin, end in left for part in _without(begin, end, first, last)]
+            left = [part for begin, end in left for part in _subtract(begin, end, first, last)]
         self.ranges = tuple(left[:PUBLISHED_RANGES_MAX])
 
 
-def _without(begin: int, end: int, first: int, last: int) -> list[Range]:
+def _subtract(begin: int, end: int, first: int, last: int) -> list[Range]:
     """Subtract the range `first` to `last` from `begin` to `end`."""
     if last < begin or end < first:
         return [(begin, end)]

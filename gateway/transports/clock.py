@@ -21,7 +21,7 @@ between."""
 
 
 class Clock(Protocol):
-    """What the shell may ask about time. `boot_id` names the run of the machine that `monotonic_s` counts from; after a
+    """Times that the shell may read. `boot_id` names the run of the machine that `monotonic_s` counts from; after a
     sleep of the machine it is another one, because the monotonic clock stood still meanwhile."""
 
     @property

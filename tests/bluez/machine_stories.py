@@ -18,7 +18,7 @@ CHEAP = UsbAdapter("cheap", "gser", 1, 0x1209, 0x2A02)
 LINKS = Path("/dev/argus")
 
 
-async def the_kernels_clock(stage: Stage) -> None:
+async def read_kernel_clock(stage: Stage) -> None:
     """Unsynchronised at boot; the gateway's status follows a time service that begins, and one that ends."""
 
     async def synchronised() -> bool:
@@ -36,7 +36,7 @@ async def the_kernels_clock(stage: Stage) -> None:
     stage.observed("status: not synchronised at boot, then synchronised, then not")
 
 
-async def an_adapter_with_a_number(stage: Stage) -> None:
+async def name_adapter_with_serial_number(stage: Stage) -> None:
     """udev gives an adapter the names, group and mode of the rules, and the gateway serves the device behind it."""
     await stage.start_udev()
     MONITOR.make()
@@ -58,7 +58,7 @@ async def an_adapter_with_a_number(stage: Stage) -> None:
     stage.observed(f"the gateway serves {own}")
 
 
-async def an_adapter_without_a_number(stage: Stage) -> None:
+async def name_adapter_without_serial_number(stage: Stage) -> None:
     """An adapter that has no serial number is named by its socket alone."""
     CHEAP.make()
     stage.claim_for_generic_driver(CHEAP)
@@ -78,7 +78,7 @@ async def an_adapter_without_a_number(stage: Stage) -> None:
     stage.observed(f"{node}: {name.name}")
 
 
-async def an_adapter_pulled_out(stage: Stage) -> None:
+async def unplug_adapter(stage: Stage) -> None:
     """Its names go with it and come back with it; the device behind it is served again without a restart."""
     own = await _link(SERIAL_PORT.name)
     MONITOR.pull_out()
@@ -102,8 +102,8 @@ async def _link(pattern: str) -> Path:
 
 
 MACHINE_STORIES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
-    the_kernels_clock,
-    an_adapter_with_a_number,
-    an_adapter_without_a_number,
-    an_adapter_pulled_out,
+    read_kernel_clock,
+    name_adapter_with_serial_number,
+    name_adapter_without_serial_number,
+    unplug_adapter,
 )

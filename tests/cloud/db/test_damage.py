@@ -172,7 +172,7 @@ def test_doctor_and_other_commands_name_the_damage(damaged: Path, tmp_path: Path
     assert "argus-cloud doctor" in done.output
 
 
-def crashed_with_log(filled: Path, folder: Path, transactions: int) -> Path:
+def crash_with_log(filled: Path, folder: Path, transactions: int) -> Path:
     """A copy as a crash leaves it: its last transactions are in the log alone."""
     live, crashed = folder / "live.db", folder / "cloud.db"
     shutil.copy(filled, live)
@@ -191,7 +191,7 @@ def crashed_with_log(filled: Path, folder: Path, transactions: int) -> Path:
 @pytest.mark.parametrize("at", ["header", "first frame", "middle"])
 @pytest.mark.parametrize("opening", ["open", "migrate"])
 async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path, at: str, opening: str) -> None:
-    path = crashed_with_log(filled, tmp_path, transactions=6)
+    path = crash_with_log(filled, tmp_path, transactions=6)
     log = Path(f"{path}-wal")
     frame = 24 + PAGE_BYTES
     frames = (log.stat().st_size - 32) // frame
@@ -217,7 +217,7 @@ async def test_a_damaged_log_is_copied_and_reported(filled: Path, tmp_path: Path
 
 
 async def test_a_whole_log_after_a_crash_is_no_damage(filled: Path, tmp_path: Path) -> None:
-    path = crashed_with_log(filled, tmp_path, transactions=6)
+    path = crash_with_log(filled, tmp_path, transactions=6)
     with capture_logs() as logs:
         database = await open_database(f"sqlite:///{path}")
     async with database.read() as tx:

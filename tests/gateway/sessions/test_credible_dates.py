@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.sessions.credible_dates import CredibleDates, Now, keyed_of_memory
+from gateway.sessions.credible_dates import CredibleDates, Now, find_keyed_in_memory
 from gateway.transports.tcp import connect_tcp
 from protocols.device_time import DeviceTime, TimeKind, absolute_time
 from protocols.ieee11073.nomenclature import code_of
@@ -116,7 +116,7 @@ def test_memory_knows_old_dates_again_and_no_date_that_stands_there_twice():
     month_old = NOW - timedelta(days=30)
     memory = [at(month_old), at(month_old), at(NOW), at(datetime(2000, 1, 1, tzinfo=UTC))]
     wall_us = round(NOW.timestamp()) * 1_000_000
-    assert keyed_of_memory(memory, wall_us, synchronised=True) == [True, False, True, False]
+    assert find_keyed_in_memory(memory, wall_us, synchronised=True) == [True, False, True, False]
 
 
 async def _kept_by_the_cloud(gateway: Sessions) -> int:
