@@ -57,6 +57,8 @@ class TakeUp:
         self._custody = CustodyStore()
         self._directory = GatewayDirectory()
         self._slow: Counter[int] = Counter()
+        self._failed: set[int] = set()
+        """The first batch of a gateway each, which is tried again in each round and logged once."""
         self._after: GatewayName = ("", "")
 
     async def run(self) -> None:
@@ -85,7 +87,16 @@ class TakeUp:
             return 0
         taken = 0
         for parked in waiting:
-            if not await self._try(gateway, parked):
+            try:
+                if not await self._try(gateway, parked):
+                    break
+            except (DatabaseUnavailable, DatabaseUnusable):
+                raise
+            except Exception:
+                # A mistake of ours: the batch stays parked, and the process goes on for all other gateways.
+                if parked.parked_id not in self._failed:
+                    log.exception("ingest.take_up_failed", gateway=gateway.id)
+                    self._failed.add(parked.parked_id)
                 break
             taken += 1
         return taken
@@ -148,6 +159,7 @@ class TakeUp:
                 await BatchEvents(tx, self._outbox, now_us).emit_for(gateway, event_types.QUOTA_ENDED, {})
         charges.keep()
         self._slow.pop(parked.parked_id, None)
+        self._failed.discard(parked.parked_id)
         if rows is not None:
             self._numbers.learn(rows.learned)
         return True

@@ -7,11 +7,12 @@ import pytest
 from cloud.custody.tables import batches, quarantined_batches
 from cloud.db import Database
 from cloud.devices.tables import devices
+from cloud.ingest.opening import Content, unpack
 from cloud.ingest.quota_store import QuotaRow
 from cloud.ingest.quotas import Need, Quota, QuotaSettings
 from cloud.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from cloud.observations.tables import observations
-from protocols.uplink.envelope import BatchKind, Envelope
+from protocols.uplink.envelope import Batch, BatchKind, Envelope
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from protocols.uplink.observations import DeviceRef
@@ -249,3 +250,21 @@ def test_everything_that_counts_by_quota_does_so_in_one_order():
     assert [bucket.quota for bucket in QuotaSettings().buckets()] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)
+
+
+async def test_parked_batch_that_meets_a_mistake_of_ours_waits_and_stops_no_other_gateway(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, other: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+):
+    await cloud.take(*[of_rows(one, 60) for one in (gateway, gateway, other, other)])
+    cloud.clock.at_us += HOUR_US
+
+    def unpack_all_but_ours(batch: Batch) -> Content:
+        if batch.gateway == gateway.gateway:
+            raise RuntimeError("a mistake")
+        return unpack(batch)
+
+    monkeypatch.setattr("cloud.ingest.take_up.unpack", unpack_all_but_ours)
+    assert await cloud.take_up() == 1
+    assert [row.gateway_id for row in await cloud.rows(parked_batches)] == [gateway.gateway]
+    monkeypatch.undo()
+    assert await cloud.take_up() == 1
