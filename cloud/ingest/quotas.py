@@ -59,7 +59,7 @@ class QuotaSettings:
     bytes_per_hour: int = 128 * 1024 * 3_600
     """Envelope and unpacked block together: 29 kB a second of a normal vehicle, four times that and some."""
     devices_burst: int = BLOCK_DEVICES_MAX
-    """As many devices as a gateway's roster holds, so that the first hour of any vehicle fits."""
+    """Size of a gateway's roster, so that the first hour of any vehicle fits."""
     devices_per_hour: int = 32
     """A vehicle meets some new devices a day."""
     epochs_burst: int = 16

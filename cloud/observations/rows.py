@@ -143,7 +143,7 @@ class ObservationColumns:
 
 
 def _is_empty(values: Sequence[Any]) -> bool:
-    # The first value nearly always tells; comparing floats with None is dear.
+    # The first value nearly always decides; comparing floats with None is slow.
     return not values or (values[0] is None and values.count(None) == len(values))
 
 

@@ -25,7 +25,7 @@ RESULTS = "ARGUS_FINDINGS_RESULTS"
 
 _PRODUCT = ("cloud", "gateway", "protocols", "simulators")
 _INTERFACE_ERRORS = (ImportError, AttributeError, TypeError, NameError)
-"""What a test raises that calls the older product by a name or a signature that it has not."""
+"""Errors of a test that uses a name or a signature that the older product lacks."""
 
 _running = False
 

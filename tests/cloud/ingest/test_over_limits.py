@@ -93,13 +93,13 @@ async def test_numbers_and_texts_that_no_database_takes_divide_no_group(database
     last = INTEGER_MAX
     gap = gateway.gap([gateway.send(lane=Lane.WAVEFORM)])
     far_gap = replace(decode_gap(gap.batch.payload), through_sequence=last)
-    told = GatewayEvent(name="device\0", at_us=NOW_US, boot_id="boot-1", device="\0", fields={})
+    unstorable = GatewayEvent(name="device\0", at_us=NOW_US, boot_id="boot-1", device="\0", fields={})
     status = Status(
         gateway=gateway.gateway, epoch="epoch-a", online=True, at_us=NOW_US, boot_id="boot-1", software="\0", marks={}
     )
     poisons = [
         gateway.signed(replace(gap.batch, payload=encode_gap(far_gap))),
-        gateway.send_raw(BatchKind.EVENT, encode_event(told), lane=Lane.EVENT),
+        gateway.send_raw(BatchKind.EVENT, encode_event(unstorable), lane=Lane.EVENT),
         cloud.handover.status_delivery(status),
     ]
     with capture_logs() as logs:
