@@ -12,6 +12,7 @@ Sealing protects a stolen disk as far as the store key is protected (`Identity.s
 in plain may still be found there: where that matters, make new secrets.
 """
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -29,6 +30,8 @@ SECRET_BYTES_MAX = 64 * 1024
 """A private key with its certificates has a few kilobytes."""
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
+_SEAL_BYTES = len(_VERSION) + _NONCE_BYTES + 16
+"""What a sealed file has more than its secret: the last part is the cipher's tag."""
 _INFO = b"argus/v1/identity/secret\x00"
 
 log = structlog.get_logger()
@@ -70,7 +73,7 @@ class SecretStore:
         path = self.path(name)
         try:
             with path.open("rb") as file:
-                sealed = file.read(SECRET_BYTES_MAX + 1)
+                sealed = file.read(SECRET_BYTES_MAX + _SEAL_BYTES)
         except FileNotFoundError:
             return None
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
@@ -83,15 +86,18 @@ class SecretStore:
 
     def take(self, path: Path, name: str) -> bytes:
         """The secret that the settings name by `path`: from there, and then it is sealed and the file removed, or from
-        what was sealed of it before. Raises `SecretDamaged`; FileNotFoundError where it is neither here nor there."""
+        what was sealed of it before. Raises `SecretDamaged`; FileNotFoundError where it is neither here nor there, and
+        OSError for a file that is too large to be a secret, which stays as it is."""
         try:
             with path.open("rb") as file:
-                secret = file.read(SECRET_BYTES_MAX)
+                secret = file.read(SECRET_BYTES_MAX + 1)
         except FileNotFoundError:
             sealed = self.read_sealed(path, name)
             if sealed is None:
                 raise
             return sealed
+        if len(secret) > SECRET_BYTES_MAX:
+            raise OSError(errno.EFBIG, "it is too large to be a secret", str(path))
         if not is_credential(path):
             name, source = self._place(path, name)
             self._replace_plain(path, name, secret, source=source)
@@ -111,8 +117,11 @@ class SecretStore:
         return self._replace_plain(path, path.name, path.read_bytes(), source="")
 
     def _replace_plain(self, path: Path, name: str, secret: bytes, *, source: str) -> bool:
-        """The sealed file is durable before the plain one goes: a power cut leaves at least one of them."""
+        """The sealed file is durable before the plain one goes: a power cut leaves at least one of them. Removing a
+        symbolic link would leave the secret in plain where it leads to, and `doctor` would no longer name it."""
         try:
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "it is a symbolic link")
             if not self._holds(name, secret, source):
                 self.put(name, secret, source=source)
             path.unlink()

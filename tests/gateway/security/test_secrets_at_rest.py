@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.cli.doctor_secrets import secret_findings
 from gateway.security.identity import Identity, IdentityUnusable
-from gateway.security.secret_store import SecretDamaged, SecretStore
+from gateway.security.secret_store import SECRET_BYTES_MAX, SecretDamaged, SecretStore
 from gateway.security.tls_key import load_client_certificate
 from gateway.settings import MqttSection
 from gateway.sync.mqtt import MqttSession, MqttUnavailable
@@ -184,6 +184,32 @@ def test_a_password_file_is_sealed_when_it_is_read_and_a_new_one_replaces_it(tmp
     )
     with pytest.raises(MqttUnavailable, match=r"mqtt-password\.sealed is damaged, or was sealed under another key"):
         broker_address(elsewhere, None, CLOCK)
+
+
+@pytest.mark.finding("edge-C2")
+def test_secret_behind_a_symbolic_link_stays_and_is_named_by_doctor(tmp_path: Path, folder: Path) -> None:
+    identity = Identity.create(folder, "gw_test")
+    (tmp_path / "vault").write_bytes(PASSWORD)
+    path = tmp_path / "mqtt-password"
+    path.symlink_to("vault")
+    assert identity.secrets.take(path, PASSWORD_NAME) == PASSWORD
+    assert path.is_symlink()
+    section = MqttSection(url="mqtt://h", username="u", password_file=path)
+    findings = [(each.grade, str(path) in each.sentence) for each in secret_findings(identity, section)]
+    assert findings == [("unwise", True)]
+
+
+@pytest.mark.finding("edge-C2")
+def test_file_that_is_too_large_for_a_secret_is_neither_cut_nor_sealed(tmp_path: Path, folder: Path) -> None:
+    identity = Identity.create(folder, "gw_test")
+    path = tmp_path / "mqtt-password"
+    path.write_bytes(bytes(SECRET_BYTES_MAX))
+    assert identity.secrets.take(path, PASSWORD_NAME) == bytes(SECRET_BYTES_MAX)
+    assert not path.exists()
+    path.write_bytes(bytes(SECRET_BYTES_MAX + 1))
+    with pytest.raises(OSError, match="too large to be a secret"):
+        identity.secrets.take(path, PASSWORD_NAME)
+    assert path.exists()
 
 
 def test_a_secret_in_a_folder_of_root_is_used_and_named_by_doctor(
