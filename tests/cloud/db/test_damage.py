@@ -115,27 +115,36 @@ async def test_flipped_bytes_at_seeded_places_are_reported_by_name(filled: Path,
 
 
 @pytest.mark.finding("reliability-G")
-async def test_request_that_reads_a_damaged_page_gets_its_error_and_readiness_names_the_table(damaged: Path) -> None:
-    flip(damaged, parts_of(damaged)["lanes"][0])
+@pytest.mark.parametrize(
+    ("table", "query"),
+    [
+        ("lanes", "SELECT sum(through_sequence) FROM lanes"),
+        ("observations", "SELECT count(*) FROM observations NOT INDEXED"),
+    ],
+)
+async def test_request_that_reads_a_damaged_page_gets_its_error_and_readiness_names_the_table(
+    damaged: Path, table: str, query: str
+) -> None:
+    flip(damaged, parts_of(damaged)[table][0])
     database = await open_database(f"sqlite:///{damaged}")
     watch = IntegrityWatch(database, SystemClock())
     assert (await HealthHandlers([watch]).readiness())[0] == 200
     with pytest.raises(DomainError) as raised:
         async with database.read() as tx:
-            await tx.execute(text("SELECT sum(through_sequence) FROM lanes"))
+            await tx.execute(text(query))
     assert (raised.value.code, raised.value.status) == ("database_damaged", 503)
     assert "try again" not in raised.value.sentence
     assert (await HealthHandlers([watch]).readiness())[0] == 503, "at once, before the part is known"
     await watch.examine_everything()
-    assert "table lanes" in str((await HealthHandlers([watch]).readiness())[1])
+    assert f"table {table}" in str((await HealthHandlers([watch]).readiness())[1])
     with pytest.raises(DomainError, match="damaged"):
-        await change(database)
+        await change(database, table)
     await database.close()
 
 
-async def change(database: Database) -> None:
+async def change(database: Database, table: str) -> None:
     async with database.transaction() as tx:
-        await tx.execute(text("UPDATE lanes SET through_sequence = 0"))
+        await tx.execute(text(f"DELETE FROM {table} WHERE 1"))  # noqa: S608  # a name of ours
 
 
 async def test_damage_is_found_before_it_is_needed_and_a_repaired_index_is_forgotten(damaged: Path) -> None:

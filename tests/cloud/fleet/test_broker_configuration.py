@@ -15,6 +15,7 @@ DROP_IN = Path("/etc/systemd/system/mosquitto.service.d/argus.conf")
 
 @pytest.mark.finding("security-3")
 @pytest.mark.finding("security-7")
+@pytest.mark.finding("fleet-2")
 def test_the_guide_names_the_command_and_holds_no_second_configuration() -> None:
     """The copy in the guide had the holes: a group that could be guessed, `+` for the tenant, any client id."""
     guide = (ROOT / "docs" / "operator.md").read_text()
@@ -27,6 +28,7 @@ def console(tmp_path: Path) -> Console:
     return Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path / "live"}"\n'))
 
 
+@pytest.mark.finding("fleet-3")
 def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folder(
     console: Console, tmp_path: Path
 ) -> None:

@@ -1,11 +1,14 @@
 """A store is created once, by an explicit act, and opened only when it is beyond doubt ours."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,8 @@ from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, new_store, open
 from tests.gateway.buffer.test_chain import verdict
 
 DATABASES = Path(__file__).parents[2] / "databases"
+UNPRIVILEGED = 65534
+"""The user nobody."""
 
 
 async def refusal(path: Path) -> Diagnosis:
@@ -138,6 +143,31 @@ async def test_a_store_of_another_gateway_or_key_is_refused(tmp_path: Path) -> N
     diagnosis = await refusal(sealed)
     assert "another key" in diagnosis.happened
     assert OTHER_KEY.hex() not in str(diagnosis)
+
+
+@contextmanager
+def acting_as(user: int) -> Iterator[None]:
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.finding("reliability-A1")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+async def test_store_file_of_another_user_is_refused_with_both_users_and_the_disk_is_not_blamed() -> None:
+    """A command that was run as root left the file to root."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, UNPRIVILEGED, -1)
+        path = new_store(Path(folder))
+        with acting_as(UNPRIVILEGED), pytest.raises(BufferUnusable) as caught:
+            async with opened(path):
+                pass
+    diagnosis = caught.value.diagnosis
+    assert "it belongs to the user root, and this process runs as nobody" in diagnosis.happened
+    assert "chown" in diagnosis.to_do
+    assert "disk" not in f"{diagnosis.happened} {diagnosis.to_do}".replace(str(path), "")
 
 
 async def test_a_second_gateway_on_the_same_store_is_refused(tmp_path: Path) -> None:
