@@ -36,6 +36,7 @@ SET_UP = {
     "gateway.sessions.claims": ("Claims",),
     "gateway.sessions.device_report": ("DeviceReports",),
     "gateway.sessions.journal": ("Journal",),
+    "gateway.sync.settings": ("UplinkSettings",),
 }
 """By module: callables that the builders give more than the older product takes."""
 
@@ -61,6 +62,7 @@ LENT: dict[str, Any] = {
     "gateway.known_devices.known_devices": lambda *_: [],
     "gateway.crew.tablet.tablet_key": lambda key: key,
     "gateway.sessions.formless": SimpleNamespace(encode_block=None),
+    "gateway.sync.unconfirmed.PubackSettings": _Unused,
     "cloud.ingest.quotas.QuotaBook": _Unused,
     "cloud.ingest.quotas.QuotaSettings": _Unused,
     "gateway.sessions.time_sync.kernel_error_us": lambda: None,
@@ -70,6 +72,9 @@ LENT: dict[str, Any] = {
 }
 """What builders get for a name that the older product lacks: a machine whose clock no time service has set, no device
 known before, and the access list that the tests' broker had then."""
+
+MOVED = {"cloud.observations.numbering.Numbers": "cloud.observations.store.Numbers"}
+"""Names that builders import from another module than the older product has them in."""
 
 LENT_METHODS = {
     "gateway.crew.app": ("CrewApp", "close_overdue_connections"),
@@ -200,6 +205,9 @@ def _lend_absent_names(module: ModuleType) -> None:
         full = f"{module.__name__}.{name}"
         if hasattr(module, "__path__") and PathFinder.find_spec(full, list(module.__path__)) is not None:
             raise AttributeError(name)  # a module beside it, which the import loads next
+        if full in MOVED:
+            place, _, own = MOVED[full].rpartition(".")
+            return getattr(import_module(place), own)
         return LENT.get(full) or Absent(full)
 
     module.__getattr__ = absent  # type: ignore[method-assign]
