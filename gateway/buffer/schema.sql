@@ -55,7 +55,7 @@ CREATE TABLE devices (
     first_seen_us INTEGER NOT NULL,
     last_seen_us  INTEGER NOT NULL,
     link_class    TEXT    NOT NULL,   -- strongest by which it was known: unknown, tcp, paired, serial, bonded
-    accepted_us   INTEGER             -- when an operator accepted a link that proves nothing; NULL while nobody has
+    accepted_us   INTEGER             -- when an operator accepted a link that proves nothing; NULL before that
 ) STRICT, WITHOUT ROWID;
 
 -- What was seen of each device, for its maker: sealed, because the octets of a deviation may be a patient's values.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from cloud.custody.tables import batches
-from cloud.db import Database, Transaction
+from cloud.db import Database, DatabaseUnavailable, Transaction
 from cloud.ingest.parking import ParkedBatch, ParkingStore
 from cloud.ingest.quota_store import GatewayName
 from cloud.ingest.quotas import QuotaSettings
@@ -58,8 +58,8 @@ async def assert_taken_up_once(cloud: CloudUnderTest) -> None:
     assert [name for name, _ in await cloud.events()].count("ingest.quota_ended") == 1
 
 
-class CutOff(Exception):
-    """The transaction ends here."""
+class CutOff(DatabaseUnavailable):
+    """The transaction ends here, as with a connection that is lost."""
 
 
 def cut_off() -> None:

@@ -26,8 +26,8 @@ async def test_a_captured_belt_and_meter_measure_again_what_they_measured(tmp_pa
                 await gateway.serving(session)
             for rate in (60, 61, 62):
                 beat(peer, rate)
-            peer.send(HEART_RATE, HEART_RATE_MEASUREMENT, BROKEN)
             await eventually(lambda: sum(each.counts.reports for each in sessions) == 6)
+            peer.send(HEART_RATE, HEART_RATE_MEASUREMENT, BROKEN)  # behind all that both devices measured
             connections = {session.number: writer.connection() for session in sessions}
             async for traced in tap:
                 assert traced.attribute is not None
