@@ -8,8 +8,8 @@ Does not make links (ble_attempts); it ends those that there are when the adapte
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
@@ -127,14 +127,26 @@ class BleAdapter:
         self._openings += 1
         self.up.set()
         log.info("ble.adapter_opened")
+        why = ""
+
+        async def until_unavailable(part: Coroutine[Any, Any, None]) -> None:
+            nonlocal why
+            try:
+                await part
+            except BleUnavailable as unavailable:
+                why = why or str(unavailable)
+                ended.reschedule(asyncio.get_running_loop().time())
+
+        # By a time-out and not by the failure of a part: a task group whose part fails in the moment in which the group
+        # is cancelled raises the failure and loses the cancellation, and the gateway would not stop.
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._until_gone())
-                tasks.create_task(self._scan())
+            async with asyncio.timeout(None) as ended, asyncio.TaskGroup() as tasks:
+                tasks.create_task(until_unavailable(self._until_gone()))
+                tasks.create_task(until_unavailable(self._scan()))
                 tasks.create_task(self._links.share())
-        except* BleUnavailable as ended:
-            why = str(ended.exceptions[0])
-        return await self._over(why)
+        except TimeoutError:
+            return await self._over(why)
+        raise AssertionError("the scanner and the links are served until the adapter is gone")
 
     async def _until_gone(self) -> None:
         why = await self._backend.gone()

@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
+from gateway.transports.ble_central import BleCentral
 from gateway.transports.ble_connection import BleLost
 from gateway.transports.ble_faults import BleUnreachable
+from gateway.transports.ble_options import CentralOptions
 from tests.builders.ble_central import running_central
-from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, ScriptedRadio, unavailable
+from tests.harness.moved_clock import MovedClock
+from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, Nobody, ScriptedRadio, unavailable
 
 
 async def test_a_missing_adapter_is_told_and_used_as_soon_as_it_is_there():
@@ -56,6 +59,18 @@ async def test_a_stack_that_hangs_while_it_is_opened_is_tried_again():
         await it.advance(it.central.options.open_s + 2)
         assert it.central.trouble == ""
         assert it.radio.opened == 1
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_adapter_that_goes_while_the_gateway_stops_does_not_keep_it_from_stopping(turns: int):
+    radio, clock = ScriptedRadio(), MovedClock()
+    running = asyncio.ensure_future(BleCentral(radio, clock, CentralOptions(), Nobody()).run())
+    await clock.settle()
+    radio.lose("the radio has gone")
+    await clock.settle(turns)
+    running.cancel()
+    await clock.settle(100)
+    assert running.cancelled()
 
 
 async def test_when_the_adapter_goes_every_link_ends_at_once_and_comes_back_with_it():
