@@ -31,7 +31,7 @@ SECRET_BYTES_MAX = 64 * 1024
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
 _SEAL_BYTES = len(_VERSION) + _NONCE_BYTES + 16
-"""What a sealed file has more than its secret: the last part is the cipher's tag."""
+"""Bytes of a sealed file beyond its secret: version, nonce and the cipher's tag."""
 _INFO = b"argus/v1/identity/secret\x00"
 
 log = structlog.get_logger()

@@ -70,8 +70,8 @@ LENT: dict[str, Any] = {
     "cloud.fleet.broker_configuration.vehicles_acl": _demo_acl,
     "cloud.fleet.broker_configuration.cloud_acl": lambda: "",
 }
-"""What builders get for a name that the older product lacks: a machine whose clock no time service has set, no device
-known before, and the access list that the tests' broker had then."""
+"""Stand-ins for names that the older product lacks: a machine whose clock no time service has set, no device known
+before, and the access list that the tests' broker had then."""
 
 MOVED = {"cloud.observations.numbering.Numbers": "cloud.observations.store.Numbers"}
 """Names that builders import from another module than the older product has them in."""
