@@ -14,56 +14,41 @@ from types import ModuleType
 
 import structlog
 
-from cloud import (
-    apps,
-    assignments,
-    audit,
-    custody,
-    devices,
-    epcr,
-    events,
-    fleet,
-    http,
-    identity,
-    incidents,
-    ingest,
-    oauth,
-    observations,
-    standing,
-    tenancy,
-    tokens,
-    webhooks,
-)
-from cloud.audit import Audit
-from cloud.clock import Clock, SystemClock
-from cloud.db import Database, open_database
-from cloud.db.statistics import refresh_statistics
-from cloud.devices import DeviceSilence
-from cloud.errors import DomainError
-from cloud.events import Outbox, Relay
-from cloud.fleet import GatewaySilence, ingest_group
-from cloud.fleet.broker_directory import BrokerDirectory, BrokerUpkeep, RevocationListCheck, expiry_of
-from cloud.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
-from cloud.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
-from cloud.http.idempotency import sweep_keys
-from cloud.http.rate_store import sweep_rates
-from cloud.http.spans import sweep_spans
-from cloud.identity.lockout import FailureStore
-from cloud.identity.sessions import SessionStore
-from cloud.ids import Ids, UlidIds
-from cloud.ingest import BrokerAddress, IngestSettings, QuotaSettings, RunningIngest, make_ingest
-from cloud.ingest.samplers import ingest_sampler, left_out_sampler
-from cloud.integrity import IntegrityWatch, integrity_sampler
-from cloud.oauth.redemption import sweep_codes
-from cloud.observability.heartbeat import Heartbeat, make_heartbeat
-from cloud.observability.metrics import Metrics, MetricsServer, Sampler
-from cloud.observability.samplers import broker_sampler, events_sampler, revocation_sampler
-from cloud.observability.service_manager import notify
+from cloud.access import apps, audit, identity, oauth, standing, tenancy, tokens
+from cloud.access.audit import Audit
+from cloud.access.identity.lockout import FailureStore
+from cloud.access.identity.sessions import SessionStore
+from cloud.access.oauth.redemption import sweep_codes
+from cloud.access.tokens.place import load_master_key
+from cloud.clinical import assignments, devices, epcr, incidents, observations
+from cloud.clinical.devices import DeviceSilence
+from cloud.foundation import events, http
+from cloud.foundation.clock import Clock, SystemClock
+from cloud.foundation.db import Database, open_database
+from cloud.foundation.db.statistics import refresh_statistics
+from cloud.foundation.errors import DomainError
+from cloud.foundation.events import Outbox, Relay
+from cloud.foundation.health import BrokerCheck, Check, DatabaseCheck, StoppingCheck
+from cloud.foundation.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
+from cloud.foundation.http.idempotency import sweep_keys
+from cloud.foundation.http.rate_store import sweep_rates
+from cloud.foundation.http.spans import sweep_spans
+from cloud.foundation.ids import Ids, UlidIds
+from cloud.foundation.integrity import IntegrityWatch, integrity_sampler
+from cloud.foundation.observability.heartbeat import Heartbeat, make_heartbeat
+from cloud.foundation.observability.metrics import Metrics, MetricsServer, Sampler
+from cloud.foundation.observability.samplers import broker_sampler, events_sampler, revocation_sampler
+from cloud.foundation.observability.service_manager import notify
+from cloud.partners import webhooks
+from cloud.partners.webhooks import DeliveryWorker
 from cloud.roles import Role
 from cloud.settings import MqttSection, Settings, SettingsUnusable, read_password
 from cloud.surface import Surface, make_surface
-from cloud.tokens.place import load_master_key
-from cloud.webhooks import DeliveryWorker
+from cloud.vehicles import custody, fleet, ingest
+from cloud.vehicles.fleet import GatewaySilence, ingest_group
+from cloud.vehicles.fleet.broker_directory import BrokerDirectory, BrokerUpkeep, RevocationListCheck, expiry_of
+from cloud.vehicles.ingest import BrokerAddress, IngestSettings, QuotaSettings, RunningIngest, make_ingest
+from cloud.vehicles.ingest.samplers import ingest_sampler, left_out_sampler
 
 log = structlog.get_logger()
 
@@ -87,7 +72,7 @@ SLICES: tuple[ModuleType, ...] = (
     http,
     webhooks,
 )
-"""Every capability of the cloud, each a folder. Importing them declares all tables on `cloud.db.metadata`."""
+"""Every capability of the cloud, each a folder. Importing them declares all tables on `foundation.db.metadata`."""
 
 # Longer than a commit of a full group and a slow request together, shorter than systemd's patience (90 s).
 STOP_S_MAX = 20.0

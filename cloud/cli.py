@@ -15,34 +15,34 @@ import typer
 from typer.core import TyperGroup
 
 from cloud.batch import run_batch
-from cloud.clock import SystemClock
 from cloud.command import AsJson, print_json, print_one, print_rows, run, settings_of, told
-from cloud.db import migrate
-from cloud.ids import UlidIds
-from cloud.observability.logs import configure_logs
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import migrate
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.observability.logs import configure_logs
 from cloud.roles import Role
 
 SLICES = {
-    "tenants": "cloud.tenancy.cli",
-    "organizations": "cloud.tenancy.cli",
-    "vehicles": "cloud.tenancy.cli",
-    "gateways": "cloud.fleet.cli",
-    "broker": "cloud.fleet.broker_cli",
-    "devices": "cloud.devices.cli",
-    "crew": "cloud.epcr.crew_cli",
-    "encounters": "cloud.epcr.cli",
-    "incidents": "cloud.incidents.cli",
-    "assignments": "cloud.assignments.cli",
-    "observations": "cloud.observations.cli",
-    "custody": "cloud.custody.cli",
-    "ingest": "cloud.ingest.cli",
-    "events": "cloud.events.cli",
-    "apps": "cloud.apps.cli",
-    "users": "cloud.identity.cli",
-    "webhooks": "cloud.webhooks.cli",
-    "audit": "cloud.audit.cli",
-    "keys": "cloud.tokens.cli",
-    "tokens": "cloud.tokens.cli",
+    "tenants": "cloud.access.tenancy.cli",
+    "organizations": "cloud.access.tenancy.cli",
+    "vehicles": "cloud.access.tenancy.cli",
+    "gateways": "cloud.vehicles.fleet.cli",
+    "broker": "cloud.vehicles.fleet.broker_cli",
+    "devices": "cloud.clinical.devices.cli",
+    "crew": "cloud.clinical.epcr.crew_cli",
+    "encounters": "cloud.clinical.epcr.cli",
+    "incidents": "cloud.clinical.incidents.cli",
+    "assignments": "cloud.clinical.assignments.cli",
+    "observations": "cloud.clinical.observations.cli",
+    "custody": "cloud.vehicles.custody.cli",
+    "ingest": "cloud.vehicles.ingest.cli",
+    "events": "cloud.foundation.events.cli",
+    "apps": "cloud.access.apps.cli",
+    "users": "cloud.access.identity.cli",
+    "webhooks": "cloud.partners.webhooks.cli",
+    "audit": "cloud.access.audit.cli",
+    "keys": "cloud.access.tokens.cli",
+    "tokens": "cloud.access.tokens.cli",
 }
 """Where the commands under each name are: the module's `Typer` of that name."""
 
@@ -110,7 +110,7 @@ def migrate_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _migrate(context: typer.Context, *, create: bool, as_json: bool) -> None:
-    from cloud.tokens.cli import make_first_master_key  # as in `serve`
+    from cloud.access.tokens.cli import make_first_master_key  # as in `serve`
 
     settings = settings_of(context)
     done = told(lambda: asyncio.run(migrate(settings.database_url, create=create)))
@@ -127,7 +127,7 @@ def _migrate(context: typer.Context, *, create: bool, as_json: bool) -> None:
 @app.command("init-secrets")
 def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Create the master key file; refused when there is one. Keep a copy of it where the database's backups are not."""
-    from cloud.tokens.cli import init_secrets  # as in `serve`
+    from cloud.access.tokens.cli import init_secrets  # as in `serve`
 
     init_secrets(context, as_json=as_json)
 
@@ -136,7 +136,7 @@ def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> Non
 def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Look at what must be right; exits with 1 when something is in the way."""
     from cloud.doctor import examine  # as in `serve`
-    from cloud.findings import Level
+    from cloud.foundation.findings import Level
 
     settings, clock = settings_of(context), SystemClock()
     findings = asyncio.run(examine(settings, clock, UlidIds(clock)))
@@ -152,7 +152,7 @@ def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("routes")
 def routes_command(context: typer.Context, as_json: AsJson = False) -> None:
     """List what the four hosts answer: host, method, path, scopes, limits."""
-    from cloud.http.listing import listed  # as in `serve`
+    from cloud.foundation.http.listing import listed  # as in `serve`
     from cloud.surface import rows_of
 
     settings = settings_of(context)

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cloud.clock import Clock, SystemClock
-from cloud.db import Database, open_database
-from cloud.errors import DomainError
-from cloud.ids import Ids, UlidIds
+from cloud.access.tenancy import Viewer
+from cloud.foundation.clock import Clock, SystemClock
+from cloud.foundation.db import Database, open_database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.ids import Ids, UlidIds
 from cloud.settings import Settings, read_settings
-from cloud.tenancy import Viewer
 
 Result = TypeVar("Result")
 

@@ -7,25 +7,25 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cloud.access.tokens.place import load_master_key
+from cloud.access.tokens.signing_key import KeyState
+from cloud.access.tokens.store import KeyStore
 from cloud.app import broker_address
-from cloud.clock import Clock
-from cloud.db import Database, open_database
-from cloud.db.address import SqliteAddress, read_address
-from cloud.errors import DomainError
-from cloud.events import Outbox
-from cloud.findings import Finding, Level
-from cloud.fleet.authority_store import AuthorityStore
-from cloud.fleet.broker_configuration import DESCRIPTORS, RELOAD_FILE, VEHICLES_FILE
-from cloud.fleet.broker_directory import expiry_sentence
-from cloud.http.site import is_loopback
-from cloud.ids import Ids
-from cloud.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
-from cloud.ingest.figures import IngestFigures, read_figures
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, open_database
+from cloud.foundation.db.address import SqliteAddress, read_address
+from cloud.foundation.errors import DomainError
+from cloud.foundation.events import Outbox
+from cloud.foundation.findings import Finding, Level
+from cloud.foundation.http.site import is_loopback
+from cloud.foundation.ids import Ids
 from cloud.integrity_findings import integrity_findings
 from cloud.settings import HostSection, MqttSection, Settings
-from cloud.tokens.place import load_master_key
-from cloud.tokens.signing_key import KeyState
-from cloud.tokens.store import KeyStore
+from cloud.vehicles.fleet.authority_store import AuthorityStore
+from cloud.vehicles.fleet.broker_configuration import DESCRIPTORS, RELOAD_FILE, VEHICLES_FILE
+from cloud.vehicles.fleet.broker_directory import expiry_sentence
+from cloud.vehicles.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
+from cloud.vehicles.ingest.figures import IngestFigures, read_figures
 
 # Below this the database's log and a backup of it no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30

@@ -14,10 +14,10 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from cloud.errors import DomainError
-from cloud.http.pipeline import Pipeline
-from cloud.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
-from cloud.http.site import Gate, Site
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.pipeline import Pipeline
+from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
+from cloud.foundation.http.site import Gate, Site
 from cloud.settings import Address
 
 log = structlog.get_logger()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import asyncpg
 
-from cloud.db.address import PostgresqlAddress, read_address
-from cloud.db.sqlite_integrity import Examined, examine_all
-from cloud.db.sqlite_log import kept_copies
-from cloud.findings import Finding, Level
+from cloud.foundation.db.address import PostgresqlAddress, read_address
+from cloud.foundation.db.sqlite_integrity import Examined, examine_all
+from cloud.foundation.db.sqlite_log import kept_copies
+from cloud.foundation.findings import Finding, Level
 from cloud.settings import Settings
 
 EXAMINED_S_MAX = 60.0

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
-from cloud.db.address import SqliteAddress, read_address
-from cloud.errors import DomainError
+from cloud.foundation.db.address import SqliteAddress, read_address
+from cloud.foundation.errors import DomainError
 
 # A settings file is two kilobytes; something larger is the wrong file.
 FILE_OCTETS_MAX = 262_144

@@ -12,36 +12,37 @@ from typing import cast
 
 import structlog
 
-from cloud import administration, discovery, docs, health
-from cloud.apps import CATALOGUE
-from cloud.apps import routes as apps_routes
-from cloud.audit import Audit
-from cloud.clock import Clock
-from cloud.db import Database
-from cloud.devices import routes as devices_routes
-from cloud.epcr import routes as epcr_routes
-from cloud.health import Check, HealthHandlers
+from cloud.access.apps import CATALOGUE
+from cloud.access.apps import routes as apps_routes
+from cloud.access.audit import Audit
+from cloud.access.identity.sign_in import SecondFactorPolicy
+from cloud.access.oauth.surface import TokenSurface, token_surface
+from cloud.access.tokens.place import bases_of, load_master_key
+from cloud.clinical.devices import routes as devices_routes
+from cloud.clinical.epcr import routes as epcr_routes
+from cloud.clinical.observations import routes as observations_routes
+from cloud.clinical.observations.counting import count_observations
+from cloud.foundation import health
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.health import Check, HealthHandlers
+from cloud.foundation.http import Bases, Cursors, Host, Route, TokenVerifier
+from cloud.foundation.http.admission import Admission, Quotas
+from cloud.foundation.http.parts import Parts
+from cloud.foundation.http.pipeline import Observer, Pipeline
+from cloud.foundation.http.rates import BucketLimiter, RateLimiter
+from cloud.foundation.http.shared_rates import SharedLimiter
+from cloud.foundation.http.site import Gate, Site
+from cloud.foundation.http.spans import Spans
+from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import MasterKeyAbsent
 from cloud.hosts import HostServer
-from cloud.http import Bases, Cursors, Host, Route, TokenVerifier
-from cloud.http.admission import Admission, Quotas
-from cloud.http.parts import Parts
-from cloud.http.pipeline import Observer, Pipeline
-from cloud.http.rates import BucketLimiter, RateLimiter
-from cloud.http.shared_rates import SharedLimiter
-from cloud.http.site import Gate, Site
-from cloud.http.spans import Spans
-from cloud.identity.sign_in import SecondFactorPolicy
-from cloud.ids import Ids
-from cloud.master_key import MasterKeyAbsent
-from cloud.oauth.surface import TokenSurface, token_surface
-from cloud.observations import routes as observations_routes
-from cloud.observations.counting import count_observations
+from cloud.partners import administration, discovery, docs
+from cloud.partners.webhooks import make_judge
+from cloud.partners.webhooks import routes as webhooks_routes
+from cloud.partners.webhooks.key_routes import key_routes
+from cloud.partners.webhooks.service import Judge
 from cloud.settings import Address, HttpSection, Settings, SettingsUnusable
-from cloud.tokens.place import bases_of, load_master_key
-from cloud.webhooks import make_judge
-from cloud.webhooks import routes as webhooks_routes
-from cloud.webhooks.key_routes import key_routes
-from cloud.webhooks.service import Judge
 
 log = structlog.get_logger()
 

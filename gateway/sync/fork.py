@@ -6,7 +6,7 @@ for it. So for `patience_s` we stay connected, send nothing of the forked lanes,
 boxes, the lanes stay contested, and a person decides. Left alone: this store was put back, and it begins a new epoch.
 
 Not decided by anything in the store or on the disk: a disk image holds all of that twice. A rival that was silent all
-the while is found by the cloud when it comes back: live batches of an epoch that was succeeded (`cloud.ingest.epochs`).
+the while is found by the cloud when it comes back: live batches of an epoch that was succeeded.
 """
 
 import asyncio

@@ -30,12 +30,12 @@ from sqlalchemy import MetaData
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from cloud.clock import SystemClock
-from cloud.db import migrate, open_database
-from cloud.ids import UlidIds
-from cloud.ingest import BrokerAddress, make_ingest
-from cloud.observations.rows import COLUMNS, columns_of
-from cloud.observations.tables import observations
+from cloud.clinical.observations.rows import COLUMNS, columns_of
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import migrate, open_database
+from cloud.foundation.ids import UlidIds
+from cloud.vehicles.ingest import BrokerAddress, make_ingest
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation
 from protocols.provenance.hash_chain import genesis

@@ -23,10 +23,10 @@ import asyncpg
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from cloud.audit import Audit
-from cloud.db import Transaction, migrate, open_database
-from cloud.http.host import Host
-from cloud.tokens import Verifier
+from cloud.access.audit import Audit
+from cloud.access.tokens import Verifier
+from cloud.foundation.db import Transaction, migrate, open_database
+from cloud.foundation.http.host import Host
 from tests.builders.auth_world import BASES, AuthWorld, auth_world, key_pair, private_of
 from tests.harness.postgresql import postgresql_running
 

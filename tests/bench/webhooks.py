@@ -26,13 +26,13 @@ from pathlib import Path
 import aiohttp
 from sqlalchemy import select
 
-from cloud.db import Prepared, Transaction, migrate, open_database
-from cloud.egress.client import USER_AGENT
-from cloud.events.tables import outbox_events
-from cloud.webhooks.messages import message_body
-from cloud.webhooks.settling import Result, Settling
-from cloud.webhooks.slots import Limits
-from cloud.webhooks.tables import webhook_deliveries
+from cloud.foundation.db import Prepared, Transaction, migrate, open_database
+from cloud.foundation.egress.client import USER_AGENT
+from cloud.foundation.events.tables import outbox_events
+from cloud.partners.webhooks.messages import message_body
+from cloud.partners.webhooks.settling import Result, Settling
+from cloud.partners.webhooks.slots import Limits
+from cloud.partners.webhooks.tables import webhook_deliveries
 from simulators.demo.free_ports import free_port
 from tests.bench.frame import Done, Run
 from tests.builders.webhook_story import WebhookStory, webhook_story

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from cloud import administration
-from cloud.audit import Audit, AuditEntry
-from cloud.egress import AllowList, Target
-from cloud.egress.target import read_target
-from cloud.http import Cursors
-from cloud.http.parts import Parts
-from cloud.identity import Role
+from cloud.access.audit import Audit, AuditEntry
+from cloud.access.identity import Role
+from cloud.foundation.egress import AllowList, Target
+from cloud.foundation.egress.target import read_target
+from cloud.foundation.http import Cursors
+from cloud.foundation.http.parts import Parts
+from cloud.partners import administration
 from tests.builders.auth_world import BASES, MASTER, AuthWorld
 from tests.harness.auth_server import AuthServer, auth_server
 from tests.harness.page_reader import Page, PageReader

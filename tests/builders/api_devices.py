@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cloud.clock import Clock
-from cloud.db import Database
-from cloud.devices import Device, Devices, Enrolment
-from cloud.ids import UlidIds
-from cloud.observations.export import export_observations
-from cloud.tenancy import Viewer
+from cloud.access.tenancy import Viewer
+from cloud.clinical.devices import Device, Devices, Enrolment
+from cloud.clinical.observations.export import export_observations
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from tests.builders.cloud_people import Household
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import httpx
 
-from cloud.audit import Audit
-from cloud.db import Database
-from cloud.devices import routes as devices_routes
-from cloud.epcr import routes as epcr_routes
-from cloud.http import Cursors
-from cloud.http.parts import Parts
-from cloud.ids import UlidIds
-from cloud.master_key import MasterKey
-from cloud.observations import routes as observations_routes
-from cloud.observations.counting import count_observations
+from cloud.access.audit import Audit
+from cloud.clinical.devices import routes as devices_routes
+from cloud.clinical.epcr import routes as epcr_routes
+from cloud.clinical.observations import routes as observations_routes
+from cloud.clinical.observations.counting import count_observations
+from cloud.foundation.db import Database
+from cloud.foundation.http import Cursors
+from cloud.foundation.http.parts import Parts
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.master_key import MasterKey
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 

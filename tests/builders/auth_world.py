@@ -9,17 +9,17 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from cloud.apps import PLATFORM_ADMIN, App, Apps, Governance, Wanted
-from cloud.db import Database
-from cloud.http.host import Host
-from cloud.identity import Passwords, Role, User, Users
-from cloud.identity.sign_in import SecondFactorPolicy
-from cloud.ids import UlidIds
-from cloud.master_key import MasterKey
-from cloud.oauth import TokenSurface, token_surface
-from cloud.tokens import Names, SigningKeys
-from cloud.tokens.compact import signed_by
-from cloud.tokens.signing_key import SECOND_US, SigningKey, generate
+from cloud.access.apps import PLATFORM_ADMIN, App, Apps, Governance, Wanted
+from cloud.access.identity import Passwords, Role, User, Users
+from cloud.access.identity.sign_in import SecondFactorPolicy
+from cloud.access.oauth import TokenSurface, token_surface
+from cloud.access.tokens import Names, SigningKeys
+from cloud.access.tokens.compact import signed_by
+from cloud.access.tokens.signing_key import SECOND_US, SigningKey, generate
+from cloud.foundation.db import Database
+from cloud.foundation.http.host import Host
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.master_key import MasterKey
 from tests.builders.cloud_people import NOON_US, HandClock, Household, household
 
 BASES = {host: f"https://{host.value}.argus.example" for host in Host}

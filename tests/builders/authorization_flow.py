@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from cloud.apps import App, GrantType
+from cloud.access.apps import App, GrantType
 from tests.builders.auth_world import DEVICES, WEBHOOKS, AuthWorld
 from tests.harness.auth_server import Answered, AuthServer, auth_server
 from tests.harness.page_reader import Page, PageReader

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from cloud.db import metadata
+from cloud.foundation.db import metadata
 
 ROWS = 200
 DELETED = 60

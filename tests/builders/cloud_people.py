@@ -3,13 +3,13 @@
 import base64
 from dataclasses import dataclass
 
-from cloud.clock import Clock
-from cloud.db import Database, Transaction
-from cloud.devices import Devices, Sighting
-from cloud.epcr import Encounter, Epcr
-from cloud.fleet import Fleet, RegisteredGateway
-from cloud.ids import UlidIds
-from cloud.tenancy import Organization, Tenancy, Tenant, Vehicle, Viewer
+from cloud.access.tenancy import Organization, Tenancy, Tenant, Vehicle, Viewer
+from cloud.clinical.devices import Devices, Sighting
+from cloud.clinical.epcr import Encounter, Epcr
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.ids import UlidIds
+from cloud.vehicles.fleet import Fleet, RegisteredGateway
 from protocols.uplink.observations import DeviceRef
 
 MINUTE_US = 60_000_000

@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy import text
 
-from cloud.db import Database, Transaction
+from cloud.foundation.db import Database, Transaction
 
 _POSTGRESQL = {
     "column": """

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.discovery import DiscoveryHandlers, routes
-from cloud.http import (
+from cloud.foundation.http import (
     CLIENT_AUTHENTICATED,
     PUBLIC,
     Answer,
@@ -19,6 +18,7 @@ from cloud.http import (
     Route,
     Scopes,
 )
+from cloud.partners.discovery import DiscoveryHandlers, routes
 
 PRODUCTION = {
     Host.AUTH: "https://auth.knogin.com",

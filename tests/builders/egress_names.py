@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cloud.egress import NameUnresolved
+from cloud.foundation.egress import NameUnresolved
 
 PUBLIC = "93.184.215.14"
 

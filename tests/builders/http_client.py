@@ -9,7 +9,7 @@ import aiohttp
 import orjson
 from multidict import CIMultiDictProxy
 
-from cloud.http import Host
+from cloud.foundation.http import Host
 from tests.builders.http_surface import Surface
 
 GOOD = {"Authorization": "Bearer good"}

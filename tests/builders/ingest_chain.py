@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from cloud.custody.links import ChainedBatch
+from cloud.vehicles.custody.links import ChainedBatch
 
 GENESIS = hashlib.sha256(b"genesis").digest()
 

@@ -7,21 +7,21 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Table, select
 
-from cloud.db import Database
-from cloud.devices import Devices
-from cloud.devices.tables import devices
-from cloud.events import Outbox
-from cloud.events.tables import outbox_events
-from cloud.fleet import Fleet
-from cloud.ids import UlidIds
-from cloud.ingest.group import GroupWriter
-from cloud.ingest.quotas import QuotaBook, QuotaSettings
-from cloud.ingest.service import Ingest
-from cloud.ingest.settings import IngestSettings
-from cloud.ingest.source import BatchDelivery, Delivery, StatusDelivery
-from cloud.ingest.take_up import TakeUp
-from cloud.observations.numbering import Numbers
-from cloud.tenancy import Tenancy, Viewer
+from cloud.access.tenancy import Tenancy, Viewer
+from cloud.clinical.devices import Devices
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.numbering import Numbers
+from cloud.foundation.db import Database
+from cloud.foundation.events import Outbox
+from cloud.foundation.events.tables import outbox_events
+from cloud.foundation.ids import UlidIds
+from cloud.vehicles.fleet import Fleet
+from cloud.vehicles.ingest.group import GroupWriter
+from cloud.vehicles.ingest.quotas import QuotaBook, QuotaSettings
+from cloud.vehicles.ingest.service import Ingest
+from cloud.vehicles.ingest.settings import IngestSettings
+from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
+from cloud.vehicles.ingest.take_up import TakeUp
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Envelope, encode_envelope
 from protocols.uplink.lanes import Lane

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.apps import NAMES, App, Apps, Wanted
-from cloud.apps import routes as apps_routes
-from cloud.audit import Audit, AuditEntry
-from cloud.db import Database
-from cloud.http import Cursors
-from cloud.http.parts import Parts
-from cloud.identity import Role, User, UserStore
-from cloud.tenancy import SecrecyLevel
+from cloud.access.apps import NAMES, App, Apps, Wanted
+from cloud.access.apps import routes as apps_routes
+from cloud.access.audit import Audit, AuditEntry
+from cloud.access.identity import Role, User, UserStore
+from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.db import Database
+from cloud.foundation.http import Cursors
+from cloud.foundation.http.parts import Parts
 from tests.builders.auth_world import BASES, MASTER, NOON_S, AuthWorld
 from tests.builders.cloud_people import Household, household
 from tests.harness.auth_server import Answered, AuthServer, auth_server

@@ -1,8 +1,8 @@
 """Signing in without the pages."""
 
-from cloud.audit import Audit
-from cloud.identity import Passwords, Users
-from cloud.identity.sign_in import SecondFactorPolicy, SignIn
+from cloud.access.audit import Audit
+from cloud.access.identity import Passwords, Users
+from cloud.access.identity.sign_in import SecondFactorPolicy, SignIn
 from tests.builders.auth_world import MASTER, AuthWorld
 
 

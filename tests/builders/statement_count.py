@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Executable, Table
 
-from cloud.db import Database, Prepared, Rows
-from cloud.db.prepared import DialectName, Values
-from cloud.db.transaction import Driver, Parameters, Transaction
+from cloud.foundation.db import Database, Prepared, Rows
+from cloud.foundation.db.prepared import DialectName, Values
+from cloud.foundation.db.transaction import Driver, Parameters, Transaction
 
 
 class CountingDatabase:

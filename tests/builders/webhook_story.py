@@ -9,17 +9,17 @@ from typing import Any
 
 from sqlalchemy import select
 
-from cloud.apps import Apps, Wanted
-from cloud.audit import Audit
-from cloud.db import Database, Transaction, insert
-from cloud.egress import AllowList, Egress
-from cloud.events import Outbox, Relay
-from cloud.ids import UlidIds
-from cloud.tenancy import SecrecyLevel
-from cloud.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
-from cloud.webhooks.sealing import seal_key
-from cloud.webhooks.slots import Limits, Slots
-from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_events, webhook_subscriptions
+from cloud.access.apps import Apps, Wanted
+from cloud.access.audit import Audit
+from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.db import Database, Transaction, insert
+from cloud.foundation.egress import AllowList, Egress
+from cloud.foundation.events import Outbox, Relay
+from cloud.foundation.ids import UlidIds
+from cloud.partners.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
+from cloud.partners.webhooks.sealing import seal_key
+from cloud.partners.webhooks.slots import Limits, Slots
+from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_events, webhook_subscriptions
 from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.egress_names import Names

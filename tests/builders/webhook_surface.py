@@ -12,18 +12,18 @@ from typing import Any
 
 import httpx
 
-from cloud.apps import Apps, Wanted
-from cloud.audit import Audit
-from cloud.db import Database
-from cloud.egress import AllowList, Egress
-from cloud.epcr import CareModel, Epcr
-from cloud.events import Relay
-from cloud.http import Cursors, Host
-from cloud.http.parts import Parts
-from cloud.tenancy import SecrecyLevel, Tenancy
-from cloud.webhooks import FanOut
-from cloud.webhooks.catalogue import public_event
-from cloud.webhooks.routes import routes
+from cloud.access.apps import Apps, Wanted
+from cloud.access.audit import Audit
+from cloud.access.tenancy import SecrecyLevel, Tenancy
+from cloud.clinical.epcr import CareModel, Epcr
+from cloud.foundation.db import Database
+from cloud.foundation.egress import AllowList, Egress
+from cloud.foundation.events import Relay
+from cloud.foundation.http import Cursors, Host
+from cloud.foundation.http.parts import Parts
+from cloud.partners.webhooks import FanOut
+from cloud.partners.webhooks.catalogue import public_event
+from cloud.partners.webhooks.routes import routes
 from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import household
 from tests.builders.egress_names import PUBLIC, Names

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Table, func, select
 from structlog.testing import capture_logs
 
+from cloud.access.audit.tables import audit_entries
+from cloud.access.identity.tables import sign_in_failures
 from cloud.app import chores
-from cloud.audit.tables import audit_entries
-from cloud.db import Database, Transaction
-from cloud.errors import DomainError
-from cloud.events.tables import outbox_events
-from cloud.housekeeping import EVERY_S, Chore, Housekeeping
-from cloud.http.tables import idempotency_keys, rate_buckets, spans
-from cloud.identity.tables import sign_in_failures
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import DomainError
+from cloud.foundation.events.tables import outbox_events
+from cloud.foundation.housekeeping import EVERY_S, Chore, Housekeeping
+from cloud.foundation.http.tables import idempotency_keys, rate_buckets, spans
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
 
@@ -123,7 +123,7 @@ async def test_one_run_deletes_every_expired_row_in_chunks(
 async def test_spans_beyond_their_number_are_deleted_from_the_oldest(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("cloud.http.spans.ROWS_MAX", 2_500)
+    monkeypatch.setattr("cloud.foundation.http.spans.ROWS_MAX", 2_500)
     async with database.transaction() as tx:
         rows = [span_row(number, NOW_US) for number in range(5_000)]
         names = [column.name for column in spans.columns if column.name in rows[0]]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from cloud.db import Database
-from cloud.devices import Enrolment
-from cloud.errors import DomainError
-from cloud.ids import UlidIds
-from cloud.tenancy import Tenancy
+from cloud.access.tenancy import Tenancy
+from cloud.clinical.devices import Enrolment
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.ids import UlidIds
 from tests.builders.auth_world import AuthWorld, auth_world
 from tests.builders.cloud_people import HandClock, household
 from tests.builders.webhook_surface import TARGET, webhook_surface

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.readable import hidden_character
+from cloud.foundation.readable import hidden_character
 
 HIDDEN = {
     "right-to-left override": ("a\u202eb", "U+202E RIGHT-TO-LEFT OVERRIDE"),

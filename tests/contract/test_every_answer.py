@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.http import Access, Host, Route
-from cloud.ids import UlidIds
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.http import Access, Host, Route
+from cloud.foundation.ids import UlidIds
 from cloud.settings import read_settings
 from cloud.surface import rows_of
 from tests.harness.eventually import until

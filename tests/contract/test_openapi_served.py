@@ -10,9 +10,9 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from cloud.clock import SystemClock
-from cloud.discovery import DENYLIST, disagreements, is_denied
-from cloud.ids import UlidIds
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.ids import UlidIds
+from cloud.partners.discovery import DENYLIST, disagreements, is_denied
 from cloud.settings import read_settings
 from cloud.surface import rows_of
 from tests.harness.node import run_redocly

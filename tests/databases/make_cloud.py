@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from cloud.db import metadata, migrate, open_database
-from cloud.db.revisions import known_revisions
+from cloud.foundation.db import metadata, migrate, open_database
+from cloud.foundation.db.revisions import known_revisions
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status

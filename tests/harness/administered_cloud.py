@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pyotp
 from playwright.async_api import Browser, Page
 
-from cloud.webhooks.catalogue import EVENTS
+from cloud.partners.webhooks.catalogue import EVENTS
 from simulators.demo.free_ports import free_port
 from tests.harness.axe import violations
 from tests.harness.eventually import eventually

@@ -8,12 +8,12 @@ from typing import Any
 
 import aiohttp
 
-from cloud.clock import Clock
+from cloud.access.oauth import TokenSurface
+from cloud.foundation.clock import Clock
+from cloud.foundation.http import Answer, Host, Json, Request, Route
+from cloud.foundation.http.route import Scopes
+from cloud.foundation.http.site import Site
 from cloud.hosts import HostServer
-from cloud.http import Answer, Host, Json, Request, Route
-from cloud.http.route import Scopes
-from cloud.http.site import Site
-from cloud.oauth import TokenSurface
 from cloud.settings import Address, HttpSection
 from cloud.surface import pipelines
 from tests.builders.auth_world import BASES, DEVICES, AuthWorld

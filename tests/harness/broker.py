@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.fleet.broker_configuration import AdmittedGateway, cloud_acl, vehicles_acl
+from cloud.vehicles.fleet.broker_configuration import AdmittedGateway, cloud_acl, vehicles_acl
 from protocols.uplink.limits import PACKET_BYTES_MAX
 from simulators.demo.broker import CLOUD_USER, mosquitto_program, write_passwords
 from simulators.demo.free_ports import free_port

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db import Database, migrate, open_database
+from cloud.foundation.db import Database, migrate, open_database
 from tests.harness.postgresql import PostgresqlCluster, postgresql
 
 __all__ = ["database", "database_url", "empty_database_url", "migrated_sqlite", "postgresql"]

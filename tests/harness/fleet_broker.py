@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paho.mqtt.client import MQTTMessage
 
-from cloud.fleet.authority import (
+from cloud.vehicles.fleet.authority import (
     REVOCATION_DAYS,
     Authority,
     Revocation,
@@ -29,7 +29,7 @@ from cloud.fleet.authority import (
     issue_server,
     revocation_list,
 )
-from cloud.fleet.broker_configuration import (
+from cloud.vehicles.fleet.broker_configuration import (
     AUTHORITIES_FILE,
     CLOUD_USER,
     REVOKED_FILE,
@@ -40,8 +40,8 @@ from cloud.fleet.broker_configuration import (
     mosquitto_settings,
     vehicles_acl,
 )
-from cloud.ingest import BrokerAddress as CloudAddress
-from cloud.ingest import BrokerConnection, IngestSettings
+from cloud.vehicles.ingest import BrokerAddress as CloudAddress
+from cloud.vehicles.ingest import BrokerConnection, IngestSettings
 from gateway.sync.broker import BrokerAddress as GatewayAddress
 from gateway.sync.mqtt import MqttSession, Will
 from simulators.demo.broker import mosquitto_program, write_passwords

@@ -6,7 +6,7 @@ or a loaded machine decides how many attempts those need.
 
 from collections.abc import Mapping
 
-from cloud.egress import AllowList, Answer, Egress, Failure, Resolver, Target
+from cloud.foundation.egress import AllowList, Answer, Egress, Failure, Resolver, Target
 
 IMPATIENT_S = 0.02
 

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from cloud.db import Database, Prepared, Rows, Transaction
-from cloud.db.prepared import DialectName, Values
-from cloud.db.transaction import Parameters
+from cloud.foundation.db import Database, Prepared, Rows, Transaction
+from cloud.foundation.db.prepared import DialectName, Values
+from cloud.foundation.db.transaction import Parameters
 
 
 @dataclass(frozen=True)

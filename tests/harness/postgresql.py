@@ -25,7 +25,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cloud.db import migrate
+from cloud.foundation.db import migrate
 
 ACCOUNT = "postgres"
 TEMPLATE = "argus_template"

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from cloud.db import open_database
+from cloud.foundation.db import open_database
 from tests.builders.ingest_cloud import CloudUnderTest, StoppedClock
 from tests.builders.statement_count import EndingDatabase
 

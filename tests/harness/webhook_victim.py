@@ -8,13 +8,13 @@ import asyncio
 import random
 import sys
 
-from cloud.audit import Audit
-from cloud.clock import SystemClock
-from cloud.db import open_database
-from cloud.egress import AllowList, Egress
-from cloud.events import Outbox, Relay
-from cloud.ids import UlidIds
-from cloud.webhooks import DeliveryWorker, FanOut, Settling
+from cloud.access.audit import Audit
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import open_database
+from cloud.foundation.egress import AllowList, Egress
+from cloud.foundation.events import Outbox, Relay
+from cloud.foundation.ids import UlidIds
+from cloud.partners.webhooks import DeliveryWorker, FanOut, Settling
 from tests.builders.auth_world import MASTER
 
 

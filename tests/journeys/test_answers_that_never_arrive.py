@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.db import open_database
-from cloud.devices import Devices
-from cloud.ingest import BrokerAddress, make_ingest
-from cloud.observations.export import export_observations
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.export import export_observations
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import open_database
+from cloud.vehicles.ingest import BrokerAddress, make_ingest
 from tests.builders.gateway_device import device
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.harness.broker import CLOUD_USER, GATEWAY, broker_running, password_of

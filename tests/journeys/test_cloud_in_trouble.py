@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud.custody.check import CustodyCheck
-from cloud.custody.tables import batches
-from cloud.db import open_database
-from cloud.observations.tables import observations
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import open_database
+from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.custody.tables import batches
 from tests.builders.cloud_serving import ingesting_settings
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db import open_database
+from cloud.foundation.db import open_database
 from gateway.sync.broker import BrokerAddress
 from gateway.sync.mqtt import MqttSession
 from tests.builders.cloud_serving import ingesting_settings

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.db import migrate, open_database
-from cloud.devices import Devices
-from cloud.ingest import BrokerAddress, make_ingest
-from cloud.observations.export import export_observations
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.export import export_observations
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import migrate, open_database
+from cloud.vehicles.ingest import BrokerAddress, make_ingest
 from gateway.cli.provision import provisioned
 from gateway.settings import load
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

@@ -16,11 +16,11 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import bindparam, or_, select
 
-from cloud.clock import SystemClock
-from cloud.db import Database, Prepared
-from cloud.webhooks.claiming import LEASE_US
-from cloud.webhooks.schedule import DELAYS_S, JITTER
-from cloud.webhooks.tables import webhook_deliveries
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database, Prepared
+from cloud.partners.webhooks.claiming import LEASE_US
+from cloud.partners.webhooks.schedule import DELAYS_S, JITTER
+from cloud.partners.webhooks.tables import webhook_deliveries
 from tests.builders.cloud_people import HandClock
 from tests.builders.webhook_story import SECOND_US, WebhookStory, webhook_story
 from tests.harness.databases import database, database_url, migrated_sqlite, postgresql

@@ -30,8 +30,8 @@ RESULTS = "ARGUS_FINDINGS_RESULTS"
 """The environment variable with the path of the file of results: one JSON object a line."""
 
 SET_UP = {
-    "cloud.db.migrate": ("migrate",),
-    "cloud.ingest.group": ("GroupWriter",),
+    "cloud.foundation.db.migrate": ("migrate",),
+    "cloud.vehicles.ingest.group": ("GroupWriter",),
     "gateway.crew.app": ("CrewApp", "CrewStatus"),
     "gateway.sessions.claims": ("Claims",),
     "gateway.sessions.device_report": ("DeviceReports",),
@@ -63,17 +63,17 @@ LENT: dict[str, Any] = {
     "gateway.crew.tablet.tablet_key": lambda key: key,
     "gateway.sessions.formless": SimpleNamespace(encode_block=None),
     "gateway.sync.unconfirmed.PubackSettings": _Unused,
-    "cloud.ingest.quotas.QuotaBook": _Unused,
-    "cloud.ingest.quotas.QuotaSettings": _Unused,
+    "cloud.vehicles.ingest.quotas.QuotaBook": _Unused,
+    "cloud.vehicles.ingest.quotas.QuotaSettings": _Unused,
     "gateway.sessions.time_sync.kernel_error_us": lambda: None,
-    "cloud.fleet.broker_configuration.AdmittedGateway": lambda gateway, tenant: (gateway, tenant),
-    "cloud.fleet.broker_configuration.vehicles_acl": _demo_acl,
-    "cloud.fleet.broker_configuration.cloud_acl": lambda: "",
+    "cloud.vehicles.fleet.broker_configuration.AdmittedGateway": lambda gateway, tenant: (gateway, tenant),
+    "cloud.vehicles.fleet.broker_configuration.vehicles_acl": _demo_acl,
+    "cloud.vehicles.fleet.broker_configuration.cloud_acl": lambda: "",
 }
 """Stand-ins for names that the older product lacks: a machine whose clock no time service has set, no device known
 before, and the access list that the tests' broker had then."""
 
-MOVED = {"cloud.observations.numbering.Numbers": "cloud.observations.store.Numbers"}
+MOVED = {"cloud.clinical.observations.numbering.Numbers": "cloud.clinical.observations.store.Numbers"}
 """Names that builders import from another module than the older product has them in."""
 
 LENT_METHODS = {

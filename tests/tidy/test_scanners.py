@@ -18,25 +18,25 @@ from typing import Any, cast
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from cloud.apps.redirects import checked_redirects
-from cloud.egress.target import AllowList, read_target
-from cloud.errors import DomainError
-from cloud.http import Answer
-from cloud.http.admission import Admission
-from cloud.http.arrival import Arrival
-from cloud.http.conditional import conditional
-from cloud.http.heads import RefusedHead
-from cloud.http.query import read_all_pairs
-from cloud.http.rates import BucketLimiter
-from cloud.http.strict_json import read_json
-from cloud.http.table import RouteTable
-from cloud.http.verifier import NullVerifier
-from cloud.oauth.client_authentication import _basic
-from cloud.pages import read_cookie
-from cloud.pages.language import language_of
-from cloud.tokens.compact import SignatureRefused, verified
-from cloud.webhooks.redaction import redacted_head
-from cloud.webhooks.schedule import read_retry_after
+from cloud.access.apps.redirects import checked_redirects
+from cloud.access.oauth.client_authentication import _basic
+from cloud.access.tokens.compact import SignatureRefused, verified
+from cloud.foundation.egress.target import AllowList, read_target
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import Answer
+from cloud.foundation.http.admission import Admission
+from cloud.foundation.http.arrival import Arrival
+from cloud.foundation.http.conditional import conditional
+from cloud.foundation.http.heads import RefusedHead
+from cloud.foundation.http.query import read_all_pairs
+from cloud.foundation.http.rates import BucketLimiter
+from cloud.foundation.http.strict_json import read_json
+from cloud.foundation.http.table import RouteTable
+from cloud.foundation.http.verifier import NullVerifier
+from cloud.foundation.pages import read_cookie
+from cloud.foundation.pages.language import language_of
+from cloud.partners.webhooks.redaction import redacted_head
+from cloud.partners.webhooks.schedule import read_retry_after
 from gateway.transports.capture import CaptureError, CaptureWriter, read_capture
 from protocols.errors import RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream

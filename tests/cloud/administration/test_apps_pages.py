@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from cloud.apps import Governance, GrantType
+from cloud.access.apps import Governance, GrantType
 from tests.builders.administration_desk import BO, office
 from tests.builders.auth_world import DEVICES, WEBHOOKS, AuthWorld
 from tests.harness.page_reader import Page

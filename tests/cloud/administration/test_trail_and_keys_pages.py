@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.audit import Audit
-from cloud.http import begin_trace
-from cloud.webhooks import WebhookKeys
+from cloud.access.audit import Audit
+from cloud.foundation.http import begin_trace
+from cloud.partners.webhooks import WebhookKeys
 from tests.builders.administration_desk import ADA, Office, office
 from tests.builders.auth_world import MASTER, AuthWorld
 from tests.harness.page_reader import Page

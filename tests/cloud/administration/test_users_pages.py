@@ -6,10 +6,10 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from cloud.identity import Role
-from cloud.identity.errors import PasswordUnfit
-from cloud.identity.second_factor import STEP_S, SecondFactorStore
-from cloud.tenancy import SecrecyLevel
+from cloud.access.identity import Role
+from cloud.access.identity.errors import PasswordUnfit
+from cloud.access.identity.second_factor import STEP_S, SecondFactorStore
+from cloud.access.tenancy import SecrecyLevel
 from tests.builders.administration_desk import ADA, BO, EVA, office
 from tests.builders.auth_world import MASTER, AuthWorld
 from tests.harness.page_reader import PASSWORD, Page, PageReader

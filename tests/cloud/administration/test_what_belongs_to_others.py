@@ -3,9 +3,9 @@
 Goes through the rows themselves, so a page that is added later is walked at once.
 """
 
-from cloud import administration
-from cloud.identity import Role
-from cloud.tenancy import SecrecyLevel, Tenancy
+from cloud.access.identity import Role
+from cloud.access.tenancy import SecrecyLevel, Tenancy
+from cloud.partners import administration
 from tests.builders.administration_desk import EVA, Office, judged, office, parts_of
 from tests.builders.auth_world import DEVICES, AuthWorld
 from tests.builders.webhook_story import WebhookStory

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cloud import administration
-from cloud.identity import Role
+from cloud.access.identity import Role
+from cloud.partners import administration
 from tests.builders.administration_desk import ADA, BO, judged, office, parts_of
 from tests.builders.auth_world import AuthWorld
 from tests.harness.page_reader import Form, PageReader

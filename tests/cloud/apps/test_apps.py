@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud.apps import CATALOGUE, NAMES, PLATFORM_ADMIN, AppPublic, AppUnknown, ScopeUnknown, Wanted
-from cloud.apps import effective as effective_scopes
-from cloud.apps.errors import GraceTooLong, GrantTypeUnknown
-from cloud.apps.secrets import SECRET_LENGTH_MAX, digest_of, matches, new_secret
-from cloud.db import Database, open_database
-from cloud.tenancy import IdentifierTaken, OrganizationUnknown, TenantUnknown, Viewer
+from cloud.access.apps import CATALOGUE, NAMES, PLATFORM_ADMIN, AppPublic, AppUnknown, ScopeUnknown, Wanted
+from cloud.access.apps import effective as effective_scopes
+from cloud.access.apps.errors import GraceTooLong, GrantTypeUnknown
+from cloud.access.apps.secrets import SECRET_LENGTH_MAX, digest_of, matches, new_secret
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenantUnknown, Viewer
+from cloud.foundation.db import Database, open_database
 from tests.builders.auth_world import DEVICES, AuthWorld, auth_world
 from tests.builders.cloud_people import household
 

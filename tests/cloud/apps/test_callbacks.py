@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.apps.callbacks import callback_secret, signing_secrets
+from cloud.access.apps.callbacks import callback_secret, signing_secrets
 from tests.builders.auth_world import MASTER, AuthWorld
 
 

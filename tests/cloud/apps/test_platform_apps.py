@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from cloud.apps import CATALOGUE
-from cloud.ids import SHAPE
-from cloud.tenancy import SecrecyLevel
+from cloud.access.apps import CATALOGUE
+from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.ids import SHAPE
 from tests.builders.auth_world import AuthWorld
 from tests.builders.platform_admin import APPS, CASE_SYNC, Platform, platform
 

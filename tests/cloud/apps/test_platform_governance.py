@@ -2,14 +2,14 @@
 
 import pytest
 
-from cloud.apps import Wanted
+from cloud.access.apps import Wanted
 from tests.builders.auth_world import DEVICES, WEBHOOKS, AuthWorld
 from tests.builders.platform_admin import APPS, Platform, platform
 from tests.harness.page_reader import PageReader
 
 CALLBACK = "https://integrator.example/callback"
 SEEN_S = 3.0
-"""By then every process has looked at what changed (`cloud/tokens/standing`)."""
+"""By then every process has looked at what changed (`cloud/access/tokens/standing`)."""
 
 
 def path(app: dict[str, object], rest: str = "/governance") -> str:

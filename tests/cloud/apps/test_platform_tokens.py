@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.http import Host
+from cloud.foundation.http import Host
 from tests.builders.auth_world import DEVICES, WEBHOOKS, AuthWorld
 from tests.builders.platform_admin import APPS, platform
 from tests.harness.auth_server import auth_server

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cloud.assignments import (
+from cloud.clinical.assignments import (
     AssignmentDesk,
     AssignmentEnded,
     AssignmentOverlaps,
@@ -13,11 +13,11 @@ from cloud.assignments import (
     AssignmentUnknown,
     IntervalEmpty,
 )
-from cloud.db import Database
-from cloud.devices import Devices, DeviceUnknown, Enrolment
-from cloud.epcr import EncounterUnknown, Epcr
-from cloud.events import Outbox
-from cloud.ids import UlidIds
+from cloud.clinical.devices import Devices, DeviceUnknown, Enrolment
+from cloud.clinical.epcr import EncounterUnknown, Epcr
+from cloud.foundation.db import Database
+from cloud.foundation.events import Outbox
+from cloud.foundation.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household
 

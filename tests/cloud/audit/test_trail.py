@@ -2,11 +2,11 @@
 
 import pytest
 
-from cloud.audit import Audit, Outcome
-from cloud.audit.store import RETENTION_US
-from cloud.db import Database
-from cloud.http import begin_trace
-from cloud.tenancy import Viewer
+from cloud.access.audit import Audit, Outcome
+from cloud.access.audit.store import RETENTION_US
+from cloud.access.tenancy import Viewer
+from cloud.foundation.db import Database
+from cloud.foundation.http import begin_trace
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_surface import caller
 

@@ -121,7 +121,7 @@ def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Co
     told = f"import sys; from cloud.cli import app; sys.argv = {words}; app(standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "cloud.tenancy.cli" in loaded
+    assert "cloud.access.tenancy.cli" in loaded
     assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.webhooks", "cloud.tokens"})
 
 

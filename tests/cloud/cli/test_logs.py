@@ -6,7 +6,7 @@ import logging
 import pytest
 import structlog
 
-from cloud.observability.logs import configure_logs
+from cloud.foundation.observability.logs import configure_logs
 
 
 def lines(capture: pytest.CaptureFixture[bytes]) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.moments import MomentMalformed, read_moment, write_moment
+from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
 from tests.builders.cloud_people import NOON_US
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db import migrate
+from cloud.foundation.db import migrate
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
 from tests.harness.broker import CLOUD_USER, broker_running

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.custody.marks import LaneMarks, Range
+from cloud.vehicles.custody.marks import LaneMarks, Range
 
 
 def marks_of(*ranges: Range) -> LaneMarks:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
-from cloud.custody.audit import LaneReport
-from cloud.custody.check import CustodyCheck
-from cloud.db import Database
-from cloud.ingest.tables import gateway_events
-from cloud.observations.tables import observation_channels, observations
+from cloud.clinical.observations.tables import observation_channels, observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.audit import LaneReport
+from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.ingest.tables import gateway_events
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

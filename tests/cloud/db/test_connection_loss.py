@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, literal, select, text
 
-import cloud.db.postgresql
-from cloud.db import DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
-from cloud.db.address import read_address
-from cloud.db.errors import DatabaseAbsent, DatabaseRefused
-from cloud.db.postgresql import CONNECTIONS, CONNECTIONS_OVERFLOW, PostgresqlDatabase
-from cloud.tenancy.tables import tenants
+import cloud.foundation.db.postgresql
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.db import DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
+from cloud.foundation.db.address import read_address
+from cloud.foundation.db.errors import DatabaseAbsent, DatabaseRefused
+from cloud.foundation.db.postgresql import CONNECTIONS, CONNECTIONS_OVERFLOW, PostgresqlDatabase
 from tests.harness.postgresql import PostgresqlCluster
 
 pytestmark = pytest.mark.pg
@@ -202,11 +202,11 @@ async def test_a_commit_whose_response_is_lost_has_happened_and_is_not_called_un
         async with database.transaction() as tx:
             await tx.execute(ADD)
 
-    commit = cloud.db.postgresql._commit
+    commit = cloud.foundation.db.postgresql._commit
     with postgresql.database() as url:
         database = await open_database(url)
         with monkeypatch.context() as patched:
-            patched.setattr(cloud.db.postgresql, "_commit", commit_and_lose_the_response)
+            patched.setattr(cloud.foundation.db.postgresql, "_commit", commit_and_lose_the_response)
             with pytest.raises(DatabaseUnavailable) as raised:
                 await change()
         assert raised.value.code == "commit_unknown"

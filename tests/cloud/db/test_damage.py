@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from cloud.app import SLICES
 from cloud.cli import app
-from cloud.clock import SystemClock
-from cloud.db import Database, migrate, open_database
-from cloud.errors import DomainError
-from cloud.health import HealthHandlers
-from cloud.integrity import IntegrityWatch
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database, migrate, open_database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.health import HealthHandlers
+from cloud.foundation.integrity import IntegrityWatch
 from tests.builders.cloud_filled import PAGE_BYTES, fill, parts_of
 from tests.builders.cloud_settings import settings_file
 

@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 from sqlalchemy import insert
 
-from cloud.db import ConstraintViolated, Database, DatabaseUnavailable, ValueRefused
-from cloud.db.failures import translated
-from cloud.errors import DomainError
-from cloud.tenancy.tables import tenants
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.db import ConstraintViolated, Database, DatabaseUnavailable, ValueRefused
+from cloud.foundation.db.failures import translated
+from cloud.foundation.errors import DomainError
 
 
 def sqlite_error(name: str) -> sqlite3.Error:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, func, select
 
-from cloud.db import CommitLost, DatabaseUnavailable, Prepared, TransactionTooSlow, insert
-from cloud.db.opening import open_database
-from cloud.db.sqlite import SqliteDatabase
-from cloud.tenancy.tables import tenants
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.db import CommitLost, DatabaseUnavailable, Prepared, TransactionTooSlow, insert
+from cloud.foundation.db.opening import open_database
+from cloud.foundation.db.sqlite import SqliteDatabase
 
 ADD = Prepared(insert(tenants).values(id=bindparam("id"), name="x", created_at_us=1))
 COUNT = select(func.count()).select_from(tenants)
@@ -164,8 +164,8 @@ async def test_another_process_that_writes_is_waited_for(sqlite: SqliteDatabase)
 async def test_what_was_answered_survives_a_kill(sqlite: SqliteDatabase) -> None:
     program = """
 import asyncio, sys
-from cloud.db import open_database, insert
-from cloud.tenancy.tables import tenants
+from cloud.foundation.db import open_database, insert
+from cloud.access.tenancy.tables import tenants
 
 async def main():
     database = await open_database(sys.argv[1])

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import BigInteger, Text, bindparam, select, text, update
 
-from cloud.db import ConstraintViolated, Database, GivenRows, Prepared, given, insert
-from cloud.db import sqlite as sqlite_engine
-from cloud.tenancy.tables import tenants
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.db import ConstraintViolated, Database, GivenRows, Prepared, given, insert
+from cloud.foundation.db import sqlite as sqlite_engine
 
 ADD = Prepared(
     insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at", required=True))

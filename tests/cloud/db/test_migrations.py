@@ -11,20 +11,20 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from cloud.app import SLICES
-from cloud.db import metadata, migrate, open_database
-from cloud.db.address import PostgresqlAddress, SqliteAddress, read_address
-from cloud.db.errors import (
+from cloud.foundation.db import metadata, migrate, open_database
+from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
+from cloud.foundation.db.errors import (
     DatabaseAbsent,
     DatabaseAddressUnknown,
     DatabaseForeign,
     DatabaseNewer,
     DatabaseUnmigrated,
 )
-from cloud.db.migrate import alembic_config
-from cloud.db.postgresql import PostgresqlDatabase
-from cloud.db.revisions import known_revisions
-from cloud.db.sqlite import SqliteDatabase
-from cloud.errors import DomainError
+from cloud.foundation.db.migrate import alembic_config
+from cloud.foundation.db.postgresql import PostgresqlDatabase
+from cloud.foundation.db.revisions import known_revisions
+from cloud.foundation.db.sqlite import SqliteDatabase
+from cloud.foundation.errors import DomainError
 from tests.builders.cloud_schema import schema_of
 
 
@@ -84,7 +84,7 @@ async def test_the_declared_schema_is_the_sum_of_the_migrations(empty_database_u
 
 def test_every_slice_with_tables_is_named_in_the_composition_root() -> None:
     cloud = Path(__file__).parents[3] / "cloud"
-    with_tables = {f"cloud.{path.parent.name}" for path in cloud.glob("*/tables.py")}
+    with_tables = {".".join(path.parent.relative_to(cloud.parent).parts) for path in cloud.glob("*/*/tables.py")}
     assert with_tables == {module.__name__ for module in SLICES}
 
 

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
-from cloud import webhooks
-from cloud.apps.tables import apps
-from cloud.audit import Audit, Sought
-from cloud.audit.store import RETENTION_US
-from cloud.audit.tables import audit_entries
-from cloud.db import Database, Transaction, migrate, open_database
-from cloud.events import Outbox
-from cloud.events.tables import outbox_events
-from cloud.ids import UlidIds
-from cloud.observations.store import keys_held
-from cloud.observations.tables import stored_measurements
-from cloud.tenancy import Viewer
-from cloud.tenancy.tables import tenants
-from cloud.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
+from cloud.access.apps.tables import apps
+from cloud.access.audit import Audit, Sought
+from cloud.access.audit.store import RETENTION_US
+from cloud.access.audit.tables import audit_entries
+from cloud.access.tenancy import Viewer
+from cloud.access.tenancy.tables import tenants
+from cloud.clinical.observations.store import keys_held
+from cloud.clinical.observations.tables import stored_measurements
+from cloud.foundation.db import Database, Transaction, migrate, open_database
+from cloud.foundation.events import Outbox
+from cloud.foundation.events.tables import outbox_events
+from cloud.foundation.ids import UlidIds
+from cloud.partners import webhooks
+from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
 from tests.harness.plans import Plan, PlanRecorder, analyze

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import bindparam, select, update
 
-from cloud.db import Prepared, compiled
-from cloud.tenancy.tables import tenants
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.db import Prepared, compiled
 
 RENAME = update(tenants).where(tenants.c.id == bindparam("which"), tenants.c.created_at_us > 5).values(name="new")
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import text
 
-from cloud.db import Database, Transaction, open_database
-from cloud.db.statistics import CHANGED_ROWS_LEAST, refresh_statistics
-from cloud.observations.tables import stored_measurements
+from cloud.clinical.observations.tables import stored_measurements
+from cloud.foundation.db import Database, Transaction, open_database
+from cloud.foundation.db.statistics import CHANGED_ROWS_LEAST, refresh_statistics
 from tests.harness.postgresql import PostgresqlCluster
 
 FLUSH = text("SELECT pg_stat_force_next_flush()")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import bindparam, func, select
 
-from cloud.db import ConstraintViolated, Database, Prepared, Transaction, insert
-from cloud.tenancy.tables import tenants
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.db import ConstraintViolated, Database, Prepared, Transaction, insert
 
 ADD = insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at"))
 COUNT = select(func.count()).select_from(tenants)

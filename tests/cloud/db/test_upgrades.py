@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cloud.assignments import Assignments
-from cloud.custody.check import CustodyCheck
-from cloud.db import Database, migrate, open_database
-from cloud.db.revisions import known_revisions
-from cloud.db.sqlite import SqliteDatabase
-from cloud.devices import Devices, Enrolment
-from cloud.events import Outbox
-from cloud.fleet import Fleet
-from cloud.ids import UlidIds
-from cloud.observations.export import export_observations
-from cloud.tenancy import Viewer
+from cloud.access.tenancy import Viewer
+from cloud.clinical.assignments import Assignments
+from cloud.clinical.devices import Devices, Enrolment
+from cloud.clinical.observations.export import export_observations
+from cloud.foundation.db import Database, migrate, open_database
+from cloud.foundation.db.revisions import known_revisions
+from cloud.foundation.db.sqlite import SqliteDatabase
+from cloud.foundation.events import Outbox
+from cloud.foundation.ids import UlidIds
+from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.fleet import Fleet
 from tests.builders.cloud_people import NOON_US, HandClock
 from tests.cloud.db.test_migrations import run_sql
 

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from cloud.db import Database
-from cloud.devices import DeviceClassUnknown, Devices, DeviceStatus, Enrolment, SystemIdTaken
-from cloud.ids import UlidIds
-from cloud.tenancy import OrganizationUnknown, VehicleUnknown, Viewer
+from cloud.access.tenancy import OrganizationUnknown, VehicleUnknown, Viewer
+from cloud.clinical.devices import DeviceClassUnknown, Devices, DeviceStatus, Enrolment, SystemIdTaken
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, attach_device, household
 

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cloud.audit import Audit
-from cloud.db import Database
-from cloud.devices import Devices, Enrolment
-from cloud.ids import UlidIds
+from cloud.access.audit import Audit
+from cloud.clinical.devices import Devices, Enrolment
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
 from tests.builders.api_surface import Api, api
 from tests.builders.cloud_people import NOON_US, attach_device

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from cloud.discovery import make_contract, write_contract
+from cloud.partners.discovery import make_contract, write_contract
 from tests.builders.contract_rows import PRODUCTION, SCOPES, rows
 
 # What one reader or another takes for something else than text.

@@ -6,8 +6,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
-from cloud.discovery import RowsDisagree, contract_document
-from cloud.http import Host
+from cloud.foundation.http import Host
+from cloud.partners.discovery import RowsDisagree, contract_document
 from tests.builders.contract_rows import MAKING, PRODUCTION, SCOPES, row, rows
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.discovery import is_denied, is_public
+from cloud.partners.discovery import is_denied, is_public
 from tests.builders.contract_samples import samples
 
 HOST_OF = {

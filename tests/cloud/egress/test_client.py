@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from cloud.egress import AllowList, Answer, Egress, Failure, FailureReason
-from cloud.egress.client import ANSWER_OCTETS_MAX
+from cloud.foundation.egress import AllowList, Answer, Egress, Failure, FailureReason
+from cloud.foundation.egress.client import ANSWER_OCTETS_MAX
 from tests.builders.egress_names import PUBLIC, Names
 from tests.harness.certificates import Authority
 from tests.harness.receiver import Receiver, answering, endless, hanging, receiving

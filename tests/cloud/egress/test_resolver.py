@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloud.egress import resolver as resolvers
-from cloud.egress.resolver import NameUnresolved, SystemResolver
+from cloud.foundation.egress import resolver as resolvers
+from cloud.foundation.egress.resolver import NameUnresolved, SystemResolver
 from tests.harness.eventually import eventually
 
 

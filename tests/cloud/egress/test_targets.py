@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from cloud.egress import AllowList, Egress, UrlBlocked, UrlMalformed, read_target
-from cloud.egress.addresses import is_public
+from cloud.foundation.egress import AllowList, Egress, UrlBlocked, UrlMalformed, read_target
+from cloud.foundation.egress.addresses import is_public
 from tests.builders.egress_names import PUBLIC, Names
 
 NOBODY = AllowList()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cloud.audit import Audit
-from cloud.db import Database
-from cloud.events import Outbox
-from cloud.ids import UlidIds
+from cloud.access.audit import Audit
+from cloud.foundation.db import Database
+from cloud.foundation.events import Outbox
+from cloud.foundation.ids import UlidIds
 from tests.builders.api_crew import crew_member
 from tests.builders.api_surface import Api, alike, api
 from tests.builders.contract_samples import sample, shape_faults

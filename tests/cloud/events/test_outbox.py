@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from cloud.db import Database, Transaction
-from cloud.events import ClaimedEvent, DomainEvent, LeaseLost, Outbox, Relay
-from cloud.events.relay import ATTEMPTS_MAX, LEASE_US, retry_delay_us
-from cloud.events.store import RETENTION_US
-from cloud.ids import UlidIds
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.events import ClaimedEvent, DomainEvent, LeaseLost, Outbox, Relay
+from cloud.foundation.events.relay import ATTEMPTS_MAX, LEASE_US, retry_delay_us
+from cloud.foundation.events.store import RETENTION_US
+from cloud.foundation.ids import UlidIds
 from tests.builders.cloud_people import HandClock
 from tests.harness.eventually import eventually
 

@@ -5,21 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from cloud.audit import Audit, Sought
-from cloud.custody.check import CustodyCheck
-from cloud.custody.tables import batches, quarantined_batches
-from cloud.db import Database
-from cloud.fleet import Fleet, GatewayAccess, GatewayTaken
-from cloud.fleet.access import GatewayAccessDesk
-from cloud.fleet.authority import (
+from cloud.access.audit import Audit, Sought
+from cloud.access.tenancy import Viewer
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.master_key import MasterKey
+from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.custody.tables import batches, quarantined_batches
+from cloud.vehicles.fleet import Fleet, GatewayAccess, GatewayTaken
+from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.fleet.authority import (
     REVOCATION_DAYS,
     CertificateRequestUnusable,
     create_authority,
     read_list,
     read_request,
 )
-from cloud.fleet.authority_store import AuthorityStore
-from cloud.fleet.broker_directory import (
+from cloud.vehicles.fleet.authority_store import AuthorityStore
+from cloud.vehicles.fleet.broker_directory import (
     ALARM_BEFORE_US,
     DAY_US,
     BrokerDirectory,
@@ -28,11 +32,7 @@ from cloud.fleet.broker_directory import (
     expiry_of,
     expiry_sentence,
 )
-from cloud.fleet.errors import GatewayNotSuspended, GatewayRevoked, GatewayShutOut, KeyUnchanged, KeyUsedBefore
-from cloud.ids import UlidIds
-from cloud.master_key import MasterKey
-from cloud.observations.tables import observations
-from cloud.tenancy import Viewer
+from cloud.vehicles.fleet.errors import GatewayNotSuspended, GatewayRevoked, GatewayShutOut, KeyUnchanged, KeyUsedBefore
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.status import Status
 from tests.builders.cloud_people import HandClock, household, public_key_text

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud.fleet.authority import create_authority
-from cloud.fleet.broker_configuration import AdmittedGateway, ingest_group
-from cloud.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings
-from cloud.master_key import MasterKey
+from cloud.foundation.master_key import MasterKey
+from cloud.vehicles.fleet.authority import create_authority
+from cloud.vehicles.fleet.broker_configuration import AdmittedGateway, ingest_group
+from cloud.vehicles.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings
 from gateway.sync.mqtt import MqttRefused, MqttSession, MqttUnavailable, Will
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane

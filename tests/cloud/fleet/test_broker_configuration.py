@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.fleet.broker_configuration import BrokerLayout, system_files
+from cloud.vehicles.fleet.broker_configuration import BrokerLayout, system_files
 from tests.builders.cloud_settings import settings_file
 from tests.cloud.cli.test_console import Console
 

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from cloud.db import Database
-from cloud.fleet import Fleet, GatewayDirectory, GatewayStatus, GatewayTaken, PublicKeyMalformed
-from cloud.ids import UlidIds
-from cloud.tenancy import OrganizationUnknown, VehicleUnknown
+from cloud.access.tenancy import OrganizationUnknown, VehicleUnknown
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
+from cloud.vehicles.fleet import Fleet, GatewayDirectory, GatewayStatus, GatewayTaken, PublicKeyMalformed
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, household, public_key_text
 
 CLOCK = HandClock()

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.db import Database
-from cloud.fleet.access import GatewayAccessDesk
-from cloud.fleet.authority_store import AuthorityStore
-from cloud.fleet.broker_configuration import RELOAD_FILE
-from cloud.fleet.broker_directory import BrokerDirectory
-from cloud.ids import UlidIds
-from cloud.ingest import make_ingest
-from cloud.ingest.take_over import take_over
-from cloud.master_key import MasterKey
-from cloud.tenancy import Viewer
+from cloud.access.tenancy import Viewer
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.master_key import MasterKey
+from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.fleet.authority_store import AuthorityStore
+from cloud.vehicles.fleet.broker_configuration import RELOAD_FILE
+from cloud.vehicles.fleet.broker_directory import BrokerDirectory
+from cloud.vehicles.ingest import make_ingest
+from cloud.vehicles.ingest.take_over import take_over
 from gateway.sync.mqtt import MqttSession, MqttTakenOver, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.envelope import encode_envelope

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from cloud.app import watches
-from cloud.db import Database
-from cloud.devices import Devices, DeviceSilence, Enrolment
-from cloud.devices.tables import devices
-from cloud.fleet import GatewaySilence
-from cloud.housekeeping import Housekeeping
+from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
+from cloud.clinical.devices.tables import devices
+from cloud.foundation.db import Database
+from cloud.foundation.housekeeping import Housekeeping
 from cloud.settings import read_settings
+from cloud.vehicles.fleet import GatewaySilence
 from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE, CloudUnderTest
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section

@@ -4,8 +4,8 @@ import asyncio
 
 from sqlalchemy import text
 
-from cloud.db import Database
-from cloud.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, StoppingCheck
+from cloud.foundation.db import Database
+from cloud.foundation.health import BrokerCheck, Check, DatabaseCheck, HealthHandlers, StoppingCheck
 
 
 async def readiness(*checks: Check) -> tuple[int, dict[str, object]]:

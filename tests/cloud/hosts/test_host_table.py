@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from cloud import health
-from cloud.health import HealthHandlers
+from cloud.foundation import health
+from cloud.foundation.health import HealthHandlers
+from cloud.foundation.http import Answer, Host, Request, Route, Text
+from cloud.foundation.http.site import is_loopback
 from cloud.hosts import AddressTaken
-from cloud.http import Answer, Host, Request, Route, Text
-from cloud.http.site import is_loopback
 from tests.builders.http_surface import route, surface
 
 Ask = Callable[..., Awaitable[tuple[int, str, str]]]

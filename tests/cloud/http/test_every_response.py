@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.db import Database, DatabaseUnavailable
-from cloud.http import Answer, Json, NoContent, Octets, Request, Scopes, begin_trace, strong_etag
-from cloud.http.spans import Spans, sweep_spans
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database, DatabaseUnavailable
+from cloud.foundation.http import Answer, Json, NoContent, Octets, Request, Scopes, begin_trace, strong_etag
+from cloud.foundation.http.spans import Spans, sweep_spans
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import GOOD, Client, asking
 from tests.builders.http_surface import BASES, caller, route, surface

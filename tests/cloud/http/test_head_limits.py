@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from cloud.http import Host
+from cloud.foundation.http import Host
 from tests.builders.http_surface import route, surface
 
 HEAD_BYTES_MAX = 64 * 1024

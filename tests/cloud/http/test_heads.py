@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.http.heads import LINE_OCTETS_MAX, RefusedHead, RequestLine
+from cloud.foundation.http.heads import LINE_OCTETS_MAX, RefusedHead, RequestLine
 from tests.harness.work import CountedBytes, assert_linear, work_of
 
 SIZE = 4_000

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, Json, RateClass, Request
-from cloud.http import admission as admissions
-from cloud.http import arrival as arrivals
-from cloud.http import pipeline as pipelines
-from cloud.http.rates import BucketLimiter, Policy, address_class
+from cloud.foundation.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, Json, RateClass, Request
+from cloud.foundation.http import admission as admissions
+from cloud.foundation.http import arrival as arrivals
+from cloud.foundation.http import pipeline as pipelines
+from cloud.foundation.http.rates import BucketLimiter, Policy, address_class
 from cloud.settings import HttpSection
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import Client, asking

@@ -7,15 +7,15 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
-from cloud.clock import SystemClock
-from cloud.db import Database
-from cloud.errors import DomainError
-from cloud.http import Answer, Created, Request, Scopes
-from cloud.http import idempotency as idempotencies
-from cloud.http.idempotency import sweep_keys
-from cloud.http.tables import idempotency_keys
-from cloud.ids import UlidIds
-from cloud.tenancy.tables import tenants
+from cloud.access.tenancy.tables import tenants
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import Answer, Created, Request, Scopes
+from cloud.foundation.http import idempotency as idempotencies
+from cloud.foundation.http.idempotency import sweep_keys
+from cloud.foundation.http.tables import idempotency_keys
+from cloud.foundation.ids import UlidIds
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import Client, asking
 from tests.builders.http_surface import KnownTokens, caller, route, surface

@@ -5,8 +5,18 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.errors import DomainError
-from cloud.http import ANY_TOKEN, CLIENT_AUTHENTICATED, Answer, BodyKind, Host, Json, OAuthError, Request, Scopes
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import (
+    ANY_TOKEN,
+    CLIENT_AUTHENTICATED,
+    Answer,
+    BodyKind,
+    Host,
+    Json,
+    OAuthError,
+    Request,
+    Scopes,
+)
 from tests.builders.http_client import GOOD, Client, asking
 from tests.builders.http_surface import KnownTokens, caller, route, surface
 

@@ -2,8 +2,8 @@
 
 import random
 
-from cloud.http.body_room import BodyRoom
-from cloud.http.places import Places
+from cloud.foundation.http.body_room import BodyRoom
+from cloud.foundation.http.places import Places
 from tests.harness.work import work_of
 
 

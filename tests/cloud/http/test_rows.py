@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.http import EVERY_HOST, Access, Host, Scopes
-from cloud.http.listing import listed
-from cloud.http.request import NEVER_AN_ID
-from cloud.http.table import RouteTable
-from cloud.ids import SHAPE, UlidIds
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.http import EVERY_HOST, Access, Host, Scopes
+from cloud.foundation.http.listing import listed
+from cloud.foundation.http.request import NEVER_AN_ID
+from cloud.foundation.http.table import RouteTable
+from cloud.foundation.ids import SHAPE, UlidIds
 from cloud.settings import read_settings
 from cloud.surface import rows_of
 from tests.builders.cloud_settings import settings_file

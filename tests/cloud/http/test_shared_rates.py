@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import text
 
-from cloud.db import Database, DatabaseUnavailable
-from cloud.http.rate_store import KEPT_US, sweep_rates
-from cloud.http.rates import Policy
-from cloud.http.shared_rates import PORTIONS_MAX, SharedLimiter
+from cloud.foundation.db import Database, DatabaseUnavailable
+from cloud.foundation.http.rate_store import KEPT_US, sweep_rates
+from cloud.foundation.http.rates import Policy
+from cloud.foundation.http.shared_rates import PORTIONS_MAX, SharedLimiter
 from tests.builders.cloud_people import HandClock
 
 HUNDRED = Policy("standard", 100)

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, closing
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from cloud.health import HealthHandlers
-from cloud.health import routes as health_routes
-from cloud.http import Answer, Host, Json, Request
-from cloud.http.body_room import BodyRoom
-from cloud.http.connection import Connection
+from cloud.foundation.health import HealthHandlers
+from cloud.foundation.health import routes as health_routes
+from cloud.foundation.http import Answer, Host, Json, Request
+from cloud.foundation.http.body_room import BodyRoom
+from cloud.foundation.http.connection import Connection
 from tests.builders.http_surface import Surface, route, surface
 from tests.harness.eventually import eventually
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import aiohttp
 import pytest
 
-from cloud.clock import SystemClock
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.http import Answer, Host, Json, Request
+from cloud.foundation.http import connection as connections
+from cloud.foundation.http import server as servers
+from cloud.foundation.http.site import Site
 from cloud.hosts import HostServer
-from cloud.http import Answer, Host, Json, Request
-from cloud.http import connection as connections
-from cloud.http import server as servers
-from cloud.http.site import Site
 from cloud.settings import Address, HttpSection
 from cloud.surface import pipelines
 from tests.builders.http_surface import BASES, KnownTokens, route, surface

@@ -6,11 +6,11 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import BaseModel, ConfigDict
 
-from cloud.http import BodyKind, Limit, Query
-from cloud.http.contents import read_body
-from cloud.http.errors import BodyMalformed, MediaTypeUnsupported, QueryMalformed
-from cloud.http.query import read_query
-from cloud.http.strict_json import read_json
+from cloud.foundation.http import BodyKind, Limit, Query
+from cloud.foundation.http.contents import read_body
+from cloud.foundation.http.errors import BodyMalformed, MediaTypeUnsupported, QueryMalformed
+from cloud.foundation.http.query import read_query
+from cloud.foundation.http.strict_json import read_json
 from tests.builders.http_surface import route
 from tests.harness.work import CountedBytes, assert_linear, work_of
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cloud.http import Host
+from cloud.foundation.http import Host
 from tests.builders.auth_world import AuthWorld
 from tests.cloud.identity.test_sign_in import at_the_door
 from tests.harness.auth_server import AuthServer

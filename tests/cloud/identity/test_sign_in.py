@@ -8,13 +8,13 @@ import pyotp
 import pytest
 from sqlalchemy import select
 
-from cloud.audit import Audit
-from cloud.db import Database, metadata
-from cloud.errors import DomainError
-from cloud.http import begin_trace
-from cloud.identity import Role
-from cloud.identity.errors import SignInRefused, SignInThrottled
-from cloud.identity.sign_in import SecondFactorPolicy
+from cloud.access.audit import Audit
+from cloud.access.identity import Role
+from cloud.access.identity.errors import SignInRefused, SignInThrottled
+from cloud.access.identity.sign_in import SecondFactorPolicy
+from cloud.foundation.db import Database, metadata
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import begin_trace
 from tests.builders.auth_world import AuthWorld
 from tests.builders.sign_in import sign_in_of
 from tests.harness.auth_server import AuthServer, auth_server

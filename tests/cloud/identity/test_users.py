@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from cloud.apps import PLATFORM_ADMIN
-from cloud.db import Database
-from cloud.identity import Passwords, Role, SignInBusy, User, Users, UserUnknown
-from cloud.identity.errors import PasswordUnfit, RoleUnknown, UsernameMalformed
-from cloud.identity.model import SCOPES
-from cloud.ids import UlidIds
-from cloud.tenancy import IdentifierTaken, OrganizationUnknown
+from cloud.access.apps import PLATFORM_ADMIN
+from cloud.access.identity import Passwords, Role, SignInBusy, User, Users, UserUnknown
+from cloud.access.identity.errors import PasswordUnfit, RoleUnknown, UsernameMalformed
+from cloud.access.identity.model import SCOPES
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from tests.builders.cloud_people import HandClock, Household, household
 
 PASSWORD = "correct horse battery"

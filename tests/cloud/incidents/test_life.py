@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
-from cloud.db import Database
-from cloud.epcr import EncounterStatus, EncounterTaken
-from cloud.epcr.errors import EncounterFinished
-from cloud.epcr.model import CareModel
-from cloud.epcr.tables import encounters
-from cloud.incidents import Incident, Incidents
+from cloud.clinical.epcr import EncounterStatus, EncounterTaken
+from cloud.clinical.epcr.errors import EncounterFinished
+from cloud.clinical.epcr.model import CareModel
+from cloud.clinical.epcr.tables import encounters
+from cloud.clinical.incidents import Incident, Incidents
+from cloud.foundation.db import Database
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.harness.receiver import Receiver, receiving
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings, MqttSource
-from cloud.ingest.fair_queue import DELIVERY_BYTES
+from cloud.foundation.clock import SystemClock
+from cloud.vehicles.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings, MqttSource
+from cloud.vehicles.ingest.fair_queue import DELIVERY_BYTES
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane

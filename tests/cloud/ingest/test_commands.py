@@ -3,14 +3,20 @@
 import pytest
 from sqlalchemy import update
 
-from cloud.custody.tables import lanes
-from cloud.db import Database
-from cloud.ingest import QuotaSettings
-from cloud.ingest.figures import QuotaFactorMalformed, change_quota, list_lanes, list_quotas, read_figures
-from cloud.ingest.missing import MISSING_AFTER_US
-from cloud.ingest.samplers import ingest_sampler, left_out_sampler
-from cloud.observability.metrics import INGEST_LEFT_OUT, INGEST_MISSING, INGEST_PARKED, INGEST_REPEATED, Metrics
+from cloud.foundation.db import Database
+from cloud.foundation.observability.metrics import (
+    INGEST_LEFT_OUT,
+    INGEST_MISSING,
+    INGEST_PARKED,
+    INGEST_REPEATED,
+    Metrics,
+)
 from cloud.settings import IngestSection
+from cloud.vehicles.custody.tables import lanes
+from cloud.vehicles.ingest import QuotaSettings
+from cloud.vehicles.ingest.figures import QuotaFactorMalformed, change_quota, list_lanes, list_quotas, read_figures
+from cloud.vehicles.ingest.missing import MISSING_AFTER_US
+from cloud.vehicles.ingest.samplers import ingest_sampler, left_out_sampler
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Mark, Status
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

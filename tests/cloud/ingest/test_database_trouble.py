@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cloud.custody.tables import batches, quarantined_batches
-from cloud.db import Database, Transaction, TransactionTooSlow, open_database
-from cloud.devices import Devices
-from cloud.ingest import Ingest, IngestSettings
-from cloud.ingest.group import GroupWriter, Written
-from cloud.ingest.opening import Opened, Refused
-from cloud.ingest.reprocess import Reprocessing
-from cloud.ingest.settings import SLOW_ATTEMPTS_MAX
-from cloud.observations.rows import ObservationColumns
-from cloud.observations.tables import observations
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database, Transaction, TransactionTooSlow, open_database
+from cloud.vehicles.custody.tables import batches, quarantined_batches
+from cloud.vehicles.ingest import Ingest, IngestSettings
+from cloud.vehicles.ingest.group import GroupWriter, Written
+from cloud.vehicles.ingest.opening import Opened, Refused
+from cloud.vehicles.ingest.reprocess import Reprocessing
+from cloud.vehicles.ingest.settings import SLOW_ATTEMPTS_MAX
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.buffer_small_disk import ballast, small_disk

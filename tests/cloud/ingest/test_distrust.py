@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.custody.quarantine import ROWS_MAX
-from cloud.custody.tables import batches, quarantine_overflows, quarantined_batches
-from cloud.db import Database
-from cloud.ingest import event_types
-from cloud.observations.tables import observations
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.quarantine import ROWS_MAX
+from cloud.vehicles.custody.tables import batches, quarantine_overflows, quarantined_batches
+from cloud.vehicles.ingest import event_types
 from protocols.uplink.envelope import BatchKind, encode_envelope
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.custody.tables import batches, lanes, quarantined_batches
-from cloud.db import Database
-from cloud.ingest.figures import change_quota, list_quotas
-from cloud.ingest.missing import MISSING_AFTER_US
-from cloud.ingest.quotas import QuotaSettings
-from cloud.ingest.tables import gateway_epochs
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
+from cloud.vehicles.ingest.figures import change_quota, list_quotas
+from cloud.vehicles.ingest.missing import MISSING_AFTER_US
+from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.tables import gateway_epochs
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Mark, Status

@@ -1,7 +1,7 @@
 """A replaced gateway starts a new epoch; two that take turns are reported."""
 
-from cloud.ingest.epochs import DRAIN_US, judge_epoch
-from cloud.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
+from cloud.vehicles.ingest.epochs import DRAIN_US, judge_epoch
+from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
 
 BEGAN_US = 1_000_000_000
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db import Database
-from cloud.ingest import BrokerAddress, IngestSettings, MqttSource
-from cloud.ingest.fair_queue import DELIVERY_BYTES, FairQueue
-from cloud.ingest.service import Ingest
-from cloud.ingest.source import Delivery
+from cloud.foundation.db import Database
+from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource
+from cloud.vehicles.ingest.fair_queue import DELIVERY_BYTES, FairQueue
+from cloud.vehicles.ingest.service import Ingest
+from cloud.vehicles.ingest.source import Delivery
 from protocols.uplink.envelope import BatchKind, Envelope
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from tests.builders.ingest_cloud import CloudUnderTest, Handover, StoppedClock

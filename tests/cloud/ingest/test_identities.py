@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.custody.tables import batches, lanes, quarantined_batches
-from cloud.db import Database
-from cloud.fleet import GatewayDirectory
-from cloud.ingest import event_types
-from cloud.ingest.epochs import DRAIN_US
-from cloud.ingest.tables import gateway_epochs
-from cloud.observations.tables import observations
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
+from cloud.vehicles.fleet import GatewayDirectory
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.epochs import DRAIN_US
+from cloud.vehicles.ingest.tables import gateway_epochs
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status, StoreState
 from tests.builders.ingest_cloud import CloudUnderTest

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from cloud.custody.links import ChainedBatch, LinkState
-from cloud.custody.marks import LaneMarks
-from cloud.ingest.lane_book import HOLES_MAX, LaneBook
-from cloud.ingest.verdicts import Ahead, Conflict, Duplicate, LaneVerdict, Scattered, Stored
+from cloud.vehicles.custody.links import ChainedBatch, LinkState
+from cloud.vehicles.custody.marks import LaneMarks
+from cloud.vehicles.ingest.lane_book import HOLES_MAX, LaneBook
+from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, LaneVerdict, Scattered, Stored
 from tests.builders.ingest_chain import GENESIS, batch, batches, gap, hash_of
 
 

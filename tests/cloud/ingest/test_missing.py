@@ -2,11 +2,11 @@
 
 import pytest
 
-from cloud.db import Database
-from cloud.ingest import event_types
-from cloud.ingest.missing import MISSING_AFTER_US
-from cloud.ingest.quotas import QuotaSettings
-from cloud.ingest.tables import missing_batches
+from cloud.foundation.db import Database
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.missing import MISSING_AFTER_US
+from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.tables import missing_batches
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Mark, Status
 from tests.builders.ingest_cloud import CloudUnderTest

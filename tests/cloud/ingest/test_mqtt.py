@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud.custody.tables import quarantined_batches
-from cloud.db import Database
-from cloud.ingest import BrokerAddress, IngestSettings, MqttSource, RunningIngest, make_ingest
-from cloud.observations.tables import observations
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.tables import quarantined_batches
+from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource, RunningIngest, make_ingest
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

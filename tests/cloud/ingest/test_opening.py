@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from cloud.fleet import RegisteredGateway
-from cloud.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
-from cloud.ingest.verdicts import Forged, Malformed
-from cloud.observations.rows import ObservationColumns
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
+from cloud.vehicles.ingest.verdicts import Forged, Malformed
 from protocols.uplink.envelope import encode_envelope
 from tests.builders.ingest_cloud import Handover
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle

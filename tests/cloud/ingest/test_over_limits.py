@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from cloud.custody.check import CustodyCheck
-from cloud.custody.tables import batches, lanes, quarantined_batches
-from cloud.db import Database
-from cloud.devices.tables import devices
-from cloud.observations.tables import observations
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import BatchKind, decode_envelope, encode_envelope
 from protocols.uplink.events import GatewayEvent, encode_event

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.custody.tables import batches, quarantined_batches
-from cloud.db import Database
-from cloud.devices.tables import devices
-from cloud.ingest.opening import Content, unpack
-from cloud.ingest.quota_store import QuotaRow
-from cloud.ingest.quotas import Need, Quota, QuotaSettings
-from cloud.ingest.tables import gateway_events, gateway_quotas, parked_batches
-from cloud.observations.tables import observations
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.tables import batches, quarantined_batches
+from cloud.vehicles.ingest.opening import Content, unpack
+from cloud.vehicles.ingest.quota_store import QuotaRow
+from cloud.vehicles.ingest.quotas import Need, Quota, QuotaSettings
+from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from protocols.uplink.envelope import Batch, BatchKind, Envelope
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
@@ -263,7 +263,7 @@ async def test_parked_batch_that_meets_a_mistake_of_ours_waits_and_stops_no_othe
             raise RuntimeError("a mistake")
         return unpack(batch)
 
-    monkeypatch.setattr("cloud.ingest.take_up.unpack", unpack_all_but_ours)
+    monkeypatch.setattr("cloud.vehicles.ingest.take_up.unpack", unpack_all_but_ours)
     assert await cloud.take_up() == 1
     assert [row.gateway_id for row in await cloud.rows(parked_batches)] == [gateway.gateway]
     monkeypatch.undo()

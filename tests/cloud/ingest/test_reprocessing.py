@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from cloud.custody.tables import batches, quarantined_batches
-from cloud.db import Database
-from cloud.devices import Devices
-from cloud.fleet.tables import gateways
-from cloud.ingest.opening import UnreadablePayload
-from cloud.ingest.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
-from cloud.ingest.tables import gateway_events
-from cloud.observations.tables import observation_sources, observations
-from cloud.tenancy import Tenancy
+from cloud.access.tenancy import Tenancy
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.tables import observation_sources, observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.tables import batches, quarantined_batches
+from cloud.vehicles.fleet.tables import gateways
+from cloud.vehicles.ingest.opening import UnreadablePayload
+from cloud.vehicles.ingest.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
+from cloud.vehicles.ingest.tables import gateway_events
 from protocols.uplink.envelope import BatchKind, Envelope
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from cloud.custody.tables import batches, lanes
-from cloud.db import Database, DatabaseUnavailable, Transaction
-from cloud.devices.tables import devices
-from cloud.ingest import Ingest, IngestSettings
-from cloud.ingest.source import Delivery
-from cloud.observations.tables import observations, stored_measurements
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.tables import observations, stored_measurements
+from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
+from cloud.vehicles.custody.tables import batches, lanes
+from cloud.vehicles.ingest import Ingest, IngestSettings
+from cloud.vehicles.ingest.source import Delivery
 from protocols.uplink.acks import Ack
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section

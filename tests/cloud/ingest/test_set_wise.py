@@ -2,9 +2,9 @@
 
 import pytest
 
-from cloud.db import Database
-from cloud.devices.tables import devices
-from cloud.observations.tables import observation_channels, observation_sources, observations
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.tables import observation_channels, observation_sources, observations
+from cloud.foundation.db import Database
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
 from protocols.uplink.envelope import Envelope

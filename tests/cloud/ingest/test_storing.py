@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.custody.tables import batches, gap_ranges, quarantined_batches
-from cloud.db import Database
-from cloud.devices.tables import devices
-from cloud.ingest import event_types
-from cloud.ingest.tables import gateway_events
-from cloud.observations.tables import observation_channels, observation_sources, observations
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.tables import observation_channels, observation_sources, observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.tables import batches, gap_ranges, quarantined_batches
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.tables import gateway_events
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Envelope, decode_envelope, verify_batch
 from protocols.uplink.lanes import Lane

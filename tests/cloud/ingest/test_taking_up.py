@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from cloud.custody.tables import batches
-from cloud.db import Database, DatabaseUnavailable, Transaction
-from cloud.ingest.parking import ParkedBatch, ParkingStore
-from cloud.ingest.quota_store import GatewayName
-from cloud.ingest.quotas import QuotaSettings
-from cloud.ingest.tables import gateway_events, gateway_quotas, parked_batches
-from cloud.observations.tables import observations
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
+from cloud.vehicles.custody.tables import batches
+from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
+from cloud.vehicles.ingest.quota_store import GatewayName
+from cloud.vehicles.ingest.quotas import QuotaSettings
+from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.statement_count import EndingDatabase

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.custody.check import CustodyCheck
-from cloud.custody.tables import batches, quarantined_batches
-from cloud.db import Database, open_database
-from cloud.devices import Devices
-from cloud.fleet.tables import gateways
-from cloud.ingest import BrokerAddress, event_types, make_ingest
-from cloud.observations.export import export_observations
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.export import export_observations
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database, open_database
+from cloud.vehicles.custody.check import CustodyCheck
+from cloud.vehicles.custody.tables import batches, quarantined_batches
+from cloud.vehicles.fleet.tables import gateways
+from cloud.vehicles.ingest import BrokerAddress, event_types, make_ingest
 from gateway.sessions.time_sync import TrustedClock
 from gateway.timekeeping import Timekeeping
 from protocols.observation_record import to_json

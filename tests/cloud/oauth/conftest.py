@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db import Database, open_database
+from cloud.foundation.db import Database, open_database
 from tests.builders.auth_world import AuthWorld, auth_world
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cloud.apps import Governance
+from cloud.access.apps import Governance
 from tests.builders.auth_world import API, DEVICES, ISSUER, WEBHOOKS, AuthWorld
 from tests.builders.authorization_flow import NATIVE, REDIRECT, answer_of, flow
 from tests.harness.auth_server import auth_server

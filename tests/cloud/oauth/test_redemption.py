@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cloud.apps import Governance
+from cloud.access.apps import Governance
 from tests.builders.auth_world import AuthWorld
 from tests.builders.authorization_flow import CODE, REDIRECT, VERIFIER, flow
 

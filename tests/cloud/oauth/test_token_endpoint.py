@@ -9,11 +9,11 @@ import pytest
 from joserfc import jwt as strict_jwt
 from joserfc.jwk import KeySet
 
-from cloud.apps import CATALOGUE, GrantType
-from cloud.apps.secrets import LIVE_MAX
-from cloud.apps.store import AppStore
-from cloud.audit import Audit
-from cloud.http import Host
+from cloud.access.apps import CATALOGUE, GrantType
+from cloud.access.apps.secrets import LIVE_MAX
+from cloud.access.apps.store import AppStore
+from cloud.access.audit import Audit
+from cloud.foundation.http import Host
 from cloud.settings import HttpSection
 from tests.builders.auth_world import API, DEVICES, ISSUER, WEBHOOKS, AuthWorld
 from tests.harness.auth_server import PROBE, TOKEN, auth_server

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.db import migrate, open_database
+from cloud.access.tokens import SigningKeys
+from cloud.access.tokens.place import load_master_key, master_key_path
 from cloud.doctor import _broker_directory, _mosquitto_limits, examine
-from cloud.findings import Finding, Level
-from cloud.ids import UlidIds
-from cloud.master_key import MasterKey
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import migrate, open_database
+from cloud.foundation.findings import Finding, Level
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.master_key import MasterKey
 from cloud.settings import Settings, read_settings
-from cloud.tokens import SigningKeys
-from cloud.tokens.place import load_master_key, master_key_path
 from tests.builders.cloud_settings import HOSTS, settings_file
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cloud.db import migrate
-from cloud.observability.heartbeat import BEAT_S, FEED_EVERY_S, Heartbeat
-from cloud.observability.metrics import EVENT_LOOP_STALL_SECONDS_MAX, Metrics
-from cloud.observability.service_manager import watchdog_s
+from cloud.foundation.db import migrate
+from cloud.foundation.observability.heartbeat import BEAT_S, FEED_EVERY_S, Heartbeat
+from cloud.foundation.observability.metrics import EVENT_LOOP_STALL_SECONDS_MAX, Metrics
+from cloud.foundation.observability.service_manager import watchdog_s
 from cloud.settings import read_settings
 from tests.builders.cloud_people import HandClock
 from tests.builders.cloud_settings import settings_file

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cloud.errors import DomainError
-from cloud.http import RateClass
-from cloud.observability.metrics import (
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import RateClass
+from cloud.foundation.observability.metrics import (
     EVENTS_WAITING,
     FIGURES,
     HTTP_IN_FLIGHT,

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from cloud.assignments import AssignmentDesk
-from cloud.custody.check import CustodyCheck
-from cloud.db import Database
-from cloud.devices import Devices
-from cloud.epcr import Epcr
-from cloud.observations.counting import count_observations
-from cloud.observations.export import export_observations
-from cloud.observations.tables import observations
+from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.devices import Devices
+from cloud.clinical.epcr import Epcr
+from cloud.clinical.observations.counting import count_observations
+from cloud.clinical.observations.export import export_observations
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.check import CustodyCheck
 from protocols.clock_anchor import ClockAnchor
 from protocols.device_time import absolute_time_at
 from protocols.observation_record import utc_text

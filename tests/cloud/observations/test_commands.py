@@ -10,8 +10,8 @@ from sqlalchemy import delete
 from typer.testing import CliRunner, Result
 
 from cloud.cli import app
-from cloud.custody.tables import batches
-from cloud.db import open_database
+from cloud.foundation.db import open_database
+from cloud.vehicles.custody.tables import batches
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle
 

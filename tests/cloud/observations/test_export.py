@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from cloud.assignments import AssignmentDesk
-from cloud.db import Database
-from cloud.devices import Devices, Enrolment
-from cloud.epcr import Epcr
-from cloud.fleet.tables import gateways
-from cloud.observations.export import export_observations
-from cloud.observations.reading import PAGE_ROWS
-from cloud.tenancy import Tenancy, Viewer
+from cloud.access.tenancy import Tenancy, Viewer
+from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.devices import Devices, Enrolment
+from cloud.clinical.epcr import Epcr
+from cloud.clinical.observations.export import export_observations
+from cloud.clinical.observations.reading import PAGE_ROWS
+from cloud.foundation.db import Database
+from cloud.vehicles.fleet.tables import gateways
 from protocols.observation_record import records_of, to_json
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.observations import decode_block

@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from cloud.assignments import AssignmentDesk
-from cloud.db import Database
-from cloud.devices import DeviceNotActive, Devices, DeviceUnknown, Enrolment
-from cloud.errors import DomainError
-from cloud.ids import UlidIds
-from cloud.observations.counting import count_observations
-from cloud.observations.errors import (
+from cloud.access.tenancy import Viewer
+from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.devices import DeviceNotActive, Devices, DeviceUnknown, Enrolment
+from cloud.clinical.observations.counting import count_observations
+from cloud.clinical.observations.errors import (
     DeviceClassMismatch,
     EncounterNotLinkable,
     MdcCodeMalformed,
@@ -22,9 +20,11 @@ from cloud.observations.errors import (
     UnitCodeMismatch,
     ValueNotFinite,
 )
-from cloud.observations.posted import PostedObservation, new_sequence, public_id
-from cloud.observations.posting import FUTURE_US_MAX, PAST_US_MAX, ObservationDesk
-from cloud.tenancy import Viewer
+from cloud.clinical.observations.posted import PostedObservation, new_sequence, public_id
+from cloud.clinical.observations.posting import FUTURE_US_MAX, PAST_US_MAX, ObservationDesk
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.ids import UlidIds
 from protocols.uplink.observations import DeviceRef
 from tests.builders.api_devices import enrolled, exported
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household

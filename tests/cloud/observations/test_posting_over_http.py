@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cloud.audit import Audit
-from cloud.db import Database
-from cloud.devices import Enrolment
-from cloud.ids import UlidIds
+from cloud.access.audit import Audit
+from cloud.clinical.devices import Enrolment
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from tests.builders.api_devices import exported
 from tests.builders.api_surface import Api, alike, api
 from tests.builders.contract_samples import sample, shape_faults

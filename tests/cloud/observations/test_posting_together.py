@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cloud.audit import Audit
-from cloud.db import Database, Transaction, TransactionTooSlow, open_database
-from cloud.devices import Devices
-from cloud.http import begin_trace
-from cloud.ids import UlidIds
-from cloud.observations import posting_group
-from cloud.observations.posted_store import Place
-from cloud.observations.posting import ObservationDesk
-from cloud.observations.posting_group import PostingGroup
+from cloud.access.audit import Audit
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations import posting_group
+from cloud.clinical.observations.posted_store import Place
+from cloud.clinical.observations.posting import ObservationDesk
+from cloud.clinical.observations.posting_group import PostingGroup
+from cloud.foundation.db import Database, Transaction, TransactionTooSlow, open_database
+from cloud.foundation.http import begin_trace
+from cloud.foundation.ids import UlidIds
 from tests.builders.api_devices import enrolled, exported
 from tests.builders.api_surface import Api, api
 from tests.builders.cloud_people import HandClock, Household, household

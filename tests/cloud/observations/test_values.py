@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.observations.values import value_columns, value_of
+from cloud.clinical.observations.values import value_columns, value_of
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Special, Value
 

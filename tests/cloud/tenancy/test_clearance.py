@@ -2,10 +2,10 @@
 
 from sqlalchemy import update
 
-from cloud.db import Database
-from cloud.epcr import Encounters
-from cloud.epcr.tables import encounters
-from cloud.tenancy import SecrecyLevel, Viewer
+from cloud.access.tenancy import SecrecyLevel, Viewer
+from cloud.clinical.epcr import Encounters
+from cloud.clinical.epcr.tables import encounters
+from cloud.foundation.db import Database
 from tests.builders.cloud_people import HandClock, household
 
 

@@ -1,6 +1,6 @@
 """Identifiers sort by age, also when the clock stands still or steps back, and fit the contract's shape."""
 
-from cloud.ids import SHAPE, UlidIds
+from cloud.foundation.ids import SHAPE, UlidIds
 from tests.builders.cloud_people import MINUTE_US, HandClock
 
 

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from cloud.http.errors import InvalidToken, WrongEnvironment
-from cloud.http.host import Host
+from cloud.foundation.http.errors import InvalidToken, WrongEnvironment
+from cloud.foundation.http.host import Host
 from tests.builders.auth_world import API, ISSUER, NOON_S, AuthWorld, key_pair, names, private_of, segment
 
 PATHS_AND_QUERIES = ("../../dev/null", "' OR 1=1--", "http://evil.example/jwks")
@@ -296,7 +296,7 @@ async def test_an_overlong_token_costs_no_arithmetic(world: AuthWorld, monkeypat
     def forbidden(*_: Any) -> None:
         raise AssertionError("an overlong token was looked at")
 
-    monkeypatch.setattr("cloud.tokens.verifier.verified", forbidden)
+    monkeypatch.setattr("cloud.access.tokens.verifier.verified", forbidden)
     for token in (long, "A" * 65_536, good + "." * 65_536):
         await refused(world, token)
 

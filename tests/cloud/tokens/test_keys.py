@@ -7,12 +7,20 @@ import json
 import pytest
 from joserfc.jwk import KeySet
 
-from cloud.errors import DomainError
-from cloud.http import Host
-from cloud.master_key import MasterKey, SealBroken
-from cloud.tokens import SigningKeys
-from cloud.tokens.errors import KeyTooFresh, KeyUnknown
-from cloud.tokens.signing_key import MAX_AGE_S, MODULUS_BITS, PUBLISHED_LEAST_US, SECOND_US, KeyState, generate, jwk
+from cloud.access.tokens import SigningKeys
+from cloud.access.tokens.errors import KeyTooFresh, KeyUnknown
+from cloud.access.tokens.signing_key import (
+    MAX_AGE_S,
+    MODULUS_BITS,
+    PUBLISHED_LEAST_US,
+    SECOND_US,
+    KeyState,
+    generate,
+    jwk,
+)
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import Host
+from cloud.foundation.master_key import MasterKey, SealBroken
 from tests.builders.auth_world import MASTER, AuthWorld, kept_key, key_pair
 from tests.builders.cloud_people import NOON_US
 from tests.harness.auth_server import auth_server

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clock import SystemClock
-from cloud.db import migrate, open_database
-from cloud.master_key import MasterKey, MasterKeyAbsent, MasterKeyTaken, MasterKeyUnfit, SealBroken
+from cloud.access.tokens import SigningKeys
+from cloud.access.tokens.place import first_master_key, master_key_path
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import migrate, open_database
+from cloud.foundation.master_key import MasterKey, MasterKeyAbsent, MasterKeyTaken, MasterKeyUnfit, SealBroken
 from cloud.settings import SettingsUnusable, read_settings
-from cloud.tokens import SigningKeys
-from cloud.tokens.place import first_master_key, master_key_path
 from tests.builders.auth_world import MASTER, kept_key
 from tests.builders.cloud_settings import HOSTS, settings_file
 

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.apps import Governance
-from cloud.db import DatabaseUnavailable, Transaction
-from cloud.http.errors import InvalidToken
-from cloud.http.host import Host
-from cloud.http.request import Caller
-from cloud.identity import Passwords, Role, Users
-from cloud.oauth import TokenSurface
-from cloud.standing import ChangeKind, ChangeLog
-from cloud.tokens import Revocation, Verifier
-from cloud.tokens import standing as standing_module
-from cloud.tokens.errors import StandingUnknown
-from cloud.tokens.standing import POLL_S, STALE_S_MAX
+from cloud.access.apps import Governance
+from cloud.access.identity import Passwords, Role, Users
+from cloud.access.oauth import TokenSurface
+from cloud.access.standing import ChangeKind, ChangeLog
+from cloud.access.tokens import Revocation, Verifier
+from cloud.access.tokens import standing as standing_module
+from cloud.access.tokens.errors import StandingUnknown
+from cloud.access.tokens.standing import POLL_S, STALE_S_MAX
+from cloud.foundation.db import DatabaseUnavailable, Transaction
+from cloud.foundation.http.errors import InvalidToken
+from cloud.foundation.http.host import Host
+from cloud.foundation.http.request import Caller
 from tests.builders.auth_world import BASES, DEVICES, NOON_S, AuthWorld, names
 
 SEEN_WITHIN_S = 60
@@ -184,7 +184,7 @@ async def test_a_process_that_fell_far_behind_begins_anew(
     world = world_on_either
     token = await world.token()
     await verified(world.surface, token)
-    monkeypatch.setattr("cloud.standing.changes.KEPT", 3)
+    monkeypatch.setattr("cloud.access.standing.changes.KEPT", 3)
     jti = (await verified(world.surface, token)).jti
     await Revocation(world.database, world.clock).revoke(jti, world.app.client_id)
     async with world.database.transaction() as tx:

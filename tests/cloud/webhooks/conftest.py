@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from cloud.db import Database
+from cloud.foundation.db import Database
 from tests.builders.webhook_story import WebhookStory, webhook_story
 
 Begin = Callable[..., Awaitable[WebhookStory]]

@@ -13,21 +13,21 @@ import orjson
 import pytest
 
 from cloud import cli
-from cloud.apps import NAMES
-from cloud.assignments import AssignmentDesk
-from cloud.db import Database
-from cloud.devices import Devices, DeviceSilence, Enrolment
-from cloud.docs import DocsHandlers, routes
-from cloud.epcr import CareModel, EncounterStatus
-from cloud.events import EventType
-from cloud.events.event_type import SECRECY
-from cloud.events.tables import outbox_events
-from cloud.fleet import GatewaySilence
-from cloud.fleet.access import GatewayAccessDesk
-from cloud.http import Host
-from cloud.ingest.missing import MISSING_AFTER_US
-from cloud.ingest.quotas import QuotaSettings
-from cloud.webhooks.catalogue import EVENTS, message_sample
+from cloud.access.apps import NAMES
+from cloud.clinical.assignments import AssignmentDesk
+from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
+from cloud.clinical.epcr import CareModel, EncounterStatus
+from cloud.foundation.db import Database
+from cloud.foundation.events import EventType
+from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.events.tables import outbox_events
+from cloud.foundation.http import Host
+from cloud.partners.docs import DocsHandlers, routes
+from cloud.partners.webhooks.catalogue import EVENTS, message_sample
+from cloud.vehicles.fleet import GatewaySilence
+from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.ingest.missing import MISSING_AFTER_US
+from cloud.vehicles.ingest.quotas import QuotaSettings
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cloud.audit import Audit
+from cloud.access.audit import Audit
+from cloud.access.tenancy import Viewer
 from cloud.cli import app
-from cloud.db import Database, open_database
-from cloud.tenancy import Viewer
+from cloud.foundation.db import Database, open_database
 from tests.builders.cloud_people import HandClock
 from tests.builders.cloud_settings import settings_file
 from tests.builders.webhook_surface import webhook_surface

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from cloud.db import Database
-from cloud.webhooks import DeliveryStatus
-from cloud.webhooks import log as delivery_log
-from cloud.webhooks.log import TESTS_WAITING_MAX, ReplayQueue
+from cloud.foundation.db import Database
+from cloud.partners.webhooks import DeliveryStatus
+from cloud.partners.webhooks import log as delivery_log
+from cloud.partners.webhooks.log import TESTS_WAITING_MAX, ReplayQueue
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.cloud.webhooks.test_signing import accept
 from tests.harness.receiver import Receiver, receiving

@@ -1,7 +1,7 @@
 """Whoever watches an installation sees how much waits to be delivered, and how late it is."""
 
-from cloud.observability.metrics import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics
-from cloud.webhooks import webhooks_sampler
+from cloud.foundation.observability.metrics import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics
+from cloud.partners.webhooks import webhooks_sampler
 from tests.builders.webhook_story import SECOND_US
 from tests.cloud.webhooks.conftest import Begin
 from tests.harness.receiver import receiving

@@ -9,10 +9,10 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from cloud.db import open_database
-from cloud.webhooks import ErrorCode
-from cloud.webhooks.delivery_store import DeliveryStore
-from cloud.webhooks.subscription_store import SubscriptionStore
+from cloud.foundation.db import open_database
+from cloud.partners.webhooks import ErrorCode
+from cloud.partners.webhooks.delivery_store import DeliveryStore
+from cloud.partners.webhooks.subscription_store import SubscriptionStore
 from tests.builders.webhook_story import webhook_story
 from tests.harness.databases import database, database_url, migrated_sqlite, postgresql
 from tests.harness.eventually import eventually

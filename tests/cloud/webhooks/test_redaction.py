@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.webhooks.redaction import HEAD_OCTETS_MAX, redacted_head
+from cloud.partners.webhooks.redaction import HEAD_OCTETS_MAX, redacted_head
 from tests.builders.webhook_story import UPDATED
 from tests.cloud.webhooks.conftest import Begin
 from tests.harness.receiver import answering, receiving

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db import open_database
+from cloud.foundation.db import open_database
 from tests.builders.cloud_settings import settings_file
 from tests.builders.webhook_story import webhook_story
 from tests.harness.cloud_process import serving

@@ -9,12 +9,12 @@ import standardwebhooks
 import svix
 from cryptography.exceptions import InvalidSignature
 
-from cloud.db import Database
-from cloud.errors import DomainError
-from cloud.master_key import MasterKey, SealBroken
-from cloud.webhooks import SecretMalformed, WebhookKeys, WebhookKeyTooFresh, new_secret, secret_key
-from cloud.webhooks.keys import PUBLISHED_LEAST_US, RETIRED_US
-from cloud.webhooks.sealing import open_key, seal_key
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.master_key import MasterKey, SealBroken
+from cloud.partners.webhooks import SecretMalformed, WebhookKeys, WebhookKeyTooFresh, new_secret, secret_key
+from cloud.partners.webhooks.keys import PUBLISHED_LEAST_US, RETIRED_US
+from cloud.partners.webhooks.sealing import open_key, seal_key
 from tests.builders.auth_world import MASTER
 from tests.builders.cloud_people import HandClock
 from tests.builders.webhook_story import DAY_US, SECOND_US, Webhook, WebhookStory

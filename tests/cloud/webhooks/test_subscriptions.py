@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cloud.audit import Audit
-from cloud.db import Database, metadata
-from cloud.webhooks import secret_key
-from cloud.webhooks.governing import HostGovernance, OrphanedWebhooks
-from cloud.webhooks.service import WEBHOOKS_MAX
-from cloud.webhooks.tables import webhook_subscriptions
+from cloud.access.audit import Audit
+from cloud.foundation.db import Database, metadata
+from cloud.partners.webhooks import secret_key
+from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
+from cloud.partners.webhooks.service import WEBHOOKS_MAX
+from cloud.partners.webhooks.tables import webhook_subscriptions
 from tests.builders.api_surface import alike
 from tests.builders.contract_samples import sample, shape_faults
 from tests.builders.webhook_surface import TARGET, WebhookSurface, webhook_surface

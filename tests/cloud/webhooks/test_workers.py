@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 from aiohttp import web
 
-from cloud.db import Database, DatabaseUnavailable, Transaction
-from cloud.events import Relay
-from cloud.webhooks import DeliveryWorker
-from cloud.webhooks.claiming import LEASE_US
-from cloud.webhooks.slots import AHEAD, Limits, Slots
+from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
+from cloud.foundation.events import Relay
+from cloud.partners.webhooks import DeliveryWorker
+from cloud.partners.webhooks.claiming import LEASE_US
+from cloud.partners.webhooks.slots import AHEAD, Limits, Slots
 from tests.builders.cloud_people import household
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.webhooks.conftest import Begin

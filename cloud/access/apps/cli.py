@@ -1,0 +1,236 @@
+"""`argus-cloud apps`: register integration apps and rotate their secrets. A secret is printed once and never again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
+from cloud.access.apps.scopes import CATALOGUE, PLATFORM_ADMIN
+from cloud.access.apps.service import GRACE_HOURS, Apps, Wanted, Witness
+from cloud.access.audit import Audit
+from cloud.access.tenancy import SecrecyLevel
+from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.db import Transaction
+from cloud.foundation.moments import write_moment
+
+apps = typer.Typer(help="Integration apps: who may ask for tokens.", no_args_is_help=True)
+
+AppArgument = Annotated[str, typer.Argument(help="The app's client id, app_….")]
+ScopeOption = Annotated[list[str], typer.Option("--scope", help="A scope of the catalogue; repeat it for more.")]
+AllowServiceTokens = Annotated[bool, typer.Option("--allow-service-tokens", help="Long-lived tokens may be minted.")]
+
+ALL = "all"
+"""Stands for every scope but `argus:platform:admin`, which is always named."""
+
+
+def _service(place: Workplace) -> Apps:
+    return Apps(place.database, place.clock, place.ids)
+
+
+def _shown(app: App) -> dict[str, Any]:
+    return {
+        "client_id": app.client_id,
+        "name": app.name,
+        "tenant_id": app.tenant_id,
+        "organization_id": app.organization_id,
+        "grant_types": list(app.grant_types),
+        "redirect_uris": list(app.redirect_uris),
+        "requested_scopes": list(app.requested_scopes),
+        "approved_scopes": list(app.approved_scopes),
+        "governance": app.governance.document(),
+        "secrecy_level": app.clearance.word,
+        "confidential": app.confidential,
+        "created_at": write_moment(app.created_at_us),
+    }
+
+
+def _row(app: App) -> dict[str, Any]:
+    """For people: what they look for in a list."""
+    return {
+        "client_id": app.client_id,
+        "name": app.name,
+        "organization_id": app.organization_id,
+        "grants": " ".join(app.grant_types),
+        "scopes": " ".join(app.approved_scopes),
+        "service tokens": "allowed" if app.governance.allow_service_tokens else "no",
+    }
+
+
+def _scopes(given: list[str]) -> set[str]:
+    chosen = set(given)
+    if ALL in chosen:
+        chosen = chosen - {ALL} | {scope.name for scope in CATALOGUE if scope.name != PLATFORM_ADMIN}
+    return chosen
+
+
+def clearance_of(word: str) -> SecrecyLevel:
+    """The grade of that name; ends the command when there is none."""
+    for level in SecrecyLevel:
+        if level.word == word:
+            return level
+    raise typer.BadParameter(f"a secrecy level is one of {', '.join(level.word for level in SecrecyLevel)}")
+
+
+def _witness(place: Workplace, tenant: str, action: str) -> Witness:
+    """The operator's entry in the audit trail."""
+
+    async def witness(tx: Transaction, app: App) -> None:
+        await Audit(place.clock).record(tx, place.operator(tenant), action, app.client_id)
+
+    return witness
+
+
+@apps.command("add")
+def add_app(
+    context: typer.Context,
+    tenant: TenantOption,
+    name: Annotated[str, typer.Option("--name", help="What people call it.")],
+    scope: ScopeOption,
+    organization: Annotated[
+        str | None, typer.Option("--organization", help="The organisation it acts in, org_…. Without: the tenant.")
+    ] = None,
+    id: Annotated[str | None, typer.Option("--id", help="Its client id; without this one is made.")] = None,
+    grant: Annotated[list[str] | None, typer.Option("--grant", help=", ".join(GrantType) + ".")] = None,
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option("--redirect-uri", help="Where codes may be sent; repeat it for more.")
+    ] = None,
+    level: Annotated[str, typer.Option("--secrecy-level", help="The most that it may see.")] = "standard",
+    public: Annotated[bool, typer.Option("--public", help="It can keep no secret (a page, a phone).")] = False,
+    allow_service_tokens: AllowServiceTokens = False,
+    as_json: AsJson = False,
+) -> None:
+    """Register an app with its scopes approved (`--scope all`: all but argus:platform:admin); prints its secret."""
+    wanted = Wanted(
+        name=name,
+        scopes=_scopes(scope),
+        grant_types=tuple(grant or [GrantType.CLIENT_CREDENTIALS]),
+        redirect_uris=tuple(redirect_uri or ()),
+        organization_id=organization,
+        client_id=id,
+        governance=Governance(allow_service_tokens=allow_service_tokens),
+        clearance=clearance_of(level),
+        confidential=not public,
+    )
+    made = run(
+        context,
+        lambda place: _service(place).register(
+            place.operator(tenant), wanted, by_operator=True, witness=_witness(place, tenant, "app.create")
+        ),
+    )
+    document = {**_shown(made.app), "client_secret": made.secret}
+    said = f"App {made.app.client_id} added."
+    if made.secret is not None:
+        said += f" Its secret, which is shown only now: {made.secret}"
+    print_one(said, document, as_json=as_json)
+
+
+@apps.command("list")
+def list_apps(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """The apps of a tenant."""
+    found = run(context, lambda place: _service(place).list(place.operator(tenant)))
+    print_rows("Apps", (_shown(app) if as_json else _row(app) for app in found), as_json=as_json)
+
+
+@apps.command("rotate-secret")
+def rotate_secret(
+    context: typer.Context,
+    app: AppArgument,
+    tenant: TenantOption,
+    grace_hours: Annotated[
+        int, typer.Option("--grace-hours", help="How long the previous secret still works; 0 ends it now.")
+    ] = GRACE_HOURS,
+    as_json: AsJson = False,
+) -> None:
+    """Give an app a new secret; prints it."""
+    rotated = run(
+        context,
+        lambda place: _service(place).rotate_secret(
+            place.operator(tenant),
+            app,
+            grace_hours=grace_hours,
+            witness=_witness(place, tenant, "app.rotate_secret"),
+        ),
+    )
+    ends = write_moment(rotated.previous_expires_at_us)
+    previous = "The previous one has stopped working." if ends is None else f"The previous one works until {ends}."
+    document = {"client_id": app, "client_secret": rotated.secret, "previous_secret_expires_at": ends}
+    said = f"The new secret of {app}, which is shown only now: {rotated.secret}\n{previous}"
+    print_one(said, document, as_json=as_json)
+
+
+@apps.command("approve")
+def approve(
+    context: typer.Context, app: AppArgument, tenant: TenantOption, scope: ScopeOption, as_json: AsJson = False
+) -> None:
+    """Set the scopes of an app, all of them; tokens that hold more lose it within a minute."""
+    changed = run(
+        context,
+        lambda place: _service(place).approve(
+            place.operator(tenant),
+            app,
+            _scopes(scope),
+            by_operator=True,
+            witness=_witness(place, tenant, "app.approve"),
+        ),
+    )
+    print_one(f"App {app} may have {' '.join(changed.approved_scopes)}.", _shown(changed), as_json=as_json)
+
+
+@apps.command("govern")
+def govern(
+    context: typer.Context,
+    app: AppArgument,
+    tenant: TenantOption,
+    service_tokens: Annotated[bool, typer.Option("--service-tokens/--no-service-tokens", help="Allow them, or end.")],
+    as_json: AsJson = False,
+) -> None:
+    """Allow an app service tokens, or end those that it has."""
+
+    async def work(place: Workplace) -> App:
+        def governed(before: App, live: Sequence[LiveSecret]) -> Governance:
+            return replace(before.governance, allow_service_tokens=service_tokens)
+
+        witness = _witness(place, tenant, "app.govern")
+        return (await _service(place).govern(place.operator(tenant), app, governed, witness=witness))[0]
+
+    changed = run(context, work)
+    print_one(f"App {app} is governed anew.", _shown(changed), as_json=as_json)
+
+
+@apps.command("remove")
+def remove(context: typer.Context, app: AppArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """Delete an app; its tokens stop within a minute."""
+    run(
+        context,
+        lambda place: _service(place).remove(
+            place.operator(tenant), app, witness=_witness(place, tenant, "app.remove")
+        ),
+    )
+    print_one(f"App {app} removed.", {"client_id": app, "removed": True}, as_json=as_json)
+
+
+@apps.command("withhold")
+def withhold(
+    context: typer.Context,
+    tenant: TenantOption,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="A scope that this tenant shall not have; none: it has all."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the scopes that a tenant does not have; its apps lose them within a minute."""
+
+    async def work(place: Workplace) -> tuple[Sequence[str], Sequence[App]]:
+        async def witness(tx: Transaction) -> None:
+            await Audit(place.clock).record(
+                tx, place.operator(tenant), "tenant.withhold", tenant, metadata={"scopes": list(scope or ())}
+            )
+
+        return await _service(place).withhold(place.operator(tenant), scope or (), witness=witness)
+
+    withheld, changed = run(context, work)
+    said = f"Withheld from {tenant}: {' '.join(withheld) or 'nothing'}. {len(changed)} apps have lost something."
+    print_one(said, {"tenant_id": tenant, "withheld": list(withheld)}, as_json=as_json)

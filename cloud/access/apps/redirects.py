@@ -1,0 +1,64 @@
+"""Which redirect URIs an app may register (A-042, RFC 9700 §2.1 and §4.1, RFC 8252 §7.3).
+
+https without fragment, wildcard, credentials or a dot segment that a browser would resolve; a public client may also
+listen on the loopback by address, where no certificate can be had. What is registered is compared letter by letter at
+each request (`cloud/access/oauth/authorization`), so nothing is normalised here: it is taken as it is, or refused.
+"""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from cloud.access.apps.errors import RedirectUriRefused
+from cloud.access.apps.model import GrantType
+
+URIS_MAX = 20
+LENGTH_MAX = 1024
+_CHARACTERS = re.compile(r"[!$&'()+,\-./0-9:;=?@A-Z\[\]_a-z~%]+")
+_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+ANSWERED = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
+"""What the authorization endpoint adds to the query; the app could not tell which of two is ours."""
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+def checked_redirects(uris: Sequence[str], grants: Sequence[GrantType], *, confidential: bool) -> tuple[str, ...]:
+    """The same URIs. Raises `RedirectUriRefused`, which names the first that will not do by its place."""
+    if len(uris) > URIS_MAX:
+        raise RedirectUriRefused(f"(More than {URIS_MAX}.)")
+    if GrantType.AUTHORIZATION_CODE in grants and not uris:
+        raise RedirectUriRefused("(authorization_code needs at least one.)")
+    for place, uri in enumerate(uris):
+        why = _mistake(uri, confidential=confidential)
+        if why:
+            raise RedirectUriRefused(f"(redirect_uris.{place}: {why})")
+    return tuple(dict.fromkeys(uris))
+
+
+def _mistake(uri: str, *, confidential: bool) -> str:
+    if len(uri) > LENGTH_MAX or _CHARACTERS.fullmatch(uri) is None:
+        return "it is too long, or has a character that has no place in one, such as # or *."
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return "it cannot be read."
+    if "@" in parts.netloc or port == 0:
+        return "it has a user, a password or port 0."
+    if ANSWERED & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+        return "its query has a parameter that the answer has."
+    if {".", ".."} & set(parts.path.lower().replace("%2e", ".").split("/")):
+        return "its path has dot segments."
+    if parts.scheme == "http":
+        return _loopback_mistake(parts, confidential=confidential)
+    if parts.scheme != "https" or not uri.startswith("https://"):
+        return "it is not https."
+    name = parts.hostname or ""
+    if parts.netloc != parts.netloc.lower() or (_NAME.fullmatch(name) is None and not parts.netloc.startswith("[")):
+        return "its host is not a name in lower case."
+    return ""
+
+
+def _loopback_mistake(parts: SplitResult, *, confidential: bool) -> str:
+    if confidential:
+        return "http is for public clients on the loopback."
+    return "" if parts.hostname in LOOPBACK else "http is for 127.0.0.1 and [::1] only; localhost is a name."

@@ -1,0 +1,221 @@
+"""The addresses of scopes and apps on the auth host (C-019…C-052)."""
+
+from cloud.access.apps.handlers import AppHandlers, ServiceTokens
+from cloud.access.apps.schemas import (
+    AppCreated,
+    AppPage,
+    AppQuery,
+    AppShown,
+    AppWanted,
+    GovernanceAnswer,
+    GovernancePatch,
+    Rotated,
+    RotationWanted,
+    ScopeCatalogue,
+    ServiceToken,
+    ServiceTokenWanted,
+)
+from cloud.foundation.http import Audience, Host, RateClass, Route, Scopes
+from cloud.foundation.http.parts import Parts
+
+READ = Scopes.any_of("argus:platform:read", "argus:platform:admin")
+ADMIN = Scopes.any_of("argus:platform:admin")
+_TAG = "Apps"
+_GOVERNANCE = {
+    "allow_service_tokens": True,
+    "enforce_pkce": True,
+    "allowed_redirect_hosts": None,
+    "allowed_webhook_hosts": None,
+    "allowed_scopes": None,
+    "max_token_ttl_seconds": None,
+}
+_APP = {
+    "client_id": "app_123",
+    "name": "Case sync connector",
+    "grant_types": ["client_credentials"],
+    "redirect_uris": [],
+    "requested_scopes": ["webhooks:write"],
+    "approved_scopes": ["webhooks:write"],
+    "token_endpoint_auth_method": "client_secret_basic",
+    "tenant_id": "tnt_1",
+    "organization_id": None,
+    "governance": _GOVERNANCE,
+    "secrets": [{"created_at": "2026-03-24T10:00:00Z", "expires_at": None}],
+    "created_at": "2026-03-24T10:00:00Z",
+}
+
+
+def routes(parts: Parts, service_tokens: ServiceTokens) -> tuple[Route, ...]:
+    h = AppHandlers(parts, service_tokens)
+    return (*_catalogue_and_apps(h), *_administration(h))
+
+
+def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/v1/platform/scopes",
+            handler=h.scopes,
+            host=Host.AUTH,
+            scopes=READ,
+            answer=ScopeCatalogue,
+            answers={200: "Every scope that apps of this tenant can be given.", 304: "It has not changed."},
+            operation_id="listScopes",
+            summary="List available scopes",
+            description="The scope catalogue that external apps can request at registration and at token issuance.",
+            tag=_TAG,
+            added_in="v2026.2",
+            answer_example={
+                "scopes": [
+                    {"name": "webhooks:write", "description": "Create and update outbound webhook subscriptions"}
+                ]
+            },
+        ),
+        Route(
+            method="GET",
+            path="/v1/platform/apps",
+            handler=h.list,
+            host=Host.AUTH,
+            scopes=READ,
+            query=AppQuery,
+            answer=AppPage,
+            answers={200: "A page of the tenant's apps, in the order of their ids."},
+            answer_example={"apps": [_APP], "next_cursor": None},
+            operation_id="listApps",
+            summary="List platform apps",
+            description="The integration apps that are registered for the caller's tenant.",
+            tag=_TAG,
+            added_in="v2026.2",
+        ),
+        Route(
+            method="POST",
+            path="/v1/platform/apps",
+            handler=h.create,
+            host=Host.AUTH,
+            scopes=ADMIN,
+            rate_class=RateClass.WRITE,
+            body=AppWanted,
+            answer=AppCreated,
+            answers={
+                201: "The app, with its secrets, which are shown only now.",
+                400: "The body cannot be used, or asks for a grant, scope or redirect URI that there is not.",
+                403: "The app would see more than whoever registers it.",
+                404: "There is no such organisation.",
+            },
+            operation_id="createApp",
+            summary="Create a platform app",
+            description="Registers an integration app. It must exist before a token can be issued to it.",
+            tag=_TAG,
+            added_in="v2026.2",
+            request_example={
+                "name": "Case sync connector",
+                "grant_types": ["client_credentials"],
+                "redirect_uris": [],
+                "requested_scopes": ["webhooks:write"],
+            },
+            answer_example={
+                **_APP,
+                "client_secret": "<write-once-secret>",
+                "callback_signing_secret": "<write-once-callback-secret>",
+            },
+        ),
+        Route(
+            method="GET",
+            path="/v1/platform/apps/{client_id}",
+            handler=h.inspect,
+            host=Host.AUTH,
+            scopes=READ,
+            answer=AppShown,
+            answers={200: "The app and its governance.", 304: "It has not changed.", 404: "There is no such app."},
+            operation_id="inspectApp",
+            summary="Inspect an integration app",
+            description="Redirect URIs, grants, scopes, governance, and since when its secrets work.",
+            tag=_TAG,
+            added_in="v2026.2",
+            answer_example=_APP,
+        ),
+    )
+
+
+def _administration(h: AppHandlers) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="PATCH",
+            path="/v1/platform/apps/{client_id}/governance",
+            handler=h.govern,
+            host=Host.AUTH,
+            scopes=ADMIN,
+            rate_class=RateClass.WRITE,
+            body=GovernancePatch,
+            answer=GovernanceAnswer,
+            answers={
+                200: "All flags as they are now.",
+                400: "There is no such flag, or it cannot have that value.",
+                404: "There is no such app.",
+                412: "The app has changed since it was read.",
+            },
+            operation_id="updateAppGovernance",
+            summary="Update app governance",
+            description="Changes flags of one app (JSON merge: what is left out stays, null is the default). "
+            "Turning service tokens off also ends those that were minted.",
+            tag=_TAG,
+            audience=Audience.ADMINISTRATORS,
+            added_in="v2026.2",
+            request_example={"allow_service_tokens": True, "enforce_pkce": True},
+            answer_example={"client_id": "app_123", "governance": _GOVERNANCE},
+        ),
+        Route(
+            method="POST",
+            path="/v1/platform/apps/{client_id}/service-token",
+            handler=h.mint_service_token,
+            host=Host.AUTH,
+            scopes=ADMIN,
+            rate_class=RateClass.WRITE,
+            body=ServiceTokenWanted,
+            body_optional=True,
+            answer=ServiceToken,
+            answers={
+                201: "The token, which is shown only now.",
+                400: "A scope was not approved for the app, or the life is longer than governance allows.",
+                403: "The app's governance does not allow service tokens.",
+                404: "There is no such app.",
+            },
+            operation_id="mintServiceToken",
+            summary="Mint a service token",
+            description="A token for automation that does not depend on an end-user session.",
+            tag=_TAG,
+            audience=Audience.ADMINISTRATORS,
+            added_in="v2026.2",
+            request_example={"scopes": ["webhooks:write"]},
+            answer_example={"token": "<service-token>", "expires_at": "2026-03-24T10:00:00Z"},
+        ),
+        Route(
+            method="POST",
+            path="/v1/platform/apps/{client_id}/rotate-secret",
+            handler=h.rotate_secret,
+            host=Host.AUTH,
+            scopes=ADMIN,
+            rate_class=RateClass.WRITE,
+            body=RotationWanted,
+            body_optional=True,
+            answer=Rotated,
+            answers={
+                200: "The new secrets, which are shown only now.",
+                404: "There is no such app.",
+                409: "A public client has no secret.",
+            },
+            operation_id="rotateAppSecret",
+            summary="Rotate an app secret",
+            description="A new secret; the previous one works for a day more, or ends now with `revoke_previous`. "
+            "At most two secrets work at a time.",
+            tag=_TAG,
+            audience=Audience.ADMINISTRATORS,
+            added_in="v2026.2",
+            answer_example={
+                "client_id": "app_123",
+                "client_secret": "<new-write-once-secret>",
+                "previous_secret_expires_at": "2026-03-25T10:00:00Z",
+                "callback_signing_secret": "<new-write-once-callback-secret>",
+            },
+        ),
+    )

@@ -1,0 +1,97 @@
+"""The scope catalogue: every scope that a token can carry (matrix A-018), with the sentence for consent screens.
+
+Names are literal and compared whole (A-017). Writing implies reading in the same area, so that clients which hold
+only the contract's own scopes keep working. What an app may have is its approval; this is what there is.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from cloud.foundation.errors import DomainError
+
+PLATFORM_ADMIN = "argus:platform:admin"
+
+SCOPES_TEXT_MAX = 2048
+"""Longest scope parameter: the whole catalogue takes a fourth of it."""
+
+
+class Scope(NamedTuple):
+    """One row of the catalogue. `reads`: the scope that this one includes."""
+
+    name: str
+    description: str
+    reads: str | None = None
+
+
+CATALOGUE = (
+    Scope("webhooks:read", "List outbound webhook subscriptions and their deliveries"),
+    Scope("webhooks:write", "Create and update outbound webhook subscriptions", "webhooks:read"),
+    Scope("argus:epcr:read", "Read encounters and their FHIR bundles"),
+    Scope("argus:epcr:write", "Create encounters and amend patient care records", "argus:epcr:read"),
+    Scope("argus:devices:read", "List medical devices"),
+    Scope("argus:devices:write", "Enrol medical devices and post their observations", "argus:devices:read"),
+    Scope("argus:acqi:read", "Read quality indicators of ambulance care"),
+    Scope("argus:telephony:read", "Read emergency calls and their state"),
+    Scope("argus:telephony:write", "Register emergency calls and change their state", "argus:telephony:read"),
+    Scope("argus:observability:read", "Look up traces and the health of the integration"),
+    Scope("argus:jobs:read", "Follow jobs and fetch their results"),
+    Scope("argus:jobs:write", "Start and cancel jobs", "argus:jobs:read"),
+    Scope("argus:platform:read", "Read integration apps and the scope catalogue"),
+    Scope(PLATFORM_ADMIN, "Administer integration apps, their secrets and tokens", "argus:platform:read"),
+    Scope("argus:profiles:read", "Read integration profiles"),
+    Scope("argus:profiles:write", "Create and change integration profiles", "argus:profiles:read"),
+    Scope("argus:provenance:read", "Read provenance records and evidence"),
+    Scope("argus:discovery:read", "Read the data schemas of what the token can reach"),
+)
+
+NAMES = frozenset(scope.name for scope in CATALOGUE)
+_READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not None}
+
+
+class ScopeUnknown(DomainError):
+    """There is no such scope, or it cannot be granted here; the catalogue lists what there is."""
+
+    code = "invalid_scope"
+    status = 400
+
+
+def effective(granted: Iterable[str]) -> frozenset[str]:
+    """What may be done with these scopes: themselves, and the reading that their writing implies."""
+    return _effective(tuple(granted))
+
+
+@lru_cache(maxsize=1024)
+def _effective(granted: tuple[str, ...]) -> frozenset[str]:
+    """Remembered, since every token check asks and apps have few combinations."""
+    return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
+
+
+def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
+    """What a tenant does not have when it does not have these: also what would imply one of them."""
+    without = frozenset(scopes)
+    return without | {name for name, reads in _READS.items() if reads in without}
+
+
+def in_order(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Without repetition, in the order of the catalogue; raises `ScopeUnknown`."""
+    wanted = set(scopes)
+    if not wanted <= NAMES:
+        raise ScopeUnknown
+    return tuple(scope.name for scope in CATALOGUE if scope.name in wanted)
+
+
+def read_scopes(text: str) -> tuple[str, ...]:
+    """The names in a scope parameter: one space between them (RFC 6749 §3.3), each in the catalogue.
+
+    Repetitions are dropped, the order is kept. Raises `ScopeUnknown` for anything else.
+    """
+    names = tuple(dict.fromkeys(text.split(" "))) if len(text) <= SCOPES_TEXT_MAX else ("",)
+    if not NAMES.issuperset(names):
+        raise ScopeUnknown
+    return names
+
+
+def on_auth_host(scopes: Iterable[str]) -> bool:
+    """Whether one of these is used on the auth host, where webhooks and the platform live (A-026)."""
+    return any(name.startswith(("webhooks:", "argus:platform:")) for name in scopes)

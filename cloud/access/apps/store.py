@@ -1,0 +1,193 @@
+"""The rows of apps and their secrets.
+
+`credentials` and `find` are asked before anybody is known, so they take no `Viewer`: the client id is what is being
+proved. Everything that shows apps to people takes one.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, delete, or_, select, update
+
+from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
+from cloud.access.apps.tables import app_secrets, apps, withheld_scopes
+from cloud.access.tenancy import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Prepared, Transaction, insert
+
+_COLUMNS = (
+    apps.c.client_id,
+    apps.c.tenant_id,
+    apps.c.organization_id,
+    apps.c.name,
+    apps.c.grant_types,
+    apps.c.redirect_uris,
+    apps.c.requested_scopes,
+    apps.c.approved_scopes,
+    apps.c.governance,
+    apps.c.secrecy_level,
+    apps.c.confidential,
+    apps.c.created_at_us,
+    apps.c.callback_generation,
+    apps.c.callback_previous_until_us,
+)
+_FIND = Prepared(select(*_COLUMNS).where(apps.c.client_id == bindparam("client"), apps.c.deleted_at_us.is_(None)))
+_LIVE = (
+    app_secrets.c.client_id == bindparam("client"),
+    or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > bindparam("now")),
+)
+# The present one has no end, whatever the clocks of the processes say that rotated at the same time.
+_NEWEST_FIRST = (
+    app_secrets.c.expires_at_us.is_not(None),
+    app_secrets.c.created_at_us.desc(),
+    app_secrets.c.id.desc(),
+)
+_DIGESTS = Prepared(
+    select(app_secrets.c.id, app_secrets.c.digest, app_secrets.c.created_at_us, app_secrets.c.expires_at_us)
+    .where(*_LIVE)
+    .order_by(*_NEWEST_FIRST)
+    .limit(2)
+)
+
+
+class AppStore:
+    """Every statement about the two tables."""
+
+    async def find(self, tx: Transaction, client_id: str) -> App | None:
+        """The app that calls itself so; None also when it was deleted."""
+        rows = await tx.driver.rows(_FIND, {"client": client_id})
+        return _app(rows[0]) if rows else None
+
+    async def live_secrets(self, tx: Transaction, client_id: str, now_us: int) -> Sequence[LiveSecret]:
+        """The secrets that work now, newest first; at most two."""
+        rows = await tx.driver.rows(_DIGESTS, {"client": client_id, "now": now_us})
+        return [LiveSecret(str(id), bytes(digest), made_us, expires_us) for id, digest, made_us, expires_us in rows]
+
+    async def live_secrets_of(
+        self, tx: Transaction, client_ids: Sequence[str], now_us: int
+    ) -> Mapping[str, Sequence[LiveSecret]]:
+        """As `live_secrets`, for several apps."""
+        live = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > now_us)
+        statement = (
+            select(
+                app_secrets.c.client_id,
+                app_secrets.c.id,
+                app_secrets.c.digest,
+                app_secrets.c.created_at_us,
+                app_secrets.c.expires_at_us,
+            )
+            .where(app_secrets.c.client_id.in_(client_ids), live)
+            .order_by(*_NEWEST_FIRST)
+        )
+        found: dict[str, list[LiveSecret]] = {client_id: [] for client_id in client_ids}
+        for client_id, id, digest, made_us, expires_us in await tx.execute(statement):
+            found[client_id].append(LiveSecret(str(id), bytes(digest), made_us, expires_us))
+        return found
+
+    async def withheld(self, tx: Transaction, tenant_id: str) -> frozenset[str]:
+        """The scopes that nobody of this tenant can have."""
+        statement = select(withheld_scopes.c.scope).where(withheld_scopes.c.tenant_id == tenant_id)
+        return frozenset(str(row[0]) for row in await tx.execute(statement))
+
+    async def withhold(self, tx: Transaction, tenant_id: str, scopes: Collection[str]) -> None:
+        """Set them, all of them."""
+        await tx.execute(delete(withheld_scopes).where(withheld_scopes.c.tenant_id == tenant_id))
+        for scope in sorted(scopes):
+            await tx.execute(insert(withheld_scopes).values(tenant_id=tenant_id, scope=scope))
+
+    async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
+        """One app of the viewer's tenant and organisation. `lock`: nobody else changes it until `tx` ends."""
+        statement = _shown(viewer).where(apps.c.client_id == client_id)
+        row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
+        return None if row is None else _app(row)
+
+    async def list(
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        after: str | None = None,
+        count: int | None = None,
+        lock: bool = False,
+    ) -> Sequence[App]:
+        """In the order of their ids; all of them, or `count` of those behind `after`. `lock` as in `find_for`."""
+        statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
+        if lock:
+            statement = statement.with_for_update()
+        return [_app(row) for row in await tx.execute(statement.where(apps.c.client_id > (after or "")))]
+
+    async def add(self, tx: Transaction, app: App) -> bool:
+        """False when the client id is taken, by whichever tenant."""
+        statement = insert(apps).values(client_id=app.client_id, tenant_id=app.tenant_id, **_values(app))
+        return (await tx.execute(statement.on_conflict_do_nothing().returning(apps.c.client_id))).first() is not None
+
+    async def replace(self, tx: Transaction, viewer: Viewer, app: App) -> None:
+        """Write what an app now is."""
+        statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == app.client_id)
+        await tx.execute(statement.values(**_values(app)))
+
+    async def remove(self, tx: Transaction, viewer: Viewer, client_id: str, now_us: int) -> None:
+        """Gone for everybody from now on; the row stays, since audit entries name it. Its secrets go."""
+        statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == client_id)
+        await tx.execute(statement.values(deleted_at_us=now_us))
+        await tx.execute(delete(app_secrets).where(app_secrets.c.client_id == client_id))
+
+    async def add_secret(self, tx: Transaction, client_id: str, secret: LiveSecret) -> None:
+        await tx.execute(
+            insert(app_secrets).values(
+                client_id=client_id,
+                id=secret.id,
+                digest=secret.digest,
+                created_at_us=secret.created_at_us,
+                expires_at_us=secret.expires_at_us,
+            )
+        )
+
+    async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
+        """End all secrets but these; these end at `expires_at_us` unless they do sooner."""
+        ours = app_secrets.c.client_id == client_id
+        await tx.execute(delete(app_secrets).where(ours, app_secrets.c.id.not_in(kept)))
+        sooner = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > expires_at_us)
+        await tx.execute(update(app_secrets).where(ours, sooner).values(expires_at_us=expires_at_us))
+
+
+def _shown(viewer: Viewer) -> Any:
+    return select(*_COLUMNS).where(*visible(apps, viewer), apps.c.deleted_at_us.is_(None))
+
+
+def _values(app: App) -> dict[str, Any]:
+    return {
+        "organization_id": app.organization_id,
+        "name": app.name,
+        "grant_types": " ".join(app.grant_types),
+        "redirect_uris": orjson.dumps(app.redirect_uris).decode(),
+        "requested_scopes": " ".join(app.requested_scopes),
+        "approved_scopes": " ".join(app.approved_scopes),
+        "governance": orjson.dumps(app.governance.document()).decode(),
+        "secrecy_level": int(app.clearance),
+        "confidential": app.confidential,
+        "created_at_us": app.created_at_us,
+        "callback_generation": app.callback_generation,
+        "callback_previous_until_us": app.callback_previous_until_us,
+    }
+
+
+def _app(row: Sequence[Any]) -> App:
+    client_id, tenant_id, organization_id, name, grants, redirects, requested, approved, governance, level, *rest = row
+    confidential, created_at_us, generation, previous_until_us = rest
+    return App(
+        client_id=client_id,
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        name=name,
+        grant_types=tuple(GrantType(one) for one in grants.split()),
+        redirect_uris=tuple(orjson.loads(redirects)),
+        requested_scopes=tuple(requested.split()),
+        approved_scopes=tuple(approved.split()),
+        governance=Governance.of(orjson.loads(governance)),
+        clearance=SecrecyLevel(level),
+        confidential=bool(confidential),
+        created_at_us=created_at_us,
+        callback_generation=int(generation),
+        callback_previous_until_us=previous_until_us,
+    )

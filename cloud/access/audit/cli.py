@@ -1,0 +1,75 @@
+"""`argus-cloud audit`: who did what in a tenant, newest first."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.audit.model import AuditEntry, Sought
+from cloud.access.audit.store import ENTRIES_MAX, Audit
+from cloud.command import AsJson, TenantOption, Workplace, print_rows, run
+from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
+
+audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=ENTRIES_MAX, help="The newest so many.")]
+
+
+def _shown(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "at": write_moment(entry.at_us),
+        "actor": entry.actor,
+        "client_id": entry.client_id or None,
+        "action": entry.action,
+        "object": entry.object,
+        "outcome": entry.outcome.value,
+        "organization_id": entry.organization_id,
+        "trace_id": entry.trace_id,
+        "metadata": dict(entry.metadata),
+    }
+
+
+def _row(entry: AuditEntry) -> dict[str, Any]:
+    """For people: what they look for in a list."""
+    names = ("at", "actor", "action", "object", "outcome", "trace_id")
+    shown = _shown(entry)
+    return {name: shown[name] for name in names}
+
+
+def _print(context: typer.Context, tenant: str, sought: Sought, limit: int, *, as_json: bool) -> None:
+    async def work(place: Workplace) -> list[AuditEntry]:
+        async with place.database.read() as tx:
+            return list(await Audit(place.clock).search(tx, place.operator(tenant), sought, count=limit))
+
+    print_rows("Audit", map(_shown if as_json else _row, run(context, work)), as_json=as_json)
+
+
+@audit.command("list")
+def list_entries(
+    context: typer.Context,
+    tenant: TenantOption,
+    actor: Annotated[str | None, typer.Option("--actor", help="Who: usr_…, app_…, or operator.")] = None,
+    action: Annotated[str | None, typer.Option("--action", help="What, for instance app.rotate_secret.")] = None,
+    object: Annotated[str | None, typer.Option("--object", help="To what: an id.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this moment on, 2026-03-24T10:00:00Z.")] = None,
+    limit: LimitOption = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What was done in a tenant."""
+    try:
+        since_us = None if since is None else read_moment(since)
+    except MomentMalformed as error:
+        raise typer.BadParameter(error.sentence) from None
+    sought = Sought(actor=actor, action=action, object=object, since_us=since_us)
+    _print(context, tenant, sought, limit, as_json=as_json)
+
+
+@audit.command("search")
+def search(
+    context: typer.Context,
+    trace: Annotated[str, typer.Argument(help="The trace id of an answer or an error, 32 hexadecimal digits.")],
+    tenant: TenantOption,
+    limit: LimitOption = ENTRIES_MAX,
+    as_json: AsJson = False,
+) -> None:
+    """Everything that one request did, however long ago."""
+    _print(context, tenant, Sought(trace_id=trace.strip().lower()), limit, as_json=as_json)

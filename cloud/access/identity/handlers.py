@@ -1,0 +1,241 @@
+"""Handlers of the sign-in pages. What is decided stands in `sign_in`; here it becomes pages, cookies and redirects.
+
+`arrived` is for the other slices' pages: who is signed in, or the answer that leads there and back.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+from multidict import CIMultiDictProxy
+
+from cloud.access.identity import second_factor
+from cloud.access.identity.errors import CodeRefused, SignInBusy, SignInRefused, SignInThrottled
+from cloud.access.identity.model import Role
+from cloud.access.identity.schemas import CodeForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
+from cloud.access.identity.sessions import BROWSER_S, Session, new_secret
+from cloud.access.identity.sign_in import SignIn, Stage
+from cloud.access.identity.words import WORDS
+from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.rates import address_class
+from cloud.foundation.http.request import Request
+from cloud.foundation.pages import Cookie, Language, Pages, check_form, language_of, see_other, token_of
+
+PAGES = Pages(Path(__file__).parent / "templates", WORDS)
+DONE = "/sign-in"
+_STAGES = {None: DONE, Stage.CODE: "/sign-in/second-factor", Stage.SET_UP: "/sign-in/second-factor/set-up"}
+
+
+class _Said(NamedTuple):
+    """What a page with a form says this time. `key`: the refusal in words, None at first sight."""
+
+    onward: str
+    lang: str | None
+    key: str | None = None
+    status: int = 200
+    wait_s: int = 0
+
+
+class Cookies:
+    """The three cookies of the auth host. `visit` ties forms to a browser before anybody is signed in."""
+
+    def __init__(self, base: str) -> None:
+        self.session = Cookie("argus_session", base)
+        self.visit = Cookie("argus_visit", base)
+        self.browser = Cookie("argus_browser", base, max_age_s=BROWSER_S)
+
+
+LeadsTo = Callable[[str], Awaitable[tuple[str, ...]]]
+"""To which other addresses a path of ours may send a browser on, so that the policy of a form lets it go there."""
+
+
+class SignInHandlers:
+    """One for the auth host. `base`: its public address."""
+
+    def __init__(self, sign_in: SignIn, base: str, leads_to: LeadsTo) -> None:
+        self._sign_in = sign_in
+        self._base = base
+        self._leads_to = leads_to
+        self.cookies = Cookies(base)
+
+    # For the pages of other slices.
+
+    async def session(self, request: Request) -> Session | None:
+        """Who is signed in completely; None otherwise."""
+        session = await self._sign_in.session(self.cookies.session.read(request.headers))
+        return session if session is not None and self._sign_in.stage(session) is Stage.COMPLETE else None
+
+    def form_token(self, headers: CIMultiDictProxy[str]) -> str:
+        """The token for the forms of whoever is signed in."""
+        return token_of(self.cookies.session.read(headers) or "")
+
+    def check_form(self, request: Request, given: str | None) -> None:
+        """A form of whoever is signed in. Raises `FormForged`."""
+        check_form(request.headers, self._base, self.cookies.session.read(request.headers), given)
+
+    @staticmethod
+    def lead_here(back_to: str) -> Answer:
+        """To the sign-in page, and back to a path of ours."""
+        return see_other(f"{DONE}?next={quote(back_to, safe='')}")
+
+    # The pages.
+
+    async def page(self, request: Request) -> Answer:
+        """`GET /sign-in`."""
+        query: SignInQuery = request.query
+        session = await self._sign_in.session(self.cookies.session.read(request.headers))
+        if session is not None:
+            return self._onward(session, query.next, request)
+        return await self._form(request, _Said(query.next, query.lang))
+
+    async def sign_in(self, request: Request) -> Answer:
+        """`POST /sign-in`."""
+        form: SignInForm = request.body
+        check_form(request.headers, self._base, self.cookies.visit.read(request.headers), form.form_token)
+        browser = self.cookies.browser.read(request.headers)
+        try:
+            signed_in = await self._sign_in.attempt(
+                form.username, form.password, address_class(request.address), browser, request.trace
+            )
+        except SignInRefused as error:
+            said = _Said(form.next, form.lang, "sign_in.refused", error.status)
+            return await self._form(request, said, form.username)
+        except SignInBusy as error:
+            return await self._form(request, _Said(form.next, form.lang, "sign_in.busy", error.status), form.username)
+        except SignInThrottled as error:
+            said = _Said(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
+            return await self._form(request, said, form.username)
+        cookies = [
+            self.cookies.session.set(signed_in.secret),
+            self.cookies.browser.set(signed_in.browser),
+            self.cookies.visit.drop(),
+        ]
+        stage = self._sign_in.stage(signed_in.session)
+        return see_other(_address_of(stage, form.next, form.lang), cookies)
+
+    async def second_factor_page(self, request: Request) -> Answer:
+        """`GET /sign-in/second-factor`."""
+        query: SignInQuery = request.query
+        session = await self._at(Stage.CODE, request)
+        if session is None:
+            return _moved(query.next)
+        return await self._code(request, _Said(query.next, query.lang))
+
+    async def second_factor(self, request: Request) -> Answer:
+        """`POST /sign-in/second-factor`."""
+        form: CodeForm = request.body
+        session = await self._at(Stage.CODE, request)
+        if session is None:
+            return _moved(form.next)
+        self.check_form(request, form.form_token)
+        try:
+            fresh = await self._sign_in.give_code(session, form.code, request.trace)
+        except CodeRefused as error:
+            return await self._code(request, _Said(form.next, form.lang, "code.refused", error.status))
+        except SignInThrottled as error:
+            said = _Said(form.next, form.lang, "sign_in.throttled", error.status, error.wait_s)
+            return await self._code(request, said)
+        return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
+
+    async def set_up_page(self, request: Request) -> Answer:
+        """`GET /sign-in/second-factor/set-up`."""
+        query: SignInQuery = request.query
+        session = await self._at(Stage.SET_UP, request)
+        if session is None:
+            return _moved(query.next)
+        return await self._key(request, _Said(query.next, query.lang), session, second_factor.new_secret())
+
+    async def set_up(self, request: Request) -> Answer:
+        """`POST /sign-in/second-factor/set-up`."""
+        form: SetUpForm = request.body
+        session = await self._at(Stage.SET_UP, request)
+        if session is None:
+            return _moved(form.next)
+        self.check_form(request, form.form_token)
+        if not second_factor.is_secret(form.key):
+            return await self._key(request, _Said(form.next, form.lang), session, second_factor.new_secret())
+        try:
+            fresh = await self._sign_in.set_up(session, form.key, form.code, request.trace)
+        except CodeRefused as error:
+            return await self._key(
+                request, _Said(form.next, form.lang, "code.refused", error.status), session, form.key
+            )
+        return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
+
+    async def sign_out(self, request: Request) -> Answer:
+        """`POST /sign-out`."""
+        form: SignOutForm = request.body
+        secret = self.cookies.session.read(request.headers)
+        if secret is not None:
+            self.check_form(request, form.form_token)
+            await self._sign_in.end(secret)
+        language, gone = language_of(request.headers, form.lang), [self.cookies.session.drop()]
+        if form.next:
+            return see_other(_address_of(None, form.next, form.lang), gone)
+        return PAGES.answer("signed_out.html", language, cookies=gone)
+
+    # What they share.
+
+    async def _at(self, stage: Stage, request: Request) -> Session | None:
+        """The session when it lacks just this."""
+        session = await self._sign_in.session(self.cookies.session.read(request.headers))
+        return session if session is not None and self._sign_in.stage(session) is stage else None
+
+    def _onward(self, session: Session, onward: str, request: Request) -> Answer:
+        """Where somebody who has proved their password goes."""
+        query: SignInQuery = request.query
+        stage = self._sign_in.stage(session)
+        if stage is not Stage.COMPLETE or onward:
+            return see_other(_address_of(stage, onward, query.lang))
+        return PAGES.answer(
+            "signed_in.html",
+            language_of(request.headers, query.lang),
+            username=session.user.username,
+            administers=Role.ADMINISTRATOR in session.user.roles,
+            form_token=self.form_token(request.headers),
+        )
+
+    async def _form(self, request: Request, said: _Said, username: str = "") -> Answer:
+        visit = self.cookies.visit.read(request.headers)
+        fresh = visit or new_secret()
+        cookies = () if visit else (self.cookies.visit.set(fresh),)
+        return await self._shown("sign_in.html", request, said, cookies, username=username, form_token=token_of(fresh))
+
+    async def _code(self, request: Request, said: _Said) -> Answer:
+        return await self._shown("second_factor.html", request, said, form_token=self.form_token(request.headers))
+
+    async def _key(self, request: Request, said: _Said, session: Session, key: str) -> Answer:
+        picture = second_factor.picture_of(key, session.user.username)
+        token = self.form_token(request.headers)
+        return await self._shown("set_up.html", request, said, key=key, picture=picture, form_token=token)
+
+    async def _shown(
+        self, template: str, request: Request, said: _Said, cookies: Sequence[str] = (), **facts: object
+    ) -> Answer:
+        language = language_of(request.headers, said.lang)
+        return PAGES.answer(
+            template,
+            language,
+            status=said.status,
+            form_to=await self._leads_to(said.onward),
+            cookies=cookies,
+            headers={"Retry-After": str(said.wait_s)} if said.wait_s else {},
+            said=said.key and PAGES.said(said.key, language, wait_s=said.wait_s),
+            next=said.onward,
+            languages={each.value: urlencode({"next": said.onward, "lang": each.value}) for each in Language},
+            **facts,
+        )
+
+
+def _moved(onward: str) -> Answer:
+    """This page is not the one that the session needs; the first page knows which is."""
+    return see_other(f"{DONE}?{urlencode({'next': onward})}" if onward else DONE)
+
+
+def _address_of(stage: Stage | None, onward: str, lang: str | None) -> str:
+    """Where a session of this stage goes; None: nobody is signed in."""
+    if stage is Stage.COMPLETE:
+        return onward or DONE
+    given = {name: value for name, value in (("next", onward), ("lang", lang)) if value}
+    return f"{_STAGES[stage]}?{urlencode(given)}" if given else _STAGES[stage]

@@ -1,0 +1,44 @@
+"""The pages of the auth host on which people prove who they are. None of it is in the public contract (C-060)."""
+
+from typing import Any
+
+from cloud.access.identity.handlers import PAGES, SignInHandlers
+from cloud.access.identity.password_page import PATH as PASSWORD
+from cloud.access.identity.password_page import PasswordHandlers
+from cloud.access.identity.schemas import CodeForm, PasswordForm, SetUpForm, SignInForm, SignInQuery, SignOutForm
+from cloud.foundation.http import PUBLIC, BodyKind, Handler, Host, RateClass, Route
+
+_FORM_OCTETS_MAX = 16_384
+
+
+def routes(h: SignInHandlers, passwords: PasswordHandlers) -> tuple[Route, ...]:
+    return (
+        _page("GET", "/sign-in", h.page, "Show the sign-in page", query=SignInQuery),
+        _page("POST", "/sign-in", h.sign_in, "Sign in", body=SignInForm),
+        _page("GET", "/sign-in/second-factor", h.second_factor_page, "Ask for a code", query=SignInQuery),
+        _page("POST", "/sign-in/second-factor", h.second_factor, "Give a code", body=CodeForm),
+        _page("GET", "/sign-in/second-factor/set-up", h.set_up_page, "Offer a second factor", query=SignInQuery),
+        _page("POST", "/sign-in/second-factor/set-up", h.set_up, "Set a second factor up", body=SetUpForm),
+        _page("GET", PASSWORD, passwords.page, "Show the form for another password", query=SignInQuery),
+        _page("POST", PASSWORD, passwords.change, "Change one's password", body=PasswordForm),
+        _page("POST", "/sign-out", h.sign_out, "Sign out", body=SignOutForm),
+    )
+
+
+def _page(method: str, path: str, handler: Handler, summary: str, **more: Any) -> Route:
+    return Route(
+        method=method,
+        path=path,
+        handler=handler,
+        host=Host.AUTH,
+        scopes=PUBLIC,
+        rate_class=RateClass.PUBLIC if method == "GET" else RateClass.TOKEN,
+        body_kind=BodyKind.FORM,
+        body_octets_max=_FORM_OCTETS_MAX,
+        answers={200: "The page.", 303: "Onward.", 403: "The form did not come from our page."},
+        summary=summary,
+        tag="Pages",
+        in_contract=False,
+        refusal_page=PAGES.refusal,
+        **more,
+    )

@@ -1,0 +1,139 @@
+"""Sessions of people on the auth host: a cookie of 256 random bits, of which the database has the digest.
+
+A session ends twelve hours after the password, after an hour without use, when the person signs out, is disabled, or
+changes a credential. `seen_at_us` is written once in a while, not with each page.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from cloud.access.identity.model import User
+from cloud.access.identity.store import USER_COLUMNS, user_of
+from cloud.access.identity.tables import known_browsers, sign_in_sessions, users
+from cloud.foundation.db import Transaction, insert
+from cloud.foundation.db.chunks import delete_chunk
+
+SECOND_US = 1_000_000
+SESSION_US = 12 * 3600 * SECOND_US
+IDLE_US = 3600 * SECOND_US
+SEEN_EVERY_US = 300 * SECOND_US
+BROWSER_S = 180 * 86_400
+"""How long a browser is known after the last sign-in in it."""
+BROWSERS_MAX = 20
+"""Known browsers of one person; the one not used for longest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who has proved their password. `second_factor_at_us` None: that alone."""
+
+    user: User
+    digest: bytes
+    authenticated_at_us: int
+    second_factor_at_us: int | None
+
+
+def new_secret() -> str:
+    """The value of a cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def digest_of(secret: str) -> bytes:
+    return hashlib.sha256(b"argus session\0" + secret.encode()).digest()
+
+
+class SessionStore:
+    """Every statement about sessions and known browsers."""
+
+    async def find(self, tx: Transaction, secret: str, now_us: int) -> tuple[Session, int] | None:
+        """The session behind a cookie and when it was last seen; None when it is over or its user may not act."""
+        statement = (
+            select(
+                sign_in_sessions.c.authenticated_at_us,
+                sign_in_sessions.c.second_factor_at_us,
+                sign_in_sessions.c.seen_at_us,
+                *USER_COLUMNS,
+            )
+            .join(users, users.c.id == sign_in_sessions.c.user_id)
+            .where(
+                sign_in_sessions.c.digest == digest_of(secret),
+                sign_in_sessions.c.expires_at_us > now_us,
+                sign_in_sessions.c.seen_at_us > now_us - IDLE_US,
+                users.c.disabled_at_us.is_(None),
+            )
+        )
+        row: Any = (await tx.execute(statement)).first()
+        if row is None:
+            return None
+        authenticated_us, second_us, seen_us, *columns = row
+        return Session(user_of(columns), digest_of(secret), authenticated_us, second_us), int(seen_us)
+
+    async def begin(self, tx: Transaction, secret: str, user_id: str, now_us: int) -> None:
+        await tx.execute(
+            insert(sign_in_sessions).values(
+                digest=digest_of(secret),
+                user_id=user_id,
+                authenticated_at_us=now_us,
+                seen_at_us=now_us,
+                expires_at_us=now_us + SESSION_US,
+            )
+        )
+
+    async def seen(self, tx: Transaction, digest: bytes, now_us: int) -> None:
+        ours = sign_in_sessions.c.digest == digest
+        await tx.execute(update(sign_in_sessions).where(ours).values(seen_at_us=now_us))
+
+    async def proved(self, tx: Transaction, digest: bytes, fresh: bytes, now_us: int) -> bool:
+        """The second factor was given: the session goes on under another cookie. False: it has ended meanwhile."""
+        ours = sign_in_sessions.c.digest == digest
+        changed = update(sign_in_sessions).where(ours).values(digest=fresh, second_factor_at_us=now_us)
+        return (await tx.execute(changed)).rowcount == 1
+
+    async def end(self, tx: Transaction, secret: str) -> None:
+        await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.digest == digest_of(secret)))
+
+    async def end_all(self, tx: Transaction, user_id: str) -> None:
+        """Every session of a person; the browsers stay known."""
+        await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.user_id == user_id))
+
+    async def end_all_but(self, tx: Transaction, user_id: str, kept: bytes) -> None:
+        """Every other session of a person who has changed what proves them."""
+        theirs = sign_in_sessions.c.user_id == user_id
+        await tx.execute(delete(sign_in_sessions).where(theirs, sign_in_sessions.c.digest != kept))
+
+    async def knows(self, tx: Transaction, browser: str, username: str, now_us: int) -> bool:
+        """Whether the person of that name has signed in in this browser before."""
+        statement = (
+            select(known_browsers.c.digest)
+            .join(users, users.c.id == known_browsers.c.user_id)
+            .where(
+                known_browsers.c.digest == digest_of(browser),
+                users.c.username == username,
+                known_browsers.c.seen_at_us > now_us - BROWSER_S * SECOND_US,
+            )
+        )
+        return (await tx.execute(statement)).first() is not None
+
+    async def know(self, tx: Transaction, browser: str, user_id: str, now_us: int) -> None:
+        """Remember a browser, under a cookie that was just made."""
+        await tx.execute(insert(known_browsers).values(digest=digest_of(browser), user_id=user_id, seen_at_us=now_us))
+        newest = (
+            select(known_browsers.c.digest)
+            .where(known_browsers.c.user_id == user_id)
+            .order_by(known_browsers.c.seen_at_us.desc(), known_browsers.c.digest)
+            .limit(BROWSERS_MAX)
+        )
+        kept = [row[0] for row in await tx.execute(newest)]
+        theirs = known_browsers.c.user_id == user_id
+        await tx.execute(delete(known_browsers).where(theirs, known_browsers.c.digest.not_in(kept)))
+
+    async def sweep(self, tx: Transaction, now_us: int) -> int:
+        """Delete a chunk of the expired sessions and of the browsers that were not used; the number of rows."""
+        expires_us, seen_us = sign_in_sessions.c.expires_at_us, known_browsers.c.seen_at_us
+        unused = seen_us <= now_us - BROWSER_S * SECOND_US
+        expired = await delete_chunk(tx, sign_in_sessions, expires_us <= now_us, oldest=expires_us)
+        return expired + await delete_chunk(tx, known_browsers, unused, oldest=seen_us)

@@ -1,0 +1,257 @@
+"""Signing in: password, then the second factor where one is needed; how far somebody has come is a `Stage`.
+
+Whoever has a second factor is asked for it. Who must have one says the installation's policy: by default everybody who
+administers. They set it up at their first sign-in, before they can do anything else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cloud.access.audit import Audit, Outcome
+from cloud.access.identity import second_factor
+from cloud.access.identity.errors import CodeRefused, SignInBusy, SignInRefused, SignInThrottled, UsernameMalformed
+from cloud.access.identity.lockout import (
+    SECOND_US,
+    CountedAttempt,
+    FailureStore,
+    Subject,
+    password_again_of,
+    second_factor_of,
+    subjects_of,
+)
+from cloud.access.identity.model import Role, User
+from cloud.access.identity.passwords import checked
+from cloud.access.identity.second_factor import SecondFactorStore
+from cloud.access.identity.service import Users
+from cloud.access.identity.sessions import SEEN_EVERY_US, Session, SessionStore, digest_of, new_secret
+from cloud.access.identity.store import UserStore
+from cloud.access.identity.usernames import folded
+from cloud.access.tenancy import Viewer
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.http.request import Caller
+from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.master_key import MasterKey
+
+CHANGED = "user.change_password"
+
+
+class Stage(StrEnum):
+    """What a session still lacks."""
+
+    CODE = "code"  # the code of the second factor
+    SET_UP = "set_up"  # a second factor at all
+    COMPLETE = "complete"
+
+
+class SecondFactorPolicy(StrEnum):
+    """Who must have a second factor."""
+
+    OPTIONAL = "optional"  # nobody; whoever has one is asked for it
+    ADMINISTRATORS = "administrators"
+    EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A fresh session: the values of its two cookies are told only now."""
+
+    session: Session
+    secret: str = field(repr=False)
+    browser: str = field(repr=False)
+
+
+class SignIn:
+    """The use cases. `master` opens second factors; it is asked only where there is one."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        users: Users,
+        audit: Audit,
+        master: Callable[[], MasterKey],
+        policy: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._users = users
+        self._audit = audit
+        self._master = master
+        self._policy = policy
+        self._sessions = SessionStore()
+        self._failures = FailureStore()
+        self._factors = SecondFactorStore()
+        self._people = UserStore()
+
+    async def attempt(
+        self, username: str, password: str, address: str, browser: str | None, trace: TraceContext
+    ) -> SignedIn:
+        """One try with a password. `browser`: the cookie of a known browser, if there is one.
+
+        Raises `SignInRefused`, `SignInThrottled`, `SignInBusy`.
+        """
+        try:
+            name = folded(username)
+        except UsernameMalformed:
+            name = ""  # counted and checked like a name that nobody has
+        async with self._database.read() as tx:
+            now_us = self._clock.now_us()
+            known = browser is not None and await self._sessions.knows(tx, browser, name, now_us)
+            subjects = subjects_of(name, address, browser if known else None)
+            await self._check_wait(tx, subjects, now_us)
+        counted = await self._count(subjects)
+        user = await self._authenticate(username, password, counted)
+        if user is None:
+            await self._record_refused(name, trace)
+            raise SignInRefused
+        secret, fresh_browser = new_secret(), new_secret()
+        async with self._database.transaction() as tx:
+            now_us = self._clock.now_us()
+            await self._failures.succeeded(tx, counted, now_us)
+            await self._sessions.begin(tx, secret, user.id, now_us)
+            await self._sessions.know(tx, fresh_browser, user.id, now_us)
+            await self._audit.record(tx, acting(user), "user.sign_in", user.id, trace=trace)
+        return SignedIn(Session(user, digest_of(secret), now_us, None), secret, fresh_browser)
+
+    async def session(self, secret: str | None) -> Session | None:
+        """The session behind a cookie, whatever its stage; None when there is none."""
+        if secret is None:
+            return None
+        now_us = self._clock.now_us()
+        async with self._database.read() as tx:
+            found = await self._sessions.find(tx, secret, now_us)
+        if found is None:
+            return None
+        session, seen_us = found
+        if now_us - seen_us >= SEEN_EVERY_US:
+            async with self._database.transaction() as tx:
+                await self._sessions.seen(tx, session.digest, now_us)
+        return session
+
+    def stage(self, session: Session) -> Stage:
+        """What the session still lacks."""
+        if session.second_factor_at_us is not None:
+            return Stage.COMPLETE
+        if session.user.has_second_factor:
+            return Stage.CODE
+        return Stage.SET_UP if self._must_have(session.user) else Stage.COMPLETE
+
+    def _must_have(self, user: User) -> bool:
+        if self._policy is SecondFactorPolicy.ADMINISTRATORS:
+            return Role.ADMINISTRATOR in user.roles
+        return self._policy is SecondFactorPolicy.EVERYBODY
+
+    async def give_code(self, session: Session, code: str, trace: TraceContext) -> str:
+        """The second factor of a session that lacks it; its new cookie. Raises `CodeRefused`, `SignInThrottled`."""
+        user, subjects = session.user, second_factor_of(session.user.id)
+        async with self._database.read() as tx:
+            await self._check_wait(tx, subjects, self._clock.now_us())
+            secret = await self._factors.secret(tx, self._master(), user.id)
+        step = None if secret is None else second_factor.step_of(secret, code, self._clock.now_us())
+        fresh = new_secret()
+        async with self._database.transaction() as tx:
+            now_us = self._clock.now_us()
+            counted = await self._count_in(tx, subjects, now_us)
+            good = step is not None and await self._factors.use(tx, user.id, step)
+            good = good and await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us)
+            if good:
+                await self._failures.succeeded(tx, counted, now_us)
+            outcome = Outcome.DONE if good else Outcome.REFUSED
+            await self._audit.record(tx, acting(user), "user.second_factor", user.id, outcome, trace)
+        if not good:
+            raise CodeRefused
+        return fresh
+
+    async def set_up(self, session: Session, secret: str, code: str, trace: TraceContext) -> str:
+        """Give the session's user their first second factor, proved by a code; the session's new cookie.
+
+        Raises `CodeRefused`.
+        """
+        user = session.user
+        step = second_factor.step_of(secret, code, self._clock.now_us())
+        if step is None:
+            raise CodeRefused
+        fresh = new_secret()
+        async with self._database.transaction() as tx:
+            now_us = self._clock.now_us()
+            if not await self._factors.set(tx, self._master(), user.id, secret, step):
+                raise CodeRefused
+            await self._sessions.end_all_but(tx, user.id, session.digest)
+            if not await self._sessions.proved(tx, session.digest, digest_of(fresh), now_us):
+                raise CodeRefused
+            await self._audit.record(tx, acting(user), "user.second_factor_set_up", user.id, trace=trace)
+        return fresh
+
+    async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
+        """Whoever is signed in takes another password; their other sessions end.
+
+        Raises `SignInRefused` when `present` is not the present one, `SignInThrottled`, `SignInBusy`, `PasswordUnfit`.
+        """
+        user, subjects = session.user, password_again_of(session.user.id)
+        async with self._database.read() as tx:
+            await self._check_wait(tx, subjects, self._clock.now_us())
+        checked(wanted)
+        counted = await self._count(subjects)
+        if await self._authenticate(user.username, present, counted) is None:
+            async with self._database.transaction() as tx:
+                await self._audit.record(tx, acting(user), CHANGED, user.id, Outcome.REFUSED, trace)
+            raise SignInRefused
+
+        async def witness(tx: Transaction, changed: User) -> None:
+            await self._failures.succeeded(tx, counted, self._clock.now_us())
+            await self._audit.record(tx, acting(user), CHANGED, user.id, trace=trace)
+
+        await self._users.change_own_password(user, wanted, session.digest, witness=witness)
+
+    async def end(self, secret: str) -> None:
+        """Sign out. Nothing happens when nobody is signed in."""
+        async with self._database.transaction() as tx:
+            await self._sessions.end(tx, secret)
+
+    async def _check_wait(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> None:
+        wait_us = await self._failures.wait_us(tx, subjects, now_us)
+        if wait_us > 0:
+            raise SignInThrottled(-(-wait_us // SECOND_US))
+
+    async def _count(self, subjects: tuple[Subject, ...]) -> CountedAttempt:
+        """Count an attempt, durably. Raises `SignInThrottled`."""
+        async with self._database.transaction() as tx:
+            return await self._count_in(tx, subjects, self._clock.now_us())
+
+    async def _count_in(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> CountedAttempt:
+        counted = await self._failures.count(tx, subjects, now_us)
+        if isinstance(counted, int):
+            raise SignInThrottled(-(-counted // SECOND_US))
+        return counted
+
+    async def _authenticate(self, username: str, password: str, counted: CountedAttempt) -> User | None:
+        """Examine the password of a counted attempt. When there is no room to do so, the attempt does not count."""
+        try:
+            return await self._users.authenticate(username, password)
+        except SignInBusy:
+            async with self._database.transaction() as tx:
+                await self._failures.take_back(tx, counted, self._clock.now_us())
+            raise
+
+    async def _record_refused(self, name: str, trace: TraceContext) -> None:
+        async with self._database.transaction() as tx:
+            found = await self._people.by_username(tx, name)
+            if found is not None:
+                await self._audit.record(
+                    tx, acting(found[0]), "user.sign_in", found[0].id, outcome=Outcome.REFUSED, trace=trace
+                )
+
+
+def acting(user: User) -> Caller:
+    """Somebody at one of our pages, for the audit trail: no app and no token is between."""
+    return Caller(
+        subject=user.id,
+        client_id="",
+        token_use="none",  # noqa: S106  # a word, not a secret
+        scopes=user.scopes,
+        viewer=Viewer(user.tenant_id, user.organization_id, user.clearance),
+        jti="",
+        expires_at_us=0,
+    )

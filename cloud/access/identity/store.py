@@ -1,0 +1,117 @@
+"""The rows of users. `standing` and `by_username` are asked before anybody is known, so they take no `Viewer`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from cloud.access.identity.model import Role, User
+from cloud.access.identity.tables import users
+from cloud.access.tenancy import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Prepared, Transaction, insert
+
+USER_COLUMNS = (
+    users.c.id,
+    users.c.tenant_id,
+    users.c.organization_id,
+    users.c.username,
+    users.c.roles,
+    users.c.secrecy_level,
+    users.c.created_at_us,
+    users.c.disabled_at_us,
+    users.c.totp_secret_sealed.is_not(None).label("has_second_factor"),
+)
+"""What `user_of` reads, in its order."""
+
+_FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
+
+
+class UserStore:
+    """Every statement about the table."""
+
+    async def standing(self, tx: Transaction, user_id: str) -> User | None:
+        """The user behind a token, also a disabled one."""
+        rows = await tx.driver.rows(_FIND, {"user": user_id})
+        return user_of(rows[0]) if rows else None
+
+    async def by_username(self, tx: Transaction, username: str) -> tuple[User, str] | None:
+        """The user of that name and their password's hash."""
+        statement = select(*USER_COLUMNS, users.c.password_hash).where(users.c.username == username)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else (user_of(row[:-1]), str(row[-1]))
+
+    async def find(self, tx: Transaction, viewer: Viewer, username: str) -> User | None:
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.username == username)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else user_of(row)
+
+    async def by_id(self, tx: Transaction, viewer: Viewer, user_id: str) -> User | None:
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id == user_id)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else user_of(row)
+
+    async def list(
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        after: str | None = None,
+        count: int | None = None,
+        named: str | None = None,
+    ) -> Sequence[User]:
+        """In the order of their ids; all of them, or `count` of those behind `after`. `named`: a part of the name."""
+        statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id > (after or ""))
+        if named is not None:
+            statement = statement.where(users.c.username.contains(named.casefold(), autoescape=True))
+        return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
+
+    async def names(self, tx: Transaction, viewer: Viewer, user_ids: Sequence[str]) -> dict[str, str]:
+        """User names by id, of those whom the viewer may see."""
+        statement = select(users.c.id, users.c.username).where(*visible(users, viewer), users.c.id.in_(user_ids))
+        return {str(row[0]): str(row[1]) for row in await tx.execute(statement)}
+
+    async def locked(self, tx: Transaction, user_ids: Sequence[str]) -> Sequence[User]:
+        """These users, whom nobody else changes until `tx` ends; in one order, so that nobody waits in a circle."""
+        statement = select(*USER_COLUMNS).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()
+        return [user_of(row) for row in await tx.execute(statement)]
+
+    async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
+        """False when the name is taken, by whichever tenant."""
+        statement = insert(users).values(
+            id=user.id,
+            tenant_id=user.tenant_id,
+            organization_id=user.organization_id,
+            username=user.username,
+            password_hash=password_hash,
+            roles=" ".join(user.roles),
+            secrecy_level=int(user.clearance),
+            created_at_us=user.created_at_us,
+        )
+        return (await tx.execute(statement.on_conflict_do_nothing().returning(users.c.id))).first() is not None
+
+    async def set_disabled(self, tx: Transaction, viewer: Viewer, user_id: str, at_us: int | None) -> None:
+        statement = update(users).where(*visible(users, viewer), users.c.id == user_id)
+        await tx.execute(statement.values(disabled_at_us=at_us))
+
+    async def set_roles(self, tx: Transaction, viewer: Viewer, user_id: str, roles: Sequence[Role]) -> None:
+        statement = update(users).where(*visible(users, viewer), users.c.id == user_id)
+        await tx.execute(statement.values(roles=" ".join(roles)))
+
+    async def set_password(self, tx: Transaction, user_id: str, password_hash: str) -> None:
+        await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+
+def user_of(row: Sequence[Any]) -> User:
+    """A user from a row of `USER_COLUMNS`."""
+    id, tenant_id, organization_id, username, roles, level, created_at_us, disabled_at_us, second = row
+    return User(
+        id=id,
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        username=username,
+        roles=tuple(Role(role) for role in roles.split()),
+        clearance=SecrecyLevel(level),
+        created_at_us=created_at_us,
+        disabled_at_us=disabled_at_us,
+        has_second_factor=bool(second),
+    )

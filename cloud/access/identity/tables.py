@@ -1,0 +1,72 @@
+"""The people of a tenant, and what their signing in leaves behind.
+
+A user name is unique over all tenants: at sign-in nothing else says whose it is. Of a session and of a known browser
+only the SHA-256 of the cookie is kept, so a copy of the database opens no door.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from cloud.foundation.db import metadata
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("organization_id", Text),  # null: of the tenant as a whole
+    Column("username", Text, nullable=False),  # folded to lower case
+    Column("password_hash", Text, nullable=False),  # argon2id with its parameters
+    Column("roles", Text, nullable=False),  # names with a space between
+    Column("secrecy_level", Integer, nullable=False),  # the most that they may see
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("disabled_at_us", BigInteger),
+    Column("totp_secret_sealed", LargeBinary),  # null: no second factor; sealed with the master key
+    Column("totp_step", BigInteger),  # the last time step whose code was used: no code works twice
+    ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+    UniqueConstraint("username"),
+    Index(None, "tenant_id", "id"),
+)
+
+sign_in_sessions = Table(
+    "sign_in_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
+    Column("authenticated_at_us", BigInteger, nullable=False),
+    Column("second_factor_at_us", BigInteger),
+    Column("seen_at_us", BigInteger, nullable=False),
+    Column("expires_at_us", BigInteger, nullable=False),
+    Index(None, "user_id"),
+    Index(None, "expires_at_us"),
+)
+
+known_browsers = Table(
+    "known_browsers",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
+    Column("seen_at_us", BigInteger, nullable=False),
+    Index(None, "user_id", "seen_at_us"),
+    Index(None, "seen_at_us"),
+)
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),  # a digest: who tried whose name is nobody's business
+    Column("failures", Integer, nullable=False),
+    Column("blocked_until_us", BigInteger, nullable=False),
+    Column("forgotten_at_us", BigInteger, nullable=False),
+    Index(None, "forgotten_at_us"),
+)

@@ -1,0 +1,159 @@
+"""The authorization request (RFC 6749 §4.1.1, RFC 7636, RFC 9700): from pairs as sent to what was asked, or a refusal.
+
+Two kinds of refusal. As long as it is not certain where the answer may go, there is a page and no redirect
+(`NoRedirect`); afterwards the error goes to the app (`Redirected`), with `state` and `iss`. Addresses are compared
+letter by letter; only a public client on the loopback may choose its port (RFC 8252 §7.3).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from cloud.access.apps import App, GrantType, ScopeUnknown, effective, read_scopes
+from cloud.foundation.errors import DomainError
+
+STATE_OCTETS_MAX = 1024
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+"""BASE64URL of a SHA-256, without padding (RFC 7636 §4.2)."""
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[^#]*)?")
+_ONCE = ("response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
+
+Pairs = Sequence[tuple[str, str]]
+
+
+class NoRedirect(DomainError):
+    """This request does not come from a registered application, or asks to send the answer to an unknown address."""
+
+    code = "authorization_request_unusable"
+    status = 400
+
+
+class Redirected(Exception):
+    """An error that the app is told. `error` as in RFC 6749 §4.1.2.1."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+
+
+class Target(NamedTuple):
+    """Where the answer goes. `sent`: the redirect_uri of the request, None when it was left out."""
+
+    app: App
+    redirect_uri: str
+    sent: str | None
+    state: str | None
+
+    @property
+    def could_be_anybody(self) -> bool:
+        """Whether the address proves nothing about the app: any program of the device can listen on its loopback."""
+        return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
+
+    def address(self, issuer: str, **answer: str) -> str:
+        """The redirect with `answer`, `state` and `iss` (RFC 9207)."""
+        parameters = {**answer, **({} if self.state is None else {"state": self.state}), "iss": issuer}
+        joint = "&" if urlsplit(self.redirect_uri).query else "?"
+        return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that can be granted. `scopes` empty: it named none. `challenge` None: without PKCE."""
+
+    scopes: tuple[str, ...]
+    challenge: str | None
+
+
+def client_of(pairs: Pairs) -> str:
+    """The client that the request names. Raises `NoRedirect`."""
+    named = [value for name, value in pairs if name == "client_id"]
+    if len(named) != 1:
+        raise NoRedirect
+    return named[0]
+
+
+def target_of(pairs: Pairs, app: App | None) -> Target:
+    """Where the answer goes. Raises `NoRedirect`."""
+    sent = [value for name, value in pairs if name == "redirect_uri"]
+    if app is None or len(sent) > 1:
+        raise NoRedirect
+    if not sent:
+        if len(app.redirect_uris) != 1:
+            raise NoRedirect
+        redirect_uri = app.redirect_uris[0]
+    elif any(_same(app, registered, sent[0]) for registered in app.redirect_uris):
+        redirect_uri = sent[0]
+    else:
+        raise NoRedirect
+    if not app.governance.allows_redirect(redirect_uri):
+        raise NoRedirect
+    states = [value for name, value in pairs if name == "state"]
+    usable = len(states) == 1 and len(states[0].encode()) <= STATE_OCTETS_MAX
+    return Target(app, redirect_uri, sent[0] if sent else None, states[0] if usable else None)
+
+
+def asked_of(pairs: Pairs, target: Target) -> Asked:
+    """What is asked for. Raises `Redirected`."""
+    app = target.app
+    for name in _ONCE:
+        if sum(given == name for given, _ in pairs) > 1:
+            raise Redirected("invalid_request", f"{name} is given more than once.")
+    # RFC 6749 §3.1: a parameter without a value counts as left out, and unknown ones are ignored.
+    given = {name: value for name, value in pairs if value}
+    if "state" in given and target.state is None:
+        raise Redirected("invalid_request", f"state is longer than {STATE_OCTETS_MAX} octets.")
+    if "response_type" not in given:
+        raise Redirected("invalid_request", "response_type is missing.")
+    if given["response_type"] != "code":
+        raise Redirected("unsupported_response_type", "Use response_type=code.")
+    if given.get("response_mode", "query") != "query":
+        raise Redirected("invalid_request", "Only response_mode=query is known here.")
+    if "request" in given or "request_uri" in given:
+        raise Redirected("request_not_supported", "Send the parameters in the query.")
+    if GrantType.AUTHORIZATION_CODE not in app.grant_types:
+        raise Redirected("unauthorized_client", "This app was not registered for authorization_code.")
+    return Asked(_scopes(app, given.get("scope")), _challenge(app, given))
+
+
+def _scopes(app: App, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    try:
+        scopes = read_scopes(text)
+    except ScopeUnknown:
+        raise Redirected("invalid_scope", "A scope is unknown.") from None
+    if not effective(app.usable_scopes).issuperset(scopes):
+        raise Redirected("invalid_scope", "A scope was not approved for this app.")
+    return scopes
+
+
+def _challenge(app: App, given: dict[str, str]) -> str | None:
+    challenge, method = given.get("code_challenge"), given.get("code_challenge_method")
+    if challenge is None:
+        if method is not None:
+            raise Redirected("invalid_request", "code_challenge is missing.")
+        if not app.confidential or app.governance.enforce_pkce:
+            raise Redirected("invalid_request", "This app has to use PKCE: send code_challenge.")
+        return None
+    if method != "S256":
+        raise Redirected("invalid_request", "Use code_challenge_method=S256.")
+    if CHALLENGE.fullmatch(challenge) is None:
+        raise Redirected("invalid_request", "code_challenge is not the BASE64URL of a SHA-256.")
+    return challenge
+
+
+def _same(app: App, registered: str, sent: str) -> bool:
+    """Letter by letter; a native app on the loopback opens whatever port is free (RFC 8252 §7.3)."""
+    if registered == sent:
+        return True
+    ours, theirs = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(sent)
+    if app.confidential or ours is None or theirs is None:
+        return False
+    return (ours[1], ours[3]) == (theirs[1], theirs[3]) and _port_usable(theirs[2])
+
+
+def _port_usable(port: str | None) -> bool:
+    return port is None or 0 < int(port[1:]) <= 65_535

@@ -1,0 +1,82 @@
+"""Which client asks, and whether it is who it says: HTTP Basic or the form's fields, never both (A-032, S-018, S-019).
+
+The answer to an unknown client and to a wrong secret is the same and takes the same way. What came from outside is
+never logged: people paste secrets into the wrong field.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from multidict import CIMultiDictProxy
+
+from cloud.access.apps import App, Apps
+from cloud.foundation.http.errors import OAuthError
+from cloud.foundation.http.request import NEVER_AN_ID
+from cloud.foundation.ids import SHAPE
+
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="argus", charset="UTF-8"'}
+BASIC_LENGTH_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What was presented. `secret` None: none was."""
+
+    client_id: str
+    secret: str | None = field(repr=False)
+
+
+def invalid_client() -> OAuthError:
+    """401 for whoever is not known or not proved."""
+    return OAuthError("invalid_client", "The client is unknown or its secret is wrong.", status=401, headers=CHALLENGE)
+
+
+def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, client_secret: str | None) -> Credentials:
+    """The credentials of a request. Raises `OAuthError`."""
+    given = headers.getall("Authorization", ())
+    if len(given) > 1:
+        raise OAuthError("invalid_request", "There is more than one Authorization header.")
+    if not given:
+        if client_id is None:
+            raise invalid_client()
+        return Credentials(client_id, client_secret)
+    if client_secret is not None:
+        raise OAuthError("invalid_request", "Send the secret in the Authorization header or in the form, not in both.")
+    presented = _basic(given[0])
+    if client_id is not None and client_id != presented.client_id:
+        raise OAuthError("invalid_request", "The Authorization header and the form name different clients.")
+    return presented
+
+
+def _basic(header: str) -> Credentials:
+    """HTTP Basic, whose two parts are form-encoded before base64 (RFC 6749 §2.3.1)."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > BASIC_LENGTH_MAX:
+        raise invalid_client()
+    try:
+        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        name, secret = unquote_plus(name, errors="strict"), unquote_plus(secret, errors="strict")
+    except (binascii.Error, ValueError):
+        raise invalid_client() from None
+    if not colon:
+        raise invalid_client()
+    return Credentials(name, secret or None)
+
+
+async def authenticated(apps: Apps, credentials: Credentials, *, public_too: bool = False) -> App:
+    """The app that these credentials prove. `public_too`: a public client proves itself otherwise, by PKCE or by what
+    it holds. Raises `OAuthError`."""
+    # A name that no app can have goes the same way to the database, as one that none has.
+    client_id = credentials.client_id if SHAPE.fullmatch(credentials.client_id) else NEVER_AN_ID
+    app = await apps.authenticate(client_id, credentials.secret or "")
+    if app is not None:
+        return app
+    if credentials.secret is None:
+        known = await apps.find(client_id)
+        if known is not None and not known.confidential:
+            if public_too:
+                return known
+            raise OAuthError("unauthorized_client", "A public client has no secret, so it cannot act for itself.")
+    raise invalid_client()

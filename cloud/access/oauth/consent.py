@@ -1,0 +1,144 @@
+"""The authorization endpoint's use cases: whether somebody has to be asked, and the code that they give an app.
+
+An app acts for a person of its own tenant only, within what both may do. What somebody has allowed an app before is
+remembered, scope by scope; asking for more asks again.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+import structlog
+
+from cloud.access.apps import App, Apps, ScopeUnknown
+from cloud.access.audit import Audit, Outcome
+from cloud.access.identity.sessions import Session
+from cloud.access.identity.sign_in import acting
+from cloud.access.oauth.authorization import (
+    Asked,
+    NoRedirect,
+    Pairs,
+    Redirected,
+    Target,
+    asked_of,
+    client_of,
+    target_of,
+)
+from cloud.access.oauth.store import Code, CodeStore, ConsentStore
+from cloud.access.tenancy import TenancyStore, Viewer
+from cloud.access.tokens import Mint
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.http.errors import QueryMalformed
+from cloud.foundation.http.query import read_all_pairs
+from cloud.foundation.http.request import NEVER_AN_ID
+from cloud.foundation.http.trace import TraceContext
+from cloud.foundation.ids import SHAPE
+
+AUTHORIZE = "/v1/oauth/authorize"
+CODE_US = 60 * 1_000_000
+"""How long a code is good for (A-036)."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody is asked. `organization`: the name under which they know their own house."""
+
+    scopes: tuple[str, ...]
+    organization: str
+
+
+class Authorization:
+    """The use cases."""
+
+    def __init__(self, database: Database, clock: Clock, apps: Apps, mint: Mint, audit: Audit) -> None:
+        self._database = database
+        self._clock = clock
+        self._apps = apps
+        self._mint = mint
+        self._audit = audit
+        self._codes = CodeStore()
+        self._consents = ConsentStore()
+        self._tenancy = TenancyStore()
+
+    async def leads_to(self, address: str) -> tuple[str, ...]:
+        """Where a path of ours may end on another host: an authorization request at the app's redirect URI."""
+        path, _, query = address.partition("?")
+        if path != AUTHORIZE:
+            return ()
+        try:
+            return ((await self.target(read_all_pairs(query))).redirect_uri,)
+        except (NoRedirect, QueryMalformed):
+            return ()
+
+    async def target(self, pairs: Pairs) -> Target:
+        """Where the answer to a request goes. Raises `NoRedirect`."""
+        client_id = client_of(pairs)
+        app = await self._apps.find(client_id if SHAPE.fullmatch(client_id) else NEVER_AN_ID)
+        return target_of(pairs, app)
+
+    def check(self, pairs: Pairs, target: Target) -> None:
+        """Whether the request can be granted at all, before anybody is bothered with it. Raises `Redirected`."""
+        asked_of(pairs, target)
+
+    async def question(self, session: Session, pairs: Pairs, target: Target) -> Question | None:
+        """What has to be asked; None when all of it was allowed before. Raises `Redirected`.
+
+        An app that proves nothing about itself is asked about each time (RFC 8252 §8.6): otherwise any program of
+        somebody's device could fetch a code in its name without their seeing it.
+        """
+        asked = asked_of(pairs, target)
+        scopes = self._grantable(session, target.app, asked)
+        user = session.user
+        async with self._database.read() as tx:
+            given = await self._consents.given(tx, user.id, target.app.client_id)
+            if given.issuperset(scopes) and not target.could_be_anybody:
+                return None
+            viewer = Viewer(user.tenant_id, user.organization_id, user.clearance)
+            organization_id = target.app.organization_id or user.organization_id
+            organization = None
+            if organization_id is not None:
+                organization = await self._tenancy.find_organization(tx, viewer, organization_id)
+            tenant = await self._tenancy.find_tenant(tx, user.tenant_id)
+        name = user.tenant_id if tenant is None else tenant.name
+        return Question(scopes, name if organization is None else organization.name)
+
+    async def allow(self, session: Session, pairs: Pairs, target: Target, trace: TraceContext, *, asked: bool) -> str:
+        """The code, when somebody has allowed it: now (`asked`), or before. Raises `Redirected`."""
+        wanted = asked_of(pairs, target)
+        scopes = self._grantable(session, target.app, wanted)
+        code, now_us, user, app = secrets.token_urlsafe(32), self._clock.now_us(), session.user, target.app
+        stands_for = Code(
+            client_id=app.client_id,
+            user_id=user.id,
+            redirect_uri=target.sent,
+            scopes=scopes,
+            challenge=wanted.challenge,
+            authenticated_at_us=session.authenticated_at_us,
+            expires_at_us=now_us + CODE_US,
+        )
+        async with self._database.transaction() as tx:
+            if asked:
+                await self._consents.give(tx, user.id, app.client_id, frozenset(scopes), now_us)
+                granted = {"scope": " ".join(scopes)}
+                await self._audit.record(tx, acting(user), "app.consent", app.client_id, trace=trace, metadata=granted)
+            await self._codes.add(tx, code, stands_for)
+        log.info("code.issued", client=app.client_id, tenant=app.tenant_id, user=user.id)
+        return code
+
+    async def deny(self, session: Session, target: Target, trace: TraceContext) -> None:
+        """Somebody has refused; told to the app by the caller of this."""
+        async with self._database.transaction() as tx:
+            await self._audit.record(
+                tx, acting(session.user), "app.consent", target.app.client_id, Outcome.REFUSED, trace
+            )
+
+    def _grantable(self, session: Session, app: App, asked: Asked) -> tuple[str, ...]:
+        user = session.user
+        if user.tenant_id != app.tenant_id:
+            raise Redirected("access_denied", "Whoever is signed in does not belong to this app's tenant.")
+        try:
+            return self._mint.grantable(app, user, asked.scopes)
+        except ScopeUnknown:
+            raise Redirected("access_denied", "Whoever is signed in may not grant all of this scope.") from None

@@ -1,0 +1,99 @@
+"""Handlers of the authorization endpoint and the consent page (C-053…C-058, S-001…S-017).
+
+The consent form carries the request itself, and everything about it is judged again when the form comes back: nothing
+is kept between the two, so nothing can be swapped in between.
+"""
+
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from multidict import CIMultiDictProxy
+
+from cloud.access.identity.handlers import SignInHandlers
+from cloud.access.identity.sessions import Session
+from cloud.access.oauth.authorization import NoRedirect, Pairs, Redirected, Target
+from cloud.access.oauth.consent import AUTHORIZE, Authorization, Question
+from cloud.access.oauth.schemas import ConsentForm
+from cloud.access.oauth.words import WORDS
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.errors import QueryMalformed
+from cloud.foundation.http.query import read_all_pairs
+from cloud.foundation.http.request import Request
+from cloud.foundation.pages import Pages, language_of
+
+PAGES = Pages(Path(__file__).parent / "templates", WORDS)
+
+
+class AuthorizationHandlers:
+    """One for the auth host. `issuer`: its public address."""
+
+    def __init__(self, authorization: Authorization, people: SignInHandlers, issuer: str) -> None:
+        self._authorization = authorization
+        self._people = people
+        self._issuer = issuer
+
+    async def authorize(self, request: Request) -> Answer:
+        """`GET /v1/oauth/authorize`."""
+        pairs: Pairs = request.query
+        target = await self._authorization.target(pairs)
+        try:
+            session = await self._people.session(request)
+            if session is None:
+                self._authorization.check(pairs, target)
+                return self._people.lead_here(f"{AUTHORIZE}?{urlencode(pairs)}")
+            question = await self._authorization.question(session, pairs, target)
+            if question is not None:
+                return self._ask(request, session, pairs, target, question)
+            code = await self._authorization.allow(session, pairs, target, request.trace, asked=False)
+        except Redirected as error:
+            return self._back(target, error)
+        return Answer(302, headers={"Location": target.address(self._issuer, code=code)})
+
+    async def decide(self, request: Request) -> Answer:
+        """`POST /consent`."""
+        form: ConsentForm = request.body
+        self._people.check_form(request, form.form_token)
+        try:
+            pairs = read_all_pairs(form.request)
+        except QueryMalformed:
+            raise NoRedirect from None
+        target = await self._authorization.target(pairs)
+        session = await self._people.session(request)
+        if session is None:
+            return self._people.lead_here(f"{AUTHORIZE}?{urlencode(pairs)}")
+        try:
+            if form.decision != "allow":
+                await self._authorization.deny(session, target, request.trace)
+                raise Redirected("access_denied", "Access was refused.")
+            code = await self._authorization.allow(session, pairs, target, request.trace, asked=True)
+        except Redirected as error:
+            return self._back(target, error)
+        return Answer(303, headers={"Location": target.address(self._issuer, code=code)})
+
+    def _back(self, target: Target, error: Redirected) -> Answer:
+        told = {"error": error.error, "error_description": error.description}
+        return Answer(302, headers={"Location": target.address(self._issuer, **told)})
+
+    def _ask(self, request: Request, session: Session, pairs: Pairs, target: Target, question: Question) -> Answer:
+        asked = urlencode(pairs)
+        return PAGES.answer(
+            "consent.html",
+            language_of(request.headers, dict(pairs).get("ui_locales", "").partition(" ")[0]),
+            form_to=[target.redirect_uri],
+            app=target.app.name,
+            organization=question.organization,
+            scopes=question.scopes,
+            username=session.user.username,
+            host=urlsplit(target.redirect_uri).netloc,
+            form_token=self._people.form_token(request.headers),
+            request=asked,
+            back=f"{AUTHORIZE}?{asked}",
+        )
+
+
+def refusal(error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
+    """What a browser is shown instead of a redirect."""
+    if isinstance(error, NoRedirect):
+        return PAGES.answer("unusable.html", language_of(headers), status=error.status)
+    return PAGES.refusal(error, headers)

@@ -1,0 +1,106 @@
+"""A code becomes a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, A-036).
+
+The token is made first and given out only if its id is the one that the code's row took: of many redemptions at the
+same time one wins, and what the others made was never told to anybody. A code that comes a second time was stolen from
+somebody, so the token of the first time ends (RFC 9700 §4.1.2).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+
+import structlog
+
+from cloud.access.apps import App, ScopeUnknown
+from cloud.access.audit import Audit, Outcome
+from cloud.access.identity import User, UserStore
+from cloud.access.identity.sign_in import acting
+from cloud.access.oauth.store import Code, CodeStore
+from cloud.access.tokens import Mint, Minted, Revocation
+from cloud.access.tokens.signing_key import SECOND_US
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.http.errors import OAuthError
+from cloud.foundation.http.trace import TraceContext
+
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+KEPT_US = 24 * 3600 * SECOND_US
+"""How long a spent code is remembered, so that its second coming is noticed: longer than its token lives."""
+
+log = structlog.get_logger()
+
+
+class Redemption:
+    """The use case."""
+
+    def __init__(self, database: Database, clock: Clock, mint: Mint, revocation: Revocation, audit: Audit) -> None:
+        self._database = database
+        self._clock = clock
+        self._mint = mint
+        self._revocation = revocation
+        self._audit = audit
+        self._codes = CodeStore()
+        self._users = UserStore()
+
+    async def redeem(
+        self, app: App, code: str, redirect_uri: str | None, verifier: str | None, trace: TraceContext
+    ) -> Minted:
+        """The token. Raises `OAuthError`: `invalid_grant` for every reason that lies in the code."""
+        if verifier is not None and VERIFIER.fullmatch(verifier) is None:
+            raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
+        async with self._database.read() as tx:
+            found = await self._codes.find(tx, code)
+            user = None if found is None else await self._users.standing(tx, found.user_id)
+        if found is None or user is None or not self._fits(found, app, redirect_uri, verifier):
+            raise _refused(app)
+        if found.redeemed_jti is not None:
+            await self._came_twice(app, user, found.redeemed_jti, trace)
+            raise _refused(app)
+        if self._clock.now_us() >= found.expires_at_us or user.disabled_at_us is not None:
+            raise _refused(app)
+        auth_time_s = found.authenticated_at_us // SECOND_US
+        try:
+            minted = await self._mint.delegated_token(app, user, found.scopes, auth_time_s=auth_time_s)
+        except ScopeUnknown:  # taken from the app or the person since
+            raise _refused(app) from None
+        async with self._database.transaction() as tx:
+            ours = await self._codes.redeem(tx, code, minted.claims.jti)
+            if ours:
+                await self._audit.record(tx, acting(user), "token.issue", minted.claims.jti, trace=trace)
+        if not ours:
+            async with self._database.read() as tx:
+                winner = await self._codes.find(tx, code)
+            if winner is not None and winner.redeemed_jti is not None:
+                await self._came_twice(app, user, winner.redeemed_jti, trace)
+            raise _refused(app)
+        log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti, user=user.id)
+        return minted
+
+    @staticmethod
+    def _fits(found: Code, app: App, redirect_uri: str | None, verifier: str | None) -> bool:
+        """Whether this app, with this address and this verifier, is whom the code was for."""
+        if found.client_id != app.client_id or found.redirect_uri != redirect_uri:
+            return False
+        if found.challenge is None or verifier is None:
+            return found.challenge is None and verifier is None
+        digest = hashlib.sha256(verifier.encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return hmac.compare_digest(challenge, found.challenge)
+
+    async def _came_twice(self, app: App, user: User, jti: str, trace: TraceContext) -> None:
+        async def witness(tx: Transaction) -> None:
+            await self._audit.record(tx, acting(user), "code.replayed", jti, Outcome.REFUSED, trace)
+
+        if await self._revocation.revoke(jti, app.client_id, witness=witness):
+            log.warning("code.replayed", client=app.client_id, tenant=app.tenant_id, jti=jti)
+
+
+async def sweep_codes(tx: Transaction, now_us: int) -> int:
+    """Delete a chunk of the codes that cannot be replayed any more; the number of codes."""
+    return await CodeStore().sweep(tx, now_us - KEPT_US)
+
+
+def _refused(app: App) -> OAuthError:
+    log.info("token.refused", client=app.client_id, tenant=app.tenant_id, error="invalid_grant")
+    return OAuthError("invalid_grant", "The code is unknown, used, expired, or was not made for this request.")

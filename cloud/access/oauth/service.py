@@ -1,0 +1,112 @@
+"""What the token endpoint and the revocation endpoint do once the form has been read.
+
+Two grants exist for the public (C-059, C-060): `client_credentials`, and `authorization_code`, whose codes `redemption`
+knows. Introspection is for the resource servers of a tenant: a token of another tenant is answered like none.
+"""
+
+import structlog
+
+from cloud.access.apps import App, Apps, GrantType, ScopeUnknown, read_scopes
+from cloud.access.audit import Audit
+from cloud.access.oauth.client_authentication import Credentials, authenticated
+from cloud.access.oauth.redemption import Redemption
+from cloud.access.tenancy import Viewer
+from cloud.access.tokens import Claims, Mint, Minted, Revocation, Verifier
+from cloud.access.tokens.signing_key import SECOND_US
+from cloud.foundation.db import Transaction
+from cloud.foundation.http.errors import OAuthError
+from cloud.foundation.http.request import Caller
+from cloud.foundation.http.trace import TraceContext
+
+log = structlog.get_logger()
+
+
+class TokenEndpoint:
+    """The use cases."""
+
+    def __init__(
+        self,
+        apps: Apps,
+        mint: Mint,
+        verifier: Verifier,
+        revocation: Revocation,
+        redemption: Redemption,
+        audit: Audit,
+    ) -> None:
+        self._apps = apps
+        self._redemption = redemption
+        self._mint = mint
+        self._verifier = verifier
+        self._revocation = revocation
+        self._audit = audit
+
+    async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
+        """An access token in which an app acts for itself. Raises `OAuthError`."""
+        app = await authenticated(self._apps, credentials)
+        if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
+            raise _refused(app, "unauthorized_client", "This app was not registered for client_credentials.")
+        try:
+            minted = await self._mint.access_token(app, () if scope is None else read_scopes(scope))
+        except ScopeUnknown:
+            raise _refused(app, "invalid_scope", "A scope is unknown or was not approved for this app.") from None
+        log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti)
+        return minted
+
+    async def authorization_code(
+        self,
+        credentials: Credentials,
+        code: str | None,
+        redirect_uri: str | None,
+        verifier: str | None,
+        trace: TraceContext,
+    ) -> Minted:
+        """An access token in which an app acts for whoever gave it the code. Raises `OAuthError`."""
+        app = await authenticated(self._apps, credentials, public_too=True)
+        if GrantType.AUTHORIZATION_CODE not in app.grant_types:
+            raise _refused(app, "unauthorized_client", "This app was not registered for authorization_code.")
+        if code is None:
+            raise OAuthError("invalid_request", "code is missing.")
+        return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)
+
+    async def introspect(self, credentials: Credentials, token: str) -> Claims | None:
+        """What a token says, None when it is not active or not of the asking client's tenant. Raises `OAuthError`."""
+        app = await authenticated(self._apps, credentials)
+        claims = await self._verifier.active(token)
+        return claims if claims is not None and claims.holder.tenant_id == app.tenant_id else None
+
+    async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
+        """End a token of this client. One that is not valid any more needs no ending (RFC 7009 §2.2).
+
+        Raises `OAuthError`, also for a token of another client: its holder can read whose it is, so this tells nothing.
+        """
+        app = await authenticated(self._apps, credentials, public_too=True)
+        claims = await self._verifier.claims(token)
+        if claims is None:
+            return
+        if claims.client_id != app.client_id:
+            raise _refused(app, "invalid_request", "This token was issued to another client.")
+        expires_us = claims.expires_at_s * SECOND_US
+
+        async def witness(tx: Transaction) -> None:
+            await self._audit.record(tx, _acting(app), "token.revoke", claims.jti, trace=trace)
+
+        if await self._revocation.revoke(claims.jti, app.client_id, expires_us, witness=witness):
+            log.info("token.revoked", client=app.client_id, tenant=app.tenant_id, jti=claims.jti)
+
+
+def _acting(app: App) -> Caller:
+    """A client that has proved itself without a token, for the audit trail."""
+    return Caller(
+        subject=app.client_id,
+        client_id=app.client_id,
+        token_use="none",  # noqa: S106  # a word, not a secret
+        scopes=frozenset(),
+        viewer=Viewer(app.tenant_id, app.organization_id, app.clearance),
+        jti="",
+        expires_at_us=0,
+    )
+
+
+def _refused(app: App, error: str, description: str) -> OAuthError:
+    log.info("token.refused", client=app.client_id, tenant=app.tenant_id, error=error)
+    return OAuthError(error, description)

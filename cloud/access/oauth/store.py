@@ -1,0 +1,106 @@
+"""The rows of authorization codes and consents."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from cloud.access.oauth.tables import authorization_codes, consents
+from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.db.chunks import delete_chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What a code stands for. `redirect_uri` None: the request left it out. `redeemed_jti` None: it is unused."""
+
+    client_id: str
+    user_id: str
+    redirect_uri: str | None
+    scopes: tuple[str, ...]
+    challenge: str | None
+    authenticated_at_us: int
+    expires_at_us: int
+    redeemed_jti: str | None = None
+
+
+def digest_of(code: str) -> bytes:
+    """What is kept of a code."""
+    return hashlib.sha256(b"argus authorization code\0" + code.encode()).digest()
+
+
+_CODE = (
+    authorization_codes.c.client_id,
+    authorization_codes.c.user_id,
+    authorization_codes.c.redirect_uri,
+    authorization_codes.c.scopes,
+    authorization_codes.c.code_challenge,
+    authorization_codes.c.authenticated_at_us,
+    authorization_codes.c.expires_at_us,
+    authorization_codes.c.redeemed_jti,
+)
+_FIND = Prepared(select(*_CODE).where(authorization_codes.c.digest == bindparam("digest")))
+
+
+class CodeStore:
+    """Every statement about codes."""
+
+    async def add(self, tx: Transaction, code: str, stands_for: Code) -> None:
+        await tx.execute(
+            insert(authorization_codes).values(
+                digest=digest_of(code),
+                client_id=stands_for.client_id,
+                user_id=stands_for.user_id,
+                redirect_uri=stands_for.redirect_uri,
+                scopes=" ".join(stands_for.scopes),
+                code_challenge=stands_for.challenge,
+                authenticated_at_us=stands_for.authenticated_at_us,
+                expires_at_us=stands_for.expires_at_us,
+            )
+        )
+
+    async def find(self, tx: Transaction, code: str) -> Code | None:
+        rows = await tx.driver.rows(_FIND, {"digest": digest_of(code)})
+        return _code(rows[0]) if rows else None
+
+    async def redeem(self, tx: Transaction, code: str, jti: str) -> bool:
+        """Spend it for the token `jti`. False: it was spent before, so this token must not be given out."""
+        unused = authorization_codes.c.digest == digest_of(code), authorization_codes.c.redeemed_jti.is_(None)
+        return (await tx.execute(update(authorization_codes).where(*unused).values(redeemed_jti=jti))).rowcount == 1
+
+    async def sweep(self, tx: Transaction, before_us: int) -> int:
+        """Delete a chunk of the codes that ended before then; the number of codes."""
+        expires_us = authorization_codes.c.expires_at_us
+        return await delete_chunk(tx, authorization_codes, expires_us <= before_us, oldest=expires_us)
+
+
+class ConsentStore:
+    """Every statement about consents."""
+
+    async def given(self, tx: Transaction, user_id: str, client_id: str) -> frozenset[str]:
+        """What somebody has allowed an app before."""
+        ours = consents.c.user_id == user_id, consents.c.client_id == client_id
+        found = (await tx.execute(select(consents.c.scopes).where(*ours))).scalar()
+        return frozenset() if found is None else frozenset(str(found).split())
+
+    async def give(self, tx: Transaction, user_id: str, client_id: str, scopes: frozenset[str], now_us: int) -> None:
+        """Remember these beside what was allowed before."""
+        together = " ".join(sorted(scopes | await self.given(tx, user_id, client_id)))
+        statement = insert(consents).values(user_id=user_id, client_id=client_id, scopes=together, given_at_us=now_us)
+        update_to = {"scopes": together, "given_at_us": now_us}
+        await tx.execute(statement.on_conflict_do_update(index_elements=["user_id", "client_id"], set_=update_to))
+
+
+def _code(row: Any) -> Code:
+    client_id, user_id, redirect_uri, scopes, challenge, authenticated_us, expires_us, jti = row
+    return Code(
+        client_id=client_id,
+        user_id=user_id,
+        redirect_uri=redirect_uri,
+        scopes=tuple(str(scopes).split()),
+        challenge=challenge,
+        authenticated_at_us=int(authenticated_us),
+        expires_at_us=int(expires_us),
+        redeemed_jti=jti,
+    )

@@ -1,0 +1,98 @@
+"""Everything about tokens that a serving process needs, put together: the verifier, the mint, the rows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from cloud.access.apps import App, Apps
+from cloud.access.audit import Audit
+from cloud.access.identity import Passwords, Users
+from cloud.access.identity.handlers import SignInHandlers
+from cloud.access.identity.password_page import PasswordHandlers
+from cloud.access.identity.routes import routes as sign_in_routes
+from cloud.access.identity.sign_in import SecondFactorPolicy, SignIn
+from cloud.access.oauth.consent import Authorization
+from cloud.access.oauth.handlers import OAuthHandlers
+from cloud.access.oauth.pages import AuthorizationHandlers
+from cloud.access.oauth.redemption import Redemption
+from cloud.access.oauth.routes import routes as oauth_routes
+from cloud.access.oauth.service import TokenEndpoint
+from cloud.access.tokens import KeySetHandlers, Mint, Names, Revocation, SigningKeys, Standing, Verifier
+from cloud.access.tokens import routes as key_set_routes
+from cloud.access.tokens.minting import Witness
+from cloud.access.tokens.signing_key import SECOND_US
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.http.host import Bases, Host
+from cloud.foundation.http.route import Route
+from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import MasterKey, MasterKeyAbsent, MasterKeyUnfit
+from cloud.foundation.pages import routes as page_routes
+from cloud.settings import SettingsUnusable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSurface:
+    """`verifier` goes to the pipeline, `routes` to the auth host; `mint` to whoever issues tokens of its own; `people`
+    and `users` to whoever has pages for those who are signed in."""
+
+    standing: Standing
+    verifier: Verifier
+    mint: Mint
+    keys: SigningKeys
+    people: SignInHandlers
+    users: Users
+    routes: tuple[Route, ...]
+
+    async def service_token(
+        self, app: App, scopes: Sequence[str] | None, ttl_s: int | None, witness: Witness
+    ) -> tuple[str, str, int]:
+        """A service token of an app: the token, its jti, when it expires. Raises as `Mint.service_token`."""
+        minted = await self.mint.service_token(app, scopes or (), ttl_s=ttl_s, witness=witness)
+        return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
+
+    async def start(self) -> None:
+        """Make the first signing keys when there are none, and learn the standing of everything.
+
+        Without a master key the process serves all the same: it verifies, and answers 503 where it would have to sign.
+        """
+        try:
+            await self.keys.ensure()
+        except (MasterKeyAbsent, MasterKeyUnfit, SettingsUnusable) as error:
+            log.error("tokens.not_signable", why=error.sentence)
+        await self.standing.refresh()
+
+
+def token_surface(
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    bases: Bases,
+    master: Callable[[], MasterKey],
+    second_factor: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
+) -> TokenSurface:
+    """Wire it; nothing is read yet, neither from the database nor of the master key."""
+    standing = Standing(database, clock)
+    verifier = Verifier(standing, clock, bases)
+    names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
+    mint = Mint(database, clock, ids, standing, master, names)
+    apps, audit, revocation = Apps(database, clock, ids), Audit(clock), Revocation(database, clock)
+    redemption = Redemption(database, clock, mint, revocation, audit)
+    endpoint = TokenEndpoint(apps, mint, verifier, revocation, redemption, audit)
+    authorization = Authorization(database, clock, apps, mint, audit)
+    users = Users(database, clock, ids, Passwords())
+    sign_in = SignIn(database, clock, users, audit, master, second_factor)
+    people = SignInHandlers(sign_in, names.issuer, authorization.leads_to)
+    rows = (
+        *oauth_routes(
+            OAuthHandlers(endpoint, names, bases[Host.DOCS]),
+            AuthorizationHandlers(authorization, people, names.issuer),
+        ),
+        *key_set_routes(KeySetHandlers(standing, clock)),
+        *sign_in_routes(people, PasswordHandlers(sign_in, people)),
+        *page_routes(),
+    )
+    return TokenSurface(standing, verifier, mint, SigningKeys(database, clock, master), people, users, rows)

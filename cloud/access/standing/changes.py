@@ -1,0 +1,77 @@
+"""The log of changes that can end a token before its time: revocations, apps, users, signing keys.
+
+Whoever makes such a change records it here in the same transaction. Processes that verify tokens ask for what is new
+every few seconds and forget only what it concerns, so that checking a token needs no database. Says nothing about
+what the change was: a reader looks that up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import bindparam, delete, select
+
+from cloud.access.standing.tables import auth_changes, auth_versions
+from cloud.foundation.db import Prepared, Transaction, insert
+
+KEPT = 10_000
+"""Changes that are kept. A reader that is further behind begins anew, which costs it a few look-ups."""
+
+READ_MAX = 1_000
+"""Changes that one look brings; more than that, and beginning anew is cheaper."""
+
+
+class ChangeKind(StrEnum):
+    """What a change is about."""
+
+    TOKEN = "token"  # noqa: S105  # a word, not a secret
+    APP = "app"
+    USER = "user"
+    KEYS = "keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change; `subject` is a jti, a client id or a user id."""
+
+    version: int
+    kind: ChangeKind
+    subject: str
+
+
+_COUNT = insert(auth_versions).values(id=1, version=1)
+_COUNT_ON = _COUNT.on_conflict_do_update(
+    index_elements=[auth_versions.c.id], set_={"version": auth_versions.c.version + 1}
+).returning(auth_versions.c.version)
+_SINCE = Prepared(
+    select(auth_changes.c.version, auth_changes.c.kind, auth_changes.c.subject)
+    .where(auth_changes.c.version > bindparam("version"))
+    .order_by(auth_changes.c.version)
+    .limit(READ_MAX + 1)
+)
+_LATEST = Prepared(select(auth_versions.c.version))
+
+
+class ChangeLog:
+    """Every statement about the two tables."""
+
+    async def record(self, tx: Transaction, kind: ChangeKind, subject: str, at_us: int) -> int:
+        """Count this change; its version. Visible to others when the transaction is."""
+        version = int((await tx.execute(_COUNT_ON)).scalar())
+        await tx.execute(insert(auth_changes).values(version=version, kind=kind.value, subject=subject, at_us=at_us))
+        await tx.execute(delete(auth_changes).where(auth_changes.c.version <= version - KEPT))
+        return version
+
+    async def latest(self, tx: Transaction) -> int:
+        """The version of now; 0 before the first change."""
+        rows = await tx.driver.rows(_LATEST, {})
+        return int(rows[0][0]) if rows else 0
+
+    async def since(self, tx: Transaction, version: int) -> Sequence[Change] | None:
+        """What came after `version`, oldest first; None when that is too far back and the reader must begin anew."""
+        rows = await tx.driver.rows(_SINCE, {"version": version})
+        if len(rows) > READ_MAX or (rows and int(rows[0][0]) != version + 1):
+            return None
+        if not rows and await self.latest(tx) != version:
+            return None  # another database was restored under us
+        return [Change(int(at), ChangeKind(kind), str(subject)) for at, kind, subject in rows]

@@ -1,0 +1,190 @@
+"""The claims of our access tokens (RFC 9068 §2.2, matrix A-026): what they are and how they are checked.
+
+`read` takes the decoded payload of a token whose signature has been verified. It is stricter than a JWT library: every
+claim must be there with its own type, times are whole seconds, and the lifetime has an upper limit, so that not even a
+mistake of ours can make an eternal token.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from cloud.access.apps import read_scopes
+from cloud.access.apps.scopes import ScopeUnknown
+from cloud.access.tenancy import SecrecyLevel
+from cloud.foundation.ids import SHAPE
+from protocols.stream_value import stream_value
+
+SANDBOX = "sandbox"
+SKEW_S = 60
+"""How far ahead another of our machines' clocks may be."""
+ACCESS_TTL_S = 3600
+SERVICE_TTL_S = 24 * 3600
+SERVICE_TTL_S_MAX = 90 * 24 * 3600
+
+_LEVELS = {level.word: level for level in SecrecyLevel}
+
+
+class TokenUse(StrEnum):
+    """What a token was minted for."""
+
+    ACCESS = "access"
+    SERVICE = "service"
+    SANDBOX = "sandbox"
+
+
+TTL_S_MAX = {TokenUse.ACCESS: ACCESS_TTL_S, TokenUse.SERVICE: SERVICE_TTL_S_MAX, TokenUse.SANDBOX: SERVICE_TTL_S}
+
+
+class ClaimsRefused(Exception):
+    """These claims are not those of a token of ours. Why is for tests alone: the answer is always the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Who issues and for whom: public addresses of the auth and the api host."""
+
+    issuer: str
+    api: str
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """Everything that may stand in a live token's `aud`."""
+        return frozenset((self.issuer, self.api))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a token and what for: what all tokens of one kind have in common. `organization_id` None: none."""
+
+    subject: str
+    audience: frozenset[str]
+    client_id: str
+    scopes: tuple[str, ...]
+    tenant_id: str
+    organization_id: str | None
+    clearance: SecrecyLevel
+    use: TokenUse
+
+    @property
+    def user_id(self) -> str | None:
+        """None: no person is behind it."""
+        return None if self.subject == self.client_id else self.subject
+
+
+@stream_value
+class Claims:
+    """What a token says. Times are seconds since the epoch; `auth_time_s` None: nobody signed in for it."""
+
+    holder: Holder
+    jti: str
+    issued_at_s: int
+    expires_at_s: int
+    auth_time_s: int | None = None
+
+    @property
+    def client_id(self) -> str:
+        return self.holder.client_id
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return self.holder.scopes
+
+    def document(self, names: Names) -> dict[str, Any]:
+        """The payload. The api stands first in `aud`; a claim that does not apply is left out."""
+        who = self.holder
+        return {
+            "iss": names.issuer,
+            "sub": who.subject,
+            "aud": SANDBOX if who.use is TokenUse.SANDBOX else sorted(who.audience, key=lambda one: one != names.api),
+            "exp": self.expires_at_s,
+            "iat": self.issued_at_s,
+            "nbf": self.issued_at_s,
+            "jti": self.jti,
+            "client_id": who.client_id,
+            "scope": " ".join(who.scopes),
+            "tenant_id": who.tenant_id,
+            **({} if who.organization_id is None else {"organization_id": who.organization_id}),
+            "secrecy_level": who.clearance.word,
+            "token_use": who.use.value,
+            **({} if self.auth_time_s is None else {"auth_time": self.auth_time_s}),
+        }
+
+
+def read(payload: Mapping[str, Any], names: Names) -> Claims:
+    """Check everything that does not depend on the time of asking. Raises `ClaimsRefused`."""
+    try:
+        audience = payload["aud"]
+        holder = _holder(
+            payload["iss"],
+            payload["sub"],
+            tuple(audience) if type(audience) is list else _alone(audience),
+            payload["client_id"],
+            payload["scope"],
+            payload["tenant_id"],
+            payload.get("organization_id", NONE),
+            payload["secrecy_level"],
+            payload["token_use"],
+            names,
+        )
+        issued_s, expires_s, from_s = payload["iat"], payload["exp"], payload["nbf"]
+        jti = _id(payload["jti"])
+    except (KeyError, ValueError, TypeError, AttributeError, ScopeUnknown):
+        raise ClaimsRefused("a claim is absent or malformed") from None
+    # bool is an int to isinstance, and 1e308 is a number of seconds to a lenient reader.
+    if type(issued_s) is not int or type(expires_s) is not int or type(from_s) is not int:
+        raise ClaimsRefused("a time is not a whole number")
+    if from_s != issued_s or not issued_s < expires_s <= issued_s + TTL_S_MAX[holder.use]:
+        raise ClaimsRefused("lifetime")
+    return Claims(holder, jti, issued_s, expires_s, payload.get("auth_time"))
+
+
+NONE = "~"
+"""Stands for an absent claim; no id has this character."""
+
+
+def _alone(audience: object) -> str:
+    """An audience that is no list: the sandbox's, or none of ours."""
+    if audience != SANDBOX:
+        raise ValueError
+    return SANDBOX
+
+
+@lru_cache(maxsize=4096)
+def _holder(
+    issuer: str,
+    subject: str,
+    audience: tuple[str, ...] | str,
+    client_id: str,
+    scope: str,
+    tenant_id: str,
+    organization_id: str,
+    level: str,
+    token_use: str,
+    names: Names,
+) -> Holder:
+    """Remembered, since the tokens of an app say the same again and again. Only signed payloads come this far."""
+    use = TokenUse(token_use)
+    everybody = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
+    if issuer != names.issuer or (use is TokenUse.SANDBOX) != (audience == SANDBOX):
+        raise ValueError
+    if use is not TokenUse.SANDBOX and not everybody <= names.audiences:
+        raise ValueError
+    return Holder(
+        subject=_id(subject),
+        audience=everybody,
+        client_id=_id(client_id),
+        scopes=read_scopes(scope),
+        tenant_id=_id(tenant_id),
+        organization_id=None if organization_id == NONE else _id(organization_id),
+        clearance=_LEVELS[level],
+        use=use,
+    )
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str) or SHAPE.fullmatch(value) is None:
+        raise ValueError
+    return value

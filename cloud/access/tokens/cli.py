@@ -1,0 +1,179 @@
+"""`argus-cloud init-secrets|keys|tokens`: the master key, the signing keys, and the first token of an installation."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.apps import AppStore, AppUnknown
+from cloud.access.audit import Audit
+from cloud.access.identity import UserStore, UserUnknown
+from cloud.access.identity.usernames import folded
+from cloud.access.tenancy import TenancyStore
+from cloud.access.tokens.claims import SERVICE_TTL_S
+from cloud.access.tokens.keys import SigningKeys, Witness
+from cloud.access.tokens.minting import Mint, Minted
+from cloud.access.tokens.place import first_master_key, load_master_key, master_key_path, names_of
+from cloud.access.tokens.revocation import Revocation
+from cloud.access.tokens.signing_key import SECOND_US, SigningKey
+from cloud.access.tokens.standing import Standing
+from cloud.access.tokens.store import KeyStore
+from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run, settings_of, told
+from cloud.foundation.db import Transaction
+from cloud.foundation.ids import checked_id
+from cloud.foundation.master_key import MasterKey
+from cloud.foundation.moments import write_moment
+from cloud.settings import SettingsUnusable
+
+keys = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
+tokens = typer.Typer(help="Access tokens for automation.", no_args_is_help=True)
+
+
+def init_secrets(context: typer.Context, *, as_json: bool) -> None:
+    """Make the master key file and say where it is."""
+    settings = settings_of(context)
+    path = told(lambda: master_key_path(settings))
+    told(lambda: MasterKey.create(path))
+    print_one(f"{path} created. Keep a copy elsewhere.", {"master_key_file": str(path)}, as_json=as_json)
+
+
+async def make_first_master_key(place: Workplace) -> str | None:
+    """What `migrate` does beside the tables: the path of the file that was made, None when none was due or is set."""
+    try:
+        return await first_master_key(place.settings, place.database)
+    except SettingsUnusable:
+        return None
+
+
+def _signing_keys(place: Workplace) -> SigningKeys:
+    return SigningKeys(place.database, place.clock, lambda: load_master_key(place.settings))
+
+
+def _shown(key: SigningKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "state": key.state,
+        "published_at": write_moment(key.published_at_us),
+        "signs_from": write_moment(key.signs_from_us),
+        "retired_at": write_moment(key.retired_at_us),
+        "published_until": write_moment(key.published_until_us),
+    }
+
+
+def _witness(place: Workplace, action: str) -> Witness:
+    """The operator's entry, in the trail of every tenant: each of them holds tokens that these keys sign."""
+
+    async def witness(tx: Transaction, key: SigningKey) -> None:
+        for tenant in await TenancyStore().list_tenants(tx):
+            await Audit(place.clock).record(tx, place.operator(tenant.id), action, key.kid)
+
+    return witness
+
+
+@keys.command("list")
+def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every signing key there ever was."""
+
+    async def work(place: Workplace) -> list[dict[str, Any]]:
+        async with place.database.read() as tx:
+            return [_shown(key) for key in await KeyStore().list(tx)]
+
+    print_rows("Signing keys", run(context, work), as_json=as_json)
+
+
+@keys.command("rotate")
+def rotate(
+    context: typer.Context,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Also when verifiers may not have seen the next key yet.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The next key begins to sign; the current one stays published until its last token has expired."""
+
+    async def work(place: Workplace) -> SigningKey:
+        return await _signing_keys(place).rotate(at_once=at_once, witness=_witness(place, "key.rotate"))
+
+    current = run(context, work)
+    print_one(f"{current.kid} signs from now on.", _shown(current), as_json=as_json)
+
+
+@keys.command("withdraw")
+def withdraw(
+    context: typer.Context, kid: Annotated[str, typer.Argument(help="The key.")], as_json: AsJson = False
+) -> None:
+    """A key that somebody else may have: every token that it signed ends within a minute."""
+
+    async def work(place: Workplace) -> None:
+        await _signing_keys(place).withdraw(kid, witness=_witness(place, "key.withdraw"))
+
+    run(context, work)
+    print_one(f"{kid} and all tokens that it signed are refused from now on.", {"kid": kid}, as_json=as_json)
+
+
+@tokens.command("mint")
+def mint(
+    context: typer.Context,
+    tenant: TenantOption,
+    app: Annotated[str, typer.Option("--app", help="The app's client id; it must allow service tokens.")],
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="Without this, all that it has.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Act for this person, by user name.")] = None,
+    ttl_s: Annotated[int, typer.Option("--ttl-seconds", help="How long it lives, at most 90 days.")] = SERVICE_TTL_S,
+    as_json: AsJson = False,
+) -> None:
+    """Mint a service token for an app; prints it."""
+
+    async def work(place: Workplace) -> Minted:
+        viewer = place.operator(tenant)
+        async with place.database.read() as tx:
+            known = await AppStore().find_for(tx, viewer, app)
+            person = None if user is None else await UserStore().find(tx, viewer, folded(user))
+        if known is None:
+            raise AppUnknown
+        if user is not None and (person is None or person.disabled_at_us is not None):
+            raise UserUnknown
+
+        async def witness(tx: Transaction, jti: str) -> None:
+            await Audit(place.clock).record(tx, viewer, "app.service_token", app, metadata={"jti": jti})
+
+        made = await _mint(place)
+        return await made.service_token(known, tuple(scope or ()), user=person, ttl_s=ttl_s, witness=witness)
+
+    minted = run(context, work)
+    expires = write_moment(minted.claims.expires_at_s * SECOND_US)
+    document = {
+        "token": minted.token,
+        "expires_at": expires,
+        "jti": minted.claims.jti,
+        "scope": " ".join(minted.claims.scopes),
+    }
+    print_one(minted.token, document, as_json=as_json)
+
+
+async def _mint(place: Workplace) -> Mint:
+    await _signing_keys(place).ensure()
+    standing = Standing(place.database, place.clock)
+
+    def master() -> MasterKey:
+        return load_master_key(place.settings)
+
+    return Mint(place.database, place.clock, place.ids, standing, master, names_of(place.settings))
+
+
+@tokens.command("revoke")
+def revoke(
+    context: typer.Context,
+    jti: Annotated[str, typer.Argument(help="The token's jti, tok_….")],
+    tenant: TenantOption,
+    as_json: AsJson = False,
+) -> None:
+    """End a token; every process refuses it within a minute. The tenant's audit trail notes it."""
+
+    async def work(place: Workplace) -> bool:
+        async def witness(tx: Transaction) -> None:
+            await Audit(place.clock).record(tx, place.operator(tenant), "token.revoke", jti)
+
+        return await Revocation(place.database, place.clock).revoke(checked_id(jti), "", witness=witness)
+
+    revoked = run(context, work)
+    said = f"{jti} is revoked." if revoked else f"{jti} was revoked before."
+    print_one(said, {"jti": jti, "revoked": revoked}, as_json=as_json)

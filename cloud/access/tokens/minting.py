@@ -1,0 +1,195 @@
+"""Mint access and service tokens for apps (RFC 9068), signed with the current key.
+
+Before a token outlives what its key is known to cover, the key's term is extended in the database, by an hour more
+than needed: so one write an hour keeps the promise that a key stays published until its last token has expired, and
+minting costs the RSA operation alone. A service token is noted in the audit trail, durably before it is told; it is
+signed meanwhile, in a thread, which OpenSSL lets run beside the event loop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from cloud.access.apps import App, ScopeUnknown, effective, on_auth_host
+from cloud.access.identity import User
+from cloud.access.tenancy import SecrecyLevel
+from cloud.access.tokens.claims import (
+    ACCESS_TTL_S,
+    SERVICE_TTL_S,
+    SERVICE_TTL_S_MAX,
+    Claims,
+    Holder,
+    Names,
+    TokenUse,
+)
+from cloud.access.tokens.compact import signed_by
+from cloud.access.tokens.errors import KeysAbsent, LifetimeRefused, ServiceTokensDisabled
+from cloud.access.tokens.signing_key import SECOND_US, SigningKey
+from cloud.access.tokens.standing import Standing
+from cloud.access.tokens.store import KeyStore
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import MasterKey
+
+Witness = Callable[[Transaction, str], Awaitable[None]]
+"""Notes, in a transaction, that the token with this jti is about to be told."""
+
+COVER_GRAIN_US = 3600 * SECOND_US
+SERVICE_TTL_S_LEAST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token, and what it says."""
+
+    token: str = field(repr=False)
+    claims: Claims
+
+
+class Mint:
+    """One for each process. `master` is asked once for each signing key, when it signs its first token here."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        standing: Standing,
+        master: Callable[[], MasterKey],
+        names: Names,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._standing = standing
+        self._master = master
+        self._names = names
+        self._store = KeyStore()
+        self._opened: tuple[str, RSAPrivateKey] | None = None
+        self._covers: tuple[str, int] = ("", 0)
+
+    async def access_token(self, app: App, scopes: Sequence[str] = ()) -> Minted:
+        """A token of one hour in which the app acts for itself. No scopes: all that it has.
+
+        Raises `ScopeUnknown` for a scope that was not approved (never fewer than asked for), `KeysAbsent`.
+        """
+        return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
+
+    async def delegated_token(self, app: App, user: User, scopes: Sequence[str], *, auth_time_s: int) -> Minted:
+        """A token of one hour in which the app acts for somebody who signed in at `auth_time_s`.
+
+        Raises `ScopeUnknown` for what the app or the person may not do any more, `KeysAbsent`.
+        """
+        claims = self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S)
+        return await self._minted(replace(claims, auth_time_s=auth_time_s))
+
+    def grantable(self, app: App, user: User, scopes: Sequence[str]) -> tuple[str, ...]:
+        """The scopes that such a token would have; none asked for means all. Raises `ScopeUnknown`."""
+        return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
+
+    async def service_token(
+        self,
+        app: App,
+        scopes: Sequence[str] = (),
+        *,
+        user: User | None = None,
+        ttl_s: int | None = None,
+        witness: Witness | None = None,
+    ) -> Minted:
+        """A token for automation; with a `user`, it acts for that person within what both may do. When `witness` fails,
+        there is no token.
+
+        Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`.
+        """
+        if not app.governance.allow_service_tokens:
+            raise ServiceTokensDisabled
+        longest_s = min(SERVICE_TTL_S_MAX, app.governance.max_token_ttl_seconds or SERVICE_TTL_S_MAX)
+        ttl_s = min(SERVICE_TTL_S, longest_s) if ttl_s is None else ttl_s
+        if not SERVICE_TTL_S_LEAST <= ttl_s <= longest_s:
+            raise LifetimeRefused(f"(At most {longest_s} s for this app.)")
+        claims = self._claims(app, user, scopes, TokenUse.SERVICE, ttl_s)
+        return await (self._minted(claims) if witness is None else self._witnessed(claims, witness))
+
+    def _claims(self, app: App, user: User | None, scopes: Sequence[str], use: TokenUse, ttl_s: int) -> Claims:
+        approved = effective(app.usable_scopes)
+        if user is not None:
+            approved &= user.scopes
+        granted = tuple(scopes) or tuple(name for name in app.usable_scopes if name in approved)
+        if not granted or not approved.issuperset(granted):
+            raise ScopeUnknown
+        ttl_s = min(ttl_s, app.governance.max_token_ttl_seconds or ttl_s)
+        now_s = self._clock.now_us() // SECOND_US
+        audience = {self._names.api}
+        if on_auth_host(granted):
+            audience.add(self._names.issuer)
+        holder = Holder(
+            subject=app.client_id if user is None else user.id,
+            audience=frozenset(audience),
+            client_id=app.client_id,
+            scopes=granted,
+            tenant_id=app.tenant_id,
+            organization_id=app.organization_id if user is None else _narrower(app.organization_id, user),
+            clearance=app.clearance if user is None else SecrecyLevel(min(app.clearance, user.clearance)),
+            use=use,
+        )
+        return Claims(holder, self._ids.new("tok"), now_s, now_s + ttl_s, None if user is None else now_s)
+
+    async def _minted(self, claims: Claims) -> Minted:
+        kid, private = await self._signer(claims.expires_at_s * SECOND_US)
+        return Minted(signed_by(private, kid, self._payload(claims)), claims)
+
+    async def _witnessed(self, claims: Claims, witness: Witness) -> Minted:
+        kid, private = await self._signer(claims.expires_at_s * SECOND_US)
+        loop = asyncio.get_running_loop()
+        signing = loop.run_in_executor(None, signed_by, private, kid, self._payload(claims))
+        try:
+            async with self._database.transaction() as tx:
+                await witness(tx, claims.jti)
+        except BaseException:
+            signing.cancel()
+            raise
+        return Minted(await signing, claims)
+
+    def _payload(self, claims: Claims) -> bytes:
+        return orjson.dumps(claims.document(self._names))
+
+    async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
+        """The current key, published for long enough."""
+        if self._clock.monotonic_s() >= self._standing.due_s:
+            await self._standing.refresh()
+        for _ in range(2):
+            key = self._standing.current_key
+            if key is None:
+                raise KeysAbsent
+            if self._covers[0] != key.kid:
+                self._covers = (key.kid, key.covers_until_us)
+            if expires_us <= self._covers[1] or await self._cover(key, expires_us + COVER_GRAIN_US):
+                return key.kid, self._private(key)
+            await self._standing.refresh()  # it was rotated away in this moment
+        raise KeysAbsent
+
+    async def _cover(self, key: SigningKey, until_us: int) -> bool:
+        async with self._database.transaction() as tx:
+            signs = await self._store.cover(tx, key.kid, until_us)
+        if signs:
+            self._covers = (key.kid, until_us)
+        return signs
+
+    def _private(self, key: SigningKey) -> RSAPrivateKey:
+        if self._opened is None or self._opened[0] != key.kid:
+            self._opened = (key.kid, key.private(self._master()))
+        return self._opened[1]
+
+
+def _narrower(organization_id: str | None, user: User) -> str | None:
+    """The organisation in which an app acts for somebody: the one that either of them is bound to.
+
+    Raises `ScopeUnknown` when they are bound to different ones: nothing of the one is the other's to grant.
+    """
+    if organization_id is not None and user.organization_id not in (None, organization_id):
+        raise ScopeUnknown
+    return organization_id or user.organization_id

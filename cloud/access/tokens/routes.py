@@ -1,0 +1,35 @@
+"""The two addresses of the key set."""
+
+from cloud.access.tokens.handlers import KeySetHandlers
+from cloud.access.tokens.schemas import PublicKeySet
+from cloud.foundation.http.host import Host
+from cloud.foundation.http.route import PUBLIC, RateClass, Route
+
+_SAMPLE = {"keys": [{"kty": "RSA", "kid": "2026-03-signing-key", "use": "sig", "alg": "RS256", "n": "…", "e": "AQAB"}]}
+
+
+def routes(h: KeySetHandlers) -> tuple[Route, ...]:
+    return (
+        _key_set("/.well-known/jwks.json", h, "readJwks", "Published by the auth host for every verifier."),
+        _key_set("/v1/auth/jwks.json", h, "readVersionedJwks", "The same octets under the versioned namespace."),
+    )
+
+
+def _key_set(path: str, h: KeySetHandlers, operation_id: str, description: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=h.key_set,
+        host=Host.AUTH,
+        scopes=PUBLIC,
+        rate_class=RateClass.PUBLIC,
+        answer=PublicKeySet,
+        answers={200: "The public signing keys."},
+        operation_id=operation_id,
+        summary="Fetch public signing keys",
+        description=f"{description} Ask again when a token names a key that you do not know.",
+        tag="Authentication",
+        added_in="v2026.2",
+        open_to_browsers=True,
+        answer_example=_SAMPLE,
+    )

@@ -1,0 +1,218 @@
+"""What this process knows about keys, revocations, apps and users, so that a token is checked without the database.
+
+Whoever asks first after `POLL_S` looks for what changed since (one indexed read) and forgets only what it concerns:
+a revocation is seen here 2 s later, and 60 s later at the very latest, because after a minute without an answer from
+the database no token is accepted any more. `generation` grows with every change that was seen, so that a verdict
+which was reached before can be told from one that still holds.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from cloud.access.apps import AppStore, effective
+from cloud.access.identity import UserStore
+from cloud.access.standing import Change, ChangeKind, ChangeLog
+from cloud.access.tokens.compact import Verifying, header_of
+from cloud.access.tokens.errors import StandingUnknown
+from cloud.access.tokens.signing_key import KeyState, SigningKey
+from cloud.access.tokens.store import KeyStore, RevokedTokenStore
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
+
+log = structlog.get_logger()
+
+Held = TypeVar("Held")
+
+POLL_S = 2.0
+STALE_S_MAX = 60.0
+REVOKED_MAX = 100_000
+"""Revoked tokens that are held in memory, some 10 MB; beyond it each new token is looked up in the database."""
+HELD_MAX = 10_000
+"""Apps and users that are held, each."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppStanding:
+    """What an app may do now. `scopes` include what writing implies."""
+
+    tenant_id: str
+    scopes: frozenset[str]
+    service_tokens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserStanding:
+    """What a user may do now."""
+
+    tenant_id: str
+    enabled: bool
+    scopes: frozenset[str]
+
+
+class Standing:
+    """One for each process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._changes = ChangeLog()
+        self._keys = KeyStore()
+        self._tokens = RevokedTokenStore()
+        self._apps = AppStore()
+        self._users = UserStore()
+        self.generation = 0
+        self.keys: tuple[SigningKey, ...] = ()
+        self.verifying: dict[bytes, Verifying] = {}
+        """Header segment → key."""
+        self.by_kid: dict[str, Verifying] = {}
+        self.due_s = float("-inf")
+        """When the next look is due, by the monotonic clock."""
+        self._looked_s = float("-inf")
+        self._looking = False
+        self._version = -1
+        self._revoked: set[str] | None = set()
+        self._known_apps: dict[str, AppStanding | None] = {}
+        self._known_users: dict[str, UserStanding | None] = {}
+
+    async def refresh(self) -> None:
+        """Look for changes, unless somebody does already. Raises `StandingUnknown` after a minute in the dark."""
+        now_s = self._clock.monotonic_s()
+        first = self._version < 0
+        if self._looking and not first:
+            self._check_age(now_s)
+            return
+        self._looking = True
+        try:
+            async with self._database.read() as tx:
+                await self._look(tx)
+            self._looked_s = now_s
+        except DatabaseUnavailable:
+            self._check_age(now_s)
+            log.warning("standing.not_refreshed", age_s=round(now_s - self._looked_s, 1))
+        finally:
+            self._looking = False
+            self.due_s = now_s + POLL_S
+
+    async def refresh_or_stay(self) -> None:
+        """Look for changes; in the dark, what is known of the keys is still true enough to be published."""
+        with suppress(StandingUnknown):
+            await self.refresh()
+
+    def _check_age(self, now_s: float) -> None:
+        if now_s - self._looked_s > STALE_S_MAX:
+            raise StandingUnknown
+
+    async def _look(self, tx: Transaction) -> None:
+        changes = None if self._version < 0 else await self._changes.since(tx, self._version)
+        if changes is None:
+            await self._begin_anew(tx)
+        elif changes:
+            await self._take(tx, changes)
+
+    async def _begin_anew(self, tx: Transaction) -> None:
+        version = await self._changes.latest(tx)
+        revoked = await self._tokens.alive(tx, self._clock.now_us(), REVOKED_MAX + 1)
+        await self._read_keys(tx)
+        self._revoked = None if len(revoked) > REVOKED_MAX else set(revoked)
+        self._known_apps.clear()
+        self._known_users.clear()
+        self._version = version
+        self.generation += 1
+
+    async def _take(self, tx: Transaction, changes: Sequence[Change]) -> None:
+        kinds = {change.kind for change in changes}
+        if ChangeKind.KEYS in kinds:
+            await self._read_keys(tx)
+        if self._revoked is not None and len(self._revoked) + len(changes) > REVOKED_MAX:
+            # Most of them have expired meanwhile, unless there really are so many.
+            alive = await self._tokens.alive(tx, self._clock.now_us(), REVOKED_MAX + 1)
+            self._revoked = None if len(alive) > REVOKED_MAX else set(alive)
+        for change in changes:
+            match change.kind:
+                case ChangeKind.TOKEN:
+                    if self._revoked is not None:
+                        self._revoked.add(change.subject)
+                case ChangeKind.APP:
+                    self._known_apps.pop(change.subject, None)
+                case ChangeKind.USER:
+                    self._known_users.pop(change.subject, None)
+                case ChangeKind.KEYS:
+                    pass
+        self._version = changes[-1].version
+        self.generation += 1
+
+    async def _read_keys(self, tx: Transaction) -> None:
+        now_us = self._clock.now_us()
+        self.keys = tuple(key for key in await self._keys.list(tx) if key.is_published(now_us))
+        self.verifying = {
+            header_of(key.kid): Verifying(
+                key.kid, public := key.public(), public.key_size // 8, key.retired_at_us, key.published_until_us
+            )
+            for key in self.keys
+        }
+        self.by_kid = {key.kid: key for key in self.verifying.values()}
+
+    @property
+    def current_key(self) -> SigningKey | None:
+        """The key that signs now."""
+        return next((key for key in self.keys if key.state is KeyState.CURRENT), None)
+
+    def published_keys(self) -> tuple[SigningKey, ...]:
+        """The key set of this moment, newest first."""
+        now_us = self._clock.now_us()
+        return tuple(key for key in reversed(self.keys) if key.is_published(now_us))
+
+    def may_be_revoked(self, jti: str) -> bool:
+        """False when memory knows that it was not, which nearly every time it does; no need to wait then."""
+        return self._revoked is None or jti in self._revoked
+
+    def known_app(self, client_id: str) -> AppStanding | None:
+        """The app when memory has it; None says only that `app` must be asked."""
+        return self._known_apps.get(client_id)
+
+    async def is_revoked(self, jti: str) -> bool:
+        """Whether this token was revoked."""
+        if self._revoked is not None:
+            return jti in self._revoked
+        async with self._database.read() as tx:
+            return await self._tokens.has(tx, jti)
+
+    async def app(self, client_id: str) -> AppStanding | None:
+        """The app of a token; None when it was deleted."""
+        try:
+            return self._known_apps[client_id]
+        except KeyError:
+            pass
+        generation = self.generation
+        async with self._database.read() as tx:
+            app = await self._apps.find(tx, client_id)
+        found = None
+        if app is not None:
+            found = AppStanding(app.tenant_id, effective(app.usable_scopes), app.governance.allow_service_tokens)
+        self._hold(self._known_apps, client_id, found, generation)
+        return found
+
+    async def user(self, user_id: str) -> UserStanding | None:
+        """The user of a token; None when there is none."""
+        try:
+            return self._known_users[user_id]
+        except KeyError:
+            pass
+        generation = self.generation
+        async with self._database.read() as tx:
+            user = await self._users.standing(tx, user_id)
+        found = None if user is None else UserStanding(user.tenant_id, user.disabled_at_us is None, user.scopes)
+        self._hold(self._known_users, user_id, found, generation)
+        return found
+
+    def _hold(self, known: dict[str, Held | None], name: str, found: Held | None, generation: int) -> None:
+        """Remember it, unless a change was seen while it was being read: then it may be the state before that."""
+        if generation != self.generation:
+            return
+        if len(known) >= HELD_MAX:
+            del known[next(iter(known))]
+        known[name] = found

@@ -1,0 +1,31 @@
+"""Signing keys and the tokens that were revoked before their time."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+
+from cloud.foundation.db import metadata
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    # Counted by us: two processes that both make the first key collide here, and the later one takes the other's.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kid", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),  # DER, SubjectPublicKeyInfo
+    Column("private_key_sealed", LargeBinary, nullable=False),  # PKCS#8 under the master key
+    Column("published_at_us", BigInteger, nullable=False),
+    Column("signs_from_us", BigInteger),  # null: the next key, published and not used
+    Column("retired_at_us", BigInteger),
+    Column("covers_until_us", BigInteger, nullable=False),  # no token that it signed expires later
+    Column("withdrawn_at_us", BigInteger),  # compromised: unknown from then on
+    UniqueConstraint("kid"),
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("expires_at_us", BigInteger, nullable=False),  # afterwards the row has nothing to say
+    Column("revoked_at_us", BigInteger, nullable=False),
+    Index(None, "expires_at_us"),
+)

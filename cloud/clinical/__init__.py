@@ -1,0 +1,1 @@
+"""The patient record and its sources: devices, observations, assignments, incidents, encounters."""

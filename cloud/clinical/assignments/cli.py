@@ -1,0 +1,109 @@
+"""`argus-cloud assignments`: say from the console whose values a device's are."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cloud.clinical.assignments.model import Assignment
+from cloud.clinical.assignments.service import AssignmentDesk
+from cloud.command import OPERATOR, AsJson, TenantOption, Workplace, print_one, print_rows, run, told
+from cloud.foundation.moments import read_moment, write_moment
+
+assignments = typer.Typer(help="Whose values a device's are, and when.", no_args_is_help=True)
+
+AssignmentId = Annotated[str, typer.Argument(help="The assignment's id, asg_….")]
+
+
+def _service(place: Workplace) -> AssignmentDesk:
+    return AssignmentDesk(place.database, place.clock, place.ids)
+
+
+def _moment(text: str | None) -> int | None:
+    return None if text is None else told(lambda: read_moment(text))
+
+
+def _shown(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "id": assignment.id,
+        "device_id": assignment.device_id,
+        "encounter_id": assignment.encounter_id,
+        "from": write_moment(assignment.from_us),
+        "until": write_moment(assignment.until_us),
+        "assigned_by": assignment.assigned_by,
+        "voided_at": write_moment(assignment.voided_at_us),
+        "replaces": assignment.replaces,
+    }
+
+
+@assignments.command("add")
+def add_assignment(
+    context: typer.Context,
+    tenant: TenantOption,
+    device: Annotated[str, typer.Option("--device", help="The device's id, dev_….")],
+    encounter: Annotated[str, typer.Option("--encounter", help="The encounter's id, enc_….")],
+    begin: Annotated[str | None, typer.Option("--from", help="Its first moment; without this: now.")] = None,
+    end: Annotated[str | None, typer.Option("--until", help="The moment after its last; without this: open.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """From a moment on, a device's values belong to an encounter."""
+    from_us, until_us = _moment(begin), _moment(end)
+    made = run(
+        context,
+        lambda place: _service(place).assign(
+            place.operator(tenant),
+            device_id=device,
+            encounter_id=encounter,
+            by=OPERATOR,
+            from_us=from_us,
+            until_us=until_us,
+        ),
+    )
+    print_one(f"Assignment {made.id} added.", _shown(made), as_json=as_json)
+
+
+@assignments.command("close")
+def close_assignment(
+    context: typer.Context,
+    assignment: AssignmentId,
+    tenant: TenantOption,
+    at: Annotated[str | None, typer.Option("--at", help="The moment after its last; without this: now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """End an open assignment."""
+    at_us = _moment(at)
+    closed = run(
+        context, lambda place: _service(place).close(place.operator(tenant), assignment, by=OPERATOR, at_us=at_us)
+    )
+    print_one(f"Assignment {closed.id} closed.", _shown(closed), as_json=as_json)
+
+
+@assignments.command("move")
+def move_assignment(
+    context: typer.Context,
+    assignment: AssignmentId,
+    tenant: TenantOption,
+    encounter: Annotated[str, typer.Option("--encounter", help="The encounter that it really belongs to.")],
+    as_json: AsJson = False,
+) -> None:
+    """The same interval belongs to another encounter; what was believed before stays readable."""
+    moved = run(
+        context,
+        lambda place: _service(place).move(place.operator(tenant), assignment, encounter_id=encounter, by=OPERATOR),
+    )
+    print_one(f"Assignment {moved.id} stands in for {moved.replaces}.", _shown(moved), as_json=as_json)
+
+
+@assignments.command("list")
+def list_assignments(
+    context: typer.Context,
+    tenant: TenantOption,
+    device: Annotated[str | None, typer.Option("--device", help="Only this device's.")] = None,
+    encounter: Annotated[str | None, typer.Option("--encounter", help="Only this encounter's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Assignments of a tenant, also those that were moved."""
+    found = run(
+        context,
+        lambda place: _service(place).list(place.operator(tenant), device_id=device, encounter_id=encounter),
+    )
+    print_rows("Assignments", map(_shown, found), as_json=as_json)

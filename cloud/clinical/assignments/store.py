@@ -1,0 +1,87 @@
+"""The rows of assignments, and the question that every reader of observations asks: whose is this value?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from cloud.access.tenancy import Viewer, visible
+from cloud.clinical.assignments.model import Assignment, Timeline
+from cloud.clinical.assignments.tables import assignments
+from cloud.clinical.devices import Devices
+from cloud.foundation.db import Transaction, insert
+
+
+class Assignments:
+    """Every statement about the table.
+
+    A device's assignments are those of all its identities (`Devices.identities`).
+    """
+
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
+
+    async def timeline(self, tx: Transaction, viewer: Viewer, device_id: str) -> Timeline:
+        """All intervals of a device; empty for one that the viewer cannot see."""
+        identities = await self._devices.identities(tx, viewer, device_id)
+        statement = select(assignments).where(
+            *visible(assignments, viewer),
+            assignments.c.device_id.in_(identities),
+            assignments.c.voided_at_us.is_(None),
+        )
+        return Timeline([Assignment(**row._mapping) for row in await tx.execute(statement)])
+
+    async def encounter_of(self, tx: Transaction, viewer: Viewer, device_id: str, at_us: int) -> str | None:
+        """The encounter of one moment; None where there is no assignment. For many moments take `timeline`."""
+        return (await self.timeline(tx, viewer, device_id)).encounter_at(at_us)
+
+    async def overlapping(
+        self, tx: Transaction, viewer: Viewer, identities: Sequence[str], from_us: int, until_us: int | None
+    ) -> Assignment | None:
+        """One that shares a moment with [from_us, until_us). The device's row must be locked, or the answer may age."""
+        statement = select(assignments).where(
+            *visible(assignments, viewer),
+            assignments.c.device_id.in_(identities),
+            assignments.c.voided_at_us.is_(None),
+            or_(assignments.c.until_us.is_(None), assignments.c.until_us > from_us),
+        )
+        if until_us is not None:
+            statement = statement.where(assignments.c.from_us < until_us)
+        row = (await tx.execute(statement.order_by(assignments.c.from_us).limit(1))).first()
+        return None if row is None else Assignment(**row._mapping)
+
+    async def find(self, tx: Transaction, viewer: Viewer, assignment_id: str) -> Assignment | None:
+        statement = select(assignments).where(*visible(assignments, viewer), assignments.c.id == assignment_id)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else Assignment(**row._mapping)
+
+    async def list(
+        self, tx: Transaction, viewer: Viewer, *, device_id: str | None = None, encounter_id: str | None = None
+    ) -> Sequence[Assignment]:
+        """Also the voided ones: what was believed can be read."""
+        statement = select(assignments).where(*visible(assignments, viewer))
+        if device_id is not None:
+            identities = await self._devices.identities(tx, viewer, device_id)
+            statement = statement.where(assignments.c.device_id.in_(identities))
+        if encounter_id is not None:
+            statement = statement.where(assignments.c.encounter_id == encounter_id)
+        statement = statement.order_by(assignments.c.from_us, assignments.c.id)
+        return [Assignment(**row._mapping) for row in await tx.execute(statement)]
+
+    async def add(self, tx: Transaction, assignment: Assignment) -> None:
+        """A new row. Raises `ConstraintViolated` for a second open one of the same device."""
+        await tx.execute(insert(assignments).values(**_values(assignment)))
+
+    async def close(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, until_us: int, by: str) -> None:
+        await self._change(tx, viewer, assignment_id, {"until_us": until_us, "closed_by": by})
+
+    async def void(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, at_us: int, by: str) -> None:
+        await self._change(tx, viewer, assignment_id, {"voided_at_us": at_us, "voided_by": by})
+
+    async def _change(self, tx: Transaction, viewer: Viewer, assignment_id: str, values: dict[str, Any]) -> None:
+        statement = update(assignments).where(*visible(assignments, viewer), assignments.c.id == assignment_id)
+        await tx.execute(statement.values(**values))
+
+
+def _values(assignment: Assignment) -> dict[str, Any]:
+    return {column.name: getattr(assignment, column.name) for column in assignments.columns}

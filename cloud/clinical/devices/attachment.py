@@ -1,0 +1,196 @@
+"""Attach what vehicles report to the devices of their organisations, many at once.
+
+On the path of every batch, so the number of statements does not depend on the number of devices: one look-up for each
+organisation, and, only where something is new, one statement that adds devices and one that moves their last-seen
+times. A block may name a new device; it is stored as `unenrolled`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Text, bindparam, case, literal, or_, select, update
+
+from cloud.access.tenancy import SecrecyLevel
+from cloud.clinical.devices.model import DeviceStatus
+from cloud.clinical.devices.tables import devices
+from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.foundation.ids import Ids
+from cloud.vehicles.fleet import RegisteredGateway
+from protocols.uplink.observations import DeviceRef
+
+# last_seen_us lags by at most this much, so that a stream of batches is not a stream of updates of the same rows.
+LAST_SEEN_GRAIN_US = 5_000_000
+
+DeviceKey = tuple[str, str, str]
+"""Tenant, organisation, and how the device names itself."""
+
+
+def device_key(gateway: RegisteredGateway, ref: DeviceRef) -> DeviceKey:
+    """The device of the gateway's organisation that `ref` means."""
+    return gateway.tenant_id, gateway.organization_id, ref.system_id
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A gateway reported a device; `seen_us` is when it last did, by the gateway's clock and never in our future."""
+
+    gateway: RegisteredGateway
+    ref: DeviceRef
+    seen_us: int
+
+    @property
+    def key(self) -> DeviceKey:
+        return device_key(self.gateway, self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A device as its row has it."""
+
+    id: str
+    last_seen_us: int | None
+
+
+_wanted = GivenRows("wanted", system_id=Text())
+_RECALL = Prepared(
+    select(devices.c.system_id, devices.c.id, devices.c.last_seen_us).where(
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.organization_id == bindparam("organization"),
+        _wanted.among(devices.c.system_id, _wanted.c("system_id")),
+    )
+)
+_new = GivenRows(
+    "discovered",
+    tenant_id=Text(),
+    id=Text(),
+    organization_id=Text(),
+    vehicle_id=Text(),
+    gateway_id=Text(),
+    system_id=Text(),
+    model=Text(),
+    seen_us=BigInteger(),
+)
+_DISCOVER = Prepared(
+    insert(devices)
+    .from_select(
+        (
+            "tenant_id",
+            "id",
+            "organization_id",
+            "vehicle_id",
+            "gateway_id",
+            "system_id",
+            "model",
+            "created_at_us",
+            "last_seen_us",
+            "status",
+            "secrecy_level",
+        ),
+        select(
+            *(_new.c(name) for name in ("tenant_id", "id", "organization_id", "vehicle_id", "gateway_id")),
+            *(_new.c(name) for name in ("system_id", "model", "seen_us", "seen_us")),
+            literal(DeviceStatus.UNENROLLED.value, Text()),
+            literal(int(SecrecyLevel.STANDARD)),
+            # SQLite reads `ON` behind a SELECT without WHERE as the beginning of a join.
+        ).where(_new.c("seen_us").is_not(None)),
+    )
+    .on_conflict_do_nothing()
+)
+_moved = GivenRows(
+    "moved",
+    tenant_id=Text(),
+    id=Text(),
+    seen_us=BigInteger(),
+    vehicle_id=Text(),
+    gateway_id=Text(),
+    model=Text(),
+)
+# Locked in one order first: two workers with the same devices then wait for each other and never in a circle.
+_held = (
+    select(
+        devices.c.tenant_id,
+        devices.c.id,
+        *(_moved.c(name).label(f"new_{name}") for name in ("seen_us", "vehicle_id", "gateway_id", "model")),
+    )
+    .where(
+        _moved.among(devices.c.id, _moved.c("id")),
+        devices.c.tenant_id == _moved.c("tenant_id"),
+        devices.c.id == _moved.c("id"),
+        # Backfilled data is older than what is known: it must not take the device back to where it was.
+        or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < _moved.c("seen_us")),
+    )
+    .order_by(devices.c.tenant_id, devices.c.id)
+    .with_for_update(of=devices, key_share=True)
+    .cte("held")
+)
+_MOVE = Prepared(
+    update(devices)
+    .where(devices.c.tenant_id == _held.c.tenant_id, devices.c.id == _held.c.id)
+    .values(
+        last_seen_us=_held.c.new_seen_us,
+        vehicle_id=_held.c.new_vehicle_id,
+        gateway_id=_held.c.new_gateway_id,
+        model=case((devices.c.model == "", _held.c.new_model), else_=devices.c.model),
+    )
+)
+
+
+class DeviceAttachment:
+    """Every statement by which ingest finds and adds devices."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    async def recall(self, tx: Transaction, keys: Iterable[DeviceKey]) -> dict[DeviceKey, KnownDevice]:
+        """Look up the known ones of these devices, with one statement for each organisation among them."""
+        by_organization: dict[tuple[str, str], set[str]] = {}
+        for tenant_id, organization_id, system_id in keys:
+            by_organization.setdefault((tenant_id, organization_id), set()).add(system_id)
+        known: dict[DeviceKey, KnownDevice] = {}
+        for (tenant_id, organization_id), system_ids in sorted(by_organization.items()):
+            values = {
+                "tenant": tenant_id,
+                "organization": organization_id,
+                "wanted": given([(system_id,) for system_id in sorted(system_ids)]),
+            }
+            for system_id, id_, last_seen_us in await tx.driver.rows(_RECALL, values):
+                known[tenant_id, organization_id, system_id] = KnownDevice(str(id_), last_seen_us)
+        return known
+
+    async def attach(
+        self, tx: Transaction, sightings: Sequence[Sighting], known: Mapping[DeviceKey, KnownDevice]
+    ) -> dict[DeviceKey, str]:
+        """The ids of the devices that were seen. `known` is what `recall` found of them in this transaction."""
+        latest: dict[DeviceKey, Sighting] = {}
+        for sighting in sightings:
+            key = sighting.key
+            before = latest.get(key)
+            if before is None or (before.seen_us, before.ref.model) < (sighting.seen_us, sighting.ref.model):
+                latest[key] = sighting
+        unknown = sorted(latest.keys() - known.keys())
+        if unknown:
+            rows = [_row_of_new(latest[key], self._ids.new("dev")) for key in unknown]
+            await tx.driver.run(_DISCOVER, {"discovered": given(rows)})
+            known = {**known, **await self.recall(tx, unknown)}  # ours, or those of a worker that was quicker
+        moved = [
+            (key[0], known[key].id, one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
+            for key, one in latest.items()
+            if (last_seen_us := known[key].last_seen_us) is None or one.seen_us >= last_seen_us + LAST_SEEN_GRAIN_US
+        ]
+        if moved:
+            await tx.driver.run(_MOVE, {"moved": given(moved)})
+        return {key: known[key].id for key in latest}
+
+
+def _row_of_new(sighting: Sighting, id_: str) -> tuple[object, ...]:
+    gateway, ref = sighting.gateway, sighting.ref
+    return (
+        gateway.tenant_id,
+        id_,
+        gateway.organization_id,
+        gateway.vehicle_id,
+        gateway.id,
+        ref.system_id,
+        ref.model,
+        sighting.seen_us,
+    )

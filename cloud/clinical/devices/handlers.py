@@ -1,0 +1,90 @@
+"""Requests about devices, and how a device is shown to partners."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from cloud.clinical.devices.model import Device
+from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
+from cloud.clinical.devices.service import Enrolment
+from cloud.foundation.http import Answer, InvalidCursor, Json, Request, strong_etag
+from cloud.foundation.http.parts import Parts
+from cloud.foundation.moments import write_moment
+
+
+class DeviceHandlers:
+    """`GET /api/v1/devices` and `POST /api/v1/devices/enrol`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
+
+    async def list(self, request: Request) -> Answer:
+        """A page as a bare array; where more follows, `Link` says how to ask for it (A-103)."""
+        query, viewer = request.query, request.viewer
+        assert isinstance(query, DeviceQuery)
+        after = self._after(request, query)
+        found = await self._enrolment.list(viewer, vehicle_id=query.vehicle_id, after=after, count=query.limit + 1)
+        page = found[: query.limit]
+        answer = Json(
+            [shown(device) for device in page],
+            headers=self._next(request, query, page[-1].id) if len(found) > len(page) else {},
+        )
+        answer.etag = strong_etag(answer.body)
+        return answer
+
+    async def enrol(self, request: Request) -> Answer:
+        """201 for a device that nobody had enrolled, 200 for one that is enrolled again (A-104)."""
+        wanted, viewer = request.body, request.viewer
+        assert isinstance(wanted, DeviceEnrolment)
+        assert viewer.organization_id is not None, "the row needs an organisation"
+        async with self._parts.database.transaction() as tx:
+            outcome = await self._enrolment.enrol_in(
+                tx,
+                viewer,
+                organization_id=viewer.organization_id,
+                serial_number=wanted.serial_number,
+                device_class=wanted.device_class,
+                manufacturer=wanted.manufacturer,
+                system_id=wanted.system_id,
+                vehicle_id=wanted.vehicle_id,
+                traceparent=request.trace.traceparent,
+            )
+            told = {"again": outcome.again, "absorbed": outcome.absorbed}
+            await self._parts.audit.record(
+                tx, request.verified, "device.enrol", outcome.device.id, trace=request.trace, metadata=told
+            )
+        return Json(shown(outcome.device), status=200 if outcome.again else 201)
+
+    def _after(self, request: Request, query: DeviceQuery) -> str | None:
+        if query.cursor is None:
+            return None
+        position = self._parts.cursors.open(query.cursor, request.viewer, request.route.name, _filters(query))
+        if len(position) != 1 or not isinstance(position[0], str):
+            raise InvalidCursor
+        return position[0]
+
+    def _next(self, request: Request, query: DeviceQuery, last: str) -> dict[str, str]:
+        filters = _filters(query)
+        cursor = self._parts.cursors.seal([last], request.viewer, request.route.name, filters)
+        given = {name: value for name, value in filters.items() if value is not None}
+        asked = urlencode({**given, "limit": query.limit, "cursor": cursor})
+        return {"Link": f'<{self._parts.bases[request.host]}{request.route.path}?{asked}>; rel="next"'}
+
+
+def _filters(query: DeviceQuery) -> dict[str, str | None]:
+    return {"vehicle_id": query.vehicle_id}
+
+
+def shown(device: Device) -> dict[str, Any]:
+    """A device as partners see it."""
+    return {
+        "id": device.id,
+        "serial_number": device.serial_number,
+        "device_class": device.device_class,
+        "status": device.status,
+        "manufacturer": device.manufacturer,
+        "system_id": device.system_id,
+        "vehicle_id": device.vehicle_id,
+        "last_seen_at": write_moment(device.last_seen_us),
+        "battery_percent": device.battery_percent,
+    }

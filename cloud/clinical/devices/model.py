@@ -1,0 +1,71 @@
+"""What a device is to the cloud."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cloud.access.tenancy import SecrecyLevel
+
+
+class DeviceStatus(StrEnum):
+    """Where a device stands. Partners see `active` and `retired`; the rest is hidden from them (D16)."""
+
+    UNENROLLED = "unenrolled"  # seen on a vehicle, enrolled by nobody
+    ACTIVE = "active"
+    RETIRED = "retired"
+    MERGED = "merged"  # was unenrolled, and turned out to be the device in `merged_into`
+
+
+class DeviceClass(StrEnum):
+    """The eight classes of the contract (C-118)."""
+
+    DEFIB = "defib"
+    ECG = "ecg"
+    OXIMETER = "oximeter"
+    BP = "bp"
+    GLUCOSE = "glucose"
+    ETCO2 = "etco2"
+    THERMOMETER = "thermometer"
+    MULTIPARAMETER = "multiparameter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device of one organisation.
+
+    `system_id` is None until a gateway saw it or somebody told it; `serial_number` and what follows it are None until
+    it is enrolled. `vehicle_id` and `gateway_id` follow where it was seen last. `battery_percent` is what it said at
+    `battery_at_us`; None until it did.
+    """
+
+    tenant_id: str
+    id: str
+    organization_id: str
+    vehicle_id: str | None
+    gateway_id: str | None
+    system_id: str | None
+    serial_number: str | None
+    device_class: DeviceClass | None
+    manufacturer: str | None
+    model: str
+    status: DeviceStatus
+    merged_into: str | None
+    secrecy_level: SecrecyLevel
+    created_at_us: int
+    enrolled_at_us: int | None
+    last_seen_us: int | None
+    battery_percent: int | None = None
+    battery_at_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The outcome of an enrolment. `created`: no such device was known; False for a re-enrolment or an attachment.
+
+    `absorbed` is the device that had been seen unenrolled and is now part of this one. `again` is True when a device
+    of this serial number had been enrolled before: what had only been seen on a vehicle was nobody's yet.
+    """
+
+    device: Device
+    created: bool
+    absorbed: str | None = None
+    again: bool = False

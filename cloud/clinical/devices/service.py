@@ -1,0 +1,260 @@
+"""Enrol devices, and look at them.
+
+A device may be known before anybody enrols it, since vehicles report what they see (D16). Enrolling it then attaches
+what was already measured: the row that was seen becomes the enrolled one, or, where the serial number was enrolled
+before its system id was known, is merged into it. No observation is rewritten.
+
+`…_in` is the use case within a transaction that the caller has opened, so that HTTP can put its audit entry and the
+answer that it keeps for a retry into the same one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from cloud.access.tenancy import OrganizationUnknown, SecrecyLevel, TenancyStore, Viewer
+from cloud.clinical.devices.errors import (
+    DeviceClassUnknown,
+    DeviceTextMalformed,
+    DeviceUnknown,
+    DeviceVehicleUnknown,
+    SystemIdTaken,
+)
+from cloud.clinical.devices.event_types import DEVICE_ENROLLED, DEVICE_RETIRED
+from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus, Enrolled
+from cloud.clinical.devices.store import Devices
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import ConstraintViolated, Database, Transaction
+from cloud.foundation.events import Outbox
+from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.ids import Ids
+from cloud.foundation.readable import hidden_character
+
+TEXT_LENGTH_MAX = 128
+# A vehicle may report the device in the very moment in which it is enrolled; whoever comes second looks again.
+TRIES = 3
+
+_HEX = re.compile(r"([0-9A-Fa-f]{2})+")
+
+
+class Enrolment:
+    """The use cases about devices."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._devices = Devices(ids)
+        self._outbox = Outbox(ids)
+        self._tenancy = TenancyStore()
+
+    async def enrol(
+        self,
+        viewer: Viewer,
+        *,
+        organization_id: str,
+        serial_number: str,
+        device_class: str,
+        manufacturer: str,
+        system_id: str | None = None,
+        vehicle_id: str | None = None,
+    ) -> Enrolled:
+        """Enrol or re-enrol, as `enrol_in`."""
+        async with self._database.transaction() as tx:
+            return await self.enrol_in(
+                tx,
+                viewer,
+                organization_id=organization_id,
+                serial_number=serial_number,
+                device_class=device_class,
+                manufacturer=manufacturer,
+                system_id=system_id,
+                vehicle_id=vehicle_id,
+            )
+
+    async def enrol_in(
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        organization_id: str,
+        serial_number: str,
+        device_class: str,
+        manufacturer: str,
+        system_id: str | None = None,
+        vehicle_id: str | None = None,
+        traceparent: str | None = None,
+    ) -> Enrolled:
+        """Enrol or re-enrol; the same serial number in the same organisation is the same device (A-104).
+
+        Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
+        `DeviceTextMalformed`.
+        """
+        wanted = Device(
+            tenant_id=viewer.tenant_id,
+            id=self._ids.new("dev"),
+            organization_id=organization_id,
+            vehicle_id=vehicle_id,
+            gateway_id=None,
+            system_id=None if system_id is None else _system_id(system_id),
+            serial_number=checked_text(serial_number),
+            device_class=_device_class(device_class),
+            manufacturer=checked_text(manufacturer),
+            model="",
+            status=DeviceStatus.ACTIVE,
+            merged_into=None,
+            secrecy_level=SecrecyLevel.STANDARD,
+            created_at_us=self._clock.now_us(),
+            enrolled_at_us=self._clock.now_us(),
+            last_seen_us=None,
+        )
+        if await self._tenancy.find_organization(tx, viewer, wanted.organization_id) is None:
+            raise OrganizationUnknown
+        if wanted.vehicle_id is not None:
+            vehicle = await self._tenancy.find_vehicle(tx, viewer, wanted.vehicle_id)
+            if vehicle is None or vehicle.organization_id != wanted.organization_id:
+                raise DeviceVehicleUnknown
+        outcome = await self._settled(tx, viewer, wanted)
+        device = outcome.device
+        told = {
+            "device_class": None if device.device_class is None else device.device_class.value,
+            "vehicle_id": device.vehicle_id,
+            "created": outcome.created,
+            "absorbed": outcome.absorbed,
+        }
+        await self._tell(tx, DEVICE_ENROLLED, device, told, traceparent=traceparent)
+        return outcome
+
+    async def _settled(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
+        for _ in range(TRIES - 1):
+            with suppress(ConstraintViolated):
+                async with tx.savepoint():
+                    return await self._decide(tx, viewer, wanted)
+        return await self._decide(tx, viewer, wanted)
+
+    async def _decide(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
+        assert wanted.serial_number is not None
+        enrolled = await self._devices.by_serial_number(tx, viewer, wanted.organization_id, wanted.serial_number)
+        seen = None
+        if wanted.system_id is not None:
+            seen = await self._devices.by_system_id(tx, viewer, wanted.organization_id, wanted.system_id)
+        if seen is not None and seen.status is not DeviceStatus.UNENROLLED and seen != enrolled:
+            if seen.status is not DeviceStatus.RETIRED:
+                raise SystemIdTaken
+            # The board went into another housing: what it measures from now on is the new device's.
+            await self._devices.replace(tx, viewer, replace(seen, system_id=None))
+            seen = None
+        if enrolled is None and seen is None:
+            await self._devices.add(tx, wanted)
+            return Enrolled(wanted, created=True)
+        if enrolled is None or seen is None or seen == enrolled:
+            known = enrolled or seen
+            assert known is not None
+            device = _enrolled(known, wanted)
+            await self._devices.replace(tx, viewer, device)
+            return Enrolled(device, created=False, again=enrolled is not None)
+        return await self._merge(tx, viewer, seen, _enrolled(enrolled, wanted))
+
+    async def _merge(self, tx: Transaction, viewer: Viewer, seen: Device, enrolled: Device) -> Enrolled:
+        """The device that was seen unenrolled is the one that had been enrolled by its serial number alone."""
+        merged = replace(seen, status=DeviceStatus.MERGED, merged_into=enrolled.id, system_id=None)
+        await self._devices.replace(tx, viewer, merged)
+        device = replace(
+            enrolled,
+            model=enrolled.model or seen.model,
+            vehicle_id=enrolled.vehicle_id or seen.vehicle_id,
+            gateway_id=seen.gateway_id,
+            last_seen_us=max(enrolled.last_seen_us or 0, seen.last_seen_us or 0) or None,
+        )
+        await self._devices.replace(tx, viewer, device)
+        return Enrolled(device, created=False, absorbed=seen.id, again=True)
+
+    async def retire(self, viewer: Viewer, device_id: str) -> Device:
+        """The device measures no more; what it measured stays. Enrolling it again takes this back.
+
+        Raises `DeviceUnknown`. Retiring twice changes nothing.
+        """
+        async with self._database.transaction() as tx:
+            device = await self._devices.find(tx, viewer, device_id, lock=True)
+            if device is None:
+                raise DeviceUnknown
+            if device.status is DeviceStatus.RETIRED:
+                return device
+            retired = replace(device, status=DeviceStatus.RETIRED)
+            await self._devices.replace(tx, viewer, retired)
+            await self._tell(tx, DEVICE_RETIRED, retired, {})
+        return retired
+
+    async def _tell(
+        self,
+        tx: Transaction,
+        event_type: str,
+        device: Device,
+        told: Mapping[str, Any],
+        *,
+        traceparent: str | None = None,
+    ) -> None:
+        await self._outbox.emit(
+            tx,
+            event_type,
+            tenant=device.tenant_id,
+            organization=device.organization_id,
+            key=device.id,
+            payload={"device_id": device.id, **told, SECRECY: device.secrecy_level.word},
+            at_us=self._clock.now_us(),
+            traceparent=traceparent,
+        )
+
+    async def list(
+        self,
+        viewer: Viewer,
+        *,
+        vehicle_id: str | None = None,
+        hidden: bool = False,
+        after: str | None = None,
+        count: int | None = None,
+    ) -> Sequence[Device]:
+        """Devices of the viewer in the order of their ids; `hidden`: with those that partners do not see."""
+        if count is not None and not hidden:
+            return await self._devices.page(self._database, viewer, vehicle_id=vehicle_id, after=after, count=count)
+        async with self._database.read() as tx:
+            return await self._devices.list(tx, viewer, vehicle_id=vehicle_id, hidden=hidden, after=after, count=count)
+
+
+def _enrolled(known: Device, wanted: Device) -> Device:
+    """A device that was known, as the enrolment wants it: what the enrolment does not say stays."""
+    return replace(
+        known,
+        status=DeviceStatus.ACTIVE,
+        serial_number=wanted.serial_number,
+        device_class=wanted.device_class,
+        manufacturer=wanted.manufacturer,
+        system_id=wanted.system_id or known.system_id,
+        vehicle_id=wanted.vehicle_id or known.vehicle_id,
+        enrolled_at_us=wanted.enrolled_at_us,
+    )
+
+
+def _device_class(text: str) -> DeviceClass:
+    try:
+        return DeviceClass(text)
+    except ValueError:
+        raise DeviceClassUnknown from None
+
+
+def _system_id(text: str) -> str:
+    """As gateways write it: hex in lower case; anything else as it stands."""
+    checked = checked_text(text)
+    return checked.lower() if _HEX.fullmatch(checked) else checked
+
+
+def checked_text(text: str) -> str:
+    """A label without spaces around it; raises `DeviceTextMalformed`."""
+    trimmed = text.strip()
+    if not trimmed or len(trimmed) > TEXT_LENGTH_MAX:
+        raise DeviceTextMalformed
+    if (found := hidden_character(trimmed)) is not None:
+        raise DeviceTextMalformed(f"(It contains {found}.)")
+    return trimmed

@@ -1,0 +1,92 @@
+"""Notice that nothing is heard of a device any more, and tell so once: `device.offline`.
+
+A sighting is told silent at most once, by whichever worker comes first, since the row that remembers it is written only
+where it moves on. So nothing has to be written when a device is heard of again: the stream of batches costs no more.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from cloud.access.tenancy import SecrecyLevel
+from cloud.clinical.devices.event_types import DEVICE_OFFLINE
+from cloud.clinical.devices.model import DeviceStatus
+from cloud.clinical.devices.tables import devices, silent_devices
+from cloud.foundation.db import Transaction, insert
+from cloud.foundation.events import Outbox
+from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
+
+TOLD_MAX = 500
+"""Devices of one transaction; the rest is told at the next look."""
+
+
+class DeviceSilence:
+    """A chore, to be done once somebody has listened for `silence_us`: before, the silence may be our own."""
+
+    def __init__(self, ids: Ids, silence_us: int) -> None:
+        self._outbox = Outbox(ids)
+        self._silence_us = silence_us
+
+    async def tell(self, tx: Transaction, now_us: int) -> int:
+        """Tell of the devices that have been silent for long enough; how many."""
+        told = 0
+        for row in await self._silent(tx, now_us - self._silence_us):
+            if await self._note(tx, row):
+                await self._tell(tx, row, now_us)
+                told += 1
+        return told
+
+    async def _silent(self, tx: Transaction, before_us: int) -> Sequence[Any]:
+        joined = devices.outerjoin(
+            silent_devices,
+            (silent_devices.c.tenant_id == devices.c.tenant_id) & (silent_devices.c.device_id == devices.c.id),
+        )
+        statement = (
+            select(
+                devices.c.tenant_id,
+                devices.c.id,
+                devices.c.organization_id,
+                devices.c.vehicle_id,
+                devices.c.last_seen_us,
+                devices.c.secrecy_level,
+            )
+            .select_from(joined)
+            .where(
+                devices.c.status == DeviceStatus.ACTIVE.value,
+                devices.c.last_seen_us <= before_us,
+                silent_devices.c.last_seen_us.is_(None) | (silent_devices.c.last_seen_us < devices.c.last_seen_us),
+            )
+            .order_by(devices.c.tenant_id, devices.c.id)
+            .limit(TOLD_MAX)
+            .with_for_update(of=devices, skip_locked=True, key_share=True)
+        )
+        return (await tx.execute(statement)).rows
+
+    async def _note(self, tx: Transaction, row: Any) -> bool:
+        """False when another worker was quicker."""
+        noted = insert(silent_devices).values(tenant_id=row.tenant_id, device_id=row.id, last_seen_us=row.last_seen_us)
+        statement = noted.on_conflict_do_update(
+            index_elements=["tenant_id", "device_id"],
+            set_={"last_seen_us": noted.excluded.last_seen_us},
+            where=silent_devices.c.last_seen_us < noted.excluded.last_seen_us,
+        )
+        return (await tx.execute(statement.returning(silent_devices.c.device_id))).first() is not None
+
+    async def _tell(self, tx: Transaction, row: Any, now_us: int) -> None:
+        await self._outbox.emit(
+            tx,
+            DEVICE_OFFLINE,
+            tenant=row.tenant_id,
+            organization=row.organization_id,
+            key=row.id,
+            payload={
+                "device_id": row.id,
+                "vehicle_id": row.vehicle_id,
+                "last_seen_at": write_moment(row.last_seen_us),
+                SECRECY: SecrecyLevel(row.secrecy_level).word,
+            },
+            at_us=now_us,
+        )

@@ -1,0 +1,187 @@
+"""The rows of devices. How ingest attaches what vehicles report is in `attachment`."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Integer, Select, bindparam, or_, select, update
+
+from cloud.access.tenancy import SecrecyLevel, Viewer, visible
+from cloud.clinical.devices.attachment import DeviceAttachment
+from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus
+from cloud.clinical.devices.tables import devices
+from cloud.foundation.db import Database, Prepared, Transaction, insert
+
+SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
+"""What a partner may see."""
+
+# For what an application reports: it does not know where the device is, so only the time moves.
+_HEARD = Prepared(
+    update(devices)
+    .where(
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.id == bindparam("device"),
+        or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < bindparam("seen")),
+    )
+    .values(last_seen_us=bindparam("seen"))
+)
+_BATTERY = Prepared(
+    update(devices)
+    .where(
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.id == bindparam("device"),
+        or_(devices.c.battery_at_us.is_(None), devices.c.battery_at_us <= bindparam("said")),
+    )
+    .values(battery_percent=bindparam("percent"), battery_at_us=bindparam("said"))
+)
+
+
+class Devices(DeviceAttachment):
+    """Every statement about the table."""
+
+    async def heard(self, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
+        """The device measured at `seen_us`; never moves back. The caller has looked the device up."""
+        await tx.driver.run(_HEARD, {"tenant": tenant_id, "device": device_id, "seen": seen_us})
+
+    async def battery(self, tx: Transaction, tenant_id: str, device_id: str, *, percent: int, said_us: int) -> None:
+        """The device said how full its battery was at `said_us`; what is newer stays."""
+        values = {"tenant": tenant_id, "device": device_id, "percent": percent, "said": said_us}
+        await tx.driver.run(_BATTERY, values)
+
+    async def find(
+        self, tx: Transaction, viewer: Viewer, device_id: str, *, hidden: bool = False, lock: bool = False
+    ) -> Device | None:
+        """One device. `hidden`: also one that partners do not see. `lock`: nobody else changes it until `tx` ends."""
+        statement = _shown(viewer, hidden).where(devices.c.id == device_id)
+        if lock:
+            statement = statement.with_for_update(key_share=True)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else _device(row._mapping)
+
+    async def list(
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        *,
+        vehicle_id: str | None = None,
+        hidden: bool = False,
+        after: str | None = None,
+        count: int | None = None,
+    ) -> Sequence[Device]:
+        """In the order of their ids. `after`: those that follow this id; `count`: at most so many."""
+        statement = _shown(viewer, hidden).order_by(devices.c.id).limit(count)
+        if vehicle_id is not None:
+            statement = statement.where(devices.c.vehicle_id == vehicle_id)
+        if after is not None:
+            statement = statement.where(devices.c.id > after)
+        return [_device(row._mapping) for row in await tx.execute(statement)]
+
+    async def page(
+        self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
+    ) -> Sequence[Device]:
+        """What partners see, as `list`, by one compiled query: the listing of the API is asked for often."""
+        statement = _page(viewer.organization_id is not None, vehicle_id is not None, after is not None)
+        values = {
+            "tenant": viewer.tenant_id,
+            "organization": viewer.organization_id,
+            "clearance": int(viewer.clearance),
+            "vehicle": vehicle_id,
+            "after": after,
+            "count": count,
+        }
+        names = devices.c.keys()
+        return [_device(dict(zip(names, row, strict=True))) for row in await database.peek(statement, values)]
+
+    async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
+        """All ids under which this device's observations and assignments are stored: its own, and those merged into it.
+
+        Given a merged one, the answer is that of the device it was merged into. Empty when there is no such device.
+        """
+        found = await self.find(tx, viewer, device_id, hidden=True)
+        if found is None:
+            return ()
+        own = found.merged_into or found.id
+        merged = select(devices.c.id).where(*visible(devices, viewer), devices.c.merged_into == own)
+        return [own, *sorted(row.id for row in await tx.execute(merged))]
+
+    async def by_serial_number(
+        self, tx: Transaction, viewer: Viewer, organization_id: str, serial_number: str
+    ) -> Device | None:
+        return await self._locked(tx, viewer, organization_id, devices.c.serial_number == serial_number)
+
+    async def by_system_id(
+        self, tx: Transaction, viewer: Viewer, organization_id: str, system_id: str
+    ) -> Device | None:
+        return await self._locked(tx, viewer, organization_id, devices.c.system_id == system_id)
+
+    async def _locked(self, tx: Transaction, viewer: Viewer, organization_id: str, condition: Any) -> Device | None:
+        statement = select(devices).where(
+            *visible(devices, viewer), devices.c.organization_id == organization_id, condition
+        )
+        row = (await tx.execute(statement.with_for_update(key_share=True))).first()
+        return None if row is None else _device(row._mapping)
+
+    async def add(self, tx: Transaction, device: Device) -> None:
+        """A new device. Raises `ConstraintViolated` when somebody else was quicker."""
+        await tx.execute(insert(devices).values(**_values(device)))
+
+    async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
+        """Write what a device now is."""
+        statement = update(devices).where(*visible(devices, viewer), devices.c.id == device.id)
+        await tx.execute(statement.values(**_values(device)))
+
+
+def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
+    statement = select(devices).where(*visible(devices, viewer))
+    return statement if hidden else statement.where(devices.c.status.in_([status.value for status in SHOWN]))
+
+
+@cache
+def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
+    """The query for each set of filters; what is not asked for is not in its text, so that each has its index."""
+    wanted = [
+        devices.c.tenant_id == bindparam("tenant"),
+        devices.c.secrecy_level <= bindparam("clearance"),
+        or_(*(devices.c.status == status.value for status in SHOWN)),
+    ]
+    if of_organization:
+        wanted.append(devices.c.organization_id == bindparam("organization"))
+    if of_vehicle:
+        wanted.append(devices.c.vehicle_id == bindparam("vehicle"))
+    if after:
+        wanted.append(devices.c.id > bindparam("after"))
+    return Prepared(select(devices).where(*wanted).order_by(devices.c.id).limit(bindparam("count", type_=Integer)))
+
+
+def _values(device: Device) -> dict[str, Any]:
+    return {
+        "tenant_id": device.tenant_id,
+        "id": device.id,
+        "organization_id": device.organization_id,
+        "vehicle_id": device.vehicle_id,
+        "gateway_id": device.gateway_id,
+        "system_id": device.system_id,
+        "serial_number": device.serial_number,
+        "device_class": None if device.device_class is None else device.device_class.value,
+        "manufacturer": device.manufacturer,
+        "model": device.model,
+        "status": device.status.value,
+        "merged_into": device.merged_into,
+        "secrecy_level": int(device.secrecy_level),
+        "created_at_us": device.created_at_us,
+        "enrolled_at_us": device.enrolled_at_us,
+        "last_seen_us": device.last_seen_us,
+        "battery_percent": device.battery_percent,
+        "battery_at_us": device.battery_at_us,
+    }
+
+
+def _device(row: Any) -> Device:
+    return Device(
+        **{
+            **row,
+            "device_class": None if row["device_class"] is None else DeviceClass(row["device_class"]),
+            "status": DeviceStatus(row["status"]),
+            "secrecy_level": SecrecyLevel(row["secrecy_level"]),
+        }
+    )

@@ -1,0 +1,63 @@
+"""Devices: those that an organisation enrolled, and those that a vehicle has seen before anybody did.
+
+`system_id` is what the device says on the wire, `serial_number` what is printed on it; each is unique within an
+organisation. A row in state `merged` was seen on a vehicle before its enrolled twin learned its system id: its
+observations stay where they are and are read as the twin's (`merged_into`).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from cloud.foundation.db import metadata
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("vehicle_id", Text),
+    Column("gateway_id", Text),  # the gateway that saw it last
+    Column("system_id", Text),
+    Column("serial_number", Text),
+    Column("device_class", Text),
+    Column("manufacturer", Text),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("merged_into", Text),
+    Column("secrecy_level", SmallInteger, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("enrolled_at_us", BigInteger),
+    Column("last_seen_us", BigInteger),
+    Column("battery_percent", SmallInteger),  # with the next: None until the device said
+    Column("battery_at_us", BigInteger),
+    ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+    ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
+    ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+    ForeignKeyConstraint(["tenant_id", "merged_into"], ["devices.tenant_id", "devices.id"]),
+    UniqueConstraint("tenant_id", "organization_id", "system_id"),
+    UniqueConstraint("tenant_id", "organization_id", "serial_number"),
+    CheckConstraint("status IN ('unenrolled', 'active', 'retired', 'merged')", name="status"),
+    CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged"),
+    Index(None, "tenant_id", "vehicle_id"),
+    Index(None, "tenant_id", "gateway_id"),
+    Index(None, "tenant_id", "merged_into"),
+)
+
+silent_devices = Table(
+    "silent_devices",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("last_seen_us", BigInteger, nullable=False),  # the sighting after which it was told to be silent
+    ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
+)

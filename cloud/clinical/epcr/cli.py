@@ -1,0 +1,121 @@
+"""`argus-cloud encounters`: begin and end encounters from the console, for set-ups without a dispatch system."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.audit import Audit
+from cloud.clinical.epcr.model import CareModel, Encounter, EncounterStatus
+from cloud.clinical.epcr.service import Epcr, Witness
+from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.db import Transaction
+from cloud.foundation.moments import write_moment
+
+EncounterArgument = Annotated[str, typer.Argument(help="The encounter's id, enc_….")]
+VehicleOption = Annotated[str | None, typer.Option("--vehicle", help="The vehicle's id, veh_….")]
+ENDS = tuple(status.value for status in EncounterStatus if status is not EncounterStatus.IN_PROGRESS)
+
+encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_is_help=True)
+
+
+def _service(place: Workplace) -> Epcr:
+    return Epcr(place.database, place.clock, place.ids)
+
+
+def _witness(place: Workplace, tenant: str, action: str) -> Witness:
+    """The operator's entry in the audit trail, as HTTP writes the caller's."""
+
+    async def witness(tx: Transaction, encounter: Encounter) -> None:
+        told = {"status": encounter.status, "vehicle_id": encounter.vehicle_id, "care_model": encounter.care_model}
+        await Audit(place.clock).record(tx, place.operator(tenant), action, encounter.id, metadata=told)
+
+    return witness
+
+
+def _shown(encounter: Encounter) -> dict[str, Any]:
+    return {
+        "id": encounter.id,
+        "organization_id": encounter.organization_id,
+        "vehicle_id": encounter.vehicle_id,
+        "care_model": encounter.care_model,
+        "status": encounter.status,
+        "created_at": write_moment(encounter.created_at_us),
+    }
+
+
+@encounters.command("add")
+def add_encounter(
+    context: typer.Context,
+    tenant: TenantOption,
+    organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
+    vehicle: VehicleOption = None,
+    care_model: Annotated[CareModel, typer.Option("--care-model")] = CareModel.PREHOSPITAL_EMERGENCY,
+    id: Annotated[str | None, typer.Option("--id", help="Its id; without this one is made.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin an encounter."""
+    made = run(
+        context,
+        lambda place: _service(place).begin(
+            place.operator(tenant),
+            organization_id=organization,
+            vehicle_id=vehicle,
+            care_model=care_model,
+            id=id,
+            witness=_witness(place, tenant, "encounter.begin"),
+        ),
+    )
+    print_one(f"Encounter {made.id} begun.", _shown(made), as_json=as_json)
+
+
+@encounters.command("list")
+def list_encounters(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """The encounters of a tenant."""
+    found = run(context, lambda place: _service(place).list(place.operator(tenant)))
+    print_rows("Encounters", map(_shown, found), as_json=as_json)
+
+
+@encounters.command("change")
+def change_encounter(
+    context: typer.Context,
+    encounter: EncounterArgument,
+    tenant: TenantOption,
+    vehicle: VehicleOption = None,
+    care_model: Annotated[CareModel | None, typer.Option("--care-model", help="Kind of mission.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Another vehicle went, or it is another kind of mission."""
+    changed = run(
+        context,
+        lambda place: _service(place).change(
+            place.operator(tenant),
+            encounter,
+            vehicle_id=vehicle,
+            care_model=care_model,
+            witness=_witness(place, tenant, "encounter.change"),
+        ),
+    )
+    print_one(f"Encounter {encounter} is as you say.", _shown(changed), as_json=as_json)
+
+
+@encounters.command("finish")
+def finish_encounter(
+    context: typer.Context,
+    encounter: EncounterArgument,
+    tenant: TenantOption,
+    how: Annotated[str, typer.Option("--as", help=", ".join(ENDS) + ".")] = EncounterStatus.COMPLETED.value,
+    as_json: AsJson = False,
+) -> None:
+    """End an encounter; the last one of an incident closes that."""
+    if how not in ENDS:
+        raise typer.BadParameter(f"an encounter ends as one of {', '.join(ENDS)}")
+    ended = run(
+        context,
+        lambda place: _service(place).finish(
+            place.operator(tenant),
+            encounter,
+            EncounterStatus(how),
+            witness=_witness(place, tenant, "encounter.finish"),
+        ),
+    )
+    print_one(f"Encounter {encounter} is {ended.status}.", _shown(ended), as_json=as_json)

@@ -1,0 +1,43 @@
+"""The crew register: who may be named in `crew_ids`. Kept at the console; an id and a role, no names."""
+
+from collections.abc import Sequence
+
+from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore, Viewer
+from cloud.clinical.epcr.model import CrewMember, CrewRole
+from cloud.clinical.epcr.store import Crew
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.ids import Ids, checked_id
+
+
+class CrewRegister:
+    """The use cases about the register."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._crew = Crew()
+        self._tenancy = TenancyStore()
+
+    async def add(
+        self, viewer: Viewer, *, organization_id: str, role: CrewRole = CrewRole.OTHER, id: str | None = None
+    ) -> CrewMember:
+        """Raises `OrganizationUnknown`, `IdentifierTaken`, `IdentifierMalformed`."""
+        member = CrewMember(
+            tenant_id=viewer.tenant_id,
+            id=self._ids.new("usr") if id is None else checked_id(id),
+            organization_id=organization_id,
+            role=role,
+            created_at_us=self._clock.now_us(),
+        )
+        async with self._database.transaction() as tx:
+            if await self._tenancy.find_organization(tx, viewer, organization_id) is None:
+                raise OrganizationUnknown
+            if not await self._crew.add(tx, member):
+                raise IdentifierTaken(f"(crew member {member.id})")
+        return member
+
+    async def list(self, viewer: Viewer) -> Sequence[CrewMember]:
+        async with self._database.read() as tx:
+            return await self._crew.list(tx, viewer)

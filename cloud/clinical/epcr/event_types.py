@@ -1,0 +1,58 @@
+"""The events that tell of encounters. Keyed by encounter, so that its life is heard in order (A-059)."""
+
+from cloud.clinical.epcr.model import CareModel, EncounterStatus
+from cloud.foundation.events import EventType
+from cloud.foundation.events.event_type import moment, text, truth, word, words
+
+ENCOUNTER_CREATED = "epcr.encounter.created"
+ENCOUNTER_UPDATED = "epcr.encounter.updated"
+ENCOUNTER_FINISHED = "epcr.encounter.finished"
+
+SCOPE = "argus:epcr:read"
+
+_FIELDS = {
+    "encounter_id": text("The encounter, enc_…."),
+    "incident_id": text("The incident that it belongs to, inc_…; null where no dispatch system began it.", absent=True),
+    "status": word("Where it stands.", list(EncounterStatus)),
+    "care_model": word("Kind of mission.", list(CareModel)),
+    "vehicle_id": text("The vehicle that went.", absent=True),
+}
+_SAMPLE = {
+    "encounter_id": "enc_123",
+    "incident_id": "inc_123",
+    "status": EncounterStatus.IN_PROGRESS.value,
+    "care_model": CareModel.PREHOSPITAL_EMERGENCY.value,
+    "vehicle_id": "AMB-42",
+}
+
+EVENTS = (
+    EventType(
+        name=ENCOUNTER_CREATED,
+        description="An encounter was begun.",
+        fields={
+            **_FIELDS,
+            "from_cad": truth("Whether a dispatch system began it."),
+            "created_at": moment("When that was."),
+        },
+        sample={**_SAMPLE, "from_cad": True, "created_at": "2026-03-23T11:20:00.000000Z"},
+        scope=SCOPE,
+    ),
+    EventType(
+        name=ENCOUNTER_UPDATED,
+        description="Another vehicle went, or it is another kind of mission.",
+        fields={**_FIELDS, "changed": words("The fields that have another value now.", ["vehicle_id", "care_model"])},
+        sample={**_SAMPLE, "changed": ["vehicle_id"]},
+        scope=SCOPE,
+    ),
+    EventType(
+        name=ENCOUNTER_FINISHED,
+        description="An encounter is over: completed, cancelled, or handed over to another service.",
+        fields={**_FIELDS, "finished_at": moment("When that was.")},
+        sample={
+            **_SAMPLE,
+            "status": EncounterStatus.COMPLETED.value,
+            "finished_at": "2026-03-23T12:05:42.000000Z",
+        },
+        scope=SCOPE,
+    ),
+)

@@ -1,0 +1,84 @@
+"""What an encounter is, as dispatch systems and assignments need it, and who may be on its crew."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cloud.access.tenancy import SecrecyLevel
+
+
+class CareModel(StrEnum):
+    """The contract's care models (A-101)."""
+
+    PREHOSPITAL_EMERGENCY = "prehospital_emergency"
+    INTERFACILITY_TRANSFER = "interfacility_transfer"
+    COMMUNITY_PARAMEDICINE = "community_paramedicine"
+    EVENT_MEDICAL = "event_medical"
+
+
+class EncounterStatus(StrEnum):
+    """The contract's states (A-101)."""
+
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    TRANSFERRED = "transferred"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encounter:
+    """One patient contact of one organisation. `vehicle_id` is None where no ambulance took part.
+
+    `cad_incident_id` is the dispatch system's own word for the incident, None where none began it.
+    """
+
+    tenant_id: str
+    id: str
+    organization_id: str
+    vehicle_id: str | None
+    care_model: CareModel
+    status: EncounterStatus
+    secrecy_level: SecrecyLevel
+    created_at_us: int
+    cad_incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The outcome of a dispatch. `created` is False when the same incident and vehicle had been sent before."""
+
+    encounter: Encounter
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EncounterSummary:
+    """What partners may see of an encounter: facts about the mission, nothing about the patient (A-098).
+
+    `observation_count` counts up to a limit: see `cloud.clinical.observations.counting`.
+    """
+
+    encounter: Encounter
+    crew_count: int
+    observation_count: int
+
+
+class CrewRole(StrEnum):
+    """What somebody does on board."""
+
+    PHYSICIAN = "physician"
+    PARAMEDIC = "paramedic"
+    TECHNICIAN = "technician"
+    NURSE = "nurse"
+    DRIVER = "driver"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewMember:
+    """Somebody who may be on a crew of an organisation. The register knows an id and a role, and nobody's name."""
+
+    tenant_id: str
+    id: str
+    organization_id: str
+    role: CrewRole
+    created_at_us: int

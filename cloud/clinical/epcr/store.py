@@ -1,0 +1,122 @@
+"""The rows of encounters and of crews."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from cloud.access.tenancy import SecrecyLevel, Viewer, visible
+from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Encounter, EncounterStatus
+from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters
+from cloud.foundation.db import Transaction, insert
+
+
+class Encounters:
+    """Every statement about encounters and who went."""
+
+    async def add(self, tx: Transaction, encounter: Encounter) -> bool:
+        """False when the id is taken in this tenant, or the dispatch's incident has its encounter already."""
+        statement = insert(encounters).values(
+            tenant_id=encounter.tenant_id,
+            id=encounter.id,
+            organization_id=encounter.organization_id,
+            vehicle_id=encounter.vehicle_id,
+            care_model=encounter.care_model.value,
+            status=encounter.status.value,
+            secrecy_level=int(encounter.secrecy_level),
+            created_at_us=encounter.created_at_us,
+            cad_incident_id=encounter.cad_incident_id,
+        )
+        return (await tx.execute(statement.on_conflict_do_nothing().returning(encounters.c.id))).first() is not None
+
+    async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
+        """`lock`: nobody else changes it until `tx` ends."""
+        statement = select(encounters).where(*visible(encounters, viewer), encounters.c.id == encounter_id)
+        row = (await tx.execute(statement.with_for_update(key_share=True) if lock else statement)).first()
+        return None if row is None else _encounter(row._mapping)
+
+    async def replace(self, tx: Transaction, encounter: Encounter) -> None:
+        """Write what a locked encounter now is. `ConstraintViolated`: this vehicle has one of its incident."""
+        ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
+        await tx.execute(
+            update(encounters)
+            .where(*ours)
+            .values(
+                vehicle_id=encounter.vehicle_id,
+                care_model=encounter.care_model.value,
+                status=encounter.status.value,
+            )
+        )
+
+    async def of_incident(
+        self, tx: Transaction, viewer: Viewer, organization_id: str, cad_incident_id: str, vehicle_id: str | None
+    ) -> Encounter | None:
+        """The encounter of a dispatch: the same organisation, incident and vehicle (A-102)."""
+        statement = select(encounters).where(
+            *visible(encounters, viewer),
+            encounters.c.organization_id == organization_id,
+            encounters.c.cad_incident_id == cad_incident_id,
+            func.coalesce(encounters.c.vehicle_id, "") == (vehicle_id or ""),
+        )
+        row = (await tx.execute(statement)).first()
+        return None if row is None else _encounter(row._mapping)
+
+    async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[Encounter]:
+        statement = select(encounters).where(*visible(encounters, viewer)).order_by(encounters.c.id)
+        return [_encounter(row._mapping) for row in await tx.execute(statement)]
+
+    async def send(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
+        """These members go. The caller has looked them up."""
+        if crew_ids:
+            rows = [
+                {"tenant_id": encounter.tenant_id, "encounter_id": encounter.id, "crew_member_id": member}
+                for member in crew_ids
+            ]
+            await tx.execute(insert(encounter_crew), rows)
+
+    async def crew_count(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
+        """How many went. The caller has looked the encounter up."""
+        statement = select(func.count()).where(
+            encounter_crew.c.tenant_id == viewer.tenant_id, encounter_crew.c.encounter_id == encounter_id
+        )
+        return int((await tx.execute(statement)).scalar())
+
+
+class Crew:
+    """Every statement about the register."""
+
+    async def add(self, tx: Transaction, member: CrewMember) -> bool:
+        """False when the id is taken in this tenant."""
+        statement = insert(crew_members).values(
+            tenant_id=member.tenant_id,
+            id=member.id,
+            organization_id=member.organization_id,
+            role=member.role.value,
+            created_at_us=member.created_at_us,
+        )
+        return (await tx.execute(statement.on_conflict_do_nothing().returning(crew_members.c.id))).first() is not None
+
+    async def known(self, tx: Transaction, viewer: Viewer, organization_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of these are in the organisation's register."""
+        statement = select(crew_members.c.id).where(
+            *visible(crew_members, viewer),
+            crew_members.c.organization_id == organization_id,
+            crew_members.c.id.in_(ids),
+        )
+        return {row.id for row in await tx.execute(statement)}
+
+    async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[CrewMember]:
+        statement = select(crew_members).where(*visible(crew_members, viewer)).order_by(crew_members.c.id)
+        rows = await tx.execute(statement)
+        return [CrewMember(**{**row._mapping, "role": CrewRole(row.role)}) for row in rows]
+
+
+def _encounter(row: Any) -> Encounter:
+    return Encounter(
+        **{
+            **row,
+            "care_model": CareModel(row["care_model"]),
+            "status": EncounterStatus(row["status"]),
+            "secrecy_level": SecrecyLevel(row["secrecy_level"]),
+        }
+    )

@@ -1,0 +1,61 @@
+"""Encounters as an ambulance or a dispatch system began them, and the crew that went.
+
+A dispatch system names its incident; the same incident with the same vehicle is one encounter, however often it is
+sent, and the unique index says so even to two processes. The crew register holds identifiers and roles: enough to
+refuse a mistyped id and to count, and nobody's name (A-098).
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, SmallInteger, Table, Text, text
+
+from cloud.foundation.db import metadata
+
+encounters = Table(
+    "encounters",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("vehicle_id", Text),
+    Column("care_model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("secrecy_level", SmallInteger, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("cad_incident_id", Text),  # as the dispatch system calls it; None for what began in a vehicle
+    ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+    ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
+    Index(None, "tenant_id", "organization_id"),
+    Index(None, "tenant_id", "vehicle_id"),
+    Index(
+        "uq_encounters_cad",
+        "tenant_id",
+        "organization_id",
+        "cad_incident_id",
+        text("coalesce(vehicle_id, '')"),  # NULLs are never equal, and an incident without a vehicle is one too
+        unique=True,
+        sqlite_where=text("cad_incident_id IS NOT NULL"),
+        postgresql_where=text("cad_incident_id IS NOT NULL"),
+    ),
+)
+
+crew_members = Table(
+    "crew_members",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+    Index(None, "tenant_id", "organization_id"),
+)
+
+encounter_crew = Table(
+    "encounter_crew",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("encounter_id", Text, primary_key=True),
+    Column("crew_member_id", Text, primary_key=True),
+    ForeignKeyConstraint(["tenant_id", "encounter_id"], ["encounters.tenant_id", "encounters.id"]),
+    ForeignKeyConstraint(["tenant_id", "crew_member_id"], ["crew_members.tenant_id", "crew_members.id"]),
+    Index(None, "tenant_id", "crew_member_id"),
+)

@@ -1,0 +1,83 @@
+"""Tell of an encounter, and through it of its incident, in the transaction of the change."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cloud.clinical.epcr.event_types import ENCOUNTER_CREATED, ENCOUNTER_FINISHED, ENCOUNTER_UPDATED
+from cloud.clinical.epcr.model import Encounter
+from cloud.clinical.incidents import Incident, Incidents, Part
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Transaction
+from cloud.foundation.events import Outbox
+from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
+
+
+class Telling:
+    """Incident first, encounter second: the encounter's event names the incident."""
+
+    def __init__(self, clock: Clock, ids: Ids) -> None:
+        self._clock = clock
+        self._outbox = Outbox(ids)
+        self._incidents = Incidents(clock, ids)
+
+    async def begun(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None = None) -> None:
+        """A new one. Without a dispatch there is no incident."""
+        part = _part(encounter)
+        incident = None if part is None else await self._incidents.encounter_begun(tx, part, traceparent=traceparent)
+        told = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}
+        await self._emit(tx, ENCOUNTER_CREATED, encounter, incident, told, traceparent)
+
+    async def updated(self, tx: Transaction, encounter: Encounter, changed: Sequence[str]) -> None:
+        """`changed` names the fields."""
+        part = _part(encounter)
+        incident = None if part is None else await self._incidents.encounter_updated(tx, part)
+        await self._emit(tx, ENCOUNTER_UPDATED, encounter, incident, {"changed": list(changed)})
+
+    async def finished(self, tx: Transaction, encounter: Encounter) -> None:
+        """It is over; the caller sees to it that this is said once."""
+        part = _part(encounter)
+        incident = None if part is None else await self._incidents.encounter_finished(tx, part)
+        told = {"finished_at": write_moment(self._clock.now_us())}
+        await self._emit(tx, ENCOUNTER_FINISHED, encounter, incident, told)
+
+    async def _emit(
+        self,
+        tx: Transaction,
+        event_type: str,
+        encounter: Encounter,
+        incident: Incident | None,
+        told: Mapping[str, Any],
+        traceparent: str | None = None,
+    ) -> None:
+        await self._outbox.emit(
+            tx,
+            event_type,
+            tenant=encounter.tenant_id,
+            organization=encounter.organization_id,
+            key=encounter.id,
+            payload={
+                "encounter_id": encounter.id,
+                "incident_id": None if incident is None else incident.id,
+                "status": encounter.status.value,
+                "care_model": encounter.care_model.value,
+                "vehicle_id": encounter.vehicle_id,
+                **told,
+                SECRECY: encounter.secrecy_level.word,
+            },
+            at_us=self._clock.now_us(),
+            traceparent=traceparent,
+        )
+
+
+def _part(encounter: Encounter) -> Part | None:
+    if encounter.cad_incident_id is None:
+        return None
+    return Part(
+        tenant_id=encounter.tenant_id,
+        organization_id=encounter.organization_id,
+        encounter_id=encounter.id,
+        cad_incident_id=encounter.cad_incident_id,
+        secrecy_level=encounter.secrecy_level,
+    )

@@ -1,0 +1,68 @@
+"""The events that tell of incidents. Keyed by incident, so that its life is heard in order (A-059)."""
+
+from cloud.clinical.incidents.model import Change, IncidentStatus
+from cloud.foundation.events import EventType
+from cloud.foundation.events.event_type import count, moment, text, word
+
+INCIDENT_CREATED = "incident.created"
+INCIDENT_UPDATED = "incident.updated"
+INCIDENT_CLOSED = "incident.closed"
+
+# The integration that keeps a dispatch system's cases in step has no other scope than that of webhooks, and an incident
+# says no more than that somebody went. Which encounter it was can be read only by whoever may read encounters.
+SCOPE = "webhooks:read"
+
+_FIELDS = {
+    "incident_id": text("The incident, inc_…."),
+    "cad_incident_id": text("The dispatch system's own id of it."),
+    "status": word("Closed when its last encounter is finished.", list(IncidentStatus)),
+    "change": word("What happened to it.", list(Change)),
+    "encounter_id": text("The encounter through which it happened, enc_…."),
+    "encounters": count("How many it has had."),
+    "open_encounters": count("How many of them are not finished."),
+    "opened_at": moment("When its first encounter began."),
+    "updated_at": moment("When this happened."),
+    "closed_at": moment("null while it is open.", absent=True),
+}
+_OPENED, _LATER, _ENDED = "2026-03-23T11:20:00.000000Z", "2026-03-23T11:34:10.000000Z", "2026-03-23T12:05:42.000000Z"
+
+
+def _sample(status: IncidentStatus, change: Change, at: str, *, encounters: int, still: int) -> dict[str, object]:
+    return {
+        "incident_id": "inc_123",
+        "cad_incident_id": "cad_999",
+        "status": status.value,
+        "change": change.value,
+        "encounter_id": "enc_123",
+        "encounters": encounters,
+        "open_encounters": still,
+        "opened_at": _OPENED,
+        "updated_at": at,
+        "closed_at": at if status is IncidentStatus.CLOSED else None,
+    }
+
+
+EVENTS = (
+    EventType(
+        name=INCIDENT_CREATED,
+        description="A dispatch system began the first encounter of an incident.",
+        fields=_FIELDS,
+        sample=_sample(IncidentStatus.OPEN, Change.OPENED, _OPENED, encounters=1, still=1),
+        scope=SCOPE,
+    ),
+    EventType(
+        name=INCIDENT_UPDATED,
+        description="Another vehicle went, an encounter changed or was finished while others go on, or a closed "
+        "incident is open again.",
+        fields=_FIELDS,
+        sample=_sample(IncidentStatus.OPEN, Change.ENCOUNTER_ADDED, _LATER, encounters=2, still=2),
+        scope=SCOPE,
+    ),
+    EventType(
+        name=INCIDENT_CLOSED,
+        description="The last encounter of the incident was finished.",
+        fields=_FIELDS,
+        sample=_sample(IncidentStatus.CLOSED, Change.ENCOUNTER_FINISHED, _ENDED, encounters=2, still=0),
+        scope=SCOPE,
+    ),
+)

@@ -1,0 +1,131 @@
+"""Open, update and close incidents with what happens to their encounters, in the transaction in which it happens.
+
+Nobody writes an incident by itself: a dispatched encounter opens it or joins it, and the state of its encounters is its
+own. So there is nothing here that HTTP could call; `cloud/clinical/epcr` calls it. The incident's row is locked before
+it is judged, hence of two encounters that end at once one closes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cloud.access.tenancy import Viewer
+from cloud.clinical.incidents.event_types import INCIDENT_CLOSED, INCIDENT_CREATED, INCIDENT_UPDATED
+from cloud.clinical.incidents.model import Change, Incident, IncidentStatus, Part
+from cloud.clinical.incidents.store import IncidentStore
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.events import Outbox
+from cloud.foundation.events.event_type import SECRECY
+from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
+
+
+class Incidents:
+    """The use cases."""
+
+    def __init__(self, clock: Clock, ids: Ids) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._outbox = Outbox(ids)
+        self._store = IncidentStore()
+
+    async def encounter_begun(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident:
+        """An encounter that is new: it opens its incident, joins it, or opens it again."""
+        now_us = self._clock.now_us()
+        opened = Incident(
+            tenant_id=part.tenant_id,
+            id=self._ids.new("inc"),
+            organization_id=part.organization_id,
+            cad_incident_id=part.cad_incident_id,
+            status=IncidentStatus.OPEN,
+            secrecy_level=part.secrecy_level,
+            encounters=1,
+            open_encounters=1,
+            opened_at_us=now_us,
+            updated_at_us=now_us,
+            closed_at_us=None,
+        )
+        known = await self._store.of_part(tx, part)
+        if known is None and await self._store.add(tx, opened):
+            await self._tell(tx, INCIDENT_CREATED, opened, Change.OPENED, part, traceparent)
+            return opened
+        known = known or await self._store.of_part(tx, part)
+        assert known is not None, "whoever opened it first has committed by now"
+        was_open = known.status is IncidentStatus.OPEN
+        joined = replace(
+            known,
+            status=IncidentStatus.OPEN,
+            encounters=known.encounters + 1,
+            open_encounters=known.open_encounters + 1,
+            closed_at_us=None,
+        )
+        change = Change.ENCOUNTER_ADDED if was_open else Change.REOPENED
+        return await self._changed(tx, INCIDENT_UPDATED, joined, change, part, traceparent)
+
+    async def encounter_updated(
+        self, tx: Transaction, part: Part, *, traceparent: str | None = None
+    ) -> Incident | None:
+        """Something about an encounter changed that is not its end."""
+        known = await self._store.of_part(tx, part)
+        if known is None:
+            return None
+        return await self._changed(tx, INCIDENT_UPDATED, known, Change.ENCOUNTER_UPDATED, part, traceparent)
+
+    async def encounter_finished(
+        self, tx: Transaction, part: Part, *, traceparent: str | None = None
+    ) -> Incident | None:
+        """An encounter is over, in whichever way; the last one closes the incident. The caller tells each end once."""
+        known = await self._store.of_part(tx, part)
+        if known is None:
+            return None
+        still = known.open_encounters - 1
+        finished = replace(known, open_encounters=still)
+        if still:
+            return await self._changed(tx, INCIDENT_UPDATED, finished, Change.ENCOUNTER_FINISHED, part, traceparent)
+        closed = replace(finished, status=IncidentStatus.CLOSED)
+        return await self._changed(tx, INCIDENT_CLOSED, closed, Change.ENCOUNTER_FINISHED, part, traceparent)
+
+    async def list(self, database: Database, viewer: Viewer, *, count: int) -> Sequence[Incident]:
+        """The newest so many, the newest first."""
+        async with database.read() as tx:
+            return await self._store.list(tx, viewer, count=count)
+
+    async def _changed(
+        self, tx: Transaction, event_type: str, incident: Incident, change: Change, part: Part, traceparent: str | None
+    ) -> Incident:
+        now_us = self._clock.now_us()
+        incident = replace(
+            incident,
+            updated_at_us=now_us,
+            closed_at_us=now_us if incident.status is IncidentStatus.CLOSED else None,
+            secrecy_level=max(incident.secrecy_level, part.secrecy_level),
+        )
+        await self._store.replace(tx, incident)
+        await self._tell(tx, event_type, incident, change, part, traceparent)
+        return incident
+
+    async def _tell(
+        self, tx: Transaction, event_type: str, incident: Incident, change: Change, part: Part, traceparent: str | None
+    ) -> None:
+        await self._outbox.emit(
+            tx,
+            event_type,
+            tenant=incident.tenant_id,
+            organization=incident.organization_id,
+            key=incident.id,
+            payload={
+                "incident_id": incident.id,
+                "cad_incident_id": incident.cad_incident_id,
+                "status": incident.status.value,
+                "change": change.value,
+                "encounter_id": part.encounter_id,
+                "encounters": incident.encounters,
+                "open_encounters": incident.open_encounters,
+                "opened_at": write_moment(incident.opened_at_us),
+                "updated_at": write_moment(incident.updated_at_us),
+                "closed_at": write_moment(incident.closed_at_us),
+                SECRECY: incident.secrecy_level.word,
+            },
+            at_us=incident.updated_at_us,
+            traceparent=traceparent,
+        )

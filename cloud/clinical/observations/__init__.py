@@ -1,0 +1,3 @@
+"""What devices measured, as rows that are written once and read in time."""
+
+from cloud.clinical.observations import tables as tables

@@ -1,0 +1,64 @@
+"""`argus-cloud observations`: what was measured, for a person at the console or for a script."""
+
+import sys
+from typing import Annotated
+
+import orjson
+import typer
+
+from cloud.access.tenancy import Tenancy
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.export import export_observations
+from cloud.command import AsJson, Workplace, run, told
+from cloud.foundation.moments import read_moment
+from protocols.observation_record import Json
+
+observations = typer.Typer(help="What the devices measured.", no_args_is_help=True)
+
+
+@observations.command("export")
+def export_command(
+    context: typer.Context,
+    device: Annotated[str | None, typer.Option("--device", help="One device: dev_… or its system id.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this moment on, 2026-03-24T10:00:00Z.")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    with_commit_time: Annotated[
+        bool, typer.Option("--with-commit-time", help="Add committed_at, when the cloud stored it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print observations, one a line: JSON lines with --json, else time, device, type and value."""
+    since_us = None if since is None else told(lambda: read_moment(since))
+
+    async def work(place: Workplace) -> None:
+        if tenant is not None:
+            tenants = [tenant]
+        else:
+            known = await Tenancy(place.database, place.clock, place.ids).list_tenants()
+            tenants = [one.id for one in known]
+        for tenant_id in tenants:
+            found = export_observations(
+                place.database,
+                place.operator(tenant_id),
+                Devices(place.ids),
+                device=device,
+                since_us=since_us,
+                hidden=True,
+                commit_time=with_commit_time,
+            )
+            async for document in found:
+                _print(document, as_json=as_json)
+
+    run(context, work)
+
+
+def _print(document: dict[str, Json], *, as_json: bool) -> None:
+    # Straight to the stream: typer.echo looks at the terminal for every line, and there may be millions.
+    if as_json:
+        sys.stdout.write(orjson.dumps(document).decode() + "\n")
+        return
+    named = document["device"]
+    model = named["model"] or named["system_id"] if isinstance(named, dict) else named
+    samples = document["samples"]
+    value = f"{len(samples)} samples" if isinstance(samples, list) else orjson.dumps(document["value"]).decode()
+    sys.stdout.write(f"{document['observed_at']}  {model}  {document['type']}  {value}\n")

@@ -1,0 +1,133 @@
+"""The clocks of gateways' boots: what is known of them, and which observations they date.
+
+An observation that was received while its gateway did not know the time names the clock of that boot and its own place
+on it. When the gateway learns the time it reports an anchor (`protocols.uplink.clock_events`); from then on readers
+date these observations by it, also those that arrive later. The observations stay as they were stored: one row a boot
+is added, however many they are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, and_, select, tuple_
+
+from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, clock_anchors, observation_clocks, observations
+from cloud.foundation.db import Transaction, insert
+from protocols.clock_anchor import ClockAnchor
+from protocols.uplink.clock_events import CLOCK_ESTIMATED, anchor_of
+from protocols.uplink.events import GatewayEvent
+
+BootKey = tuple[str, str, str]
+"""Tenant, gateway, boot."""
+_BOOTS_AT_ONCE = 1_000
+"""Boots in one look-up; SQLite allows 32 766 parameters, and a boot has three."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClock:
+    """A clock that observations name. `anchor` None: the time was not learnt yet. `estimated`: the wall clock was
+    certainly wrong. `device_known`: so was how the device's clock stands to it."""
+
+    clock_id: int
+    device_known: bool
+    anchor: ClockAnchor | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Boot:
+    anchor: ClockAnchor | None = None
+    estimated: bool = False
+
+
+async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, GatewayEvent]]) -> None:
+    """Take in what gateways report of their clocks; (tenant, gateway, event) of each."""
+    reported: dict[BootKey, _Boot] = {}
+    for tenant_id, gateway_id, event in events:
+        anchor, estimated = anchor_of(event), event.name == CLOCK_ESTIMATED
+        if anchor is not None or estimated:
+            key = tenant_id, gateway_id, event.boot_id
+            reported[key] = _merged(reported.get(key, _Boot()), _Boot(anchor, estimated))
+    if not reported:
+        return
+    known = await _boots(tx, sorted(reported))
+    for key in sorted(reported):
+        before = known.get(key)
+        boot = reported[key] if before is None else _merged(before, reported[key])
+        if boot != before:
+            await _write(tx, key, boot)
+
+
+async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
+    """The clocks that the observations of one source name, except for synchronised ones."""
+    named = (
+        select(observations.c.clock_id)
+        .where(observations.c.source_id == source_id, observations.c.clock_id > SYNCHRONISED_CLOCK_ID)
+        .distinct()
+        .subquery()
+    )
+    clocks, anchors = observation_clocks.c, clock_anchors.c
+    statement = (
+        select(clocks.clock_id, clocks.device_known, *_ANCHOR, anchors.estimated)
+        .join(named, named.c.clock_id == clocks.clock_id)
+        .outerjoin(clock_anchors, OF_CLOCK)
+    )
+    return [
+        KnownClock(row.clock_id, bool(row.device_known), _anchor(row), bool(row.estimated))
+        for row in await tx.execute(statement)
+    ]
+
+
+OF_CLOCK = and_(
+    clock_anchors.c.tenant_id == observation_clocks.c.tenant_id,
+    clock_anchors.c.gateway_id == observation_clocks.c.gateway_id,
+    clock_anchors.c.boot_id == observation_clocks.c.boot_id,
+)
+"""The known facts of the boot of a clock."""
+
+_ANCHOR = (
+    clock_anchors.c.offset_us,
+    clock_anchors.c.uncertainty_us,
+    clock_anchors.c.first_us,
+    clock_anchors.c.last_us,
+)
+
+
+async def _boots(tx: Transaction, keys: Sequence[BootKey]) -> Mapping[BootKey, _Boot]:
+    table = clock_anchors.c
+    found: dict[BootKey, _Boot] = {}
+    for begin in range(0, len(keys), _BOOTS_AT_ONCE):
+        some = keys[begin : begin + _BOOTS_AT_ONCE]
+        statement: Select[tuple[object, ...]] = select(clock_anchors).where(
+            tuple_(table.tenant_id, table.gateway_id, table.boot_id).in_(some)
+        )
+        for row in await tx.execute(statement):
+            found[row.tenant_id, row.gateway_id, row.boot_id] = _Boot(_anchor(row), bool(row.estimated))
+    return found
+
+
+async def _write(tx: Transaction, key: BootKey, boot: _Boot) -> None:
+    anchor = boot.anchor
+    values = {
+        "offset_us": None if anchor is None else anchor.offset_us,
+        "uncertainty_us": None if anchor is None else anchor.uncertainty_us,
+        "first_us": None if anchor is None else anchor.first_us,
+        "last_us": None if anchor is None else anchor.last_us,
+        "estimated": boot.estimated,
+    }
+    names = dict(zip(("tenant_id", "gateway_id", "boot_id"), key, strict=True))
+    statement = insert(clock_anchors).values(**names, **values)
+    await tx.execute(statement.on_conflict_do_update(index_elements=list(names), set_=values))
+
+
+def _merged(one: _Boot, other: _Boot) -> _Boot:
+    anchors = [anchor for anchor in (one.anchor, other.anchor) if anchor is not None]
+    anchor = anchors[0].merged(anchors[-1]) if anchors else None
+    return _Boot(anchor, one.estimated or other.estimated)
+
+
+def _anchor(row: object) -> ClockAnchor | None:
+    offset_us, uncertainty_us, first_us, last_us = (getattr(row, column.name) for column in _ANCHOR)
+    if offset_us is None:
+        return None
+    return ClockAnchor(offset_us=offset_us, uncertainty_us=uncertainty_us, first_us=first_us, last_us=last_us)

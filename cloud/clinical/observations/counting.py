@@ -1,0 +1,109 @@
+"""How many observations an encounter has: those of its devices while they were assigned, and those posted to it.
+
+Counts up to a limit and stops there. An hour at a patient is some hundred thousand rows, a summary is asked for often,
+and nobody needs the last digit.
+"""
+
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
+
+from cloud.access.tenancy import Viewer, visible
+from cloud.clinical.assignments.tables import assignments
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.clocks import OF_CLOCK
+from cloud.clinical.observations.tables import (
+    SYNCHRONISED_CLOCK_ID,
+    clock_anchors,
+    observation_clocks,
+    observation_sources,
+    observations,
+)
+from cloud.foundation.db import Transaction
+
+COUNT_MAX = 10_000
+"""What `observation_count` says when there are that many or more."""
+
+
+async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
+    """Observations of an encounter of the viewer's, at most `COUNT_MAX`."""
+    counted = 0
+    for rows in (_posted(viewer, encounter_id), _by_own_time(viewer, encounter_id), _by_anchor(viewer, encounter_id)):
+        if counted < COUNT_MAX:
+            counted += await _count(tx, rows, COUNT_MAX - counted)
+    return counted
+
+
+async def _count(tx: Transaction, rows: Select[Any], limit: int) -> int:
+    return int((await tx.execute(select(func.count()).select_from(rows.limit(limit).subquery()))).scalar())
+
+
+def _posted(viewer: Viewer, encounter_id: str) -> Select[Any]:
+    return (
+        select(literal_column("1").label("one"))
+        .select_from(observations)
+        .join(observation_sources, observation_sources.c.source_id == observations.c.source_id)
+        .where(*visible(observation_sources, viewer), observations.c.encounter_id == encounter_id)
+    )
+
+
+def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
+    """Count observations that no anchor dates, unless their time is certainly wrong (`clocks`)."""
+    at_us, clock = observations.c.observed_at_us, observations.c.clock_id
+    anchored = exists().where(
+        observation_clocks.c.clock_id == clock,
+        OF_CLOCK,
+        or_(clock_anchors.c.offset_us.is_not(None), clock_anchors.c.estimated),
+    )
+    within = and_(at_us >= assignments.c.from_us, or_(assignments.c.until_us.is_(None), at_us < assignments.c.until_us))
+    trusted = or_(clock.is_(None), clock == SYNCHRONISED_CLOCK_ID, ~anchored)
+    return _assigned(viewer, encounter_id).where(within, trusted)
+
+
+def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
+    """Count observations that the anchor of their boot dates."""
+    at_us, offset_us = observations.c.monotonic_us, clock_anchors.c.offset_us
+    within = and_(
+        observations.c.clock_id > SYNCHRONISED_CLOCK_ID,
+        at_us >= assignments.c.from_us - offset_us,
+        or_(assignments.c.until_us.is_(None), at_us < assignments.c.until_us - offset_us),
+    )
+    return (
+        _assigned(viewer, encounter_id)
+        .join(observation_clocks, observation_clocks.c.clock_id == observations.c.clock_id)
+        .join(clock_anchors, OF_CLOCK)
+        .where(within)
+    )
+
+
+def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
+    """A device and those that were merged into it measure as one, whichever of them the assignment names."""
+    named, measuring = devices.alias("named"), devices.alias("measuring")
+    owner = func.coalesce(named.c.merged_into, named.c.id)
+    of_owner = or_(measuring.c.id == owner, measuring.c.merged_into == owner)
+    return (
+        select(literal_column("1").label("one"))
+        .select_from(assignments)
+        .join(named, and_(named.c.tenant_id == assignments.c.tenant_id, named.c.id == assignments.c.device_id))
+        .join(measuring, and_(measuring.c.tenant_id == named.c.tenant_id, of_owner))
+        .join(
+            observation_sources,
+            and_(
+                observation_sources.c.tenant_id == measuring.c.tenant_id,
+                observation_sources.c.device_id == measuring.c.id,
+            ),
+        )
+        .join(
+            observations,
+            and_(
+                observations.c.source_id == observation_sources.c.source_id,
+                observations.c.encounter_id.is_(None),
+            ),
+        )
+        .where(
+            *visible(assignments, viewer),
+            *visible(observation_sources, viewer),
+            assignments.c.encounter_id == encounter_id,
+            assignments.c.voided_at_us.is_(None),
+        )
+    )

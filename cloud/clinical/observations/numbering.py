@@ -1,0 +1,141 @@
+"""The numbers of sources, channels and clocks: found or given, many at once.
+
+A row of an observation holds two numbers instead of twenty columns. The number of a source or a channel never changes,
+so it is remembered in the process, but only after its transaction is durable: an undone one may be given again to
+another channel. What is not remembered is looked up by its fingerprint in one statement, and what is not found is
+added in another, however many there are.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Column, Table, select
+
+from cloud.clinical.observations.tables import observation_channels, observation_clocks, observation_sources
+from cloud.foundation.db import Transaction
+
+Key = TypeVar("Key", bound=Hashable)
+
+NUMBERS_MAX = 65_536
+"""Sources and channels remembered in the process: some thousand vehicles with twenty channels each."""
+
+FINGERPRINTS_AT_ONCE = 8_192
+"""Fingerprints in one look-up: all channels of two of the largest blocks. SQLite allows 32 766 parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedTable:
+    """A table whose rows are known by a fingerprint of `fields`, in this order, and named by `number`.
+
+    `added_later`: fields that older rows were fingerprinted without. Such a field is left out while it is false, so
+    that a row keeps the fingerprint that it had before.
+    """
+
+    table: Table
+    number: Column[int]
+    fields: tuple[str, ...]
+    added_later: frozenset[str] = frozenset()
+
+    def fingerprint(self, row: Sequence[Any]) -> bytes:
+        """The key of a row, its values in the order of `fields`."""
+        identity = [
+            value for name, value in zip(self.fields, row, strict=True) if value or name not in self.added_later
+        ]
+        return hashlib.sha256(orjson.dumps(identity)).digest()
+
+
+SOURCES = NumberedTable(
+    observation_sources,
+    observation_sources.c.source_id,
+    ("tenant_id", "organization_id", "vehicle_id", "device_id", "system_id", "model", "origin", "unverified_link"),
+    frozenset({"unverified_link"}),
+)
+CHANNELS = NumberedTable(
+    observation_channels,
+    observation_channels.c.channel_id,
+    (
+        "source_id",
+        "handle",
+        "person",
+        "type_partition",
+        "type_code",
+        "unit_partition",
+        "unit_code",
+        "components",
+        "supplemental_types",
+        "sample_format",
+        "sample_period_s",
+        "slope",
+        "array_offset",
+    ),
+)
+
+CLOCKS = NumberedTable(
+    observation_clocks, observation_clocks.c.clock_id, ("tenant_id", "gateway_id", "boot_id", "device_known")
+)
+
+
+class Numbers:
+    """The process's cache of `key → number`, oldest dropped first."""
+
+    def __init__(self, limit: int = NUMBERS_MAX) -> None:
+        self._known: OrderedDict[object, int] = OrderedDict()
+        self._limit = limit
+
+    def get(self, key: object) -> int | None:
+        return self._known.get(key)
+
+    def learn(self, numbers: Mapping[object, int]) -> None:
+        """Only after the transaction that gave them is durable."""
+        self._known.update(numbers)
+        while len(self._known) > self._limit:
+            self._known.popitem(last=False)
+
+
+class Numbering:
+    """Numbers sources and channels within one transaction."""
+
+    def __init__(self, tx: Transaction, numbers: Numbers) -> None:
+        self._tx = tx
+        self._numbers = numbers
+        self.learned: dict[object, int] = {}
+
+    async def numbers_of(
+        self, where: NumberedTable, keys: Sequence[Key], row_of: Callable[[Key], Sequence[Any]]
+    ) -> list[int]:
+        """The numbers of these keys, in their order. `row_of` gives the row of one that this process has not met, in
+        the order of the table's `fields`.
+
+        A rival that adds the same row at this moment makes the transaction fail with `ConstraintViolated`; when it is
+        tried again, the rival's row is found.
+        """
+        remembered = list(map(self._numbers.get, keys))  # one look for each key: hashing a channel is dear
+        unknown = [key for key, number in zip(keys, remembered, strict=True) if number is None]
+        if unknown:
+            await self._learn(where, {key: row_of(key) for key in unknown if key not in self.learned})
+        return [self.learned[key] if met is None else met for key, met in zip(keys, remembered, strict=True)]
+
+    async def _learn(self, where: NumberedTable, wanted: Mapping[Key, Sequence[Any]]) -> None:
+        if not wanted:
+            return
+        prints = {key: where.fingerprint(row) for key, row in wanted.items()}
+        found = await self._find(where, list(prints.values()))
+        new = {prints[key]: tuple(row) for key, row in wanted.items() if prints[key] not in found}
+        if new:
+            rows = [(fingerprint, *new[fingerprint]) for fingerprint in sorted(new)]
+            await self._tx.driver.append(where.table, ("fingerprint", *where.fields), rows)
+            found.update(await self._find(where, list(new)))
+        self.learned.update({key: found[fingerprint] for key, fingerprint in prints.items()})
+
+    async def _find(self, where: NumberedTable, fingerprints: Sequence[bytes]) -> dict[bytes, int]:
+        column = where.table.c.fingerprint
+        found: dict[bytes, int] = {}
+        for begin in range(0, len(fingerprints), FINGERPRINTS_AT_ONCE):
+            some = fingerprints[begin : begin + FINGERPRINTS_AT_ONCE]
+            rows = await self._tx.execute(select(column, where.number).where(column.in_(some)))
+            found.update({bytes(fingerprint): int(number) for fingerprint, number in rows})
+        return found

@@ -1,0 +1,308 @@
+"""Read observations back: one device after the other, in time, a page at a time.
+
+Rights are decided on the sources (a few rows a device), the observations are then walked by their index in pages
+that continue exactly where the last one ended, so a year of a device needs no more memory than a minute. Each page
+is a read of its own: rows never change, and what arrives meanwhile at an earlier time is in the next reading.
+
+A device that was carried by several vehicles, or merged with what had been seen before its enrolment, has several
+sources; they are merged in time. Whose value it was follows from the assignments as they stand (D16), unless an
+application named the encounter when it posted.
+"""
+
+import heapq
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select, true, tuple_
+
+from cloud.access.tenancy import Viewer, visible
+from cloud.clinical.assignments import Assignments, Timeline
+from cloud.clinical.devices import Devices
+from cloud.clinical.devices.store import SHOWN
+from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.clocks import KnownClock, clocks_of
+from cloud.clinical.observations.posted import public_id
+from cloud.clinical.observations.rows import time_of
+from cloud.clinical.observations.tables import (
+    API_LANE_ID,
+    SYNCHRONISED_CLOCK_ID,
+    observation_channels,
+    observation_sources,
+    observations,
+)
+from cloud.clinical.observations.values import value_of
+from cloud.foundation.db import Database, Transaction
+from cloud.vehicles.custody import tables as custody
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.observation_record import ObservationRecord, anchored
+from protocols.uplink.channels import DeviceRef
+from protocols.uplink.lanes import Lane
+
+PAGE_ROWS = 2_000
+"""Some hundred kilobytes, and few enough reads that each one's cost does not show."""
+
+Place = tuple[int, int, int, int]
+"""Position of a row within its walk: its time, sequence, position, lane_id."""
+
+_OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
+"""What stands for a lane where no gateway took part."""
+
+_BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadObservation:
+    """A record and when the cloud had stored it (µs, its own clock). `posted`: what only an application's has."""
+
+    record: ObservationRecord
+    stored_at_us: int
+    posted: "Posting | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What an application posted: the public id, the device as partners know it, code and unit in its own words."""
+
+    id: str
+    device_id: str
+    mdc_code: str
+    unit_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One carrier's part of a device. `owner_id` is the device as partners know it."""
+
+    source_id: int
+    owner_id: str
+    device: DeviceRef
+
+
+class ObservationReader:
+    """Reads for one viewer. `hidden`: with devices that partners do not see (unenrolled ones)."""
+
+    def __init__(self, database: Database, viewer: Viewer, devices: Devices, *, hidden: bool = False) -> None:
+        self._database = database
+        self._viewer = viewer
+        self._assignments = Assignments(devices)
+        self._hidden = hidden
+        self._channels: dict[int, Channel] = {}
+        self._words: dict[int, tuple[str, str]] = {}
+        self._lanes: dict[int, Any] = {API_LANE_ID: _OF_APPLICATIONS}
+
+    async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
+        """All observations, or those of a device (the cloud's id, or how the device names itself), observed at
+        `since_us` or later; ordered by device, then observed time, sequence and index."""
+        async with self._database.read() as tx:
+            sources = await self._sources(tx, device)
+        for owner_id in sorted({source.owner_id for source in sources}):
+            mine = [source for source in sources if source.owner_id == owner_id]
+            async with self._database.read() as tx:
+                timeline = await self._assignments.timeline(tx, self._viewer, owner_id)
+            async for found in self._merged(mine, timeline, since_us):
+                yield found
+
+    async def _sources(self, tx: Transaction, device: str | None) -> list[Source]:
+        owner = devices.alias("owner")
+        owner_id = func.coalesce(devices.c.merged_into, devices.c.id)
+        statement = (
+            select(observation_sources, owner_id.label("owner_id"))
+            .join(
+                devices,
+                and_(
+                    devices.c.tenant_id == observation_sources.c.tenant_id,
+                    devices.c.id == observation_sources.c.device_id,
+                ),
+            )
+            .join(owner, and_(owner.c.tenant_id == devices.c.tenant_id, owner.c.id == owner_id))
+            .where(*visible(observation_sources, self._viewer))
+            .where(owner.c.secrecy_level <= int(self._viewer.clearance))
+        )
+        if not self._hidden:
+            statement = statement.where(owner.c.status.in_([status.value for status in SHOWN]))
+        if device is not None:
+            named = (owner_id, devices.c.id, observation_sources.c.system_id)
+            statement = statement.where(or_(*(name == device for name in named)))
+        rows = await tx.execute(statement)
+        return [Source(row.source_id, row.owner_id, _device_ref(row)) for row in rows]
+
+    async def _merged(
+        self, sources: Sequence[Source], timeline: Timeline, since_us: int | None
+    ) -> AsyncIterator[ReadObservation]:
+        walks = [walk for source in sources for walk in await self._walks(source, timeline, since_us)]
+        heads: list[tuple[Place, int, ReadObservation]] = []
+        for number, walk in enumerate(walks):
+            await _push_next(heads, number, walk)
+        while heads:
+            _, number, found = heapq.heappop(heads)
+            yield found
+            await _push_next(heads, number, walks[number])
+
+    async def _walks(
+        self, source: Source, timeline: Timeline, since_us: int | None
+    ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
+        """One walk for each clock that was anchored since, and one for all other observations, by their own times."""
+        async with self._database.read() as tx:
+            clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
+        anchored = [clock for clock in clocks.values() if clock.anchor is not None]
+        others = _Walk(source, timeline, since_us, clocks, None)
+        return [self._walk(others), *(self._walk(_Walk(source, timeline, since_us, clocks, each)) for each in anchored)]
+
+    async def _walk(self, walk: "_Walk") -> AsyncIterator[tuple[Place, ReadObservation]]:
+        after = walk.begin
+        while True:
+            async with self._database.read() as tx:
+                page = (await tx.execute(walk.page(after))).rows
+                await self._learn(tx, walk.source, page)
+            for row in page:
+                after = walk.place(row)
+                record = walk.dated(self._record(row, walk.source), row)
+                posted = self._posting(row, walk.source)
+                yield (record.observed_at_us, *after[1:]), ReadObservation(record, row.stored_at_us, posted)
+            if len(page) < PAGE_ROWS:
+                return
+
+    async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
+        """The channels and lanes that this page speaks of."""
+        if any(row.channel_id not in self._channels for row in page):
+            of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
+            found = await tx.execute(of_source)
+            self._channels.update({row.channel_id: _channel(row) for row in found})
+            self._words.update({row.channel_id: (row.mdc_code, row.unit_ucum) for row in found if row.mdc_code})
+        unknown = {row.lane_id for row in page} - self._lanes.keys()
+        if unknown:
+            named = select(custody.lanes).where(custody.lanes.c.lane_id.in_(sorted(unknown)))
+            self._lanes.update({row.lane_id: row for row in await tx.execute(named)})
+
+    def _posting(self, row: Any, source: Source) -> Posting | None:
+        if row.lane_id != API_LANE_ID:
+            return None
+        mdc_code, unit_code = self._words[row.channel_id]
+        return Posting(public_id(row.sequence), source.owner_id, mdc_code, unit_code)
+
+    def _record(self, row: Any, source: Source) -> ObservationRecord:
+        channel, lane = self._channels[row.channel_id], self._lanes[row.lane_id]
+        device_time = time_of(row.device_time)
+        return ObservationRecord(
+            gateway=lane.gateway_id,
+            epoch=lane.epoch,
+            lane=Lane(lane.lane),
+            sequence=row.sequence,
+            index=row.position,
+            device=source.device,
+            handle=channel.handle,
+            person=channel.person,
+            type=channel.type,
+            value=value_of(row.number, row.value),
+            unit=channel.unit,
+            samples=None if row.samples is None else bytes(row.samples),
+            array=channel.array,
+            components=channel.components,
+            supplemental_types=channel.supplemental_types,
+            status=row.status,
+            device_time=device_time,
+            device_local_us=None if device_time is None else device_time.local_us(),
+            observed_at_us=row.observed_at_us,
+            uncertainty_us=row.uncertainty_us,
+            received_at_us=row.received_at_us,
+            stored=bool(row.stored),
+            wall_synchronised=None if row.clock_id is None else row.clock_id == SYNCHRONISED_CLOCK_ID,
+            encounter_id=row.encounter_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One source's observations of one anchored clock in its order, or, with `clock` None, all that no anchor dates, in
+    the order of their own times."""
+
+    source: Source
+    timeline: Timeline
+    since_us: int | None
+    clocks: Mapping[int, KnownClock]
+    clock: KnownClock | None
+
+    @property
+    def begin(self) -> Place:
+        if self.since_us is None:
+            return _BEFORE_ALL
+        anchor = None if self.clock is None else self.clock.anchor
+        return (self.since_us - (0 if anchor is None else anchor.offset_us), 0, -1, 0)
+
+    def place(self, row: Any) -> Place:
+        at_us = row.observed_at_us if self.clock is None else row.monotonic_us
+        return (at_us, row.sequence, row.position, row.lane_id)
+
+    def page(self, after: Place) -> Select[Any]:
+        columns = observations.c
+        if self.clock is not None:
+            return _page(columns.monotonic_us, after, self.source, columns.clock_id == self.clock.clock_id)
+        dated = [clock.clock_id for clock in self.clocks.values() if clock.anchor is not None]
+        others = or_(columns.clock_id.is_(None), columns.clock_id.not_in(dated)) if dated else true()
+        return _page(columns.observed_at_us, after, self.source, others)
+
+    def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
+        """With its time by the anchor where there is one, and the encounter of that time. A time that is certainly
+        wrong has none: the assignment at it would be a guess."""
+        clock = self.clock or self.clocks.get(row.clock_id)
+        if record.wall_synchronised is False:
+            known, anchor = clock is not None and clock.device_known, None if clock is None else clock.anchor
+            record = anchored(record, row.monotonic_us, anchor, placed=known)
+        if record.encounter_id is not None or (clock is not None and clock.estimated and clock.anchor is None):
+            return record
+        encounter_id = self.timeline.encounter_at(record.observed_at_us)
+        return record if encounter_id is None else replace(record, encounter_id=encounter_id)
+
+
+async def _push_next(
+    heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
+) -> None:
+    """The next of one source into the heap; equal places are of different sources, so the number decides."""
+    async for place, found in walk:
+        heapq.heappush(heads, (place, number, found))
+        return
+
+
+def _device_ref(row: Any) -> DeviceRef:
+    return DeviceRef(row.system_id, row.model, unverified_link=bool(row.unverified_link))
+
+
+def _page(time: Column[int], after: Place, source: Source, *conditions: ColumnElement[bool]) -> Select[Any]:
+    columns = observations.c
+    place = (time, columns.sequence, columns.position, columns.lane_id)
+    return (
+        select(
+            observations, func.coalesce(custody.batches.c.stored_at_us, columns.received_at_us).label("stored_at_us")
+        )
+        .outerjoin(
+            custody.batches,
+            and_(custody.batches.c.lane_id == columns.lane_id, custody.batches.c.sequence == columns.sequence),
+        )
+        .where(columns.source_id == source.source_id, *conditions, tuple_(*place) > after)
+        .order_by(*place)
+        .limit(PAGE_ROWS)
+    )
+
+
+def _channel(row: Any) -> Channel:
+    array = None
+    if row.sample_format is not None:
+        array = SampleArray(
+            format=SampleFormat(row.sample_format),
+            period_s=row.sample_period_s,
+            slope=row.slope,
+            offset=row.array_offset,
+        )
+    return Channel(
+        handle=row.handle,
+        type=Code(row.type_partition, row.type_code),
+        unit=None if row.unit_partition is None else Code(row.unit_partition, row.unit_code),
+        person=row.person,
+        components=tuple(Code(*pair) for pair in orjson.loads(row.components)),
+        supplemental_types=tuple(Code(*pair) for pair in orjson.loads(row.supplemental_types)),
+        array=array,
+    )

@@ -1,0 +1,286 @@
+"""Turn the sections of one batch into columns for the database, before any transaction is open.
+
+Columns and not one object an observation: a busy cloud turns some hundred thousand a second, and `zip` puts the numbers
+that only the transaction knows (lane, sources, channels) beside them at C speed. What the columns mean is what
+`protocols.observation_record` says; a test holds the two together for every kind of value and clock.
+
+Raises `Unstorable` for what no column can hold (a time beyond 64 bits); the batch's octets are then all that is kept.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from types import NoneType
+from typing import Any, cast
+
+from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID
+from cloud.clinical.observations.values import value_columns
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.errors import LocalProtocolError
+from protocols.observation import Channel, Observation, Value
+from protocols.observation_record import content_key, records_of
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+COLUMNS = (
+    "lane_id",
+    "sequence",
+    "position",
+    "source_id",
+    "channel_id",
+    "observed_at_us",
+    "uncertainty_us",
+    "received_at_us",
+    "number",
+    "value",
+    "samples",
+    "status",
+    "device_time",
+    "stored",
+    "clock_id",
+    "monotonic_us",
+)
+"""The columns that ingest writes, in the order of the table's."""
+
+_BIGINT = range(-(1 << 63), 1 << 63)
+_CLOCKS = {TimeKind.ABSOLUTE: b"a", TimeKind.BASE_OFFSET: b"b", TimeKind.RELATIVE: b"r", TimeKind.HIGH_RESOLUTION: b"h"}
+_KINDS = {octet[0]: kind for kind, octet in _CLOCKS.items()}
+
+
+class Unstorable(Exception):
+    """The batch is authentic and decodes, but holds what the database's columns cannot; the text names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOfSource:
+    """A channel of the device at `source_number` in the batch."""
+
+    source_number: int
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOfBoot:
+    """The clock of a boot in which the gateway did not know the time. `device_known`: it knew how the device's clock
+    stands to it."""
+
+    boot_id: str
+    device_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservationColumns:
+    """One batch's observations; the position of each is its place in the lists. `source_numbers` and `channel_numbers`
+    index `sources` and `channels`; `clock_numbers` index `clocks` from 1 on, 0 means a synchronised wall clock.
+    `content_keys` holds those of stored measurements, by position."""
+
+    sources: Sequence[DeviceRef]
+    channels: Sequence[ChannelOfSource]
+    source_numbers: Sequence[int]
+    channel_numbers: Sequence[int]
+    observed_at_us: Sequence[int]
+    uncertainty_us: Sequence[int]
+    received_at_us: Sequence[int]
+    numbers: Sequence[float | None]
+    texts: Sequence[str | None]
+    samples: Sequence[bytes | None]
+    status: Sequence[int]
+    device_times: Sequence[bytes | None]
+    stored: Sequence[bool]
+    clocks: Sequence[ClockOfBoot]
+    clock_numbers: Sequence[int]
+    monotonic_us: Sequence[int | None]
+    content_keys: dict[int, bytes]
+
+    @property
+    def latest_us(self) -> int:
+        """The gateway's wall time of the newest reception: when its devices were last seen."""
+        return max(self.received_at_us, default=0)
+
+    def placed(
+        self,
+        lane_id: int,
+        sequence: int,
+        source_ids: Sequence[int],
+        channel_ids: Sequence[int],
+        clock_ids: Sequence[int] = (),
+        *,
+        columns: Sequence[str] = COLUMNS,
+    ) -> list[tuple[Any, ...]]:
+        """The rows, each with the fields named by `columns`."""
+        clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
+        given: dict[str, Iterable[Any]] = {
+            "lane_id": repeat(lane_id),
+            "sequence": repeat(sequence),
+            "position": range(len(self.numbers)),
+            "source_id": _each(source_ids, self.source_numbers),
+            "channel_id": _each(channel_ids, self.channel_numbers),
+            "observed_at_us": self.observed_at_us,
+            "uncertainty_us": self.uncertainty_us,
+            "received_at_us": self.received_at_us,
+            "number": self.numbers,
+            "value": self.texts,
+            "samples": self.samples,
+            "status": self.status,
+            "device_time": self.device_times,
+            "stored": self.stored,
+            "clock_id": _each(clock_ids, self.clock_numbers),
+            "monotonic_us": self.monotonic_us,
+        }
+        return list(zip(*[given[name] for name in columns], strict=False))  # a repeat never ends
+
+    @property
+    def empty(self) -> frozenset[str]:
+        """Columns that are NULL in every row."""
+        nullable: dict[str, Sequence[Any]] = {
+            "number": self.numbers,
+            "value": self.texts,
+            "samples": self.samples,
+            "device_time": self.device_times,
+            "monotonic_us": self.monotonic_us,
+        }
+        return frozenset([name for name, values in nullable.items() if _is_empty(values)])
+
+
+def _is_empty(values: Sequence[Any]) -> bool:
+    # The first value nearly always decides; comparing floats with None is slow.
+    return not values or (values[0] is None and values.count(None) == len(values))
+
+
+def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
+    """The id of each number; most batches have one source, one clock, and a waveform one channel."""
+    return repeat(ids[0]) if len(ids) == 1 else map(ids.__getitem__, numbers)
+
+
+def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
+    """`COLUMNS` without those that are NULL in every row of these batches. Vital signs, waveforms and texts each need
+    only some of the columns, and one that is not named costs nothing."""
+    empty = frozenset(COLUMNS).intersection(*[batch.empty for batch in batches])
+    return tuple([name for name in COLUMNS if name not in empty])
+
+
+def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
+    """The columns of one batch; raises `Unstorable`."""
+    sources: dict[DeviceRef, int] = {}
+    channels: dict[ChannelOfSource, int] = {}
+    source_numbers: list[int] = []
+    channel_numbers: list[int] = []
+    observed: list[int] = []
+    received: list[int] = []
+    uncertainty: list[int] = []
+    stored: list[bool] = []
+    clocks: dict[ClockOfBoot, int] = {}
+    clock_numbers: list[int] = []
+    monotonic: list[int | None] = []
+    for section in sections:
+        if "\0" in section.device.system_id or "\0" in section.device.model:
+            raise Unstorable("the name of a device holds a NUL character")
+        count = len(section.observations)
+        source_number = sources.setdefault(section.device, len(sources))
+        source_numbers.extend(repeat(source_number, count))
+        channel_numbers.extend(_channel_numbers(section.observations, source_number, channels))
+        received_here = _received_at_us(section)
+        received.extend(received_here)
+        observed_here = _observed_at_us(section, received_here)
+        observed.extend(observed_here)
+        if section.wall_synchronised:
+            clock_numbers.extend(repeat(0, count))
+            monotonic.extend(repeat(None, count))
+        else:
+            clock = ClockOfBoot(section.boot_id, section.device_offset_us is not None)
+            clock_numbers.extend(repeat(clocks.setdefault(clock, len(clocks) + 1), count))
+            monotonic.extend([at_us - section.wall_offset_us for at_us in observed_here])
+        uncertainty.extend(repeat(section.uncertainty_us, count))
+        stored.extend(repeat(section.stored, count))
+    everything = list(chain.from_iterable([section.observations for section in sections]))
+    numbers, texts = _value_columns([observation.value for observation in everything])
+    on_boots = [at_us for at_us in monotonic if at_us is not None] if clocks else []
+    for name, times in (("received_at_us", received), ("observed_at_us", observed), ("monotonic_us", on_boots)):
+        if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
+            raise Unstorable(f"{name} does not fit 64 bits")
+    return ObservationColumns(
+        sources=tuple(sources),
+        channels=tuple(channels),
+        source_numbers=source_numbers,
+        channel_numbers=channel_numbers,
+        observed_at_us=observed,
+        uncertainty_us=uncertainty,
+        received_at_us=received,
+        numbers=numbers,
+        texts=texts,
+        samples=[observation.samples for observation in everything],
+        status=[observation.status for observation in everything],
+        device_times=[
+            None if (time := observation.device_time) is None else time_column(time) for observation in everything
+        ],
+        stored=stored,
+        clocks=tuple(clocks),
+        clock_numbers=clock_numbers,
+        monotonic_us=monotonic,
+        content_keys=_content_keys(sections) if any(stored) else {},
+    )
+
+
+def time_column(time: DeviceTime) -> bytes:
+    """A device time as one column: an octet for its clock, then the octets as sent."""
+    return _CLOCKS[time.kind] + time.octets
+
+
+def time_of(column: bytes | None) -> DeviceTime | None:
+    """The inverse of `time_column`; a row of ours cannot have another first octet (KeyError)."""
+    return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
+
+
+def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
+    """Vital signs are numbers alone, and a waveform has samples instead: then the values are the column."""
+    if set(map(type, values)) <= {float, NoneType}:
+        return cast(list[float | None], values), [None] * len(values)
+    pairs = [value_columns(value) for value in values]
+    return [number for number, _ in pairs], [text for _, text in pairs]
+
+
+def _channel_numbers(
+    observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
+) -> list[int]:
+    """By identity first: equal channels of a block are one object, and hashing a channel each time is dear."""
+    named = [observation.channel for observation in observations]
+    identities = list(map(id, named))
+    by_identity: dict[int, int] = {}
+    for channel in dict(zip(identities, named, strict=True)).values():
+        if channel.handle not in _BIGINT or (channel.person or 0) not in _BIGINT:
+            raise Unstorable("a handle or person does not fit 64 bits")
+        by_identity[id(channel)] = channels.setdefault(ChannelOfSource(source_number, channel), len(channels))
+    return list(map(by_identity.__getitem__, identities))
+
+
+def _received_at_us(section: DeviceObservations) -> list[int]:
+    offset_us = section.wall_offset_us
+    try:
+        return [offset_us + round(observation.received_s * 1_000_000) for observation in section.observations]
+    except (ValueError, OverflowError):  # the wire's double may be no number at all
+        raise Unstorable("received_s is not finite") from None
+
+
+def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> list[int]:
+    """The device's time where it can be read and its offset is known, else the reception (D5)."""
+    offset_us = section.device_offset_us
+    if offset_us is None:
+        return received_at_us
+    local_us = [
+        None if observation.device_time is None else observation.device_time.local_us()
+        for observation in section.observations
+    ]
+    return [
+        received if local is None else local + offset_us
+        for local, received in zip(local_us, received_at_us, strict=True)
+    ]
+
+
+def _content_keys(sections: Sequence[DeviceObservations]) -> dict[int, bytes]:
+    # The lane and sequence are no part of a content key.
+    records = records_of(sections, gateway="", epoch="", lane=Lane.NUMERIC, sequence=0)
+    try:
+        keys = {record.index: content_key(record) for record in records if record.stored}
+    except LocalProtocolError:
+        raise Unstorable("a stored measurement has no content key") from None
+    return {index: key for index, key in keys.items() if key is not None}

@@ -1,0 +1,202 @@
+"""Write observations: number their sources and channels, leave out what a device's memory repeats, append the rows.
+
+Always inside the transaction that also writes the batch (custody) and moves the lane's mark: a batch is there whole
+or not at all, and its row is what makes a repeat harmless. All batches of a transaction are written together: the
+number of statements depends neither on how many there are nor on how many devices and channels they name.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import orjson
+from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select, true
+
+from cloud.clinical.observations.numbering import CHANNELS, CLOCKS, SOURCES, Key, NumberedTable, Numbering, Numbers
+from cloud.clinical.observations.rows import ObservationColumns, filled_columns
+from cloud.clinical.observations.tables import observations, stored_measurements
+from cloud.foundation.db import Prepared, Transaction
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel
+
+_KEYS_AT_ONCE = 8_192  # content keys in one look-up: one of the largest blocks; SQLite allows 32 766 parameters
+
+_stored = stored_measurements.c
+_WANTED = func.unnest(bindparam("keys", type_=ARRAY(LargeBinary))).table_valued("key").render_derived(name="wanted")
+_SAME_KEY = (
+    select(_stored.content_key)
+    .where(_stored.tenant_id == bindparam("tenant"), _stored.content_key == _WANTED.c.key)
+    .limit(1)
+    .lateral("held")
+)
+# One look-up in the primary key for each of the keys, whatever the statistics say. For `IN (…)` PostgreSQL searches for
+# the tenant alone, with the keys as a filter, until it knows how many rows a tenant has: a new installation read its
+# whole table for each batch.
+_HELD = Prepared(select(_SAME_KEY.c.content_key).select_from(_WANTED.join(_SAME_KEY, true())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Who brought an observation: one device as carried by one vehicle of one organisation."""
+
+    tenant_id: str
+    organization_id: str
+    vehicle_id: str | None
+    device_id: str
+    system_id: str
+    model: str
+    origin: str = "vehicle"
+    unverified_link: bool = False
+
+
+_carrier_row = attrgetter(*SOURCES.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedBatch:
+    """One batch of a gateway and who carried what in it; `carriers` stand in the order of `columns.sources`."""
+
+    gateway_id: str
+    columns: ObservationColumns
+    lane_id: int
+    sequence: int
+    carriers: Sequence[Carrier]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Outcome of a batch's observations: new rows, and those that were stored with an earlier batch."""
+
+    new: int
+    repeated: int
+
+
+class ObservationWriter:
+    """One a transaction. `numbers` outlives it and is taught `learned` once the transaction is durable."""
+
+    def __init__(self, tx: Transaction, numbers: Numbers) -> None:
+        self._tx = tx
+        self._numbering = Numbering(tx, numbers)
+        self.learned = self._numbering.learned
+
+    async def write(self, batches: Sequence[CarriedBatch]) -> list[Added]:
+        """Write these batches; what was added, in their order."""
+        numbers = await self._number(batches)
+        repeats = await self._repeats(batches)
+        filled = filled_columns([batch.columns for batch in batches])
+        rows: list[tuple[Any, ...]] = []
+        added: list[Added] = []
+        for batch, own_numbers, repeated in zip(batches, numbers, repeats, strict=True):
+            own = batch.columns.placed(batch.lane_id, batch.sequence, *own_numbers, columns=filled)
+            if repeated:
+                own = [row for position, row in enumerate(own) if position not in repeated]
+            rows.extend(own)
+            added.append(Added(len(own), len(repeated)))
+        if rows:
+            await self._tx.driver.append(observations, filled, rows)
+        return added
+
+    async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
+        """The numbers of each batch's sources, channels and clocks."""
+        sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
+        channels = await self._numbers_of(
+            CHANNELS,
+            [
+                [(own[one.source_number], one.channel) for one in batch.columns.channels]
+                for batch, own in zip(batches, sources, strict=True)
+            ],
+            _channel_row,
+        )
+        clocks = await self._numbers_of(CLOCKS, [_clock_keys(batch) for batch in batches], _clock_row)
+        return list(zip(sources, channels, clocks, strict=True))
+
+    async def _numbers_of(
+        self, where: NumberedTable, keys: Sequence[Sequence[Key]], row_of: Callable[[Key], Sequence[Any]]
+    ) -> list[list[int]]:
+        """The numbers of each batch's keys; all batches together."""
+        numbers = iter(await self._numbering.numbers_of(where, [key for own in keys for key in own], row_of))
+        return [list(islice(numbers, len(own))) for own in keys]
+
+    async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
+        """For each batch the positions whose measurement is stored already, or stands earlier in this transaction. A
+        rival worker that stores the same memory at this moment makes the append fail, and the group is tried again."""
+        keys: dict[str, set[bytes]] = {}
+        for batch in batches:
+            if batch.columns.content_keys:
+                keys.setdefault(batch.carriers[0].tenant_id, set()).update(batch.columns.content_keys.values())
+        held = {tenant_id: await keys_held(self._tx, tenant_id, some) for tenant_id, some in sorted(keys.items())}
+        rows: list[tuple[Any, ...]] = []
+        repeats: list[set[int]] = []
+        for batch in batches:
+            repeated: set[int] = set()
+            for position, key in batch.columns.content_keys.items():
+                tenant_id = batch.carriers[0].tenant_id
+                if key in held[tenant_id]:
+                    repeated.add(position)
+                else:
+                    held[tenant_id].add(key)
+                    rows.append((tenant_id, key, batch.lane_id, batch.sequence, position))
+            repeats.append(repeated)
+        if rows:
+            names = ("tenant_id", "content_key", "lane_id", "sequence", "position")
+            # In one order in all workers, so that two with the same memory wait for each other and not in a circle.
+            await self._tx.driver.append(stored_measurements, names, sorted(rows))
+        return repeats
+
+
+def _channel_row(key: tuple[int, Channel]) -> tuple[Any, ...]:
+    source_id, channel = key
+    return source_id, *channel_columns(channel).values()
+
+
+def _clock_row(key: tuple[str, str, str, str, bool]) -> tuple[Any, ...]:
+    return key[1:]
+
+
+def _clock_keys(batch: CarriedBatch) -> list[tuple[str, str, str, str, bool]]:
+    return [
+        ("clock", batch.carriers[0].tenant_id, batch.gateway_id, clock.boot_id, clock.device_known)
+        for clock in batch.columns.clocks
+    ]
+
+
+async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:
+    """Which of these content keys belong to a measurement that is stored."""
+    wanted = sorted(set(keys))
+    held: set[bytes] = set()
+    for begin in range(0, len(wanted), _KEYS_AT_ONCE):
+        some = wanted[begin : begin + _KEYS_AT_ONCE]
+        found: Iterable[Sequence[Any]]
+        if tx.dialect == "postgresql":
+            found = await tx.driver.rows(_HELD, {"tenant": tenant_id, "keys": some})
+        else:
+            statement = select(_stored.content_key).where(_stored.tenant_id == tenant_id, _stored.content_key.in_(some))
+            found = await tx.execute(statement)
+        held.update(bytes(row[0]) for row in found)
+    return held
+
+
+def channel_columns(channel: Channel) -> dict[str, Any]:
+    """The columns of `observation_channels` that say what a channel measures."""
+    scale = channel.array
+    return {
+        "handle": channel.handle,
+        "person": channel.person,
+        "type_partition": channel.type.partition,
+        "type_code": channel.type.code,
+        "unit_partition": None if channel.unit is None else channel.unit.partition,
+        "unit_code": None if channel.unit is None else channel.unit.code,
+        "components": codes_text(channel.components),
+        "supplemental_types": codes_text(channel.supplemental_types),
+        "sample_format": None if scale is None else scale.format.value,
+        "sample_period_s": None if scale is None else scale.period_s,
+        "slope": None if scale is None else scale.slope,
+        "array_offset": None if scale is None else scale.offset,
+    }
+
+
+def codes_text(codes: Sequence[Code]) -> str:
+    """Codes as the JSON of a row: [[partition, code], …]."""
+    return orjson.dumps([[code.partition, code.code] for code in codes]).decode()

@@ -1,0 +1,165 @@
+"""What a posted code and unit mean: known or not, a measurement or not, fitting the class of the device or not.
+
+A code is known when the nomenclature has its name; a well-formed one that it lacks is taken and flagged, since a
+reading is worth more than our table (A-105). What is refused is what cannot be right: a name that is no name, a code
+that names a unit or a site, a unit that does not measure that quantity, a thermometer that reports a blood pressure.
+
+The class table works by families, which share the beginning of their names; the longest beginning decides. A known
+code of no family (a body weight) is taken from any class and flagged as unchecked. Defibrillators of ambulances are
+monitors too, so their class has nearly everything.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+
+from cloud.clinical.devices import DeviceClass
+from cloud.clinical.observations.errors import (
+    MdcCodeMalformed,
+    MdcCodeNotMeasured,
+    UnitCodeMalformed,
+    UnitCodeMismatch,
+)
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.nomenclature import Code, Term, UnknownName, all_terms, code_of, term_of
+from protocols.ucum import dimension_of, without_annotations
+
+MDC_CODE_LENGTH_MAX = 128
+BATTERY = Code(1, 2460)
+"""MDC_ATTR_VAL_BATT_CHARGE: an attribute in the standard, and the one that is posted like a measurement."""
+
+_WELL_FORMED = re.compile(r"(MDC|X_PRIVATE)_[A-Z0-9_]+")  # A-105
+_PARTITION_UNITS = 4
+
+
+class Flag(StrEnum):
+    """What a reader should know about an accepted observation."""
+
+    CODE_UNKNOWN = "mdc_code_unknown"  # well-formed, but not in our nomenclature
+    CLASS_UNCHECKED = "device_class_unchecked"  # a known code that the class table says nothing about
+
+
+class Family(StrEnum):
+    """Codes that the same kind of sensor gives."""
+
+    ECG = "ecg"
+    OXIMETRY = "oximetry"
+    PULSE = "pulse"
+    PRESSURE = "pressure"
+    GLUCOSE = "glucose"
+    CAPNOGRAPHY = "capnography"
+    RESPIRATION = "respiration"
+    TEMPERATURE = "temperature"
+    RESUSCITATION = "resuscitation"
+
+
+_BEGINNINGS = {
+    "MDC_ECG_": Family.ECG,
+    "MDC_PULS_OXIM_": Family.OXIMETRY,
+    "MDC_SAT_O2": Family.OXIMETRY,
+    "MDC_SPO2_": Family.OXIMETRY,
+    "MDC_PLETH_": Family.OXIMETRY,
+    "MDC_CONC_HB_": Family.OXIMETRY,
+    "X_PRIVATE_13": Family.OXIMETRY,  # SpCO, SpMet and SpHb have no public code
+    "X_PRIVATE_14": Family.OXIMETRY,
+    "X_PRIVATE_15": Family.OXIMETRY,
+    "MDC_PULS_RATE": Family.PULSE,
+    "MDC_PRESS_BLD": Family.PRESSURE,
+    "MDC_PRESS_CUFF": Family.PRESSURE,
+    "MDC_BLD_PULS_RATE": Family.PRESSURE,
+    "MDC_CONC_GLU_": Family.GLUCOSE,
+    "MDC_AWAY_CO2": Family.CAPNOGRAPHY,
+    "MDC_CONC_AWAY_CO2": Family.CAPNOGRAPHY,
+    "MDC_CO2_": Family.CAPNOGRAPHY,
+    "MDC_AWAY_RESP_RATE": Family.CAPNOGRAPHY,
+    "MDC_RESP_RATE": Family.RESPIRATION,
+    "MDC_TTHOR_RESP_RATE": Family.RESPIRATION,
+    "MDC_IMPED_TTHOR": Family.RESPIRATION,
+    "MDC_TIME_PD_APNEA": Family.RESPIRATION,
+    "MDC_TEMP": Family.TEMPERATURE,
+    **{f"X_PRIVATE_{number:02}": Family.RESUSCITATION for number in range(1, 13)},
+}
+
+_CLASSES = {
+    DeviceClass.DEFIB: frozenset(Family) - {Family.GLUCOSE},
+    DeviceClass.ECG: frozenset({Family.ECG, Family.PULSE, Family.RESPIRATION}),
+    DeviceClass.OXIMETER: frozenset({Family.OXIMETRY, Family.PULSE}),
+    DeviceClass.BP: frozenset({Family.PRESSURE, Family.PULSE}),
+    DeviceClass.GLUCOSE: frozenset({Family.GLUCOSE}),
+    DeviceClass.ETCO2: frozenset({Family.CAPNOGRAPHY, Family.RESPIRATION}),
+    DeviceClass.THERMOMETER: frozenset({Family.TEMPERATURE}),
+    DeviceClass.MULTIPARAMETER: frozenset(Family),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A code and a unit that were understood. `type` and `unit` are None where the nomenclature has no number."""
+
+    mdc_code: str
+    unit_code: str
+    type: Code | None
+    unit: Code | None
+    family: Family | None
+    flags: tuple[Flag, ...]
+
+    def fits(self, device_class: DeviceClass) -> bool:
+        """Whether a device of this class can measure that, as far as we know."""
+        return self.family is None or self.family in _CLASSES[device_class]
+
+
+@lru_cache(4096)
+def understood(mdc_code: str, unit_code: str) -> Measured:
+    """Look both up. Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`, `UnitCodeMismatch`."""
+    term = _term(mdc_code)
+    try:
+        dimension = dimension_of(unit_code)
+    except RemoteProtocolError as error:
+        raise UnitCodeMalformed(f"({error.reason})") from None
+    unit = _units().get(unit_code) or _units().get(without_annotations(unit_code))
+    if term is None:
+        return Measured(mdc_code, unit_code, None, unit, None, (Flag.CODE_UNKNOWN,))
+    if term.kind != "metric" and term.code != BATTERY:
+        raise MdcCodeNotMeasured(f"({mdc_code} is of kind {term.kind})")
+    if term.units and not any(dimension_of(usual) == dimension for usual in term.units.split("|")):
+        raise UnitCodeMismatch(f"({mdc_code} is measured in {' or '.join(term.units.split('|'))})")
+    family = _family(mdc_code)
+    flags = () if family is not None or term.code == BATTERY else (Flag.CLASS_UNCHECKED,)
+    return Measured(mdc_code, unit_code, term.code, unit, family, flags)
+
+
+def _term(mdc_code: str) -> Term | None:
+    """The term of that name; None for a well-formed name that the nomenclature lacks."""
+    well_formed = len(mdc_code) <= MDC_CODE_LENGTH_MAX and _WELL_FORMED.fullmatch(mdc_code) is not None
+    if not well_formed and ":" in mdc_code:
+        raise MdcCodeMalformed  # `code_of` would read "2:19384", which is our own way of naming what has no name
+    try:
+        term = term_of(code_of(mdc_code))
+    except UnknownName:
+        if not well_formed:
+            raise MdcCodeMalformed from None
+        return None
+    assert isinstance(term, Term), "what has a name has a row"
+    return term
+
+
+def _family(mdc_code: str) -> Family | None:
+    for length in range(len(mdc_code), 0, -1):
+        found = _BEGINNINGS.get(mdc_code[:length])
+        if found is not None:
+            return found
+    return None
+
+
+@cache
+def _units() -> dict[str, Code]:
+    """UCUM → the unit's own code; where several units say the same, the one that says it first of all."""
+    units = [term for term in all_terms() if term.partition == _PARTITION_UNITS and term.units]
+    found: dict[str, Code] = {}
+    for place in range(max(len(term.units.split("|")) for term in units)):
+        for term in units:
+            spellings = term.units.split("|")
+            if place < len(spellings):
+                found.setdefault(spellings[place], term.code)
+    return found

@@ -1,3 +1,0 @@
-"""The chain of custody from the vehicle: batches and gaps as they arrived, and what was set aside."""
-
-from cloud.custody import tables as tables

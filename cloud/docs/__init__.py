@@ -1,6 +1,0 @@
-"""Pages about the interface for people: the index on the docs host, and what each kind of problem means."""
-
-from cloud.docs.handlers import DocsHandlers
-from cloud.docs.routes import routes
-
-__all__ = ["DocsHandlers", "routes"]

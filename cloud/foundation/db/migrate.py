@@ -1,0 +1,166 @@
+"""Bring a database to the newest revision, and create one when that is asked for.
+
+A service that starts migrates and never creates: where a database was lost, or its disk is not mounted, an empty one in
+its place would look like an installation without patients and begin a second history.
+
+The whole upgrade is one transaction on both databases, taken under a lock (`BEGIN IMMEDIATE`, an advisory lock), so
+that of two programs that start together one migrates and the other finds nothing left to do, and a failing migration
+leaves everything as it was. Runs in a thread of its own with a loop of its own, because Alembic is synchronous and
+keeps its context in globals. Alembic is loaded only here and only then: every other command does without.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import NullPool
+
+from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
+from cloud.foundation.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseUnavailable
+from cloud.foundation.db.failures import DRIVER_ERRORS, connect_failure, translated
+from cloud.foundation.db.opening import check_log, check_present, opening_failure
+from cloud.foundation.db.postgresql import make_engine
+from cloud.foundation.db.revisions import MIGRATIONS, check_known
+from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
+from cloud.foundation.db.sqlite_log import read_log
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# Any number that nobody else on the server uses for an advisory lock: "argus" in ASCII.
+ADVISORY_LOCK = 0x6172677573
+# Another migration may be long; it is waited for.
+LOCK_WAIT_S = 600
+
+_one_at_a_time = threading.Lock()  # within this process, for Alembic's globals
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What `migrate` did: the revision before (None: a new database) and after."""
+
+    before: str | None
+    after: str | None
+
+
+async def migrate(url: str, *, revision: str = "head", create: bool = False) -> Migrated:
+    """Upgrade the database as far as `revision`; it never goes back. `create`: where there is none, create it.
+
+    Raises `DatabaseAbsent` when there is none, or nothing in it; other kinds of `DatabaseUnusable`,
+    `DatabaseUnavailable`.
+    """
+    address = read_address(url)
+    return await asyncio.to_thread(_migrate_alone, address, revision, create)
+
+
+def _migrate_alone(address: SqliteAddress | PostgresqlAddress, revision: str, create: bool) -> Migrated:
+    with _one_at_a_time:
+        if isinstance(address, SqliteAddress):
+            return _migrate_sqlite(address, revision, create)
+        return asyncio.run(_migrate_postgresql(address, revision, create))
+
+
+def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migrated:
+    if not create:
+        check_present(address.path)
+    content = read_log(address.path)
+    try:
+        # Values of patients go in here: created for us alone, whatever the umask says.
+        os.close(os.open(address.path, (os.O_CREAT if create else 0) | os.O_RDWR, 0o600))
+        raw = connect(address.path)
+    except OSError as error:
+        raise DatabaseUnavailable(f"(The file {address.path} cannot be opened: {error.strerror}.)") from None
+    except sqlite3.DatabaseError as error:
+        raise opening_failure(error, address.path) from None
+    engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        raw.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+        raw.execute("PRAGMA journal_mode=WAL")  # readers go on while the writer writes; stays in the file
+        raw.execute("PRAGMA foreign_keys=OFF")  # a table that is rebuilt is dropped for a moment; checked below
+        with engine.connect() as connection, connection.begin():
+            raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode of the connection, which would end it
+            owner = raw.execute("PRAGMA application_id").fetchone()[0]
+            if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
+                raise DatabaseForeign
+            check_log(address.path, content)
+            done = _upgrade(connection, revision, create)
+            if done.before != done.after and raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise RuntimeError("the migration left rows that refer to nothing")
+            raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            raw.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
+            raise  # a migration of ours is wrong
+        raise opening_failure(error, address.path) from None
+    finally:
+        raw.close()  # rolls back what was not committed
+    return done
+
+
+async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create: bool) -> Migrated:
+    engine = make_engine(address)
+    try:
+        async with engine.connect() as connection:
+            return await _upgrade_postgresql(connection, revision, create)
+    except DRIVER_ERRORS as error:
+        told = connect_failure(error)
+        if type(told) is DatabaseUnavailable and translated(error) is None:
+            raise  # not the server but a migration of ours is wrong
+        raise told from None
+    finally:
+        await engine.dispose()
+
+
+async def _upgrade_postgresql(connection: AsyncConnection, revision: str, create: bool) -> Migrated:
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert raw is not None
+    await raw.execute("BEGIN")
+    try:
+        await raw.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
+        await raw.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        async with connection.begin():
+            done = await connection.run_sync(_upgrade, revision, create)
+    except BaseException:
+        await raw.execute("ROLLBACK")
+        raise
+    await raw.execute("COMMIT")
+    return done
+
+
+def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
+    """Run what is missing, inside the transaction that the caller opened on this connection."""
+    from alembic import command
+
+    before = current_revision(connection)
+    if before is None and not create:
+        raise DatabaseAbsent("(There are no tables of ours in it.)")
+    check_known(before)
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    return Migrated(before, current_revision(connection))
+
+
+def alembic_config() -> "Config":
+    """Alembic's settings; there is no ini file, since only `migrate` runs it."""
+    from alembic.config import Config
+
+    config = Config()
+    # Alembic interpolates: a percent sign in the path must be doubled.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database names; raises `DatabaseForeign` when it names none yet holds a table of ours."""
+    from alembic.runtime.migration import MigrationContext
+
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None and inspect(connection).has_table("tenants"):
+        raise DatabaseForeign("(It has a table named tenants and no record of our migrations.)")
+    return revision

@@ -1,0 +1,12 @@
+"""Run our migrations with Alembic, on the connection and inside the transaction that `foundation.db.migrate` opened."""
+
+from alembic import context
+
+from cloud.foundation.db.metadata import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite changes a table by rebuilding it
+)
+context.run_migrations()

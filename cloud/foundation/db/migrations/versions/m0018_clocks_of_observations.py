@@ -1,0 +1,48 @@
+"""Observations keep whether the gateway's wall clock was synchronised, and where it was not, their place on its boot's
+monotonic clock; the anchors of boots date them afterwards."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from cloud.foundation.db.metadata import row_number
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "observation_clocks",
+        sa.Column("clock_id", row_number(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("device_known", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("clock_id", name=op.f("pk_observation_clocks")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_observation_clocks_fingerprint")),
+    )
+    op.create_table(
+        "clock_anchors",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("offset_us", sa.BigInteger()),
+        sa.Column("uncertainty_us", sa.BigInteger()),
+        sa.Column("first_us", sa.BigInteger()),
+        sa.Column("last_us", sa.BigInteger()),
+        sa.Column("estimated", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "gateway_id", "boot_id", name=op.f("pk_clock_anchors")),
+    )
+    op.add_column("observations", sa.Column("clock_id", sa.BigInteger()))
+    op.add_column("observations", sa.Column("monotonic_us", sa.BigInteger()))
+    condition = sa.text("clock_id > 0")
+    op.create_index(
+        "ix_observations_clock_time",
+        "observations",
+        ["source_id", "clock_id", "monotonic_us", "sequence", "position", "lane_id"],
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )

@@ -1,0 +1,121 @@
+"""Open the database named by the settings, or say in one sentence why it cannot be used."""
+
+import sqlite3
+from pathlib import Path
+
+import structlog
+
+from cloud.foundation.db.address import SqliteAddress, read_address
+from cloud.foundation.db.database import Database
+from cloud.foundation.db.errors import DatabaseAbsent, DatabaseDamaged, DatabaseForeign, DatabaseUnavailable
+from cloud.foundation.db.postgresql import PostgresqlDatabase
+from cloud.foundation.db.revisions import check_current
+from cloud.foundation.db.sqlite import SqliteDatabase
+from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
+from cloud.foundation.db.sqlite_log import LogContent, frames_taken_over, keep_copy, lost_commits, read_log
+from cloud.foundation.errors import DomainError
+
+log = structlog.get_logger()
+
+
+async def open_database(url: str) -> Database:
+    """Open a migrated database. It is never created here: a wrong path must not begin a second history.
+
+    Raises `DatabaseAbsent`, `DatabaseUnmigrated`, `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`,
+    `DatabaseUnavailable`.
+    """
+    address = read_address(url)
+    database: Database
+    if isinstance(address, SqliteAddress):
+        _look_at_file(address.path)
+        database = await _opened(address.path)
+    else:
+        database = PostgresqlDatabase(address)
+    try:
+        revision = await _revision(database)
+        if revision is None and isinstance(database, PostgresqlDatabase) and not await database.has_tables():
+            raise DatabaseAbsent("(There are no tables in it.)")
+        check_current(revision)
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+async def _opened(path: Path) -> SqliteDatabase:
+    database = SqliteDatabase(path)
+    try:
+        await database.open()
+    except sqlite3.DatabaseError as error:
+        await database.close()
+        raise opening_failure(error, path) from None
+    return database
+
+
+def _look_at_file(path: Path) -> None:
+    """Is it there, is it SQLite, is it ours?"""
+    check_present(path)
+    content = read_log(path)
+    try:
+        connection = connect(path)
+    except sqlite3.DatabaseError as error:
+        raise opening_failure(error, path) from None
+    try:
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+            raise DatabaseAbsent(f"(There are no tables in {path}.)")
+        check_log(path, content)
+        if owner != APPLICATION_ID:
+            raise DatabaseForeign(f"({path})")
+    except sqlite3.DatabaseError as error:
+        raise opening_failure(error, path) from None
+    finally:
+        connection.close()
+
+
+async def _revision(database: Database) -> str | None:
+    """The revision; of damage that is met here the part is known."""
+    try:
+        return await database.revision()
+    except DatabaseDamaged:
+        if not isinstance(database, SqliteDatabase):
+            raise
+        part = "table alembic_version"
+        log.error("database.damaged", database=str(database.path), part=part, finding="met when it was opened")
+        raise DatabaseDamaged(f"({database.path}: {part}.)") from None
+
+
+def check_present(path: Path) -> None:
+    """Raises `DatabaseAbsent` when there is no file, or an empty one."""
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        raise DatabaseAbsent(f"({path})") from None
+    if size_bytes == 0:
+        raise DatabaseAbsent(f"({path} is empty.)")
+
+
+def check_log(path: Path, content: LogContent | None) -> None:
+    """Keep and report a log of which SQLite, which has read from the file by now, did not take over the end."""
+    if content is None:
+        return
+    try:
+        lost = lost_commits(content, frames_taken_over(path))
+        if not lost or read_log(path) != content:
+            return  # another process has begun the log again in between
+        copy = keep_copy(path)
+    except OSError as error:
+        log.error("database.log_unexamined", path=str(path), error=type(error).__name__)
+        return
+    log.error("database.log_damaged", database=str(path), part="log", transactions=lost, copy=copy and copy.name)
+
+
+def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:
+    """Map the error of a file that SQLite cannot open, or whose schema it cannot read, to ours."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_NOTADB":
+        return DatabaseForeign(f"({path} is not a SQLite file, or its first page is damaged.)")
+    if name.startswith("SQLITE_CORRUPT"):
+        log.error("database.damaged", path=str(path), object="schema", finding=name)
+        return DatabaseDamaged(f"({path}: the schema cannot be read.)")
+    return DatabaseUnavailable(f"({path}: {name})")

@@ -1,0 +1,322 @@
+"""The database for fleets: PostgreSQL through asyncpg, with SQLAlchemy as the builder of statements.
+
+Transactions are begun and ended on the driver's connection (SQLAlchemy runs in autocommit), because compiled hot paths
+and Core statements share one transaction, and SQLAlchemy's adapter would not know that the driver had already been
+used. Durability is the server's: `synchronous_commit` stays on, and its own group commit merges concurrent fsyncs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Executable, Table, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from cloud.foundation.db.address import PostgresqlAddress
+from cloud.foundation.db.damage import DamageNotes
+from cloud.foundation.db.errors import CommitUnknown, DatabaseUnavailable, TransactionTooSlow
+from cloud.foundation.db.failures import DRIVER_ERRORS, commit_failure, connect_failure, translated
+from cloud.foundation.db.prepared import DialectName, Prepared, Values
+from cloud.foundation.db.transaction import Parameters, Rows
+
+CONNECTIONS = 14
+# Looks at a few rows are short, so a few connections serve hundreds of them at a time. Four are too few where the
+# server and its database share two cores (a third less was measured), and more than eight bring nothing.
+PEEKERS = 8
+CONNECTIONS_OVERFLOW = 10
+# Nobody waits longer than this for a connection, a lock or the end of somebody else's transaction.
+CONNECTION_WAIT_S_MAX = 10.0
+TRANSACTION_S_MAX = 30.0
+CONNECT_S_MAX = 10.0
+# A server that does not answer a ROLLBACK at once is frozen or gone: closing the connection undoes as well.
+UNDO_S_MAX = 1.0
+# READ WRITE is the default; written out, so that a server that has become a standby refuses here and not later.
+CHANGING = "BEGIN READ WRITE"
+# Repeatable read: like SQLite's readers, everything in the block is of one moment.
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+def make_engine(address: PostgresqlAddress) -> AsyncEngine:
+    """The connection pool. A connection that died in it is noticed by BEGIN, instead of being asked beforehand."""
+    return create_async_engine(
+        address.url,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_size=CONNECTIONS,
+        max_overflow=CONNECTIONS_OVERFLOW,
+        pool_timeout=CONNECTION_WAIT_S_MAX,
+        connect_args={"timeout": CONNECT_S_MAX, "server_settings": {"application_name": "argus-cloud"}},
+    )
+
+
+class PostgresqlDriver:
+    """Compiled statements on the asyncpg connection, with its own cache of prepared statements."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        ready = statement.on("postgresql")
+        with _our_errors():
+            found: Sequence[Sequence[Any]] = await self._raw.fetch(ready.text, *ready.arguments(values))
+        return found
+
+    async def run(self, statement: Prepared, values: Values) -> int:
+        ready = statement.on("postgresql")
+        with _our_errors():
+            status = await self._raw.execute(ready.text, *ready.arguments(values))
+        return _rows_touched(status)
+
+    async def run_later(self, statement: Prepared, values: Values) -> None:
+        await self.run(statement, values)  # the driver has no way to send two statements in one breath
+
+    async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+        ready = statement.on("postgresql")
+        with _our_errors():
+            found: Sequence[Sequence[Any]] = await self._raw.fetchmany(
+                ready.text, [ready.arguments(one) for one in values]
+            )
+        return found
+
+    async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
+        ready = statement.on("postgresql")
+        reorder = ready.reorder(statement.order)
+        with _our_errors():
+            await self._raw.executemany(ready.text, rows if reorder is None else [reorder(row) for row in rows])
+
+    async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        with _our_errors():
+            await self._raw.copy_records_to_table(table.name, records=rows, columns=list(columns))
+
+
+def _rows_touched(status: str) -> int:
+    """The number in "UPDATE 3" or "INSERT 0 3"; -1 when there is none."""
+    last = status.rpartition(" ")[2]
+    return int(last) if last.isdigit() else -1
+
+
+class _our_errors:  # noqa: N801  read as a word in `with _our_errors():`
+    """Translate what the driver raises in the block."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DRIVER_ERRORS):
+            ours = translated(error)
+            if ours is not None:
+                raise ours from None
+
+
+class PostgresqlTransaction:
+    """One transaction on one connection."""
+
+    dialect: DialectName = "postgresql"
+
+    def __init__(self, core: AsyncConnection, raw: Any) -> None:
+        self._core = core
+        self._raw = raw
+        self._savepoints = 0
+        self.driver = PostgresqlDriver(raw)
+
+    async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        with _our_errors():
+            result = await self._core.execute(statement, parameters)
+        return Rows(result.all(), result.rowcount) if result.returns_rows else Rows((), result.rowcount)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        self._savepoints += 1
+        name = f"part_{self._savepoints}"
+        await self._raw.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise  # the whole transaction is undone, and the connection may be in the middle of an answer
+        except BaseException:
+            await self._raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            raise
+        await self._raw.execute(f"RELEASE SAVEPOINT {name}")
+
+
+_Connection = tuple[AsyncConnection, Any]
+"""SQLAlchemy's, and the driver's beneath it."""
+
+
+class PostgresqlDatabase:
+    """`Database` over a PostgreSQL server. Made by `open_database`."""
+
+    dialect: DialectName = "postgresql"
+
+    def __init__(self, address: PostgresqlAddress) -> None:
+        self.engine = make_engine(address)
+        self.damage = DamageNotes("postgresql")
+        self.transaction_s_max = TRANSACTION_S_MAX
+        self._idle: list[_Connection] = []  # kept out of the pool, whose to and fro costs as much as a statement
+        self._asking = 0  # who waits for the pool, and so for the next that comes free
+        self._peeking = asyncio.Semaphore(PEEKERS)
+
+    @asynccontextmanager
+    async def _begun(self, begin: str) -> AsyncIterator[PostgresqlTransaction]:
+        committing = False
+        try:
+            async with asyncio.timeout(self.transaction_s_max) as limit:
+                async with self._connection(begin) as (core, raw):
+                    try:
+                        yield PostgresqlTransaction(core, raw)
+                    except BaseException:
+                        await asyncio.shield(_undo(raw))
+                        raise
+                    committing = True
+                    await _commit(raw)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if committing and begin == CHANGING:
+                raise CommitUnknown(f"(no response within {self.transaction_s_max:g} s)") from None
+            raise TransactionTooSlow from None
+
+    @asynccontextmanager
+    async def _connection(self, begin: str) -> AsyncIterator[_Connection]:
+        """A connection on which a transaction has begun."""
+        core, raw = await self._taken()
+        well = False
+        try:
+            try:
+                await _begin(raw, begin)
+            except DatabaseUnavailable:
+                # The server was restarted while the connection lay idle; then so it was for all the others.
+                await core.close()
+                await self._forget_idle()
+                core, raw = await self._checked_out()
+                await _begin(raw, begin)
+            yield core, raw
+            well = True
+        finally:
+            # What SQLAlchemy was used on has state of its own, which the pool clears.
+            if well and not core.in_transaction():
+                await self._given_back(core, raw)
+            else:
+                await asyncio.shield(core.close())
+
+    async def _taken(self) -> _Connection:
+        return self._idle.pop() if self._idle else await self._checked_out()
+
+    async def _given_back(self, core: AsyncConnection, raw: Any) -> None:
+        if self._asking or len(self._idle) >= CONNECTIONS:
+            await asyncio.shield(core.close())
+        else:
+            self._idle.append((core, raw))
+
+    async def _checked_out(self) -> _Connection:
+        self._asking += 1
+        try:
+            core = await self.engine.connect()
+            return core, (await core.get_raw_connection()).driver_connection
+        except (*DRIVER_ERRORS, PoolTimeout) as error:
+            raise connect_failure(error) from None
+        finally:
+            self._asking -= 1
+
+    async def _forget_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for core, raw in idle:
+            await _dropped(core, raw)
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
+        with self.damage.watching():
+            async with self._begun(CHANGING) as tx:
+                yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PostgresqlTransaction]:
+        with self.damage.watching():
+            async with self._begun(READING) as tx:
+                yield tx
+
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        with self.damage.watching():
+            async with self._peeking:
+                return await self._peeked_again(statement, values)
+
+    async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        """Read like `_peeked`, and retry on a new connection when the kept one had ended."""
+        kept = bool(self._idle)
+        try:
+            return await self._peeked(statement, values)
+        except DatabaseUnavailable:
+            if not kept:
+                raise
+        await self._forget_idle()  # the server was restarted since the connection was last used
+        return await self._peeked(statement, values)
+
+    async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        ready = statement.on("postgresql")
+        core, raw = await self._taken()
+        try:
+            with _our_errors():
+                found: Sequence[Sequence[Any]] = await raw.fetch(
+                    ready.text, *ready.arguments(values), timeout=self.transaction_s_max
+                )
+        except BaseException:
+            # Whatever state it is in, nobody should meet it again.
+            await asyncio.shield(_dropped(core, raw))
+            raise
+        await self._given_back(core, raw)
+        return found
+
+    async def revision(self) -> str | None:
+        async with self.read() as tx:
+            if (await tx.execute(text("SELECT to_regclass('alembic_version')"))).scalar() is None:
+                return None
+            found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+        return None if found is None else str(found)
+
+    async def has_tables(self) -> bool:
+        """Whether anything of ours, or of something else, is in the database."""
+        found = text("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() LIMIT 1")
+        async with self.read() as tx:
+            return (await tx.execute(found)).first() is not None
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop()[0].close()
+        await self.engine.dispose()
+
+
+async def _begin(raw: Any, statement: str) -> None:
+    """Our own fixed text: whatever the server has against it is the server's state."""
+    try:
+        await raw.execute(statement)
+    except DRIVER_ERRORS as error:
+        raise DatabaseUnavailable(f"({type(error).__name__})") from None
+
+
+async def _dropped(core: AsyncConnection, raw: Any) -> None:
+    """End a connection so that the pool makes a new one in its place."""
+    raw.terminate()
+    await core.invalidate()
+    await core.close()
+
+
+async def _undo(raw: Any) -> None:
+    """Roll back; a connection that cannot do so at once is closed, which rolls back on the server."""
+    try:
+        async with asyncio.timeout(UNDO_S_MAX):
+            await raw.execute("ROLLBACK")
+    except DRIVER_ERRORS:  # a TimeoutError is an OSError
+        raw.terminate()
+
+
+async def _commit(raw: Any) -> None:
+    """COMMIT. Raises `CommitLost` when it did not happen, `CommitUnknown` when its response does not come."""
+    try:
+        status = await raw.execute("COMMIT")
+    except DRIVER_ERRORS as error:
+        raise commit_failure(error) from None
+    if status == "ROLLBACK":  # PostgreSQL answers a COMMIT of a failed transaction this way
+        raise commit_failure(RuntimeError())

@@ -1,0 +1,121 @@
+"""Examine a SQLite file page by page and name what is damaged.
+
+SQLite reports damage only when it happens to read a damaged page, and then says "malformed" without a name. Here each
+table is examined with its indexes by SQLite's own check, on a connection and in a thread of its own, so that neither
+the writer nor a request waits. A check has a time budget: a table that is too large for it is reported as not finished,
+and not as sound. A byte that changed within a value of a table is not found, since SQLite keeps no checksums.
+"""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud.foundation.db.sqlite_connection import connect
+
+TABLE_S_MAX = 60.0
+"""Limit for one table in the background: some 10 GB. During a longer check the log could not be truncated."""
+FINDINGS_MAX = 20
+"""Findings of one table; a file that is damaged all over needs no longer list."""
+STEP_INSTRUCTIONS = 100_000
+"""Instructions of SQLite between two looks at the time: some milliseconds."""
+
+_TREE = re.compile(r"\b(?:Tree|On tree page) (\d+)")
+_INDEX = re.compile(r"\bindex (\w+)")
+SCHEMA = "schema"
+FREE_PAGES = "free pages"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A damaged part: a table, an index, the schema or the list of free pages; and what SQLite says of it (page and
+    cell, never a value)."""
+
+    part: str
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The outcome for one part."""
+
+    part: str
+    damages: Sequence[Damage]
+    finished: bool = True
+
+
+def tables_of(path: Path) -> list[str]:
+    """The tables of a file. Raises sqlite3.DatabaseError when the schema cannot be read."""
+    connection = connect(path, read_only=True)
+    try:
+        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name")
+        return [str(row[0]) for row in found]
+    finally:
+        connection.close()
+
+
+def examine_table(path: Path, table: str, within_s: float = TABLE_S_MAX) -> Examined:
+    """One table with its indexes: the structure of each page, the order of the rows, and each row's place in each
+    index."""
+    quoted = table.replace('"', '""')
+    return _examine(path, f"table {table}", f'PRAGMA integrity_check("{quoted}")', within_s)
+
+
+def examine_file(path: Path, within_s: float = TABLE_S_MAX) -> Examined:
+    """The structure of everything, the free pages too, but not what indexes say of rows."""
+    return _examine(path, FREE_PAGES, "PRAGMA quick_check", within_s)
+
+
+def examine_all(path: Path, within_s: float) -> Iterator[Examined]:
+    """Everything, within one time budget for all."""
+    end_s = time.monotonic() + within_s
+    try:
+        tables = tables_of(path)
+    except sqlite3.DatabaseError as error:
+        yield Examined(SCHEMA, [Damage(SCHEMA, _name_of(error))])
+        return
+    for table in tables:
+        yield examine_table(path, table, end_s - time.monotonic())
+    yield examine_file(path, end_s - time.monotonic())
+
+
+def _examine(path: Path, part: str, check: str, within_s: float) -> Examined:
+    try:
+        connection = connect(path, read_only=True)
+    except sqlite3.DatabaseError as error:
+        return Examined(part, [Damage(SCHEMA, _name_of(error))])
+    end_s = time.monotonic() + within_s
+    try:
+        names = _names_of_trees(connection)
+        connection.set_progress_handler(lambda: time.monotonic() > end_s, STEP_INSTRUCTIONS)
+        lines = [str(row[0]) for row in connection.execute(check).fetchmany(FINDINGS_MAX)]
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            return Examined(part, [], finished=False)
+        return Examined(part, [Damage(part, _name_of(error))])
+    finally:
+        connection.close()
+    found = [one for line in lines for one in line.splitlines() if one not in ("ok", "*** in database main ***")]
+    return Examined(part, [Damage(_part_of(line, part, names), line) for line in found])
+
+
+def _names_of_trees(connection: sqlite3.Connection) -> dict[int, str]:
+    """The name of what begins at each root page."""
+    rows = connection.execute("SELECT rootpage, type, name FROM sqlite_schema WHERE rootpage > 0").fetchall()
+    return {1: SCHEMA} | {int(root): f"{kind} {name}" for root, kind, name in rows}
+
+
+def _part_of(line: str, part: str, names: dict[int, str]) -> str:
+    """`Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`, `Page 9: never used`."""
+    if (tree := _TREE.search(line)) is not None:
+        return names.get(int(tree[1]), part)
+    if (index := _INDEX.search(line)) is not None:
+        return f"index {index[1]}"
+    return FREE_PAGES if line.startswith(("Freelist", "Page ")) else part
+
+
+def _name_of(error: sqlite3.DatabaseError) -> str:
+    """SQLite's name of the error: its text may quote a value that is no UTF-8."""
+    return getattr(error, "sqlite_errorname", "") or type(error).__name__

@@ -1,0 +1,270 @@
+"""The one way out of the cloud (D17): every request that the cloud makes to somebody else's address goes through here.
+
+Guarded where it counts, at the socket: the name is resolved by us, each of its addresses must be public, and the
+address that the socket connects to is looked at once more, so neither a literal nor a name that changes its mind gets
+past. No redirects (a receiver could send us inside), no proxy from the environment, no cookies, no decompression (a
+bomb stays packed), bounded time and octets. An exact HOST:PORT pair that the operator allowed has a connector of its
+own without the address check; no other name can reach it.
+
+Knows nothing of webhooks: whether an answer is a success is the caller's matter.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDictProxy
+
+from cloud.foundation.egress.addresses import is_public, read_address
+from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
+from cloud.foundation.egress.resolver import NameUnresolved, Resolver, SystemResolver
+from cloud.foundation.egress.target import AllowList, Target, read_target
+
+REQUEST_S_MAX = 15.0
+"""From the look-up of the name to the last octet of the answer that we want."""
+ANSWER_OCTETS_MAX = 65_536
+JUDGE_S_MAX = 5.0
+"""How long a client that registers an address waits for its name to resolve."""
+# Below the five seconds after which common servers close a connection, lest we send into one that is closing.
+KEEP_ALIVE_S = 4.0
+HEADERS_MAX = 64
+HEADER_OCTETS_MAX = 4096
+READ_OCTETS = 16_384
+TARGETS_KEPT = 4096
+CONNECT_S_MAX = 10.0
+USER_AGENT = "Argus/1"
+
+Judge = Callable[[IPv4Address | IPv6Address], bool]
+
+
+class FailureReason(StrEnum):
+    """Why there is no answer. The words are public: they tell the receiver's developer, and nobody what lies inside."""
+
+    BLOCKED_ADDRESS = "blocked_address"
+    DNS_FAILURE = "dns_failure"
+    CONNECT_FAILURE = "connect_failure"
+    TLS_FAILURE = "tls_failure"
+    TIMEOUT = "timeout"
+    CONNECTION_LOST = "connection_lost"
+    ANSWER_MALFORMED = "answer_malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """There is no answer."""
+
+    reason: FailureReason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `body` is what arrived in time of its first 64 KiB, as sent; `complete` when that was all."""
+
+    status: int
+    headers: CIMultiDictProxy[str] = field(repr=False)
+    body: bytes = field(repr=False)
+    complete: bool
+
+
+class _AddressRefused(OSError):
+    """The address is not public. An `OSError`, because that is what the connector expects of a socket."""
+
+
+class Egress:
+    """Both connectors. Made and closed within one event loop."""
+
+    def __init__(
+        self,
+        allowed: AllowList,
+        resolver: Resolver | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        judge: Judge = is_public,
+        request_s_max: float = REQUEST_S_MAX,
+    ) -> None:
+        """`tls` None: the system's authorities. `judge` is replaced only by tests that have no public address."""
+        self._allowed = allowed
+        self._own_resolver = SystemResolver() if resolver is None else None
+        self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()
+        self._tls = tls or ssl.create_default_context()
+        self._judge = judge
+        self._request_s_max = request_s_max
+        self._targets: dict[str, Target] = {}  # the text alone decides, so its judgement holds as long as the process
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def judge(self, text: str) -> Target:
+        """Whether an address may be called, as it stands now. Raises `UrlMalformed`, `UrlBlocked`.
+
+        A name that does not resolve yet is accepted: every attempt asks again.
+        """
+        target = read_target(text, self._allowed)
+        if target.permitted or read_address(target.host) is not None:
+            return target
+        try:
+            async with asyncio.timeout(JUDGE_S_MAX):
+                addresses = await self._resolver.resolve(target.host, target.port)
+        except (NameUnresolved, TimeoutError):
+            return target
+        if not self._all_public(addresses):
+            raise UrlBlocked("(The name leads to an address that is not public.)")
+        return target
+
+    async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
+        """One request, one answer. The text of the address is judged again, by the rules of now."""
+        target = self._targets.get(url)
+        if target is None:
+            try:
+                target = read_target(url, self._allowed)
+            except (UrlBlocked, UrlMalformed):
+                return Failure(FailureReason.BLOCKED_ADDRESS)
+            if len(self._targets) >= TARGETS_KEPT:
+                self._targets.clear()
+            self._targets[url] = target
+        return await self.send(method, target, headers=headers, body=body)
+
+    async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Answer | Failure:
+        """As `request`, for an address whose text was judged."""
+        session = self._session(target.permitted)
+        deadline_s = asyncio.get_running_loop().time() + self._request_s_max
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                response = await session.request(method, target.url, headers=headers, data=body, allow_redirects=False)
+        except TimeoutError:
+            return Failure(FailureReason.TIMEOUT)
+        except (aiohttp.ClientError, NameUnresolved, OSError, ValueError) as error:
+            return Failure(_reason(error))
+        read, complete = await _read(response, deadline_s)
+        return Answer(response.status, response.headers, read, complete)
+
+    async def close(self) -> None:
+        """End every connection."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+        if self._own_resolver is not None:
+            self._own_resolver.close()
+
+    def _session(self, permitted: bool) -> aiohttp.ClientSession:
+        found = self._sessions.get(permitted)
+        if found is None:
+            found = self._sessions[permitted] = self._new_session(permitted)
+        return found
+
+    def _new_session(self, permitted: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=_Judging(self._resolver, None if permitted else self._all_public),
+            socket_factory=_open_socket if permitted else self._open_public_socket,
+            use_dns_cache=False,
+            ssl=self._tls,
+            limit=0,  # who calls bounds itself, and fairly; a queue in here would not be
+            keepalive_timeout=KEEP_ALIVE_S,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S_MAX),
+            read_bufsize=READ_OCTETS,
+            max_line_size=HEADER_OCTETS_MAX,
+            max_field_size=HEADER_OCTETS_MAX,
+            max_headers=HEADERS_MAX,
+        )
+
+    def _all_public(self, addresses: Sequence[str]) -> bool:
+        """One that is not public spoils the name: it is how a rebinding name begins."""
+        return all(self._is_public(text) for text in addresses)
+
+    def _is_public(self, text: str) -> bool:
+        address = read_address(text)
+        return address is not None and self._judge(address)
+
+    def _open_public_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+        """The last look, at the address that this very socket will connect to."""
+        if not self._is_public(str(info[4][0])):
+            raise _AddressRefused
+        return _open_socket(info)
+
+
+def _open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, *_ = info
+    return socket.socket(family, kind, protocol)
+
+
+class _Judging(AbstractResolver):
+    """Our resolver in the connector's words. Refuses a name any of whose addresses is not public."""
+
+    def __init__(self, resolver: Resolver, are_public: Callable[[Sequence[str]], bool] | None) -> None:
+        self._resolver = resolver
+        self._are_public = are_public
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        addresses = await self._resolver.resolve(host, port)
+        if self._are_public is not None and not self._are_public(addresses):
+            raise _AddressRefused
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in addresses
+        ]
+
+    async def close(self) -> None:
+        """The resolver is not the connector's own."""
+
+
+async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[bytes, bool]:
+    """The beginning of the body, and whether that is all. A body that breaks off or drips does not unsay the status."""
+    if response.content.at_eof():
+        response.release()
+        return b"", True
+    read = bytearray()
+    try:
+        async with asyncio.timeout_at(deadline_s):
+            while len(read) <= ANSWER_OCTETS_MAX:
+                part = await response.content.read(ANSWER_OCTETS_MAX + 1 - len(read))
+                if not part:
+                    response.release()
+                    return bytes(read), True
+                read += part
+    except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
+        pass
+    finally:
+        response.close()  # no effect on one that was released
+    return bytes(read[:ANSWER_OCTETS_MAX]), False
+
+
+def _reason(error: BaseException) -> FailureReason:
+    """The word for what the client raised."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, _AddressRefused):
+            return FailureReason.BLOCKED_ADDRESS
+        if isinstance(seen, NameUnresolved):
+            return FailureReason.DNS_FAILURE
+        seen = seen.__cause__
+    match error:
+        case aiohttp.InvalidURL():
+            return FailureReason.BLOCKED_ADDRESS
+        case aiohttp.ClientSSLError() | ssl.SSLError() | ssl.CertificateError():
+            return FailureReason.TLS_FAILURE
+        case aiohttp.ClientConnectorError():
+            return FailureReason.CONNECT_FAILURE
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
+            return FailureReason.CONNECTION_LOST
+        case _:
+            return FailureReason.ANSWER_MALFORMED

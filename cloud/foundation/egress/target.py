@@ -1,0 +1,96 @@
+"""Whether an address may be called, as far as its text says (A-063): at creation and again before every attempt.
+
+The parser is the one that the client itself uses, and the parsed value is what is called, so that no second reading of
+the text can come to another host. What a name resolves to is judged when it is resolved.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from yarl import URL
+
+from cloud.foundation.egress.addresses import is_public, read_address
+from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
+
+URL_LENGTH_MAX = 2048
+HOST_LENGTH_MAX = 253
+
+PORTS_LOW = frozenset({443, 8443})
+PORT_HIGH = 1024
+PORTS_BLOCKED = frozenset({3306, 5432, 6379, 9200, 11211, 27017})
+"""Databases and caches, which take a request line for a command or for an argument to one."""
+
+# Names that resolve inside a network by convention or by their registration (RFC 6761, RFC 6762, RFC 8375).
+_INSIDE = ("localhost", "local", "localdomain", "internal", "intranet", "corp", "home", "lan", "home.arpa")
+
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+# WHATWG: a host whose last label is a number is an IPv4 address in one of its old forms, whatever else it looks like.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address that may be called. `permitted`: by the operator's exact pair, so any address behind it is right."""
+
+    url: URL
+    host: str
+    port: int
+    permitted: bool
+
+
+class AllowList:
+    """The operator's exact HOST:PORT pairs, each written as in a URL (`[::1]:9000`). Empty unless settings say so."""
+
+    def __init__(self, pairs: Collection[tuple[str, int]] = ()) -> None:
+        self._pairs = frozenset((host.lower(), port) for host, port in pairs)
+
+    def __contains__(self, pair: tuple[str, int]) -> bool:
+        return pair in self._pairs
+
+
+def read_target(text: str, allowed: AllowList) -> Target:
+    """Judge the text. Raises `UrlMalformed` for what is no URL, `UrlBlocked` for one that is not to be called."""
+    url = _parsed(text)
+    host, port = (url.raw_host or "").lower(), url.port
+    if port is None or not host:
+        raise UrlMalformed
+    if "@" in re.split("[/?#]", text.partition("://")[2], maxsplit=1)[0]:
+        raise UrlBlocked("(It carries credentials; the signature says who we are.)")
+    if "#" in text:
+        raise UrlBlocked("(A fragment is never sent.)")
+    if url.scheme in ("http", "https") and (host, port) in allowed:
+        return Target(url, host, port, permitted=True)
+    if url.scheme != "https":
+        raise UrlBlocked("(Only https.)")
+    if port in PORTS_BLOCKED or (port < PORT_HIGH and port not in PORTS_LOW):
+        raise UrlBlocked("(The port is 443, 8443, or one from 1024 on that no database is known by.)")
+    _check_host(host)
+    return Target(url, host, port, permitted=False)
+
+
+def _parsed(text: str) -> URL:
+    if not text or len(text) > URL_LENGTH_MAX or _UNSEEN.search(text):
+        raise UrlMalformed
+    try:
+        # Maps full-width digits, circled digits and the ideographic dots of a host to what they stand for (UTS 46).
+        return URL(text)
+    except ValueError:
+        raise UrlMalformed from None
+
+
+def _check_host(host: str) -> None:
+    """A public literal, or a name that can be public."""
+    address = read_address(host)
+    if address is not None:
+        if not is_public(address):
+            raise UrlBlocked("(The address is not public.)")
+        return
+    labels = host.split(".")
+    if len(host) > HOST_LENGTH_MAX or not all(_LABEL.fullmatch(label) for label in labels):
+        raise UrlBlocked("(The host is no name and no address in its usual form.)")
+    if _NUMBER.fullmatch(labels[-1]):
+        raise UrlBlocked("(The host is an address in an unusual form.)")
+    if len(labels) == 1 or any(host == name or host.endswith(f".{name}") for name in _INSIDE):
+        raise UrlBlocked("(The name belongs to a private network.)")

@@ -1,0 +1,84 @@
+"""What an event is called, what it says, and who may be told: one row for each, in its slice's `event_types.py`.
+
+The public catalogue, its page, the approval of subscriptions and what a receiver is sent are all derived from these
+rows (`cloud/partners/webhooks/catalogue.py`). Payloads hold identifiers and plain facts, never values of a patient.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SECRECY = "secrecy_level"
+"""The field of a domain event that says how secret its object is. It decides who is told and is not told itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """One kind of event. `fields`: JSON Schema of each field that subscribers are told; `not_always`: those that may be
+    missing.
+
+    `scope`: what an integration must be approved for; None: the event never leaves the product. `untold`: fields of the
+    domain event that stay inside. `always`: told to working endpoints of the tenant whether they asked for it or not.
+    """
+
+    name: str
+    description: str
+    fields: Mapping[str, Mapping[str, Any]]
+    sample: Mapping[str, Any]
+    scope: str | None = None
+    not_always: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
+    always: bool = False
+    version: int = 1
+    """Rises when a field goes or changes its meaning; fields that are added do not raise it."""
+
+    def told(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What subscribers are told of a domain event's payload."""
+        return {name: value for name, value in payload.items() if name not in self.untold and name != SECRECY}
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the `data` of a message. Open, because fields may be added."""
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "description": self.description,
+            "type": "object",
+            "properties": {name: dict(field) for name, field in self.fields.items()},
+            "required": [name for name in self.fields if name not in self.not_always],
+        }
+
+
+def text(description: str, *, absent: bool = False) -> dict[str, Any]:
+    """An identifier or a word. `absent`: it may be null."""
+    return {"type": _or_null("string", absent), "description": description}
+
+
+def word(description: str, choices: Sequence[str]) -> dict[str, Any]:
+    """One of these words."""
+    return {"type": "string", "enum": [str(choice) for choice in choices], "description": description}
+
+
+def words(description: str, choices: Sequence[str]) -> dict[str, Any]:
+    """Some of these words."""
+    return {
+        "type": "array",
+        "items": {"type": "string", "enum": [str(choice) for choice in choices]},
+        "description": description,
+    }
+
+
+def moment(description: str, *, absent: bool = False) -> dict[str, Any]:
+    """RFC 3339 in UTC."""
+    return {"type": _or_null("string", absent), "format": "date-time", "description": description}
+
+
+def count(description: str) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0, "description": description}
+
+
+def truth(description: str) -> dict[str, Any]:
+    return {"type": "boolean", "description": description}
+
+
+def _or_null(kind: str, absent: bool) -> str | list[str]:
+    return [kind, "null"] if absent else kind

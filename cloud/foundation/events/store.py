@@ -1,0 +1,209 @@
+"""The outbox's rows: written with the change, claimed under a lease, settled under a fence.
+
+A claim takes only the oldest pending event of each (tenant, key), so events of one key go through in order, and none
+overtakes a failing one. On PostgreSQL `SKIP LOCKED` keeps workers out of each other's way, on SQLite the one writer
+does.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+
+from cloud.access.tenancy import Viewer, visible
+from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.events.errors import LeaseLost
+from cloud.foundation.events.model import ClaimedEvent, DomainEvent
+from cloud.foundation.events.tables import outbox_events
+from cloud.foundation.ids import Ids
+
+# A domain event names things; a body that grows beyond this carries something that belongs elsewhere.
+PAYLOAD_OCTETS_MAX = 65536
+RETENTION_US = 30 * 86_400_000_000
+"""Retention of delivered events, for support."""
+
+_events = outbox_events.c
+_earlier = outbox_events.alias("earlier")
+
+
+def _pending(table: Any = outbox_events) -> ColumnElement[bool]:
+    return and_(table.c.done_at_us.is_(None), table.c.parked_at_us.is_(None))
+
+
+_EMIT = Prepared(
+    insert(outbox_events)
+    .values(
+        id=bindparam("id"),
+        type=bindparam("type"),
+        tenant_id=bindparam("tenant_id"),
+        organization_id=bindparam("organization_id"),
+        key=bindparam("key"),
+        payload=bindparam("payload"),
+        traceparent=bindparam("traceparent"),
+        at_us=bindparam("at_us"),
+        available_at_us=bindparam("at_us"),
+        lease_token=0,
+        attempts=0,
+    )
+    .inline()
+)
+
+_DUE = and_(
+    _pending(),
+    _events.available_at_us <= bindparam("now"),
+    or_(_events.lease_until_us.is_(None), _events.lease_until_us <= bindparam("now")),
+    # A value, and not "there is none earlier": of that PostgreSQL makes a join, which after a quiet moment, counting on
+    # one event that waits, goes through all of them for each.
+    _events.position
+    == select(func.min(_earlier.c.position))
+    .where(_earlier.c.tenant_id == _events.tenant_id, _earlier.c.key == _events.key, _pending(_earlier))
+    .scalar_subquery(),
+)
+_CLAIMABLE = Prepared(
+    select(_events.position)
+    .where(_DUE)
+    .order_by(_events.available_at_us, _events.position)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True, of=outbox_events)
+)
+_ANY_DUE = Prepared(select(_events.position).where(_DUE).limit(1))
+_TAKEN = (
+    _events.position,
+    _events.id,
+    _events.type,
+    _events.tenant_id,
+    _events.organization_id,
+    _events.key,
+    _events.payload,
+    _events.at_us,
+    _events.traceparent,
+    _events.lease_token,
+    _events.attempts,
+)
+_TAKE = Prepared(
+    update(outbox_events)
+    .where(_events.position == bindparam("which"))
+    .values(
+        lease_until_us=bindparam("lease_until"),
+        lease_token=_events.lease_token + 1,
+        attempts=_events.attempts + 1,
+    )
+    .returning(*_TAKEN)
+)
+_DONE = Prepared(
+    update(outbox_events)
+    .where(_events.position == bindparam("which"), _events.lease_token == bindparam("token"), _pending())
+    .values(done_at_us=bindparam("now"), lease_until_us=None)
+)
+
+
+class Outbox:
+    """Emit within a change; claim, then settle."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    async def emit(
+        self,
+        tx: Transaction,
+        event_type: str,
+        *,
+        tenant: str,
+        organization: str | None,
+        key: str,
+        payload: Mapping[str, Any],
+        at_us: int,
+        traceparent: str | None = None,
+    ) -> str:
+        """Tell of the change that `tx` makes; it is told exactly if the change is. The event's id."""
+        body = orjson.dumps(payload)
+        assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
+        id = self._ids.new("evt")
+        values = {
+            "id": id,
+            "type": event_type,
+            "tenant_id": tenant,
+            "organization_id": organization,
+            "key": key,
+            "payload": body.decode(),
+            "traceparent": traceparent,
+            "at_us": at_us,
+        }
+        await tx.driver.run(_EMIT, values)
+        return id
+
+    async def any_due(self, tx: Transaction, *, now_us: int) -> bool:
+        """Whether `claim` would find something; cheap enough to ask often, in a read."""
+        return bool(await tx.driver.rows(_ANY_DUE, {"now": now_us}))
+
+    async def claim(self, tx: Transaction, *, now_us: int, lease_us: int, count: int) -> Sequence[ClaimedEvent]:
+        """Take up to `count` due events for `lease_us`; at most one of each key, oldest first."""
+        found = await tx.driver.rows(_CLAIMABLE, {"now": now_us, "count": count})
+        lease_until_us = now_us + lease_us
+        values = [{"which": position, "lease_until": lease_until_us} for (position,) in found]
+        return [_claimed(row) for row in await tx.driver.rows_many(_TAKE, values)]
+
+    async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
+        """The event was handed on. Raises `LeaseLost`, upon which the caller's transaction must end undone."""
+        values = {"which": claimed.event.position, "token": claimed.lease_token, "now": now_us}
+        if await tx.driver.run(_DONE, values) != 1:
+            raise LeaseLost
+
+    async def retry(self, tx: Transaction, claimed: ClaimedEvent, *, at_us: int) -> None:
+        """It could not be handed on; not before `at_us` again. Raises `LeaseLost`."""
+        await self._settle(tx, claimed, {"available_at_us": at_us, "lease_until_us": None})
+
+    async def park(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
+        """Give up on it: it stays for a person to look at, and its key goes on. Raises `LeaseLost`."""
+        await self._settle(tx, claimed, {"parked_at_us": now_us, "lease_until_us": None})
+
+    async def _settle(self, tx: Transaction, claimed: ClaimedEvent, values: Mapping[str, Any]) -> None:
+        statement = (
+            update(outbox_events)
+            .where(_events.position == claimed.event.position, _events.lease_token == claimed.lease_token, _pending())
+            .values(**values)
+        )
+        if (await tx.execute(statement)).rowcount != 1:
+            raise LeaseLost
+
+    async def sweep(self, tx: Transaction, now_us: int) -> int:
+        """Delete a chunk of the events that were delivered longer ago than the retention; the number of events."""
+        expired = _events.done_at_us < now_us - RETENTION_US
+        return await delete_chunk(tx, outbox_events, expired, oldest=_events.done_at_us)
+
+    async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
+        """The newest `count` events of the viewer that are still kept, oldest first."""
+        columns = [column for column in _TAKEN if column not in (_events.lease_token, _events.attempts)]
+        newest = select(*columns).where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
+        return [_event(row) for row in reversed(list(await tx.execute(newest)))]
+
+    async def backlog(self, tx: Transaction) -> tuple[int, int]:
+        """How many events wait, and how many were parked."""
+        # Two counts and not one with two filters, which would read every delivered event of a month.
+        pending = select(func.count()).select_from(outbox_events).where(_pending())
+        parked = select(func.count()).select_from(outbox_events).where(_events.parked_at_us.is_not(None))
+        row = (await tx.execute(select(pending.scalar_subquery(), parked.scalar_subquery()))).first()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+
+def _claimed(row: Sequence[Any]) -> ClaimedEvent:
+    *told, token, attempts = row
+    return ClaimedEvent(_event(told), token, attempts)
+
+
+def _event(row: Sequence[Any]) -> DomainEvent:
+    position, id, type, tenant_id, organization_id, key, payload, at_us, traceparent = row
+    return DomainEvent(
+        position=position,
+        id=id,
+        type=type,
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        key=key,
+        payload=orjson.loads(payload),
+        at_us=at_us,
+        traceparent=traceparent,
+    )

@@ -1,0 +1,17 @@
+"""If-None-Match: whether a client has these very octets already (RFC 9110 §13.1.2)."""
+
+from cloud.foundation.http.answer import Answer
+
+
+def conditional(answer: Answer, method: str, if_none_match: str | None) -> Answer:
+    """The answer, or 304 in its place when the client named its tag. Only for a successful GET or HEAD with a tag."""
+    if if_none_match is None or answer.etag is None or answer.status != 200 or method not in ("GET", "HEAD"):
+        return answer
+    if if_none_match.strip() != "*" and not any(_same(tag, answer.etag) for tag in if_none_match.split(",")):
+        return answer
+    return Answer(304, headers=answer.headers, etag=answer.etag)
+
+
+def _same(given: str, ours: str) -> bool:
+    """Weak comparison, which If-None-Match asks for: W/ does not count on either side."""
+    return given.strip().removeprefix("W/") == ours.removeprefix("W/")

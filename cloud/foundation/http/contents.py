@@ -1,0 +1,54 @@
+"""From the octets of a body to the row's model: media type, then syntax, then meaning."""
+
+from typing import Any
+
+from multidict import CIMultiDictProxy
+from pydantic import BaseModel, ValidationError
+
+from cloud.foundation.http.errors import BodyMalformed, MediaTypeUnsupported, QueryMalformed
+from cloud.foundation.http.query import mistakes, read_pairs
+from cloud.foundation.http.route import BodyKind, Route
+from cloud.foundation.http.strict_json import read_json
+
+
+def read_body(octets: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
+    """The document as sent and the model made of it; both None for an absent body that the row allows to be absent.
+
+    Raises `MediaTypeUnsupported`, `BodyMalformed`.
+    """
+    model = route.body
+    assert model is not None
+    if not octets and route.body_optional:
+        return None, None  # whatever its type: some clients name one for a body that they do not send
+    _check_media_type(headers.get("Content-Type"), headers.get("Content-Encoding"), route.body_kind)
+    document = read_json(octets) if route.body_kind is BodyKind.JSON else _form(octets)
+    return document, _validated(model, document)
+
+
+def _check_media_type(given: str | None, encoding: str | None, wanted: BodyKind) -> None:
+    # The usual spelling first: nearly every request has it.
+    if given != wanted.value:
+        kind, _, parameters = (given or "").partition(";")
+        if kind.strip().lower() != wanted.value:
+            raise MediaTypeUnsupported(f"(Send {wanted.value}.)")
+        name, _, value = parameters.strip().partition("=")
+        if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
+            raise MediaTypeUnsupported("(Send it in UTF-8.)")
+    if encoding is not None and encoding.lower() != "identity":
+        raise MediaTypeUnsupported("(Compressed bodies are not read.)")
+
+
+def _form(octets: bytes) -> dict[str, Any]:
+    try:
+        return dict(read_pairs(octets.decode("ascii")))
+    except UnicodeDecodeError:
+        raise BodyMalformed("(A form is percent-encoded ASCII.)") from None
+    except QueryMalformed as error:
+        raise BodyMalformed(error.detail) from None
+
+
+def _validated(model: type[BaseModel], document: dict[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise BodyMalformed(mistakes(error)) from None

@@ -1,0 +1,62 @@
+"""Cursors that say nothing and can only be used where they were given (A-083, S-063, S-139).
+
+A cursor is AES-256-GCM over the position; tenant, organisation, route and filters are bound as associated data, so one
+of another tenant, another listing or another filter does not open. A position is a short list of JSON scalars, for
+instance (created_at_us, id).
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from cloud.access.tenancy import Viewer
+from cloud.foundation.http.errors import InvalidCursor
+
+# Raised when what a position means changes: old cursors then do not open.
+VERSION = 1
+CURSOR_LENGTH_MAX = 1024
+_NONCE_OCTETS = 12
+
+
+class Cursors:
+    """Seals and opens. `secret`: 32 or more octets that all processes of this installation share."""
+
+    def __init__(self, secret: bytes) -> None:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"argus.cursor.v1").derive(secret)
+        self._aead = AESGCM(key)
+
+    def seal(self, position: Sequence[Any], viewer: Viewer, route: str, filters: Mapping[str, Any]) -> str:
+        """Opaque text for `next_cursor` or a `Link`. `route`: the row's `name`; `filters`: without limit and cursor."""
+        nonce = os.urandom(_NONCE_OCTETS)
+        sealed = self._aead.encrypt(nonce, orjson.dumps(list(position)), _bound_to(viewer, route, filters))
+        return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+
+    def open(self, cursor: str, viewer: Viewer, route: str, filters: Mapping[str, Any]) -> list[Any]:
+        """The position. Raises `InvalidCursor`, the same for every reason."""
+        if len(cursor) > CURSOR_LENGTH_MAX or not cursor.isascii():
+            raise InvalidCursor
+        try:
+            octets = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            position = self._aead.decrypt(
+                octets[:_NONCE_OCTETS], octets[_NONCE_OCTETS:], _bound_to(viewer, route, filters)
+            )
+        except (binascii.Error, InvalidTag, ValueError):
+            raise InvalidCursor from None
+        opened = orjson.loads(position)
+        assert isinstance(opened, list)
+        return opened
+
+
+def _bound_to(viewer: Viewer, route: str, filters: Mapping[str, Any]) -> bytes:
+    given = {name: value for name, value in filters.items() if value is not None}
+    facts = [VERSION, viewer.tenant_id, viewer.organization_id, int(viewer.clearance), route, given]
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()

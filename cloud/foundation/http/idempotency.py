@@ -1,0 +1,163 @@
+"""Idempotency keys: a repeated request gets the first one's answer, and nothing happens twice (C-158, C-159).
+
+The key is written in the same transaction as the change it belongs to, so there is never one without the other: a
+crash, a cut connection or a refused request leaves no key, and a twin that runs at the same time waits for the first
+and then replays it. A key is unique in its tenant; the fingerprint holds the organisation, the client, the subject, the
+address and the body. Another person, app, route or body under the same key is refused, and never gets an answer that
+was meant for another (A-068 … A-072).
+"""
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import bindparam, select, update
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.errors import IdempotencyKeyInFlight, IdempotencyKeyMalformed, IdempotencyKeyReused
+from cloud.foundation.http.tables import idempotency_keys as keys
+
+WINDOW_US = 24 * 3600 * 1_000_000
+WAIT_S_MAX = 5.0
+"""A twin waits this long for the first request before it is told to come back."""
+
+_KEY = re.compile(r'"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255})')
+
+# Takes the key when it is free or its window is over; while a twin holds it, PostgreSQL waits here.
+_TAKE = Prepared(
+    insert(keys)
+    .values(
+        tenant_id=bindparam("tenant"),
+        key=bindparam("name"),
+        fingerprint=bindparam("fingerprint"),
+        expires_at_us=bindparam("expires"),
+    )
+    .on_conflict_do_update(
+        index_elements=["tenant_id", "key"],
+        set_={
+            "fingerprint": bindparam("fingerprint"),
+            "expires_at_us": bindparam("expires"),
+            "status": None,
+            "headers": None,
+            "media_type": None,
+            "body": None,
+        },
+        where=keys.c.expires_at_us <= bindparam("now"),
+    )
+    .returning(keys.c.expires_at_us)
+)
+_RECALL = Prepared(
+    select(keys.c.fingerprint, keys.c.status, keys.c.headers, keys.c.media_type, keys.c.body).where(
+        keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name")
+    )
+)
+_KEEP = Prepared(
+    update(keys)
+    .where(keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name"))
+    .values(
+        {
+            "status": bindparam("answer_status"),
+            "headers": bindparam("answer_headers"),
+            "media_type": bindparam("answer_media_type"),
+            "body": bindparam("answer_body"),
+        }
+    )
+)
+
+
+def read_key(header: str) -> str:
+    """The key in an Idempotency-Key header, bare or quoted. Raises `IdempotencyKeyMalformed`."""
+    found = _KEY.fullmatch(header)
+    if found is None:
+        raise IdempotencyKeyMalformed
+    return found[1] or found[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The sender of a request. In a tenant-wide app, people of several organisations send with one client id."""
+
+    organization_id: str | None
+    client_id: str
+    subject: str
+
+
+def fingerprint(sender: Sender, method: str, target: str, document: object) -> bytes:
+    """Digest that is equal for equal requests: sender, address, and the body whatever the order of its keys."""
+    whole = [sender.organization_id, sender.client_id, sender.subject, method, target, document]
+    return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The key of one request, ready to be used inside the change's transaction. `key` None: none was sent.
+
+    In a service:
+
+        async with database.transaction() as tx:
+            replay = await once.recall(tx)
+            if replay is not None:
+                return replay
+            …the change…
+            return await once.keep(tx, Created(…))
+    """
+
+    tenant_id: str
+    key: str | None
+    fingerprint: bytes
+    clock: Clock
+
+    async def recall(self, tx: Transaction) -> Answer | None:
+        """The stored answer to be sent again; None when this is the first time, which takes the key.
+
+        Raises `IdempotencyKeyReused`, `IdempotencyKeyInFlight`.
+        """
+        if self.key is None:
+            return None
+        now_us = self.clock.now_us()
+        named = {"tenant": self.tenant_id, "name": self.key}
+        try:
+            async with asyncio.timeout(WAIT_S_MAX):
+                taken = await tx.driver.rows(
+                    _TAKE,
+                    {**named, "fingerprint": self.fingerprint, "expires": now_us + WINDOW_US, "now": now_us},
+                )
+        except TimeoutError:
+            raise IdempotencyKeyInFlight from None
+        if taken:
+            return None
+        known = await tx.driver.rows(_RECALL, named)
+        if not known or known[0][1] is None:
+            raise IdempotencyKeyInFlight
+        seen, status, headers, media_type, body = known[0]
+        if bytes(seen) != self.fingerprint:
+            raise IdempotencyKeyReused
+        replayed = {**orjson.loads(headers), "Idempotency-Replayed": "true"}
+        # A replay is 200: nothing was created by it (C-159).
+        return Answer(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
+
+    async def keep(self, tx: Transaction, answer: Answer) -> Answer:
+        """Store the answer of the change, in its transaction; the same answer."""
+        if self.key is not None:
+            await tx.driver.run(
+                _KEEP,
+                {
+                    "tenant": self.tenant_id,
+                    "name": self.key,
+                    "answer_status": answer.status,
+                    "answer_headers": orjson.dumps(dict(answer.headers)).decode(),
+                    "answer_media_type": answer.media_type,
+                    "answer_body": answer.body,
+                },
+            )
+        return answer
+
+
+async def sweep_keys(tx: Transaction, now_us: int) -> int:
+    """Delete a chunk of the keys whose window is over; the number of keys."""
+    return await delete_chunk(tx, keys, keys.c.expires_at_us <= now_us, oldest=keys.c.expires_at_us)

@@ -1,0 +1,72 @@
+"""The rows of rate limits that processes share: what each has let through is taken from one level for all."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, case, select
+
+from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.http.tables import rate_buckets as buckets
+
+KEPT_US = 3600 * 1_000_000
+"""Longer than any window: a bucket that nobody drew from for so long is full."""
+
+
+class Portion(NamedTuple):
+    """What one process has let through of one limit since it last told. `digest`: see `digest_of`."""
+
+    digest: bytes
+    quota: float
+    window_us: int
+    drawn: float
+
+
+def digest_of(policy: str, key: object) -> bytes:
+    """Names a limit and whom it is for. Of addresses nothing but this leaves the process."""
+    words = key if isinstance(key, tuple) else (key,)
+    return hashlib.sha256("\0".join(("argus rate", policy, *map(str, words))).encode()).digest()
+
+
+_NEW = insert(buckets).values({column.name: bindparam(column.name) for column in buckets.c})
+_SINCE_US = _NEW.excluded.at_us - buckets.c.at_us
+_REFILLED = buckets.c.level + case((_SINCE_US > 0, _SINCE_US), else_=0) * _NEW.excluded.quota / _NEW.excluded.window_us
+# A new row's level is the quota without what was drawn, so this is what was drawn, below zero.
+_DRAWN = _NEW.excluded.level - _NEW.excluded.quota
+_LEFT = case((_NEW.excluded.quota < _REFILLED, _NEW.excluded.quota), else_=_REFILLED) + _DRAWN
+_SETTLE = Prepared(
+    _NEW.on_conflict_do_update(
+        index_elements=[buckets.c.digest],
+        set_={
+            "quota": _NEW.excluded.quota,
+            "window_us": _NEW.excluded.window_us,
+            # No deeper than one quota, so that nobody waits for longer than two windows for what others let through.
+            "level": case((-_NEW.excluded.quota > _LEFT, -_NEW.excluded.quota), else_=_LEFT),
+            "at_us": case((_SINCE_US > 0, _NEW.excluded.at_us), else_=buckets.c.at_us),
+        },
+    ),
+    order=("digest", "quota", "window_us", "level", "at_us"),
+)
+
+
+class RateStore:
+    """Every statement about the table."""
+
+    async def settle(self, tx: Transaction, portions: Sequence[Portion], now_us: int) -> Mapping[bytes, float]:
+        """Take these from what is left for everybody; what is left now, by digest."""
+        # In the order of the digests, so that two processes cannot wait for each other.
+        rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(portions)]
+        await tx.driver.run_many(_SETTLE, rows)
+        theirs = buckets.c.digest.in_([one.digest for one in portions])
+        found = await tx.execute(select(buckets.c.digest, buckets.c.level).where(theirs))
+        return {bytes(digest): float(level) for digest, level in found}
+
+    async def sweep(self, tx: Transaction, now_us: int) -> int:
+        """Delete a chunk of the buckets that are full again; the number of buckets."""
+        return await delete_chunk(tx, buckets, buckets.c.at_us <= now_us - KEPT_US, oldest=buckets.c.at_us)
+
+
+async def sweep_rates(tx: Transaction, now_us: int) -> int:
+    """As a chore of the housekeeping."""
+    return await RateStore().sweep(tx, now_us)

@@ -1,0 +1,125 @@
+"""How often somebody may ask: token buckets, per (tenant, client, class) with a token, per address class without.
+
+A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is served and a flood is not (A-012). An
+address class is an IPv4 address or an IPv6 /64: what one subscriber has. The draws of a caller that shows no valid
+token come from its address's buckets, before anything is looked up, so that a flood learns nothing (S-192).
+
+In memory: each process counts for itself, and a restart forgives. Processes that share a PostgreSQL database settle
+their counts with each other (`shared_rates`).
+"""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Protocol
+
+from cloud.foundation.clock import Clock
+
+# Half a kilobyte each. Beyond it the longest unused one is forgotten, which for its owner is a full bucket.
+BUCKETS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So many requests in so many seconds; `name` is what the RateLimit fields call it."""
+
+    name: str
+    quota: int
+    window_s: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a draw found. `remaining` whole requests; full again after `reset_s`; one more after `retry_after_s`."""
+
+    policy: Policy
+    allowed: bool
+    remaining: int
+    reset_s: int
+    retry_after_s: int
+
+    def fields(self) -> Mapping[str, str]:
+        """The RateLimit fields (draft-ietf-httpapi-ratelimit-headers), and Retry-After when it was one too many."""
+        policy = self.policy
+        shown = {
+            "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',
+            "RateLimit": f'"{policy.name}";r={self.remaining};t={self.reset_s}',
+        }
+        if not self.allowed:
+            shown["Retry-After"] = str(self.retry_after_s)
+        return shown
+
+
+Place = tuple[str, Hashable]
+"""A bucket: the policy's name, and whom it is for."""
+
+
+class RateLimiter(Protocol):
+    """Counts draws. Synchronous: a request must not wait for being counted."""
+
+    def draw(self, policy: Policy, key: Hashable) -> Draw:
+        """Take one request out of the bucket of `key` under this policy, when there is one."""
+        ...
+
+    def look(self, policy: Policy, key: Hashable) -> Draw:
+        """As `draw`, without taking."""
+        ...
+
+
+class BucketLimiter:
+    """Buckets in this process's memory."""
+
+    def __init__(self, clock: Clock, *, buckets_max: int = BUCKETS_MAX) -> None:
+        self._clock = clock
+        self._buckets_max = buckets_max
+        self._buckets: OrderedDict[Place, tuple[float, float]] = OrderedDict()  # level, at which monotonic second
+
+    def draw(self, policy: Policy, key: Hashable) -> Draw:
+        return self._drawn(policy, key, 1.0)
+
+    def look(self, policy: Policy, key: Hashable) -> Draw:
+        return self._drawn(policy, key, 0.0)
+
+    def refund(self, policy: Policy, key: Hashable) -> None:
+        """Put one request back: what it was drawn for turned out not to count."""
+        found = self._buckets.get((policy.name, key))
+        if found is not None:
+            level, at_s = found
+            self._buckets[policy.name, key] = (min(float(policy.quota), level + 1.0), at_s)
+
+    def _drawn(self, policy: Policy, key: Hashable, taken: float) -> Draw:
+        now_s = self._clock.monotonic_s()
+        quota, per_s = policy.quota, policy.quota / policy.window_s
+        place = policy.name, key
+        level, at_s = self._buckets.get(place, (float(quota), now_s))
+        level = min(quota, level + (now_s - at_s) * per_s)
+        allowed = level >= 1.0
+        if taken:
+            if allowed:
+                level -= taken
+            self._buckets[place] = (level, now_s)
+            self._buckets.move_to_end(place)
+            if len(self._buckets) > self._buckets_max:
+                self._buckets.popitem(last=False)
+        return Draw(
+            policy,
+            allowed,
+            max(0, int(level)),
+            ceil((quota - level) / per_s),
+            1 if allowed else max(1, ceil((1.0 - level) / per_s)),
+        )
+
+
+def address_class(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one; an IPv4 address in IPv6 clothes is IPv4."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))

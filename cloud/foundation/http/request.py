@@ -1,0 +1,80 @@
+"""What a handler is given: the checked parts of a request, and who is calling.
+
+Nothing here was taken on trust: path parameters have the shape of ids, the query and the body were validated by the
+row's models, the caller by its token. The connection stays inside `cloud/foundation/http`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from multidict import CIMultiDictProxy
+
+from cloud.access.tenancy import Viewer
+from cloud.foundation.http.errors import PreconditionFailed
+from cloud.foundation.http.host import Host
+from cloud.foundation.http.idempotency import Once
+from cloud.foundation.http.route import Route
+from cloud.foundation.http.trace import TraceContext
+from protocols.stream_value import stream_value
+
+NEVER_AN_ID = "~"
+"""Stands for a path parameter that cannot be an id: no id has this character, so every store answers "absent" (A-015).
+"""
+
+
+@stream_value
+class Caller:
+    """The verified claims of a token. One is made for each token at first sight, hence no frozen dataclass."""
+
+    _: KW_ONLY
+    subject: str
+    client_id: str
+    token_use: str
+    """`access`, `service` or `sandbox`."""
+    scopes: frozenset[str]
+    viewer: Viewer
+    jti: str
+    expires_at_us: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request. `body` and `query` are instances of the row's models, None where the row has none."""
+
+    route: Route
+    host: Host
+    path: Mapping[str, str]
+    query: Any
+    headers: CIMultiDictProxy[str]
+    body: Any
+    body_octets: bytes
+    """The body as it came, for what signs or hashes it."""
+    caller: Caller | None
+    trace: TraceContext
+    once: Once
+    """The request's Idempotency-Key, to be used inside the change's transaction; without a key it does nothing."""
+    if_match: str | None
+    if_none_match: str | None
+    address: str
+    """The client's address (that of the first untrusted hop); for limits and audit only."""
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who looks, for every store. Only on routes that need a token."""
+        assert self.caller is not None, "a route that reads a tenant's data needs a token"
+        return self.caller.viewer
+
+    @property
+    def verified(self) -> Caller:
+        """The caller, on routes that need a token."""
+        assert self.caller is not None, "this route needs a token"
+        return self.caller
+
+    def require_match(self, etag: str) -> None:
+        """Raises `PreconditionFailed` when If-Match names other versions than `etag` (RFC 9110 §13.1.1)."""
+        if self.if_match is None or self.if_match.strip() == "*":
+            return
+        # Strong comparison: a weak tag never matches.
+        if etag not in [tag.strip() for tag in self.if_match.split(",")]:
+            raise PreconditionFailed

@@ -1,0 +1,172 @@
+"""One row is one endpoint: the single truth about its host, scopes, limits, life and documentation (STYLE §7).
+
+The pipeline, OpenAPI, `argus-cloud routes`, the isolation walker and the docs all read rows; nothing about an endpoint
+is written anywhere else. A row that does not say who may call it cannot be made.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.host import Host
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
+    from cloud.foundation.http.request import Request
+
+Handler = Callable[["Request"], Awaitable[Answer]]
+RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Answer]
+"""A refusal as a page for people, from the error and the request's headers."""
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Za-z0-9._~-]*))+")
+
+
+class Access(StrEnum):
+    """How a caller shows who it is."""
+
+    PUBLIC = "public"
+    CLIENT = "client"  # the handler authenticates the client itself, as RFC 6749 wants it
+    TOKEN = "token"  # noqa: S105  a word, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """Who may call. `names`: one of them must be in the token; empty with `TOKEN`: any valid token will do."""
+
+    access: Access
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def any_of(cls, *names: str) -> "Scopes":
+        """A token with at least one of these scopes."""
+        if not names:
+            raise ValueError("name at least one scope; ANY_TOKEN is for a route that needs none")
+        return cls(Access.TOKEN, frozenset(names))
+
+
+PUBLIC = Scopes(Access.PUBLIC)
+CLIENT_AUTHENTICATED = Scopes(Access.CLIENT)
+ANY_TOKEN = Scopes(Access.TOKEN)
+
+
+class RateClass(StrEnum):
+    """Which bucket a request draws from. What each holds is in `rates.py`."""
+
+    PUBLIC = "public"
+    STANDARD = "standard"
+    WRITE = "write"
+    TOKEN = "token"  # noqa: S105  a word, not a secret
+    TEST = "test"  # what makes us call somebody else's server
+    HEALTH = "health"  # a balancer's probes must not run into the limit of its address
+
+
+class Audience(StrEnum):
+    """Whom the contract addresses with an endpoint (C-009)."""
+
+    INTEGRATORS = "external-integrators"
+    ADMINISTRATORS = "customer-administrators"
+    PARTNERS = "strategic-partners"
+    OPERATORS = "operators"  # of this installation; never in the public contract
+
+
+class Stability(StrEnum):
+    """The contract's word on whether an endpoint may change (C-010, A-011)."""
+
+    STABLE = "stable"
+    ON_REQUEST = "approved-on-request"
+
+
+class BodyKind(StrEnum):
+    """The media type that a route reads."""
+
+    JSON = "application/json"
+    FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An endpoint. `path` has its parameters in braces, named as in the contract; `{rest*}` takes all that follows."""
+
+    method: str
+    path: str
+    handler: Handler
+    host: Host | tuple[Host, ...]
+    scopes: Scopes
+    needs_organization: bool = False
+    """A token without an organisation gets 403 `organization_required` (A-013)."""
+    idempotent: bool = False
+    """Takes `Idempotency-Key`; the handler uses `request.once`."""
+    rate_class: RateClass = RateClass.STANDARD
+    body: type[BaseModel] | None = None
+    """Model of the body. None: a body is not read (and ignored when it is empty)."""
+    body_kind: BodyKind = BodyKind.JSON
+    body_optional: bool = False
+    """Whether the request may come without one; `request.body` is then None."""
+    body_octets_max: int | None = None
+    """Less or more than the usual mebibyte."""
+    query: type[BaseModel] | None = None
+    """Model of the query's parameters; a parameter that it does not have is refused."""
+    query_as_sent: bool = False
+    """The handler gets the pairs as they came (`read_all_pairs`), since even their mistakes have an answer of its own;
+    `query` then only documents them."""
+    answer: Any = None
+    """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
+    answer_media_type: str = "application/json"
+    answers: Mapping[int, str] = field(default_factory=dict)
+    """Status → what it means here, in a sentence."""
+    operation_id: str = ""
+    summary: str = ""
+    description: str = ""
+    tag: str = ""
+    audience: Audience = Audience.INTEGRATORS
+    stability: Stability = Stability.STABLE
+    added_in: str = "v2026.4"
+    deprecated_on: date | None = None
+    sunset_on: date | None = None
+    successor: str | None = None
+    """Path that replaces a deprecated one."""
+    in_contract: bool = True
+    """False: an extension or operator route, never in the public OpenAPI."""
+    oauth_errors: bool = False
+    """Refusals are RFC 6749 documents instead of problem documents."""
+    refusal_page: RefusalPage | None = None
+    """Refusals are pages: this address is for people."""
+    open_to_browsers: bool = False
+    """`Access-Control-Allow-Origin: *`; only for public documents (A-004)."""
+    request_example: Any = None
+    """The seed's sample body."""
+    answer_example: Any = None
+    """The seed's sample answer."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.scopes, Scopes):
+            raise TypeError(f"{self.method} {self.path} does not say who may call it: give it scopes")
+        if self.method not in _METHODS:
+            raise ValueError(f"{self.method} is not a method that a row can have; HEAD follows from GET")
+        if _PATH.fullmatch(self.path) is None or "*" in self.path.rstrip("}*"):
+            raise ValueError(f"{self.path!r} is not a path of segments and {{parameters}}")
+        if self.open_to_browsers and self.scopes is not PUBLIC:
+            raise ValueError(f"{self.path} needs a caller; only public documents are open to browsers")
+        if self.sunset_on and not (self.deprecated_on and self.deprecated_on <= self.sunset_on):
+            raise ValueError(f"{self.path} ends before it is deprecated")
+        if self.idempotent and self.method == "GET":
+            raise ValueError(f"{self.path}: a GET is idempotent by itself")
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """Where the route exists."""
+        return (self.host,) if isinstance(self.host, Host) else self.host
+
+    @property
+    def name(self) -> str:
+        """Method and path template: what logs, spans and metrics call the route. Never has an id in it."""
+        return f"{self.method} {self.path}"

@@ -1,0 +1,145 @@
+"""One host as the pipeline serves it: its rows in a table, and everything about its answers that is known beforehand.
+
+Also the choice of a host: one that has an address for itself (development) answers to any loopback name and to its
+own; hosts that share an address (production) are chosen by the request's Host (D8, A-010).
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import formatdate
+from urllib.parse import urlsplit
+
+from cloud.foundation.http.host import Bases, Host
+from cloud.foundation.http.route import Access, Route
+from cloud.foundation.http.table import RouteTable
+from cloud.foundation.http.wire import constant_headers
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_BROWSERS = (
+    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ETag, X-Argus-Trace-ID, X-Argus-Span-ID\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A row on one host. `constant`: the header lines of all its answers; `scope`: as WWW-Authenticate names them."""
+
+    route: Route
+    site: "Site"
+    constant: str
+    scope: str
+    sunset_us: int | None
+    needs_token: bool
+    authenticates_client: bool
+
+    @property
+    def method(self) -> str:
+        return self.route.method
+
+    @property
+    def path(self) -> str:
+        return self.route.path
+
+
+class Site:
+    """A host with its rows. `constant`: the header lines of answers that belong to no row."""
+
+    def __init__(self, host: Host, routes: Iterable[Route], bases: Bases) -> None:
+        self.host = host
+        self.base = bases[host]
+        self.types_at = bases[Host.API]
+        secure, sandbox = self.base.startswith("https:"), host is Host.SANDBOX
+        self.constant = constant_headers(secure=secure, sandbox=sandbox)
+        self.authorities = authorities_of(self.base)
+        rows = [route for route in routes if host in route.hosts]
+        self.table: RouteTable[Endpoint] = RouteTable(
+            self._endpoint(route, constant_headers(secure=secure, sandbox=sandbox, more=_lines_of(route, self.base)))
+            for route in rows
+        )
+
+    def _endpoint(self, route: Route, constant: str) -> Endpoint:
+        scopes = route.scopes
+        return Endpoint(
+            route=route,
+            site=self,
+            constant=constant,
+            scope=" ".join(sorted(scopes.names)),
+            sunset_us=None if route.sunset_on is None else _unix(route.sunset_on) * 1_000_000,
+            needs_token=scopes.access is Access.TOKEN,
+            authenticates_client=scopes.access is Access.CLIENT,
+        )
+
+
+def _unix(day: object) -> int:
+    return int(datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=UTC).timestamp())
+
+
+def _lines_of(route: Route, base: str) -> str:
+    """The header lines that a row itself asks for: browsers, and the end of its life (RFC 9745, RFC 8594; A-143)."""
+    lines = _BROWSERS if route.open_to_browsers else ""
+    if route.deprecated_on is not None:
+        lines += f"Deprecation: @{_unix(route.deprecated_on)}\r\n"
+        if route.sunset_on is not None:
+            lines += f"Sunset: {formatdate(_unix(route.sunset_on), usegmt=True)}\r\n"
+        if route.successor is not None:
+            lines += f'Link: <{base}{route.successor}>; rel="successor-version"\r\n'
+    return lines
+
+
+def authorities_of(public_url: str) -> tuple[str, ...]:
+    """The Host headers that mean an address: as it is written, and with the port spelt out."""
+    parts = urlsplit(public_url)
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    default = _DEFAULT_PORTS[parts.scheme]
+    port = parts.port or default
+    return (f"{name}:{port}", name) if port == default else (f"{name}:{port}",)
+
+
+def is_loopback(authority: str) -> bool:
+    """Whether a Host header names this very machine: localhost, 127.0.0.0/8 or ::1, with any port or none."""
+    try:
+        name = urlsplit(f"//{authority}").hostname if authority.isascii() else None
+    except ValueError:  # a bracket without its other
+        return False
+    if name is None:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Gate:
+    """The hosts behind one listening address."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self._sites: Mapping[str, Site] = {name: site for site in sites for name in site.authorities}
+        self._alone = sites[0] if len(sites) == 1 else None
+        self._loopback: dict[str, bool] = {}
+
+    @property
+    def alone(self) -> Site | None:
+        """The only host here, None when there are several."""
+        return self._alone
+
+    def site_of(self, authority: str) -> Site | None:
+        """The host that a Host header means, None when it means nobody here."""
+        site = self._sites.get(authority)
+        if site is not None:
+            return site
+        site = self._sites.get(authority.lower())
+        if site is None and self._alone is not None and self._names_us(authority):
+            return self._alone
+        return site
+
+    def _names_us(self, authority: str) -> bool:
+        known = self._loopback.get(authority)
+        if known is None:
+            known = is_loopback(authority)
+            if len(self._loopback) < 64:  # a client says the same name each time; an attacker must not fill memory
+                self._loopback[authority] = known
+        return known

@@ -1,0 +1,168 @@
+"""The spans of what this service did, kept for look-up by (tenant, trace id) (C-144 … C-151, A-008, A-107, A-108).
+
+Recording is a tuple into a bounded memory: it cannot fail, block or wait for a database. A loop writes what has
+gathered in batches; `find` reads both, so a trace is there as soon as its request was answered. When the database is
+away for long, the oldest spans are given up and counted. Attributes are an allow-list of names: no bodies, tokens,
+addresses with queries or values can come in through them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import func, select
+
+from cloud.access.tenancy import Viewer
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db.chunks import delete_chunk
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.tables import spans as table
+
+log = structlog.get_logger()
+
+ATTRIBUTES = frozenset(
+    {
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "server.host",
+        "error.type",
+        "job.kind",
+        "job.id",
+        "messaging.destination",
+        "messaging.batch.message_count",
+        "db.operation",
+    }
+)
+"""What a span may say. Ids of ours, closed words and counts only."""
+
+WAITING_MAX = 20_000
+BATCH_MAX = 1_000
+FLUSH_EVERY_S = 1.0
+RETENTION_US = 72 * 3600 * 1_000_000
+ROWS_MAX = 2_000_000
+TRACE_SPANS_MAX = 1_000
+
+_COLUMNS = (
+    "tenant_id",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "name",
+    "kind",
+    "started_at_us",
+    "ended_at_us",
+    "status",
+    "attributes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One thing that was done. `kind`: server, internal, client, producer or consumer; `status`: ok or error."""
+
+    tenant_id: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: str
+    started_at_us: int
+    ended_at_us: int
+    status: str
+    attributes: Mapping[str, Any]
+
+
+class Spans:
+    """Records and finds spans."""
+
+    def __init__(self, database: Database, *, waiting_max: int = WAITING_MAX) -> None:
+        self._database = database
+        self._waiting: deque[Span] = deque(maxlen=waiting_max)
+        self._writing: Sequence[Span] = ()
+        self.given_up = 0
+        """Spans that had to make room before they were written."""
+
+    def record(self, span: Span) -> None:
+        """Keep a finished span."""
+        if len(self._waiting) == self._waiting.maxlen:
+            self.given_up += 1
+        self._waiting.append(span)
+
+    async def find(self, tx: Transaction, viewer: Viewer, trace_id: str) -> Sequence[Span]:
+        """The spans of a trace that belong to the viewer's tenant, by start; those of others are not there."""
+        statement = (
+            select(table)
+            .where(table.c.tenant_id == viewer.tenant_id, table.c.trace_id == trace_id)
+            .order_by(table.c.started_at_us, table.c.id)
+            .limit(TRACE_SPANS_MAX)
+        )
+        # Memory before rows: what is written in between is then seen twice, and counted once, rather than missed.
+        found = {
+            span.span_id: span
+            for span in (*self._writing, *self._waiting)
+            if span.trace_id == trace_id and span.tenant_id == viewer.tenant_id
+        }
+        for row in await tx.execute(statement):
+            values = {name: row._mapping[name] for name in _COLUMNS}
+            found[row.span_id] = Span(**{**values, "attributes": orjson.loads(values["attributes"])})
+        return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
+
+    async def flush(self) -> None:
+        """Write what has gathered. Raises `DomainError` when the database cannot take it; nothing is lost then."""
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+            self._writing = batch
+            try:
+                async with self._database.transaction() as tx:
+                    await tx.driver.append(table, _COLUMNS, [_row(span) for span in batch])
+            except BaseException:
+                room = (self._waiting.maxlen or 0) - len(self._waiting)
+                self.given_up += max(0, len(batch) - room)
+                self._waiting.extendleft(reversed(batch[-room:] if room else []))
+                raise
+            finally:
+                self._writing = ()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Write once a second until a stop is requested; then write the rest."""
+        ending = False
+        while not ending:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_EVERY_S):
+                    await stopping.wait()
+            ending = stopping.is_set()
+            try:
+                await self.flush()
+            except DomainError as error:
+                log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.given_up)
+
+
+async def sweep_spans(tx: Transaction, now_us: int) -> int:
+    """Delete a chunk of the spans that are past their time, and of the oldest when there are too many; the number."""
+    expired = await delete_chunk(tx, table, table.c.ended_at_us < now_us - RETENTION_US, oldest=table.c.ended_at_us)
+    newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
+    if expired or newest is None:
+        return expired
+    return await delete_chunk(tx, table, table.c.id <= newest - ROWS_MAX, oldest=table.c.id)
+
+
+def _row(span: Span) -> tuple[Any, ...]:
+    shown = {name: value for name, value in span.attributes.items() if name in ATTRIBUTES}
+    return (
+        span.tenant_id,
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        span.name,
+        span.kind,
+        span.started_at_us,
+        span.ended_at_us,
+        span.status,
+        orjson.dumps(shown).decode(),
+    )

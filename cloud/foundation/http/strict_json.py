@@ -1,0 +1,123 @@
+"""JSON without second meanings (A-003): what two readers could read differently is refused.
+
+An object at the top, UTF-8 without a byte order mark, no key twice, no NaN or infinity (also not as 1e999), no integer
+that a double cannot hold, no lone surrogate, no NUL (PostgreSQL has no text for it), no more than 64 levels.
+
+Each check is one pass: the decoder reads the text once, and depth and strings are judged on the document that it made,
+never by an expression of our own over the text.
+"""
+
+import json
+import re
+from typing import Any
+
+from cloud.foundation.http.errors import BodyMalformed
+
+DEPTH_MAX = 64
+INTEGER_MAX = 2**53 - 1
+VALUES_MAX = 20_000
+"""Values of one document. The contract's largest body has 10 000 ids. Reading and checking so many takes some 30 ms, in
+which no other request of the process is served; a mebibyte of them takes half a second."""
+
+# Escapes that may stand for a NUL or half a surrogate pair; only then are the strings looked at one by one.
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BodyMalformed("(An object has the same key twice.)")
+    return found
+
+
+def _constant(_text: str) -> Any:
+    raise BodyMalformed("(NaN and Infinity are not JSON.)")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number - number != 0:  # an infinity: the text is finite but no double is that large
+        raise BodyMalformed("(A number is too large.)")
+    return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or not -INTEGER_MAX <= (number := int(text)) <= INTEGER_MAX:
+        raise BodyMalformed("(An integer is larger than 2^53-1.)")
+    return number
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float, parse_int=_integer, strict=True
+)
+
+
+def read_json(octets: bytes) -> dict[str, Any]:
+    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes none of it."""
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        raise BodyMalformed("(It is not UTF-8.)") from None
+    # Strings may hold commas and brackets, so they are left out of a count that would be too high with them.
+    if _values(octets) > VALUES_MAX and _values(_outside_strings(octets)) > VALUES_MAX:
+        raise BodyMalformed(f"(It has more than {VALUES_MAX} values.)")
+    try:
+        document = _decoder.decode(text)
+    except (json.JSONDecodeError, RecursionError):
+        raise BodyMalformed("(It is not JSON.)") from None
+    if not isinstance(document, dict):
+        raise BodyMalformed("(It must be a JSON object.)")
+    # A document that has no more brackets than levels needs no look at its depth: nearly every body.
+    if octets.count(b"[") + octets.count(b"{") > DEPTH_MAX:
+        _check_depth(document)
+    if _SUSPECT.search(octets) is not None:
+        _check_strings(document)
+    return document
+
+
+def _values(text: bytes) -> int:
+    """Count the values that follow a comma or stand in a container: nearly all of them."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+
+def _outside_strings(text: bytes) -> bytes:
+    """Cut the strings out of a document. The escapes of a backslash and of a quote can hide where a string ends."""
+    return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+
+
+def _check_depth(document: dict[str, Any]) -> None:
+    """Refuse a document with more than `DEPTH_MAX` levels, which are visited one after the other."""
+    level: list[Any] = [document]
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for container in level
+            for inner in (container.values() if isinstance(container, dict) else container)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise BodyMalformed(f"(It is nested deeper than {DEPTH_MAX}.)")
+
+
+def _check_strings(value: Any) -> None:
+    """Refuse a text with a NUL or half a surrogate pair. The depth is bounded before this is called."""
+    if isinstance(value, str):
+        if "\x00" in value or not _is_encodable(value):
+            raise BodyMalformed("(A text has a NUL or half a surrogate pair.)")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_strings(key)
+            _check_strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_strings(inner)
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether UTF-8 can write it, which it cannot for half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

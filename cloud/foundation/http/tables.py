@@ -1,0 +1,52 @@
+"""What the HTTP mechanism remembers: idempotency keys for a day, the spans of what it answered, rate limits in use."""
+
+from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
+
+from cloud.foundation.db import metadata
+from cloud.foundation.db.metadata import row_number
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Integer),  # null while the change is being made: never seen outside its transaction
+    Column("headers", Text),
+    Column("media_type", Text),
+    Column("body", LargeBinary),
+    Column("expires_at_us", BigInteger, nullable=False),
+    Index(None, "expires_at_us"),
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("id", row_number(), primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("span_id", Text, nullable=False),
+    Column("parent_span_id", Text),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("started_at_us", BigInteger, nullable=False),
+    Column("ended_at_us", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Index(None, "tenant_id", "trace_id"),
+    Index(None, "ended_at_us"),
+)
+
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # of the limit's name and of whom it is for: no address lies here
+    Column("quota", Float, nullable=False),
+    Column("window_us", BigInteger, nullable=False),
+    Column("level", Float, nullable=False),  # below 0 when processes together let more through than there was
+    Column("at_us", BigInteger, nullable=False),
+    Index(None, "at_us"),
+)
+# What a crash may take: then every bucket is full again, as after the restart of a single process.
+_UNLOGGED = DDL("ALTER TABLE rate_buckets SET UNLOGGED")  # type: ignore[no-untyped-call]  # SQLAlchemy types it not yet
+event.listen(rate_buckets, "after_create", _UNLOGGED.execute_if(dialect="postgresql"))

@@ -1,0 +1,125 @@
+"""An answer as octets: status line, the headers that all answers share, and what the connection does afterwards.
+
+Written by hand rather than by aiohttp's Response, because every header of ours is known beforehand: a route's constant
+ones are one piece of text, and what remains is a handful of values. That is a third of the cost, and nothing adds a
+`Server` header. The framing is decided here and nowhere else, so HEAD, 204 and 304 cannot get a body by mistake.
+"""
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.client_exceptions import ClientConnectionResetError
+
+from cloud.foundation.http.answer import Answer
+from cloud.foundation.http.trace import TraceContext
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.web_request import BaseRequest
+
+    from cloud.foundation.http.connection import Connection
+
+CONTRACT = "2026.4"
+
+_ALWAYS = f"X-Argus-Contract: {CONTRACT}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+# Answers are data; a page that a slice renders brings its own policies.
+_POLICY = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+_REFERRER = "Referrer-Policy: no-referrer\r\n"
+# Two years, as browsers' preload lists want it.
+_HSTS = "Strict-Transport-Security: max-age=63072000; includeSubDomains\r\n"
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_BODILESS = frozenset({204, 304})
+
+
+def constant_headers(*, secure: bool, sandbox: bool, more: str = "") -> str:
+    """The headers that every answer of a host has; `more` is added as it is, lines with CRLF."""
+    return _ALWAYS + (_HSTS if secure else "") + ("X-Argus-Sandbox: true\r\n" if sandbox else "") + more
+
+
+class _Date:
+    """The Date header, written once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = ""
+
+    def line(self) -> str:
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._line = second, f"Date: {formatdate(second, usegmt=True)}\r\n"
+        return self._line
+
+
+_date = _Date()
+
+
+def octets_of(
+    answer: Answer, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
+) -> bytes:
+    """The whole answer. `constant` and `more` are header lines; `more` are those of this very request.
+
+    A header value with a line break is a mistake of ours and raises `ValueError`: nothing is written.
+    """
+    body = answer.body
+    own = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    if own.count("\r") != len(answer.headers) or own.count("\n") != len(answer.headers):
+        raise ValueError("a header has a line break in it")
+    lines = [
+        _STATUS_LINES[answer.status],
+        constant,
+        "X-Argus-Trace-ID: ",
+        trace.trace_id,
+        "\r\nX-Argus-Span-ID: ",
+        trace.span_id,
+        "\r\n",
+        _date.line(),
+        own,
+        more,
+    ]
+    if "Cache-Control" not in answer.headers:
+        lines.append("Cache-Control: no-store\r\n")
+    if "Content-Security-Policy" not in answer.headers:
+        lines.append(_POLICY)
+    if "Referrer-Policy" not in answer.headers:
+        lines.append(_REFERRER)
+    if answer.etag is not None:
+        lines.append(f"ETag: {answer.etag}\r\n")
+    if answer.status not in _BODILESS:
+        if answer.media_type is not None:
+            lines.append(f"Content-Type: {answer.media_type}\r\n")
+        lines.append(f"Content-Length: {len(body)}\r\n")
+    lines.append("Connection: close\r\n\r\n" if close else "\r\n")
+    head = "".join(lines).encode("latin-1", "replace")
+    return head if head_only or answer.status in _BODILESS else head + body
+
+
+class Reply(web.StreamResponse):
+    """What aiohttp's connection is given to send: ready octets. `close`: the connection ends with it.
+
+    Deliberately does not run StreamResponse's own constructor: none of its state is used, and the connection asks a
+    response for three things only: `prepare`, `write_eof` and `keep_alive`.
+    """
+
+    __slots__ = ("_octets", "_protocol")
+
+    def __init__(self, octets: bytes, protocol: "Connection", *, close: bool) -> None:
+        self._octets = octets
+        self._protocol = protocol
+        self._keep_alive = not close
+
+    async def prepare(self, request: "BaseRequest") -> "AbstractStreamWriter | None":
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        transport = self._protocol.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("the client has gone")
+        transport.write(self._octets)
+        if self._protocol.writing_paused:
+            self._protocol.await_client(in_progress=True)
+            await self._protocol._drain_helper()
+        self._protocol.await_client(in_progress=not self._keep_alive)

@@ -1,0 +1,119 @@
+"""The one secret from which the cloud's other keys are derived, and the sealing of what lies in the database.
+
+A file of 32 random octets in base64, mode 0600, named by `[secrets] master_key_file`: whoever copies the database alone
+gets no signing key. Each purpose has a key of its own by HKDF-SHA-256, so that nothing sealed for one can be opened
+as another. A lost file cannot be recovered, therefore it is never replaced silently: creating one is an explicit act
+(`argus-cloud init-secrets`, or the first `migrate`). Key files for a hardware module are somebody else's `MasterKey`.
+"""
+
+import base64
+import binascii
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from cloud.foundation.errors import DomainError
+
+KEY_OCTETS = 32
+NONCE_OCTETS = 12  # NIST SP 800-38D; random, and a purpose seals far less than 2^32 times
+VERSION = b"\x01"
+FILE_OCTETS_MAX = 256
+
+
+class MasterKeyAbsent(DomainError):
+    """The master key file is not there; create one with `argus-cloud init-secrets`, or restore it from your backup."""
+
+    code = "master_key_absent"
+    status = 503
+
+
+class MasterKeyUnfit(DomainError):
+    """The master key file cannot be used."""
+
+    code = "master_key_unfit"
+    status = 503
+
+
+class MasterKeyTaken(DomainError):
+    """There is a master key file already; it was left as it is, since what it sealed cannot be opened without it."""
+
+    code = "master_key_taken"
+    status = 409
+
+
+class SealBroken(DomainError):
+    """What is stored was sealed under another master key, or was altered; restore the key file that belongs to it."""
+
+    code = "seal_broken"
+    status = 503
+
+
+class MasterKey:
+    """The key in memory. It is never shown: not by repr, not in an error."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        assert len(octets) == KEY_OCTETS
+        self._octets = octets
+
+    @classmethod
+    def load(cls, path: Path) -> "MasterKey":
+        """Read the file. Raises `MasterKeyAbsent`, `MasterKeyUnfit`."""
+        try:
+            if path.stat().st_mode & 0o077:
+                raise MasterKeyUnfit(f"({path} may be read by others; run chmod 600 on it.)")
+            with path.open("rb") as file:
+                octets = base64.b64decode(file.read(FILE_OCTETS_MAX).strip(), validate=True)
+        except FileNotFoundError:
+            raise MasterKeyAbsent(f"({path})") from None
+        except (OSError, binascii.Error) as error:
+            raise MasterKeyUnfit(f"({path}: {type(error).__name__})") from None
+        if len(octets) != KEY_OCTETS:
+            raise MasterKeyUnfit(f"({path} does not hold {KEY_OCTETS} octets in base64.)")
+        return cls(octets)
+
+    @classmethod
+    def create(cls, path: Path) -> "MasterKey":
+        """Write a fresh key to a new file of ours alone. Raises `MasterKeyTaken`, `MasterKeyUnfit`."""
+        octets = secrets.token_bytes(KEY_OCTETS)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(base64.b64encode(octets) + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.link(fresh, path)  # whole or not at all, and never over another
+            finally:
+                fresh.unlink()
+        except FileExistsError:
+            raise MasterKeyTaken(f"({path})") from None
+        except OSError as error:
+            raise MasterKeyUnfit(f"({path} cannot be written: {error.strerror}.)") from None
+        return cls(octets)
+
+    def derive(self, purpose: str) -> bytes:
+        """32 octets for one purpose, the same at every start."""
+        return HKDF(SHA256(), KEY_OCTETS, salt=None, info=b"argus cloud v1 " + purpose.encode()).derive(self._octets)
+
+    def seal(self, purpose: str, name: str, plain: bytes) -> bytes:
+        """AES-256-GCM; `name` (which row it is) is bound to it, so that sealed rows cannot be swapped."""
+        nonce = secrets.token_bytes(NONCE_OCTETS)
+        return VERSION + nonce + AESGCM(self.derive(purpose)).encrypt(nonce, plain, name.encode())
+
+    def open(self, purpose: str, name: str, sealed: bytes) -> bytes:
+        """What was sealed. Raises `SealBroken`."""
+        nonce, body = sealed[1 : 1 + NONCE_OCTETS], sealed[1 + NONCE_OCTETS :]
+        if sealed[:1] != VERSION or len(nonce) != NONCE_OCTETS:
+            raise SealBroken
+        try:
+            return AESGCM(self.derive(purpose)).decrypt(nonce, body, name.encode())
+        except InvalidTag:
+            raise SealBroken from None

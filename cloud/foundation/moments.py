@@ -1,0 +1,38 @@
+"""Moments as people and scripts write them (RFC 3339), and as the database keeps them (µs since 1970 UTC)."""
+
+from datetime import UTC, datetime, timedelta
+
+from cloud.foundation.errors import DomainError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+class MomentMalformed(DomainError):
+    """A time reads like 2026-03-24T10:00:00Z, with an offset or Z."""
+
+    code = "moment_malformed"
+
+
+def read_moment(text: str) -> int:
+    """Microseconds since the epoch. Raises `MomentMalformed`, also for a time without an offset: whose would it be?"""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise MomentMalformed from None
+    if moment.tzinfo is None:
+        raise MomentMalformed
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def write_moment(at_us: int | None) -> str | None:
+    """RFC 3339 in UTC with microseconds and `Z`; None stays None.
+
+    A time outside the years 1 to 9999 is clipped to them: a gateway's clock may say anything, and a list or a chore
+    that meets one such row must go on for all the others.
+    """
+    if at_us is None:
+        return None
+    moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

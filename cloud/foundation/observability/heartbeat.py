@@ -1,0 +1,73 @@
+"""Proof that the event loop turns: the watchdog of systemd is fed by it, and its longest stall is measured.
+
+One call that does not return stops every host of the process, and `/health/live` cannot report it. So the loop feeds
+systemd's watchdog, which restarts the process when it is not fed (`WatchdogSec=` of the unit). Feeding waits for
+nothing else: a slow disk or a database that is away is shown by `/health/ready`, and a restart would not mend it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.observability.metrics import EVENT_LOOP_STALL_SECONDS_MAX, Metrics
+from cloud.foundation.observability.service_manager import notify, watchdog_s
+
+BEAT_S = 0.25
+"""Interval at which the loop checks whether it is late, and the resolution of a measured stall."""
+FEED_EVERY_S = 1.0
+"""Interval at which systemd is notified, unless its own limit requires a shorter one: 30 datagrams in the 30 s of the
+unit."""
+STALL_LOGGED_S = 1.0
+"""A stall from which on a line is logged. Nothing of ours occupies the loop for a tenth of that."""
+
+log = structlog.get_logger()
+
+
+class Heartbeat:
+    """The event loop of this process."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        watchdog_s: float | None = None,
+        feed: Callable[[], None] = lambda: notify("WATCHDOG=1"),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`watchdog_s`: after how long without being fed systemd ends the process; None: it does not watch."""
+        self._clock = clock
+        # Half of the limit, as sd_watchdog_enabled(3) has it: one late feeding is not the end.
+        self._feed_every_s = None if watchdog_s is None else min(FEED_EVERY_S, watchdog_s / 2)
+        self._feed = feed
+        self._sleep = sleep
+        self.longest_stall_s = 0.0
+        """The longest time for which the loop did not turn, in this run of the process."""
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        feed_every_s = self._feed_every_s
+        beat_s = BEAT_S if feed_every_s is None else min(BEAT_S, feed_every_s / 2)
+        fed_s = float("-inf")
+        while True:
+            now_s = self._clock.monotonic_s()
+            if feed_every_s is not None and now_s - fed_s >= feed_every_s:
+                self._feed()
+                fed_s = now_s
+            await self._sleep(beat_s)
+            self._measure(self._clock.monotonic_s() - now_s - beat_s)
+
+    def _measure(self, stall_s: float) -> None:
+        self.longest_stall_s = max(self.longest_stall_s, stall_s)
+        if stall_s >= STALL_LOGGED_S:
+            log.warning("event_loop.stalled", seconds=round(stall_s, 3))
+
+    async def sample(self, metrics: Metrics) -> None:
+        """Set the figure, at a scrape."""
+        metrics.set(EVENT_LOOP_STALL_SECONDS_MAX, self.longest_stall_s)
+
+
+def make_heartbeat(clock: Clock) -> Heartbeat:
+    """The heartbeat of this process, as its service manager wants it."""
+    return Heartbeat(clock, watchdog_s=watchdog_s())

@@ -1,0 +1,227 @@
+"""Figures for Prometheus: what is counted and measured, declared in one table, on a listener of its own.
+
+A listener of its own, on loopback unless the operator says otherwise, because figures tell about the business of all
+tenants and must never be reachable by a public host's name. Labels come from closed sets (hosts, route templates,
+statuses): no identifier, address or path as sent ever becomes a label, so neither patient data nor an attacker's
+invention can grow the table.
+
+Each process counts for itself; what lies in the database (events that wait) is asked for when somebody scrapes.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from cloud.foundation.errors import DomainError
+from cloud.settings import Address
+
+log = structlog.get_logger()
+
+# From a cached read (under a millisecond) to the handler's limit (30 s); finer where most answers are.
+SECONDS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
+
+UNROUTED = "-"
+"""The route label of what no row answers; the path as sent is the caller's text and stays out."""
+
+
+class Kind(StrEnum):
+    """How a figure behaves."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Figure(NamedTuple):
+    """One row of the table. `name` carries the unit last, as Prometheus has it."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+
+
+HTTP_REQUESTS = Figure(
+    "argus_http_requests_total", Kind.COUNTER, ("host", "method", "route", "status"), "Answers given, by route."
+)
+HTTP_SECONDS = Figure(
+    "argus_http_request_seconds", Kind.HISTOGRAM, ("host", "method", "route"), "From the request's head to its answer."
+)
+HTTP_IN_FLIGHT = Figure("argus_http_requests_in_flight", Kind.GAUGE, ("host",), "Requests being answered now.")
+HTTP_PARSER_REFUSALS = Figure(
+    "argus_http_parser_refusals_total", Kind.COUNTER, ("status",), "Octets that were no acceptable request."
+)
+RATE_LIMITED = Figure("argus_rate_limited_total", Kind.COUNTER, ("host", "rate_class"), "Requests over their quota.")
+DATABASE_DAMAGED = Figure("argus_database_damaged", Kind.GAUGE, (), "1 while damage of the database is known, else 0.")
+BROKER_CONNECTED = Figure("argus_broker_connected", Kind.GAUGE, (), "1 while ingest has its broker, else 0.")
+REVOCATION_LIST_SECONDS_LEFT = Figure(
+    "argus_revocation_list_seconds_left", Kind.GAUGE, (), "Seconds until the revocation list expires."
+)
+INGEST_PARKED = Figure("argus_ingest_parked_batches", Kind.GAUGE, (), "Batches over their gateway's quota.")
+INGEST_OVER_QUOTA = Figure("argus_ingest_gateways_over_quota", Kind.GAUGE, (), "Gateways with parked batches.")
+INGEST_HELD_BACK = Figure("argus_ingest_gateways_held_back", Kind.GAUGE, (), "Gateways whose parking room is full.")
+INGEST_MISSING = Figure("argus_ingest_lanes_missing", Kind.GAUGE, (), "Lanes of which published batches never arrived.")
+INGEST_REPEATED = Figure(
+    "argus_ingest_repeated_measurements", Kind.GAUGE, (), "Measurements of devices' memories that were stored before."
+)
+INGEST_LEFT_OUT = Figure(
+    "argus_ingest_messages_left_out", Kind.GAUGE, (), "Messages discarded for lack of room since the start."
+)
+EVENTS_WAITING = Figure("argus_events_waiting", Kind.GAUGE, (), "Domain events that are not handed on yet.")
+EVENTS_PARKED = Figure("argus_events_parked", Kind.GAUGE, (), "Domain events that could not be handed on.")
+WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "Deliveries that are not finished.")
+WEBHOOK_LATE_SECONDS = Figure(
+    "argus_webhook_delivery_late_seconds", Kind.GAUGE, (), "For how long the delivery due longest has been due."
+)
+EVENT_LOOP_STALL_SECONDS_MAX = Figure(
+    "argus_event_loop_stall_seconds_max",
+    Kind.GAUGE,
+    (),
+    "The longest time since the start in which the event loop made no progress.",
+)
+SCRAPE_FAILURES = Figure(
+    "argus_scrape_failures_total", Kind.COUNTER, ("part",), "Figures that could not be asked for at a scrape."
+)
+
+FIGURES: tuple[Figure, ...] = (
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    HTTP_IN_FLIGHT,
+    HTTP_PARSER_REFUSALS,
+    RATE_LIMITED,
+    DATABASE_DAMAGED,
+    BROKER_CONNECTED,
+    REVOCATION_LIST_SECONDS_LEFT,
+    INGEST_PARKED,
+    INGEST_OVER_QUOTA,
+    INGEST_HELD_BACK,
+    INGEST_MISSING,
+    INGEST_REPEATED,
+    INGEST_LEFT_OUT,
+    EVENTS_WAITING,
+    EVENTS_PARKED,
+    WEBHOOKS_WAITING,
+    WEBHOOK_LATE_SECONDS,
+    EVENT_LOOP_STALL_SECONDS_MAX,
+    SCRAPE_FAILURES,
+)
+
+Sampler = Callable[["Metrics"], Awaitable[None]]
+"""Asks for something that is not counted as it happens, and sets it."""
+
+
+class Metrics:
+    """The figures of one process. Methods are cheap enough for every request."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._counters = {row.name: _counter(row, self.registry) for row in FIGURES if row.kind is Kind.COUNTER}
+        self._gauges = {row.name: _gauge(row, self.registry) for row in FIGURES if row.kind is Kind.GAUGE}
+        self._seconds = Histogram(
+            HTTP_SECONDS.name,
+            HTTP_SECONDS.meaning,
+            HTTP_SECONDS.labels,
+            buckets=SECONDS_BOUNDS,
+            registry=self.registry,
+        )
+
+    def request_began(self, host: str) -> None:
+        """A request was read as far as its head."""
+        self._gauges[HTTP_IN_FLIGHT.name].labels(host).inc()
+
+    def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None:
+        """It was answered. `route` is the row's path template, None when no row answers there."""
+        shown = UNROUTED if route is None else route
+        # Where no row answers, the method may be any word that the caller made up.
+        method = UNROUTED if route is None else method
+        self._gauges[HTTP_IN_FLIGHT.name].labels(host).dec()
+        self._counters[HTTP_REQUESTS.name].labels(host, method, shown, str(status)).inc()
+        self._seconds.labels(host, method, shown).observe(seconds)
+
+    def parser_refused(self, status: int) -> None:
+        """Octets came that the HTTP parser could not accept."""
+        self._counters[HTTP_PARSER_REFUSALS.name].labels(str(status)).inc()
+
+    def rate_limited(self, host: str, rate_class: str) -> None:
+        """A caller was over its quota."""
+        self._counters[RATE_LIMITED.name].labels(host, rate_class).inc()
+
+    def scrape_failed(self, part: str) -> None:
+        """A figure could not be asked for."""
+        self._counters[SCRAPE_FAILURES.name].labels(part).inc()
+
+    def set(self, figure: Figure, value: float) -> None:
+        """A gauge without labels."""
+        self._gauges[figure.name].set(value)
+
+    def value(self, figure: Figure, *labels: str) -> float:
+        """What a figure shows now, 0 when it was never touched; for histograms the count."""
+        name = f"{figure.name}_count" if figure.kind is Kind.HISTOGRAM else figure.name
+        found = self.registry.get_sample_value(name, dict(zip(figure.labels, labels, strict=True)))
+        return found or 0.0
+
+
+def _counter(row: Figure, registry: CollectorRegistry) -> Counter:
+    return Counter(row.name, row.meaning, row.labels, registry=registry)
+
+
+def _gauge(row: Figure, registry: CollectorRegistry) -> Gauge:
+    return Gauge(row.name, row.meaning, row.labels, registry=registry)
+
+
+class MetricsListenerFailed(DomainError):
+    """The figures' address cannot be listened on; another program has it, or it is not one of this machine."""
+
+    code = "metrics_address_taken"
+
+
+class MetricsServer:
+    """`GET /metrics` at one address, and nothing else."""
+
+    def __init__(self, metrics: Metrics, listen: Address, samplers: Sequence[tuple[str, Sampler]] = ()) -> None:
+        """`samplers` are asked at each scrape, by the name under which a failure is counted."""
+        self._metrics = metrics
+        self._listen = listen
+        self._samplers = samplers
+        self._runner: web.AppRunner | None = None
+        self.address: Address | None = None
+
+    async def start(self) -> Address:
+        """Listen; where (a port of 0 has become a real one). Raises `MetricsListenerFailed`."""
+        application = web.Application()
+        application.router.add_get("/metrics", self._scraped)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._listen.host, self._listen.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise MetricsListenerFailed(f"({self._listen}: {error.strerror})") from None
+        self._runner = runner
+        self.address = Address(self._listen.host, int(runner.addresses[0][1]))
+        log.info("metrics.listening", address=str(self.address))
+        return self.address
+
+    async def stop(self) -> None:
+        """Accept nothing new."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _scraped(self, request: web.Request) -> web.Response:
+        for part, sample in self._samplers:
+            try:
+                await sample(self._metrics)
+            except DomainError as error:
+                # What the database cannot tell now must not hide what the process knows.
+                self._metrics.scrape_failed(part)
+                log.warning("metrics.sample_failed", part=part, code=error.code)
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": content_type})

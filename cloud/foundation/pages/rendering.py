@@ -1,0 +1,99 @@
+"""Templates to answers. The policy allows our own stylesheet and forms to ourselves, and nothing else.
+
+A slice brings templates and words; the base template, the stylesheet and the refusal page are here. `form_to` names the
+other addresses that a form of this page may lead to: a browser holds a redirect after a form to the same policy, so a
+consent page has to name the integrator's.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from multidict import CIMultiDictProxy
+
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http.answer import Answer, Octets
+from cloud.foundation.http.problem import headers_of, title
+from cloud.foundation.pages.assets import MARK, STYLESHEET
+from cloud.foundation.pages.cookies import with_cookies
+from cloud.foundation.pages.language import Language, Words, language_of, say
+from cloud.foundation.pages.words import WORDS
+
+_HERE = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """The pages of one slice: its templates, its words, over those that all share."""
+
+    def __init__(self, folder: Path, words: Words) -> None:
+        self._words = {**WORDS, **words}
+        self._environment = Environment(
+            loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(_HERE)]),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def answer(
+        self,
+        template: str,
+        language: Language,
+        *,
+        status: int = 200,
+        form_to: Sequence[str] = (),
+        cookies: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+        **facts: object,
+    ) -> Answer:
+        """A page. `facts` are what the template shows; `form_to` are addresses of other origins."""
+
+        def said(key: str, **given: object) -> str:
+            return say(self._words, language, key, **given)
+
+        html = self._environment.get_template(template).render(
+            facts, say=said, language=language.value, stylesheet=STYLESHEET.path, mark=MARK.path
+        )
+        own = with_cookies(cookies, headers)
+        own["Content-Security-Policy"] = _policy(form_to)
+        # Under no-referrer a browser calls the origin of our own forms null (Fetch §3.2), like a stranger's.
+        own["Referrer-Policy"] = "same-origin"
+        own["Content-Language"] = language.value
+        own["Vary"] = "Accept-Language, Cookie"
+        return Octets(html.encode(), "text/html; charset=utf-8", status=status, headers=own)
+
+    def said(self, key: str, language: Language, **facts: object) -> str:
+        """One text of these pages."""
+        return say(self._words, language, key, **facts)
+
+    def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
+        """A refusal in words, with its code for whoever is asked for help."""
+        return self.answer(
+            "refusal.html",
+            language_of(headers),
+            status=error.status,
+            headers=headers_of(error),
+            heading=title(error.code),
+            sentence=error.sentence,
+            code=error.code,
+        )
+
+
+def see_other(address: str, cookies: Sequence[str] = ()) -> Answer:
+    """303: go there with a GET (RFC 9110 §15.4.4). `address` is a path of ours or was judged by the caller."""
+    return Answer(303, headers=with_cookies(cookies, {"Location": address}))
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an address, as a policy names it."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _policy(form_to: Sequence[str]) -> str:
+    targets = " ".join(["'self'", *(origin_of(address) for address in form_to)])
+    return (
+        f"default-src 'none'; style-src 'self'; img-src 'self' data:; form-action {targets}; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )

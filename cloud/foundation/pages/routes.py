@@ -1,0 +1,34 @@
+"""Where the pages' files are: a row for each, since the address of each is known beforehand."""
+
+from cloud.foundation.http import PUBLIC, Answer, Host, Octets, RateClass, Request, Route
+from cloud.foundation.pages.assets import ASSETS, Asset
+
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+class AssetHandler:
+    """Answers with one file."""
+
+    def __init__(self, asset: Asset) -> None:
+        self._asset = asset
+
+    async def __call__(self, request: Request) -> Answer:
+        return Octets(self._asset.octets, self._asset.media_type, headers=FOR_EVER)
+
+
+def routes() -> tuple[Route, ...]:
+    return tuple(
+        Route(
+            method="GET",
+            path=asset.path,
+            handler=AssetHandler(asset),
+            host=Host.AUTH,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            answers={200: "The file."},
+            summary="Fetch a file of the pages",
+            tag="Pages",
+            in_contract=False,
+        )
+        for asset in ASSETS
+    )

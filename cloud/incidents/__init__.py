@@ -1,6 +1,0 @@
-"""Incidents: opened by dispatched encounters, updated and closed by the state of those."""
-
-from cloud.incidents.model import Change, Incident, IncidentStatus, Part
-from cloud.incidents.service import Incidents
-
-__all__ = ["Change", "Incident", "IncidentStatus", "Incidents", "Part"]

@@ -1,3 +1,0 @@
-"""What devices measured, as rows that are written once and read in time."""
-
-from cloud.observations import tables as tables

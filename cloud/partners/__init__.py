@@ -1,0 +1,1 @@
+"""What integrators and administrators use: webhooks, discovery, documentation, administration."""

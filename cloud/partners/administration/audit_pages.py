@@ -1,0 +1,68 @@
+"""The audit trail, newest first: by whom, what, to what, and in which trace."""
+
+from cloud.access.audit import AuditEntry, Sought
+from cloud.access.identity import UserStore
+from cloud.access.identity.errors import UsernameMalformed
+from cloud.access.identity.usernames import folded
+from cloud.foundation.db import Transaction
+from cloud.foundation.http import Answer
+from cloud.partners.administration.desk import ROWS, Desk, Visit
+from cloud.partners.administration.moments import SECOND_US
+from cloud.partners.administration.schemas import AuditQuery
+
+DAY_US = 86_400 * SECOND_US
+DAYS = (1, 7, 30, 365, 3660)
+
+
+class AuditPages:
+    """One page that is a form and its answer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._parts = desk.parts
+        self._people = UserStore()
+
+    async def search(self, visit: Visit) -> Answer:
+        """`GET /admin/audit`."""
+        query: AuditQuery = visit.request.query
+        filters = query.model_dump(exclude_none=True, exclude={"cursor"})
+        position = self._desk.opened(visit, [int, int], filters)
+        entries: list[AuditEntry] = []
+        names: dict[str, str] = {}
+        unread = query.trace_id is not None and query.trace is None
+        if not unread:
+            async with self._parts.database.read() as tx:
+                sought = Sought(
+                    actor=await self._id_of(tx, visit, query.actor),
+                    action=query.action,
+                    object=await self._id_of(tx, visit, query.object),
+                    trace_id=query.trace,
+                    since_us=self._parts.clock.now_us() - query.days * DAY_US,
+                )
+                before = None if position is None else (position[0], position[1])
+                found = await self._parts.audit.search(tx, visit.viewer, sought, before=before, count=ROWS + 1)
+                entries = list(found)
+                people = {one for entry in entries for one in (entry.actor, entry.object) if one.startswith("usr_")}
+                names = await self._people.names(tx, visit.viewer, sorted(people))
+        last = entries[ROWS - 1] if len(entries) > ROWS else None
+        onward = self._desk.next_page(visit, None if last is None else [last.at_us, last.id], filters)
+        return self._desk.page(
+            visit,
+            "audit.html",
+            entries=entries[:ROWS],
+            names=names,
+            onward=onward,
+            query=query,
+            all_days=DAYS,
+            unread=unread,
+        )
+
+    async def _id_of(self, tx: Transaction, visit: Visit, text: str | None) -> str | None:
+        """People type names where the trail has ids."""
+        if text is None:
+            return None
+        try:
+            user = await self._people.find(tx, visit.viewer, folded(text))
+        except UsernameMalformed:
+            return text
+        return text if user is None else user.id

@@ -1,0 +1,227 @@
+"""Where every page of the administration begins and ends: who is here, in which language, whether the form is ours.
+
+A page's work is handed to `at`, which lets nobody near it but a signed-in administrator and, for a form, one that came
+from our page. So no page can forget to ask.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from multidict import CIMultiDictProxy
+
+from cloud.access.identity import Role, User
+from cloud.access.identity.handlers import SignInHandlers
+from cloud.access.identity.sign_in import acting
+from cloud.access.tenancy import Viewer
+from cloud.foundation.db import Transaction
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import Answer, Caller, Handler, InvalidCursor, Request
+from cloud.foundation.http.parts import Parts
+from cloud.foundation.http.problem import headers_of
+from cloud.foundation.pages import Cookie, Language, Pages, language_of, see_other
+from cloud.partners.administration.moments import element, span
+from cloud.partners.administration.schemas import AdminForm, LanguageForm
+from cloud.partners.administration.words import WORDS
+
+LANGUAGE_S = 365 * 86_400
+ROWS = 50
+"""Rows of one page of a list."""
+_PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
+
+
+class Area(StrEnum):
+    """The parts of the administration, in the order of the navigation. The value is the last part of the address."""
+
+    HOME = ""
+    APPS = "apps"
+    WEBHOOKS = "webhooks"
+    USERS = "users"
+    AUDIT = "audit"
+    KEYS = "keys"
+
+    @property
+    def path(self) -> str:
+        return f"/admin/{self.value}" if self.value else "/admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A signed-in administrator at one page. `here`: the address that shows it, for coming back."""
+
+    request: Request
+    user: User
+    area: Area
+    language: Language
+    here: str
+    form_token: str = field(repr=False)
+
+    @property
+    def caller(self) -> Caller:
+        """For the audit trail."""
+        return acting(self.user)
+
+    @property
+    def viewer(self) -> Viewer:
+        return self.caller.viewer
+
+
+Thing = TypeVar("Thing")
+Work = Callable[[Visit], Awaitable[Answer]]
+
+
+class Desk:
+    """One for the auth host."""
+
+    def __init__(self, parts: Parts, people: SignInHandlers, base: str) -> None:
+        self.parts = parts
+        self._people = people
+        self._pages = Pages(Path(__file__).parent / "templates", WORDS)
+        self._language = Cookie("argus_language", base, max_age_s=LANGUAGE_S)
+
+    def at(self, area: Area, work: Work) -> Handler:
+        """A handler that does `work` for administrators and tells everybody else why not."""
+
+        async def handle(request: Request) -> Answer:
+            session = await self._people.session(request)
+            shows = request.route.method == "GET"
+            here = _address(request) if shows else area.path
+            if session is None:
+                return self._people.lead_here(here)
+            language = self.language(request.headers)
+            token = self._people.form_token(request.headers)
+            visit = Visit(request, session.user, area, language, here, token)
+            if Role.ADMINISTRATOR not in session.user.roles:
+                return self.page(visit, "not_for_you.html", status=403)
+            if not shows:
+                form = request.body
+                assert isinstance(form, AdminForm)
+                self._people.check_form(request, form.form_token)
+            return await work(visit)
+
+        return handle
+
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        *,
+        error: DomainError | None = None,
+        status: int = 200,
+        **facts: Any,
+    ) -> Answer:
+        """A page. `error`: why the form on it was not taken."""
+        language, now_us = visit.language, self.parts.clock.now_us()
+        done = getattr(visit.request.query, "done", None)
+        return self._pages.answer(
+            template,
+            language,
+            status=status if error is None else error.status,
+            headers={} if error is None else headers_of(error),
+            said=None if error is None else self.words_of(error, language),
+            done=self._pages.said(f"done.{done}", language) if f"done.{done}" in WORDS else None,
+            area=visit.area.value,
+            areas=[(one.value, one.path) for one in Area],
+            username=visit.user.username,
+            form_token=visit.form_token,
+            here=visit.here,
+            when=lambda at_us: element(at_us, now_us, language),
+            span=span,
+            now_us=now_us,
+            word=lambda key: self._pages.said(key, language) if key in WORDS else key.partition(".")[2],
+            **facts,
+        )
+
+    def words_of(self, error: DomainError, language: Language) -> str:
+        """A refusal in words for people; what it adds about this occurrence stays as it is."""
+        key = f"refusal.{error.code}"
+        if key not in WORDS:
+            return error.sentence
+        return f"{self._pages.said(key, language)} {error.detail}".rstrip()
+
+    def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Answer:
+        """What cannot be shown on the page that the form was on."""
+        language = self.language(headers)
+        return self._pages.answer(
+            "refused.html",
+            language,
+            status=error.status,
+            headers=headers_of(error),
+            said=self.words_of(error, language),
+            code=error.code,
+        )
+
+    def language(self, headers: CIMultiDictProxy[str]) -> Language:
+        """What somebody chose here, else what their browser says."""
+        return language_of(headers, self._language.read(headers))
+
+    async def choose_language(self, visit: Visit) -> Answer:
+        """`POST /admin/language`."""
+        form: LanguageForm = visit.request.body
+        cookies = [self._language.set(form.lang)] if form.lang in set(Language) else []
+        return see_other(form.back or Area.HOME.path, cookies)
+
+    def opened(self, visit: Visit, kinds: Sequence[type], filters: Mapping[str, Any] | None = None) -> list[Any] | None:
+        """The position behind the query's cursor; None on the first page. Raises `InvalidCursor`."""
+        cursor = visit.request.query.cursor
+        if cursor is None:
+            return None
+        position = self.parts.cursors.open(cursor, visit.viewer, visit.request.route.name, filters or {})
+        if [type(part) for part in position] != list(kinds):
+            raise InvalidCursor
+        return position
+
+    async def rows(
+        self,
+        visit: Visit,
+        read: Callable[[str | None, int], Awaitable[Sequence[Thing]]],
+        id_of: Callable[[Thing], str],
+        filters: Mapping[str, Any] | None = None,
+    ) -> tuple[Sequence[Thing], str | None]:
+        """A page of a list that is in the order of its ids, and the address of the next. `read`: after which, how many.
+
+        Raises `InvalidCursor`.
+        """
+        position = self.opened(visit, [str], filters)
+        found = await read(None if position is None else position[0], ROWS + 1)
+        rows, more = found[:ROWS], len(found) > ROWS
+        return rows, self.next_page(visit, [id_of(rows[-1])] if more else None, filters)
+
+    def witness(
+        self, visit: Visit, action: str, id_of: Callable[[Thing], str], **metadata: Any
+    ) -> Callable[[Transaction, Thing], Awaitable[None]]:
+        """Writes the audit entry of a change that this visitor makes, in the change's transaction."""
+
+        async def witness(tx: Transaction, thing: Thing) -> None:
+            await self.parts.audit.record(
+                tx, visit.caller, action, id_of(thing), trace=visit.request.trace, metadata=metadata
+            )
+
+        return witness
+
+    def next_page(
+        self, visit: Visit, position: Sequence[Any] | None, filters: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """The address of the page behind this one; None when this is the last."""
+        if position is None:
+            return None
+        cursor = self.parts.cursors.seal(position, visit.viewer, visit.request.route.name, filters or {})
+        kept = visit.request.query.model_dump(exclude_none=True, exclude={"cursor", "done"}, exclude_defaults=True)
+        return f"?{urlencode({**kept, 'cursor': cursor})}"
+
+
+def done(path: str, what: str) -> Answer:
+    """To a page, which then says what was done."""
+    return see_other(f"{path}?{urlencode({'done': what})}")
+
+
+def _address(request: Request) -> str:
+    path = _PARAMETER.sub(lambda found: request.path[found[1]], request.route.path)
+    if request.query is None:
+        return path
+    given = request.query.model_dump(exclude_none=True, exclude={"done"}, exclude_defaults=True)
+    return f"{path}?{urlencode(given)}" if given else path

@@ -1,0 +1,62 @@
+"""Where an administrator begins: what needs a look, and what was done last. Nothing that needs a look is good news."""
+
+from collections.abc import Sequence
+
+from cloud.access.apps import App, Apps
+from cloud.access.apps.model import LiveSecret
+from cloud.access.audit import Sought
+from cloud.access.identity import UserStore
+from cloud.access.tokens import SigningKeys
+from cloud.access.tokens.signing_key import KeyState
+from cloud.foundation.http import Answer
+from cloud.partners.administration.desk import Desk, Visit
+from cloud.partners.administration.moments import SECOND_US
+from cloud.partners.webhooks.service import Judge, Webhooks
+
+DAY_US = 86_400 * SECOND_US
+SECRET_OLD_US = 365 * DAY_US
+KEY_OLD_US = 90 * DAY_US
+"""Rotation by age is an operator's timer; where that was forgotten, this is where somebody sees it."""
+LOOKED_AT = 200
+"""Apps whose secrets are looked at; the oldest, since ids sort by age."""
+TOLD = 10
+LATEST = 8
+
+
+class HomePage:
+    """One page."""
+
+    def __init__(self, desk: Desk, keys: SigningKeys, judge: Judge) -> None:
+        parts = desk.parts
+        self._desk = desk
+        self._parts = parts
+        self._keys = keys
+        self._apps = Apps(parts.database, parts.clock, parts.ids)
+        self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
+        self._people = UserStore()
+
+    async def show(self, visit: Visit) -> Answer:
+        """`GET /admin`."""
+        viewer, now_us = visit.viewer, self._parts.clock.now_us()
+        apps = await self._apps.page(viewer, after=None, count=LOOKED_AT)
+        current = next((key for key in await self._keys.list() if key.state is KeyState.CURRENT), None)
+        signs_since_us = None if current is None else current.signs_from_us
+        async with self._parts.database.read() as tx:
+            sought = Sought(since_us=now_us - 30 * DAY_US)
+            latest = await self._parts.audit.search(tx, viewer, sought, count=LATEST)
+            people = {one for entry in latest for one in (entry.actor, entry.object) if one.startswith("usr_")}
+            names = await self._people.names(tx, viewer, sorted(people))
+        return self._desk.page(
+            visit,
+            "home.html",
+            ailing=await self._webhooks.ailing(viewer, count=TOLD),
+            old_secrets=[(app, live[0]) for app, live in apps if _is_old(app, live, now_us)][:TOLD],
+            key_since_us=signs_since_us if signs_since_us and now_us - signs_since_us > KEY_OLD_US else None,
+            latest=latest,
+            names=names,
+            begins=not apps,
+        )
+
+
+def _is_old(app: App, live: Sequence[LiveSecret], now_us: int) -> bool:
+    return app.confidential and bool(live) and now_us - live[0].created_at_us > SECRET_OLD_US

@@ -1,0 +1,37 @@
+"""Moments for people: the date and time in UTC, and how far that is from now, which is what somebody tired reads."""
+
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+from cloud.foundation.moments import write_moment
+from cloud.foundation.pages.language import Language, say
+from cloud.partners.administration.words import WORDS
+
+SECOND_US = 1_000_000
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"))
+
+
+def span(us: int) -> str:
+    """`40 s`, `3 min`, `5 h`, `12 d`: the same letters in both languages."""
+    seconds = abs(us) // SECOND_US
+    for below, unit, name in _STEPS:
+        if seconds < below:
+            return f"{seconds // unit} {name}"
+    return f"{seconds // 86_400} d"
+
+
+def relative(at_us: int, now_us: int, language: Language) -> str:
+    """How long ago, or in how long."""
+    return say(WORDS, language, "moment.ago" if at_us <= now_us else "moment.in", span=span(now_us - at_us))
+
+
+def element(at_us: int | None, now_us: int, language: Language) -> Markup:
+    """A `time` element; a dash where there is no moment."""
+    if at_us is None:
+        return Markup("–")
+    shown = f"{datetime.fromtimestamp(at_us / SECOND_US, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    near = relative(at_us, now_us, language)
+    return Markup(
+        '<time datetime="{}"><span class="whole">{}</span> <span class="faint whole">({})</span></time>'
+    ).format(write_moment(at_us), shown, near)

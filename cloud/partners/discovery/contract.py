@@ -1,0 +1,65 @@
+"""The contract's document in its two forms, written once at start: the same values as JSON and as YAML (C-254).
+
+YAML is written with plain scalars only: no tags, no anchors, and every text that some reader of YAML (1.1 or 1.2) could
+take for a number, a truth value or a date is in quotes, so that all readers find the same values.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import yaml
+
+from cloud.foundation.http.answer import strong_etag
+from cloud.foundation.http.host import Bases
+from cloud.foundation.http.route import Route
+from cloud.partners.discovery.openapi import contract_document
+
+# YAML 1.2 has numbers that 1.1 reads as text: 1e3, 0o17.
+_NUMBER_OF_YAML_12 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
+
+
+class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML comes without types
+    """No anchors: what occurs twice is written twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+# PyYAML breaks lines at these and then loses them, unless they are written as escapes.
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+
+
+def _text(dumper: _Plain, text: str) -> yaml.ScalarNode:
+    style = '"' if _NUMBER_OF_YAML_12.fullmatch(text) or _LINE_ENDS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Plain.add_representer(str, _text)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Both forms with their entity tags, each of its own octets (A-135)."""
+
+    json: bytes
+    json_etag: str
+    yaml: bytes
+    yaml_etag: str
+
+
+def write_contract(document: Mapping[str, Any]) -> Contract:
+    """Both forms of one document."""
+    as_json = orjson.dumps(document)
+    # From the JSON, so that whatever JSON cannot say (dates, enums) is the same text in both.
+    as_yaml = yaml.dump(
+        orjson.loads(as_json), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120, encoding="utf-8"
+    )
+    return Contract(as_json, strong_etag(as_json), as_yaml, strong_etag(as_yaml))
+
+
+def make_contract(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> Contract:
+    """From all rows of all hosts. Raises `RowsDisagree`."""
+    return write_contract(contract_document(rows, bases, scopes))

@@ -1,0 +1,36 @@
+"""The two addresses of the contract's document. Written once at start, served from memory."""
+
+from collections.abc import Mapping, Sequence
+
+from cloud.foundation.http import Answer, Bases, Octets, Request, Route
+from cloud.partners.discovery.contract import Contract, make_contract
+
+CACHE_CONTROL = "public, max-age=300"
+"""As for the key set: a client that asks every five minutes learns of a change soon enough (A-135)."""
+
+
+class DiscoveryHandlers:
+    """Serves what `publish` was given; the rows that it describes include its own, so they come second."""
+
+    def __init__(self) -> None:
+        self._contract: Contract | None = None
+
+    def publish(self, rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> None:
+        """Write the document of all rows. Raises `RowsDisagree`, and nothing is served then."""
+        self._contract = make_contract(rows, bases, scopes)
+
+    @property
+    def contract(self) -> Contract:
+        """What is published."""
+        assert self._contract is not None, "the composition root publishes the contract before it serves"
+        return self._contract
+
+    async def as_json(self, _request: Request) -> Answer:
+        contract = self.contract
+        headers = {"Cache-Control": CACHE_CONTROL}
+        return Octets(contract.json, "application/json", headers=headers, etag=contract.json_etag)
+
+    async def as_yaml(self, _request: Request) -> Answer:
+        contract = self.contract
+        headers = {"Cache-Control": CACHE_CONTROL}
+        return Octets(contract.yaml, "application/yaml", headers=headers, etag=contract.yaml_etag)

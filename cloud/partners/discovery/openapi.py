@@ -1,0 +1,304 @@
+"""The OpenAPI 3.1 document, made from rows: whatever is served is described, and nothing is described twice.
+
+A pure function of the rows, the public addresses and the scope catalogue. Two gates keep internals out: a row must be
+`in_contract`, and its host and path must pass the public filter. Paths of other hosts than the api host name their
+server themselves (A-137).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cloud.foundation.http.host import Bases, Host
+from cloud.foundation.http.route import Access, Route
+from cloud.partners.discovery import shared_parts
+from cloud.partners.discovery.public_contract_filter import is_public
+from cloud.partners.discovery.schemas import Schemas
+
+_PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
+_AUTH_MODES = {
+    Access.PUBLIC: "Public",
+    Access.CLIENT: "OAuth auth code or client credentials",
+    Access.TOKEN: "Bearer token",
+}
+"""The contract's own words for how a caller shows who it is (C-008)."""
+_BODILESS = {204, 304}
+
+
+class RowsDisagree(ValueError):
+    """The rows cannot be described together; says which and why."""
+
+
+def public_rows(rows: Sequence[Route]) -> tuple[Route, ...]:
+    """The rows of the public contract: those that pass both gates."""
+    return tuple(row for row in rows if row.in_contract and is_public(row.hosts, row.path))
+
+
+def disagreements(rows: Sequence[Route]) -> list[str]:
+    """Rows whose word is not the filter's; a test holds this empty, since either the row or the list is wrong."""
+    return [
+        f"{row.name}: in_contract={row.in_contract}, the filter says {not row.in_contract}"
+        for row in rows
+        if row.in_contract != is_public(row.hosts, row.path)
+    ]
+
+
+def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> dict[str, Any]:
+    """The document as plain values. `scopes`: the catalogue's names with their descriptions."""
+    shown = public_rows(rows)
+    schemas = Schemas(shown)
+    paths: dict[str, dict[str, Any]] = {}
+    places: dict[str, tuple[Host, ...]] = {}
+    for row in shown:
+        if places.setdefault(row.path, row.hosts) != row.hosts:
+            raise RowsDisagree(f"{row.path} is on different hosts for different methods")
+        item = paths.setdefault(row.path, _path_item(row, bases))
+        if row.method.lower() in item:
+            raise RowsDisagree(f"{row.name} has two rows")
+        item[row.method.lower()] = _operation(row, schemas)
+    used = {row.tag for row in shown}
+    document = {
+        "openapi": shared_parts.OPENAPI_VERSION,
+        "info": {
+            "title": shared_parts.TITLE,
+            "version": shared_parts.CONTRACT_VERSION,
+            "summary": "Devices, encounters, events and evidence of an ambulance service.",
+            "description": shared_parts.DESCRIPTION,
+            "license": shared_parts.LICENSE,
+            "x-contract": shared_parts.CONTRACT_LABEL,
+        },
+        "externalDocs": {"url": f"{bases[Host.DOCS]}/api/docs"},
+        "servers": [{"url": bases[Host.API]}],
+        "tags": [{"name": name, "description": text} for name, text in shared_parts.TAGS.items() if name in used],
+        "paths": paths,
+        "components": {
+            "schemas": {
+                **dict(sorted(schemas.components.items())),
+                "Problem": shared_parts.PROBLEM_SCHEMA,
+                "OAuthError": shared_parts.OAUTH_ERROR_SCHEMA,
+            },
+            "responses": {f"Refused{status}": _refusal(status, text) for status, text in shared_parts.REFUSALS.items()},
+            "headers": shared_parts.HEADERS,
+            "parameters": shared_parts.PARAMETERS,
+            "securitySchemes": _security_schemes(bases, scopes, shown),
+        },
+    }
+    return _without_unused(document)
+
+
+def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
+    """Only the components that something refers to, directly or through another one."""
+    components: dict[str, dict[str, Any]] = document["components"]
+    used: set[tuple[str, str]] = set()
+    waiting: list[Any] = [document["paths"]]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting += found
+        elif isinstance(found, dict):
+            waiting += found.values()
+            reference = found.get("$ref")
+            if isinstance(reference, str) and reference.startswith("#/components/"):
+                _, _, kind, name = reference.split("/")
+                if (kind, name) not in used:
+                    used.add((kind, name))
+                    waiting.append(components[kind][name])
+    operations = [part for item in document["paths"].values() for part in item.values() if isinstance(part, dict)]
+    used |= {("securitySchemes", name) for one in operations for way in one["security"] for name in way}
+    kept = {
+        kind: {name: part for name, part in parts.items() if (kind, name) in used} for kind, parts in components.items()
+    }
+    return {**document, "components": kept}
+
+
+def _path_item(row: Route, bases: Bases) -> dict[str, Any]:
+    item: dict[str, Any] = {}
+    if row.hosts != (Host.API,):
+        item["servers"] = [{"url": bases[host]} for host in row.hosts]
+    item["parameters"] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+        for name in _PARAMETER.findall(row.path)
+    ] + [_part("parameters", "traceparent")]
+    return item
+
+
+def _part(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def operation_id(row: Route) -> str:
+    """The row's own, else its method and path as one word: `getV1JobsById`."""
+    if row.operation_id:
+        return row.operation_id
+    words = re.findall(r"\{?[A-Za-z0-9]+", row.path.replace("_", " "))
+    named = [f"By{word[1:2].upper()}{word[2:]}" if word[0] == "{" else word[:1].upper() + word[1:] for word in words]
+    return row.method.lower() + "".join(named)
+
+
+def _operation(row: Route, schemas: Schemas) -> dict[str, Any]:
+    operation: dict[str, Any] = {"operationId": operation_id(row), "tags": [row.tag], "summary": row.summary}
+    if row.description:
+        operation["description"] = row.description
+    operation |= {
+        "x-auth": _AUTH_MODES[row.scopes.access],
+        "x-audience": row.audience.value,
+        "x-stability": row.stability.value,
+        "x-added-in": row.added_in,
+    }
+    if row.deprecated_on is not None:
+        operation["deprecated"] = True
+        operation["x-deprecated-on"] = row.deprecated_on.isoformat()
+    if row.sunset_on is not None:
+        operation["x-sunset-on"] = row.sunset_on.isoformat()
+    operation["security"] = _security(row)
+    parameters = _parameters(row, schemas)
+    if parameters:
+        operation["parameters"] = parameters
+    if row.body is not None:
+        operation["requestBody"] = {
+            "required": not row.body_optional,
+            "content": {row.body_kind.value: _content(schemas.of(row, "body"), row.request_example)},
+        }
+    operation["responses"] = _responses(row, schemas)
+    return operation
+
+
+def _security(row: Route) -> list[dict[str, list[str]]]:
+    match row.scopes.access:
+        case Access.PUBLIC:
+            return []
+        case Access.CLIENT:
+            # Basic, or the same credentials in the form (RFC 6749 §2.3.1).
+            return [{"clientBasic": []}, {}]
+        case Access.TOKEN:
+            return [{"oauth2": [name]} for name in sorted(row.scopes.names)] or [{"oauth2": []}]
+
+
+def _security_schemes(bases: Bases, scopes: Mapping[str, str], rows: Sequence[Route]) -> dict[str, Any]:
+    asked = {name for row in rows for name in row.scopes.names}
+    unknown = sorted(asked - set(scopes))
+    if unknown:
+        raise RowsDisagree(f"rows ask for scopes that the catalogue does not have: {', '.join(unknown)}")
+    return {
+        "oauth2": {
+            "type": "oauth2",
+            "description": "A JWT (RFC 9068), sent as `Authorization: Bearer`. Any one of the alternatives will do.",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": f"{bases[Host.AUTH]}/v1/oauth/token",
+                    "scopes": {name: scopes[name] for name in sorted(asked)},
+                }
+            },
+        },
+        "clientBasic": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "Client id and secret (RFC 6749, section 2.3.1); they may be in the form instead.",
+        },
+    }
+
+
+def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = []
+    if row.query is not None:
+        model = schemas.resolved(schemas.of(row, "query"))
+        required = set(model.get("required", ()))
+        for name, schema in model.get("properties", {}).items():
+            parameter = {"name": name, "in": "query", "required": name in required, "schema": _given(schema)}
+            if "description" in schema:
+                parameter["description"] = schema["description"]
+            parameters.append(parameter)
+    if row.idempotent:
+        parameters.append(_part("parameters", "Idempotency-Key"))
+    if 304 in row.answers:
+        parameters.append(_part("parameters", "If-None-Match"))
+    return parameters
+
+
+def _given(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A query parameter is there or not; it is never null, which only stands for its absence in our models."""
+    kept = {key: value for key, value in schema.items() if key != "description" and (key, value) != ("default", None)}
+    choices = [choice for choice in kept.pop("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        return {**kept, **choices[0]}
+    return {**kept, **({"anyOf": choices} if choices else {})}
+
+
+def _content(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:
+    return {"schema": schema} if example is None else {"schema": schema, "example": example}
+
+
+def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    successes = {status: text for status, text in row.answers.items() if status < 400} or {200: "Done."}
+    for status, text in sorted(successes.items()):
+        responses[str(status)] = _success(row, status, text, schemas)
+    told = {status: text for status, text in row.answers.items() if status >= 400}
+    for status in sorted({*told, *_possible_refusals(row)}):
+        own = row.oauth_errors or row.refusal_page is not None
+        if own or status in told or status not in shared_parts.REFUSALS:
+            text = told.get(status) or shared_parts.REFUSALS[status]
+            responses[str(status)] = _refusal(status, text, row)
+        else:
+            responses[str(status)] = _part("responses", f"Refused{status}")
+    responses["default"] = _refusal(0, "Any other refusal.", row)
+    return responses
+
+
+def _possible_refusals(row: Route) -> set[int]:
+    """What every route of this kind may answer, beside what the row itself says."""
+    statuses = {400, 429, 503}
+    if row.scopes.access is Access.TOKEN:
+        statuses |= {401, 403}
+    if row.scopes.access is Access.CLIENT:
+        statuses |= {401}
+    if _PARAMETER.search(row.path):
+        statuses |= {404}
+    if row.body is not None:
+        statuses |= {413, 415}
+    if row.idempotent:
+        statuses |= {409, 422}
+    return statuses
+
+
+def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, Any]:
+    headers = _trace_headers()
+    if status == 201:
+        headers["Location"] = _part("headers", "Location")
+    if row.idempotent:
+        for name in ("Idempotency-Key", "Idempotency-Replayed"):
+            headers[name] = _part("headers", name)
+    if 304 in row.answers:
+        headers["ETag"] = _part("headers", "ETag")
+    response: dict[str, Any] = {"description": text, "headers": headers}
+    if row.answer is None or status in _BODILESS:
+        if status not in _BODILESS and row.answer_media_type != "application/json":
+            kind = "string" if row.answer_media_type == "text/html" else "object"
+            response["content"] = {row.answer_media_type: _content({"type": kind}, row.answer_example)}
+        return response
+    schema = schemas.of(row, "answer")
+    if schema.get("type") == "array":
+        headers["Link"] = _part("headers", "Link")
+    response["content"] = {row.answer_media_type: _content(schema, row.answer_example)}
+    return response
+
+
+def _trace_headers() -> dict[str, Any]:
+    return {name: _part("headers", name) for name in ("X-Argus-Trace-ID", "X-Argus-Span-ID")}
+
+
+def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:
+    """How a row refuses; None: as all do."""
+    headers = _trace_headers()
+    for name in shared_parts.REFUSAL_HEADERS.get(status, ()):
+        headers[name] = _part("headers", name)
+    if row is not None and row.refusal_page is not None:
+        return {"description": text, "headers": headers, "content": {"text/html": {"schema": {"type": "string"}}}}
+    oauth = row is not None and row.oauth_errors
+    kind, schema = ("application/json", "OAuthError") if oauth else ("application/problem+json", "Problem")
+    return {"description": text, "headers": headers, "content": {kind: {"schema": _part("schemas", schema)}}}

@@ -1,0 +1,53 @@
+"""Well-known documents about this interface (RFC 8615)."""
+
+from typing import Any
+
+from cloud.foundation.http import PUBLIC, Host, RateClass, Route
+from cloud.partners.discovery.handlers import DiscoveryHandlers
+
+_ANSWERS = {200: "The document.", 304: "What If-None-Match names is still the newest."}
+_EXAMPLE = {
+    "openapi": "3.1.0",
+    "info": {"title": "Argus External API", "version": "2026.4.0"},
+    "paths": {"/v1/jobs": {"...": "..."}},
+}
+
+
+def routes(handlers: DiscoveryHandlers) -> tuple[Route, ...]:
+    """Also on the sandbox host, whose well-knowns are as public."""
+    hosts = (Host.API, Host.SANDBOX)
+    return (
+        Route(
+            method="GET",
+            path="/.well-known/openapi.json",
+            handler=handlers.as_json,
+            host=hosts,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            open_to_browsers=True,
+            answer=dict[str, Any],
+            answers=_ANSWERS,
+            operation_id="getOpenApiJson",
+            summary="Fetch the OpenAPI well-known descriptor (JSON)",
+            description="This document. The YAML form has the same content. What is internal is never in it.",
+            tag="Discovery",
+            answer_example=_EXAMPLE,
+        ),
+        Route(
+            method="GET",
+            path="/.well-known/openapi.yaml",
+            handler=handlers.as_yaml,
+            host=hosts,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            open_to_browsers=True,
+            answer=dict[str, Any],
+            answer_media_type="application/yaml",
+            answers=_ANSWERS,
+            operation_id="getOpenApiYaml",
+            summary="Fetch the OpenAPI well-known descriptor (YAML)",
+            description="The same content as the JSON form.",
+            tag="Discovery",
+            answer_example=_EXAMPLE,
+        ),
+    )

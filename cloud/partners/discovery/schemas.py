@@ -1,0 +1,60 @@
+"""JSON Schemas of what rows read and answer, gathered once so that each model is one component.
+
+pydantic writes the schemas; here they are only collected and named. A name that pydantic had to lengthen (two models of
+one name in different modules) would show our module paths to the public, so it is refused when the document is built.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import JsonSchemaMode as Mode
+
+from cloud.foundation.http.route import Route
+
+REFERENCE = "#/components/schemas/{model}"
+
+Role = Literal["body", "query", "answer"]
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title on every field, which would only repeat the field's name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+class Schemas:
+    """The schemas of some rows: `of(row, role)` for one place, `components` for the shared models."""
+
+    def __init__(self, rows: Sequence[Route]) -> None:
+        inputs: list[tuple[tuple[int, Role], Mode, TypeAdapter[Any]]] = []
+        for number, row in enumerate(rows):
+            if row.body is not None:
+                inputs.append(((number, "body"), "validation", TypeAdapter(row.body)))
+            if row.query is not None:
+                inputs.append(((number, "query"), "validation", TypeAdapter(row.query)))
+            if row.answer is not None:
+                # As for reading: a field with a default may be absent, and only what the contract shows is promised.
+                inputs.append(((number, "answer"), "validation", TypeAdapter(row.answer)))
+        found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Untitled)
+        self.components: Mapping[str, Any] = shared.get("$defs", {})
+        lengthened = sorted(name for name in self.components if "__" in name)
+        if lengthened:
+            raise ValueError(f"two models have the same name, give one another: {', '.join(lengthened)}")
+        self._places = {key: schema for (key, _), schema in found.items()}
+        self._numbers = {id(row): number for number, row in enumerate(rows)}
+
+    def of(self, row: Route, role: Role) -> dict[str, Any]:
+        """The schema of a row's body, query or answer; most often a reference to a component."""
+        schema: dict[str, Any] = self._places[self._numbers[id(row)], role]
+        return schema
+
+    def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The schema itself where it is a reference to a component."""
+        reference = schema.get("$ref")
+        if reference is None:
+            return schema
+        component: Mapping[str, Any] = self.components[reference.rpartition("/")[2]]
+        return component

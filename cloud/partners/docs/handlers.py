@@ -1,0 +1,114 @@
+"""The docs index and the pages behind the `type` of problem documents, as HTML for people and JSON for programs.
+
+Which of the two is asked for stands in Accept; without a wish it is JSON (A-009). The pages tell of kinds of problems,
+never of an occurrence, so they are public and cacheable.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from cloud.foundation.events import EventType
+from cloud.foundation.http import Answer, Bases, Host, Json, NotFound, Octets, Request, strong_etag
+from cloud.foundation.http.problem import catalogue, slug, title
+from cloud.partners.discovery import DENYLIST
+from cloud.partners.webhooks.catalogue import EVENTS, message_sample
+
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGES.filters["pretty"] = lambda document: orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+CACHE_CONTROL = "public, max-age=300"
+
+
+def wants_html(accept: str | None) -> bool:
+    """Whether a page for people is asked for by name; `*/*` is no wish."""
+    ranges = [one.partition(";")[0].strip().lower() for one in (accept or "").split(",")]
+    return any(one in {"text/html", "application/xhtml+xml"} for one in ranges)
+
+
+class DocsHandlers:
+    """Index and problem pages."""
+
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
+
+    async def index(self, request: Request) -> Answer:
+        """What machine-readable documents there are, and where."""
+        api = self._bases[Host.API]
+        document = {
+            "title": "Argus External API",
+            "version": "2026.4.0",
+            "hosts": {host.value: self._bases[host] for host in (Host.AUTH, Host.API, Host.SANDBOX)},
+            "openapi": [
+                {"href": f"{api}/.well-known/openapi.json", "type": "application/json"},
+                {"href": f"{api}/.well-known/openapi.yaml", "type": "application/yaml"},
+            ],
+            "keys": f"{self._bases[Host.AUTH]}/.well-known/jwks.json",
+            "problems": f"{api}/problems",
+            "events": f"{self._bases[Host.DOCS]}/api/docs/events",
+            "denylist": list(DENYLIST),
+        }
+        return _answer(request, "index.html", document)
+
+    async def events(self, request: Request) -> Answer:
+        """The event catalogue: what webhooks can hear of, with the schema and a sample of each."""
+        return _answer(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
+
+    async def problems(self, request: Request) -> Answer:
+        """Every kind of problem."""
+        kinds = [self._kinds[name] for name in sorted(self._kinds)]
+        return _answer(request, "problems.html", {"problems": kinds})
+
+    async def problem(self, request: Request) -> Answer:
+        """One kind of problem. Raises `NotFound`."""
+        found = self._kinds.get(request.path["slug"])
+        if found is None:
+            raise NotFound
+        return _answer(request, "problem.html", found)
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
+        """By the last part of their address. At the first question, when every slice has been imported."""
+        api = self._bases[Host.API]
+        return {
+            slug(code): {
+                "type": f"{api}/problems/{slug(code)}",
+                "code": code,
+                "title": title(code),
+                "status": status,
+                "detail": sentence,
+            }
+            for code, status, sentence in catalogue()
+        }
+
+
+def _shown_event(one: EventType) -> dict[str, Any]:
+    """An event, and a whole message as a receiver gets it."""
+    return {
+        "name": one.name,
+        "version": one.version,
+        "description": one.description,
+        "scope": one.scope,
+        "sent_to_all": one.always,
+        "schema": one.schema(),
+        "sample": orjson.loads(message_sample(one)),
+    }
+
+
+def _answer(request: Request, page: str, document: Mapping[str, Any]) -> Answer:
+    headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
+    if not wants_html(request.headers.get("Accept")):
+        answer = Json(document, headers=headers)
+        answer.etag = strong_etag(answer.body)
+        return answer
+    html = _PAGES.get_template(page).render(document).encode()
+    return Octets(html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))

@@ -1,0 +1,70 @@
+"""The event catalogue: what subscriptions may name, what they need for it, and what they are told.
+
+Made of the slices' own rows (`event_types.py`), so nothing is described twice. An event that is not in it (those of
+assignments and of ingest's custody) never leaves the product.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from cloud.access.apps.scopes import effective
+from cloud.access.tenancy import SecrecyLevel
+from cloud.clinical.devices.event_types import EVENTS as OF_DEVICES
+from cloud.clinical.epcr.event_types import EVENTS as OF_ENCOUNTERS
+from cloud.clinical.incidents.event_types import EVENTS as OF_INCIDENTS
+from cloud.foundation.events import DomainEvent, EventType
+from cloud.foundation.events.event_type import SECRECY
+from cloud.partners.webhooks.errors import EventNotApproved, EventsMalformed
+from cloud.partners.webhooks.event_types import EVENTS as OF_WEBHOOKS
+from cloud.partners.webhooks.messages import PublicEvent, message_body
+from cloud.vehicles.fleet.event_types import EVENTS as OF_GATEWAYS
+
+EVENTS: tuple[EventType, ...] = tuple(
+    one for one in (*OF_INCIDENTS, *OF_ENCOUNTERS, *OF_DEVICES, *OF_GATEWAYS, *OF_WEBHOOKS) if one.scope is not None
+)
+"""In the order in which integrators see it."""
+
+EVENTS_MAX = 100
+"""Names in one subscription; more than there will ever be, so that a longer list is a mistake."""
+
+_BY_NAME = {one.name: one for one in EVENTS}
+_LEVELS = {level.word: level for level in SecrecyLevel}
+_SAMPLE_AT_US = 1_774_267_200_000_000  # 2026-03-23T12:00:00Z, as the contract's samples
+
+
+def public_event(event: DomainEvent) -> PublicEvent | None:
+    """What is said of a domain event outside; None for one that stays inside. A `Translate`."""
+    found = _BY_NAME.get(event.type)
+    if found is None or found.scope is None:
+        return None
+    secrecy = _LEVELS[event.payload.get(SECRECY, SecrecyLevel.STANDARD.word)]
+    return PublicEvent(found.name, found.told(event.payload), secrecy, found.scope)
+
+
+def checked_events(names: Sequence[str], approved: Iterable[str]) -> tuple[str, ...]:
+    """The events of a subscription, each once, in the order of the catalogue.
+
+    Raises `EventsMalformed` for none, too many and unknown ones, `EventNotApproved` with the names that `approved`
+    scopes do not cover.
+    """
+    wanted = set(names)
+    if not 0 < len(names) <= EVENTS_MAX:
+        raise EventsMalformed(f"(One to {EVENTS_MAX} of them.)")
+    chosen = [one for one in EVENTS if one.name in wanted]
+    if len(chosen) < len(wanted):
+        raise EventsMalformed("(There is no such event; patterns are none.)")
+    holding = effective(approved)
+    refused = [one.name for one in chosen if one.scope not in holding]
+    if refused:
+        raise EventNotApproved(refused)
+    return tuple(one.name for one in chosen)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """In the order of the catalogue; what is not in it any more comes last."""
+    places = list(_BY_NAME)
+    return tuple(sorted(names, key=lambda name: (places.index(name) if name in _BY_NAME else len(places), name)))
+
+
+def message_sample(one: EventType) -> str:
+    """A whole message as a receiver gets it."""
+    return message_body(one.name, _SAMPLE_AT_US, one.sample)

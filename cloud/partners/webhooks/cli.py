@@ -1,0 +1,194 @@
+"""`argus-cloud webhooks`: where events go, what became of each, and what an operator does about it.
+
+Subscriptions are made by the apps themselves, over HTTP; here they are looked at, stopped and helped along.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.audit import Audit
+from cloud.access.tokens.place import load_master_key
+from cloud.command import OPERATOR, AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.db import Transaction
+from cloud.foundation.moments import read_moment
+from cloud.partners.webhooks.errors import ReplayMalformed
+from cloud.partners.webhooks.key_cli import webhook_keys
+from cloud.partners.webhooks.log import DeliveryLog
+from cloud.partners.webhooks.log_store import Filter, Logged
+from cloud.partners.webhooks.model import DeliveryStatus, Subscription
+from cloud.partners.webhooks.replay_store import Replay, ReplayMode
+from cloud.partners.webhooks.running import make_judge
+from cloud.partners.webhooks.service import Change, Webhooks, Witness
+from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
+
+webhooks = typer.Typer(help="Webhooks: where events go.", no_args_is_help=True)
+webhooks.add_typer(webhook_keys, name="keys")
+
+WebhookArgument = Annotated[str, typer.Argument(help="The webhook's id, wh_….")]
+ROWS_MAX = 1000
+
+
+def _service(place: Workplace) -> Webhooks:
+    return Webhooks(
+        place.database, place.clock, place.ids, lambda: load_master_key(place.settings), make_judge(place.settings)
+    )
+
+
+def _log(place: Workplace) -> DeliveryLog:
+    return DeliveryLog(place.database, place.clock, place.ids)
+
+
+def _witness(place: Workplace, tenant: str, action: str) -> Witness:
+    """The operator's entry in the audit trail."""
+
+    async def witness(tx: Transaction, subscription: Subscription) -> None:
+        await Audit(place.clock).record(tx, place.operator(tenant), action, subscription.id)
+
+    return witness
+
+
+@webhooks.command("list")
+def list_webhooks(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """The webhooks of a tenant, the oldest first."""
+
+    async def found(place: Workplace) -> list[dict[str, Any]]:
+        service, rows, after = _service(place), [], None
+        while page := await service.page(place.operator(tenant), after=after, count=ROWS_MAX):
+            rows += [shown(one, place.clock.now_us()) for one in page]
+            after = page[-1].id
+        return rows
+
+    rows = run(context, found)
+    if not as_json:
+        rows = [
+            {**{name: row[name] for name in ("id", "client_id", "url", "status")}, "events": " ".join(row["events"])}
+            for row in rows
+        ]
+    print_rows("Webhooks", rows, as_json=as_json)
+
+
+@webhooks.command("show")
+def show_webhook(
+    context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False
+) -> None:
+    """One webhook: where it goes and how it fares."""
+
+    async def found(place: Workplace) -> dict[str, Any]:
+        return shown(await _service(place).find(place.operator(tenant), webhook), place.clock.now_us())
+
+    document = run(context, found)
+    sentence = "\n".join(f"{name:>28}  {_words(value)}" for name, value in document.items() if value is not None)
+    print_one(sentence, document, as_json=as_json)
+
+
+@webhooks.command("deliveries")
+def list_deliveries(
+    context: typer.Context,
+    webhook: WebhookArgument,
+    tenant: TenantOption,
+    status: Annotated[DeliveryStatus | None, typer.Option("--status", help="Only those that stand so.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=ROWS_MAX, help="The newest so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What was sent to a webhook, the newest first."""
+
+    async def found(place: Workplace) -> list[Logged]:
+        wanted = Filter(status=status)
+        return list(await _log(place).page(place.operator(tenant), webhook, wanted, before=None, count=limit))
+
+    rows = [shown_delivery(one) for one in run(context, found)]
+    if not as_json:
+        names = ("id", "event", "status", "attempt", "attempted_at", "response_status", "error_code", "next_attempt_at")
+        rows = [{name: row[name] for name in names} for row in rows]
+    print_rows("Deliveries", rows, as_json=as_json)
+
+
+@webhooks.command("test")
+def send_test(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """Send a test, also to a disabled webhook; the deliveries tell what becomes of it."""
+    id = run(
+        context,
+        lambda place: _log(place).test(place.operator(tenant), webhook, _witness(place, tenant, "webhook.test")),
+    )
+    print_one(f"Test {id} is queued.", {"delivery_id": id, "status": DeliveryStatus.QUEUED.value}, as_json=as_json)
+
+
+@webhooks.command("replay")
+def replay(
+    context: typer.Context,
+    webhook: WebhookArgument,
+    tenant: TenantOption,
+    delivery: Annotated[str | None, typer.Option("--delivery", help="This one, dlv_….")] = None,
+    failed_since: Annotated[str | None, typer.Option("--failed-since", help="All that were given up since.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="All that were told from this moment on.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="With --since: and before this one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send deliveries again, with the ids that they had."""
+    work = _wish(webhook, tenant, delivery, failed_since, since, until)
+    done = run(context, work)
+    sentence = f"Replay {done.id}: {done.queued} queued" + ("." if done.done_at_us is not None else ", more to come.")
+    print_one(sentence, shown_replay(done), as_json=as_json)
+
+
+def _wish(
+    webhook: str, tenant: str, delivery: str | None, failed_since: str | None, since: str | None, until: str | None
+) -> Callable[[Workplace], Awaitable[Replay]]:
+    async def work(place: Workplace) -> Replay:
+        log, viewer, witness = _log(place), place.operator(tenant), _witness(place, tenant, "webhook.replay")
+        match (delivery, failed_since, since, until):
+            case (str(id), None, None, None):
+                return await log.replay_one(viewer, webhook, id, OPERATOR, witness)
+            case (None, str(moment), None, None):
+                mode, to_us = ReplayMode.FAILED, None
+            case (None, None, str(moment), _):
+                mode, to_us = ReplayMode.RANGE, None if until is None else read_moment(until)
+            case _:
+                raise ReplayMalformed
+        from_us = read_moment(moment)
+        return await log.replay_many(viewer, webhook, mode, OPERATOR, witness, from_us=from_us, to_us=to_us)
+
+    return work
+
+
+@webhooks.command("disable")
+def disable(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """Send nothing any more; what waits is discarded, and noted so that it can be replayed."""
+    _switch(context, webhook, tenant, enabled=False, as_json=as_json)
+
+
+@webhooks.command("enable")
+def enable(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """Send again, from the next event on."""
+    _switch(context, webhook, tenant, enabled=True, as_json=as_json)
+
+
+def _switch(context: typer.Context, webhook: str, tenant: str, *, enabled: bool, as_json: bool) -> None:
+    action = "webhook.enable" if enabled else "webhook.disable"
+
+    async def work(place: Workplace) -> dict[str, Any]:
+        changed = await _service(place).change(
+            place.operator(tenant), webhook, Change(enabled=enabled), witness=_witness(place, tenant, action)
+        )
+        return shown(changed, place.clock.now_us())
+
+    document = run(context, work)
+    print_one(f"Webhook {webhook} is {document['status']}.", document, as_json=as_json)
+
+
+@webhooks.command("remove")
+def remove(context: typer.Context, webhook: WebhookArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """End a subscription; what waits is discarded."""
+    run(
+        context,
+        lambda place: _service(place).remove(
+            place.operator(tenant), webhook, witness=_witness(place, tenant, "webhook.remove")
+        ),
+    )
+    print_one(f"Webhook {webhook} removed.", {"id": webhook, "removed": True}, as_json=as_json)
+
+
+def _words(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,83 @@
+"""From a domain event to a delivery for each endpoint that hears of it, in the transaction that settles the event.
+
+So each delivery exists exactly once, whatever is killed when: either the event is settled and they are all there, or it
+is not and none is.
+"""
+
+from collections.abc import Sequence
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Transaction
+from cloud.foundation.events import DomainEvent
+from cloud.foundation.http.trace import begin_trace
+from cloud.foundation.ids import Ids
+from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
+from cloud.partners.webhooks.endpoint_store import EndpointStore, Listener
+from cloud.partners.webhooks.messages import DISABLED_EVENT, PublicEvent, Translate, as_it_is, message_body
+from cloud.partners.webhooks.model import DeliveryKind
+
+
+class FanOut:
+    """A `Subscriber` of the relay."""
+
+    def __init__(self, clock: Clock, ids: Ids, translate: Translate = as_it_is) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._translate = translate
+        self._deliveries = DeliveryStore()
+        self._endpoints = EndpointStore()
+
+    async def take(self, tx: Transaction, event: DomainEvent) -> None:
+        """Queue a delivery for each listener; a disabled one has it noted."""
+        if event.type == DISABLED_EVENT:
+            about = str(event.payload["webhook_id"])
+            listeners = await self._endpoints.neighbours(
+                tx, about, lane=event.key, tenant=event.tenant_id, organization=event.organization_id
+            )
+            await self._queue(tx, event, PublicEvent(event.type, event.payload), DeliveryKind.NOTICE, listeners)
+            return
+        public = self._translate(event)
+        if public is None:
+            return
+        listeners = await self._endpoints.listeners(
+            tx,
+            public.type,
+            lane=event.key,
+            tenant=event.tenant_id,
+            organization=event.organization_id,
+            secrecy=public.secrecy,
+            scope=public.scope,
+        )
+        await self._queue(tx, event, public, DeliveryKind.EVENT, listeners)
+
+    async def _queue(
+        self,
+        tx: Transaction,
+        event: DomainEvent,
+        public: PublicEvent,
+        kind: DeliveryKind,
+        listeners: Sequence[Listener],
+    ) -> None:
+        if not listeners:
+            return
+        body = message_body(public.type, event.at_us, public.data)
+        traceparent = begin_trace(event.traceparent).traceparent
+        queued: list[tuple[NewDelivery, bool]] = []
+        noted: list[NewDelivery] = []
+        for listener in listeners:
+            new = NewDelivery(
+                id=self._ids.new("dlv"),
+                webhook_id=listener.id,
+                tenant_id=event.tenant_id,
+                kind=kind,
+                event=public.type,
+                event_id=event.id,
+                lane=event.key,
+                body=body,
+                traceparent=traceparent,
+            )
+            if listener.disabled:
+                noted.append(new)
+            else:
+                queued.append((new, listener.occupied))
+        await self._deliveries.queue_all(tx, queued, noted, self._clock.now_us())

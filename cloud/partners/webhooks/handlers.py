@@ -1,0 +1,176 @@
+"""Requests about webhooks. A secret that was made here is in the answer that makes it and in no other (A-055)."""
+
+from typing import Any
+
+from cloud.foundation.db import Transaction
+from cloud.foundation.http import Answer, Created, InvalidCursor, Json, NoContent, Request, strong_etag
+from cloud.foundation.http.parts import Parts
+from cloud.foundation.moments import MomentMalformed, read_moment
+from cloud.partners.webhooks.errors import ReplayMalformed
+from cloud.partners.webhooks.log import DeliveryLog
+from cloud.partners.webhooks.log_store import Filter
+from cloud.partners.webhooks.model import DeliveryStatus, Subscription
+from cloud.partners.webhooks.replay_store import Replay, ReplayMode
+from cloud.partners.webhooks.schemas import DeliveryQuery, ReplayWanted, WebhookChange, WebhookQuery, WebhookWanted
+from cloud.partners.webhooks.service import Change, Judge, Wanted, Webhooks, Witness
+from cloud.partners.webhooks.showing import shown, shown_delivery, shown_replay
+
+NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class WebhookHandlers:
+    """Everything under `/v1/webhooks`."""
+
+    def __init__(self, parts: Parts, judge: Judge) -> None:
+        self._parts = parts
+        self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
+        self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
+
+    async def create(self, request: Request) -> Answer:
+        """`POST /v1/webhooks`."""
+        body = request.body
+        assert isinstance(body, WebhookWanted)
+        wanted = Wanted(
+            url=body.url,
+            events=body.events,
+            secret=body.secret,
+            description=body.description,
+            enabled=body.status == "active",
+        )
+        witness = self._witness(request, "webhook.create", events=sorted(set(body.events)))
+        made, secret = await self._webhooks.create(request.viewer, request.verified.client_id, wanted, witness=witness)
+        document = self._shown(made)
+        if secret is not None:
+            document["secret"] = secret
+        location = f"{self._parts.bases[request.host]}{request.route.path}/{made.id}"
+        return Created(document, location=location, headers=NEVER_KEPT)
+
+    async def list(self, request: Request) -> Answer:
+        """`GET /v1/webhooks`."""
+        query = request.query
+        assert isinstance(query, WebhookQuery)
+        after = self._position(request, query.cursor, {}, str)
+        found = await self._webhooks.page(request.viewer, after=after, count=query.limit + 1)
+        page = found[: query.limit]
+        cursor = self._cursor(request, page[-1].id, {}) if len(found) > len(page) else None
+        return Json({"webhooks": [self._shown(one) for one in page], "next_cursor": cursor})
+
+    async def inspect(self, request: Request) -> Answer:
+        """`GET /v1/webhooks/{webhook_id}`."""
+        found = await self._webhooks.find(request.viewer, request.path["webhook_id"])
+        return Json(self._shown(found), etag=self._etag(found))
+
+    async def change(self, request: Request) -> Answer:
+        """`PUT /v1/webhooks/{webhook_id}`: a merge (A-057)."""
+        body = request.body
+        assert isinstance(body, WebhookChange)
+        described = "description" in body.model_fields_set
+        wanted = Change(
+            url=body.url,
+            events=body.events,
+            secret=body.secret,
+            description=(body.description or "") if described else None,
+            enabled=None if body.status is None else body.status == "active",
+        )
+        changed = await self._webhooks.change(
+            request.viewer,
+            request.path["webhook_id"],
+            wanted,
+            client_id=request.verified.client_id,
+            require=lambda before: request.require_match(self._etag(before)),
+            witness=self._witness(request, "webhook.change", changed=sorted(body.model_fields_set)),
+        )
+        return Json(self._shown(changed), etag=self._etag(changed))
+
+    async def remove(self, request: Request) -> Answer:
+        """`DELETE /v1/webhooks/{webhook_id}`."""
+        witness = self._witness(request, "webhook.remove")
+        await self._webhooks.remove(request.viewer, request.path["webhook_id"], witness=witness)
+        return NoContent()
+
+    async def deliveries(self, request: Request) -> Answer:
+        """`GET /v1/webhooks/{webhook_id}/deliveries`."""
+        query, webhook_id = request.query, request.path["webhook_id"]
+        assert isinstance(query, DeliveryQuery)
+        wanted = Filter(status=query.status, kind=query.kind, event=query.event, event_id=query.event_id)
+        bound = {**wanted.document(), "webhook_id": webhook_id}
+        before = self._position(request, query.cursor, bound, int)
+        found = await self._log.page(request.viewer, webhook_id, wanted, before=before, count=query.limit + 1)
+        page = found[: query.limit]
+        cursor = self._cursor(request, page[-1].position, bound) if len(found) > len(page) else None
+        return Json({"deliveries": [shown_delivery(one) for one in page], "next_cursor": cursor})
+
+    async def test(self, request: Request) -> Answer:
+        """`POST /v1/webhooks/{webhook_id}/test`."""
+        delivery_id = await self._log.test(
+            request.viewer,
+            request.path["webhook_id"],
+            self._witness(request, "webhook.test"),
+            traceparent=request.trace.traceparent,
+        )
+        return Json({"delivery_id": delivery_id, "status": DeliveryStatus.QUEUED.value}, status=202)
+
+    async def replay(self, request: Request) -> Answer:
+        """`POST /v1/webhooks/{webhook_id}/replays`."""
+        body = request.body
+        assert isinstance(body, ReplayWanted)
+        replay = await self._replayed(request, body)
+        location = f"{self._parts.bases[request.host]}/v1/webhooks/{replay.webhook_id}/replays/{replay.id}"
+        return Json(shown_replay(replay), status=202, headers={"Location": location})
+
+    async def inspect_replay(self, request: Request) -> Answer:
+        """`GET /v1/webhooks/{webhook_id}/replays/{replay_id}`."""
+        found = await self._log.replay(request.viewer, request.path["webhook_id"], request.path["replay_id"])
+        return Json(shown_replay(found))
+
+    async def _replayed(self, request: Request, body: ReplayWanted) -> Replay:
+        webhook_id, by = request.path["webhook_id"], request.verified.subject
+        told = {name: value for name, value in body.model_dump().items() if value is not None}
+        witness = self._witness(request, "webhook.replay", **told)
+        match sorted(told):
+            case ["delivery_id"]:
+                assert body.delivery_id is not None
+                return await self._log.replay_one(request.viewer, webhook_id, body.delivery_id, by, witness)
+            case ["failed_since"]:
+                mode, from_us, to_us = ReplayMode.FAILED, _moment(body.failed_since), None
+            case ["since"] | ["since", "until"]:
+                mode, from_us = ReplayMode.RANGE, _moment(body.since)
+                to_us = None if body.until is None else _moment(body.until)
+            case _:
+                raise ReplayMalformed
+        return await self._log.replay_many(request.viewer, webhook_id, mode, by, witness, from_us=from_us, to_us=to_us)
+
+    def _position(self, request: Request, cursor: str | None, bound: dict[str, Any], kind: type) -> Any:
+        """What stands in the cursor, None without one. Raises `InvalidCursor`."""
+        if cursor is None:
+            return None
+        position = self._parts.cursors.open(cursor, request.viewer, request.route.name, bound)
+        if len(position) != 1 or type(position[0]) is not kind:
+            raise InvalidCursor
+        return position[0]
+
+    def _cursor(self, request: Request, position: str | int, bound: dict[str, Any]) -> str:
+        return self._parts.cursors.seal([position], request.viewer, request.route.name, bound)
+
+    def _shown(self, subscription: Subscription) -> dict[str, Any]:
+        return shown(subscription, self._parts.clock.now_us())
+
+    def _etag(self, subscription: Subscription) -> str:
+        """The tag of what `inspect` answers."""
+        return strong_etag(Json(self._shown(subscription)).body)
+
+    def _witness(self, request: Request, action: str, **metadata: Any) -> Witness:
+        async def witness(tx: Transaction, subscription: Subscription) -> None:
+            await self._parts.audit.record(
+                tx, request.verified, action, subscription.id, trace=request.trace, metadata=metadata
+            )
+
+        return witness
+
+
+def _moment(text: str | None) -> int:
+    """Raises `ReplayMalformed`."""
+    try:
+        return read_moment(text or "")
+    except MomentMalformed:
+        raise ReplayMalformed("(A time reads like 2026-03-24T10:00:00Z.)") from None

@@ -1,0 +1,70 @@
+"""The address of the keys that verify `v1a` signatures; apart from the token keys, which these must never verify."""
+
+import orjson
+
+from cloud.foundation.http.answer import Answer, Octets, strong_etag
+from cloud.foundation.http.host import Host
+from cloud.foundation.http.parts import Parts
+from cloud.foundation.http.request import Request
+from cloud.foundation.http.route import PUBLIC, RateClass, Route
+from cloud.foundation.master_key import MasterKey, MasterKeyAbsent
+from cloud.partners.webhooks.key_schemas import WebhookPublicKeySet
+from cloud.partners.webhooks.keys import MAX_AGE_S, WebhookKeys
+
+_HEADERS = {"Cache-Control": f"public, max-age={MAX_AGE_S}"}
+_SAMPLE = {
+    "keys": [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "kid": "webhook-1-0123456789",
+            "use": "sig",
+            "alg": "EdDSA",
+            "x": "…",
+            "standard_webhooks_key": "whpk_…",
+        }
+    ]
+}
+
+
+class WebhookKeyHandlers:
+    """`GET` of the set."""
+
+    def __init__(self, keys: WebhookKeys) -> None:
+        self._keys = keys
+
+    async def key_set(self, request: Request) -> Answer:
+        """The public keys of this moment."""
+        body = orjson.dumps({"keys": [key.jwk() for key in await self._keys.published()]})
+        return Octets(body, "application/json", headers=_HEADERS, etag=strong_etag(body))
+
+
+def key_routes(parts: Parts) -> tuple[Route, ...]:
+    """One row of the auth host."""
+    handlers = WebhookKeyHandlers(WebhookKeys(parts.database, parts.clock, _no_master))
+    return (
+        Route(
+            method="GET",
+            path="/.well-known/webhook-keys.json",
+            handler=handlers.key_set,
+            host=Host.AUTH,
+            scopes=PUBLIC,
+            rate_class=RateClass.PUBLIC,
+            answer=WebhookPublicKeySet,
+            answers={200: "The public webhook keys."},
+            operation_id="readWebhookKeys",
+            summary="Fetch the keys that verify webhooks",
+            description="Every delivery carries a `v1a` signature that one of these keys verifies, so a receiver needs "
+            "no shared secret. Ask again when none of the keys that you know verifies it.",
+            tag="Webhooks",
+            added_in="v2026.4",
+            open_to_browsers=True,
+            answer_example=_SAMPLE,
+            in_contract=False,
+        ),
+    )
+
+
+def _no_master() -> MasterKey:
+    """Whoever publishes needs the public halves only."""
+    raise MasterKeyAbsent

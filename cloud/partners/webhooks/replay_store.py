@@ -1,0 +1,130 @@
+"""The rows of replays, and which deliveries they repeat."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+
+from cloud.foundation.db import Transaction, insert
+from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus
+from cloud.partners.webhooks.tables import webhook_deliveries, webhook_replays
+
+_rows = webhook_deliveries.c
+_replays = webhook_replays.c
+_GIVEN_UP = (DeliveryStatus.EXHAUSTED.value, DeliveryStatus.DISCARDED.value)
+_ORIGINALS = (DeliveryKind.EVENT.value, DeliveryKind.NOTICE.value)
+_TO_REPEAT = (_rows.position, _rows.event, _rows.event_id, _rows.lane, _rows.body, _rows.traceparent)
+
+
+class ReplayMode(StrEnum):
+    """What is repeated."""
+
+    ONE = "one"  # a delivery
+    FAILED = "failed"  # what was given up since a moment, and has not got through otherwise
+    RANGE = "range"  # everything that was told between two moments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A wish to repeat. `from_us` and `to_us` None: no bound. It goes through the log from position to position."""
+
+    id: str
+    webhook_id: str
+    tenant_id: str
+    asked_by: str
+    mode: ReplayMode
+    from_us: int | None
+    to_us: int | None
+    after_position: int
+    until_position: int
+    queued: int
+    created_at_us: int
+    done_at_us: int | None
+
+
+class ReplayStore:
+    """Every statement about them. The caller has looked the webhook up."""
+
+    async def add(self, tx: Transaction, replay: Replay) -> None:
+        await tx.execute(insert(webhook_replays).values(**_values(replay)))
+
+    async def find(self, tx: Transaction, webhook_id: str, id: str) -> Replay | None:
+        statement = select(webhook_replays).where(_replays.id == id, _replays.webhook_id == webhook_id)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else _replay(row)
+
+    async def is_under_way(self, tx: Transaction, webhook_id: str) -> bool:
+        statement = select(_replays.id).where(_replays.webhook_id == webhook_id, _replays.done_at_us.is_(None))
+        return (await tx.execute(statement.limit(1))).first() is not None
+
+    async def any_open(self, tx: Transaction) -> Replay | None:
+        """One to go on with that no other worker has in hand; kept still until `tx` ends."""
+        statement = select(webhook_replays).where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
+        row = (await tx.execute(statement.limit(1).with_for_update(skip_locked=True))).first()
+        return None if row is None else _replay(row)
+
+    async def advance(
+        self, tx: Transaction, id: str, *, after_position: int, queued: int, done_at_us: int | None
+    ) -> None:
+        """How far it has come."""
+        statement = update(webhook_replays).where(_replays.id == id)
+        await tx.execute(statement.values(after_position=after_position, queued=queued, done_at_us=done_at_us))
+
+    async def newest_position(self, tx: Transaction, webhook_id: str) -> int:
+        statement = select(func.max(_rows.position)).where(_rows.webhook_id == webhook_id)
+        return int((await tx.execute(statement)).scalar() or 0)
+
+    async def delivery(self, tx: Transaction, webhook_id: str, id: str) -> Any | None:
+        """One delivery with its `kind` and `finished_at_us`."""
+        statement = select(*_TO_REPEAT, _rows.kind, _rows.finished_at_us)
+        return (await tx.execute(statement.where(_rows.webhook_id == webhook_id, _rows.id == id))).first()
+
+    async def portion(self, tx: Transaction, replay: Replay, count: int) -> Sequence[Any]:
+        """The next deliveries that may have to be repeated, in the order in which they were told."""
+        moment = _rows.finished_at_us if replay.mode is ReplayMode.FAILED else _rows.created_at_us
+        statement = select(*_TO_REPEAT).where(
+            _rows.webhook_id == replay.webhook_id,
+            _rows.position > replay.after_position,
+            _rows.position <= replay.until_position,
+            _rows.kind.in_(_ORIGINALS),
+            _rows.finished_at_us.is_not(None),
+        )
+        if replay.mode is ReplayMode.FAILED:
+            statement = statement.where(_rows.status.in_(_GIVEN_UP))
+        if replay.from_us is not None:
+            statement = statement.where(moment >= replay.from_us)
+        if replay.to_us is not None:
+            statement = statement.where(moment < replay.to_us)
+        return (await tx.execute(statement.order_by(_rows.position).limit(count))).rows
+
+    async def got_through(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
+        """Which of these events another delivery has brought, or is about to."""
+        statement = select(_rows.event_id).where(
+            _rows.webhook_id == webhook_id,
+            _rows.event_id.in_(event_ids),
+            or_(_rows.status == DeliveryStatus.SUCCEEDED.value, _rows.finished_at_us.is_(None)),
+        )
+        return {row.event_id for row in await tx.execute(statement)}
+
+
+def _values(replay: Replay) -> dict[str, Any]:
+    return {
+        "id": replay.id,
+        "webhook_id": replay.webhook_id,
+        "tenant_id": replay.tenant_id,
+        "asked_by": replay.asked_by,
+        "mode": replay.mode.value,
+        "from_us": replay.from_us,
+        "to_us": replay.to_us,
+        "after_position": replay.after_position,
+        "until_position": replay.until_position,
+        "queued": replay.queued,
+        "created_at_us": replay.created_at_us,
+        "done_at_us": replay.done_at_us,
+    }
+
+
+def _replay(row: Any) -> Replay:
+    return Replay(**{**row._mapping, "mode": ReplayMode(row.mode)})

@@ -1,0 +1,252 @@
+"""The addresses of webhooks on the auth host (C-074…C-094), and of replays, which the contract does not have."""
+
+from typing import Any
+
+from cloud.foundation.http import Host, RateClass, Route, Scopes
+from cloud.foundation.http.parts import Parts
+from cloud.partners.webhooks.handlers import WebhookHandlers
+from cloud.partners.webhooks.schemas import (
+    DeliveryPage,
+    DeliveryQuery,
+    QueuedTest,
+    ReplayShown,
+    ReplayWanted,
+    WebhookChange,
+    WebhookCreated,
+    WebhookPage,
+    WebhookQuery,
+    WebhookShown,
+    WebhookWanted,
+)
+from cloud.partners.webhooks.service import Judge
+
+READ = Scopes.any_of("webhooks:read", "webhooks:write")
+WRITE = Scopes.any_of("webhooks:write")
+
+WEBHOOKS, WEBHOOK = "/v1/webhooks", "/v1/webhooks/{webhook_id}"
+_ABSENT = "There is no such webhook."
+_REFUSED = {
+    400: "The body cannot be used, or names an event that there is not, or the secret is too short.",
+    403: "The app was not approved for one of the events (`event_not_approved` names them in `events`), or may not "
+    "send to that host.",
+    422: "The address may not be called.",
+}
+_SAMPLE = {
+    "id": "wh_123",
+    "url": "https://integrator.example/webhooks/argus",
+    "events": ["incident.updated"],
+    "description": None,
+    "status": "active",
+    "disabled_reason": None,
+    "disabled_at": None,
+    "failing_since": None,
+    "previous_secret_expires_at": None,
+    "client_id": "app_123",
+    "organization_id": "org_1",
+    "created_at": "2026-03-23T11:00:00.000000Z",
+    "updated_at": "2026-03-23T11:00:00.000000Z",
+}
+_ATTEMPT = {
+    "attempted_at": "2026-03-23T12:00:00Z",
+    "duration_ms": 84,
+    "response_status": 200,
+    "error_code": None,
+}
+_DELIVERIES = {
+    "deliveries": [
+        {
+            "id": "dlv_123",
+            "status": "succeeded",
+            "kind": "event",
+            "event": "incident.updated",
+            "event_id": "evt_123",
+            "replay_id": None,
+            "created_at": "2026-03-23T12:00:00Z",
+            "attempt": 1,
+            **_ATTEMPT,
+            "next_attempt_at": None,
+            "trace_id": "0af7651916cd43dd8448eb211c80319c",
+            "attempts": [{"number": 1, **_ATTEMPT, "response_head": "ok"}],
+        }
+    ],
+    "next_cursor": None,
+}
+
+
+def routes(parts: Parts, judge: Judge) -> tuple[Route, ...]:
+    """`judge` says whether an address may be called."""
+    h = WebhookHandlers(parts, judge)
+    return (*_subscriptions(h), *_one(h), *_sent(h), *_replays(h))
+
+
+def _row(**facts: Any) -> Route:
+    return Route(**{"host": Host.AUTH, "tag": "Webhooks", "added_in": "v2026.4", "scopes": WRITE, **facts})
+
+
+def _subscriptions(h: WebhookHandlers) -> tuple[Route, ...]:
+    return (
+        _row(
+            method="POST",
+            path=WEBHOOKS,
+            handler=h.create,
+            rate_class=RateClass.WRITE,
+            body=WebhookWanted,
+            answer=WebhookCreated,
+            answers={
+                201: "The webhook; with its secret when none was sent, which is shown only now.",
+                **_REFUSED,
+                409: "The app has as many webhooks as it may have.",
+            },
+            operation_id="createWebhook",
+            summary="Create a webhook",
+            description="Subscribes an address to events that the app was approved for. Deliveries are signed as "
+            "Standard Webhooks says, and come at least once: `webhook-id` tells repetitions.",
+            request_example={
+                "url": "https://integrator.example/webhooks/argus",
+                "events": ["incident.updated"],
+                "secret": "<signing-secret>",
+            },
+            answer_example=_SAMPLE,
+        ),
+        _row(
+            method="GET",
+            path=WEBHOOKS,
+            handler=h.list,
+            scopes=READ,
+            query=WebhookQuery,
+            answer=WebhookPage,
+            answers={200: "A page of webhooks, the oldest first."},
+            operation_id="listWebhooks",
+            summary="List webhooks",
+            description="The webhooks of the caller's tenant, or of its organisation where the app has one.",
+        ),
+    )
+
+
+def _one(h: WebhookHandlers) -> tuple[Route, ...]:
+    return (
+        _row(
+            method="GET",
+            path=WEBHOOK,
+            handler=h.inspect,
+            scopes=READ,
+            answer=WebhookShown,
+            answers={200: "The webhook. Its secret is never shown.", 304: "It has not changed.", 404: _ABSENT},
+            operation_id="inspectWebhook",
+            summary="Inspect a webhook",
+            description="Where it goes, what it hears of, and how it fares.",
+            answer_example=_SAMPLE,
+        ),
+        _row(
+            method="PUT",
+            path=WEBHOOK,
+            handler=h.change,
+            rate_class=RateClass.WRITE,
+            body=WebhookChange,
+            answer=WebhookShown,
+            answers={
+                200: "The whole webhook as it is now.",
+                **_REFUSED,
+                404: _ABSENT,
+                412: "It has changed since it was read.",
+            },
+            operation_id="updateWebhook",
+            summary="Update a webhook",
+            description="Changes what is sent and keeps the rest, its id and its history. A new `secret` signs at "
+            "once, and the one before beside it for 24 hours; sending the same again changes nothing.",
+            request_example={"events": ["incident.updated", "incident.closed"]},
+            answer_example=_SAMPLE | {"events": ["incident.updated", "incident.closed"]},
+        ),
+        _row(
+            method="DELETE",
+            path=WEBHOOK,
+            handler=h.remove,
+            rate_class=RateClass.WRITE,
+            answers={204: "It is gone; deliveries that waited are discarded.", 404: _ABSENT},
+            operation_id="deleteWebhook",
+            summary="Delete a webhook",
+            description="Ends the subscription. A second time there is nothing to delete.",
+        ),
+    )
+
+
+def _sent(h: WebhookHandlers) -> tuple[Route, ...]:
+    return (
+        _row(
+            method="GET",
+            path=f"{WEBHOOK}/deliveries",
+            handler=h.deliveries,
+            scopes=READ,
+            query=DeliveryQuery,
+            answer=DeliveryPage,
+            answers={200: "A page of deliveries with their attempts, the newest first.", 404: _ABSENT},
+            operation_id="listWebhookDeliveries",
+            summary="Review delivery attempts",
+            description="What was sent to this webhook in the last 30 days, why it failed, and when it is tried again.",
+            answer_example=_DELIVERIES,
+        ),
+        _row(
+            method="POST",
+            path=f"{WEBHOOK}/test",
+            handler=h.test,
+            rate_class=RateClass.TEST,
+            answer=QueuedTest,
+            answers={
+                202: "The test is queued; the deliveries tell what becomes of it.",
+                404: _ABSENT,
+                429: "Tests of this webhook still wait, or there were too many.",
+            },
+            operation_id="testWebhook",
+            summary="Send a test webhook",
+            description="Sends `webhook.test`, signed as every delivery is, also while the webhook is disabled. It is "
+            "tried once and does not count towards disabling.",
+            answer_example={"delivery_id": "dlv_test_123", "status": "queued"},
+        ),
+    )
+
+
+def _replays(h: WebhookHandlers) -> tuple[Route, ...]:
+    shown = {
+        "replay_id": "rpl_123",
+        "mode": "failed",
+        "status": "done",
+        "queued": 3,
+        "since": "2026-03-23T12:00:00.000000Z",
+        "until": None,
+        "created_at": "2026-03-24T09:00:00.000000Z",
+        "done_at": "2026-03-24T09:00:00.000000Z",
+    }
+    return (
+        _row(
+            method="POST",
+            path=f"{WEBHOOK}/replays",
+            handler=h.replay,
+            rate_class=RateClass.TEST,
+            body=ReplayWanted,
+            answer=ReplayShown,
+            answers={
+                202: "They are queued, or being queued; Location says how far.",
+                400: "Not one of the three wishes.",
+                404: "There is no such webhook or delivery.",
+                409: "The webhook is disabled, the delivery still on its way, or another replay is.",
+            },
+            operation_id="replayWebhook",
+            summary="Send deliveries again",
+            description="One delivery, all that failed since a moment, or all of a range, with the ids that they had.",
+            request_example={"failed_since": "2026-03-23T12:00:00Z"},
+            answer_example=shown,
+            in_contract=False,
+        ),
+        _row(
+            method="GET",
+            path=f"{WEBHOOK}/replays/{{replay_id}}",
+            handler=h.inspect_replay,
+            scopes=READ,
+            answer=ReplayShown,
+            answers={200: "How far it has come.", 404: "There is no such webhook or replay."},
+            operation_id="inspectWebhookReplay",
+            summary="Follow a replay",
+            answer_example=shown,
+            in_contract=False,
+        ),
+    )

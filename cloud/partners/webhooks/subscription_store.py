@@ -1,0 +1,173 @@
+"""The rows of subscriptions, as their owners see them. What sending asks of them is `endpoint_store.py`'s."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select, update
+
+from cloud.access.tenancy import SecrecyLevel, Viewer, visible
+from cloud.foundation.db import Transaction, insert
+from cloud.partners.webhooks.catalogue import in_order
+from cloud.partners.webhooks.model import DisabledReason, Subscription
+from cloud.partners.webhooks.tables import webhook_events, webhook_subscriptions
+
+_subs = webhook_subscriptions.c
+_SHOWN = (
+    _subs.id,
+    _subs.tenant_id,
+    _subs.organization_id,
+    _subs.client_id,
+    _subs.secrecy_level,
+    _subs.url,
+    _subs.description,
+    _subs.previous_secret_expires_at_us,
+    _subs.disabled_at_us,
+    _subs.disabled_reason,
+    _subs.failing_since_us,
+    _subs.version,
+    _subs.created_at_us,
+    _subs.updated_at_us,
+)
+
+
+class SubscriptionStore:
+    """Every statement about them."""
+
+    async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription | None:
+        """One that the viewer may see. `lock`: nobody else changes it until `tx` ends.
+
+        Others may go on referring to it: who queues a delivery has locked the head of its lane by then, and who locks
+        the webhook may want that head next.
+        """
+        statement = _seen(viewer).where(_subs.id == id)
+        if lock:
+            statement = statement.with_for_update(key_share=True)
+        row = (await tx.execute(statement)).first()
+        return None if row is None else _subscription(row._mapping, (await self._events(tx, [id])).get(id, ()))
+
+    async def page(
+        self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
+    ) -> Sequence[Subscription]:
+        """At most `count` of those behind `after`, in the order of their ids, which is that of their age.
+
+        `client_id`: only those of this app.
+        """
+        statement = _seen(viewer).where(_subs.id > (after or "")).order_by(_subs.id).limit(count)
+        return await self._read(tx, statement if client_id is None else statement.where(_subs.client_id == client_id))
+
+    async def ailing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
+        """At most `count` of those whose receiver fails, or that were disabled because it did."""
+        failing = or_(
+            _subs.failing_since_us.is_not(None),
+            _subs.disabled_reason.in_([DisabledReason.GONE.value, DisabledReason.FAILING.value]),
+        )
+        return await self._read(tx, _seen(viewer).where(failing).order_by(_subs.id).limit(count))
+
+    async def _read(self, tx: Transaction, statement: Any) -> Sequence[Subscription]:
+        rows = [row._mapping for row in await tx.execute(statement)]
+        events = await self._events(tx, [row["id"] for row in rows])
+        return [_subscription(row, events.get(row["id"], ())) for row in rows]
+
+    async def count_of_app(self, tx: Transaction, client_id: str) -> int:
+        statement = select(func.count()).where(_subs.client_id == client_id, _subs.deleted_at_us.is_(None))
+        return int((await tx.execute(statement)).scalar())
+
+    async def add(self, tx: Transaction, subscription: Subscription, secret_sealed: bytes) -> None:
+        """A new one with its events."""
+        at_us = subscription.created_at_us
+        await tx.execute(
+            insert(webhook_subscriptions).values(
+                id=subscription.id,
+                tenant_id=subscription.tenant_id,
+                client_id=subscription.client_id,
+                organization_id=subscription.organization_id,
+                secrecy_level=int(subscription.clearance),
+                secret_sealed=secret_sealed,
+                secret_set_at_us=at_us,
+                created_at_us=at_us,
+                **_changeable(subscription),
+            )
+        )
+        await self._add_events(tx, subscription)
+
+    async def replace(self, tx: Transaction, subscription: Subscription) -> None:
+        """Write what a locked one now is, its events too."""
+        ours = _subs.id == subscription.id
+        await tx.execute(update(webhook_subscriptions).where(ours).values(**_changeable(subscription)))
+        await tx.execute(delete(webhook_events).where(webhook_events.c.webhook_id == subscription.id))
+        await self._add_events(tx, subscription)
+
+    async def sealed_secret(self, tx: Transaction, id: str) -> bytes:
+        """The present secret of one that is not deleted."""
+        sealed = (await tx.execute(select(_subs.secret_sealed).where(_subs.id == id))).scalar()
+        assert sealed is not None, "only a deleted webhook has no secret"
+        return bytes(sealed)
+
+    async def rotate(self, tx: Transaction, id: str, sealed: bytes, now_us: int, previous_until_us: int) -> None:
+        """A new secret; the one before signs beside it for a while, an older one no more."""
+        await tx.execute(
+            update(webhook_subscriptions)
+            .where(_subs.id == id)
+            .values(
+                previous_secret_sealed=_subs.secret_sealed,
+                previous_secret_expires_at_us=previous_until_us,
+                secret_sealed=sealed,
+                secret_set_at_us=now_us,
+            )
+        )
+
+    async def remove(self, tx: Transaction, id: str, now_us: int) -> None:
+        """Gone for everybody; what was sent to it stays until it is too old. Its secrets go at once."""
+        await tx.execute(
+            update(webhook_subscriptions)
+            .where(_subs.id == id)
+            .values(
+                deleted_at_us=now_us,
+                secret_sealed=None,
+                previous_secret_sealed=None,
+                previous_secret_expires_at_us=None,
+            )
+        )
+        await tx.execute(delete(webhook_events).where(webhook_events.c.webhook_id == id))
+
+    async def _add_events(self, tx: Transaction, subscription: Subscription) -> None:
+        rows = [{"webhook_id": subscription.id, "event": event} for event in subscription.events]
+        await tx.execute(insert(webhook_events), rows)
+
+    async def _events(self, tx: Transaction, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        if ids:
+            statement = select(webhook_events).where(webhook_events.c.webhook_id.in_(ids))
+            for row in await tx.execute(statement):
+                found[row.webhook_id] = (*found.get(row.webhook_id, ()), row.event)
+        return {id: in_order(events) for id, events in found.items()}
+
+
+def _seen(viewer: Viewer) -> Any:
+    return select(*_SHOWN).where(*visible(webhook_subscriptions, viewer), _subs.deleted_at_us.is_(None))
+
+
+def _changeable(subscription: Subscription) -> dict[str, Any]:
+    reason = subscription.disabled_reason
+    return {
+        "url": subscription.url,
+        "description": subscription.description,
+        "disabled_at_us": subscription.disabled_at_us,
+        "disabled_reason": None if reason is None else reason.value,
+        "failing_since_us": subscription.failing_since_us,
+        # Which of the failures was the last matters only while there is a first.
+        **({"failed_at_us": None} if subscription.failing_since_us is None else {}),
+        "version": subscription.version,
+        "updated_at_us": subscription.updated_at_us,
+    }
+
+
+def _subscription(row: Any, events: tuple[str, ...]) -> Subscription:
+    values = {str(name): value for name, value in row.items()}
+    reason, level = values.pop("disabled_reason"), values.pop("secrecy_level")
+    return Subscription(
+        **values,
+        clearance=SecrecyLevel(level),
+        events=events,
+        disabled_reason=None if reason is None else DisabledReason(reason),
+    )

@@ -1,0 +1,161 @@
+"""Webhook subscriptions, what was sent to them, and the keys that sign it.
+
+A delivery waits in a lane of its own subscription and key (an incident, a device): `due_at_us` is set for the oldest
+unfinished one of a lane only, and for the next when that one ends. So the due ones are found without looking at those
+behind them, however long a receiver has been away, and one that is stuck holds its own lane alone. While an attempt
+runs, `due_at_us` is the end of the lease: a worker that was killed leaves nothing that needs to be found otherwise.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from cloud.foundation.db import metadata
+from cloud.foundation.db.metadata import row_number
+
+_LIVE = text("deleted_at_us IS NULL")
+_DUE = text("due_at_us IS NOT NULL")
+_UNFINISHED = text("finished_at_us IS NULL")
+_FINISHED = text("finished_at_us IS NOT NULL")
+_REPLAYED = text("replay_id IS NOT NULL")
+_REPLAY_DONE = text("done_at_us IS NOT NULL")
+
+webhook_subscriptions = Table(
+    "webhook_subscriptions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("organization_id", Text),  # null: it hears of every organisation of the tenant
+    Column("client_id", Text, ForeignKey("apps.client_id"), nullable=False),
+    Column("secrecy_level", Integer, nullable=False),  # it hears of nothing above
+    Column("url", Text, nullable=False),
+    Column("description", Text),
+    Column("secret_sealed", LargeBinary),  # null once deleted
+    Column("secret_set_at_us", BigInteger, nullable=False),
+    Column("previous_secret_sealed", LargeBinary),
+    Column("previous_secret_expires_at_us", BigInteger),
+    Column("disabled_at_us", BigInteger),
+    Column("disabled_reason", Text),
+    Column("failing_since_us", BigInteger),  # the first failure after the last success
+    Column("failed_at_us", BigInteger),  # the last failure of them
+    Column("version", Integer, nullable=False),  # counts the changes that its owner made
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("updated_at_us", BigInteger, nullable=False),
+    Column("deleted_at_us", BigInteger),  # its deliveries stay for the administrator until they are too old
+    Index("ix_webhook_subscriptions_live", "tenant_id", "id", sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index(None, "client_id"),
+)
+
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    Column("webhook_id", Text, ForeignKey("webhook_subscriptions.id"), primary_key=True),
+    Column("event", Text, primary_key=True),
+)
+
+webhook_replays = Table(
+    "webhook_replays",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("webhook_id", Text, ForeignKey("webhook_subscriptions.id"), nullable=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("mode", Text, nullable=False),  # one, failed, range
+    Column("from_us", BigInteger),
+    Column("to_us", BigInteger),
+    Column("after_position", BigInteger, nullable=False),  # how far the deliveries to repeat were gone through
+    Column("until_position", BigInteger, nullable=False),  # later ones are not repeated
+    Column("queued", Integer, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("done_at_us", BigInteger),
+    Index(None, "webhook_id", "created_at_us"),
+    Index(
+        "ix_webhook_replays_open",
+        "id",
+        sqlite_where=text("done_at_us IS NULL"),
+        postgresql_where=text("done_at_us IS NULL"),
+    ),
+    Index(None, "done_at_us", sqlite_where=_REPLAY_DONE, postgresql_where=_REPLAY_DONE),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("position", row_number(), primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False),
+    Column("webhook_id", Text, ForeignKey("webhook_subscriptions.id"), nullable=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # event, test, replay, notice
+    Column("event", Text, nullable=False),
+    Column("event_id", Text, nullable=False),  # the `webhook-id`: the same in every attempt and every replay
+    Column("lane", Text, nullable=False),  # those of one (webhook_id, lane) are sent one after the other
+    Column("body", Text, nullable=False),  # exactly the octets that are signed and sent
+    Column("traceparent", Text),
+    Column("replay_id", Text, ForeignKey("webhook_replays.id")),
+    Column("status", Text, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("due_at_us", BigInteger),
+    Column("lease_token", BigInteger, nullable=False),  # rises with every claim: the fence
+    Column("attempts", Integer, nullable=False),  # those that are recorded
+    Column("attempted_at_us", BigInteger),  # this and what follows: of the last attempt
+    Column("duration_ms", Integer),
+    Column("response_status", Integer),
+    Column("error_code", Text),
+    Column("finished_at_us", BigInteger),
+    UniqueConstraint("id"),
+    Index("ix_webhook_deliveries_due", "webhook_id", "due_at_us", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index(
+        "ix_webhook_deliveries_lane",
+        "webhook_id",
+        "lane",
+        "position",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
+    Index(None, "webhook_id", "position"),
+    # Not of the others: PostgreSQL would take a way through all that wait for a way to the few that do.
+    Index(None, "finished_at_us", sqlite_where=_FINISHED, postgresql_where=_FINISHED),
+    # For the foreign key too: without it the database looks through all deliveries for each replay that is deleted.
+    Index(None, "replay_id", sqlite_where=_REPLAYED, postgresql_where=_REPLAYED),
+)
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column(
+        "delivery_position",
+        BigInteger,
+        ForeignKey("webhook_deliveries.position"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("attempted_at_us", BigInteger, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("response_status", Integer),
+    Column("error_code", Text),
+    Column("response_head", Text),  # the first KiB of the answer, with what looks like a secret taken out
+)
+
+webhook_keys = Table(
+    "webhook_keys",
+    metadata,
+    # Counted by us, as `signing_keys.number` is: two processes that both make the first key collide here.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kid", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),  # the 32 octets of RFC 8032
+    Column("private_key_sealed", LargeBinary, nullable=False),
+    Column("published_at_us", BigInteger, nullable=False),
+    Column("signs_from_us", BigInteger),  # null: the next key, published and not used
+    Column("retired_at_us", BigInteger),
+    UniqueConstraint("kid"),
+)

@@ -1,0 +1,42 @@
+"""How much waits to be delivered, for whoever watches an installation: a number, and how late the latest thing is."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.observability.metrics import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics, Sampler
+from cloud.partners.webhooks.tables import webhook_deliveries
+
+_rows = webhook_deliveries.c
+SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`deliveries` that are not finished, also those whose next attempt lies in the future. `late_us`: for how long the
+    one due longest has been due, 0 where none is."""
+
+    deliveries: int
+    late_us: int
+
+
+async def waiting(database: Database, now_us: int) -> Waiting:
+    """As of now; two looks along partial indexes."""
+    async with database.read() as tx:
+        unfinished = select(func.count()).select_from(webhook_deliveries).where(_rows.finished_at_us.is_(None))
+        first = select(func.min(_rows.due_at_us)).where(_rows.due_at_us.is_not(None))
+        count, due_us = (await tx.execute(unfinished)).scalar(), (await tx.execute(first)).scalar()
+    return Waiting(int(count or 0), 0 if due_us is None else max(0, now_us - int(due_us)))
+
+
+def webhooks_sampler(database: Database, clock: Clock) -> Sampler:
+    """Sets both figures at a scrape."""
+
+    async def sample(metrics: Metrics) -> None:
+        found = await waiting(database, clock.now_us())
+        metrics.set(WEBHOOKS_WAITING, found.deliveries)
+        metrics.set(WEBHOOK_LATE_SECONDS, found.late_us / SECOND_US)
+
+    return sample

@@ -1,5 +1,0 @@
-"""What a token's validity hangs on besides its signature: a log of changes that every process follows."""
-
-from cloud.standing.changes import Change, ChangeKind, ChangeLog
-
-__all__ = ["Change", "ChangeKind", "ChangeLog"]

@@ -1,0 +1,145 @@
+"""Check the custody of one gateway or of all: read the chain's rows a page at a time and audit each lane.
+
+Changes nothing. The answer names lanes, sequences and counts, never content.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from cloud.access.tenancy import Viewer
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.audit import HeldEnvelope, LaneAudit, LaneReport
+from cloud.vehicles.custody.row_audit import RowAudit
+from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
+from cloud.vehicles.fleet import GatewayDirectory
+from protocols.provenance.hash_chain import genesis
+
+PAGE_ROWS = 100
+"""Envelopes read at once: with the largest ones 100 MB, with ordinary ones a few."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineCount:
+    """How many batches of a gateway were set aside under a reason, and how many more were only counted."""
+
+    gateway_id: str
+    reason: str
+    kept: int
+    beyond: int
+
+
+class CustodyCheck:
+    """Looks for one viewer."""
+
+    def __init__(self, database: Database, viewer: Viewer, *, with_rows: bool = False) -> None:
+        """`with_rows`: the rows made from the envelopes are compared with them too."""
+        self._with_rows = with_rows
+        self._database = database
+        self._viewer = viewer
+        self._directory = GatewayDirectory()
+
+    async def reports(self, gateway_id: str | None = None) -> AsyncIterator[LaneReport]:
+        """One report a lane, by gateway, epoch and lane."""
+        async with self._database.read() as tx:
+            gateways = {one.id: one for one in await self._directory.list(tx, self._viewer)}
+            wanted = select(lanes).where(lanes.c.tenant_id == self._viewer.tenant_id)
+            if gateway_id is not None:
+                wanted = wanted.where(lanes.c.gateway_id == gateway_id)
+            rows = await tx.execute(wanted.order_by(lanes.c.gateway_id, lanes.c.epoch, lanes.c.lane))
+        for row in rows:
+            gateway = gateways.get(row.gateway_id)
+            if gateway is None:
+                continue  # of an organisation that this viewer does not see
+            report = LaneReport(tenant_id=row.tenant_id, gateway_id=row.gateway_id, epoch=row.epoch, lane=row.lane)
+            async with self._database.read() as tx:
+                former = await self._directory.former_keys(tx, gateway)
+            chain = genesis(row.gateway_id, row.epoch, row.lane)
+            audit = LaneAudit(report, gateway.public_key, chain, former)
+            rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
+            async for segment in self._segments(row.lane_id):
+                audit.segment(segment)
+                if rows_audit is not None:
+                    await rows_audit.segment(segment)
+            if rows_audit is not None:
+                await rows_audit.end()
+            if report.through < row.through_sequence:
+                report.find("acknowledged, but not there", report.through + 1, row.through_sequence)
+            yield report
+
+    async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
+        """What was set aside, by gateway and reason. Strangers' batches are listed under the names that they
+        claimed."""
+        rows, over = quarantined_batches.c, quarantine_overflows.c
+        kept = select(rows.gateway_id, rows.reason, func.count().label("kept")).where(
+            rows.tenant_id == self._viewer.tenant_id
+        )
+        beyond = select(over.gateway_id, over.reason, over.times).where(over.tenant_id == self._viewer.tenant_id)
+        if gateway_id is not None:
+            kept = kept.where(rows.gateway_id == gateway_id)
+            beyond = beyond.where(over.gateway_id == gateway_id)
+        async with self._database.read() as tx:
+            counted = {(row.gateway_id, row.reason): row.times for row in await tx.execute(beyond)}
+            found = await tx.execute(kept.group_by(rows.gateway_id, rows.reason))
+        return sorted(
+            (
+                QuarantineCount(row.gateway_id, row.reason, row.kept, counted.get((row.gateway_id, row.reason), 0))
+                for row in found
+            ),
+            key=lambda count: (count.gateway_id, count.reason),
+        )
+
+    async def _segments(self, lane_id: int) -> AsyncIterator[list[HeldEnvelope]]:
+        """The lane's rows in order, cut only where no gap reaches across: a gap and what it overlaps are judged
+        together."""
+        async with self._database.read() as tx:
+            spans = await tx.execute(
+                select(gap_ranges.c.sequence, gap_ranges.c.through_sequence)
+                .where(gap_ranges.c.lane_id == lane_id)
+                .order_by(gap_ranges.c.sequence)
+            )
+        gaps = [(row.sequence, row.through_sequence) for row in spans]
+        after = 0
+        while True:
+            async with self._database.read() as tx:
+                page = await tx.execute(
+                    select(batches.c.sequence)
+                    .where(batches.c.lane_id == lane_id, batches.c.sequence > after)
+                    .order_by(batches.c.sequence)
+                    .limit(PAGE_ROWS)
+                )
+            is_last = len(page) < PAGE_ROWS
+            through = page.rows[-1].sequence if len(page) else after
+            through = max([through, *(last for _, last in gaps)]) if is_last else _uncut(through, gaps)
+            if through == after:
+                return
+            yield await self._between(lane_id, after, through)
+            after = through
+
+    async def _between(self, lane_id: int, after: int, through: int) -> list[HeldEnvelope]:
+        found: list[Any] = []
+        async with self._database.read() as tx:
+            for table in (batches, gap_ranges):
+                statement = select(table.c.sequence, table.c.hash, table.c.envelope, table.c.received_at_us).where(
+                    table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through
+                )
+                found.extend(await tx.execute(statement))
+        return [
+            HeldEnvelope(
+                sequence=row.sequence,
+                hash=bytes(row.hash),
+                envelope=bytes(row.envelope),
+                received_at_us=row.received_at_us,
+            )
+            for row in found
+        ]
+
+
+def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
+    """`through`, moved behind every gap that begins at or before it."""
+    for first, last in gaps:
+        if first <= through < last:
+            through = last
+    return through

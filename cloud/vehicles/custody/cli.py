@@ -1,0 +1,111 @@
+"""`argus-cloud custody`: is the chain from the vehicles whole, what was set aside, and can it be read by now."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.tenancy import Tenancy
+from cloud.clinical.devices import Devices
+from cloud.command import AsJson, Workplace, print_json, print_one, print_table, run
+from cloud.vehicles.custody.audit import LaneReport
+from cloud.vehicles.custody.check import CustodyCheck, QuarantineCount
+from cloud.vehicles.fleet import Fleet, GatewayUnknown
+from cloud.vehicles.ingest.reprocess import Reprocessed, Reprocessing
+
+custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is_help=True)
+
+
+@custody.command("check")
+def check_command(
+    context: typer.Context,
+    gateway: Annotated[str | None, typer.Option("--gateway", help="Only this gateway's lanes, gw_….")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Compare every stored observation with its envelope too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify every signature and link again from the kept envelopes; exits with 1 when a chain is not whole."""
+
+    async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
+        reports: list[LaneReport] = []
+        aside: list[QuarantineCount] = []
+        fleet, known = Fleet(place.database, place.clock, place.ids), gateway is None
+        for tenant_id in await _tenants(place, tenant):
+            check = CustodyCheck(place.database, place.operator(tenant_id), with_rows=rows)
+            reports.extend([report async for report in check.reports(gateway)])
+            aside.extend(await check.quarantine(gateway))
+            if gateway is not None:
+                known |= any(one.id == gateway for one in await fleet.list(place.operator(tenant_id)))
+        # A mistyped name must not look like a chain that is whole.
+        if not known and not reports and not aside:
+            raise GatewayUnknown(f"({gateway})")
+        return reports, aside
+
+    reports, aside = run(context, work)
+    if as_json:
+        quarantine = [asdict(one) for one in aside]
+        print_json({"lanes": [_shown(one) for one in reports], "quarantine": quarantine, "rows_compared": rows})
+    else:
+        _print_for_people(reports, aside)
+        if not rows:
+            typer.echo("Only the signed envelopes were verified; --rows also compares the rows that people read.")
+    if not all(report.intact for report in reports):
+        raise typer.Exit(1)
+
+
+@custody.command("reprocess")
+def reprocess_command(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """After an upgrade: unpack the batches that were kept because they could not be read. Safe to repeat."""
+
+    async def work(place: Workplace) -> Reprocessed:
+        total = Reprocessed()
+        for tenant_id in await _tenants(place, tenant):
+            done = await Reprocessing(place.database, Devices(place.ids)).run(tenant_id)
+            total.unpacked += done.unpacked
+            total.observations += done.observations
+            total.still_unreadable += done.still_unreadable
+        return total
+
+    total = run(context, work)
+    sentence = f"{total.unpacked} batches unpacked, {total.observations} observations added, "
+    print_one(f"{sentence}{total.still_unreadable} batches still cannot be read.", asdict(total), as_json=as_json)
+
+
+async def _tenants(place: Workplace, only: str | None) -> list[str]:
+    if only is not None:
+        return [only]
+    return [one.id for one in await Tenancy(place.database, place.clock, place.ids).list_tenants()]
+
+
+def _shown(report: LaneReport) -> dict[str, Any]:
+    return {**asdict(report), "intact": report.intact}
+
+
+def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineCount]) -> None:
+    rows = [
+        {
+            "gateway": report.gateway_id,
+            "epoch": report.epoch,
+            "lane": report.lane,
+            "batches": report.batches,
+            "through": report.through,
+            "stood in for": report.stood_in,
+            **({} if report.observations is None else {"observations compared": report.observations}),
+            "verdict": "whole" if report.intact else f"{len(report.findings) + report.findings_untold} findings",
+        }
+        for report in reports
+    ]
+    print_table("Custody", rows)
+    for report in reports:
+        for finding in report.findings:
+            where = f"{report.gateway_id} {report.epoch} {report.lane} {finding.first}…{finding.last}"
+            typer.echo(f"{where}: {finding.what}")
+    if aside:
+        print_table("Set aside", [asdict(one) for one in aside])

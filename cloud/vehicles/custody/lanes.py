@@ -1,0 +1,119 @@
+"""The rows of lanes: what the cloud holds of each, and the lock under which its batches are judged.
+
+`open_lane` is where workers meet: it locks the lane's row until the transaction ends (PostgreSQL: FOR UPDATE;
+SQLite has one writer), so whoever judges a batch sees everything that was decided about its lane before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, select, update
+
+from cloud.foundation.db import Prepared, Transaction, insert
+from cloud.vehicles.custody.marks import LaneMarks
+from cloud.vehicles.custody.tables import lanes
+from protocols.uplink.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LaneKey:
+    """One lane of one epoch of one gateway. The order is that in which locks are taken: the same in every worker."""
+
+    tenant_id: str
+    gateway_id: str
+    epoch: str
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """What the database holds of a lane. `contested`: two batches have claimed one sequence of it."""
+
+    lane_id: int
+    marks: LaneMarks
+    contested: bool
+
+
+_lane_columns = (
+    lanes.c.lane_id,
+    lanes.c.through_sequence,
+    lanes.c.ahead,
+    lanes.c.contested_us,
+)
+_this_lane = (
+    lanes.c.tenant_id == bindparam("tenant"),
+    lanes.c.gateway_id == bindparam("gateway"),
+    lanes.c.epoch == bindparam("of_epoch"),
+    lanes.c.lane == bindparam("of_lane"),
+)
+_READ_LANE = Prepared(select(*_lane_columns).where(*_this_lane))
+_LOCK_LANE = Prepared(select(*_lane_columns).where(*_this_lane).with_for_update())
+_ADD_LANE = Prepared(
+    insert(lanes)
+    .values(
+        tenant_id=bindparam("tenant"),
+        gateway_id=bindparam("gateway"),
+        epoch=bindparam("of_epoch"),
+        lane=bindparam("of_lane"),
+        through_sequence=bindparam("through"),
+        ahead=bindparam("ahead_text"),
+    )
+    .on_conflict_do_nothing()
+)
+_SAVE_MARKS = Prepared(
+    update(lanes)
+    .where(lanes.c.lane_id == bindparam("of_lane_id"))
+    .values(through_sequence=bindparam("through"), ahead=bindparam("ahead_text")),
+    order=("of_lane_id", "through", "ahead_text"),
+)
+_COUNT_REPEATED = Prepared(
+    update(lanes)
+    .where(lanes.c.lane_id == bindparam("of_lane_id"))
+    .values(repeated=lanes.c.repeated + bindparam("repeated_more", type_=BigInteger))
+)
+_CONTEST_LANE = Prepared(
+    update(lanes)
+    .where(lanes.c.lane_id == bindparam("of_lane_id"), lanes.c.contested_us.is_(None))
+    .values(contested_us=bindparam("now_us"))
+)
+
+
+class LaneStore:
+    """Every statement about lanes."""
+
+    async def open_lane(self, tx: Transaction, key: LaneKey) -> LaneRow:
+        """The lane's row, made when there is none, locked until the transaction ends."""
+        rows = await tx.driver.rows(_LOCK_LANE, _names(key))
+        if not rows:
+            empty = LaneMarks()
+            await tx.driver.run(_ADD_LANE, {**_names(key), "through": empty.through, "ahead_text": empty.text()})
+            rows = await tx.driver.rows(_LOCK_LANE, _names(key))
+        return _lane_row(rows[0])
+
+    async def read_lane(self, tx: Transaction, key: LaneKey) -> LaneRow | None:
+        """The lane's row as it stands, None when nothing of it ever arrived."""
+        rows = await tx.driver.rows(_READ_LANE, _names(key))
+        return _lane_row(rows[0]) if rows else None
+
+    async def save_marks(self, tx: Transaction, marks: Sequence[tuple[int, LaneMarks]]) -> None:
+        """The new marks of opened lanes, by lane id."""
+        await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
+
+    async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
+        """Count measurements of this lane that an earlier batch had stored and that got no new rows."""
+        await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
+
+    async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:
+        """Note that two batches claim one sequence; True when this is news."""
+        return await tx.driver.run(_CONTEST_LANE, {"of_lane_id": lane_id, "now_us": now_us}) == 1
+
+
+def _names(key: LaneKey) -> dict[str, str]:
+    return {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch, "of_lane": key.lane.value}
+
+
+def _lane_row(row: Sequence[object]) -> LaneRow:
+    lane_id, through, ahead, contested_us = row
+    assert isinstance(lane_id, int)
+    assert isinstance(through, int)
+    return LaneRow(lane_id, LaneMarks.of(through, str(ahead)), contested_us is not None)

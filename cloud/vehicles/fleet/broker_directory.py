@@ -1,0 +1,248 @@
+"""The directory that the cloud writes and mosquitto reads: who may come in, by which authorities, and who is revoked.
+
+Each file is replaced whole: written beside, flushed, renamed, so that mosquitto never reads half of one. The mark that
+makes the path unit reload mosquitto is created last. A revocation list whose nextUpdate has passed makes mosquitto
+refuse every vehicle, so it is renewed daily although it is valid for 30 days, and `doctor`, a metric and readiness say
+when that has not happened.
+
+`BrokerUpkeep` keeps the directory in step with the database, also for changes that were made on another machine.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.master_key import MasterKey
+from cloud.vehicles.fleet.authority import REVOCATION_DAYS, ListFacts, read_list, revocation_list
+from cloud.vehicles.fleet.authority_store import AuthorityStore, Change
+from cloud.vehicles.fleet.broker_configuration import (
+    AUTHORITIES_FILE,
+    RELOAD_FILE,
+    REVOKED_FILE,
+    VEHICLES_FILE,
+    vehicles_acl,
+)
+
+DAY_US = 86_400 * 1_000_000
+RENEW_AFTER_US = DAY_US
+"""Age at which a list is made again although nothing was revoked."""
+ALARM_BEFORE_US = 14 * DAY_US
+"""Time before the nextUpdate at which `doctor` warns: two weeks to find out why a daily task does not run."""
+LOOK_EVERY_S = 3.0
+"""Interval at which the database is compared with the directory: a gateway that was shut out on another machine is
+disconnected within 10 s, and each comparison costs two small queries."""
+FILE_BYTES_MAX = 64 << 20
+"""A revocation list of a million certificates; a larger file is not ours."""
+
+log = structlog.get_logger()
+
+
+class BrokerDirectoryUnusable(DomainError):
+    """The lists for mosquitto could not be written. Correct the folder, then run `argus-cloud broker refresh`."""
+
+    code = "broker_directory_unusable"
+    status = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """Result of a refresh. `files` names the files that changed; empty when the directory was up to date."""
+
+    files: tuple[str, ...]
+    gateways: int
+    revoked: int
+
+
+class BrokerDirectory:
+    """Writes the directory of one broker. `master` is asked only where there is an authority."""
+
+    def __init__(self, database: Database, clock: Clock, master: Callable[[], MasterKey], folder: Path) -> None:
+        self._database = database
+        self._clock = clock
+        self._master = master
+        self._folder = folder
+        self._store = AuthorityStore()
+
+    async def change(self) -> Change:
+        async with self._database.read() as tx:
+            return await self._store.change(tx)
+
+    async def refresh(self) -> Refreshed:
+        """Bring the directory in step with the database. Raises `BrokerDirectoryUnusable` and what the master key and
+        the database raise."""
+        async with self._database.read() as tx:
+            admitted = await self._store.admitted(tx)
+            with_key = await self._store.certificates(tx)
+            opened = await self._store.open(tx, self._master()) if with_key else ()
+            now_us = self._clock.now_us()
+            lists = {one: await self._store.revocations(tx, one.id, now_us) for one in opened}
+        files = {VEHICLES_FILE: vehicles_acl(admitted).encode()}
+        if opened:
+            files[AUTHORITIES_FILE] = b"".join(authority.certificate_pem for authority in opened)
+            held = _lists_in(self._folder / REVOKED_FILE)
+            wanted = {
+                one.certificate.subject.public_bytes(): frozenset((each.serial, each.held) for each in entries)
+                for one, entries in lists.items()
+            }
+            if _is_due(held, wanted, now_us):
+                files[REVOKED_FILE] = b"".join(
+                    revocation_list(one, entries, now_us=now_us) for one, entries in lists.items()
+                )
+        written = self._replace(files)
+        return Refreshed(written, len(admitted), sum(len(entries) for entries in lists.values()))
+
+    def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Replace the files that differ; their names."""
+        try:
+            changed = tuple(name for name, content in files.items() if _read(self._folder / name) != content)
+            for name in changed:
+                _write(self._folder / name, files[name])
+            if changed:
+                _write(self._folder / RELOAD_FILE, b"")
+        except OSError as error:
+            raise BrokerDirectoryUnusable(f"({self._folder}: {error.strerror})") from None
+        return changed
+
+
+def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tuple[int, bool]]], now_us: int) -> bool:
+    """Whether a list lacks, says something else, is a day old, or comes from a clock that was ahead."""
+    return held.keys() != wanted.keys() or any(
+        facts.entries != wanted[issuer] or not 0 <= now_us - facts.made_at_us < RENEW_AFTER_US
+        for issuer, facts in held.items()
+    )
+
+
+def _lists_in(path: Path) -> dict[bytes, ListFacts]:
+    """The lists in a file; none where it lacks or cannot be read, which makes it due."""
+    pem = _read(path)
+    try:
+        return {} if pem is None else read_list(pem)
+    except ValueError:
+        return {}
+
+
+def expiry_of(folder: Path) -> int | None:
+    """The earliest nextUpdate of the lists in the directory, None where there is no list."""
+    return min((facts.next_update_us for facts in _lists_in(folder / REVOKED_FILE).values()), default=None)
+
+
+def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
+    """Describe a revocation list that needs attention: whether the fleet is locked out, and a sentence."""
+    until_us = expiry_of(folder)
+    if until_us is None or until_us - now_us > ALARM_BEFORE_US:
+        return None
+    if until_us <= now_us:
+        return True, (
+            f"The revocation list in {folder} has expired, so mosquitto refuses every vehicle; "
+            "run argus-cloud broker refresh."
+        )
+    days = (until_us - now_us) // DAY_US
+    return False, (
+        f"The revocation list in {folder} was not renewed for {REVOCATION_DAYS - 1 - days} days and locks out every "
+        f"vehicle in {days} days; run argus-cloud broker refresh and look at the log of the worker."
+    )
+
+
+class RevocationListCheck:
+    """Readiness: whether mosquitto lets vehicles in at all."""
+
+    part = "revocation list"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._seen: tuple[int, int] | None = None
+        self._until_us: int | None = None
+
+    async def why_not(self) -> str | None:
+        """Anybody may ask for readiness, so a list is read only once: it may be long."""
+        seen = _stamp(self._folder / REVOKED_FILE)
+        if seen != self._seen:
+            self._seen, self._until_us = seen, expiry_of(self._folder)
+        expired = self._until_us is not None and self._until_us <= self._clock.now_us()
+        return "The revocation list has expired, so the broker refuses every vehicle." if expired else None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Differs when the file was replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX)
+    except OSError:
+        return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace `path` in one step, readable for its owner and for the group of its directory (mosquitto's)."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, 0o640)  # whatever the unit's umask is
+            os.fsync(descriptor)
+        beside.rename(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class BrokerUpkeep:
+    """Keeps the directory in step for as long as the worker runs."""
+
+    def __init__(self, directory: BrokerDirectory, clock: Clock, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._look_every_s = look_every_s
+        self._written: tuple[Change, int] | None = None
+        self._failing = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self.look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._look_every_s):
+                    await stopping.wait()
+
+    async def look(self) -> None:
+        """Write what has changed since the last look, and everything that is due once a day. A failure is logged once
+        and tried again at the next look."""
+        try:
+            change, now_us = await self._directory.change(), self._clock.now_us()
+            if self._written is not None:
+                known, at_us = self._written
+                if known == change and 0 <= now_us - at_us < RENEW_AFTER_US // 24:
+                    return
+            refreshed = await self._directory.refresh()
+        except DomainError as error:
+            if not self._failing:
+                log.error("broker.directory_not_written", code=error.code, why=error.sentence)
+            self._failing = True
+            return
+        self._failing = False
+        self._written = change, now_us
+        if refreshed.files:
+            log.info("broker.directory_written", files=refreshed.files, revoked=refreshed.revoked)

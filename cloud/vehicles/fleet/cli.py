@@ -1,0 +1,230 @@
+"""`argus-cloud gateways`: let the box in a vehicle send, and see what it last said."""
+
+import base64
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from cryptography import x509
+
+from cloud.command import AsJson, TenantOption, Workplace, print_json, print_rows, run, told
+from cloud.foundation.errors import DomainError
+from cloud.foundation.moments import write_moment
+from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.fleet.model import RegisteredGateway
+from cloud.vehicles.fleet.service import Fleet
+
+gateways = typer.Typer(help="Gateways in the vehicles.", no_args_is_help=True)
+
+
+GatewayOption = Annotated[str, typer.Argument(metavar="GATEWAY", help="The gateway's id, gw_….")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="The reason, for the audit trail and the event.")]
+
+
+class DoorOpen(DomainError):
+    """The cloud refuses the gateway already, but the broker could not be updated. Run the command again."""
+
+    code = "door_open"
+    status = 503
+
+
+def _service(place: Workplace) -> Fleet:
+    return Fleet(place.database, place.clock, place.ids)
+
+
+def _shown(gateway: RegisteredGateway) -> dict[str, Any]:
+    status = gateway.status
+    return {
+        "id": gateway.id,
+        "tenant_id": gateway.tenant_id,
+        "organization_id": gateway.organization_id,
+        "vehicle_id": gateway.vehicle_id,
+        "public_key": base64.b64encode(gateway.public_key).decode(),
+        "registered_at": write_moment(gateway.registered_at_us),
+        "access": gateway.access,
+        "access_reason": gateway.access_reason,
+        "access_at": None if gateway.access_at_us is None else write_moment(gateway.access_at_us),
+        "online": None if status is None else status.online,
+        "heard_at": None if status is None else write_moment(status.at_us),
+        "epoch": None if status is None else status.epoch,
+        "software": None if status is None else status.software,
+        "store": None if status is None else status.store_state,
+    }
+
+
+@gateways.command("add")
+def add_gateway(
+    context: typer.Context,
+    tenant: TenantOption,
+    organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
+    vehicle: Annotated[str, typer.Option("--vehicle", help="The vehicle's id, veh_….")],
+    public_key: Annotated[str, typer.Option("--public-key", help="Base64, as `argus-gateway provision` prints it.")],
+    id: Annotated[str | None, typer.Option("--id", help="Its id; without this one is made.")] = None,
+    as_json: AsJson = True,
+) -> None:
+    """Register a gateway. Prints JSON, since its other half is usually a script."""
+    made = run(
+        context,
+        lambda place: _service(place).register(
+            place.operator(tenant), organization_id=organization, vehicle_id=vehicle, public_key=public_key, id=id
+        ),
+    )
+    told(lambda: _refresh(context))
+    print_json(_shown(made))
+
+
+@gateways.command("list")
+def list_gateways(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
+    """The gateways of a tenant."""
+    found = run(context, lambda place: _service(place).list(place.operator(tenant)))
+    rows = [_shown(gateway) for gateway in found]
+    if not as_json:
+        for row in rows:
+            del row["public_key"]  # nobody reads it, and it takes the width of a terminal
+    print_rows("Gateways", rows, as_json=as_json)
+
+
+@gateways.command("show")
+def show_gateway(context: typer.Context, gateway: GatewayOption, tenant: TenantOption, as_json: AsJson = True) -> None:
+    """Show one gateway: its state, its keys and its certificates, as JSON."""
+
+    async def work(place: Workplace) -> dict[str, Any]:
+        shown = await _service(place).show(place.operator(tenant), gateway)
+        return {
+            **_shown(shown.gateway),
+            "former_keys": [
+                {
+                    "public_key": base64.b64encode(former.public_key).decode(),
+                    "replaced_at": write_moment(former.replaced_at_us),
+                }
+                for former in shown.former_keys
+            ],
+            "certificates": [
+                {
+                    "serial": f"{one.serial:x}",
+                    "expires_at": write_moment(one.expires_at_us),
+                    "revoked_at": None if one.revoked_at_us is None else write_moment(one.revoked_at_us),
+                }
+                for one in shown.certificates
+            ],
+        }
+
+    print_json(run(context, work))
+
+
+@gateways.command("suspend")
+def suspend_gateway(
+    context: typer.Context,
+    gateway: GatewayOption,
+    tenant: TenantOption,
+    reason: ReasonOption,
+    as_json: AsJson = True,
+) -> None:
+    """Shut a gateway out until it is resumed. What it measures stays in the vehicle and arrives afterwards."""
+    _shut_out(context, gateway, lambda place, desk: desk.suspend(place.operator(tenant), gateway, reason))
+
+
+@gateways.command("revoke")
+def revoke_gateway(
+    context: typer.Context,
+    gateway: GatewayOption,
+    tenant: TenantOption,
+    reason: ReasonOption,
+    certificate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--certificate", help="A certificate of the gateway that the cloud did not issue, PEM. Repeatable."
+        ),
+    ] = None,
+    as_json: AsJson = True,
+) -> None:
+    """Shut a gateway out for good, with its certificates: it was stolen, sold or taken out of service."""
+    certificates = told(lambda: [_read_certificate(path) for path in certificate or ()])
+    _shut_out(context, gateway, lambda place, desk: desk.revoke(place.operator(tenant), gateway, reason, certificates))
+
+
+@gateways.command("resume")
+def resume_gateway(
+    context: typer.Context, gateway: GatewayOption, tenant: TenantOption, as_json: AsJson = True
+) -> None:
+    """Accept a suspended gateway again."""
+    changed = _change(context, lambda place, desk: desk.resume(place.operator(tenant), gateway))
+    told(lambda: _refresh(context))
+    print_json(_shown(changed))
+
+
+@gateways.command("replace-key")
+def replace_key(
+    context: typer.Context,
+    gateway: GatewayOption,
+    tenant: TenantOption,
+    public_key: Annotated[str, typer.Option("--public-key", help="Base64, from `argus-gateway provision --new-key`.")],
+    reason: ReasonOption,
+    as_json: AsJson = True,
+) -> None:
+    """Verify what comes from now on with another signing key; what was signed before stays verifiable.
+
+    It also admits a revoked gateway again, which then needs a new certificate.
+    """
+    changed = _change(
+        context, lambda place, desk: desk.replace_key(place.operator(tenant), gateway, public_key, reason)
+    )
+    told(lambda: _refresh(context))
+    print_json(_shown(changed))
+
+
+Act = Callable[[Workplace, GatewayAccessDesk], Awaitable[RegisteredGateway]]
+
+
+def _change(context: typer.Context, act: Act) -> RegisteredGateway:
+    return run(context, lambda place: act(place, GatewayAccessDesk(place.database, place.clock, place.ids)))
+
+
+def _shut_out(context: typer.Context, gateway: str, act: Act) -> None:
+    """Change the state, then the broker's lists, then end the connection that is open. What failed is said; the state
+    stands in any case, so the cloud takes nothing more."""
+    changed = _change(context, act)
+    _refresh(context)
+    ended = run(context, lambda place: _end_connection(place, gateway))
+    print_json({**_shown(changed), "connection_ended": ended})
+
+
+def _refresh(context: typer.Context) -> None:
+    from cloud.vehicles.fleet.broker_cli import directory_of  # brings X.509, which most commands do not need
+
+    async def work(place: Workplace) -> None:
+        directory = directory_of(place)
+        if directory is not None:
+            await directory.refresh()
+
+    run(context, work)
+
+
+async def _end_connection(place: Workplace, gateway: str) -> bool | None:
+    """End the gateway's connection; True when it ended, None when no broker is configured. Raises `DoorOpen`."""
+    from cloud.app import broker_address  # as above
+    from cloud.vehicles.ingest import BrokerUnavailable
+    from cloud.vehicles.ingest.take_over import take_over
+
+    if place.settings.mqtt is None:
+        return None
+    try:
+        kept_out = await take_over(broker_address(place.settings.mqtt), gateway)
+    except BrokerUnavailable as error:
+        raise DoorOpen(f"({error})") from None
+    if not kept_out:
+        raise DoorOpen(
+            "(The gateway reconnected each time: mosquitto has not reloaded its lists. Check argus-broker-reload.path.)"
+        )
+    return True
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    from cloud.vehicles.fleet.broker_cli import read_file
+    from cloud.vehicles.fleet.errors import CertificateForeign
+
+    try:
+        return x509.load_pem_x509_certificate(read_file(path))
+    except ValueError:
+        raise CertificateForeign(f"({path} is not a certificate in PEM.)") from None

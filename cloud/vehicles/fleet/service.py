@@ -1,0 +1,96 @@
+"""Register the gateways of a fleet and look at them."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cloud.access.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown, Viewer
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.ids import Ids, checked_id
+from cloud.vehicles.fleet.authority_store import AuthorityStore, KnownCertificate
+from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
+from cloud.vehicles.fleet.errors import GatewayTaken, GatewayUnknown, PublicKeyMalformed
+from cloud.vehicles.fleet.model import FormerKey, RegisteredGateway
+from cloud.vehicles.fleet.silence import begin_silent
+from cloud.vehicles.fleet.store import GatewayDirectory
+
+PUBLIC_KEY_OCTETS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFile:
+    """Details of one gateway. Keys newest first."""
+
+    gateway: RegisteredGateway
+    former_keys: Sequence[FormerKey]
+    certificates: Sequence[KnownCertificate]
+
+
+class Fleet:
+    """The use cases about gateways."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._directory = GatewayDirectory()
+        self._tenancy = TenancyStore()
+
+    async def register(
+        self, viewer: Viewer, *, organization_id: str, vehicle_id: str, public_key: str, id: str | None = None
+    ) -> RegisteredGateway:
+        """Let a gateway send. `public_key` is base64.
+
+        Raises `OrganizationUnknown`, `VehicleUnknown` (also for another organisation's), `GatewayTaken`,
+        `PublicKeyMalformed`.
+        """
+        gateway = RegisteredGateway(
+            tenant_id=viewer.tenant_id,
+            id=self._ids.new("gw") if id is None else checked_id(id),
+            organization_id=organization_id,
+            vehicle_id=vehicle_id,
+            public_key=read_public_key(public_key),
+            registered_at_us=self._clock.now_us(),
+        )
+        async with self._database.transaction() as tx:
+            if await self._tenancy.find_organization(tx, viewer, organization_id) is None:
+                raise OrganizationUnknown
+            vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
+            if vehicle is None or vehicle.organization_id != organization_id:
+                raise VehicleUnknown
+            owner = await self._directory.owner_of(tx, gateway.id)
+            if owner not in (None, viewer.tenant_id):
+                # The broker knows a gateway by its id: two tenants with one id would share a login.
+                raise GatewayTaken(f"(gateway {gateway.id}, by another tenant)")
+            if not await self._directory.add(tx, gateway):
+                raise GatewayTaken(f"(gateway {gateway.id})")
+            await begin_silent(tx, gateway)
+        return gateway
+
+    async def show(self, viewer: Viewer, gateway_id: str) -> GatewayFile:
+        """One gateway with its keys and certificates. Raises `GatewayUnknown`."""
+        async with self._database.read() as tx:
+            gateway = await self._directory.find(tx, viewer.tenant_id, gateway_id)
+            if gateway is None:
+                raise GatewayUnknown(f"(gateway {gateway_id})")
+            owner = AdmittedGateway(gateway.id, gateway.tenant_id)
+            return GatewayFile(
+                gateway, await self._directory.former_keys(tx, gateway), await AuthorityStore().of_gateway(tx, owner)
+            )
+
+    async def list(self, viewer: Viewer) -> Sequence[RegisteredGateway]:
+        async with self._database.read() as tx:
+            return await self._directory.list(tx, viewer)
+
+
+def read_public_key(text: str) -> bytes:
+    """32 octets from strict base64; raises `PublicKeyMalformed`."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise PublicKeyMalformed from None
+    if len(key) != PUBLIC_KEY_OCTETS:
+        raise PublicKeyMalformed
+    return key

@@ -1,0 +1,105 @@
+"""Whether a gateway is there, told once each way: `gateway.connected` and `gateway.offline`.
+
+A gateway says every minute how it is, and its will says when the link broke. Neither is told at once: a vehicle drives
+through tunnels all day. One that has said nothing for a while, or nothing but that it goes, is told to be offline; when
+it is heard of again, it is told to be connected. A registered gateway begins as silent.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from cloud.foundation.db import Transaction, insert
+from cloud.foundation.events import Outbox
+from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
+from cloud.vehicles.fleet.event_types import GATEWAY_CONNECTED, GATEWAY_OFFLINE
+from cloud.vehicles.fleet.model import RegisteredGateway
+from cloud.vehicles.fleet.tables import gateways, silent_gateways
+
+TOLD_MAX = 500
+"""Gateways of one transaction; the rest is told at the next look."""
+
+
+async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
+    """A gateway that was registered a moment ago has not been heard of."""
+    statement = insert(silent_gateways).values(
+        tenant_id=gateway.tenant_id, gateway_id=gateway.id, since_us=gateway.registered_at_us
+    )
+    await tx.execute(statement)
+
+
+async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now_us: int) -> bool:
+    """It says that it is there; True when that is news. Its row must have been written in `tx` before."""
+    ours = (silent_gateways.c.tenant_id == gateway.tenant_id, silent_gateways.c.gateway_id == gateway.id)
+    if (await tx.execute(delete(silent_gateways).where(*ours))).rowcount != 1:
+        return False
+    await outbox.emit(
+        tx,
+        GATEWAY_CONNECTED,
+        tenant=gateway.tenant_id,
+        organization=gateway.organization_id,
+        key=gateway.id,
+        payload={"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, "connected_at": write_moment(now_us)},
+        at_us=now_us,
+    )
+    return True
+
+
+class GatewaySilence:
+    """A chore, to be done once somebody has listened for `silence_us`: before, the silence may be our own."""
+
+    def __init__(self, ids: Ids, silence_us: int) -> None:
+        self._outbox = Outbox(ids)
+        self._silence_us = silence_us
+
+    async def tell(self, tx: Transaction, now_us: int) -> int:
+        """Tell of the gateways that have been silent for long enough; how many."""
+        told = 0
+        for row in await self._silent(tx, now_us - self._silence_us):
+            noted = insert(silent_gateways).values(
+                tenant_id=row.tenant_id, gateway_id=row.id, since_us=row.status_at_us
+            )
+            statement = noted.on_conflict_do_nothing().returning(silent_gateways.c.gateway_id)
+            if (await tx.execute(statement)).first() is not None:  # else another worker was quicker
+                await self._tell(tx, row, now_us)
+                told += 1
+        return told
+
+    async def _silent(self, tx: Transaction, before_us: int) -> Sequence[Any]:
+        joined = gateways.outerjoin(
+            silent_gateways,
+            (silent_gateways.c.tenant_id == gateways.c.tenant_id) & (silent_gateways.c.gateway_id == gateways.c.id),
+        )
+        statement = (
+            select(
+                gateways.c.tenant_id,
+                gateways.c.id,
+                gateways.c.organization_id,
+                gateways.c.vehicle_id,
+                gateways.c.status_at_us,
+            )
+            .select_from(joined)
+            .where(gateways.c.status_at_us <= before_us, silent_gateways.c.gateway_id.is_(None))
+            .order_by(gateways.c.tenant_id, gateways.c.id)
+            .limit(TOLD_MAX)
+            # A gateway that says something at this very moment waits, and then takes the row away again.
+            .with_for_update(of=gateways, skip_locked=True, key_share=True)
+        )
+        return (await tx.execute(statement)).rows
+
+    async def _tell(self, tx: Transaction, row: Any, now_us: int) -> None:
+        await self._outbox.emit(
+            tx,
+            GATEWAY_OFFLINE,
+            tenant=row.tenant_id,
+            organization=row.organization_id,
+            key=row.id,
+            payload={
+                "gateway_id": row.id,
+                "vehicle_id": row.vehicle_id,
+                "last_heard_at": write_moment(row.status_at_us),
+            },
+            at_us=now_us,
+        )

@@ -1,0 +1,106 @@
+"""Which batch goes into quarantine under which reason, and whether somebody is told.
+
+A refusal is told once for the same octets: a gateway with a wrong key repeats itself all day, and a stranger must not
+be able to fill the outbox. Strangers are not told of at all: there is no tenant that the message would surely belong
+to.
+"""
+
+import hashlib
+from typing import assert_never
+
+from cloud.foundation.db import Transaction
+from cloud.foundation.events import Outbox
+from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, set_aside
+from cloud.vehicles.fleet import GatewayDirectory
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.opening import Opened, Refused
+from cloud.vehicles.ingest.verdicts import Forged, Malformed, Refusal, ShutOut, UnknownGateway
+
+
+class Aside:
+    """Sets batches aside within one transaction."""
+
+    def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
+        self._tx = tx
+        self._outbox = outbox
+        self._now_us = now_us
+        self._directory = GatewayDirectory()
+
+    async def refused(self, one: Refused) -> None:
+        """A delivery that nobody vouches for."""
+        delivery = one.delivery
+        claimed = one.envelope.batch if one.envelope is not None else None
+        reason, detail = _reason(one.refusal)
+        kept = await self._set_aside(
+            SetAside(
+                tenant_id=delivery.tenant_id,
+                gateway_id=delivery.gateway_id,
+                reason=reason,
+                detail=detail,
+                octets_hash=hashlib.sha256(delivery.octets).digest(),
+                octets=delivery.octets,
+                epoch=claimed.epoch if claimed is not None else None,
+                lane=delivery.lane.value,
+                sequence=claimed.sequence if claimed is not None else None,
+            )
+        )
+        if kept and isinstance(one.refusal, Forged):
+            gateway = await self._directory.find(self._tx, delivery.tenant_id, delivery.gateway_id)
+            await self._outbox.emit(
+                self._tx,
+                event_types.BATCH_FORGED,
+                tenant=delivery.tenant_id,
+                organization=gateway.organization_id if gateway is not None else None,
+                key=delivery.gateway_id,
+                payload={"gateway_id": delivery.gateway_id, "lane": delivery.lane.value},
+                at_us=self._now_us,
+            )
+
+    async def authentic(self, one: Opened, reason: Reason, detail: str, *, keep: bool) -> bool:
+        """A signed batch. `keep`: its octets are held nowhere else. True when it was not set aside before."""
+        octets = one.delivery.octets
+        return await self._listed(one, reason, detail, one.batch.sequence, one.hash, octets if keep else None)
+
+    async def broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
+        """The batch at `sequence` in the lane of `one` does not follow the one before it. It is stored, and listed
+        here."""
+        await self._listed(one, Reason.CHAIN_BROKEN, "it does not follow the batch before it", sequence, hash_, None)
+
+    async def _listed(
+        self, one: Opened, reason: Reason, detail: str, sequence: int, hash_: bytes, octets: bytes | None
+    ) -> bool:
+        return await self._set_aside(
+            SetAside(
+                tenant_id=one.gateway.tenant_id,
+                gateway_id=one.gateway.id,
+                reason=reason,
+                detail=detail,
+                octets_hash=hash_,
+                octets=octets,
+                epoch=one.batch.epoch,
+                lane=one.batch.lane.value,
+                sequence=sequence,
+            )
+        )
+
+    async def _set_aside(self, batch: SetAside) -> bool:
+        """True when it is kept and was not before."""
+        match await set_aside(self._tx, batch, now_us=self._now_us):
+            case Kept(first_time):
+                return first_time
+            case _:
+                return False
+
+
+def _reason(refusal: Refusal) -> tuple[Reason, str]:
+    match refusal:
+        case Malformed(reason):
+            return Reason.MALFORMED, reason
+        case UnknownGateway():
+            return Reason.UNKNOWN_GATEWAY, "nobody registered this gateway"
+        case ShutOut(access):
+            return Reason.SHUT_OUT, f"the gateway is {access}"
+        case Forged():
+            return Reason.FORGED, "the signature is not the registered key's"
+        case _:
+            assert_never(refusal)

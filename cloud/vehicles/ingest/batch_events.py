@@ -1,0 +1,51 @@
+"""Emit domain events about batches, within the transaction that writes them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.foundation.db import Transaction
+from cloud.foundation.events import Outbox
+from cloud.vehicles.custody.quarantine import Reason
+from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.opening import Opened
+
+
+def place_of(one: Opened) -> dict[str, Any]:
+    """Position of a batch in the chain."""
+    return {"epoch": one.batch.epoch, "lane": one.batch.lane.value, "sequence": one.batch.sequence}
+
+
+def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:
+    """The event about a batch that is kept without rows, and what it adds to the batch's place."""
+    if why is Reason.UNREADABLE:
+        return event_types.BATCH_UNREADABLE, {"reason": reason}
+    return event_types.BATCH_SET_ASIDE, {"why": why.value, "reason": reason}
+
+
+class BatchEvents:
+    """Emits within one transaction. One gateway's events keep their order."""
+
+    def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
+        self._tx = tx
+        self._outbox = outbox
+        self._now_us = now_us
+
+    async def emit(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
+        """An event about one batch, in its trace."""
+        await self.emit_for(one.gateway, event_type, payload, traceparent=one.traceparent)
+
+    async def emit_for(
+        self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
+    ) -> None:
+        """An event about a gateway."""
+        await self._outbox.emit(
+            self._tx,
+            event_type,
+            tenant=gateway.tenant_id,
+            organization=gateway.organization_id,
+            key=gateway.id,
+            payload={"gateway_id": gateway.id, **payload},
+            at_us=self._now_us,
+            traceparent=traceparent,
+        )

@@ -1,0 +1,84 @@
+"""`argus-cloud ingest`: how far the vehicles' lanes are, which gateway is over its quota, and raise one."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cloud.access.tenancy import Tenancy
+from cloud.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.vehicles.fleet import GatewayDirectory, GatewayUnknown
+from cloud.vehicles.ingest.figures import change_quota, list_lanes, list_quotas
+from cloud.vehicles.ingest.quotas import QuotaSettings
+
+ingest = typer.Typer(help="Data of the vehicles: lanes and quotas.", no_args_is_help=True)
+
+_Gateway = Annotated[str | None, typer.Option("--gateway", help="Only this gateway, gw_….")]
+_Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; without this, all.")]
+
+
+@ingest.command("quotas")
+def quotas_command(
+    context: typer.Context, tenant: _Tenant = None, gateway: _Gateway = None, as_json: AsJson = False
+) -> None:
+    """Show how much of its quotas each gateway has used, and what is parked for it."""
+
+    async def work(place: Workplace) -> list[dict[str, Any]]:
+        settings, now_us = QuotaSettings(**place.settings.ingest.model_dump()), place.clock.now_us()
+        found: list[dict[str, Any]] = []
+        for tenant_id in await _tenants(place, tenant):
+            async with place.database.read() as tx:
+                viewer = place.operator(tenant_id)
+                rows = await list_quotas(tx, viewer, settings, gateway_id=gateway, now_us=now_us)
+            found.extend({"tenant": tenant_id, **row} for row in rows)
+        return found
+
+    print_rows("Quotas", run(context, work), as_json=as_json)
+
+
+@ingest.command("raise")
+def raise_command(
+    context: typer.Context,
+    tenant: TenantOption,
+    gateway: Annotated[str, typer.Option("--gateway", help="The gateway, gw_….")],
+    factor: Annotated[
+        float, typer.Option("--factor", help="Multiplies all its quotas, from 0.01 to 1000; 1: as in the settings.")
+    ] = 1.0,
+    refill: Annotated[
+        bool, typer.Option("--refill", help="Refill its quotas now, so that parked batches are stored at once.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Raise or lower the quotas of one gateway. It counts within seconds; nothing needs a restart."""
+
+    async def work(place: Workplace) -> None:
+        async with place.database.transaction() as tx:
+            if await GatewayDirectory().find(tx, tenant, gateway) is None:
+                raise GatewayUnknown(f"({gateway})")
+            await change_quota(tx, place.operator(tenant), gateway, factor=factor, refill=refill)
+
+    run(context, work)
+    sentence = f"The quotas of {gateway} are multiplied by {factor:g}{', and its buckets are full' if refill else ''}."
+    print_one(sentence, {"gateway": gateway, "factor": factor, "refilled": refill}, as_json=as_json)
+
+
+@ingest.command("lanes")
+def lanes_command(
+    context: typer.Context, tenant: _Tenant = None, gateway: _Gateway = None, as_json: AsJson = False
+) -> None:
+    """Show how far each lane is, how many measurements of devices' memories were repeats, and what never arrived."""
+
+    async def work(place: Workplace) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for tenant_id in await _tenants(place, tenant):
+            async with place.database.read() as tx:
+                rows = await list_lanes(tx, place.operator(tenant_id), gateway_id=gateway)
+            found.extend({"tenant": tenant_id, **row} for row in rows)
+        return found
+
+    print_rows("Lanes", run(context, work), as_json=as_json)
+
+
+async def _tenants(place: Workplace, only: str | None) -> list[str]:
+    if only is not None:
+        return [only]
+    return [one.id for one in await Tenancy(place.database, place.clock, place.ids).list_tenants()]

@@ -1,0 +1,222 @@
+"""Write what the batches of one group add: devices, observations, gateway events, the chain, and what is listed.
+
+Called once a transaction with all batches that were judged to be new, so that the number of statements does not depend
+on how many they are or on how many devices they name. Judging is `group`'s and `lane_book`'s work.
+
+Observations of a batch whose link is broken are stored and marked, not held back: its signature is good, and a
+reading of a patient is not lost because a hash disagrees. Quarantine and an event report it to readers of the
+chain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from cloud.clinical.devices import DeviceKey, Devices, KnownDevice, Sighting, device_key
+from cloud.clinical.observations.clocks import learn_clocks
+from cloud.clinical.observations.numbering import Numbers
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.clinical.observations.store import Added, CarriedBatch, Carrier, ObservationWriter
+from cloud.foundation.db import Transaction
+from cloud.vehicles.custody.lanes import LaneKey
+from cloud.vehicles.custody.links import ChainedBatch, LinkState
+from cloud.vehicles.custody.store import Content, CustodyStore, ReceivedBatch
+from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.aside import Aside
+from cloud.vehicles.ingest.batch_events import BatchEvents, place_of, set_aside_event
+from cloud.vehicles.ingest.opening import KeptPayload, Opened, ParkedPayload, UnreadablePayload
+from cloud.vehicles.ingest.parking import ParkingStore
+from cloud.vehicles.ingest.store import append_events, event_row
+from cloud.vehicles.ingest.verdicts import Entry
+from protocols.uplink.events import GatewayEvent
+from protocols.uplink.gaps import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredBatch:
+    """A batch that is new, and what its lane made of it."""
+
+    key: LaneKey
+    lane_id: int
+    one: Opened
+    entry: Entry
+
+
+class BatchWriter:
+    """Writes the new batches of one transaction."""
+
+    def __init__(
+        self, tx: Transaction, *, devices: Devices, numbers: Numbers, aside: Aside, events: BatchEvents
+    ) -> None:
+        self._tx = tx
+        self._devices = devices
+        self._observations = ObservationWriter(tx, numbers)
+        self._custody = CustodyStore()
+        self._parking = ParkingStore()
+        self._aside = aside
+        self._events = events
+
+    @property
+    def learned(self) -> dict[object, int]:
+        """Numbers that may be remembered once the transaction is durable."""
+        return self._observations.learned
+
+    async def write(
+        self, entered: Sequence[EnteredBatch], known: Mapping[DeviceKey, KnownDevice], *, stored_at_us: int
+    ) -> list[Added]:
+        """Everything about these batches; what each of them added to the observations. `known` are the devices that
+        were found in this transaction."""
+        ids = await self._devices.attach(self._tx, [seen for new in entered for seen in sightings_of(new.one)], known)
+        carried = {number: _carried(new, ids) for number, new in enumerate(entered) if _has_observations(new.one)}
+        added = dict(zip(carried, await self._observations.write(list(carried.values())), strict=True))
+        await append_events(self._tx, [_event_row(new) for new in entered if isinstance(new.one.content, GatewayEvent)])
+        await learn_clocks(self._tx, _gateway_events(entered))
+        received: list[ReceivedBatch] = []
+        gaps: list[tuple[ReceivedBatch, Gap]] = []
+        for new in entered:
+            if isinstance(new.one.content, Gap):
+                gaps.append((_received(new), new.one.content))
+            else:
+                received.append(_received(new))
+        await self._custody.append(self._tx, received, gaps, stored_at_us=stored_at_us)
+        await self._parking.park(
+            self._tx,
+            [(new.one, new.lane_id) for new in entered if isinstance(new.one.content, ParkedPayload)],
+            stored_at_us,
+        )
+        for new in entered:
+            await self._list(new)
+        return [added.get(number, Added(0, 0)) for number in range(len(entered))]
+
+    async def _list(self, new: EnteredBatch) -> None:
+        """Set aside and report what is not as it should be."""
+        one, entry = new.one, new.entry
+        if isinstance(one.content, UnreadablePayload):
+            why, reason = one.content.why, one.content.reason
+            if await self._aside.authentic(one, why, reason, keep=False):
+                event_type, payload = set_aside_event(why, reason)
+                await self._events.emit(one, event_type, {**place_of(one), **payload})
+        if entry.link is LinkState.BROKEN:
+            await self._report_broken(one, one.batch.sequence, one.hash)
+        if entry.resolved:
+            await self._resolve(one, new.lane_id, entry.resolved)
+
+    async def _resolve(self, one: Opened, lane_id: int, resolved: Sequence[ChainedBatch]) -> None:
+        """Followers that were pending: always rows of earlier transactions, since a group is judged in order."""
+        await self._custody.resolve(self._tx, lane_id, resolved)
+        for follower in resolved:
+            if follower.link is LinkState.BROKEN:
+                await self._report_broken(one, follower.sequence, follower.hash)
+
+    async def _report_broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
+        await self._aside.broken(one, sequence, hash_)
+        await self._events.emit(one, event_types.CHAIN_BROKEN, {**place_of(one), "sequence": sequence})
+
+
+def device_keys_of(one: Opened) -> list[DeviceKey]:
+    """The devices that a batch names."""
+    content = one.content
+    return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
+
+
+def sightings_of_content(
+    gateway: RegisteredGateway, content: ObservationColumns, received_at_us: int
+) -> list[Sighting]:
+    """The devices that these observations name. The vehicle's clock may be in the future, and before 1970, where no
+    clock is; a backlog is in the past, and says when it was seen."""
+    seen_us = max(0, min(content.latest_us, received_at_us))
+    return [Sighting(gateway, ref, seen_us) for ref in content.sources]
+
+
+def sightings_of(one: Opened) -> list[Sighting]:
+    """The devices that a batch names, with when they were last seen."""
+    content = one.content
+    if not isinstance(content, ObservationColumns):
+        return []
+    return sightings_of_content(one.gateway, content, one.delivery.received_at_us)
+
+
+def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
+    """The carrier of each of the batch's sources, in their order."""
+    return [
+        Carrier(
+            tenant_id=gateway.tenant_id,
+            organization_id=gateway.organization_id,
+            vehicle_id=gateway.vehicle_id,
+            device_id=ids[device_key(gateway, ref)],
+            system_id=ref.system_id,
+            model=ref.model,
+            unverified_link=ref.unverified_link,
+        )
+        for ref in content.sources
+    ]
+
+
+def _has_observations(one: Opened) -> bool:
+    return isinstance(one.content, ObservationColumns)
+
+
+def _carried(new: EnteredBatch, ids: Mapping[DeviceKey, str]) -> CarriedBatch:
+    content = new.one.content
+    assert isinstance(content, ObservationColumns)
+    return CarriedBatch(
+        gateway_id=new.one.gateway.id,
+        columns=content,
+        lane_id=new.lane_id,
+        sequence=new.one.batch.sequence,
+        carriers=carriers_of(new.one.gateway, content, ids),
+    )
+
+
+def _gateway_events(entered: Sequence[EnteredBatch]) -> list[tuple[str, str, GatewayEvent]]:
+    return [
+        (new.one.gateway.tenant_id, new.one.gateway.id, new.one.content)
+        for new in entered
+        if isinstance(new.one.content, GatewayEvent)
+    ]
+
+
+def _event_row(new: EnteredBatch) -> tuple[object, ...]:
+    content, gateway = new.one.content, new.one.gateway
+    assert isinstance(content, GatewayEvent)
+    return event_row(
+        content,
+        lane_id=new.lane_id,
+        sequence=new.one.batch.sequence,
+        key=new.key,
+        organization_id=gateway.organization_id,
+        vehicle_id=gateway.vehicle_id,
+    )
+
+
+def _received(new: EnteredBatch) -> ReceivedBatch:
+    one = new.one
+    return ReceivedBatch(
+        lane_id=new.lane_id,
+        envelope=one.envelope,
+        octets=one.delivery.octets,
+        hash=one.hash,
+        payload_hash=one.payload_hash,
+        signed_by=one.signed_by,
+        link=new.entry.link,
+        content=_content_state(one),
+        organization_id=one.gateway.organization_id,
+        vehicle_id=one.gateway.vehicle_id,
+        received_at_us=one.delivery.received_at_us,
+        traceparent=one.traceparent,
+    )
+
+
+def _content_state(one: Opened) -> Content:
+    match one.content:
+        case UnreadablePayload():
+            return Content.UNREADABLE
+        case ParkedPayload():
+            return Content.PARKED
+        case KeptPayload():
+            return Content.KEPT
+        case ObservationColumns() | GatewayEvent() | Gap():
+            return Content.ROWS
+        case _:
+            assert_never(one.content)

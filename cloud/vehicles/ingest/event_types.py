@@ -1,0 +1,117 @@
+"""The domain events that ingest emits, each in the transaction of what it tells of. Keys order them: one gateway, one
+line.
+
+No payload holds patient data: they say where in the chain to look. They stay inside: what they warn of is the
+operator's to mend.
+"""
+
+from cloud.foundation.events import EventType
+from cloud.foundation.events.event_type import count, text, word
+
+EPOCH_STARTED = "gateway.epoch_started"
+IDENTITY_CONTESTED = "gateway.identity_contested"
+CHAIN_BROKEN = "custody.chain_broken"
+BATCH_FORGED = "custody.batch_forged"
+BATCH_UNREADABLE = "custody.batch_unreadable"
+BATCH_SET_ASIDE = "ingest.batch_set_aside"
+QUOTA_REACHED = "ingest.quota_reached"
+QUOTA_ENDED = "ingest.quota_ended"
+MISSING = "ingest.missing"
+
+HELD_BACK = "parked"
+"""Value of `quota` when the parked bytes have reached their limit, so that the gateway keeps further batches."""
+
+_GATEWAY = {"gateway_id": text("The gateway, gw_….")}
+_EPOCH = {"epoch": text("The life of its store that is meant.")}
+_BATCH = {
+    **_GATEWAY,
+    **_EPOCH,
+    "lane": text("The lane of the batch."),
+    "sequence": count("The batch's number in its lane."),
+}
+_OF_BATCH = {"gateway_id": "gw_1", "epoch": "epoch-b", "lane": "numeric", "sequence": 17}
+
+EVENTS = (
+    EventType(
+        name=EPOCH_STARTED,
+        description="A gateway's store was created anew.",
+        fields={**_GATEWAY, **_EPOCH, "replaces": text("The epoch before; null: its first.", absent=True)},
+        sample={"gateway_id": "gw_1", "epoch": "epoch-b", "replaces": "epoch-a"},
+    ),
+    EventType(
+        name=IDENTITY_CONTESTED,
+        description="Two boxes sign with one identity. Emitted once a lane and once an epoch, whether the "
+        "cloud or the gateway sees it. The remedy is to provision one of them under a new id; the data of both is "
+        "stored, quarantined or still in its own buffer.",
+        fields={
+            **_BATCH,
+            "instead_of": text("The epoch that had begun since."),
+            "seen_by": text('"gateway" when it found another history than its own in our answer.'),
+        },
+        sample=_OF_BATCH,
+        not_always=frozenset({"lane", "sequence", "instead_of", "seen_by"}),
+    ),
+    EventType(
+        name=CHAIN_BROKEN,
+        description="A batch does not follow the one before it.",
+        fields=_BATCH,
+        sample=_OF_BATCH,
+    ),
+    EventType(
+        name=BATCH_FORGED,
+        description="A batch under a registered name was signed by another key; once for the same octets.",
+        fields={**_GATEWAY, "lane": text("The lane that it came by.")},
+        sample={"gateway_id": "gw_1", "lane": "numeric"},
+    ),
+    EventType(
+        name=BATCH_UNREADABLE,
+        description="An authentic batch is kept, but could not be unpacked.",
+        fields={**_BATCH, "reason": text("The rule that it breaks.")},
+        sample={**_OF_BATCH, "reason": "the block has no section"},
+    ),
+    EventType(
+        name=BATCH_SET_ASIDE,
+        description="An authentic batch is stored without rows, because it exceeds a limit or took too long to write.",
+        fields={
+            **_BATCH,
+            "why": word("Which of the two.", ("over_limit", "too_slow")),
+            "reason": text("The rule that it breaks."),
+        },
+        sample={**_OF_BATCH, "why": "over_limit", "reason": "more than 256 devices in one block"},
+    ),
+    EventType(
+        name=QUOTA_REACHED,
+        description="A gateway is over a quota. Its batches are stored and acknowledged, and become readable when the "
+        "quota allows it again. `parked`: there is no room for more of them, so the gateway keeps its batches itself. "
+        "`epochs`: it begins new epochs over and over; it keeps the batches of a further one itself, all others pass.",
+        fields={**_GATEWAY, "quota": word("What was reached.", ("rows", "bytes", "devices", "epochs", HELD_BACK))},
+        sample={"gateway_id": "gw_1", "quota": "rows"},
+    ),
+    EventType(
+        name=QUOTA_ENDED,
+        description="All parked batches of a gateway are readable now.",
+        fields=_GATEWAY,
+        sample={"gateway_id": "gw_1"},
+    ),
+    EventType(
+        name=MISSING,
+        description="A gateway published batches, the broker confirmed them, and they never arrived. Emitted once a "
+        "lane until all of them are there. Another client may be taking them from the broker.",
+        fields={
+            **_GATEWAY,
+            **_EPOCH,
+            "lane": text("The lane of the batches."),
+            "first_sequence": count("The first that is missing."),
+            "last_sequence": count("The last that is missing."),
+            "batches": count("How many are missing."),
+        },
+        sample={
+            "gateway_id": "gw_1",
+            "epoch": "epoch-b",
+            "lane": "numeric",
+            "first_sequence": 17,
+            "last_sequence": 52,
+            "batches": 36,
+        },
+    ),
+)

@@ -1,0 +1,263 @@
+"""Write one group of opened deliveries in one transaction, and say what to answer.
+
+The order is the same in every worker, so that two of them wait for each other and never in a circle: refusals, epochs
+by gateway, then lanes by name, devices by id, and last the rows. Decisions are `lane_book`'s and `epoch_gate`'s, rows
+are `entering`'s; here a group becomes verdicts, acknowledgements and marks.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never
+
+from cloud.clinical.devices import DeviceKey, Devices, KnownDevice
+from cloud.clinical.observations.numbering import Numbers
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Transaction
+from cloud.foundation.events import Outbox
+from cloud.vehicles.custody.lanes import LaneKey, LaneRow, LaneStore
+from cloud.vehicles.custody.links import ChainedBatch
+from cloud.vehicles.custody.quarantine import Reason
+from cloud.vehicles.custody.store import CustodyStore
+from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.acks import ack_of
+from cloud.vehicles.ingest.aside import Aside
+from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
+from cloud.vehicles.ingest.entering import BatchWriter, EnteredBatch, device_keys_of
+from cloud.vehicles.ingest.epoch_gate import EpochGate
+from cloud.vehicles.ingest.lane_book import LaneBook
+from cloud.vehicles.ingest.opening import Opened, ParkedPayload, Refused
+from cloud.vehicles.ingest.quota_store import GatewayName
+from cloud.vehicles.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges, QuotaSettings
+from cloud.vehicles.ingest.store import EpochStore
+from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Scattered, Stored
+from protocols.provenance.hash_chain import genesis
+from protocols.uplink.acks import Ack
+from protocols.uplink.gaps import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An acknowledgement for a gateway, to be sent once the transaction is durable."""
+
+    tenant_id: str
+    gateway_id: str
+    ack: Ack
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcome of a group's batches, for logs and metrics. `observations` counts new rows, `repeated` measurements
+    from a device's memory that were stored before; `held_back` batches are neither stored nor acknowledged."""
+
+    stored: int = 0
+    observations: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    scattered: int = 0
+    refused: int = 0
+    parked: int = 0
+    held_back: int = 0
+    repeated: int = 0
+
+
+@dataclass(slots=True)
+class Written:
+    """The outcome of a group. `learned` may be remembered, and `charges` kept, once the transaction is durable."""
+
+    charges: QuotaCharges
+    answers: list[Answer] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    learned: dict[object, int] = field(default_factory=dict)
+
+
+class GroupWriter:
+    """One serves a whole process; what it remembers between groups are `numbers` and `quotas`, taught by the caller
+    after the commit."""
+
+    def __init__(
+        self, *, devices: Devices, outbox: Outbox, numbers: Numbers, clock: Clock, quotas: QuotaBook | None = None
+    ) -> None:
+        self.devices = devices
+        self.outbox = outbox
+        self.numbers = numbers
+        self.clock = clock
+        self.quotas = quotas or QuotaBook(QuotaSettings())
+        self.lanes = LaneStore()
+        self.epochs = EpochStore()
+        self.custody = CustodyStore()
+
+    async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+        """Everything about this group, inside the caller's transaction."""
+        return await _GroupInHand(self, tx).write(opened, refused)
+
+
+class _GroupInHand:
+    """The work on one group in one transaction."""
+
+    def __init__(self, writer: GroupWriter, tx: Transaction) -> None:
+        self._writer = writer
+        self._tx = tx
+        self._now_us = writer.clock.now_us()
+        self._charges = writer.quotas.begin(tx, self._now_us)
+        self._written = Written(self._charges)
+        self._aside = Aside(tx, writer.outbox, self._now_us)
+        self._events = BatchEvents(tx, writer.outbox, self._now_us)
+        self._entered: list[EnteredBatch] = []
+        self._known: dict[DeviceKey, KnownDevice] = {}
+        self._undiscovered: set[DeviceKey] = set()
+        self._gateways: dict[GatewayName, RegisteredGateway] = {}
+        self._held_back: set[GatewayName] = set()
+
+    async def write(self, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+        for one in refused:
+            await self._aside.refused(one)
+        self._written.tally.refused = len(refused)
+        by_lane: defaultdict[LaneKey, list[Opened]] = defaultdict(list)
+        for batch in opened:
+            by_lane[batch.lane_key].append(batch)
+        self._gateways = {one.gateway_name: one.gateway for one in opened}
+        await self._charges.load(self._gateways)
+        lanes = await self._admitted(by_lane)
+        rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
+        seen = {key for one in opened for key in device_keys_of(one)}
+        self._known = await self._writer.devices.recall(self._tx, seen)
+        self._undiscovered = seen - self._known.keys()
+        moved = [await self._judge_lane(key, rows[key], by_lane[key]) for key in lanes]
+        if moved:
+            await self._writer.lanes.save_marks(self._tx, moved)
+        await self._enter()
+        await self._save_quotas()
+        return self._written
+
+    async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
+        """The lanes whose batches are judged, in the order of their locks."""
+        gate = EpochGate(
+            self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
+        )
+        of_gateway: dict[GatewayName, list[Opened]] = {name: [] for name in sorted(self._gateways)}
+        for key in sorted(by_lane):
+            of_gateway[key.tenant_id, key.gateway_id].append(_newest(by_lane[key]))
+        admitted = [key for of_each_lane in of_gateway.values() for key in sorted(await gate.admit(of_each_lane))]
+        self._written.tally.held_back += sum(len(by_lane[key]) for key in by_lane.keys() - set(admitted))
+        return admitted
+
+    async def _enter(self) -> None:
+        """Write what is new, all lanes together."""
+        writer = BatchWriter(
+            self._tx,
+            devices=self._writer.devices,
+            numbers=self._writer.numbers,
+            aside=self._aside,
+            events=self._events,
+        )
+        added = await writer.write(self._entered, self._known, stored_at_us=self._writer.clock.now_us())
+        self._written.tally.observations = sum(one.new for one in added)
+        self._written.learned = writer.learned
+        repeated: Counter[int] = Counter()
+        for new, one in zip(self._entered, added, strict=True):
+            repeated[new.lane_id] += one.repeated
+        for lane_id, measurements in sorted(repeated.items()):
+            if measurements:
+                await self._writer.lanes.count_repeated(self._tx, lane_id, measurements)
+                self._written.tally.repeated += measurements
+
+    async def _save_quotas(self) -> None:
+        """Write the charges by the last statements of the transaction, since other workers wait for these rows."""
+        for name, quota in await self._charges.save():
+            await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
+        for name in sorted(self._held_back):
+            if await self._charges.begin_holding_back(name):
+                reached = {"quota": event_types.HELD_BACK}
+                await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
+
+    async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
+        """Judge the batches of one lane, lowest sequence first; its id and new marks."""
+        arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
+        near = {
+            sequence + step
+            for chained, _ in arrivals
+            for sequence, steps in ((chained.sequence, (-1, 0)), (chained.through, (0, 1)))
+            for step in steps
+        }
+        held = await self._writer.custody.neighbours(self._tx, row.lane_id, near)
+        book = LaneBook(row.marks, genesis(key.gateway_id, key.epoch, key.lane.value), held)
+        contested = row.contested
+        tally = self._written.tally
+        for chained, one in arrivals:
+            devices = self._new_devices(one)
+            need = one.need if not devices else one.need._replace(devices=len(devices))
+            over = self._over_quota(one, need)
+            if over is not None and not self._may_park(one):
+                # Not judged: the book must not hold what is not stored. The gateway keeps it and sends it again.
+                self._held_back.add(one.gateway_name)
+                tally.held_back += 1
+                continue
+            verdict = book.judge(chained)
+            match verdict:
+                case Stored(entry) | Ahead(entry, _):
+                    self._accept(EnteredBatch(key, row.lane_id, one, entry), need, devices, over)
+                    tally.stored += 1
+                case Duplicate():
+                    tally.duplicates += 1
+                case Conflict():
+                    tally.conflicts += 1
+                    await self._aside.authentic(one, Reason.CONFLICT, "another batch has this sequence", keep=True)
+                    if await self._writer.lanes.contest_lane(self._tx, row.lane_id, self._now_us):
+                        await self._events.emit(one, event_types.IDENTITY_CONTESTED, place_of(one))
+                    contested = True
+                case Scattered():
+                    tally.scattered += 1
+                case _:
+                    assert_never(verdict)
+        # Told where the book knows it; the answer to a status always tells it.
+        behind = book.hash_behind(book.marks.through)
+        ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
+        self._written.answers.append(Answer(key.tenant_id, key.gateway_id, ack))
+        return row.lane_id, book.marks
+
+    def _over_quota(self, one: Opened, need: Need) -> Quota | None:
+        """The quota that this batch would exceed if it got its rows now."""
+        if isinstance(one.content, ParkedPayload):
+            return one.content.quota
+        return self._charges.reached(one.gateway_name, need)
+
+    def _may_park(self, one: Opened) -> bool:
+        """A gap has no rows that could wait, and is small: it is held back with what does not fit."""
+        return not isinstance(one.content, Gap) and self._charges.has_parking(
+            one.gateway_name, len(one.delivery.octets)
+        )
+
+    def _accept(self, new: EnteredBatch, need: Need, devices: set[DeviceKey], over: Quota | None) -> None:
+        """Charge the batch and its new devices to its gateway, or park it."""
+        one = new.one
+        if over is None:
+            self._undiscovered -= devices
+            self._charges.charge(one.gateway_name, need)
+        else:
+            self._charges.park(one.gateway_name, over, len(one.delivery.octets))
+            new = replace(new, one=replace(one, content=ParkedPayload(over)))
+            self._written.tally.parked += 1
+        self._entered.append(new)
+
+    def _new_devices(self, one: Opened) -> set[DeviceKey]:
+        """Devices of this batch that are new, also in this group."""
+        return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
+
+
+def _newest(of_one_lane: Sequence[Opened]) -> Opened:
+    """A live batch where the lane has one in this group: it says which epoch is in service."""
+    return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
+
+
+def _chained(one: Opened) -> ChainedBatch:
+    gap = one.content if isinstance(one.content, Gap) else None
+    return ChainedBatch(
+        sequence=one.batch.sequence,
+        through=one.batch.sequence if gap is None else gap.through_sequence,
+        hash=one.hash,
+        previous_hash=one.batch.previous_hash,
+        tail_hash=one.hash if gap is None else gap.chain_after,
+        is_gap=gap is not None,
+    )

@@ -1,0 +1,75 @@
+"""Write the rows of a batch whose envelope was kept without them.
+
+The envelope was verified at arrival and stands in the chain; its rows belong to the organisation and vehicle that the
+gateway had then. Both `reprocess` (after an upgrade) and `take_up` (when a quota allows it again) come here.
+"""
+
+from dataclasses import replace
+
+from cloud.clinical.devices import Devices, Sighting
+from cloud.clinical.observations.clocks import learn_clocks
+from cloud.clinical.observations.numbering import Numbers
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.clinical.observations.store import Added, CarriedBatch, ObservationWriter
+from cloud.foundation.db import Transaction
+from cloud.vehicles.custody.lanes import LaneKey, LaneStore
+from cloud.vehicles.custody.store import HeldBatch
+from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest.entering import carriers_of, sightings_of_content
+from cloud.vehicles.ingest.store import append_events, event_row
+from protocols.uplink.envelope import Batch
+from protocols.uplink.events import GatewayEvent
+
+
+class KeptRows:
+    """Writes within one transaction; `learned` may be remembered once that is durable."""
+
+    def __init__(self, tx: Transaction, devices: Devices, numbers: Numbers) -> None:
+        self._tx = tx
+        self._devices = devices
+        self._observations = ObservationWriter(tx, numbers)
+        self._lanes = LaneStore()
+
+    @property
+    def learned(self) -> dict[object, int]:
+        return self._observations.learned
+
+    async def write(
+        self, held: HeldBatch, gateway: RegisteredGateway, batch: Batch, content: ObservationColumns | GatewayEvent
+    ) -> Added:
+        """The rows of one batch. `gateway` as it is now; who owned it then is in `held`."""
+        then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
+        if isinstance(content, GatewayEvent):
+            await append_events(self._tx, [_event_row(held, then, batch, content)])
+            await learn_clocks(self._tx, [(then.tenant_id, then.id, content)])
+            return Added(0, 0)
+        sightings = sightings_of_kept(held, then, content)
+        known = await self._devices.recall(self._tx, {one.key for one in sightings})
+        ids = await self._devices.attach(self._tx, sightings, known)
+        carried = CarriedBatch(
+            gateway_id=then.id,
+            columns=content,
+            lane_id=held.lane_id,
+            sequence=held.sequence,
+            carriers=carriers_of(then, content, ids),
+        )
+        (added,) = await self._observations.write([carried])
+        if added.repeated:
+            await self._lanes.count_repeated(self._tx, held.lane_id, added.repeated)
+        return added
+
+
+def sightings_of_kept(held: HeldBatch, then: RegisteredGateway, content: ObservationColumns) -> list[Sighting]:
+    """The devices that a kept batch names."""
+    return sightings_of_content(then, content, held.received_at_us)
+
+
+def _event_row(held: HeldBatch, then: RegisteredGateway, batch: Batch, event: GatewayEvent) -> tuple[object, ...]:
+    return event_row(
+        event,
+        lane_id=held.lane_id,
+        sequence=held.sequence,
+        key=LaneKey(then.tenant_id, then.id, batch.epoch, batch.lane),
+        organization_id=then.organization_id,
+        vehicle_id=then.vehicle_id,
+    )

@@ -1,0 +1,103 @@
+"""Decides what one authentic batch means, given what the cloud holds of its lane.
+
+The book is opened with the lane's marks and with the neighbours of the batches at hand, judges them one after the
+other, and remembers what it accepted, so a whole group is decided before anything is written. It is pure: the same
+neighbours and batches give the same verdicts, in any database, and the tests need none.
+
+Rules (DESIGN D3, D7): the same sequence with the same hash is a duplicate, with another hash a conflict. A gap stands
+in for a range and only fills what is lacking; it never conflicts, and a real batch that arrives late is welcome
+inside it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
+from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks
+from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Entry, LaneVerdict, Scattered, Stored
+
+HOLES_MAX = 256
+"""A lane grows at two or three places; a gateway keeps far fewer batches in flight than this. The marks' row is written
+with every commit, so it must stay small."""
+
+
+class LaneBook:
+    """`held` are the batches and gaps that begin or end next to what will be judged; others do no harm."""
+
+    def __init__(self, marks: LaneMarks, genesis: bytes, held: Iterable[ChainedBatch] = ()) -> None:
+        self.marks = marks
+        self._genesis = genesis
+        self._real: dict[int, ChainedBatch] = {}
+        self._gaps_by_first: dict[int, list[ChainedBatch]] = {}
+        self._gaps_by_last: dict[int, list[ChainedBatch]] = {}
+        for batch in held:
+            self._remember(batch)
+
+    def judge(self, arrival: ChainedBatch) -> LaneVerdict:
+        """The verdict; a batch that is new is entered in the book, so the next one is judged in its light."""
+        rival = None if arrival.is_gap else self._real.get(arrival.sequence)
+        if rival is not None:
+            return Duplicate() if rival.hash == arrival.hash else Conflict(rival.hash)
+        fills = self.marks.lacking(arrival.sequence, arrival.through)
+        if arrival.is_gap and not fills:
+            return Duplicate()
+        marks = self.marks.adding(arrival.sequence, arrival.through)
+        if len(marks.ahead) > HOLES_MAX:
+            return Scattered(self.marks.missing())
+        link = self._link_of(arrival)
+        resolved = tuple(self._resolve_followers(arrival))
+        self.marks = marks
+        self._remember(replace(arrival, link=link))
+        entry = Entry(
+            link=link, fills=fills if arrival.is_gap else ((arrival.sequence, arrival.through),), resolved=resolved
+        )
+        return Ahead(entry, marks.missing()) if marks.through < arrival.sequence else Stored(entry)
+
+    def hash_behind(self, sequence: int) -> bytes | None:
+        """The chain hash behind `sequence`: of the batch there, or told by a gap that ends there; None when
+        neither is in the book."""
+        real = self._real.get(sequence)
+        if real is not None:
+            return real.tail_hash
+        gaps = self._gaps_by_last.get(sequence)
+        return gaps[0].tail_hash if gaps else None
+
+    def _link_of(self, arrival: ChainedBatch) -> LinkState:
+        link = link_between(self._tail_before(arrival.sequence), arrival.previous_hash)
+        if arrival.is_gap:
+            first, last = self._real.get(arrival.sequence), self._real.get(arrival.through)
+            if (first is not None and first.previous_hash != arrival.previous_hash) or (
+                last is not None and last.hash != arrival.tail_hash
+            ):
+                return LinkState.BROKEN  # it speaks of another history than the batches that are held inside its range
+        return link
+
+    def _tail_before(self, sequence: int) -> bytes | None:
+        if sequence == FIRST_SEQUENCE:
+            return self._genesis
+        return self.hash_behind(sequence - 1)
+
+    def _resolve_followers(self, arrival: ChainedBatch) -> Iterator[ChainedBatch]:
+        first = arrival.through + 1
+        real = self._real.get(first)
+        followers = [*self._gaps_by_first.get(first, ()), *([real] if real is not None else [])]
+        for follower in followers:
+            if follower.link is LinkState.PENDING:
+                judged = replace(follower, link=link_between(arrival.tail_hash, follower.previous_hash))
+                self._forget(follower)
+                self._remember(judged)
+                yield judged
+
+    def _remember(self, batch: ChainedBatch) -> None:
+        if batch.is_gap:
+            self._gaps_by_first.setdefault(batch.sequence, []).append(batch)
+            self._gaps_by_last.setdefault(batch.through, []).append(batch)
+        else:
+            self._real[batch.sequence] = batch
+
+    def _forget(self, batch: ChainedBatch) -> None:
+        if batch.is_gap:
+            self._gaps_by_first[batch.sequence].remove(batch)
+            self._gaps_by_last[batch.through].remove(batch)
+        else:
+            del self._real[batch.sequence]

@@ -1,0 +1,276 @@
+"""One MQTT 5 connection of ingest, from CONNECT to its end: paho's client on the event loop.
+
+Not aiomqtt, although it is one layer less to write: a publish that waits for its PUBACK when the broker dies waits
+there for the whole timeout (measured: ingest stood still for 10 s after a restart of the broker), an attempt at a
+broker that does not answer leaves its socket behind, and `asyncio.wait_for` in Python 3.11 may swallow the cancellation
+that a stop is made of. Here everything that waits ends with the connection, and only `asyncio.wait` waits.
+
+Nothing here reconnects: a connection that ended is thrown away, and `mqtt_source` makes the next one. Connecting
+blocks (name look-up, TCP, TLS), so it runs on a thread; a daemon, because a stop must not wait for a network.
+"""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.settings import IngestSettings
+from protocols.uplink.limits import PACKET_BYTES_MAX
+
+Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]
+
+CLOSE_S_MAX = 0.5
+"""How long a farewell may take; a broker that does not read it learns of our end from TCP."""
+MISC_EVERY_S = 1.0
+"""How often paho looks at its keep-alive."""
+
+
+class BrokerUnavailable(Exception):
+    """There is no connection to the broker, or no longer; the text says why, for an operator, and holds no secret."""
+
+
+class BrokerConnection:
+    """An open connection. `ended` is done, with a `BrokerUnavailable`, when it is over."""
+
+    def __init__(self, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> None:
+        """`heard` gets each message; it is acknowledged to the broker by `puback` only."""
+        self._loop = asyncio.get_running_loop()
+        self._host, self._port, _ = address.parts()
+        self._settings = settings
+        self._heard = heard
+        self._accepted: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        # An end that nobody waits for any more is no error of the loop.
+        self.ended.add_done_callback(lambda ended: ended.exception())
+        self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._misc: asyncio.TimerHandle | None = None
+        self._client = self._paho(address, client_id)
+
+    def _paho(self, address: BrokerAddress, client_id: str) -> paho.Client:
+        client = paho.Client(
+            callback_api_version=CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = self._settings.connect_s
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        tls = address.tls()
+        if tls is not None:
+            client.tls_set_context(tls)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = lambda _client, _data, message: self._heard(self, message)
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        return client
+
+    # ---- opening and closing
+
+    @classmethod
+    async def open(cls, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> Self:
+        """Connect within `settings.connect_s`. Raises `BrokerUnavailable`, also when the broker does not want us."""
+        try:
+            connection = cls(address, client_id=client_id, settings=settings, heard=heard)
+        except OSError as error:
+            raise BrokerUnavailable(f"TLS cannot be spoken: {error.strerror or error}") from None
+        try:
+            async with asyncio.timeout(settings.connect_s):
+                await connection._on_thread(connection._connect)
+                connection._watch()
+                await connection._first_of(connection._accepted)
+        except TimeoutError:
+            connection._drop("the broker did not answer in time")
+            raise BrokerUnavailable("the broker did not answer in time") from None
+        except OSError as error:
+            connection._drop("no connection")
+            raise BrokerUnavailable(f"no connection to the broker: {error.strerror or error}") from None
+        except BaseException:
+            connection._drop("given up")
+            raise
+        return connection
+
+    async def _on_thread(self, work: Callable[[], None]) -> None:
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def tell(failure: Exception | None) -> None:
+            if self.ended.done():
+                self._let_go()  # it was given up meanwhile, and nobody else would close what has just been opened
+            if done.done():
+                return
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+
+        def run() -> None:
+            failure: Exception | None = None
+            try:
+                work()
+            except Exception as error:
+                failure = error
+            with suppress(RuntimeError):  # the loop has closed: so will the process
+                self._loop.call_soon_threadsafe(tell, failure)
+
+        threading.Thread(target=run, name="broker-connect", daemon=True).start()
+        await done
+
+    def _connect(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has not typed it
+        properties.SessionExpiryInterval = 0
+        properties.ReceiveMaximum = self._settings.receive_max
+        properties.MaximumPacketSize = PACKET_BYTES_MAX
+        self._client.connect(
+            self._host, self._port, keepalive=self._settings.keepalive_s, clean_start=True, properties=properties
+        )
+
+    def _watch(self) -> None:
+        """From here on the loop moves the octets."""
+        opened: Any = self._client.socket()
+        if opened is None:
+            raise BrokerUnavailable("the broker closed the connection at once")
+        # An acknowledgement is small and due now: waiting to fill a segment would add 40 ms to each.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.add_reader(opened, self._read)
+        self._client.on_socket_close = lambda _client, _data, closing: self._unwatch(closing)
+        self._client.on_socket_register_write = self._on_want_write
+        self._client.on_socket_unregister_write = self._on_wrote
+        if self._client.want_write():
+            self._loop.add_writer(opened, self._write)
+        self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
+
+    async def close(self) -> None:
+        """Say goodbye; never raises, takes `CLOSE_S_MAX` at most."""
+        if not self.ended.done():
+            self._client.disconnect()
+            await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
+        self._drop("closed")
+
+    def _drop(self, reason: str) -> None:
+        """End it for everyone who waits, and let go of the socket."""
+        if not self.ended.done():
+            self.ended.set_exception(BrokerUnavailable(reason))
+        self._waiting.clear()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._misc is not None:
+            self._misc.cancel()
+        opened = self._client.socket()
+        if opened is not None:
+            self._unwatch(opened)
+            opened.close()
+
+    # ---- talking
+
+    async def subscribe(self, topic_filter: str) -> bool:
+        """At QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
+        result, mid = self._client.subscribe(topic_filter, qos=1)
+        return await self._granted(result, mid)
+
+    async def publish(self, topic: str, payload: bytes) -> bool:
+        """At QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
+        info = self._client.publish(topic, payload, qos=1)
+        return await self._granted(info.rc, info.mid)
+
+    def puback(self, message: paho.MQTTMessage) -> None:
+        """The broker may forget it; harmless when the connection has ended."""
+        if not self.ended.done():
+            self._client.ack(message.mid, message.qos)
+
+    async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
+        """Whether the broker's answer to the packet `mid` is a yes."""
+        # A full window is no error: paho sends the packet when there is room.
+        if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) or mid is None:
+            self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
+            raise BrokerUnavailable(f"the connection to the broker broke: {paho.error_string(result)}")
+        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._waiting[mid] = answer
+        try:
+            await self._first_of(answer)
+        finally:
+            self._waiting.pop(mid, None)
+        return not any(reason.is_failure for reason in answer.result())
+
+    async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
+        """Return when it is done; raises what it or the end of the connection raises."""
+        await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
+        (awaited if awaited.done() else self.ended).result()
+
+    # ---- paho's callbacks, all on the loop once `_watch` ran
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
+        if self._accepted.done():
+            return
+        if reason.is_failure:
+            self._drop(f"the broker does not take the cloud: {reason}")
+        else:
+            self._accepted.set_result(None)
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(BrokerUnavailable(f"the connection to the broker ended: {reason}"))
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
+        self._answered(mid, reasons)
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
+        self._answered(mid, [reason])
+
+    def _answered(self, mid: int, reasons: list[ReasonCode]) -> None:
+        answer = self._waiting.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result(reasons)
+
+    # ---- moving octets
+
+    def _read(self) -> None:
+        self._guarded(self._client.loop_read)
+        # TLS may hold decrypted octets that the descriptor no longer announces.
+        while not self.ended.done():
+            opened = self._client.socket()
+            if not isinstance(opened, ssl.SSLSocket) or not opened.pending():
+                return
+            self._guarded(self._client.loop_read)
+
+    def _write(self) -> None:
+        self._guarded(self._client.loop_write)
+
+    def _keep_alive(self) -> None:
+        self._guarded(self._client.loop_misc)
+        if not self.ended.done():
+            self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
+
+    def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
+        """paho raises at some ends of a socket and returns codes at others; either ends the connection."""
+        try:
+            result = step()
+        except (OSError, ValueError) as error:
+            self._drop(f"the connection to the broker broke: {error}")
+            return
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
+
+    def _on_want_write(self, _client: Any, _data: Any, opened: Any) -> None:
+        self._loop.add_writer(opened, self._write)
+
+    def _on_wrote(self, _client: Any, _data: Any, opened: Any) -> None:
+        if opened.fileno() >= 0:
+            self._loop.remove_writer(opened)
+
+    def _unwatch(self, opened: Any) -> None:
+        if opened.fileno() >= 0:
+            self._loop.remove_reader(opened)
+            self._loop.remove_writer(opened)

@@ -1,0 +1,197 @@
+"""Batches and statuses from an MQTT 5 broker, and acknowledgements back to it.
+
+Workers of one cloud share the batches (`$share`); statuses go to each of them, because a broker gives retained
+messages to ordinary subscriptions only, and they are what starts the exchange of marks. Where a broker refuses to
+share, each worker gets everything and all but one find duplicates.
+
+A delivery gets its PUBACK as soon as it is in our own queue, which is bounded for each sender and in total and gives
+every sender its turn; otherwise one gateway's messages would fill the broker's window and its queue for us, which serve
+senders in the order of arrival. Nothing depends on a PUBACK for safety: a gateway resends until it has our own
+acknowledgement, so a clean session, a lost message and one that found no room cost a repeat and no reading. When the
+queue is full in total, PUBACKs are held back: while the database is slow, the broker stops sending instead of filling
+our memory. For the same reason deliveries of a lost connection are dropped when the next one is open: every connection
+may deliver as much again, and the vehicles resend them.
+"""
+
+import asyncio
+import random
+import uuid
+from collections import deque
+from typing import NoReturn
+
+import structlog
+from paho.mqtt.client import MQTTMessage
+
+from cloud.foundation.clock import Clock
+from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.fair_queue import FairQueue
+from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+from cloud.vehicles.ingest.settings import IngestSettings
+from cloud.vehicles.ingest.source import Accept, BatchDelivery, Delivery, StatusDelivery
+from protocols.errors import RemoteProtocolError
+from protocols.uplink import topics
+from protocols.uplink.acks import Ack, encode_ack
+
+log = structlog.get_logger()
+
+RECONNECT_LEAST_S = 0.2
+RECONNECT_MOST_S = 10.0
+
+
+class SubscriptionRefused(Exception):
+    """The broker does not let ingest read the batches or statuses: look at its ACL."""
+
+
+class MqttSource:
+    """A `BatchSource` and `Answers` over one connection at a time. `run()` keeps it connected."""
+
+    def __init__(self, address: BrokerAddress, *, clock: Clock, settings: IngestSettings | None = None) -> None:
+        self._address = address
+        self._host, self._port, _ = address.parts()
+        self._clock = clock
+        self._settings = settings or IngestSettings()
+        self._arrived = FairQueue(
+            sender_bytes_max=self._settings.sender_bytes_max, bytes_max=self._settings.queue_bytes_max
+        )
+        self._unanswered: deque[MQTTMessage] = deque()
+        self._connection: BrokerConnection | None = None
+        self.connected = False
+        """Whether batches can arrive: connected and subscribed. What readiness asks."""
+        self.last_error = "not connected yet"
+        self.left_out = 0
+        """Messages that found no room in their sender's share, or none at all at QoS 0, which cannot be held back."""
+
+    @property
+    def bytes_in_hand(self) -> int:
+        """Bytes of deliveries that are queued or being written."""
+        return self._arrived.bytes
+
+    async def next(self) -> Delivery:
+        return await self._arrived.get()
+
+    def next_now(self) -> Delivery | None:
+        return self._arrived.get_now()
+
+    async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
+        connection = self._connection
+        if connection is None:
+            return False
+        try:
+            async with asyncio.timeout(self._settings.answer_s):
+                taken = await connection.publish(topics.ack(tenant_id, gateway_id), encode_ack(ack))
+        except (BrokerUnavailable, TimeoutError):
+            return False
+        if not taken:
+            log.error(
+                "ingest.answer_refused", gateway=gateway_id
+            )  # the broker's ACL: no gateway would ever be answered
+        return taken
+
+    async def run(self) -> NoReturn:
+        """Connect, subscribe, receive; again after every loss, until cancelled."""
+        attempt = 0
+        while True:
+            try:
+                await self._receive()
+            except (BrokerUnavailable, SubscriptionRefused) as error:
+                attempt = 0 if self.connected else attempt + 1
+                self.last_error = str(error)
+                log.warning("ingest.broker_lost", attempt=attempt, why=self.last_error)
+            finally:
+                self.connected = False
+                self._connection = None
+            most_s = min(RECONNECT_MOST_S, RECONNECT_LEAST_S * 2 ** min(attempt, 16))
+            await asyncio.sleep(random.uniform(most_s / 2, most_s))  # noqa: S311  spreads reconnects, protects nothing
+
+    async def _receive(self) -> NoReturn:
+        """One connection, from its beginning to its end."""
+        connection = await BrokerConnection.open(
+            self._address,
+            client_id=f"argus-ingest-{uuid.uuid4().hex[:12]}",
+            settings=self._settings,
+            heard=self._take,
+        )
+        try:
+            self._let_go_of_what_waits()
+            self._connection = connection
+            try:
+                async with asyncio.timeout(self._settings.connect_s):
+                    await self._subscribe(connection)
+            except TimeoutError:
+                raise BrokerUnavailable("the broker did not answer a subscription in time") from None
+            self.connected = True
+            log.info("ingest.broker_connected", host=self._host, port=self._port)
+            await asyncio.wait((connection.ended,))
+            raise BrokerUnavailable(str(connection.ended.exception()))
+        finally:
+            await connection.close()
+
+    async def _subscribe(self, connection: BrokerConnection) -> None:
+        shared = topics.shared(self._address.group, topics.UP_FILTER)
+        if not await connection.subscribe(shared) and not await connection.subscribe(topics.UP_FILTER):
+            raise SubscriptionRefused("the broker refuses the subscription to batches")
+        if not await connection.subscribe(topics.STATUS_FILTER):
+            raise SubscriptionRefused("the broker refuses the subscription to statuses")
+
+    def _let_go_of_what_waits(self) -> None:
+        """Nothing of it was answered, so all of it comes again."""
+        self._unanswered.clear()
+        count = self._arrived.clear()
+        if count:
+            log.info("ingest.deliveries_let_go", count=count)
+
+    def _take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
+        if message.qos == 0 and not self._arrived.has_room:
+            self._leave_out(message)
+            return
+
+        async def accept() -> None:
+            self._arrived.release(delivery)
+            self._answer_held_back(connection)
+
+        made = self._delivery(message, accept)
+        if made is None:
+            connection.puback(message)
+            return
+        delivery = made
+        if not self._arrived.put(delivery):
+            self._leave_out(message)
+            connection.puback(message)
+        elif self._arrived.has_room:
+            connection.puback(message)
+        else:
+            self._unanswered.append(message)
+
+    def _answer_held_back(self, connection: BrokerConnection) -> None:
+        """There may be room again: the broker may send more. Only on the connection that brought the messages."""
+        if connection is self._connection:
+            while self._unanswered and self._arrived.has_room:
+                connection.puback(self._unanswered.popleft())
+
+    def _leave_out(self, message: MQTTMessage) -> None:
+        self.left_out += 1
+        if self.left_out.bit_count() == 1:  # the first, second, fourth …: logged, but not once a message
+            log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
+
+    def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
+        """None for what is nobody's: a name that is no identifier, a lane that does not exist."""
+        octets, now_us = bytes(message.payload), self._clock.now_us()
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            log.warning("ingest.topic_unknown", why="not UTF-8")
+            return None
+        try:
+            tenant, gateway, lane = topics.parse_up(topic)
+        except RemoteProtocolError:
+            pass
+        else:
+            return BatchDelivery(
+                tenant_id=tenant, gateway_id=gateway, lane=lane, octets=octets, received_at_us=now_us, accept=accept
+            )
+        try:
+            tenant, gateway = topics.parse_status(topic)
+        except RemoteProtocolError as error:
+            log.warning("ingest.topic_unknown", why=error.reason)
+            return None
+        return StatusDelivery(tenant_id=tenant, gateway_id=gateway, octets=octets, received_at_us=now_us, accept=accept)

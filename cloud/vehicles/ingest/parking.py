@@ -1,0 +1,86 @@
+"""The rows of batches that are parked: stored in the chain, acknowledged, and without rows of their own for now.
+
+A parked batch waits in the order in which it arrived. Its envelope lies where every envelope lies, so parking is as
+durable as storing: a process that ends between parking and taking up leaves nothing undone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, select
+
+from cloud.foundation.db import Prepared, Transaction
+from cloud.vehicles.custody.store import HeldBatch, held_batch
+from cloud.vehicles.custody.tables import batches, lanes
+from cloud.vehicles.ingest.opening import Opened, ParkedPayload
+from cloud.vehicles.ingest.quota_store import GatewayName
+from cloud.vehicles.ingest.quotas import ROW_BYTES
+from cloud.vehicles.ingest.tables import gateway_quotas, parked_batches
+
+_COLUMNS = ("tenant_id", "gateway_id", "lane_id", "sequence", "quota", "parked_bytes", "parked_us")
+_REMOVE = Prepared(delete(parked_batches).where(parked_batches.c.parked_id == bindparam("of_parked_id")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedBatch:
+    """A batch that waits for its gateway's quota."""
+
+    parked_id: int
+    parked_bytes: int
+    held: HeldBatch
+
+
+class ParkingStore:
+    """Every statement about parked batches."""
+
+    async def park(self, tx: Transaction, parked: Sequence[tuple[Opened, int]], now_us: int) -> None:
+        """Batches of this transaction, each with its lane's id, in the order in which they are to be taken up."""
+        rows = [
+            (
+                one.gateway.tenant_id,
+                one.gateway.id,
+                lane_id,
+                one.batch.sequence,
+                one.content.quota.value,
+                len(one.delivery.octets) + ROW_BYTES,
+                now_us,
+            )
+            for one, lane_id in parked
+            if isinstance(one.content, ParkedPayload)
+        ]
+        if rows:
+            await tx.driver.append(parked_batches, _COLUMNS, rows)
+
+    async def gateways(self, tx: Transaction, *, after: GatewayName, limit: int) -> Sequence[GatewayName]:
+        """Gateways with parked batches, by name, behind the one given."""
+        name = (gateway_quotas.c.tenant_id, gateway_quotas.c.gateway_id)
+        statement = (
+            select(*name)
+            .where(gateway_quotas.c.parked_batches > 0)
+            .where((name[0] > after[0]) | ((name[0] == after[0]) & (name[1] > after[1])))
+            .order_by(*name)
+            .limit(limit)
+        )
+        return [(row.tenant_id, row.gateway_id) for row in await tx.execute(statement)]
+
+    async def oldest(self, tx: Transaction, name: GatewayName, *, limit: int) -> Sequence[ParkedBatch]:
+        """The gateway's batches that were parked first."""
+        statement = (
+            select(parked_batches.c.parked_id, parked_batches.c.parked_bytes, batches, lanes.c.gateway_id)
+            .join(
+                batches,
+                (batches.c.lane_id == parked_batches.c.lane_id) & (batches.c.sequence == parked_batches.c.sequence),
+            )
+            .join(lanes, lanes.c.lane_id == batches.c.lane_id)
+            .where(parked_batches.c.tenant_id == name[0], parked_batches.c.gateway_id == name[1])
+            .order_by(parked_batches.c.parked_id)
+            .limit(limit)
+        )
+        return [
+            ParkedBatch(parked_id=row.parked_id, parked_bytes=row.parked_bytes, held=held_batch(row))
+            for row in await tx.execute(statement)
+        ]
+
+    async def remove(self, tx: Transaction, parked: ParkedBatch) -> bool:
+        """It waits no longer; False when another worker has taken it up."""
+        return await tx.driver.run(_REMOVE, {"of_parked_id": parked.parked_id}) == 1

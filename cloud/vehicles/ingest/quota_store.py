@@ -1,0 +1,206 @@
+"""The rows of gateways' quotas: how far each bucket is used, what is parked, and since when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Text, bindparam, case, select, update
+
+from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.vehicles.ingest.tables import gateway_quotas
+
+GatewayName = tuple[str, str]
+"""Tenant and gateway."""
+
+
+class Spent(NamedTuple):
+    """Use of each bucket of a gateway since it was last written, as time."""
+
+    tenant_id: str
+    gateway_id: str
+    rows_us: int
+    bytes_us: int
+    devices_us: int
+    epochs_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaRow:
+    """One gateway's quotas. `until_us`: for each quota, in the order of `Quota`, when its bucket is full again;
+    `factor` multiplies all quotas; `reached_us`: since when batches are parked, None while none are."""
+
+    until_us: tuple[int, ...] = (0, 0, 0, 0)
+    factor: float = 1.0
+    parked_batches: int = 0
+    parked_bytes: int = 0
+    reached_us: int | None = None
+    reached_quota: str | None = None
+    held_back_us: int | None = None
+    epochs_held_back_us: int | None = None
+
+    def parking(self, batches: int, parked_bytes: int) -> "QuotaRow":
+        """The row with more parked."""
+        return replace(
+            self, parked_batches=self.parked_batches + batches, parked_bytes=self.parked_bytes + parked_bytes
+        )
+
+
+_table = gateway_quotas.c
+_COLUMNS = (
+    _table.tenant_id,
+    _table.gateway_id,
+    _table.rows_until_us,
+    _table.bytes_until_us,
+    _table.devices_until_us,
+    _table.epochs_until_us,
+    _table.factor,
+    _table.parked_batches,
+    _table.parked_bytes,
+    _table.reached_us,
+    _table.reached_quota,
+    _table.held_back_us,
+    _table.epochs_held_back_us,
+)
+_UNTIL = ("rows_until_us", "bytes_until_us", "devices_until_us", "epochs_until_us")
+_named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
+_READ = Prepared(
+    select(*_COLUMNS).where(
+        _named.among(_table.gateway_id, _named.c("gateway_id")),
+        _table.tenant_id == _named.c("tenant_id"),
+        _table.gateway_id == _named.c("gateway_id"),
+    )
+)
+_spent = GivenRows(
+    "spent",
+    tenant_id=Text(),
+    gateway_id=Text(),
+    rows_us=BigInteger(),
+    bytes_us=BigInteger(),
+    devices_us=BigInteger(),
+    epochs_us=BigInteger(),
+)
+_now = bindparam("now_us", type_=BigInteger)
+_add = insert(gateway_quotas).from_select(
+    ("tenant_id", "gateway_id", *_UNTIL),
+    select(
+        _spent.c("tenant_id"),
+        _spent.c("gateway_id"),
+        *(_spent.c(name) + _now for name in ("rows_us", "bytes_us", "devices_us", "epochs_us")),
+        # SQLite reads `ON` behind a SELECT without WHERE as the beginning of a join.
+    ).where(_spent.c("tenant_id").is_not(None)),
+)
+_SPEND = Prepared(
+    _add.on_conflict_do_update(
+        index_elements=["tenant_id", "gateway_id"],
+        set_={name: case((_table[name] > _now, _table[name] - _now), else_=0) + _add.excluded[name] for name in _UNTIL},
+    ).returning(*_COLUMNS)
+)
+_ours = (_table.tenant_id == bindparam("tenant"), _table.gateway_id == bindparam("gateway"))
+_BEGIN_PARKING = Prepared(
+    update(gateway_quotas)
+    .where(*_ours, _table.reached_us.is_(None))
+    .values(reached_us=bindparam("at_us"), reached_quota=bindparam("quota"))
+)
+_COUNT_PARKED = Prepared(
+    update(gateway_quotas)
+    .where(*_ours)
+    .values(
+        parked_batches=_table.parked_batches + bindparam("batches", type_=BigInteger),
+        parked_bytes=_table.parked_bytes + bindparam("parked_bytes", type_=BigInteger),
+    )
+)
+_BEGIN_HOLDING_BACK = Prepared(
+    update(gateway_quotas).where(*_ours, _table.held_back_us.is_(None)).values(held_back_us=bindparam("at_us"))
+)
+_BEGIN_HOLDING_EPOCHS = Prepared(
+    update(gateway_quotas)
+    .where(*_ours, _table.epochs_held_back_us.is_(None))
+    .values(epochs_held_back_us=bindparam("at_us"))
+)
+_END_HOLDING_EPOCHS = Prepared(update(gateway_quotas).where(*_ours).values(epochs_held_back_us=None))
+_END_PARKING = Prepared(
+    update(gateway_quotas)
+    .where(*_ours, _table.parked_batches == 0, _table.reached_us.is_not(None))
+    .values(reached_us=None, reached_quota=None, held_back_us=None)
+)
+
+
+class QuotaStore:
+    """Every statement about the table, in one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def read(self, names: Sequence[GatewayName]) -> dict[GatewayName, QuotaRow]:
+        """These gateways' rows; a fresh one for a gateway that has none."""
+        found = _by_name(await self._tx.driver.rows(_READ, {"named": given(names)}))
+        return {name: found.get(name, QuotaRow()) for name in names}
+
+    async def spend(self, spent: Sequence[Spent], *, now_us: int) -> dict[GatewayName, QuotaRow]:
+        """Add what was used, and make the rows that there are not; the rows as they are now."""
+        return _by_name(
+            await self._tx.driver.rows(_SPEND, {"spent": given([tuple(one) for one in spent]), "now_us": now_us})
+        )
+
+    async def make(self, name: GatewayName) -> None:
+        """The gateway's row, if there is none."""
+        fresh = insert(gateway_quotas).values(tenant_id=name[0], gateway_id=name[1], **dict.fromkeys(_UNTIL, 0))
+        await self._tx.execute(fresh.on_conflict_do_nothing())
+
+    async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
+        """Note that batches are parked from now on; True when this is news."""
+        return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
+
+    async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
+        """Add parked batches and bytes to the gateway's row; negative numbers subtract."""
+        await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
+
+    async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:
+        """Note that batches are not taken for want of room; True when this is news."""
+        return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
+
+    async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
+        """Note that batches of new epochs are not taken; True when this is news."""
+        return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
+
+    async def end_holding_epochs(self, name: GatewayName) -> None:
+        """Note that a new epoch was begun again."""
+        await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
+
+    async def end_parking(self, name: GatewayName) -> bool:
+        """Note that nothing is parked any more; True when this is news."""
+        return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
+
+
+def _key(name: GatewayName) -> dict[str, str]:
+    return {"tenant": name[0], "gateway": name[1]}
+
+
+def _by_name(rows: Sequence[Sequence[Any]]) -> dict[GatewayName, QuotaRow]:
+    return {
+        (tenant_id, gateway_id): QuotaRow(
+            until_us=(rows_us, bytes_us, devices_us, epochs_us),
+            factor=factor,
+            parked_batches=batches,
+            parked_bytes=parked_bytes,
+            reached_us=reached_us,
+            reached_quota=quota,
+            held_back_us=held_back_us,
+            epochs_held_back_us=epochs_held_back_us,
+        )
+        for (
+            tenant_id,
+            gateway_id,
+            rows_us,
+            bytes_us,
+            devices_us,
+            epochs_us,
+            factor,
+            batches,
+            parked_bytes,
+            reached_us,
+            quota,
+            held_back_us,
+            epochs_held_back_us,
+        ) in rows
+    }

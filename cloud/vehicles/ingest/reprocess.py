@@ -1,0 +1,76 @@
+"""Unpack what could not be unpacked when it arrived.
+
+A gateway may be newer than the cloud, and a batch in a form of tomorrow is kept as octets and acknowledged. After
+the upgrade this goes through the kept ones again, and through those that were above a limit or too slow.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.numbering import Numbers
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.foundation.db import Database
+from cloud.vehicles.custody.quarantine import release
+from cloud.vehicles.custody.store import Content, CustodyStore, HeldBatch
+from cloud.vehicles.fleet import GatewayDirectory
+from cloud.vehicles.ingest.kept_rows import KeptRows
+from cloud.vehicles.ingest.opening import unpack
+from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.events import GatewayEvent
+
+PAGE_BATCHES = 20
+"""Envelopes in hand at once: with the largest ones 20 MB."""
+
+
+@dataclass(slots=True)
+class Reprocessed:
+    """What came of it. `observations` counts new rows."""
+
+    unpacked: int = 0
+    observations: int = 0
+    still_unreadable: int = 0
+
+
+class Reprocessing:
+    """Goes through one tenant's kept batches; safe to repeat, and beside a running ingest."""
+
+    def __init__(self, database: Database, devices: Devices) -> None:
+        self._database = database
+        self._devices = devices
+        self._custody = CustodyStore()
+        self._directory = GatewayDirectory()
+        self._numbers = Numbers()
+
+    async def run(self, tenant_id: str) -> Reprocessed:
+        """Each batch in a transaction of its own, so a bad one costs the others nothing."""
+        done = Reprocessed()
+        after = (0, 0)
+        while page := await self._page(tenant_id, after):
+            for held in page:
+                await self._try(tenant_id, held, done)
+            after = page[-1].lane_id, page[-1].sequence
+        return done
+
+    async def _page(self, tenant_id: str, after: tuple[int, int]) -> Sequence[HeldBatch]:
+        async with self._database.read() as tx:
+            return await self._custody.unreadable(tx, tenant_id, after=after, limit=PAGE_BATCHES)
+
+    async def _try(self, tenant_id: str, held: HeldBatch, done: Reprocessed) -> None:
+        batch = decode_envelope(held.octets).batch
+        content = unpack(batch)
+        if not isinstance(content, ObservationColumns | GatewayEvent):
+            done.still_unreadable += 1
+            return
+        async with self._database.transaction() as tx:
+            gateway = await self._directory.find(tx, tenant_id, held.gateway_id)
+            if gateway is None:
+                return
+            if not await self._custody.change_content(tx, held, Content.UNREADABLE, Content.ROWS):
+                return
+            rows = KeptRows(tx, self._devices, self._numbers)
+            added = await rows.write(held, gateway, batch, content)
+            await release(tx, tenant_id, held.gateway_id, held.hash)
+        self._numbers.learn(rows.learned)
+        done.unpacked += 1
+        done.observations += added.new

@@ -1,0 +1,320 @@
+"""Ingest: take what has arrived, write it in one transaction, answer when that is durable.
+
+Two loops and a handover of one: while a group is being written, the next is decoded and verified, and the broker
+waits with what is beyond that. So the busier it is, the more batches share a commit, and an idle ingest answers at
+once.
+
+What cannot be written is tried alone, so one batch costs the others nothing. Three causes, kept apart:
+- The database refuses what a batch holds (a constraint, a value): its envelope is kept without its rows.
+- The database is away or full: the group is kept and tried again. Nothing is accepted or answered, so nothing is lost.
+- It is too slow: less is tried at once. A batch that is too slow alone, several times, is kept without its rows too.
+- A mistake of ours: the batches that meet it are neither stored nor answered. Their gateway keeps them and sends them
+  again, perhaps to a cloud that has been repaired; an error in the log says so. They are never taken for poison.
+
+Leaves decoding to `opening`, decisions to `lane_book`, rows to `group`, and the broker to the source.
+"""
+
+import asyncio
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import ConstraintViolated, Database, DatabaseUnavailable, TransactionTooSlow, ValueRefused
+from cloud.foundation.db.errors import DatabaseUnusable
+from cloud.foundation.errors import DomainError
+from cloud.vehicles.custody.quarantine import Reason
+from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
+from cloud.vehicles.ingest.group import Answer, GroupWriter, Written
+from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
+from cloud.vehicles.ingest.quotas import Quota
+from cloud.vehicles.ingest.settings import SLOW_ATTEMPTS_MAX, IngestSettings
+from cloud.vehicles.ingest.source import Answers, BatchDelivery, BatchSource, Delivery, StatusDelivery
+from cloud.vehicles.ingest.status import StatusKeeper, open_status
+from cloud.vehicles.ingest.verdicts import Malformed
+from protocols.uplink.status import Status
+
+log = structlog.get_logger()
+
+RIVALRIES_MAX = 3
+"""Attempts that may end in a broken constraint before the group itself is held to be wrong: each rival wins only
+once."""
+
+SLOW_GROUP_ATTEMPTS_MAX = 2
+"""Attempts at a whole group that may be too slow before each of its batches is tried alone."""
+
+_AWAY = (DatabaseUnavailable, DatabaseUnusable)
+"""About the database and not about what is written; `DatabaseUnusable` while it runs is an account, a database or a
+table that somebody has taken away, and gives back."""
+_UNFIT = (ConstraintViolated, ValueRefused)
+"""About what is written."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Messages that share one transaction. `deliveries` are those to accept when it is written, in order of arrival. Of
+    the statuses of one gateway the last one counts, as with the retained message that it is: a gateway that sends
+    thousands costs one comparison of marks a group."""
+
+    opened: list[Opened] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    statuses: dict[tuple[str, str], tuple[StatusDelivery, Status]] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+    observations: int = 0
+
+    def singly(self) -> "list[Group]":
+        """Each opened or refused batch in a group of its own, then each status; the deliveries stay with this one."""
+        return [
+            *(Group(opened=[one]) for one in self.opened),
+            *(Group(refused=[one]) for one in self.refused),
+            *(Group(statuses={name: one}) for name, one in self.statuses.items()),
+        ]
+
+
+class Ingest:
+    """One process's ingest; several may run against one database."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        writer: GroupWriter,
+        clock: Clock,
+        settings: IngestSettings | None = None,
+        shut_out: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`shut_out` is given the id of a gateway that sends although it is suspended or revoked."""
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+        self._settings = settings or IngestSettings()
+        self._shut_out = shut_out
+        self._directory = GatewayDirectory()
+        self._statuses = StatusKeeper(clock, writer.outbox)
+
+    async def run(self, source: BatchSource, answers: Answers) -> None:
+        """Until cancelled. A group that is being written when that happens is finished and answered first."""
+        ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._open_groups(source, ready), name="ingest-open")
+            tasks.create_task(self._write_groups(ready, answers), name="ingest-write")
+
+    async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]") -> None:
+        while True:
+            for group in await self.open(await self._collect(source)):
+                await ready.put(group)
+
+    async def _collect(self, source: BatchSource) -> list[Delivery]:
+        """One delivery, and what else is here already."""
+        taken = [await source.next()]
+        octets = len(taken[0].octets)
+        while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
+            more = source.next_now()
+            if more is None:
+                break
+            taken.append(more)
+            octets += len(more.octets)
+        return taken
+
+    async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
+        """Decode and verify; more than one group when the batches hold more rows than one transaction should."""
+        gateways = await self._find_gateways(deliveries)
+        for gateway in gateways.values():
+            if gateway.access is not GatewayAccess.ACTIVE:
+                self._shut_out(gateway.id)
+        now_us = self._clock.now_us()
+        exhausted = {name: self._writer.quotas.exhausted(name, now_us) for name in gateways}
+        groups = [Group()]
+        for delivery in deliveries:
+            if groups[-1].observations >= self._settings.group_observations_max:
+                groups.append(Group())
+            groups[-1].deliveries.append(delivery)
+            match delivery:
+                case BatchDelivery():
+                    name = _name(delivery)
+                    _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name))
+                case StatusDelivery():
+                    _add_status(groups[-1], delivery)
+            await asyncio.sleep(0)  # decoding is work: whoever shares the loop has a turn between two batches
+        return groups
+
+    async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
+        """Looked up for each group anew: a key that was replaced, or a vehicle that changed hands, counts at once."""
+        names = {_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
+        attempt = 0
+        while names:
+            try:
+                async with self._database.read() as tx:
+                    found = [await self._directory.find(tx, *name) for name in names]
+            except _AWAY as error:
+                attempt = await self._wait(attempt, error)
+            else:
+                return {(one.tenant_id, one.id): one for one in found if one is not None}
+        return {}
+
+    async def _write_groups(self, ready: "asyncio.Queue[Group]", answers: Answers) -> None:
+        while True:
+            group = await ready.get()
+            writing = asyncio.ensure_future(self.write(group, answers))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # A stop is a request, then a deadline: what was begun is made durable and answered.
+                await asyncio.wait([writing], timeout=self._settings.stop_s)
+                writing.cancel()
+                raise
+
+    async def write(self, group: Group, answers: Answers) -> None:
+        """Write a group, answer it, and let the broker forget it."""
+        answers_due = await self._durable(group)
+        await asyncio.gather(*(self._answer(answers, answer) for answer in answers_due))
+        for delivery in group.deliveries:
+            await delivery.accept()
+
+    async def _answer(self, answers: Answers, answer: Answer) -> None:
+        if not await answers.acknowledge(answer.tenant_id, answer.gateway_id, answer.ack):
+            log.info("ingest.answer_unsent", gateway=answer.gateway_id, lane=answer.ack.lane.value)
+
+    async def _durable(self, group: Group) -> list[Answer]:
+        """The answers of a group, once everything in it is written somehow."""
+        several = len(group.opened) > 1
+        try:
+            return await self._until_available(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
+        except (*_UNFIT, TransactionTooSlow) as error:
+            log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
+        except Exception:
+            log.exception("ingest.group_failed", batches=len(group.opened))
+        # Not the database's state but something in the group: each by itself, and the bad one shows. What is slow alone
+        # goes behind the others, so that they do not wait for its next attempt.
+        answers: list[Answer] = []
+        waiting = deque((alone, 1 if several else 2) for alone in group.singly())
+        while waiting:
+            alone, attempt = waiting.popleft()
+            try:
+                answers.extend(await self._durable_alone(alone, attempt))
+            except TransactionTooSlow as error:
+                waiting.append((alone, await self._wait(attempt, error)))
+        return answers
+
+    async def _durable_alone(self, alone: Group, attempt: int) -> list[Answer]:
+        """Raises `TransactionTooSlow` while another attempt is due."""
+        try:
+            return await self._until_available(alone, slow_max=1)
+        except _UNFIT as error:
+            unfit = UnreadablePayload(f"the database does not take it ({error.code})")
+            log.warning("ingest.batch_unstorable", code=error.code)
+        except TransactionTooSlow:
+            if attempt < SLOW_ATTEMPTS_MAX or not alone.opened:
+                raise
+            unfit = UnreadablePayload(f"it was too slow to write in {attempt} attempts", Reason.TOO_SLOW)
+            log.warning("ingest.batch_too_slow", attempts=attempt)
+        except Exception as error:
+            return _given_up(error)
+        # Its rows are what a database may refuse; its envelope is octets and numbers that were checked.
+        kept = Group(
+            opened=[replace(one, content=unfit) for one in alone.opened],
+            refused=[Refused(one.delivery, Malformed(unfit.reason)) for one in alone.refused],
+        )
+        try:
+            return await self._until_available(kept)
+        except Exception as error:
+            return _given_up(error)
+
+    async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[Answer]:
+        """Write a group, however long the database takes to come back. Raises what is wrong with the group itself,
+        and `TransactionTooSlow` after so many slow attempts; None: never, since it could not be less."""
+        attempt = rivalries = slow = 0
+        while True:
+            try:
+                return await self._write_once(group)
+            except _AWAY as error:
+                if isinstance(error, TransactionTooSlow):
+                    slow += 1
+                    if slow == slow_max:
+                        raise
+                attempt = await self._wait(attempt, error)
+            except ConstraintViolated:
+                # Two gateways read one device's memory, and the other worker was quicker: now its rows can be seen.
+                rivalries += 1
+                if rivalries == RIVALRIES_MAX:
+                    raise
+
+    async def _write_once(self, group: Group) -> list[Answer]:
+        async with self._database.transaction() as tx:
+            written = await self._writer.write(tx, group.opened, group.refused)
+            for delivery, status in group.statuses.values():
+                acks = await self._statuses.keep(tx, delivery, status)
+                written.answers.extend(Answer(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
+        self._writer.numbers.learn(written.learned)
+        written.charges.keep()
+        _log_written(written, group)
+        return written.answers
+
+    async def _wait(self, attempt: int, error: DomainError) -> int:
+        """Wait before the next attempt; its number. Full jitter: workers that failed together do not come back
+        together."""
+        most_s = min(self._settings.retry_most_s, self._settings.retry_least_s * 2 ** min(attempt, 16))
+        log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
+        await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
+        return attempt + 1
+
+
+def _name(delivery: Delivery) -> tuple[str, str]:
+    return delivery.tenant_id, delivery.gateway_id
+
+
+def _given_up(error: Exception) -> list[Answer]:
+    """Neither stored nor answered: the gateway keeps it and sends it again, and an operator sees this line."""
+    log.error("ingest.batch_given_up", error=type(error).__name__)
+    return []
+
+
+def _add_batch(
+    group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None, exhausted: Quota | None
+) -> None:
+    try:
+        one = open_delivery(delivery, gateway, exhausted=exhausted)
+    except Exception as error:
+        # A mistake of ours again: one message must not end the process that all the others need.
+        log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
+        _given_up(error)
+        return
+    if isinstance(one, Opened):
+        group.opened.append(one)
+        if isinstance(one.content, ObservationColumns):
+            group.observations += one.batch.count
+    else:
+        group.refused.append(one)
+
+
+def _add_status(group: Group, delivery: StatusDelivery) -> None:
+    status = open_status(delivery)
+    if status is None:
+        log.warning("ingest.status_unreadable", gateway=delivery.gateway_id)
+    else:
+        group.statuses[_name(delivery)] = delivery, status
+
+
+def _log_written(written: Written, group: Group) -> None:
+    tally = written.tally
+    log.debug(
+        "ingest.group_written",
+        stored=tally.stored,
+        observations=tally.observations,
+        duplicates=tally.duplicates,
+        scattered=tally.scattered,
+        parked=tally.parked,
+        repeated=tally.repeated,
+        statuses=len(group.statuses),
+    )
+    refused = Counter((one.delivery.gateway_id, type(one.refusal).__name__) for one in group.refused)
+    for (gateway, why), count in refused.items():
+        log.warning("ingest.batches_refused", gateway=gateway, why=why, count=count)
+    if tally.held_back:
+        log.warning("ingest.batches_held_back", count=tally.held_back)
+    if tally.conflicts:
+        log.warning("ingest.identity_contested", conflicts=tally.conflicts)

@@ -1,0 +1,105 @@
+"""What a gateway says about itself, and the exchange of marks that it starts (DESIGN D3).
+
+A status is retained, so a cloud that comes back reads those of the whole fleet at once and answers each with what
+it holds: a cloud restored from yesterday's copy thereby asks for today again, without any gateway having to
+reconnect. A status is not signed. It moves no epoch and stores no batch; all it can do is ask and warn, and the
+broker's ACL says who may.
+"""
+
+from collections.abc import Sequence
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Transaction
+from cloud.foundation.events import Outbox
+from cloud.vehicles.custody.lanes import LaneKey, LaneRow, LaneStore
+from cloud.vehicles.custody.marks import LaneMarks
+from cloud.vehicles.custody.store import CustodyStore
+from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayStatus, RegisteredGateway, heard
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.acks import ack_of
+from cloud.vehicles.ingest.batch_events import BatchEvents
+from cloud.vehicles.ingest.lane_book import LaneBook
+from cloud.vehicles.ingest.missing import MissingBatches
+from cloud.vehicles.ingest.source import StatusDelivery
+from cloud.vehicles.ingest.store import EpochStore
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.acks import Ack
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status, StoreState, decode_status
+
+
+def open_status(delivery: StatusDelivery) -> Status | None:
+    """The status, None when it is none or names another gateway than its topic."""
+    try:
+        status = decode_status(delivery.octets)
+    except RemoteProtocolError:
+        return None
+    return status if status.gateway == delivery.gateway_id else None
+
+
+class StatusKeeper:
+    """Stores statuses and answers them."""
+
+    def __init__(self, clock: Clock, outbox: Outbox) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._directory = GatewayDirectory()
+        self._lanes = LaneStore()
+        self._custody = CustodyStore()
+        self._epochs = EpochStore()
+        self._missing = MissingBatches()
+
+    async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
+        """One acknowledgement for each lane, from the marks as this transaction sees them; none for a gateway that
+        is shut out or not registered. It must run after the batches of its group, so that the marks include
+        them."""
+        gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
+        if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
+            return ()
+        said = GatewayStatus(
+            online=status.online,
+            at_us=self._clock.now_us(),
+            epoch=status.epoch,
+            software=status.software,
+            store_state=status.store.value,
+            boot_id=status.boot_id,
+        )
+        await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, said)
+        if status.online:
+            await heard(tx, self._outbox, gateway, said.at_us)
+        if status.store is StoreState.CONTESTED:
+            await self._report_contested(tx, gateway, status)
+        if not status.online:
+            return ()
+        rows = {
+            lane: await self._lanes.read_lane(tx, LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane))
+            for lane in Lane
+        }
+        events = BatchEvents(tx, self._outbox, said.at_us)
+        await self._missing.compare(tx, events, gateway, status, rows, now_us=said.at_us)
+        return [await self._marks(tx, status.epoch, lane, rows[lane]) for lane in Lane]
+
+    async def _report_contested(self, tx: Transaction, gateway: RegisteredGateway, status: Status) -> None:
+        """A gateway saw in our acknowledgement that we hold another history under its name. It sends no batch of the
+        contested lane any more, so this is the only way in which the fleet's owner learns it. Reported once an epoch,
+        and of an epoch of which something is held: a status is not signed, and may say so in every second message."""
+        key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
+        if not await self._epochs.contest(tx, key, self._clock.now_us()):
+            return
+        await self._outbox.emit(
+            tx,
+            event_types.IDENTITY_CONTESTED,
+            tenant=gateway.tenant_id,
+            organization=gateway.organization_id,
+            key=gateway.id,
+            payload={"gateway_id": gateway.id, "epoch": status.epoch, "seen_by": "gateway"},
+            at_us=self._clock.now_us(),
+        )
+
+    async def _marks(self, tx: Transaction, epoch: str, lane: Lane, row: LaneRow | None) -> Ack:
+        if row is None:
+            return ack_of(epoch, lane, LaneMarks(), contested=False)
+        through = row.marks.through
+        held = await self._custody.neighbours(tx, row.lane_id, {through})
+        behind = LaneBook(row.marks, b"", held).hash_behind(through)
+        return ack_of(epoch, lane, row.marks, contested=row.contested, through_hash=behind)

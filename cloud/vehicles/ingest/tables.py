@@ -1,0 +1,107 @@
+"""Tables of ingest beside the chain: epochs, the events that gateways reported, quotas, parked batches, and batches
+that never arrived."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from cloud.foundation.db import metadata
+from cloud.foundation.db.metadata import row_number
+
+gateway_epochs = Table(
+    "gateway_epochs",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("began_us", BigInteger, nullable=False),  # by the cloud's clock, at the first authentic batch
+    Column("replaces", Text),  # the epoch before, NULL for the gateway's first
+    Column("contested_us", BigInteger),  # when it went on although a newer one had begun; NULL: never
+    ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+)
+
+gateway_events = Table(
+    "gateway_events",
+    metadata,
+    # A batch of kind "event" tells one event.
+    Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("organization_id", Text, nullable=False),
+    Column("vehicle_id", Text, nullable=False),
+    Column("gateway_id", Text, nullable=False),
+    Column("name", Text, nullable=False),  # "device.connected", "store.reserve_entered", …
+    Column("at_us", BigInteger, nullable=False),  # the gateway's wall clock
+    Column("boot_id", Text, nullable=False),
+    Column("device", Text),  # the device's system id where the event is about one
+    Column("fields", Text, nullable=False),  # JSON object of plain values
+    # Read as "what happened at this gateway lately"; the primary key already serves the custody of a batch.
+    Index(None, "tenant_id", "gateway_id", "at_us"),
+)
+
+gateway_quotas = Table(
+    "gateway_quotas",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),
+    # For each quota, when its bucket is full again (`cloud.vehicles.ingest.quotas`); in the past: it is full.
+    Column("rows_until_us", BigInteger, nullable=False),
+    Column("bytes_until_us", BigInteger, nullable=False),
+    Column("devices_until_us", BigInteger, nullable=False),
+    Column("factor", Double, nullable=False, server_default=text("1")),  # an operator's, multiplies all quotas
+    Column("parked_batches", BigInteger, nullable=False, server_default=text("0")),
+    Column("parked_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("reached_us", BigInteger),  # since when batches are parked; NULL with the next: none are
+    Column("reached_quota", Text),
+    Column("held_back_us", BigInteger),  # since when there is no room to park more
+    Column("epochs_until_us", BigInteger, nullable=False, server_default=text("0")),  # as those above
+    Column("epochs_held_back_us", BigInteger),  # since when batches of new epochs are not taken
+    ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+    # "Whose batches wait": few of all gateways, asked for every second.
+    Index(
+        "ix_gateway_quotas_parked",
+        "tenant_id",
+        "gateway_id",
+        sqlite_where=text("parked_batches > 0"),
+        postgresql_where=text("parked_batches > 0"),
+    ),
+)
+
+parked_batches = Table(
+    "parked_batches",
+    metadata,
+    # Stored in the chain and acknowledged, but without rows of their own until the gateway's quota allows them.
+    Column("parked_id", row_number(), primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("gateway_id", Text, nullable=False),
+    Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("quota", Text, nullable=False),  # cloud.ingest.quotas.Quota
+    Column("parked_bytes", BigInteger, nullable=False),
+    Column("parked_us", BigInteger, nullable=False),
+    UniqueConstraint("lane_id", "sequence"),
+    Index(None, "tenant_id", "gateway_id", "parked_id"),
+)
+
+missing_batches = Table(
+    "missing_batches",
+    metadata,
+    # What a gateway's status reports as published and the cloud does not hold, one row a lane while that is so.
+    Column("tenant_id", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("ranges", Text, nullable=False),  # as `LaneMarks.text` writes them
+    Column("since_us", BigInteger, nullable=False),
+    Column("reported_us", BigInteger),  # when `ingest.missing` was emitted; NULL: it may still arrive
+    ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+)

@@ -1,0 +1,75 @@
+"""End the open connection of a gateway that is shut out: connect once under its name, on the cloud's own listener.
+
+mosquitto looks at certificates and lists only when a client connects, and no signal makes it end a connection; but a
+second client of the same id takes the session over, within milliseconds and without touching any other. The name is
+held for a moment, so that a gateway that comes back before mosquitto has read its lists again is ended again.
+"""
+
+import asyncio
+from typing import NoReturn
+
+import structlog
+
+from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+from cloud.vehicles.ingest.settings import IngestSettings
+
+log = structlog.get_logger()
+
+HELD_S = 2.0
+"""Time for which the name must stay ours: systemd has mosquitto read its lists well within this."""
+ATTEMPTS_MAX = 5
+"""Take-overs of one call: with `HELD_S` each the bar of 10 s is kept."""
+REQUESTS_MAX = 256
+"""Gateways that wait for their take-over. More than a few are never shut out at once; a further one asks again with its
+next batch."""
+PAUSE_S = 1.0
+"""Between two take-overs by ingest, so that a client that comes back for ever costs one connection a second."""
+
+
+async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = HELD_S) -> bool:
+    """End the gateway's connection. False: it still came back at the end, so the broker lets it in.
+
+    Raises `BrokerUnavailable`.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        connection = await BrokerConnection.open(
+            address, client_id=gateway_id, settings=IngestSettings(), heard=lambda *_: None
+        )
+        try:
+            await asyncio.wait((connection.ended,), timeout=held_s)
+            if not connection.ended.done():
+                return True
+        finally:
+            await connection.close()
+    return False
+
+
+class TakeOvers:
+    """Take-overs that ingest asks for when a gateway that is shut out still sends."""
+
+    def __init__(self, address: BrokerAddress) -> None:
+        self._address = address
+        self._requested: dict[str, None] = {}
+        self._due = asyncio.Event()
+
+    def request(self, gateway_id: str) -> None:
+        """Soon, once, however often it is asked for."""
+        if len(self._requested) < REQUESTS_MAX:
+            self._requested.setdefault(gateway_id)
+            self._due.set()
+
+    async def run(self) -> NoReturn:
+        while True:
+            self._due.clear()
+            while self._requested:
+                gateway_id = next(iter(self._requested))
+                try:
+                    await take_over(self._address, gateway_id, held_s=0.0)
+                    log.warning("ingest.gateway_ended", gateway=gateway_id)
+                except BrokerUnavailable as error:
+                    log.warning("ingest.gateway_not_ended", gateway=gateway_id, why=str(error))
+                # Removed afterwards: what the gateway sent before its connection ended asks for nothing more.
+                del self._requested[gateway_id]
+                await asyncio.sleep(PAUSE_S)
+            await self._due.wait()

@@ -1,0 +1,194 @@
+"""Give parked batches their rows when their gateway's quotas allow it again.
+
+Gateways take turns, each with a few batches, and each batch has a transaction of its own, so that a bad one costs the
+others nothing. A gateway's batches are taken up in the order in which they were parked. Two workers may do this at
+once: the one that removes the row of a parked batch writes its rows.
+"""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from cloud.clinical.devices import Devices
+from cloud.clinical.observations.numbering import Numbers
+from cloud.clinical.observations.rows import ObservationColumns
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import (
+    ConstraintViolated,
+    Database,
+    DatabaseUnavailable,
+    Transaction,
+    TransactionTooSlow,
+    ValueRefused,
+)
+from cloud.foundation.db.errors import DatabaseUnusable
+from cloud.foundation.events import Outbox
+from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, set_aside
+from cloud.vehicles.custody.store import Content, CustodyStore
+from cloud.vehicles.fleet import GatewayDirectory, RegisteredGateway
+from cloud.vehicles.ingest import event_types
+from cloud.vehicles.ingest.batch_events import BatchEvents, set_aside_event
+from cloud.vehicles.ingest.kept_rows import KeptRows, sightings_of_kept
+from cloud.vehicles.ingest.opening import KeptPayload, UnreadablePayload, need_of, unpack
+from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
+from cloud.vehicles.ingest.quota_store import GatewayName
+from cloud.vehicles.ingest.quotas import QuotaBook
+from cloud.vehicles.ingest.settings import SLOW_ATTEMPTS_MAX
+from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.events import GatewayEvent
+
+log = structlog.get_logger()
+
+EVERY_S = 1.0
+"""Interval at which parked batches are checked: a quota that an operator raised takes effect at once."""
+GATEWAYS_AT_ONCE = 100
+"""Gateways of one round; the next round goes on behind them."""
+BATCHES_AT_ONCE = 8
+"""Batches of one gateway before the next one has its turn: at most 16 MB in hand."""
+
+
+class TakeUp:
+    """One in each process that ingests."""
+
+    def __init__(
+        self, *, database: Database, devices: Devices, outbox: Outbox, numbers: Numbers, quotas: QuotaBook, clock: Clock
+    ) -> None:
+        self._database = database
+        self._devices = devices
+        self._outbox = outbox
+        self._numbers = numbers
+        self._quotas = quotas
+        self._clock = clock
+        self._parking = ParkingStore()
+        self._custody = CustodyStore()
+        self._directory = GatewayDirectory()
+        self._slow: Counter[int] = Counter()
+        self._failed: set[int] = set()
+        """The first batch of a gateway each, which is tried again in each round and logged once."""
+        self._after: GatewayName = ("", "")
+
+    async def run(self) -> None:
+        """Until cancelled; a transaction that is open then is undone, and its batch stays parked."""
+        while True:
+            try:
+                taken = await self.round()
+            except (DatabaseUnavailable, DatabaseUnusable) as error:
+                log.warning("ingest.take_up_interrupted", code=error.code)
+                taken = 0
+            if not taken:
+                await asyncio.sleep(EVERY_S)
+
+    async def round(self) -> int:
+        """Every gateway with parked batches once; how many batches got their rows."""
+        async with self._database.read() as tx:
+            names = await self._parking.gateways(tx, after=self._after, limit=GATEWAYS_AT_ONCE)
+        self._after = names[-1] if len(names) == GATEWAYS_AT_ONCE else ("", "")
+        return sum([await self._of_gateway(name) for name in names])
+
+    async def _of_gateway(self, name: GatewayName) -> int:
+        async with self._database.read() as tx:
+            waiting = await self._parking.oldest(tx, name, limit=BATCHES_AT_ONCE)
+            gateway = await self._directory.find(tx, *name)
+        if gateway is None:
+            return 0
+        taken = 0
+        for parked in waiting:
+            try:
+                if not await self._try(gateway, parked):
+                    break
+            except (DatabaseUnavailable, DatabaseUnusable):
+                raise
+            except Exception:
+                # A mistake of ours: the batch stays parked, and the process goes on for all other gateways.
+                if parked.parked_id not in self._failed:
+                    log.exception("ingest.take_up_failed", gateway=gateway.id)
+                    self._failed.add(parked.parked_id)
+                break
+            taken += 1
+        return taken
+
+    async def _try(self, gateway: RegisteredGateway, parked: ParkedBatch) -> bool:
+        """Take one up; False when it has to wait."""
+        try:
+            return await self._take_up(gateway, parked)
+        except TransactionTooSlow:
+            self._slow[parked.parked_id] += 1
+            if self._slow[parked.parked_id] < SLOW_ATTEMPTS_MAX:
+                return False
+            unfit = UnreadablePayload("it took too long to write", Reason.TOO_SLOW)
+        except ConstraintViolated:
+            # Another worker stored the same memory of a device at this moment: the next round sees its rows.
+            self._slow[parked.parked_id] += 1
+            if self._slow[parked.parked_id] < SLOW_ATTEMPTS_MAX:
+                return False
+            unfit = UnreadablePayload("the database does not take it (constraint_violated)")
+        except ValueRefused as error:
+            unfit = UnreadablePayload(f"the database does not take it ({error.code})")
+        return await self._take_up(gateway, parked, unfit)
+
+    async def _take_up(
+        self, gateway: RegisteredGateway, parked: ParkedBatch, unfit: UnreadablePayload | None = None
+    ) -> bool:
+        envelope = decode_envelope(parked.held.octets)
+        content = unfit or unpack(envelope.batch)
+        name = gateway.tenant_id, gateway.id
+        now_us = self._clock.now_us()
+        rows: KeptRows | None = None
+        async with self._database.transaction() as tx:
+            charges = self._quotas.begin(tx, now_us)
+            await charges.load([name], afresh=True)
+            need = need_of(envelope.batch, len(parked.held.octets))
+            if isinstance(content, ObservationColumns):
+                keys = {one.key for one in sightings_of_kept(parked.held, gateway, content)}
+                known = await self._devices.recall(tx, keys)
+                need = need._replace(devices=len(keys - known.keys()))
+            if charges.reached(name, need, reserve=True) is not None:
+                return False
+            if not await self._parking.remove(tx, parked):
+                return True
+            after = Content.ROWS
+            match content:
+                case ObservationColumns() | GatewayEvent():
+                    rows = KeptRows(tx, self._devices, self._numbers)
+                    await rows.write(parked.held, gateway, envelope.batch, content)
+                case KeptPayload():
+                    after = Content.KEPT
+                case UnreadablePayload(reason, why):
+                    after = Content.UNREADABLE
+                    await self._set_aside(tx, gateway, parked, why, reason)
+                case _:
+                    raise AssertionError("a gap is never parked")
+            await self._custody.change_content(tx, parked.held, Content.PARKED, after)
+            charges.charge(name, need)
+            await charges.save()
+            if await charges.unpark(name, parked.parked_bytes):
+                await BatchEvents(tx, self._outbox, now_us).emit_for(gateway, event_types.QUOTA_ENDED, {})
+        charges.keep()
+        self._slow.pop(parked.parked_id, None)
+        self._failed.discard(parked.parked_id)
+        if rows is not None:
+            self._numbers.learn(rows.learned)
+        return True
+
+    async def _set_aside(
+        self, tx: Transaction, gateway: RegisteredGateway, parked: ParkedBatch, why: Reason, reason: str
+    ) -> None:
+        """Set a parked batch aside as at arrival: it stays in the chain, and quarantine says why it has no rows."""
+        batch = decode_envelope(parked.held.octets).batch
+        place = {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
+        now_us = self._clock.now_us()
+        listed = SetAside(
+            tenant_id=gateway.tenant_id,
+            gateway_id=gateway.id,
+            reason=why,
+            detail=reason,
+            octets_hash=parked.held.hash,
+            octets=None,
+            epoch=batch.epoch,
+            lane=batch.lane.value,
+            sequence=batch.sequence,
+        )
+        if await set_aside(tx, listed, now_us=now_us) == Kept(first_time=True):
+            event_type, payload = set_aside_event(why, reason)
+            await BatchEvents(tx, self._outbox, now_us).emit_for(gateway, event_type, {**place, **payload})
