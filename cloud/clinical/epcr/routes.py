@@ -11,7 +11,7 @@ EPCR_WRITE = Scopes.any_of("argus:epcr:write")
 
 
 def routes(parts: Parts, count_observations: CountObservations) -> tuple[Route, ...]:
-    """`count_observations` comes from `cloud.observations`, which knows encounters and is not known here."""
+    """`count_observations` comes from `clinical.observations`, which knows encounters and is not known here."""
     h = EpcrHandlers(parts, count_observations)
     return (
         Route(

@@ -33,7 +33,7 @@ CREW_MAX = 32
 """More people than the largest vehicle carries."""
 
 CountObservations = Callable[[Transaction, Viewer, str], Awaitable[int]]
-"""How many observations an encounter has: `cloud.observations` knows; None in places that never ask."""
+"""How many observations an encounter has: `clinical.observations` knows; None in places that never ask."""
 
 
 Witness = Callable[[Transaction, Encounter], Awaitable[None]]

@@ -85,7 +85,7 @@ parked_batches = Table(
     Column("gateway_id", Text, nullable=False),
     Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
-    Column("quota", Text, nullable=False),  # cloud.ingest.quotas.Quota
+    Column("quota", Text, nullable=False),  # vehicles.ingest.quotas.Quota
     Column("parked_bytes", BigInteger, nullable=False),
     Column("parked_us", BigInteger, nullable=False),
     UniqueConstraint("lane_id", "sequence"),

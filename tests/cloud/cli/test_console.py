@@ -122,7 +122,7 @@ def test_a_command_loads_what_it_needs_and_not_the_rest_of_the_cloud(console: Co
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "cloud.access.tenancy.cli" in loaded
-    assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.webhooks", "cloud.tokens"})
+    assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.partners.webhooks", "cloud.access.tokens"})
 
 
 def test_a_missing_database_or_setting_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ async def test_migrating_creates_the_database_once_and_then_changes_nothing(empt
 
 async def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_database_url: str) -> None:
     program = (
-        "import asyncio, sys; from cloud.db import migrate;"
+        "import asyncio, sys; from cloud.foundation.db import migrate;"
         " print(asyncio.run(migrate(sys.argv[1], create=True)).before)"
     )
     running = [
