@@ -19,36 +19,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway.ble_view import bluetooth_json
 from gateway.buffer import Buffer, StoreFull
 from gateway.buffer.segments import FetchedSegment
-from gateway.control import ControlServer, ControlUnusable
-from gateway.crew import CrewApp, CrewStatus
-from gateway.crew.session import session_key
-from gateway.crew.tablet import tablet_key
-from gateway.device_view import report_json
-from gateway.health import Heartbeat, Notifier, StoreHealth
-from gateway.known_devices import known_devices
-from gateway.live import LiveFeed
-from gateway.part_settings import buffer_settings, clock_policy, manager_settings, own_system_id, uplink_settings
-from gateway.security.crew_pin import CrewPin, CrewPinUnusable
-from gateway.security.identity import Identity, IdentityUnusable
-from gateway.sessions.acceptance import Acceptance
-from gateway.sessions.association_session import AssociationSession, Surroundings
-from gateway.sessions.claims import Claims
-from gateway.sessions.clock_policy import ClockRules
-from gateway.sessions.device_clock import DeviceClocks
-from gateway.sessions.device_report import DeviceReports
-from gateway.sessions.journal import Journal
-from gateway.sessions.report_writer import ReportWriter
-from gateway.sessions.roster import Roster
-from gateway.sessions.segment_intake import SegmentIntake
-from gateway.sessions.session import Session
-from gateway.sessions.supervisor import Served, Supervisor, keep_running
-from gateway.sessions.time_sync import TrustedClock
-from gateway.sessions.tracing import Taps
-from gateway.settings import CrewSection, Settings
-from gateway.status import (
+from gateway.console.ble_view import bluetooth_json
+from gateway.console.control import ControlServer, ControlUnusable
+from gateway.console.device_view import report_json
+from gateway.console.status import (
     Json,
     base_json,
     devices_json,
@@ -58,9 +34,33 @@ from gateway.status import (
     store_json,
     uplink_json,
 )
+from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.session import session_key
+from gateway.crew.tablet import tablet_key
+from gateway.health import Heartbeat, Notifier, StoreHealth
+from gateway.live import LiveFeed
+from gateway.part_settings import buffer_settings, clock_policy, manager_settings, own_system_id, uplink_settings
+from gateway.security.crew_pin import CrewPin, CrewPinUnusable
+from gateway.security.identity import Identity, IdentityUnusable
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.association.session import AssociationSession, Surroundings
+from gateway.sessions.association.supervisor import Served, Supervisor, keep_running
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.policy import ClockRules
+from gateway.sessions.clocks.timekeeping import Timekeeping
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.acceptance import Acceptance
+from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.known_devices import known_devices
+from gateway.sessions.devices.report import DeviceReports
+from gateway.sessions.devices.report_writer import ReportWriter
+from gateway.sessions.devices.roster import Roster
+from gateway.sessions.journal import Journal
+from gateway.sessions.session import Session
+from gateway.sessions.tracing import Taps
+from gateway.settings import CrewSection, Settings
 from gateway.sync.uplink import Uplink
-from gateway.timekeeping import Timekeeping
-from gateway.transports.ble_backend import BleBackendUnusable
+from gateway.transports.ble.backend import BleBackendUnusable
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort

@@ -9,23 +9,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from gateway.ble_desk import BleDesk
-from gateway.ble_view import Json, bluetooth_json, heard_json, paired_json
 from gateway.buffer import Buffer
 from gateway.buffer.ble_devices import PairedDevice
-from gateway.sessions.association_session import Surroundings
-from gateway.sessions.ble_supervisor import BleSupervisor
-from gateway.sessions.data_watch import Patience
-from gateway.sessions.gatt_session import GattSession, GattSurroundings
-from gateway.sessions.gatt_talk import GattLink
-from gateway.sessions.pairing import Pairings
-from gateway.sessions.record_fetching import FetchRules, RecordMarks
+from gateway.console.ble_desk import BleDesk
+from gateway.console.ble_view import Json, bluetooth_json, heard_json, paired_json
+from gateway.sessions.association.session import Surroundings
+from gateway.sessions.gatt.data_watch import Patience
+from gateway.sessions.gatt.pairing import Pairings
+from gateway.sessions.gatt.record_fetching import FetchRules, RecordMarks
+from gateway.sessions.gatt.requests import GattLink
+from gateway.sessions.gatt.session import GattSession, GattSurroundings
+from gateway.sessions.gatt.supervisor import BleSupervisor
 from gateway.sessions.session import Session
 from gateway.settings import Settings
-from gateway.transports.ble import BleBackend
-from gateway.transports.ble_backend import load_ble_backend
-from gateway.transports.ble_central import BleCentral
-from gateway.transports.ble_options import CentralOptions
+from gateway.transports.ble.backend import load_ble_backend
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.options import CentralOptions
+from gateway.transports.ble.stack import BleBackend
 
 LOOK_EVERY_S = 2.0
 """How often it is looked whether the adapter is there. A change is told once, and only when it lasts so long."""

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.buffer import BufferSettings
 from gateway.security.identity import Identity
-from gateway.sessions.clock_policy import ClockPolicy
+from gateway.sessions.clocks.policy import ClockPolicy
 from gateway.settings import ClocksSection, DevicesSection, MqttSection, Settings
 from gateway.sync.uplink import UplinkSettings
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings

@@ -1,7 +1,8 @@
 """The device reports at rest: sealed like payloads, since the octets that a deviation shows may be a patient's values.
 
-One row a device, replaced as a whole. What is inside is `gateway/sessions/device_report`'s form; here it is octets with
-a limit. A row that does not open is left out and told: a report is a help for engineers, no part of the record.
+One row a device, replaced as a whole. The contents are encoded by `gateway/sessions/devices/report`; here they are
+bytes with a limit. A row that does not open is left out and logged: a report helps engineers and is no part of the
+record.
 """
 
 import sqlite3

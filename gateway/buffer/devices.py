@@ -20,8 +20,8 @@ STATE_VALUE_LENGTH_MAX = 4096
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownDevice:
     """A device that associated at least once; times are the gateway's wall clock. `link_class` is the strongest class
-    of link over which it was known (`gateway.sessions.link_class`); `accepted_us`: when an operator accepted one that
-    proves nothing, None before that."""
+    of link over which it was known (`gateway.sessions.devices.link_class`); `accepted_us`: when an operator accepted
+    one that proves nothing, None before that."""
 
     system_id: str
     model: str

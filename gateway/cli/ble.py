@@ -1,7 +1,7 @@
 """`argus-gateway ble scan | pair | list | forget`: asked of the running gateway, which owns the adapter.
 
 Without a running gateway only `list` answers, from the store. What the gateway says comes as whole sentences; here it
-is laid out, and a person's answers go back (`gateway/ble_desk` has the conversation).
+is laid out, and a person's answers go back (`gateway/console/ble_desk` has the conversation).
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from typing import Any
 
 import typer
 
-from gateway.ble_view import paired_json, passkey_of
 from gateway.cli.output import print_json, print_json_lines, print_table, table_of
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
-from gateway.control import ControlUnavailable, Conversation, ask
+from gateway.console.ble_view import paired_json, passkey_of
+from gateway.console.control import ControlUnavailable, Conversation, ask
 from gateway.settings import Settings, load
 
 ASK_EVERY_S = 1.0

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from gateway.cli.refusal import Refusal
-from gateway.control import ControlUnavailable, ask, listen
+from gateway.console.control import ControlUnavailable, ask, listen
 from gateway.settings import Settings, load
 from gateway.transports.capture import CaptureWriter, ConnectionCapture
 

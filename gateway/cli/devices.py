@@ -14,16 +14,16 @@ from gateway.cli.device_pages import print_report
 from gateway.cli.output import print_json, print_json_lines, print_table
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
-from gateway.control import ControlUnavailable, ask
-from gateway.device_view import report_json
-from gateway.known_devices import known_devices
-from gateway.sessions.acceptance import Acceptance
-from gateway.sessions.device_report import DeviceReport, decode_report
+from gateway.console.control import ControlUnavailable, ask
+from gateway.console.device_view import report_json
+from gateway.console.status import devices_json
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.acceptance import Acceptance
+from gateway.sessions.devices.known_devices import known_devices
+from gateway.sessions.devices.report import DeviceReport, decode_report
+from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
-from gateway.sessions.roster import Roster
-from gateway.sessions.time_sync import TrustedClock
 from gateway.settings import Settings, load
-from gateway.status import devices_json
 from gateway.transports.clock import SystemClock
 
 _NAMED_MAX = 5

@@ -22,10 +22,10 @@ from gateway.cli.doctor_secrets import secret_findings
 from gateway.cli.doctor_store import store_findings
 from gateway.cli.finding import Finding
 from gateway.cli.output import print_json_lines, print_table
-from gateway.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, ask
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
-from gateway.sessions.time_sync import BUILD_US, kernel_error_us
+from gateway.sessions.clocks.trusted_clock import BUILD_US, kernel_error_us
 from gateway.settings import Address, MqttSection, Settings, load
 from gateway.transports.clock import SystemClock
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.cli.finding import Finding
 from gateway.settings import BLUEZ, Settings
-from gateway.transports.ble_backend import BleBackendUnusable, load_ble_backend
+from gateway.transports.ble.backend import BleBackendUnusable, load_ble_backend
 
 SUBJECT = "bluetooth"
 DBUS_SOCKET = Path("/run/dbus/system_bus_socket")

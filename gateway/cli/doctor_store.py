@@ -11,9 +11,9 @@ from gateway.buffer import BufferUnusable
 from gateway.buffer.outbox import Outbox
 from gateway.buffer.set_aside import set_aside_records
 from gateway.cli.finding import Finding
+from gateway.console.status import set_aside_json
 from gateway.security.identity import Identity
 from gateway.settings import Settings
-from gateway.status import set_aside_json
 from protocols.uplink.gaps import GapReason
 from protocols.uplink.lanes import Lane
 

@@ -15,7 +15,7 @@ from gateway.buffer.reading import events, records
 from gateway.cli.output import print_json, print_table
 from gateway.cli.refusal import Refusal
 from gateway.security.identity import Identity
-from gateway.sessions.boots import BOOTS_STATE, Boots
+from gateway.sessions.clocks.boots import BOOTS_STATE, Boots
 from gateway.settings import load
 from gateway.transports.clock import SystemClock
 from protocols.observation_record import ObservationRecord, to_json, utc_text

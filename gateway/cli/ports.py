@@ -17,7 +17,7 @@ import typer
 
 from gateway.cli.output import age_text, print_json, print_table
 from gateway.cli.refusal import refuse
-from gateway.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, ask
 from gateway.settings import SerialSection, Settings, SettingsError, load
 from gateway.transports.port_list import Adapter, FoundPort, found_ports
 from gateway.transports.port_trouble import holders_of, program_name

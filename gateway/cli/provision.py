@@ -20,7 +20,7 @@ from gateway.cli.refusal import Refusal
 from gateway.durable import make_folder
 from gateway.security.crew_pin import CrewPin
 from gateway.security.identity import REQUEST_FILE, Identity
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.settings import Settings, load
 from gateway.transports.clock import SystemClock
 

@@ -39,11 +39,11 @@ def refusing() -> Iterator[None]:
 def _expected() -> tuple[type[Exception], ...]:
     """The errors that are told as a sentence. Loaded only when something went wrong: most commands need few of them."""
     from gateway.buffer.errors import BufferError as StoreError
-    from gateway.control import ControlUnavailable, GatewayRuns
+    from gateway.console.control import ControlUnavailable, GatewayRuns
     from gateway.security.crew_pin import CrewPinUnusable
     from gateway.security.identity import IdentityUnusable
     from gateway.settings import SettingsError
-    from gateway.transports.ble_backend import BleBackendUnusable
+    from gateway.transports.ble.backend import BleBackendUnusable
     from gateway.transports.capture import CaptureError
     from gateway.transports.recorded_agent import NoConfiguration
 

@@ -19,8 +19,8 @@ import typer
 
 from gateway.cli.output import print_json_lines, print_table
 from gateway.cli.replay_gatt import GattReplay
-from gateway.sessions.credible_dates import DATES
-from gateway.sessions.roster import Roster
+from gateway.sessions.clocks.credible_dates import DATES
+from gateway.sessions.devices.roster import Roster
 from gateway.transports.capture import Capture, Record, read_capture
 from gateway.transports.recorded_agent import RecordedAgent
 from protocols.ble.interpretation import Measured

@@ -9,10 +9,10 @@ from typing import Any
 
 from gateway.cli.output import age_text, print_json, print_table
 from gateway.cli.stopped import opened
-from gateway.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, ask
+from gateway.console.status import stopped_json
 from gateway.health import STORE_SILENT_S
 from gateway.settings import Settings, load
-from gateway.status import stopped_json
 
 
 def show_status(config: Path, *, as_json: bool) -> None:

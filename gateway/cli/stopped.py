@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from gateway.buffer import Buffer, BufferSettings
 from gateway.security.identity import Identity
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.settings import Settings
 from gateway.transports.clock import SystemClock
 

@@ -24,7 +24,7 @@ from gateway.crew.tablet import COOKIE as TABLET_COOKIE
 from gateway.crew.tablet import TABLET_S, issue_mark, tablet_of
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin, Wait
-from gateway.sessions.boots import Boots
+from gateway.sessions.clocks.boots import Boots
 from gateway.transports.clock import Clock
 
 _HERE = Path(__file__).parent

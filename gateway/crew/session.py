@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import re
 
-from gateway.sessions.boots import Boots
+from gateway.sessions.clocks.boots import Boots
 
 COOKIE = "argus_crew"
 SESSION_S = 12 * 3600

@@ -15,7 +15,7 @@ never repeated, and 97, 97, 97 are three readings.
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from gateway.sessions.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
+from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.ieee11073.association.events import ReportReceived

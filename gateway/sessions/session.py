@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.live import LiveDevice
-from gateway.sessions.link_class import LinkClass
+from gateway.sessions.devices.link_class import LinkClass
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from dataclasses import replace
 import structlog
 
 from gateway.security.identity import Identity
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.backoff import Backoff
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.fork import ForkWatch

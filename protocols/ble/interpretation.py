@@ -8,7 +8,7 @@ three services has three, and none of them has to know of another.
 Malformed octets raise `RemoteProtocolError` and change nothing; what can be read but not understood becomes
 `Uninterpreted`, so that nothing is dropped silently.
 
-Does not decide when to connect, subscribe or ask (gateway/sessions/gatt_session).
+Does not decide when to connect, subscribe or ask (gateway/sessions/gatt/session).
 """
 
 from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bumble import core, hci
 
-from gateway.transports.ble import BleUnavailable, Found, Lost, PairingAgent
+from gateway.transports.ble.stack import BleUnavailable, Found, Lost, PairingAgent
 from simulators.ble.attach import Air, NoRadio, Station, attach
 from simulators.ble.bonds import BondFile, BondsUnusable
 from simulators.ble.central import Central
@@ -27,7 +27,7 @@ _CLOSE_S = 2.0
 
 
 class VirtualRadio:
-    """One adapter of the virtual radio (`gateway.transports.ble.BleBackend`)."""
+    """One adapter of the virtual radio (`gateway.transports.ble.stack.BleBackend`)."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
         self._adapter = adapter

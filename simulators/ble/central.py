@@ -18,7 +18,7 @@ from bumble.device import Advertisement, Connection
 from bumble.hci import Address, OwnAddressType
 from bumble.transport.common import TransportLostError
 
-from gateway.transports.ble import PairingAgent
+from gateway.transports.ble.stack import PairingAgent
 from simulators.ble.attach import Station
 from simulators.ble.bonds import BondFile
 

@@ -2,7 +2,7 @@
 
 Behaves as bleak's BlueZ backend on bluetoothd does: a bonded peer is encrypted before any attribute is touched, and one
 without the keys is disconnected and gives nothing (after three rounds the BleakError of the gateway's own BlueZ client,
-`gateway.transports.bluez_client`); an attribute that asks for security starts a pairing, and says 0x0E when that
+`gateway.transports.bluez.client`); an attribute that asks for security starts a pairing, and says 0x0E when that
 fails; services are None once the link is over; the disconnected callback comes for own disconnects too; a lost
 link is a BleakError.
 """

@@ -8,7 +8,7 @@ bonds outlast restarts on both sides, and a device that is paired already is lef
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from gateway.control import ControlUnavailable, Conversation
+from gateway.console.control import ControlUnavailable, Conversation
 from simulators.demo.fleet import DemoDevice
 from simulators.demo.gateway_status import ask_gateway
 from simulators.demo.readiness import eventually

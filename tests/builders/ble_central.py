@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.transports.ble_central import BleCentral
-from gateway.transports.ble_options import CentralOptions
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.options import CentralOptions
 from tests.harness.moved_clock import MovedClock
 from tests.harness.scripted_radio import Nobody, ScriptedRadio
 

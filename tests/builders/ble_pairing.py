@@ -8,10 +8,10 @@ from pathlib import Path
 from bumble.keys import KeyStore
 
 from gateway.buffer import Buffer
+from gateway.sessions.gatt.pairing import Pairings
 from gateway.sessions.journal import Journal
-from gateway.sessions.pairing import Pairings
-from gateway.transports.ble_central import BleCentral
-from gateway.transports.ble_options import CentralOptions
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.options import CentralOptions
 from gateway.transports.clock import Clock, SystemClock
 from protocols.uplink.events import EventField, decode_event
 from protocols.uplink.lanes import Lane

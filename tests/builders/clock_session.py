@@ -4,13 +4,13 @@ moved by hand and no link in between."""
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
-from gateway.sessions.clock_keeping import ClockKeeping
-from gateway.sessions.clock_policy import ClockRules
-from gateway.sessions.device_clock import DeviceClocks
-from gateway.sessions.device_report import DeviceReports
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.keeping import ClockKeeping
+from gateway.sessions.clocks.policy import ClockRules
+from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
+from gateway.sessions.devices.report import DeviceReports
 from gateway.sessions.journal import Journal
 from gateway.sessions.sections import sections_of
-from gateway.sessions.time_sync import BUILD_US, TrustedClock
 from gateway.transports.clock import instant_of
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at
 from protocols.ieee11073.apdu import MessageTag

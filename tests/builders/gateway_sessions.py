@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.buffer import Buffer, BufferSettings
-from gateway.known_devices import known_devices
 from gateway.live import LiveFeed
-from gateway.sessions.association_session import AssociationSession, ObservationStore, Surroundings
-from gateway.sessions.claims import Claims
-from gateway.sessions.device_clock import DeviceClocks
-from gateway.sessions.device_report import DeviceReports
+from gateway.sessions.association.segment_intake import SegmentIntake, SegmentStore
+from gateway.sessions.association.session import AssociationSession, ObservationStore, Surroundings
+from gateway.sessions.association.supervisor import Served, Supervisor
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.trusted_clock import Discipline, TrustedClock, kernel_error_us
+from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.known_devices import known_devices
+from gateway.sessions.devices.report import DeviceReports
+from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
-from gateway.sessions.roster import Roster
-from gateway.sessions.segment_intake import SegmentIntake, SegmentStore
-from gateway.sessions.supervisor import Served, Supervisor
-from gateway.sessions.time_sync import Discipline, TrustedClock, kernel_error_us
 from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Clock, SystemClock
 from gateway.transports.serial_port import Framing, SerialPort

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.buffer.ble_devices import PairedDevice
-from gateway.transports.ble_central import BleCentral
-from gateway.transports.ble_options import CentralOptions
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.options import CentralOptions
 from gateway.transports.clock import Clock
 from protocols.observation_record import ObservationRecord
 from simulators.agents.device_clock import DeviceClock

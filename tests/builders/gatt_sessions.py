@@ -11,21 +11,21 @@ from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.live import LiveFeed
-from gateway.sessions.association_session import Surroundings
-from gateway.sessions.ble_supervisor import BleSupervisor
-from gateway.sessions.claims import Claims
-from gateway.sessions.clock_policy import ClockPolicy, ClockRules
-from gateway.sessions.device_clock import DeviceClocks
-from gateway.sessions.gatt_session import GattSession, GattSurroundings
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.association.session import Surroundings
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.policy import ClockPolicy, ClockRules
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.roster import Roster
+from gateway.sessions.gatt.record_fetching import FetchRules, MarkStore, RecordMarks
+from gateway.sessions.gatt.session import GattSession, GattSurroundings
+from gateway.sessions.gatt.supervisor import BleSupervisor
 from gateway.sessions.journal import Journal
-from gateway.sessions.record_fetching import FetchRules, MarkStore, RecordMarks
-from gateway.sessions.roster import Roster
-from gateway.sessions.segment_intake import SegmentIntake
-from gateway.sessions.time_sync import TrustedClock
 from gateway.sessions.tracing import Taps
-from gateway.transports.ble_central import BleCentral
-from gateway.transports.ble_connection import BleConnection
-from gateway.transports.ble_faults import BleUnreachable
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.connection import BleConnection
+from gateway.transports.ble.faults import BleUnreachable
 from gateway.transports.clock import SystemClock
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.observation_record import ObservationRecord

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from gateway.sessions.association.line_watch import LOOK_EVERY_S, LineWatch
 from gateway.sessions.journal import Journal
-from gateway.sessions.line_watch import LOOK_EVERY_S, LineWatch
 from protocols.uplink.events import GatewayEvent
 from tests.builders.gateway_sessions import Sessions
 from tests.harness.moved_clock import MovedClock

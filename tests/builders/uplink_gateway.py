@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.buffer import Buffer, BufferSettings, create_store
 from gateway.security.identity import Identity
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.backoff import BackoffSettings
 from gateway.sync.lane_window import WindowSettings
 from gateway.sync.uplink import Uplink, UplinkSettings

@@ -12,7 +12,7 @@ from gateway.cli.provision import provisioned
 from gateway.health import STORE_SILENT_S, Notifier
 from gateway.part_settings import own_system_id
 from gateway.security.identity import IdentityUnusable
-from gateway.sessions.time_sync import BUILD_US
+from gateway.sessions.clocks.trusted_clock import BUILD_US
 from gateway.settings import load
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Vehicle

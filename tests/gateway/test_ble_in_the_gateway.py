@@ -10,7 +10,7 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.cli.provision import provisioned
-from gateway.control import Conversation, ask
+from gateway.console.control import Conversation, ask
 from gateway.settings import load
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
@@ -93,7 +93,7 @@ async def test_without_an_adapter_everything_else_serves_and_bluetooth_comes_whe
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.bluetooth.LOOK_EVERY_S", 0.1)
-    monkeypatch.setattr("gateway.sessions.pairing.OPEN_S", 0.1)
+    monkeypatch.setattr("gateway.sessions.gatt.pairing.OPEN_S", 0.1)
     async with ambulance(tmp_path, monkeypatch, plugged=False) as there:
         lost = await there.told("ble.not_usable")
         assert lost.fields["why"] == "no adapter is plugged in"

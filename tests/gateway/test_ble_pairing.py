@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from bleak.exc import BleakError
 
+from gateway.sessions.gatt.pairing import Pairings
+from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble
 from gateway.sessions.journal import Journal
-from gateway.sessions.pairing import Pairings
-from gateway.sessions.pairing_failures import PairingFailed, Trouble
 from protocols.ble import uuids
 from simulators.ble.behaviour import BleBehaviour, Pairing
 from tests.builders.ble_central import running_central
@@ -142,7 +142,7 @@ async def test_where_the_settings_require_no_bond_a_device_without_one_is_taken(
 async def test_a_device_that_measures_nothing_is_refused_with_what_it_offers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.sessions.ble_services.PROFILES", {})
+    monkeypatch.setattr("gateway.sessions.gatt.services.PROFILES", {})
     async with world(tmp_path) as there, there.device() as oximeter:
         with pytest.raises(PairingFailed, match=r"It offers: .*0x1822") as caught:
             await there.pairings.pair(there.central, oximeter.address, Person())

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.cli import main
-from gateway.sessions.gatt_talk import GattTalk
-from gateway.transports.ble_connection import Arrival
+from gateway.sessions.gatt.requests import GattTalk
+from gateway.transports.ble.connection import Arrival
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 from tests.harness.dying_gateway import STEPS, patch
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.provision import provisioned
-from gateway.control import ControlUnavailable, ask
+from gateway.console.control import ControlUnavailable, ask
 from gateway.settings import load
 from simulators.demo.free_ports import free_port
 from tests.harness.broker import Broker

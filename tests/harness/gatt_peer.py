@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.transports.ble_connection import Arrival
-from gateway.transports.ble_faults import BleGattError, BleLost
+from gateway.transports.ble.connection import Arrival
+from gateway.transports.ble.faults import BleGattError, BleLost
 from gateway.transports.clock import Clock
 from protocols.ble.record_server import RecordServer
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
@@ -80,7 +80,7 @@ class GattPeer:
 
 
 class PeerLink:
-    """One link to it (`gateway.sessions.gatt_talk.GattLink`)."""
+    """One link to it (`gateway.sessions.gatt.requests.GattLink`)."""
 
     def __init__(self, peer: GattPeer) -> None:
         self.name = f"ble:{peer.address}"

@@ -20,7 +20,7 @@ from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError
 
-from gateway.transports.ble import BleUnavailable, Found, Lost, PairingAgent
+from gateway.transports.ble.stack import BleUnavailable, Found, Lost, PairingAgent
 from protocols.ble.uuids import long_uuid
 
 

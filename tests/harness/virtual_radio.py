@@ -23,7 +23,7 @@ from bumble.gatt import Characteristic, Service
 from bumble.keys import MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
-from gateway.transports.ble import BleUnavailable
+from gateway.transports.ble.stack import BleUnavailable
 from simulators.ble.attach import Air, Station, attach
 from simulators.ble.backend import VirtualRadio
 from simulators.ble.ether import Ether

@@ -3,7 +3,7 @@ forgotten."""
 
 from pathlib import Path
 
-from gateway.control import ask
+from gateway.console.control import ask
 from simulators.ble.behaviour import BleBehaviour, Pairing
 from tests.harness.ble_vehicle import at_the_console, ble, ble_vehicle, on_air, radio_process
 from tests.harness.eventually import eventually

@@ -60,7 +60,7 @@ GROUPS = {
                 "tests/soak/test_busy_vehicle.py",
                 "tests/soak/test_memories.py",
                 "tests/soak/test_reconnections.py",
-                "tests/gateway/sessions/test_gatt_records_any_course.py",
+                "tests/gateway/sessions/gatt/test_records_any_course.py",
                 "tests/protocols/ieee11073/test_memory_cuts.py",
             ),
         )

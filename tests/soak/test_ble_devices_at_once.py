@@ -18,8 +18,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.sessions.ble_supervisor import BleSupervisor
-from gateway.sessions.clock_policy import ClockPolicy
+from gateway.sessions.clocks.policy import ClockPolicy
+from gateway.sessions.gatt.supervisor import BleSupervisor
 from simulators.ble.ether import Ether, NoSuchStation
 from simulators.ble.kinds import BLE_KINDS
 from tests.builders.gatt_radio import Bedside, OnAir, central_on, on_air, pair, readings_of

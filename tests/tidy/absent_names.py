@@ -33,8 +33,8 @@ SET_UP = {
     "cloud.foundation.db.migrate": ("migrate",),
     "cloud.vehicles.ingest.group": ("GroupWriter",),
     "gateway.crew.app": ("CrewApp", "CrewStatus"),
-    "gateway.sessions.claims": ("Claims",),
-    "gateway.sessions.device_report": ("DeviceReports",),
+    "gateway.sessions.devices.claims": ("Claims",),
+    "gateway.sessions.devices.report": ("DeviceReports",),
     "gateway.sessions.journal": ("Journal",),
     "gateway.sync.settings": ("UplinkSettings",),
 }
@@ -59,13 +59,13 @@ async def _idle(*_: object) -> None:
 
 
 LENT: dict[str, Any] = {
-    "gateway.known_devices.known_devices": lambda *_: [],
+    "gateway.sessions.devices.known_devices.known_devices": lambda *_: [],
     "gateway.crew.tablet.tablet_key": lambda key: key,
     "gateway.sessions.formless": SimpleNamespace(encode_block=None),
     "gateway.sync.unconfirmed.PubackSettings": _Unused,
     "cloud.vehicles.ingest.quotas.QuotaBook": _Unused,
     "cloud.vehicles.ingest.quotas.QuotaSettings": _Unused,
-    "gateway.sessions.time_sync.kernel_error_us": lambda: None,
+    "gateway.sessions.clocks.trusted_clock.kernel_error_us": lambda: None,
     "cloud.vehicles.fleet.broker_configuration.AdmittedGateway": lambda gateway, tenant: (gateway, tenant),
     "cloud.vehicles.fleet.broker_configuration.vehicles_acl": _demo_acl,
     "cloud.vehicles.fleet.broker_configuration.cloud_acl": lambda: "",
@@ -78,7 +78,7 @@ MOVED = {"cloud.clinical.observations.numbering.Numbers": "cloud.clinical.observ
 
 LENT_METHODS = {
     "gateway.crew.app": ("CrewApp", "close_overdue_connections"),
-    "gateway.sessions.roster": ("Roster", "is_verified"),
+    "gateway.sessions.devices.roster": ("Roster", "is_verified"),
 }
 """By module: a class and a method that builders start or hand on."""
 

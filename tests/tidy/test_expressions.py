@@ -70,7 +70,7 @@ UNTRUSTED = {
     "gateway/buffer/spare_store.py:re.compile": "rows of a damaged store",
     "gateway/crew/session.py:_FORM": "cookies of the crew page",
     "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
-    "gateway/sessions/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
+    "gateway/sessions/gatt/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",
     "protocols/framing/apdu_stream.py:_REQUEST": "bytes of agents",
     "protocols/ucum.py:_TOKEN": "units in observations",

@@ -18,8 +18,8 @@ from cloud.vehicles.custody.check import CustodyCheck
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.fleet.tables import gateways
 from cloud.vehicles.ingest import BrokerAddress, event_types, make_ingest
-from gateway.sessions.time_sync import TrustedClock
-from gateway.timekeeping import Timekeeping
+from gateway.sessions.clocks.timekeeping import Timekeeping
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from protocols.observation_record import to_json
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest

@@ -11,9 +11,9 @@ from gateway.cli.ble import forget, list_paired, pair, scan
 from gateway.cli.provision import provisioned
 from gateway.cli.refusal import Refusal
 from gateway.cli.stopped import opened
-from gateway.control import ControlUnavailable
+from gateway.console.control import ControlUnavailable
+from gateway.console.status import stopped_json
 from gateway.settings import load
-from gateway.status import stopped_json
 from tests.databases.make_buffer import OXIMETER
 from tests.harness.gateway_process import Vehicle
 

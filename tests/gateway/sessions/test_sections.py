@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.sessions.device_clock import DeviceClocks
+from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.sections import sections_of
 from gateway.transports.clock import Instant
 from protocols.device_time import DeviceTime, TimeKind, absolute_time

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.buffer import Buffer, create_store
 from gateway.security.identity import Identity
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.fork import RIVAL_S, ForkWatch
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.clock import SystemClock

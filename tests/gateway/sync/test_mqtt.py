@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.broker import BrokerAddress, broker_host
 from gateway.sync.mqtt import (
     PUBACK_WINDOW_MAX,

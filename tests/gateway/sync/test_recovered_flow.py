@@ -8,7 +8,7 @@ import pytest
 from gateway.buffer import Buffer, create_store
 from gateway.buffer.recovered_store import unsent_paths
 from gateway.security.identity import Identity
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.uplink import Uplink, UplinkSettings
 from gateway.transports.clock import SystemClock
 from protocols.uplink.envelope import BatchKind

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gateway.security.identity import TlsFiles
-from gateway.sessions.time_sync import TrustedClock
+from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.mqtt import MqttSession, MqttUnavailable
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.uplink import Uplink

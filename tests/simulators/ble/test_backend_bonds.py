@@ -8,7 +8,7 @@ from bleak import BleakClient
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 from bumble.hci import Address, HCI_LE_Set_Random_Address_Command
 
-from gateway.transports.ble import BleUnavailable
+from gateway.transports.ble.stack import BleUnavailable
 from simulators.ble.bonds import FILE_NAME
 from simulators.ble.client import VirtualClient
 from simulators.ble.ether import Ether

@@ -14,7 +14,7 @@ from bleak.exc import (
 )
 from bumble.hci import OwnAddressType
 
-from gateway.transports.ble import BleUnavailable
+from gateway.transports.ble.stack import BleUnavailable
 from simulators.ble.attach import attach
 from simulators.ble.backend import VirtualRadio
 from simulators.ble.ether import Ether

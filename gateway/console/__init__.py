@@ -1,0 +1,1 @@
+"""What people, scripts and the command line see of the running gateway, over its control socket."""

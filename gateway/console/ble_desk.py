@@ -1,0 +1,142 @@
+"""What people and programs ask the running gateway about Bluetooth, over its control socket; the gateway owns the
+adapter, so scanning, pairing and forgetting are its work. `argus-gateway ble` is one asker, the demo another.
+
+{"ask": "ble"} is answered at once with one line: {"bluetooth": false, "why": null} where the settings want none ("why"
+in words where its stack cannot be loaded), else {"bluetooth": true, "adapter": …, "trouble": …, "pairing": address
+or null, "paired": […], "heard": […]} (`ble_view`). Asking it again and again is scanning: `heard` is what
+advertised in the last minute.
+
+{"ask": "ble pair", "address": "C0:FF:EE:00:00:01"} begins a conversation (`dialogue`). Options, each with its default:
+"yes": false (true: whatever could be confirmed is, and nobody is asked), "passkey": null (six digits that the device
+will show), "without_bond": false, "again": false (true: also where it is paired and well). Then lines come:
+
+- {"step": "listening" | "pairing" | "looking" | "paired", "says": …}: what happens now;
+- {"question": "confirm", "says": …, "passkey": null or six digits to compare}: answer {"answer": true or false};
+- {"question": "passkey", "says": …}: answer {"answer": 123456} or {"answer": null}, within 25 s;
+- and at last {"done": device as in "paired", "says": …} or {"failed": kind, "happened": …, "to_do": …}, kinds as in
+  `pairing_failures.Trouble`. With "yes" no question is asked; a device that shows digits then fails with "no_digits"
+  unless "passkey" has them.
+
+One pairing at a time; an asker that hangs up ends it, and what was half made is undone.
+
+{"ask": "ble forget", "address": …} is answered by {"done": address, "says": …} or {"failed": "not_paired", …}.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from gateway.buffer import StoreFull
+from gateway.console.ble_view import Json, paired_json, passkey_of
+from gateway.console.dialogue import Dialogue
+from gateway.sessions.gatt.pairing import PairingRadio, Pairings
+from gateway.sessions.gatt.pairing_failures import PairingFailed, Trouble, failed
+
+PERSON_S = 25.0
+"""To read six digits and type them: the stack itself waits 30 s."""
+CONFIRM_S = 90.0
+"""To look whether it is the device in one's hands, before anything has begun."""
+
+log = structlog.get_logger()
+
+
+class _Asker:
+    """The `Person` behind a conversation."""
+
+    def __init__(self, dialogue: Dialogue, *, yes: bool, passkey: int | None) -> None:
+        self._dialogue = dialogue
+        self._yes = yes
+        self._passkey = passkey
+
+    async def told(self, step: str, says: str) -> None:
+        await self._dialogue.tell({"step": step, "says": says})
+
+    async def passkey(self, says: str) -> int | None:
+        given, self._passkey = self._passkey, None
+        if given is not None or self._yes:
+            return given
+        try:
+            return passkey_of(await self._dialogue.ask({"question": "passkey", "says": says}, PERSON_S))
+        except TimeoutError:
+            return None
+
+    async def confirm(self, says: str, passkey: int | None) -> bool:
+        if passkey is not None and self._passkey is not None:
+            return passkey == self._passkey
+        if self._yes:
+            return True
+        within_s = CONFIRM_S if passkey is None else PERSON_S
+        shown = None if passkey is None else f"{passkey:06d}"
+        try:
+            answer = await self._dialogue.ask({"question": "confirm", "says": says, "passkey": shown}, within_s)
+        except TimeoutError:
+            return False
+        return answer is True
+
+
+class BleDesk:
+    """The two conversations. `well(address)`: whether a paired device works as it is."""
+
+    def __init__(self, pairings: Pairings, radio: PairingRadio, well: Callable[[str], Awaitable[bool]]) -> None:
+        self._pairings = pairings
+        self._radio = radio
+        self._well = well
+
+    @property
+    def conversations(self) -> Mapping[str, Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]]:
+        """For the control server."""
+        return {"ble pair": self.pair, "ble forget": self.forget}
+
+    async def pair(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
+        """{"ask": "ble pair", …}"""
+
+        async def work() -> Json:
+            passkey = passkey_of(request.get("passkey"))
+            if passkey is None and request.get("passkey") is not None:
+                raise failed(Trouble.BAD_PASSKEY)
+            asker = _Asker(dialogue, yes=request.get("yes") is True, passkey=passkey)
+            device = await self._pairings.pair(
+                self._radio,
+                str(request.get("address")),
+                asker,
+                without_bond=request.get("without_bond") is True,
+                well=None if request.get("again") is True else self._well,
+            )
+            bond = "with a bond" if device.bonded else "WITHOUT a bond"
+            return {"done": paired_json(device), "says": f"Paired {bond}."}
+
+        await _last_word(dialogue, work)
+
+    async def forget(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
+        """{"ask": "ble forget", …}"""
+        address = str(request.get("address")).strip().upper()
+
+        async def work() -> Json:
+            left = await self._pairings.forget(self._radio, address)
+            return {"done": address, "says": f"Forgotten: nothing is taken from it any more. {left}".strip()}
+
+        await _last_word(dialogue, work)
+
+
+async def _last_word(dialogue: Dialogue, work: Callable[[], Awaitable[Json]]) -> None:
+    try:
+        line = await work()
+    except PairingFailed as failure:
+        line = _failed(failure)
+    except StoreFull:
+        line = _failed(failed(Trouble.STORE_FULL))
+    except OSError:
+        raise  # the asker has hung up
+    except Exception:
+        log.exception("ble.asked_in_vain")
+        line = {
+            "failed": "internal",
+            "happened": "That failed in a way that was not foreseen.",
+            "to_do": "See the log.",
+        }
+    await dialogue.tell(line)
+
+
+def _failed(failure: PairingFailed) -> Json:
+    return {"failed": failure.trouble.value, "happened": failure.happened, "to_do": failure.to_do}

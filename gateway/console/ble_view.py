@@ -1,0 +1,96 @@
+"""Bluetooth as people and scripts see it: who is paired and how they fare, who is heard; one JSON form for the control
+socket, `ble list --json`, `ble scan --json` and `status --json`.
+
+Names are what devices advertise (made printable where they are heard): a label, never a proof. Whoever bears the name
+of a paired device and is another one is marked.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.buffer.ble_devices import PairedDevice
+from gateway.sessions.gatt.services import measuring, service_words
+from protocols.observation_record import utc_text
+
+Json = dict[str, Any]
+
+
+class HeardDevice(Protocol):
+    """An advertiser (`BleCentral.heard`). `rssi` in dBm, `at_s` monotonic."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def rssi(self) -> int: ...
+    @property
+    def services(self) -> Sequence[int]: ...
+    @property
+    def at_s(self) -> float: ...
+
+
+def paired_json(
+    device: PairedDevice, *, connected: bool = False, last_seen_us: int | None = None, trouble: str | None = None
+) -> Json:
+    """One paired device. `trouble`: what stands between us and it, with the way out, in words; None: nothing known."""
+    return {
+        "address": device.address,
+        "name": device.name,
+        "system_id": device.system_id or None,
+        "bonded": device.bonded,
+        "services": [f"{each:04x}" for each in device.services],
+        "offers": service_words(measuring(device.services) or device.services),
+        "paired_at": utc_text(device.paired_us),
+        "connected": connected,
+        "last_seen": None if last_seen_us is None else utc_text(last_seen_us),
+        "trouble": trouble or None,
+    }
+
+
+def heard_json(heard: Sequence[HeardDevice], paired: Sequence[PairedDevice], now_s: float) -> list[Json]:
+    """The advertisers: paired ones first, then those that measure something that we understand, then the others; each
+    kind by signal."""
+    by_address = {each.address: each for each in paired}
+    by_name = {each.name.casefold(): each.address for each in reversed(paired) if each.name}
+    listed = [_heard(each, by_address, by_name, now_s) for each in heard]
+    return sorted(listed, key=lambda each: (not each["paired"], not each["measures"], -each["rssi"]))
+
+
+def _heard(each: HeardDevice, by_address: Mapping[str, PairedDevice], by_name: Mapping[str, str], now_s: float) -> Json:
+    is_paired = each.address in by_address
+    return {
+        "address": each.address,
+        "name": each.name,
+        "services": [f"{number:04x}" for number in each.services],
+        "offers": service_words(each.services),
+        "measures": bool(measuring(each.services)),
+        "rssi": each.rssi,
+        "heard_s": round(max(0.0, now_s - each.at_s), 1),
+        "paired": is_paired,
+        "namesake_of": None if is_paired else by_name.get(each.name.casefold()),
+    }
+
+
+def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Json]) -> Json:
+    """What `status` says of it. `paired` as by `paired_json`."""
+    return {
+        "adapter": adapter,
+        "trouble": trouble or None,
+        "paired": len(paired),
+        "connected": sum(each["connected"] for each in paired),
+        "without_bond": sum(not each["bonded"] for each in paired),
+        "troubles": [
+            {"address": each["address"], "name": each["name"], "trouble": each["trouble"]}
+            for each in paired
+            if each["trouble"] is not None
+        ],
+    }
+
+
+def passkey_of(value: object) -> int | None:
+    """Six digits as a number or as text; None: they are none."""
+    text = f"{value:06d}" if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or len(text) != 6 or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)

@@ -1,0 +1,267 @@
+"""The running gateway's control socket: questions from the command line on the same machine, answered from memory.
+
+A Unix socket in the state folder, mode 0600: who may ask is decided by the file system, like who may read the store.
+One JSON line asks, one JSON line answers; `capture` answers with a line a read until the asker hangs up, and some
+questions begin a conversation (`dialogue`). A socket file that a killed gateway left is replaced; one that answers
+means that a gateway runs on this state, and a second must not.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from gateway.console.dialogue import DIALOGUE_S, Dialogue
+from gateway.sessions.tracing import Taps
+
+LINE_BYTES_MAX = 1 << 20
+"""An answer: the status of a gateway with all its devices is some ten kilobytes; one read of a link is 128 kB in
+hex."""
+ASKERS_MAX = 8
+ASK_S = 5.0
+"""How long an asker may take to say what it wants, and the gateway to answer."""
+_PATH_BYTES_MAX = 100
+"""sockaddr_un holds 107 octets; beyond it the socket is named through its folder's descriptor."""
+
+Answer = Mapping[str, Any]
+Converse = Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]
+"""A conversation; the second argument is the question's whole line."""
+
+log = structlog.get_logger()
+
+
+class ControlUnavailable(Exception):
+    """No gateway answers on this state; the text says so for a person."""
+
+
+class ControlUnusable(Exception):
+    """The socket cannot be made where it belongs; the text says why."""
+
+
+class GatewayRuns(Exception):
+    """Another gateway runs on this state; the text says so for a person."""
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """A name of `path` that fits a socket address, valid inside the block."""
+    if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class ControlServer:
+    """Answers `answers[name]()` to {"ask": name}, `about[name](what)` to {"ask": name, "about": what}, holds
+    `conversations[name]` on {"ask": name, …}, and streams `taps` to {"ask": "capture", "link": null or a name}."""
+
+    def __init__(
+        self,
+        path: Path,
+        answers: Mapping[str, Callable[[], Awaitable[Answer]]],
+        taps: Taps,
+        about: Mapping[str, Callable[[str], Awaitable[Answer]]] | None = None,
+        conversations: Mapping[str, Converse] | None = None,
+    ) -> None:
+        self._path = path
+        self._answers = answers
+        self._about = about or {}
+        self._conversations = conversations or {}
+        self._conversing: set[asyncio.Task[None]] = set()
+        self._taps = taps
+        self._askers = 0
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen inside the block. Raises `GatewayRuns` when another gateway responds already, `ControlUnusable` when
+        the socket cannot be made (a read-only file system)."""
+        try:
+            with _address(self._path) as address:
+                self._clear_stale(address)
+                server = await asyncio.start_unix_server(self._asked, address, limit=4096, backlog=ASKERS_MAX)
+                self._path.chmod(0o600)
+        except OSError as error:
+            raise ControlUnusable(f"{self._path} cannot be made ({error.strerror})") from error
+        try:
+            yield
+        finally:
+            server.close()
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            for task in self._conversing:
+                task.cancel()
+            await asyncio.gather(*self._conversing, return_exceptions=True)
+
+    def _clear_stale(self, address: str) -> None:
+        if not self._path.exists():
+            return
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(address)
+            except OSError:
+                self._path.unlink(missing_ok=True)
+                return
+        raise GatewayRuns(
+            f"another gateway runs with {self._path.parent}: a store has one writer; stop that one first, "
+            "or give this one a state_dir of its own"
+        )
+
+    async def _asked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._askers >= ASKERS_MAX:
+            writer.close()
+            return
+        self._askers += 1
+        try:
+            async with asyncio.timeout(ASK_S):
+                request = orjson.loads(await reader.readline())
+            if request.get("ask") == "capture":
+                await self._capture(request.get("link"), reader, writer)
+            elif (converse := self._conversations.get(str(request.get("ask")))) is not None:
+                await self._converse(converse, request, reader, writer)
+            else:
+                async with asyncio.timeout(ASK_S):
+                    await self._answer(request, writer)
+        except (OSError, ValueError, AttributeError) as error:  # hung up, timed out, or did not speak JSON
+            log.info("control.asker_lost", why=type(error).__name__)
+        finally:
+            self._askers -= 1
+            writer.close()
+
+    async def _answer(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
+        name = str(request.get("ask"))
+        if name in self._about:
+            body = await self._about[name](str(request.get("about")))
+        else:
+            answer = self._answers.get(name)
+            body = {"error": "no such question"} if answer is None else await answer()
+        writer.write(orjson.dumps(body) + b"\n")
+        await writer.drain()
+
+    async def _converse(
+        self,
+        converse: Converse,
+        request: Mapping[str, Any],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        dialogue = Dialogue(reader, writer)
+        task = asyncio.ensure_future(dialogue.run(lambda each: converse(each, request)))
+        self._conversing.add(task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            self._conversing.discard(task)
+        if not task.cancelled():
+            task.result()
+
+    async def _capture(self, link: str | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with self._taps.open(link) as tap:
+
+            async def stream() -> None:
+                async for traced in tap:
+                    line = {
+                        "link": traced.link,
+                        "conn": traced.connection,
+                        "direction": traced.direction,
+                        "hex": traced.data.hex(),
+                        "at_s": traced.at_s,
+                        "gatt": traced.attribute,
+                    }
+                    writer.write(orjson.dumps(line) + b"\n")
+                    await writer.drain()
+                writer.write(orjson.dumps({"end": "the capture could not keep up and was cut off here"}) + b"\n")
+
+            writer.write(orjson.dumps({"listening": True}) + b"\n")
+            streaming = asyncio.ensure_future(stream())
+            hung_up = asyncio.ensure_future(reader.read())
+            try:
+                await asyncio.wait([streaming, hung_up], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                streaming.cancel()
+                hung_up.cancel()
+                await asyncio.gather(streaming, hung_up, return_exceptions=True)
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        with _address(path) as address:
+            return await asyncio.open_unix_connection(address, limit=LINE_BYTES_MAX)
+    except OSError:
+        raise ControlUnavailable(
+            f"no gateway runs with {path.parent}: start it with argus-gateway run, or run this as the gateway's user"
+        ) from None
+
+
+async def ask(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
+    """The running gateway's answer, to some questions about one thing. Raises `ControlUnavailable` where none runs or
+    it does not answer."""
+    reader, writer = await _connect(path)
+    try:
+        question = {"ask": name} if about is None else {"ask": name, "about": about}
+        writer.write(orjson.dumps(question) + b"\n")
+        async with asyncio.timeout(ASK_S):
+            answer = orjson.loads(await reader.readline())
+    except (OSError, ValueError):
+        raise ControlUnavailable(f"the gateway at {path} did not answer: see its log") from None
+    finally:
+        writer.close()
+    return dict(answer)
+
+
+async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
+    """The octets that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us off."""
+    reader, writer = await _connect(path)
+    try:
+        writer.write(orjson.dumps({"ask": "capture", "link": link}) + b"\n")
+        while line := await reader.readline():
+            yield orjson.loads(line)
+    except OSError:
+        return
+    finally:
+        writer.close()
+
+
+class Conversation:
+    """The asker's side of a dialogue. Leaving the block hangs up, which ends what the conversation was about."""
+
+    def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
+        self._path = path
+        self._request = request
+
+    async def __aenter__(self) -> "Conversation":
+        self._reader, self._writer = await _connect(self._path)
+        self._write(self._request)
+        return self
+
+    async def __aexit__(self, *gone: object) -> None:
+        self._writer.close()
+
+    async def lines(self) -> AsyncIterator[dict[str, Any]]:
+        """What the gateway says, until it has said its last word. Raises `ControlUnavailable` when it says nothing for
+        longer than a conversation lasts."""
+        try:
+            while True:
+                async with asyncio.timeout(DIALOGUE_S + ASK_S):
+                    line = await self._reader.readline()
+                if not line:
+                    return
+                yield orjson.loads(line)
+        except (OSError, ValueError):
+            raise ControlUnavailable(f"the gateway at {self._path} did not answer: see its log") from None
+
+    def answer(self, value: Any) -> None:
+        """The answer to the question that was read last."""
+        self._write({"answer": value})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._writer.write(orjson.dumps(line) + b"\n")

@@ -1,0 +1,185 @@
+"""What the gateway says about itself: one form for the control socket, `status --json`, and people's tables.
+
+Plain JSON values, from memory, cheap enough to be asked every second. No patient data: counts, names, times and
+reasons. Where no gateway runs, the same form is made from the files, with `running` false and nothing about links.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gateway.buffer import Buffer
+from gateway.buffer.set_aside import SetAsideRecord
+from gateway.console.ble_view import bluetooth_json, paired_json
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.roster import KnownDevice
+from gateway.sessions.session import Session
+from gateway.settings import Settings
+from gateway.sync.uplink import UplinkState
+from gateway.transports.clock import SystemClock
+from gateway.transports.serial_port import SerialPort
+from protocols.observation_record import uncertainty_ms, utc_text
+from protocols.uplink.gaps import GapReason
+
+Json = dict[str, Any]
+
+
+def lanes_json(marks: Mapping[Any, Any]) -> Json:
+    """`first`, `last`, `acked` sequence and what waits for the cloud, by lane."""
+    return {
+        str(lane): {
+            "first": mark.first,
+            "last": mark.last,
+            "acked": mark.acked,
+            "backlog_batches": mark.backlog_batches,
+            "backlog_observations": mark.backlog_observations,
+        }
+        for lane, mark in marks.items()
+    }
+
+
+def session_json(session: Session, now_s: float) -> Json:
+    """One open link. `silent_s`: since its device last sent anything."""
+    device = session.device
+    return {
+        "link": session.link.name,
+        "connection": session.number,
+        "state": session.state,
+        "device": None if device is None else device.ref.system_id,
+        "model": None if device is None else device.ref.model,
+        "unverified_link": device is not None and device.ref.unverified_link,
+        "open_s": round(now_s - session.opened_s, 1),
+        "silent_s": round(now_s - session.last_octet_s, 1),
+        "reports": session.counts.reports,
+        "observations": session.counts.observations,
+        "refused_reports": session.counts.refused,
+        "lost_reports": session.counts.lost,
+        "deviations": session.counts.deviations,
+    }
+
+
+def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], now_s: float) -> Json:
+    """One serial port that the settings name. `silent_s`: since the last octet came, null when none has; `why`: what
+    stands between us and its device, in words."""
+    link = port.link
+    session = next((each for each in sessions if each.link.name == port.name), None)
+    device = None if session is None else session.device
+    last_s = None if link is None else link.last_octet_s
+    return {
+        "path": port.path,
+        "baud": port.baud,
+        "framing": port.framing,
+        "node": port.node,
+        "open": link is not None,
+        "open_s": None if link is None else round(now_s - port.opened_at_s, 1),
+        "openings": port.openings,
+        "silent_s": None if last_s is None else round(now_s - last_s, 1),
+        "received_bytes": 0 if link is None else link.received_bytes,
+        "frames_dropped": port.frames_dropped,
+        "device": None if device is None else device.ref.system_id,
+        "model": None if device is None else device.ref.model,
+        "why": noise if port.trouble is None else port.trouble.sentence,
+    }
+
+
+def uplink_json(state: UplinkState) -> Json:
+    """The way to the cloud; `contested`: another gateway claims one of our lanes."""
+    return {
+        "connected": state.connected,
+        "contested": state.contested,
+        "since": utc_text(state.since_us),
+        "last_error": state.last_error,
+        "attempts": state.attempts,
+        "sent_batches": state.sent_batches,
+        "under_way_bytes": state.under_way_bytes,
+        "window_bytes": state.window_bytes,
+    }
+
+
+def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
+    """Every device that was met, the connected ones with their link. `link_class` is the strongest by which it was
+    known; `unverified`: nothing but its own word says that it is this device."""
+    links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
+    return [
+        {
+            "system_id": device.system_id,
+            "model": device.model,
+            "manufacturer": device.manufacturer,
+            "connected": device.system_id in links,
+            "link": links.get(device.system_id),
+            "last_seen": None if device.last_seen_us is None else utc_text(device.last_seen_us),
+            "link_class": device.link_class.value,
+            "unverified": not device.is_verified,
+            "accepted_at": None if device.accepted_us is None else utc_text(device.accepted_us),
+        }
+        for device in known
+    ]
+
+
+def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Mapping[Any, Any]) -> Json:
+    """What holds with and without a running gateway."""
+    return {
+        "gateway": settings.gateway.id,
+        "tenant": settings.gateway.tenant,
+        "vehicle": settings.gateway.vehicle,
+        "software": version("argus"),
+        "epoch": epoch,
+        "clock": {
+            "wall": utc_text(clock.wall_us()),
+            "synchronised": clock.synchronised,
+            "uncertainty_ms": uncertainty_ms(clock.wall_error_us) if clock.synchronised else None,
+            "estimated": clock.estimated,
+        },
+        "lanes": lanes_json(marks),
+    }
+
+
+def store_json(
+    buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json], silent_s: float | None = None
+) -> Json:
+    """The store in use. `state`: ok; reserve (the disk is full); full (nothing is recorded; `why` says why not).
+    `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: stores that lie aside.
+    `silent_s`: how long ago its writer last answered, null where none runs."""
+    failure = buffer.failure
+    return {
+        "state": str(buffer.store_state),
+        "why": None if failure is None else str(failure),
+        "gaps": gaps,
+        "quarantined": quarantined,
+        "set_aside": list(set_aside),
+        "silent_s": None if silent_s is None else round(silent_s, 1),
+    }
+
+
+def set_aside_json(aside: SetAsideRecord) -> Json:
+    """A store that was set aside, and what its record knows of it."""
+    return {"file": aside.path.name, "bytes": aside.size_bytes, "record": dict(aside.fields)}
+
+
+async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
+    """The status of a gateway that does not run, from its store."""
+    clock = TrustedClock(SystemClock())
+    gaps = sum(each.gap.why is not GapReason.RETENTION for each in await buffer.gaps())
+    return {
+        **base_json(settings, epoch=buffer.epoch, clock=clock, marks=buffer.marks()),
+        "running": False,
+        "uptime_s": None,
+        "store": store_json(
+            buffer,
+            gaps=gaps,
+            quarantined=await buffer.quarantined(),
+            set_aside=[set_aside_json(each) for each in buffer.set_aside()],
+        ),
+        "event_loop": None,
+        "uplink": None,
+        "captures": 0,
+        "bluetooth": await _stopped_bluetooth(settings, buffer),
+        "sessions": [],
+    }
+
+
+async def _stopped_bluetooth(settings: Settings, buffer: Buffer) -> Json | None:
+    if settings.bluetooth is None:
+        return None
+    paired = [paired_json(each) for each in await buffer.ble_devices()]
+    return bluetooth_json(settings.bluetooth[1].adapter, None, paired)

@@ -1,0 +1,156 @@
+"""Looks after the serial lines: tells what no message from a device would ever tell.
+
+    does not open   the port's trouble, when it begins, when it becomes another, and when it is over
+    noise           octets arrive and none of them is ever understood: another baud, another framing, a bad cable
+    moved name      the configured name leads to another port than the one that is open
+
+Each fact is an event in words, once and not every time that somebody looks, and how often one may be written is bounded
+by the journal. Noise costs nothing else: the line is read, what is in it is dropped, and a request between the noise is
+still found (protocols.framing.apdu_stream).
+
+A name that moved (udev named its ports anew, two cables were swapped) wins only over a line that is silent: a device
+that talks is never cut off for the sake of a name, and whose values they are is said by its system id in any case. A
+name that leads to nothing while its port is open changes nothing.
+
+Silence alone is no fault: a thermometer says nothing for hours. Silence where data were promised is `presence`'s.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.sessions.association.session import AssociationSession
+from gateway.sessions.journal import Journal
+from gateway.transports.clock import Clock
+from gateway.transports.descriptor_link import DescriptorLink
+from gateway.transports.serial_port import SerialPort
+
+LOOK_EVERY_S = 2.0
+"""Late enough for a device that finds its way, soon enough for somebody who stands beside it with the plug in hand."""
+NOISE_BYTES = 8
+NOISE_LOOKS = 2
+"""So many octets, in so many looks at least: a plug that is put in makes some of its own, and a device that is switched
+off leaves half a message. A fast device heard slowly leaves four octets of its request, and repeats it in ten
+seconds."""
+SILENT_S = 5.0
+"""As long as a device must be silent before its line is given up for a name that moved; as in `claims`."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one port at the last look, and what was told about it."""
+
+    trouble: str | None = None
+    opening: int = 0
+    understood: int = 0
+    """The session's count at the last look."""
+    bytes_then: int = 0
+    """What had come when something was last understood; 0 since the link was opened."""
+    bytes_last: int = 0
+    """What had come at the last look."""
+    noisy_looks: int = 0
+    noise_told: bool = False
+    moved_told: str | None = None
+    has_served: bool = False
+    """A device was served on this port at these settings, so they are right."""
+
+
+class LineWatch:
+    """Watches `ports`. `sessions` gives those that run now."""
+
+    def __init__(
+        self,
+        ports: Sequence[SerialPort],
+        sessions: Callable[[], Sequence[AssociationSession]],
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        self._seen = [(port, _Seen()) for port in ports]
+        self._sessions = sessions
+        self._clock = clock
+        self._journal = journal
+
+    async def run(self) -> None:
+        """Look every LOOK_EVERY_S, until cancelled; return at once where there is no line."""
+        while self._seen:
+            await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
+            await self.look()
+
+    def noise_on(self, port: SerialPort) -> str | None:
+        """What was told about noise on this port and still holds; None when it is well or not open."""
+        seen = next((seen for each, seen in self._seen if each is port), None)
+        if seen is None or not seen.noise_told or port.link is None:
+            return None
+        return noise_sentence(port, has_served=seen.has_served)
+
+    async def look(self) -> None:
+        sessions = {session.link.name: session for session in self._sessions()}
+        for port, seen in self._seen:
+            await self._look_at_trouble(port, seen)
+            if port.link is not None:
+                if (session := sessions.get(port.name)) is not None:
+                    await self._look_at_noise(port, port.link, session, seen)
+                await self._look_at_name(port, port.link, seen)
+
+    async def _look_at_trouble(self, port: SerialPort, seen: _Seen) -> None:
+        trouble = None if port.trouble is None else port.trouble.sentence
+        if trouble == seen.trouble:
+            return
+        seen.trouble = trouble
+        if trouble is not None:
+            await self._journal.write("serial.not_open", None, link=port.name, why=trouble)
+        else:
+            await self._journal.write("serial.opens_again", None, link=port.name)
+
+    async def _look_at_noise(
+        self, port: SerialPort, link: DescriptorLink, session: AssociationSession, seen: _Seen
+    ) -> None:
+        received_bytes = link.received_bytes
+        seen.has_served = seen.has_served or session.device is not None or session.has_served
+        if port.openings != seen.opening:
+            seen.opening, seen.understood = port.openings, session.understood
+            seen.bytes_then = seen.bytes_last = seen.noisy_looks = 0
+            seen.noise_told = False
+        if session.understood != seen.understood or session.device is not None:
+            seen.understood = session.understood
+            seen.bytes_then = seen.bytes_last = received_bytes
+            seen.noisy_looks, seen.noise_told = 0, False
+            return
+        seen.noisy_looks += received_bytes > seen.bytes_last
+        seen.bytes_last = received_bytes
+        noise_bytes = received_bytes - seen.bytes_then
+        if noise_bytes >= NOISE_BYTES and seen.noisy_looks >= NOISE_LOOKS and not seen.noise_told:
+            seen.noise_told = True
+            why = noise_sentence(port, has_served=seen.has_served)
+            await self._journal.write(
+                "serial.not_understood", None, link=port.name, why=why, octets=noise_bytes, baud=port.baud
+            )
+
+    async def _look_at_name(self, port: SerialPort, link: DescriptorLink, seen: _Seen) -> None:
+        leads_to = port.leads_to
+        if leads_to is None or port.node is None or leads_to == port.node:
+            seen.moved_told = None
+            return
+        last_s = link.last_octet_s if link.last_octet_s is not None else port.opened_at_s
+        silent = self._clock.monotonic_s() - last_s >= SILENT_S
+        if seen.moved_told != leads_to:
+            seen.moved_told = leads_to
+            then = "the new port is opened" if silent else "the new port is opened when the device there is silent"
+            why = f"{port.path} leads to {leads_to} now, and {port.node} is open: {then}"
+            await self._journal.write("serial.name_moved", None, link=port.name, why=why)
+        if silent:
+            link.hang_up()
+
+
+def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
+    """Describe the tried settings and what to try next. Where a device has worked, its settings are not the fault."""
+    if has_served:
+        return (
+            f"{port.path} brings bytes that make no message, and a device has worked there at {port.baud} baud with "
+            f"framing {port.framing}: look whether another device is plugged in now, then change the cable"
+        )
+    other = "raw" if port.framing == "hdlc" else "hdlc"
+    return (
+        f"{port.path} brings bytes that make no message at {port.baud} baud with framing {port.framing}: "
+        f"its device cannot connect; set baud in [[serial]] to what the device's manual says, else framing to {other}, "
+        "else change the cable"
+    )

@@ -1,0 +1,113 @@
+"""Write the other actions of a 20601 device to the event lane and the counts, so that each event has a visible effect.
+
+The session itself acts on what changes an association; everything else comes here, and a type checker proves that
+nothing is left out. Events of an agent never reach a gateway; one that does is a mistake of ours and is logged as such.
+"""
+
+from typing import assert_never
+
+import structlog
+
+from gateway.sessions.devices.presence import Attendance
+from gateway.sessions.journal import Journal
+from gateway.sessions.session import Counts
+from protocols.ieee11073.association import events
+from protocols.ieee11073.association.segment_events import SegmentSent
+
+Remark = (
+    events.MdsChanged
+    | events.AttributesReported
+    | events.ReportsLost
+    | events.ReportNotTaken
+    | events.Deviation
+    | events.Rejected
+    | events.ScannerState
+    | events.ScannerNotSwitched
+    | events.ScannerSilent
+    | events.ScannerResumed
+    | events.DataFlowStarted
+    | events.DataFlowEnded
+    | events.DataRequestRefused
+    | events.AttributesRead
+    | events.AttributesWithheld
+    | events.ClockRead
+    | events.ClockCommanded
+    | events.ClockSet
+    | events.ClockNotSet
+    | events.ReportAnswered
+    | events.ReportRefused
+    | events.ConfigurationAsked
+    | events.ScannerSwitched
+    | SegmentSent
+)
+"""Events that change nothing in the session."""
+
+log = structlog.get_logger()
+
+
+class AssociationNotes:
+    """Notes of one session."""
+
+    def __init__(self, journal: Journal, here: Attendance, counts: Counts, link: str) -> None:
+        self._journal = journal
+        self._here = here
+        self._counts = counts
+        self._link = link
+
+    async def note(self, event: Remark) -> None:
+        """Write down what happened."""
+        journal, system_id, link = self._journal, self._here.system_id, self._link
+        match event:
+            case events.ReportsLost():
+                self._counts.lost += event.count
+                await journal.write(
+                    "reports.lost", system_id, count=event.count, after=event.after_report_no, link=link
+                )
+            case events.ReportNotTaken():
+                self._counts.refused += 1
+            case events.Deviation():
+                self._counts.deviations += 1
+                await journal.write(
+                    "device.deviation",
+                    system_id,
+                    key=None if event.oddity is None else event.oddity.key,
+                    sentence=event.sentence,
+                    clause=event.clause,
+                    link=link,
+                )
+            case events.Rejected():
+                await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=link)
+            case events.ScannerSilent():
+                await journal.write(
+                    "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
+                )
+            case events.ScannerResumed():
+                await journal.write("scanner.resumed", system_id, scanner=event.handle)
+            case events.ScannerState():
+                await journal.write("scanner.switched", system_id, scanner=event.handle, enabled=event.enabled)
+            case events.ScannerNotSwitched():
+                await journal.write(
+                    "scanner.not_switched", system_id, scanner=event.handle, enable=event.enable, why=event.why
+                )
+            case events.DataFlowStarted():
+                await journal.write("data.flow_started", system_id, request=event.data_req_id)
+            case events.DataFlowEnded():
+                await journal.write("data.flow_ended", system_id, request=event.data_req_id, reports=event.reports)
+            case events.DataRequestRefused():
+                await journal.write("data.request_refused", system_id, request=event.data_req_id, why=event.why)
+            case events.AttributesWithheld():
+                await journal.write("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
+            case events.MdsChanged() | events.AttributesReported() | events.AttributesRead():
+                pass  # into the device's report (report_keeping)
+            case events.ClockRead() | events.ClockCommanded() | events.ClockSet() | events.ClockNotSet():
+                pass  # into the device's clock, the report and the event lane (clock_keeping)
+            case (
+                events.ReportAnswered()
+                | events.ReportRefused()
+                | events.ConfigurationAsked()
+                | events.ScannerSwitched()
+                | SegmentSent()
+            ):
+                log.error("session.event_of_an_agent", link=link, what=type(event).__name__)
+            case _:
+                assert_never(event)

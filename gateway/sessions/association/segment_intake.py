@@ -1,0 +1,194 @@
+"""A device's memory on its way into the record: entries become durable together with how far the segment is fetched.
+
+Everything that carries a date which a working clock could give (`credible_dates`) is marked as stored (DESIGN D3), so
+that the cloud knows it again by its content when a device resends its memory, or has also reported it live.
+What carries none is known by its place in the segment, which is what the mark beside the entries is for.
+
+A memory says nothing about what a device's clock shows now, so it never teaches the clock; it is only placed by what is
+known, together with what the device says that its clock was moved by since. It is no news either: the crew's page shows
+what is measured now.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.losses import Loss, losses_of
+from gateway.buffer.segments import FetchedSegment
+from gateway.sessions.clocks.credible_dates import DATES, find_keyed_in_memory
+from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClocks
+from gateway.sessions.formless import part_by_form
+from gateway.sessions.journal import Journal
+from gateway.sessions.sections import cut_by_key, placed_by, section_of
+from gateway.transports.clock import Instant
+from protocols.device_time import TimeKind
+from protocols.errors import ProtocolError
+from protocols.ieee11073.association.fetched_segments import RememberedSegments, SegmentKey, SegmentProgress
+from protocols.ieee11073.association.segment_events import (
+    SegmentDataReceived,
+    SegmentNotFetched,
+    SegmentsCleared,
+)
+from protocols.observation import Observation
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+log = structlog.get_logger()
+
+
+class SegmentStore(Protocol):
+    """The part of the buffer that this needs."""
+
+    async def append(
+        self,
+        sections: Sequence[DeviceObservations],
+        *,
+        held_by_device: bool = False,
+        fetched: FetchedSegment | None = None,
+    ) -> None: ...
+
+    async def record_loss(self, lost: Sequence[Loss]) -> None: ...
+
+    async def forget_segments(self, keys: Sequence[SegmentKey]) -> None: ...
+
+
+class SegmentIntake:
+    """For all sessions of one gateway. `fetched` is what the associations ask; it follows the store, never runs
+    ahead."""
+
+    def __init__(self, store: SegmentStore, clocks: DeviceClocks, journal: Journal) -> None:
+        self.fetched = RememberedSegments()
+        self._store = store
+        self._clocks = clocks
+        self._journal = journal
+
+    def load(self, rows: list[FetchedSegment]) -> None:
+        """What was durable when the gateway started."""
+        for key, progress in rows:
+            self.fetched.note(key, progress)
+
+    async def store(
+        self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
+    ) -> bool:
+        """Whether the entries are durable now."""
+        key = SegmentKey(bytes.fromhex(device.system_id), event.store, event.segment)
+        progress = self._progress(key, event)
+        known = self.fetched.progress(key)
+        fetched = None if progress is None or progress == known else FetchedSegment(key, progress)
+        sections = list(self._sections(event, device, instant, wall_synchronised=wall_synchronised))
+        try:
+            await self._store.append(sections, held_by_device=event.confirmed, fetched=fetched)
+        except StoreFull:
+            await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
+            return False
+        except ProtocolError:
+            if not await self._store_what_has_form(sections, event, device, fetched):
+                return False
+        if progress is not None:
+            self.fetched.note(key, progress)
+        if event.last:
+            await self._journal.write(
+                "memory.segment_fetched",
+                device.system_id,
+                store=event.store,
+                segment=event.segment,
+                entries=event.first_entry + event.entries,
+                whole=bool(progress is not None and progress.state),
+            )
+        return True
+
+    async def _store_what_has_form(
+        self,
+        sections: Sequence[DeviceObservations],
+        event: SegmentDataReceived,
+        device: DeviceRef,
+        fetched: FetchedSegment | None,
+    ) -> bool:
+        """Entries of which some values have no form in the record: those are counted in a gap record, and the rest is
+        kept, or the memory would never be fetched past them. Whether that is durable."""
+        parted = part_by_form(sections)
+        try:
+            await self._store.record_loss(losses_of(parted.formless))
+            await self._store.append(parted.formed, held_by_device=event.confirmed, fetched=fetched)
+        except StoreFull:
+            await self._journal.write("store.refused_entries", device.system_id, entries=event.entries)
+            return False
+        log.error("store.no_form", device=device.system_id, why=parted.why)
+        await self._journal.write(
+            "store.no_form", device.system_id, observations=parted.formless_count, kept=False, why=parted.why
+        )
+        return True
+
+    async def note(self, event: SegmentNotFetched | SegmentsCleared, system_id: str) -> None:
+        """What became of a segment that brought no entries."""
+        if isinstance(event, SegmentNotFetched):
+            await self._journal.write(
+                "memory.not_fetched", system_id, store=event.store, segment=event.segment, why=event.why.value
+            )
+            return
+        keys = [SegmentKey(bytes.fromhex(system_id), event.store, segment) for segment in event.segments]
+        for key in keys:
+            self.fetched.forget(key)
+        try:
+            await self._store.forget_segments(keys)
+        except StoreFull:
+            # The mark stays: at worst a segment that has the number, start and length of this one is taken for it.
+            log.warning("memory.mark_kept", device=system_id, segments=len(keys))
+        await self._journal.write("memory.cleared", system_id, store=event.store, segments=len(keys))
+
+    def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
+        """How far the segment is fetched with this event; None where entries before it are not durable."""
+        known = self.fetched.progress(key)
+        had = known.through if known is not None and known.identity == event.identity else 0
+        if event.first_entry > had:
+            return None
+        return SegmentProgress(event.identity, event.through, event.whole)
+
+    def _sections(
+        self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
+    ) -> Iterator[DeviceObservations]:
+        received_us = round(event.received_s * 1_000_000)
+        keyed: Sequence[bool] = find_keyed_in_memory(
+            event.observations, instant.wall_us, synchronised=wall_synchronised
+        )
+        for kind, group in groupby(event.observations, _kind):
+            for relation, placed in self._placed(event, device, kind, list(group), received_us):
+                for stored, piece in cut_by_key(placed, keyed):
+                    yield section_of(
+                        piece,
+                        relation,
+                        device,
+                        instant,
+                        received_us,
+                        wall_synchronised=wall_synchronised,
+                        stored=stored,
+                    )
+                keyed = keyed[len(placed) :]
+
+    def _placed(
+        self,
+        event: SegmentDataReceived,
+        device: DeviceRef,
+        kind: TimeKind | None,
+        observations: Sequence[Observation],
+        received_us: int,
+    ) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
+        """The observations with how their clock relates to ours, cut where that differs."""
+        if kind is None or kind not in DATES:
+            # Counters begin anew with each power-on, and a memory does not say which one its entries are from.
+            yield UNKNOWN, observations
+            return
+        clock = self._clocks.clock(device.system_id, kind)
+        if not event.adjustment_us:
+            yield from placed_by(clock, observations, received_us, live=False)
+            return
+        # The device itself says how these times relate to what its clock shows now.
+        now = clock.relation()
+        offset_us = None if now.offset_us is None else now.offset_us + event.adjustment_us
+        yield ClockRelation(offset_us, now.uncertainty_us), observations
+
+
+def _kind(observation: Observation) -> TimeKind | None:
+    return None if observation.device_time is None else observation.device_time.kind

@@ -1,0 +1,335 @@
+"""One link's conversation with one 11073-20601 device, from its first octet to its last.
+
+Runs the manager's association over the link and gives its events their places: observations to the buffer, and only
+when they are durable to the screen and back to the association, which then answers the device; everything that an
+operator must know into the event lane; configurations and names into the roster. A store that is full is answered as
+such (RORJ resource-limitation), never with silence or a false receipt.
+
+A cable carries one association after the other, of one device or of several, and is kept whatever happens on it: opened
+again it would have lost what was on its way. A device that associates and breaks off in a loop is slowed down, on its
+own link only.
+
+Does not decide when a link is opened again (the supervisor) or who may hold a system id (`claims`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import groupby
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer.errors import StoreFull
+from gateway.live import LiveDevice, LiveFeed
+from gateway.sessions.association.intake import AssociationIntake, IntakeStore
+from gateway.sessions.association.notes import AssociationNotes, Remark
+from gateway.sessions.association.segment_intake import SegmentIntake
+from gateway.sessions.clocks.credible_dates import CredibleDates
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.clocks.keeping import ClockKeeping
+from gateway.sessions.clocks.policy import ClockRules
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.claims import Claims, Verdict
+from gateway.sessions.devices.link_class import LinkClass
+from gateway.sessions.devices.presence import Attendance
+from gateway.sessions.devices.report import DeviceReports
+from gateway.sessions.devices.roster import Roster
+from gateway.sessions.journal import Journal
+from gateway.sessions.session import Counts
+from gateway.sessions.tracing import Taps
+from gateway.transports.clock import Instant
+from gateway.transports.link import Direction, Link
+from gateway.transports.pump import Nudge, pump
+from protocols.errors import LocalProtocolError
+from protocols.ieee11073.association import events
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
+from protocols.ieee11073.association.settings import ManagerSettings
+
+FAREWELL_S = 0.2
+"""Time for which an ABRT may take to be sent on a link that another one has displaced: the new link waits for it, and a
+silent link may take nothing any more."""
+FIRST_BYTE_S = 2.0
+"""A device sends its AARQ with its first packet; over a bad radio that packet is sent again within a second. A
+connection that is silent for longer is closed. A cable is silent until someone switches a device on."""
+RELEASE_S = 3.0
+"""How long a device may take to answer our release before its link is closed; the standard's TO_release."""
+
+QUICK_S = 1.0
+"""An association that follows the one before it so soon did not serve anybody."""
+_QUICK_FREE = 3
+"""So many in a row are a device that finds its way; from then on each waits longer than the one before."""
+_PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
+"""The longest pause is below the patience of stopping, and below a device's own time-outs."""
+
+log = structlog.get_logger()
+
+
+_NotedEvent = (
+    Remark
+    | events.Associated
+    | events.ConfigurationAgreed
+    | events.MdsRead
+    | events.Released
+    | events.Aborted
+    | events.LinkLost
+    | SegmentNotFetched
+    | SegmentsCleared
+)
+"""Events that are no measurement."""
+
+
+class ObservationStore(IntakeStore, Protocol):
+    """The part of the buffer that a session needs."""
+
+    async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
+
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every session of this gateway shares. `system_id` is our own, eight octets, sent in AARE."""
+
+    system_id: bytes
+    store: ObservationStore
+    roster: Roster
+    live: LiveFeed
+    clocks: DeviceClocks
+    clock: TrustedClock
+    claims: Claims
+    journal: Journal
+    taps: Taps
+    manager: ManagerSettings
+    memory: SegmentIntake
+    reports: DeviceReports = field(default_factory=DeviceReports)
+    clock_rules: ClockRules = field(default_factory=ClockRules)
+    dates: CredibleDates = field(default_factory=CredibleDates)
+
+
+class _Kind(Enum):
+    """What may share an append: what the device keeps until we answer, and what is gone when it is refused."""
+
+    HELD_BY_DEVICE = 1
+    GONE_IF_REFUSED = 2
+    OTHER = 3
+
+
+def _kind(event: Event) -> _Kind:
+    if not isinstance(event, events.ReportReceived):
+        return _Kind.OTHER
+    return _Kind.HELD_BY_DEVICE if event.confirmed else _Kind.GONE_IF_REFUSED
+
+
+class AssociationSession:
+    """Run once with `run`; the rest may be called from other tasks of the same loop."""
+
+    def __init__(self, link: Link, number: int, around: Surroundings) -> None:
+        self.link = link
+        self.number = number
+        self.counts = Counts()
+        self.understood = 0
+        """Events that only a device can cause which we understand; of a line that brings noise it stays where it is."""
+        self.opened_s = around.clock.monotonic_s()
+        self._around = around
+        self._association = ManagerAssociation(
+            system_id=around.system_id,
+            configurations=around.roster,
+            settings=replace(around.manager, resynchronise=link.is_line),
+            fetched=around.memory.fetched,
+        )
+        self._associated_s = -QUICK_S
+        self._quick = 0
+        self._last_octet_s = self.opened_s
+        self.has_served = False
+        """Whether a device was associated here."""
+        self.heard = False
+        """Whether anything has come over this link."""
+        self._here = Attendance(around, link.name, self)
+        self._keeping = self._here.keeping
+        self._intake = AssociationIntake(around, self._here, self.counts)
+        self._notes = AssociationNotes(around.journal, self._here, self.counts, link.name)
+        self._clock_keeping = ClockKeeping(around, self._association.clock_setting)
+        self._nudge = Nudge()
+
+    @property
+    def device(self) -> LiveDevice | None:
+        """The device that is associated on this link, None while there is none."""
+        return self._here.device
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while no device is associated here."""
+        return self._here.left
+
+    @property
+    def state(self) -> str:
+        """The association's state by the standard's name."""
+        return self._association.state.name.lower().replace("_", " ")
+
+    @property
+    def last_octet_s(self) -> float:
+        return self._last_octet_s
+
+    @property
+    def link_class(self) -> LinkClass:
+        """A line ends at one plug; anything can be at the other end of a connection."""
+        return LinkClass.SERIAL if self.link.is_line else LinkClass.TCP
+
+    def judge_again(self) -> None:
+        """An operator has accepted the device, or taken that back."""
+        self._here.judge_again()
+
+    def octets(self, direction: Direction, data: bytes, at_s: float) -> None:
+        """The pump's trace: remember that the device is alive, and let who listens see."""
+        if direction == "received" and data:
+            self._last_octet_s = at_s
+            self.heard = True
+        self._around.taps.octets(self.link.name, self.number, direction, data, at_s)
+
+    async def run(self) -> None:
+        """Until the link has ended, or what it carries can no longer be cut into APDUs and it is no cable. Raises what
+        the store raises beyond StoreFull; the link is closed in any case."""
+        waiting = None if self.link.is_line else asyncio.create_task(self._require_first_byte())
+        try:
+            await pump(self.link, self._association, self._deliver, self._around.clock, self, self._nudge)
+        finally:
+            if waiting is not None:
+                waiting.cancel()
+                await asyncio.wait([waiting])
+            await self.link.close()
+            await asyncio.shield(self._leave("session ended"))
+
+    async def _require_first_byte(self) -> None:
+        """End a connection that says nothing: it holds a place that a device may need."""
+        await self._around.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
+        if not self.heard:
+            await self._around.journal.write("link.silent", None, link=self.link.name)
+            await self.link.close()
+
+    async def release(self) -> None:
+        """Ask the device to end in order (RLRQ), wait at most RELEASE_S for it, and close the link."""
+        if self._here.device is not None:
+            self._association.release(self._around.clock.monotonic_s())
+            self._nudge()
+            try:
+                async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + RELEASE_S):
+                    await self.left.wait()
+            except TimeoutError:
+                log.info("session.release_unanswered", link=self.link.name)
+        await self.link.close()
+
+    async def yield_id(self) -> None:
+        """Another link holds this device's id now: end here, with an ABRT for a device that is still listening."""
+        device = self._here.give_up()
+        self._association.abort()
+        with suppress(ConnectionError, TimeoutError):
+            async with self._around.clock.timeout_at(self._around.clock.monotonic_s() + FAREWELL_S):
+                await self.link.send(self._association.to_send())
+        await self.link.close()
+        if device is not None:
+            await self._here.given_up(device)
+
+    async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
+        """All events of one receive. Neighbouring reports go down in one append, so that they share a commit."""
+        verdicts: list[bool] = []
+        self._keeping.begin_read()
+        for kind, group in groupby(happened, _kind):
+            if kind is not _Kind.OTHER:
+                reports = [event for event in group if isinstance(event, events.ReportReceived)]
+                verdicts += await self._intake.store(reports, instant, (self.number, self._associated_s))
+                continue
+            for event in group:
+                verdicts.append(await self._take(event, instant))
+        return verdicts
+
+    async def _take(self, event: Event, instant: Instant) -> bool:
+        """One event that is no report. Whether what has to be durable of it is."""
+        assert not isinstance(event, events.ReportReceived)
+        self.understood += not isinstance(event, events.Deviation | events.LinkLost)
+        if isinstance(event, SegmentDataReceived):
+            return await self._intake.store_segment(event, instant)
+        await self._note(event, instant)
+        return True
+
+    async def _note(self, event: _NotedEvent, instant: Instant) -> None:
+        """Everything that is no measurement."""
+        self._keeping.noted(event, instant.wall_us)
+        match event:
+            case events.Associated():
+                await self._associated(event, instant)
+            case events.ConfigurationAgreed():
+                await self._agreed(event)
+            case events.MdsRead():
+                await self._here.identified(event.identity, instant)
+            case SegmentNotFetched() | SegmentsCleared():
+                if self._here.system_id is not None:
+                    await self._around.memory.note(event, self._here.system_id)
+            case events.Released():
+                await self._leave("released")
+            case events.Aborted():
+                await self._leave(f"aborted by {'us' if event.by_us else 'the device'}: {event.why or event.reason}")
+            case events.LinkLost():
+                await self._leave("link lost")
+            case _:
+                await self._notes.note(event)
+                if isinstance(event, events.ScannerSilent):
+                    self._ask_if_silent(event.silent_s, instant)
+        if self._here.system_id is not None:
+            await self._clock_keeping.noted(event, self._here.system_id, instant)
+
+    async def _agreed(self, event: events.ConfigurationAgreed) -> None:
+        """Keep a configuration that the device has just explained."""
+        system_id = self._here.system_id
+        if not event.learned or system_id is None:
+            return
+        with suppress(StoreFull):
+            await self._around.store.remember_configuration(bytes.fromhex(system_id), event.config_id, event.octets)
+        await self._around.journal.write("device.configuration_learned", system_id, config_id=event.config_id)
+
+    def _ask_if_silent(self, silent_s: float, instant: Instant) -> None:
+        """What was promised does not come, nor anything else: the line may be dead, and only an answer tells."""
+        if instant.monotonic_s - self._last_octet_s >= silent_s:
+            with suppress(LocalProtocolError):  # it ended in the same breath, or is being asked enough already
+                self._association.presence.ask(now_s=instant.monotonic_s)
+
+    async def _associated(self, event: events.Associated, instant: Instant) -> None:
+        system_id = event.system_id.hex()
+        await self._pace()
+        verdict = await self._here.claim(system_id)
+        if verdict is not Verdict.HELD:
+            # Deliberately after the AARE: only the association names the device. The ABRT, which leaves with the end of
+            # this delivery, tells it that nothing was kept.
+            self._association.abort()
+            if not self.link.is_line:
+                await self.link.send(self._association.to_send())
+                await self.link.close()
+            await self._here.refused(system_id, verdict, instant.wall_us)
+            return
+        self.has_served = True
+        await self._here.arrived(
+            system_id, instant, config_id=event.config_id, configuration_known=event.configuration_known
+        )
+
+    async def _pace(self) -> None:
+        """Read no further for a moment when associations follow each other as nobody could use them."""
+        clock = self._around.clock
+        now_s, before_s = clock.monotonic_s(), self._associated_s
+        self._associated_s = now_s
+        self._quick = self._quick + 1 if now_s - before_s < QUICK_S + _PAUSE_S_MAX else 0
+        if self._quick > _QUICK_FREE:
+            pause_s = min(_PAUSE_S_MAX, _PAUSE_S_MIN * 2.0 ** min(self._quick - _QUICK_FREE - 1, 8))
+            await clock.sleep_until(now_s + pause_s)
+
+    async def _leave(self, why: str) -> None:
+        """The association ended; once an association, whatever ended it."""
+        counts = self.counts
+        await self._here.leave(
+            why, {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}
+        )

@@ -1,0 +1,190 @@
+"""Keeps every source of devices served: accept a link, run its session, and again, whatever goes wrong in between.
+
+One child task a source, one grandchild a session. A session that raises is a bug or a failing disk: it is recorded and
+the link starts again; it never takes another device or the gateway down. What fails at once fails again, so restarts
+wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and forgotten after a session that lasted.
+
+**Too many connections.** Who has to go is `places`' decision; where all places are held by devices, the newcomer is
+closed. Either is an event. No connection waits for the end of another one: closing one may take a second.
+
+Does not know what a session says (association_session), nor what a serial line looks like (line_watch).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from gateway.sessions.association.line_watch import LineWatch
+from gateway.sessions.association.places import room_for
+from gateway.sessions.association.session import AssociationSession
+from gateway.sessions.journal import Journal
+from gateway.transports.clock import Clock
+from gateway.transports.link import Link, LinkSource
+from gateway.transports.serial_port import SerialPort
+
+BACKOFF_S_MIN = 0.1
+BACKOFF_S_MAX = 5.0
+"""A crew plugs a device in again within seconds and expects it to be there."""
+LASTED_S = 10.0
+"""A session, or a part, that ran this long was healthy: the next failure is a first one."""
+CLOSED_BACKOFF_S = 0.05
+"""A link that ends at once (a port whose other end is closed) is opened at most twenty times a second."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A source and how many of its sessions may run at one time. A port has one link, but the session of its last one
+    may still be writing down why it ended."""
+
+    source: LinkSource
+    sessions_max: int = 2
+
+
+class Backoff:
+    """Seconds until the next try."""
+
+    def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
+        self._next_s = BACKOFF_S_MIN
+        self._wait_s_max = wait_s_max
+
+    def failed(self, ran_s: float) -> float:
+        """After a try that ran `ran_s`."""
+        if ran_s >= LASTED_S:
+            self._next_s = BACKOFF_S_MIN
+        wait_s, self._next_s = self._next_s, min(self._wait_s_max, self._next_s * 2)
+        return wait_s
+
+
+async def keep_running(
+    name: str,
+    part: Callable[[], Awaitable[None]],
+    clock: Clock,
+    journal: Journal,
+    wait_s_max: float = BACKOFF_S_MAX,
+) -> None:
+    """Run `part` until it returns by itself; when it raises, record that and run it again after a bounded wait."""
+    backoff = Backoff(wait_s_max)
+    while True:
+        began_s = clock.monotonic_s()
+        try:
+            await part()
+        except Exception as error:
+            now_s = clock.monotonic_s()
+            wait_s = backoff.failed(now_s - began_s)
+            # What the system refuses (an address that is taken) is told by its reason; anything else is a bug, told by
+            # its trace.
+            refused = isinstance(error, OSError)
+            why = str(error) if refused else type(error).__name__
+            log.error("part.failed", part=name, wait_s=wait_s, why=why, exc_info=not refused)
+            await journal.write("part.failed", None, part=name, error=type(error).__name__)
+            await clock.sleep_until(now_s + wait_s)
+        else:
+            return
+
+
+class Supervisor:
+    """Serves its sources until it is cancelled; `release_all` first, to end in order."""
+
+    def __init__(
+        self,
+        sources: Sequence[Served],
+        new_session: Callable[[Link, int], AssociationSession],
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        self._sources = sources
+        self._new_session = new_session
+        self._clock = clock
+        self._journal = journal
+        self._sessions: dict[int, AssociationSession] = {}
+        self._opened = 0
+        self._stopping = False
+        self.watch = LineWatch(self.ports, lambda: self.sessions, clock, journal)
+
+    @property
+    def ports(self) -> list[SerialPort]:
+        """The serial ports among the sources, in their order."""
+        return [served.source for served in self._sources if isinstance(served.source, SerialPort)]
+
+    @property
+    def sessions(self) -> list[AssociationSession]:
+        """Those that run now, oldest first."""
+        return list(self._sessions.values())
+
+    def next_number(self) -> int:
+        """For a link that somebody else opened: links are counted once over the whole gateway."""
+        self._opened += 1
+        return self._opened
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(keep_running("line watch", self.watch.run, self._clock, self._journal))
+            async with asyncio.TaskGroup() as sources:
+                for served in self._sources:
+                    serve = partial(self._serve, served)
+                    sources.create_task(keep_running(served.source.name, serve, self._clock, self._journal))
+            watching.cancel()
+
+    async def release_all(self) -> None:
+        """Take no new links, ask every device to end in order, and close the links, each within the session's
+        RELEASE_S. `run` returns when the sessions have written down how they ended."""
+        self._stopping = True
+        for served in self._sources:
+            await served.source.close()
+        await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
+
+    async def _serve(self, served: Served) -> None:
+        places: dict[int, AssociationSession] = {}
+        backoff = Backoff()
+        async with asyncio.TaskGroup() as sessions:
+            while not self._stopping:
+                asked_s = self._clock.monotonic_s()
+                try:
+                    link = await served.source.accept()
+                except OSError as error:
+                    # Inside the group: links that stand must not fall because no further one can be had.
+                    if not self._stopping:
+                        now_s = self._clock.monotonic_s()
+                        await self._journal.write("source.failed", None, source=served.source.name, why=error.strerror)
+                        await self._clock.sleep_until(now_s + backoff.failed(now_s - asked_s))
+                    continue
+                room = room_for(link.name, places.values(), served.sessions_max, self._clock.monotonic_s())
+                if room.displaced is not None:
+                    places.pop(room.displaced.number)
+                    sessions.create_task(self._displace(room.displaced))
+                if not room.admitted:
+                    sessions.create_task(self._refuse(link, room.why, len(places)))
+                    continue
+                session = self._new_session(link, self.next_number())
+                places[session.number] = self._sessions[session.number] = session
+                sessions.create_task(self._run(session, places))
+
+    async def _run(self, session: AssociationSession, places: dict[int, AssociationSession]) -> None:
+        """One session, to its end; whatever it raises ends here."""
+        log.info("link.opened", link=session.link.name, connection=session.number)
+        wait_s = CLOSED_BACKOFF_S
+        try:
+            await session.run()
+        except Exception as error:
+            wait_s = BACKOFF_S_MIN
+            log.exception("session.failed", link=session.link.name)
+            await self._journal.write("session.failed", None, link=session.link.name, error=type(error).__name__)
+        finally:
+            places.pop(session.number, None)
+            self._sessions.pop(session.number, None)
+            log.info("link.closed", link=session.link.name, connection=session.number)
+        if not self._stopping:
+            await self._clock.sleep_until(self._clock.monotonic_s() + wait_s)
+
+    async def _displace(self, session: AssociationSession) -> None:
+        await session.link.close()
+        await self._journal.write("link.displaced", None, link=session.link.name)
+
+    async def _refuse(self, link: Link, why: str, sessions: int) -> None:
+        await link.close()
+        await self._journal.write("link.refused", None, link=link.name, why=why, sessions=sessions)

@@ -1,0 +1,1 @@
+"""The gateway's own time, and how each device's clock relates to it."""

@@ -1,0 +1,113 @@
+"""The machine's boots as this gateway remembers them: how long each ran, and how its monotonic clock stands to UTC.
+
+A monotonic time means something only within its boot. Two questions reach over boots: when was it, which the anchor of
+that boot answers (`protocols.clock_anchor`), and how long ago was it, which the lengths of the boots since then answer
+where no anchor does. One small text in the store holds both.
+
+Does not read clocks by itself and does not write: `gateway.sessions.clocks.timekeeping` does.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import orjson
+
+from gateway.transports.clock import Clock
+from protocols.clock_anchor import Anchors, ClockAnchor
+
+BOOTS_STATE = "boots"
+"""The buffer's name for the text."""
+BOOTS_MAX = 16
+"""Boots remembered: more than a vehicle has within the 72 hours for which observations are kept, unless its power fails
+every few hours; and their text stays below half of what a fact in the store may have (4096 characters). The cloud keeps
+the anchors of all boots."""
+_SLEPT = "-s"
+"""Before the seconds that a machine has slept (`SystemClock.boot_id`): its monotonic clock goes on from before."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Boot:
+    """`seen_s` is the last monotonic time at which the gateway ran in it. `estimated`: its wall time was, and the cloud
+    knows that."""
+
+    boot_id: str
+    seen_s: float = 0.0
+    anchor: ClockAnchor | None = None
+    estimated: bool = False
+
+
+class Boots:
+    """The latest boots, the present one last."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._boots: OrderedDict[str, Boot] = OrderedDict()
+
+    def load(self, text: str | None) -> None:
+        """Load the boots from `text`. An invalid text is ignored: then earlier times are unknown, and nothing else."""
+        try:
+            rows = orjson.loads(text or "[]")
+            kept = [_boot(*row) for row in rows]
+        except (orjson.JSONDecodeError, TypeError, ValueError):
+            kept = []
+        self._boots = OrderedDict((boot.boot_id, boot) for boot in kept[-BOOTS_MAX:])
+
+    def text(self) -> str:
+        """The boots as a text for `load`."""
+        return orjson.dumps([_row(boot) for boot in self._boots.values()]).decode()
+
+    def present(self) -> Boot:
+        """The boot that runs, seen now."""
+        boot_id = self._clock.boot_id
+        boot = self._boots.setdefault(boot_id, Boot(boot_id=boot_id))
+        self._boots.move_to_end(boot_id)
+        while len(self._boots) > BOOTS_MAX:
+            self._boots.popitem(last=False)
+        boot.seen_s = self._clock.monotonic_s()
+        return boot
+
+    @property
+    def anchors(self) -> Anchors:
+        """The anchor of each boot that has one."""
+        return {boot.boot_id: boot.anchor for boot in self._boots.values() if boot.anchor is not None}
+
+    def age_s(self, boot_id: str, monotonic_s: float) -> float | None:
+        """Time since that moment of that boot; None where the boot is not remembered, or the moment is to come.
+
+        Within a boot by the monotonic clock alone. From an earlier boot by UTC where both are anchored, else by the
+        time for which the machine ran since: how long it had no power is then not known, and not counted.
+        """
+        present = self.present()
+        then = self._boots.get(boot_id)
+        if then is None:
+            return None
+        if then is present:
+            age_s = present.seen_s - monotonic_s
+        elif then.anchor is not None and present.anchor is not None:
+            age_s = present.seen_s - monotonic_s + (present.anchor.offset_us - then.anchor.offset_us) / 1_000_000
+        else:
+            age_s = self._age_of_boot_s(boot_id) - monotonic_s
+        return age_s if age_s >= 0 else None
+
+    def _age_of_boot_s(self, boot_id: str) -> float:
+        """Time since the beginning of that boot."""
+        lengths: dict[str, float] = {}
+        for boot in self._boots.values():
+            machine = boot.boot_id.partition(_SLEPT)[0]
+            if lengths or machine == boot_id.partition(_SLEPT)[0]:
+                lengths[machine] = max(lengths.get(machine, 0.0), boot.seen_s)
+        return sum(lengths.values())
+
+
+def _row(boot: Boot) -> list[object]:
+    anchor = boot.anchor
+    kept = None if anchor is None else [anchor.offset_us, anchor.uncertainty_us, anchor.first_us, anchor.last_us]
+    return [boot.boot_id, round(boot.seen_s, 3), kept, boot.estimated]
+
+
+def _boot(boot_id: str, seen_s: float, kept: list[int] | None, estimated: bool) -> Boot:
+    anchor = None
+    if kept is not None:
+        offset_us, uncertainty_us, first_us, last_us = kept
+        anchor = ClockAnchor(offset_us=offset_us, uncertainty_us=uncertainty_us, first_us=first_us, last_us=last_us)
+    return Boot(boot_id=boot_id, seen_s=seen_s, anchor=anchor, estimated=estimated)

@@ -1,0 +1,197 @@
+"""Decides which measurements may be known again by their content: those with a date that a working clock could give.
+
+The cloud keeps one of two stored measurements that agree in device, metric, date and value (DESIGN D3), so that
+a device which resends unacknowledged reports adds nothing. That only holds while dates distinguish readings. The clock
+of many devices begins at a default date after each power-on, or stands still with an empty battery: then two true
+readings have one date, and one of them would be dropped although it was confirmed. So a measurement has a content key
+only where
+
+* its date is one: it reads, and is not the first of January of another time than now, where default dates lie;
+* it is neither further ahead of ours than a time zone, nor older than any memory that we know of;
+* the clock that gave it is set: as far as it is known it is no further off than a time zone;
+* it is not the date of the reading just before it, nor one at which this clock was seen standing still.
+
+A measurement without a key is stored each time that it arrives. A device that resends it after a lost response then has
+it twice in the record, which a reader can see; a dropped reading cannot be seen. Waveforms of a live report never have
+a key: no device keeps them to resend them.
+
+Our own clock may be wrong too. While it is not synchronised it is never ahead of the true time on purpose (D5), so then
+only what lies too far in the past is refused by it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from gateway.sessions.clocks.device_clock import DeviceClocks
+from gateway.sessions.devices.report import DeviceReport
+from gateway.transports.clock import Instant
+from protocols.device_time import TimeKind
+from protocols.observation import Observation
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+ZONE_US_MAX = 26 * _HOUR_US
+"""Greatest distance of a clock with local time from UTC: 14 hours, and half a day for one that was set to the wrong
+half of the day."""
+MEMORY_US_MAX = 731 * _DAY_US
+"""The age of the oldest reading in a memory. A meter holds some thousand, which is a year of a diligent patient."""
+DEFAULT_DATE_US = 3 * _DAY_US
+"""The first of January is a date like any other while it is this near."""
+DEVICES_MAX = 64
+CHANNELS_MAX = 256
+"""Channels of one device whose last date is remembered."""
+STANDING_MAX = 16
+"""Dates of one device at which its clock was seen standing still."""
+DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
+"""Clocks of a device that name a date; the others count from its power-on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Our wall clock at a reception, and whether it is synchronised. `offsets_us`: what added to a clock of the device
+    gives UTC, as far as that is known. `association` distinguishes one association from the next."""
+
+    wall_us: int
+    synchronised: bool
+    association: object
+    offsets_us: Mapping[TimeKind, int]
+
+
+def now_at(
+    instant: Instant,
+    device: str,
+    observations: Sequence[Observation],
+    clocks: DeviceClocks,
+    report: DeviceReport | None,
+    *,
+    synchronised: bool,
+    association: object,
+) -> Now:
+    """The state of the clocks at the reception of these observations of `device`. For a clock that this run of the
+    gateway has not read yet, the device's report has its last state."""
+    kinds = {each.device_time.kind for each in observations if each.device_time is not None} & DATES
+    wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
+    offsets_us: dict[TimeKind, int] = {}
+    for kind in kinds:
+        relation = clocks.clock(device, kind).relation()
+        seen = None if report is None else report.clocks.get(kind)
+        if relation.offset_us is not None:
+            offsets_us[kind] = wall_offset_us + relation.offset_us
+        elif seen is not None and seen.offset_us is not None:
+            offsets_us[kind] = seen.offset_us
+    return Now(instant.wall_us, synchronised, association, offsets_us)
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The latest reading of a channel."""
+
+    time: bytes
+    reading: tuple[object, int]
+    association: object
+
+
+@dataclass(slots=True)
+class _Device:
+    channels: OrderedDict[tuple[int, int | None], _Last] = field(default_factory=OrderedDict)
+    standing: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    unset: set[TimeKind] = field(default_factory=set)
+    """Clocks that were further off than any zone when that was last known."""
+
+
+class CredibleDates:
+    """Credible dates of all devices of one gateway. Forgetting is harmless: at worst a repeat is dropped as before."""
+
+    def __init__(self) -> None:
+        self._devices: OrderedDict[str, _Device] = OrderedDict()
+
+    def of_live(self, system_id: str, observations: Sequence[Observation], now: Now) -> list[bool]:
+        """Which of these may have a content key: values of a confirmed report or an indication, in order."""
+        device = self._device(system_id)
+        self._judge_clocks(device, now)
+        return [
+            observation.samples is None
+            and self._moves(device, observation, now.association)
+            and _is_plausible(observation, now.wall_us, synchronised=now.synchronised)
+            and (observation.device_time is not None and observation.device_time.kind not in device.unset)
+            for observation in observations
+        ]
+
+    def forget(self, system_id: str, observations: Sequence[Observation]) -> None:
+        """These were refused: the device sends them again with the same dates, also in this association."""
+        device = self._device(system_id)
+        for observation in observations:
+            device.channels.pop(_key(observation), None)
+
+    def _device(self, system_id: str) -> _Device:
+        device = self._devices.setdefault(system_id, _Device())
+        self._devices.move_to_end(system_id)
+        while len(self._devices) > DEVICES_MAX:
+            self._devices.popitem(last=False)
+        return device
+
+    def _judge_clocks(self, device: _Device, now: Now) -> None:
+        if not now.synchronised:
+            return
+        for kind, offset_us in now.offsets_us.items():
+            if abs(offset_us) > ZONE_US_MAX:
+                device.unset.add(kind)
+            else:
+                device.unset.discard(kind)
+
+    def _moves(self, device: _Device, observation: Observation, association: object) -> bool:
+        """Whether the clock has advanced since the reading before. The same reading in the next association is one that
+        the device sends again; another one with the same date shows that the clock stands still."""
+        time = observation.device_time
+        if time is None:
+            return False
+        key = _key(observation)
+        last = device.channels.get(key)
+        here = _Last(time.octets, (observation.value, observation.status), association)
+        device.channels[key] = here
+        device.channels.move_to_end(key)
+        while len(device.channels) > CHANNELS_MAX:
+            device.channels.popitem(last=False)
+        is_repeated = last is not None and last.time == time.octets
+        if last is not None and is_repeated and (last.association == association or last.reading != here.reading):
+            device.standing[time.octets] = None
+            while len(device.standing) > STANDING_MAX:
+                device.standing.popitem(last=False)
+        return time.octets not in device.standing
+
+
+def find_keyed_in_memory(observations: Sequence[Observation], wall_us: int, *, synchronised: bool) -> list[bool]:
+    """The same for what a device keeps in its memory, in its order. Its clock may have been set since, so how that is
+    now says nothing; and what stands there twice in a row was measured twice."""
+    before: dict[tuple[int, int | None], bytes] = {}
+    keyed = []
+    for observation in observations:
+        date = b"" if observation.device_time is None else observation.device_time.octets
+        repeats = before.get(_key(observation)) == date
+        before[_key(observation)] = date
+        keyed.append(not repeats and _is_plausible(observation, wall_us, synchronised=synchronised))
+    return keyed
+
+
+def _key(observation: Observation) -> tuple[int, int | None]:
+    return observation.channel.handle, observation.channel.person
+
+
+def _is_plausible(observation: Observation, wall_us: int, *, synchronised: bool) -> bool:
+    """Whether a working clock could have given this date by now."""
+    time = observation.device_time
+    local_us = None if time is None or time.kind not in DATES else time.local_us()
+    if local_us is None or local_us < wall_us - MEMORY_US_MAX:
+        return False
+    if synchronised and local_us > wall_us + ZONE_US_MAX:
+        return False
+    return abs(local_us - wall_us) <= DEFAULT_DATE_US or not _is_default_date(local_us)
+
+
+def _is_default_date(local_us: int) -> bool:
+    """Whether a date is a first of January."""
+    moment = _EPOCH + timedelta(microseconds=local_us)
+    return (moment.month, moment.day) == (1, 1)

@@ -1,0 +1,119 @@
+"""The gateway's time over the run of the process: followed, persisted, and reported to the cloud.
+
+Each second the kernel is queried. When the clock is synchronised the gateway writes `clock.learnt` into the lane of
+events: an anchor of this boot, by which the cloud and the gateway itself date what was measured before. `clock.lost` is
+the last good anchor. `clock.estimated` says that the machine's clock is certainly wrong, so that the cloud does not
+attribute values to an encounter by it. Each is durable before it is remembered as reported, so a crash in between only
+repeats it.
+
+The wall time and the boots are persisted each minute. What TLS, devices and the crew's page do with time is theirs.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer import StoreFull
+from gateway.sessions.clocks.boots import BOOTS_STATE, Boot, Boots
+from gateway.sessions.clocks.trusted_clock import PERSIST_EVERY_S, WALL_STATE, TrustedClock
+from protocols.clock_anchor import ClockAnchor
+from protocols.uplink.clock_events import CLOCK_ESTIMATED, CLOCK_LEARNT, CLOCK_LOST, anchor_fields
+from protocols.uplink.events import EventField, GatewayEvent
+
+LOOK_EVERY_S = 1.0
+"""Interval at which the kernel is queried."""
+_BETTER = 4
+"""An anchor is written again when the clock is so many times as certain: at most a handful of times in a boot."""
+_GOOD_US = 100_000
+"""No better anchor is written than this: a tenth of a second dates any vital sign."""
+
+log = structlog.get_logger()
+
+
+class TimeStore(Protocol):
+    """The part of the buffer that this needs."""
+
+    async def state_get(self, name: str) -> str | None: ...
+
+    async def state_put(self, name: str, value: str) -> None: ...
+
+    async def append_event(self, event: GatewayEvent) -> None: ...
+
+
+class Timekeeping:
+    """Timekeeping of one run of the gateway. `follow` and `persist` run beside each other until they are cancelled."""
+
+    def __init__(self, clock: TrustedClock) -> None:
+        self.boots = Boots(clock)
+        self._clock = clock
+
+    async def load(self, store: TimeStore) -> None:
+        """Take up what earlier runs learnt."""
+        persisted = await store.state_get(WALL_STATE)
+        if persisted is not None:
+            self._clock.raise_floor(int(persisted))
+        self.boots.load(await store.state_get(BOOTS_STATE))
+        boot = self.boots.present()
+        if boot.anchor is not None:  # this process began in a boot in which an earlier one knew the time
+            self._clock.raise_floor(round(boot.seen_s * 1_000_000) + boot.anchor.offset_us)
+
+    async def follow(self, store: TimeStore, changed: Callable[[], None]) -> None:
+        """Query the kernel each second and report what came of it; `changed` is called at once where the clock became
+        synchronised, or is no longer."""
+        while True:
+            turned = self._clock.refresh()
+            if turned:
+                changed()
+            try:
+                await self._report(store, self.boots.present(), turned=turned)
+            except StoreFull:
+                log.warning("clock.not_reported")
+            await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
+
+    async def _report(self, store: TimeStore, boot: Boot, *, turned: bool) -> None:
+        clock, anchor = self._clock, self._clock.anchor
+        if anchor is not None and clock.synchronised and (turned or _is_better(anchor, boot.anchor)):
+            await self._learn(store, boot, CLOCK_LEARNT, anchor)
+        elif anchor is not None and turned:
+            await self._learn(store, boot, CLOCK_LOST, anchor)
+        elif clock.estimated and boot.anchor is None and not boot.estimated:
+            await self._write(store, CLOCK_ESTIMATED, {})
+            boot.estimated = True
+            await store.state_put(BOOTS_STATE, self.boots.text())
+
+    async def _learn(self, store: TimeStore, boot: Boot, name: str, anchor: ClockAnchor) -> None:
+        await self._write(store, name, anchor_fields(anchor))
+        boot.anchor = anchor if boot.anchor is None else boot.anchor.merged(anchor)
+        await store.state_put(BOOTS_STATE, self.boots.text())
+
+    async def _write(self, store: TimeStore, name: str, fields: dict[str, EventField]) -> None:
+        log.info(name, **fields)
+        clock = self._clock
+        await store.append_event(
+            GatewayEvent(name=name, at_us=clock.wall_us(), boot_id=clock.boot_id, device=None, fields=fields)
+        )
+
+    async def persist(self, store: TimeStore, answered: Callable[[], None]) -> None:
+        """Make the time durable each minute; `answered` is called when the store's writer has answered."""
+        while True:
+            try:
+                await self.write(store)
+            except StoreFull:
+                # A full disk is no dead writer: it answered. The time is persisted again once there is room.
+                log.warning("clock.not_persisted")
+            answered()
+            await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
+
+    async def write(self, store: TimeStore) -> None:
+        """Make the time durable now. Raises `StoreFull`."""
+        self.boots.present()
+        await store.state_put(WALL_STATE, str(self._clock.wall_us()))
+        await store.state_put(BOOTS_STATE, self.boots.text())
+
+
+def _is_better(anchor: ClockAnchor, known: ClockAnchor | None) -> bool:
+    """Whether the boot should be anchored by `anchor`."""
+    if known is None:
+        return True
+    return known.uncertainty_us > max(_GOOD_US, _BETTER * anchor.uncertainty_us)

@@ -1,0 +1,156 @@
+"""How far our own wall clock can be trusted (DESIGN D5). How a device's clock relates to it: `device_clock`.
+
+An ambulance's computer may have no battery behind its clock and wake in 1970; then TLS would refuse the
+broker as "not yet valid" and time would never arrive. So until the kernel says that something disciplines the clock,
+wall time runs on from max(last persisted time, build time). Once disciplined, the system's time is taken as it is,
+backwards too: that heals a clock that had once been set to a far future. The kernel is asked (`adjtimex`), not a
+daemon's flag file, because chrony, ntpd, timesyncd and GPS all end there and the question needs no privilege. No answer
+means not disciplined.
+
+While nothing disciplines the clock, no bound of its error can be defended: it may have run without power for any time,
+or been set to anything. The time is then unknown, also where it looks right. What was measured meanwhile is dated
+afterwards, through the monotonic clock (`protocols.clock_anchor`, `gateway.sessions.clocks.timekeeping`).
+"""
+
+import ctypes
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from gateway.transports.clock import Clock
+from protocols.clock_anchor import ClockAnchor
+
+BUILD_US = 1_767_225_600_000_000
+"""2026-01-01T00:00:00Z: this software did not exist before. Moved forward with each release, never past its day."""
+PERSIST_EVERY_S = 60.0
+"""How often the wall time is made durable: after a power cut the clock has lost at most this, and the time without
+power."""
+WALL_STATE = "wall_us"
+"""The buffer's name for the persisted wall time."""
+
+
+Discipline = Callable[[], int | None]
+"""Greatest error of the machine's wall clock (µs) while a time service disciplines it; None while none does."""
+
+ESTIMATED_US_MIN = 1_000_000
+"""A clock that is behind by no more has only been slewed."""
+UNSTATED_ERROR_US = 100_000
+"""Error assumed for a daemon that states none (systemd-timesyncd): half the round trip of a mobile network, which a
+client that asks one server over one path cannot see."""
+_TIME_ERROR = 5
+_STA_NANO = 0x2000
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex` (linux/timex.h); what follows is not read, and has room in `_rest`."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("_rest", ctypes.c_char * 512),
+    )
+
+
+def kernel_error_us() -> int | None:
+    """The kernel's own answer: `adjtimex` returns TIME_ERROR while no daemon disciplines the clock, -1 if forbidden.
+
+    Otherwise the clock's greatest error, which grows by 500 ppm from one correction of the daemon to the next, and the
+    part of the last correction that is still to come. chrony and ntpd state a greatest and an estimated error. A daemon
+    whose estimate is zero states neither, and `UNSTATED_ERROR_US` is added.
+    """
+    try:
+        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (OSError, AttributeError):
+        return None
+    timex = _Timex()
+    if adjtimex(ctypes.byref(timex)) in {-1, _TIME_ERROR}:
+        return None
+    pending_us = abs(timex.offset) // 1000 if timex.status & _STA_NANO else abs(timex.offset)
+    error_us: int = timex.maxerror + pending_us + (0 if timex.esterror else UNSTATED_ERROR_US)
+    return error_us
+
+
+class TrustedClock:
+    """A `Clock` whose wall time never starts below what is certain. See the module's second paragraph."""
+
+    def __init__(self, clock: Clock, *, floor_us: int = BUILD_US, disciplined: Discipline = kernel_error_us) -> None:
+        self._clock = clock
+        self._disciplined = disciplined
+        self._floor_us = floor_us
+        self._floor_at_s = clock.monotonic_s()
+        self._error_us = disciplined()
+        self._anchor: ClockAnchor | None = None
+        self._take_anchor()
+
+    @property
+    def boot_id(self) -> str:
+        return self._clock.boot_id
+
+    @property
+    def synchronised(self) -> bool:
+        """As of the last `refresh`."""
+        return self._error_us is not None
+
+    @property
+    def wall_error_us(self) -> int:
+        """Error at the last `refresh`; undefined while the clock is not synchronised."""
+        return self._error_us or 0
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the machine's clock is certainly wrong, so that the wall time runs on from an earlier one."""
+        return not self.synchronised and self._clock.wall_us() < self._floor_now_us() - ESTIMATED_US_MIN
+
+    @property
+    def anchor(self) -> ClockAnchor | None:
+        """Offset of the monotonic clock from UTC when the clock was last seen synchronised in this run; None: never."""
+        return self._anchor
+
+    def _take_anchor(self) -> None:
+        if self._error_us is None:
+            return
+        before_s = self._clock.monotonic_s()
+        utc_us = self._clock.wall_us()
+        after_s = self._clock.monotonic_s()
+        self._anchor = ClockAnchor.at(
+            monotonic_us=round(before_s * 1_000_000),
+            utc_us=utc_us,
+            uncertainty_us=self._error_us + round((after_s - before_s) * 1_000_000),
+        )
+
+    def refresh(self) -> bool:
+        """Query the kernel again; True when the clock is synchronised now and was not, or the other way round. Called
+        by a loop, not for each observation."""
+        was, self._error_us = self.synchronised, self._disciplined()
+        self._take_anchor()
+        if was and not self.synchronised and self._anchor is not None:
+            # Discipline lost (a daemon ended, the clock was set by hand): run on from the last good time, whatever the
+            # system clock says now.
+            self._floor_at_s = self._anchor.last_us / 1_000_000
+            self._floor_us = self._anchor.last_us + self._anchor.offset_us
+        return was != self.synchronised
+
+    def raise_floor(self, persisted_us: int) -> None:
+        """A wall time that has certainly been, such as the one that was durable when the gateway last ran."""
+        now_us = self.wall_us()
+        if persisted_us > now_us and not self.synchronised:
+            self._floor_us, self._floor_at_s = persisted_us, self._clock.monotonic_s()
+
+    def monotonic_s(self) -> float:
+        return self._clock.monotonic_s()
+
+    def wall_us(self) -> int:
+        system_us = self._clock.wall_us()
+        return system_us if self.synchronised else max(system_us, self._floor_now_us())
+
+    def _floor_now_us(self) -> int:
+        return self._floor_us + round((self._clock.monotonic_s() - self._floor_at_s) * 1_000_000)
+
+    def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
+        return self._clock.timeout_at(deadline_s)
+
+    async def sleep_until(self, deadline_s: float) -> None:
+        await self._clock.sleep_until(deadline_s)

@@ -1,0 +1,1 @@
+"""The devices that the gateway knows: identity, trust, presence and reports."""

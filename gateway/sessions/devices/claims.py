@@ -1,0 +1,111 @@
+"""One system id, one conversation: decides who holds an id when two links claim it.
+
+**A weaker link never takes an id.** A device belongs to the strongest class of link by which it was ever known
+(`link_class`); a TCP agent that names itself as a cabled or bonded device is refused, also while that device is silent
+or away, because over TCP an id is nothing but a word. A cable or a bond takes the id from a TCP agent at once. An
+operator may accept a device over TCP as well (`devices accept`); then it may claim its id while no stronger link holds
+it.
+
+**Between equals the newest wins once the old one has been silent; otherwise the newcomer is refused.** A device that
+lost power comes back on a new link while the old one hangs half-open, perhaps for minutes of TCP time-outs; refusing it
+would cost the patient's values, so silence of `SILENT_S` is taken as death. But two devices with one id, both talking
+(cheap devices leave the factory with the same id), would throw each other out for ever, and if both stayed, two
+patients' values would carry one name. So the first keeps the id, the second is sent an ABRT, and both facts are events
+that an operator sees.
+"""
+
+import asyncio
+from enum import Enum
+from typing import Protocol
+
+from gateway.sessions.devices.link_class import LinkClass
+from gateway.sessions.devices.roster import Roster
+from gateway.transports.clock import Clock
+
+SILENT_S = 5.0
+"""A monitor sends every second; a device that restarts needs longer than this. A quiet thermometer loses nothing by
+yielding."""
+
+
+GRACE_S = 1.0
+"""A device that breaks a link off and connects again may be faster than the end of its old link is seen: wait so
+long."""
+
+
+class Verdict(Enum):
+    """The result of a claim."""
+
+    HELD = "held"
+    """The claimant holds the id now."""
+    TALKS_ELSEWHERE = "talks elsewhere"
+    """A device with this id is connected on another link."""
+    WEAKER_LINK = "weaker link"
+    """The id belongs to a device that this gateway knows by a cable or a bond."""
+
+
+class Claimant(Protocol):
+    """A session that may hold a system id."""
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while it holds none."""
+
+    @property
+    def last_octet_s(self) -> float:
+        """When its device last sent anything; monotonic."""
+
+    @property
+    def link_class(self) -> LinkClass:
+        """The class of its link."""
+
+    async def yield_id(self) -> None:
+        """Give the id up: end the association and the link."""
+
+
+class Claims:
+    """Holders by id. `roster` knows the class of every device."""
+
+    def __init__(self, clock: Clock, roster: Roster) -> None:
+        self._clock = clock
+        self._roster = roster
+        self._holders: dict[str, Claimant] = {}
+
+    def holder(self, system_id: str) -> Claimant | None:
+        return self._holders.get(system_id)
+
+    async def claim(self, system_id: str, claimant: Claimant) -> Verdict:
+        """Decide who holds `system_id` from now on. A holder that loses it has yielded when this returns."""
+        if not self._roster.device(system_id).allows(claimant.link_class):
+            return Verdict.WEAKER_LINK
+        holder = self._holders.get(system_id)
+        if holder is not None and holder is not claimant and not await self._yields(holder, claimant.link_class):
+            weaker = claimant.link_class.rank < holder.link_class.rank
+            return Verdict.WEAKER_LINK if weaker else Verdict.TALKS_ELSEWHERE
+        if self._holders.get(system_id, holder) is not holder:
+            return Verdict.TALKS_ELSEWHERE
+        self._holders[system_id] = claimant
+        if holder is not None and holder is not claimant and not holder.left.is_set():
+            await holder.yield_id()
+        return Verdict.HELD
+
+    async def _yields(self, holder: Claimant, claiming: LinkClass) -> bool:
+        """Whether `holder` has to give its id to a link of class `claiming`, or leaves within the grace."""
+        if claiming.rank > holder.link_class.rank:
+            return True
+        now_s = self._clock.monotonic_s()
+        if claiming.rank == holder.link_class.rank and now_s - holder.last_octet_s >= SILENT_S:
+            return True
+        try:
+            async with self._clock.timeout_at(now_s + GRACE_S):
+                await holder.left.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def leave(self, system_id: str, claimant: Claimant) -> bool:
+        """Release the id of an ended association. True: no link holds the id now; False: another link has it
+        already."""
+        if self._holders.get(system_id) is not claimant:
+            return False
+        del self._holders[system_id]
+        return True

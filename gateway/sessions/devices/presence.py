@@ -1,0 +1,197 @@
+"""A device being here on one link: from the moment that it is known by its id until it has left, with everybody told.
+
+Who holds an id is decided once (`claims`), a device that is here is on the crew's page, in the roster, in its report
+and in the event lane, and once it has left it is in all of these as gone. That is the same whatever the device speaks,
+so it is here and not in the two kinds of session.
+
+Does not know how a device says who it is, nor what it measures.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+from gateway.buffer.errors import StoreFull
+from gateway.live import LiveDevice, LiveFeed
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.claims import Claimant, Claims, Verdict
+from gateway.sessions.devices.link_class import stronger
+from gateway.sessions.devices.report import DeviceReports
+from gateway.sessions.devices.report_recorder import ReportKeeping
+from gateway.sessions.devices.roster import KnownDevice, Roster
+from gateway.sessions.journal import Journal
+from gateway.transports.clock import Instant
+from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.uplink.events import EventField
+from protocols.uplink.observations import DeviceRef
+
+NAME_LENGTH_MAX = 100
+"""A device may call itself what it likes; the record has 512 octets for a model."""
+
+
+class DeviceStore(Protocol):
+    """The part of the buffer that this needs."""
+
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None: ...
+
+
+class Around(Protocol):
+    """What this needs of a session's surroundings."""
+
+    @property
+    def store(self) -> DeviceStore: ...
+    @property
+    def roster(self) -> Roster: ...
+    @property
+    def live(self) -> LiveFeed: ...
+    @property
+    def clock(self) -> TrustedClock: ...
+    @property
+    def claims(self) -> Claims: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def reports(self) -> DeviceReports: ...
+
+
+class Attendance:
+    """Of one link; one device after the other. `keeping` is the link's part of the device reports."""
+
+    def __init__(self, around: Around, link: str, claimant: Claimant) -> None:
+        self.keeping = ReportKeeping(around.reports, link)
+        self.left = asyncio.Event()
+        """Set while no device is here."""
+        self.left.set()
+        self._around = around
+        self._link = link
+        self._claimant = claimant
+        self._device: LiveDevice | None = None
+
+    @property
+    def device(self) -> LiveDevice | None:
+        return self._device
+
+    @property
+    def system_id(self) -> str | None:
+        return None if self._device is None else self._device.ref.system_id
+
+    async def claim(self, system_id: str) -> Verdict:
+        """Whether this link may serve the id, and why not."""
+        return await self._around.claims.claim(system_id, self._claimant)
+
+    async def refused(self, system_id: str, verdict: Verdict, at_us: int) -> None:
+        """Record that the claim was refused and the device turned away. Nothing that it sent is kept."""
+        known = self._around.roster.device(system_id)
+        report = self._around.reports.of(system_id, at_us)
+        if verdict is Verdict.WEAKER_LINK:
+            report.refused_claim("unverified link", self._link, at_us)
+            await self._around.journal.write(
+                "device.refused_unverified_link", system_id, link=self._link, belongs_to=known.link_class.value
+            )
+        else:
+            report.refused_claim("connected elsewhere", self._link, at_us)
+            await self._around.journal.write("device.refused_duplicate_id", system_id, link=self._link)
+
+    async def arrived(self, system_id: str, instant: Instant, **fields: EventField) -> None:
+        """The device is here, its id is claimed; `fields` are what the event shall tell beside the link."""
+        around = self._around
+        before = around.roster.device(system_id)
+        known = self._with_class(before)
+        self.keeping.associated(system_id, instant.wall_us)
+        self.left.clear()
+        self._device = LiveDevice(
+            ref=self._ref(known),
+            manufacturer=known.manufacturer,
+            link=self._link,
+            connected=True,
+            since_s=instant.monotonic_s,
+        )
+        around.live.device(self._device)
+        await self._remember(replace(known, last_seen_us=instant.wall_us))
+        if before.accepted_us is not None and known.accepted_us is None:
+            await around.journal.write("device.acceptance_ended", system_id, link=self._link)
+        unverified = self._device.ref.unverified_link if self._device is not None else False
+        await around.journal.write("device.connected", system_id, link=self._link, unverified=unverified, **fields)
+
+    async def identified(self, identity: DeviceIdentity, instant: Instant) -> None:
+        """It has said what it is."""
+        if self._device is None:
+            return
+        around, system_id = self._around, self._device.ref.system_id
+        known = replace(
+            around.roster.device(system_id),
+            model=identity.model[:NAME_LENGTH_MAX],
+            manufacturer=identity.manufacturer[:NAME_LENGTH_MAX],
+            serial_number=identity.serial_number[:NAME_LENGTH_MAX],
+            last_seen_us=instant.wall_us,
+        )
+        self._device = replace(self._device, ref=self._ref(known), manufacturer=known.manufacturer)
+        around.live.device(self._device)
+        await self._remember(known)
+        await around.journal.write("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
+
+    def judge_again(self) -> None:
+        """An operator has accepted the device, or taken that back: what it sends from now on says so."""
+        if self._device is None:
+            return
+        known = self._around.roster.device(self._device.ref.system_id)
+        self._device = replace(self._device, ref=self._ref(known))
+        self._around.live.device(self._device)
+
+    def _with_class(self, known: KnownDevice) -> KnownDevice:
+        """The device with the class of this link, where that is stronger. An acceptance was given to a link that proves
+        nothing, by an operator who knew of no stronger one; it ends when there is one."""
+        link_class = stronger(known.link_class, self._claimant.link_class)
+        was_weak = known.link_class is not link_class and not known.link_class.proves_device
+        accepted_us = None if was_weak and link_class.proves_device else known.accepted_us
+        return replace(known, link_class=link_class, accepted_us=accepted_us)
+
+    def _ref(self, known: KnownDevice) -> DeviceRef:
+        unverified = self._claimant.link_class.needs_acceptance and known.accepted_us is None
+        return DeviceRef(known.system_id, known.model, unverified_link=unverified)
+
+    def delivered(self, at_s: float) -> LiveDevice | None:
+        """It has just measured something; None where it left meanwhile."""
+        if self._device is not None:
+            self._device = replace(self._device, last_s=at_s)
+        return self._device
+
+    async def leave(self, why: str, counts: Mapping[str, int]) -> None:
+        """The device has gone, whatever the reason; told once."""
+        device = self._end()
+        if device is None:
+            return
+        around, system_id = self._around, device.ref.system_id
+        if around.claims.leave(system_id, self._claimant):
+            around.live.device(replace(device, connected=False, since_s=around.clock.monotonic_s()))
+        await self._remember(replace(around.roster.device(system_id), last_seen_us=around.clock.wall_us()))
+        await around.journal.write("device.disconnected", system_id, why=why, link=self._link, **counts)
+
+    def give_up(self) -> LiveDevice | None:
+        """Another link holds the id now. The device that was here, for `given_up` once the link is closed."""
+        return self._end()
+
+    async def given_up(self, device: LiveDevice) -> None:
+        why = "another link took its id over"
+        await self._around.journal.write("device.disconnected", device.ref.system_id, why=why, link=self._link)
+
+    def _end(self) -> LiveDevice | None:
+        device, self._device = self._device, None
+        self.keeping.left()
+        self.left.set()
+        return device
+
+    async def _remember(self, device: KnownDevice) -> None:
+        """In memory at once; on a full disk only there, since a device must be served all the same."""
+        if self._around.roster.met(device):
+            with suppress(StoreFull):
+                await self._around.store.remember_device(
+                    device.system_id,
+                    device.model,
+                    link_class=device.link_class.value,
+                    accepted_us=device.accepted_us,
+                )

@@ -1,0 +1,423 @@
+"""What this gateway has seen of each device, for the engineer who made it: raw facts, counts, and every deviation.
+
+Kept raw: the attributes of the MDS as the device sent them and the octets of a deviation, not their meaning, so that
+a later release reads an old report better than this one does. `gateway/console/device_view` makes words of it.
+
+Bounded everywhere, because a hostile device decides what it sends: so many devices, deviations of each, octets of each
+deviation. Durable by `due`: a device that changes all the time costs one write a minute, one that is new is written at
+the next turn. The octets of a deviation may hold a patient's values; they go nowhere but into the report, which is
+sealed at rest (`gateway/buffer/device_reports`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from protocols.device_time import TimeKind
+from protocols.ieee11073.association.events import Deviation
+from protocols.ieee11073.dim.identity import DeviceIdentity
+
+REPORTS_MAX = 256
+"""Devices with a report; the unverified one that is longest not heard of is forgotten first."""
+DEVIATIONS_MAX = 64
+"""Kinds of deviation of one device; the one longest not seen makes room."""
+OCTETS_MAX = 256
+"""Octets kept of a deviation: a whole report of most devices, and the head of the others."""
+SENTENCE_LENGTH_MAX = 300
+ATTRIBUTES_BYTES_MAX = 8 * 1024
+"""Of the MDS. A device has some three hundred octets of it."""
+OBJECT_ATTRIBUTES_MAX = 64
+"""Attributes of objects that came in reports; the one longest not told makes room."""
+LINKS_MAX = 8
+SETTINGS_MAX = 8
+WRITTEN_EVERY_S = 60.0
+"""How far the durable report may be behind the one in memory."""
+WRITTEN_AT_ONCE_MAX = 16
+"""Reports of one turn, which is one commit: strangers that invent system ids wait for later turns."""
+
+
+STORE_FULL = "store full"
+NO_FORM = "no form in the record"
+"""Reasons for which reports are refused, as `devices show` words them."""
+
+
+class SettingOutcome(StrEnum):
+    """What came of one look at a device's clock."""
+
+    SET = "set"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    LEFT = "left as it was"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSetting:
+    """We set a device's clock, or decided not to. `offset_us`: our clock minus the device's before, None if unknown."""
+
+    at_us: int
+    outcome: SettingOutcome
+    why: str = ""
+    offset_us: int | None = None
+    uncertainty_us: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SeenDeviation:
+    """A kind of deviation. It is told once an association, so `associations` counts those that showed it. `octets` are
+    the latest ones that there were."""
+
+    key: str
+    sentence: str
+    clause: str
+    octets: bytes
+    associations: int
+    first_us: int
+    last_us: int
+
+
+@dataclass(slots=True, kw_only=True)
+class SeenLink:
+    """A link that the device came by."""
+
+    associations: int
+    first_us: int
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenClock:
+    """How one clock of the device related to ours at `at_us`: `offset_us` added to what it shows gives UTC µs. None
+    while unknown; of a counter it is the moment of its zero."""
+
+    offset_us: int | None
+    uncertainty_us: int
+    at_us: int
+    drift_ppm: float | None = None
+    """How much faster than ours it runs, in parts per million; negative: slower. None while that is not known."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DeviceReport:
+    """One device. Times are our wall clock in µs; counts are over all of its associations with this gateway."""
+
+    system_id: str
+    first_us: int
+    last_us: int
+    attributes: tuple[tuple[int, bytes], ...] = ()
+    """Of the MDS, as sent last."""
+    attributes_dropped: int = 0
+    object_attributes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    """(handle, attribute id) → the first octets, as a report told them last beside its values."""
+    identified_us: int | None = None
+    config_id: int | None = None
+    learned: bool = False
+    """Whether the device explained this configuration itself, in whatever association."""
+    agreed_us: int | None = None
+    associations: int = 0
+    reports: int = 0
+    observations: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Reports that were refused, by reason."""
+    refused_claims: dict[str, int] = field(default_factory=dict)
+    """Associations that were ended because the id was not theirs to take, by reason …"""
+    refused_claim_link: str = ""
+    """… and the link of the latest."""
+    lost: int = 0
+    memory_entries: int = 0
+    """Entries of memories that are durable here, with …"""
+    memory_observations: int = 0
+    """… the observations in them, …"""
+    memory_segments: int = 0
+    """… the segments of which the last entry came, …"""
+    memory_refused: int = 0
+    """… and entries that the store could not take."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """How its associations ended."""
+    links: dict[str, SeenLink] = field(default_factory=dict)
+    clocks: dict[TimeKind, SeenClock] = field(default_factory=dict)
+    settings: list[ClockSetting] = field(default_factory=list)
+    deviations: list[SeenDeviation] = field(default_factory=list)
+    """The one seen last stands last."""
+    deviations_dropped: int = 0
+    indications: int = 0
+    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`confirm_window`) …"""
+    window_us_max: int = 0
+    """… how long that was at most, ever …"""
+    window_us_p99: int = 0
+    """… and at its 99th percentile over the latest link."""
+    changes: int = 0
+    """Grows with every change; not kept."""
+
+    def associated(self, link: str, at_us: int) -> None:
+        self._seen(at_us)
+        self.associations += 1
+        name = _without_port(link)
+        known = self.links.pop(name, None) or SeenLink(associations=0, first_us=at_us, last_us=at_us)
+        known.associations += 1
+        known.last_us = at_us
+        self.links[name] = known
+        while len(self.links) > LINKS_MAX:
+            del self.links[next(iter(self.links))]
+
+    def agreed(self, config_id: int, *, learned: bool, at_us: int) -> None:
+        self._seen(at_us)
+        self.learned = learned or (self.learned and self.config_id == config_id)
+        self.config_id, self.agreed_us = config_id, at_us
+
+    def identified(self, identity: DeviceIdentity, at_us: int) -> None:
+        self.identified_us = at_us
+        self._describe(identity.attributes, at_us)
+
+    def changed(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
+        """The device told new values of these attributes of its MDS."""
+        self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
+
+    def told_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
+        """Reports told these attributes of an object beside its values."""
+        self._seen(at_us)
+        for attribute_id, value in attributes:
+            self.object_attributes.pop((handle, attribute_id), None)
+            self.object_attributes[handle, attribute_id] = value[:OCTETS_MAX]
+        while len(self.object_attributes) > OBJECT_ATTRIBUTES_MAX:
+            del self.object_attributes[next(iter(self.object_attributes))]
+
+    def _describe(self, attributes: tuple[tuple[int, bytes], ...], at_us: int) -> None:
+        self._seen(at_us)
+        kept, octets = [], 0
+        for attribute_id, value in attributes:
+            octets += len(value) + 4
+            if octets > ATTRIBUTES_BYTES_MAX:
+                break
+            kept.append((attribute_id, value))
+        self.attributes = tuple(kept)
+        self.attributes_dropped = len(attributes) - len(kept)
+
+    def took(self, reports: int, observations: int, at_us: int) -> None:
+        self._seen(at_us)
+        self.reports += reports
+        self.observations += observations
+
+    def refused_reports(self, reports: int, why: str, at_us: int) -> None:
+        """`why` is one of a few words of ours."""
+        self._seen(at_us)
+        self.refusals[why] = self.refusals.get(why, 0) + reports
+
+    def refused_claim(self, why: str, link: str, at_us: int) -> None:
+        """An agent with this id was turned away; `why` is one of a few words of ours."""
+        self._seen(at_us)
+        self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
+        self.refused_claim_link = _without_port(link)
+
+    def fetched(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
+        """Entries of a memory are durable."""
+        self._seen(at_us)
+        self.memory_entries += entries
+        self.memory_observations += observations
+        self.memory_segments += is_last
+
+    def refused_entries(self, entries: int, at_us: int) -> None:
+        self._seen(at_us)
+        self.memory_refused += entries
+
+    def lost_reports(self, reports: int, at_us: int) -> None:
+        self._seen(at_us)
+        self.lost += reports
+
+    def indicated(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
+        """So many were confirmed before they were durable, at most so long before."""
+        self._seen(at_us)
+        self.indications += count
+        self.window_us_max = max(self.window_us_max, us_max)
+        self.window_us_p99 = us_p99
+
+    def ended(self, how: str, at_us: int) -> None:
+        """`how` is one of a few words of ours."""
+        self._seen(at_us)
+        self.ends[how] = self.ends.get(how, 0) + 1
+
+    def placed(
+        self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int, drift_ppm: float | None = None
+    ) -> None:
+        """Without a drift the one that was known stays: reports place a clock, only its own answers show its drift."""
+        known = self.clocks.get(kind)
+        if drift_ppm is None and known is not None:
+            drift_ppm = known.drift_ppm
+        self.clocks[kind] = SeenClock(
+            offset_us=offset_us, uncertainty_us=uncertainty_us, at_us=at_us, drift_ppm=drift_ppm
+        )
+        self.changes += 1
+
+    def clock_was_set(self, setting: ClockSetting) -> None:
+        self._seen(setting.at_us)
+        self.settings = [*self.settings, setting][-SETTINGS_MAX:]
+
+    def deviated(self, event: Deviation, at_us: int) -> None:
+        """Counts it; its octets replace the ones before, so that an engineer sees what the device does now."""
+        self._seen(at_us)
+        sentence = event.sentence[:SENTENCE_LENGTH_MAX]
+        key = "" if event.oddity is None else event.oddity.key
+        known = next(
+            (each for each in self.deviations if (each.sentence, each.clause) == (sentence, event.clause)), None
+        )
+        if known is None:
+            known = SeenDeviation(
+                key=key,
+                sentence=sentence,
+                clause=event.clause,
+                octets=b"",
+                associations=0,
+                first_us=at_us,
+                last_us=at_us,
+            )
+        else:
+            self.deviations.remove(known)
+        known.associations += 1
+        known.last_us = at_us
+        known.octets = bytes(event.octets[:OCTETS_MAX]) or known.octets
+        self.deviations.append(known)
+        dropped = max(0, len(self.deviations) - DEVIATIONS_MAX)
+        del self.deviations[:dropped]
+        self.deviations_dropped += dropped
+
+    def _seen(self, at_us: int) -> None:
+        self.last_us = max(self.last_us, at_us)
+        self.changes += 1
+
+
+def _without_port(link: str) -> str:
+    """A connection's name has the peer's port, which is another one each time."""
+    return link.rpartition(":")[0] if link.startswith("tcp:") else link
+
+
+class DeviceReports:
+    """The reports of all devices, in memory, for one event loop. `is_verified` says of a system id whether anything but
+    the device's own word stands behind it."""
+
+    def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
+        self._is_verified = is_verified
+        self._reports: OrderedDict[str, DeviceReport] = OrderedDict()
+        self._written: dict[str, tuple[int, float]] = {}
+
+    def load(self, octets: Iterable[bytes]) -> None:
+        """What was durable, the one longest not heard of first. What does not read is begun anew."""
+        for each in octets:
+            report = decode_report(each)
+            if report is not None:
+                self._reports[report.system_id] = report
+                self._written[report.system_id] = (report.changes, 0.0)
+
+    def of(self, system_id: str, at_us: int) -> DeviceReport:
+        """The device's report, a new one where there is none."""
+        report = self._reports.get(system_id)
+        if report is None:
+            report = self._reports[system_id] = DeviceReport(system_id=system_id, first_us=at_us, last_us=at_us)
+        self._reports.move_to_end(system_id)
+        while len(self._reports) > REPORTS_MAX:
+            unverified = (each for each in self._reports if not self._is_verified(each))
+            gone = next(unverified, None) or next(iter(self._reports))
+            del self._reports[gone]
+            self._written.pop(gone, None)
+        return report
+
+    def find(self, system_id: str) -> DeviceReport | None:
+        return self._reports.get(system_id)
+
+    def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceReport]:
+        """What should be written now, monotonic `now_s`; call `written` once it is durable."""
+        due = []
+        for system_id, report in self._reports.items():
+            changes, at_s = self._written.get(system_id, (-1, 0.0))
+            fresh = system_id not in self._written
+            if report.changes != changes and (fresh or all_of_them or now_s - at_s >= WRITTEN_EVERY_S):
+                due.append(report)
+        return due if all_of_them else due[:WRITTEN_AT_ONCE_MAX]
+
+    def written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
+        """(system id, its `changes` when it was encoded) of each report that is durable now."""
+        for system_id, changes in reports:
+            self._written[system_id] = (changes, now_s)
+
+
+def encode_report(report: DeviceReport) -> bytes:
+    """For the store. Below 256 KiB by the limits above."""
+    return orjson.dumps(
+        {
+            "form": 1,
+            **{name: getattr(report, name) for name in (*_PLAIN, *_ADDED)},
+            "refused": sum(report.refusals.values()),
+            "refusals": report.refusals,
+            "refused_claims": report.refused_claims,
+            "refused_claim_link": report.refused_claim_link,
+            "attributes": [[attribute_id, value.hex()] for attribute_id, value in report.attributes],
+            "object_attributes": [
+                [handle, attribute_id, value.hex()]
+                for (handle, attribute_id), value in report.object_attributes.items()
+            ],
+            "links": {name: _fields(link) for name, link in report.links.items()},
+            "clocks": {kind.value: _fields(clock) for kind, clock in report.clocks.items()},
+            "settings": [_fields(setting) for setting in report.settings],
+            "deviations": [{**_fields(each), "octets": each.octets.hex()} for each in report.deviations],
+        }
+    )
+
+
+_PLAIN = (
+    "system_id", "first_us", "last_us", "attributes_dropped", "identified_us", "config_id", "learned", "agreed_us",
+    "associations", "reports", "observations", "lost", "ends", "deviations_dropped",
+)  # fmt: skip
+
+
+_ADDED = (
+    "indications",
+    "window_us_max",
+    "window_us_p99",
+    "memory_entries",
+    "memory_observations",
+    "memory_segments",
+    "memory_refused",
+)
+"""Numbers that reports of older releases lack."""
+
+
+def decode_report(octets: bytes) -> DeviceReport | None:
+    """None where the octets are no report of a form that we know."""
+    try:
+        body = orjson.loads(octets)
+        return DeviceReport(
+            **{name: body[name] for name in _PLAIN},
+            **{name: body.get(name, 0) for name in _ADDED},
+            refusals=_refusals(body),
+            refused_claims=body.get("refused_claims", {}),
+            refused_claim_link=body.get("refused_claim_link", ""),
+            attributes=tuple((attribute_id, bytes.fromhex(value)) for attribute_id, value in body["attributes"]),
+            object_attributes={
+                (handle, attribute_id): bytes.fromhex(value)
+                for handle, attribute_id, value in body.get("object_attributes", ())
+            },
+            links={name: SeenLink(**link) for name, link in body["links"].items()},
+            clocks={TimeKind(kind): SeenClock(**clock) for kind, clock in body["clocks"].items()},
+            settings=[_setting(each) for each in body["settings"]],
+            deviations=[
+                SeenDeviation(**{**each, "octets": bytes.fromhex(each["octets"])}) for each in body["deviations"]
+            ],
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
+    """Releases that kept one number counted only what a full store refused."""
+    before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
+    return dict(body.get("refusals", before))
+
+
+def _setting(body: Mapping[str, Any]) -> ClockSetting:
+    return ClockSetting(**{**body, "outcome": SettingOutcome(body["outcome"])})
+
+
+def _fields(value: SeenLink | SeenClock | ClockSetting | SeenDeviation) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}

@@ -1,0 +1,1 @@
+"""Sessions of paired Bluetooth devices, and the pairing itself."""

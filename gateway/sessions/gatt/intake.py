@@ -1,0 +1,284 @@
+"""What a GATT device measured, on its way into the record: durable first, then on the screen.
+
+A value is treated as a report of 11073-20601 is (`sections`): one that the device keeps and may send again counts as
+stored where it carries a date, one that streams does not, and neighbours without a date share a section, because a
+stream would else pay for one a value.
+
+Two ways in. What came by itself is gone when it is refused: the store counts it in a gap record, also an indication,
+which the stack has confirmed already. What was fetched from a record store the device still has: it is refused without
+loss, moves the mark of its store in the same commit, and is no news for the crew's page.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer.errors import StoreFull
+from gateway.buffer.losses import Loss, losses_of
+from gateway.buffer.record_marks import FetchedRecords
+from gateway.live import LiveFeed
+from gateway.sessions.clocks.credible_dates import CredibleDates, find_keyed_in_memory, now_at
+from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClocks
+from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.devices.presence import Attendance
+from gateway.sessions.devices.report import NO_FORM, STORE_FULL
+from gateway.sessions.formless import part_by_form
+from gateway.sessions.gatt.confirm_window import ConfirmWindow
+from gateway.sessions.gatt.known_measurements import Candidate, KnownMeasurements, candidates
+from gateway.sessions.gatt.record_fetching import MarkStore
+from gateway.sessions.journal import Journal
+from gateway.sessions.sections import cut_by_key, placed_by, runs_of, section_of, sections_of
+from gateway.sessions.session import Counts
+from gateway.transports.clock import Instant
+from protocols.ble.interpretation import Measured
+from protocols.device_time import TimeKind
+from protocols.errors import ProtocolError
+from protocols.ieee11073.association.events import ReportReceived
+from protocols.observation import Observation
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+log = structlog.get_logger()
+
+
+class Around(Protocol):
+    """What this needs of a session's surroundings."""
+
+    @property
+    def live(self) -> LiveFeed: ...
+    @property
+    def clocks(self) -> DeviceClocks: ...
+    @property
+    def clock(self) -> TrustedClock: ...
+    @property
+    def dates(self) -> CredibleDates: ...
+    @property
+    def journal(self) -> Journal: ...
+
+
+class GattIntake:
+    """Of one session. `here` says whose values they are."""
+
+    def __init__(
+        self, around: Around, store: MarkStore, known: KnownMeasurements, here: Attendance, counts: Counts
+    ) -> None:
+        self.window = ConfirmWindow()
+        self._around = around
+        self._store = store
+        self._known = known
+        self._here = here
+        self._counts = counts
+
+    async def took(self, measured: Sequence[Measured], instant: Instant) -> bool:
+        """Values that came by themselves. Whether they are durable now; refused ones are counted as lost."""
+        device = self._here.device
+        if not measured:
+            return True
+        if device is None:  # another link has its id now; the stack has confirmed these all the same
+            lost = sum(len(each.observations) for each in measured)
+            with suppress(StoreFull):
+                await self._store.record_loss([Loss(Lane.NUMERIC, lost, instant.wall_us, instant.wall_us)])
+            return False
+        system_id = device.ref.system_id
+        if any(each.stored for each in measured):
+            news = self._known.news(system_id, self._dated(system_id, measured, instant))
+        else:  # a stream repeats nothing
+            news = [Candidate(each) for each in measured]
+        around = self._around
+        sections = [
+            section
+            for report in _reports_of(news)
+            for section in sections_of(
+                report.received,
+                device.ref,
+                around.clocks,
+                instant,
+                wall_synchronised=around.clock.synchronised,
+                keyed=report.keyed,
+            )
+        ]
+        durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None)
+        if durable:
+            self._confirmed_before(news, instant)
+            self._known.durable(system_id, news)
+        else:
+            for each in measured:
+                around.dates.forget(system_id, each.observations)
+        # Shown also when it could not be stored: the page says beside it that nothing is being recorded.
+        now_here = self._here.delivered(instant.monotonic_s)
+        for section in sections:
+            around.live.observed(now_here or device, section.observations, section.wall_offset_us)
+        return durable
+
+    async def took_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
+        """Records of one store, in order, and how far it is fetched with them. Whether all of that is durable now."""
+        device = self._here.device
+        if device is None:
+            return False
+        system_id = device.ref.system_id
+        observations = [observation for each in measured for observation in each.observations]
+        synchronised = self._around.clock.synchronised
+        keyed = find_keyed_in_memory(observations, instant.wall_us, synchronised=synchronised)
+        news = self._known.news(system_id, candidates(measured, keyed), from_memory=True)
+        sections = list(self._record_sections(news, device.ref, instant))
+        if not await self._append(sections, len(news), instant, held_by_device=True, mark=mark):
+            return False
+        self._known.durable(system_id, news, from_memory=True)
+        self._here.delivered(instant.monotonic_s)
+        return True
+
+    def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
+        """Values that came by themselves, with which of them are known again by their content."""
+        around, found = self._around, []
+        for each in measured:
+            keyed: Sequence[bool] = ()
+            if each.stored:
+                now = now_at(
+                    instant,
+                    system_id,
+                    each.observations,
+                    around.clocks,
+                    self._here.keeping.report,
+                    synchronised=around.clock.synchronised,
+                    association=id(self),
+                )
+                keyed = around.dates.of_live(system_id, each.observations, now)
+            found.append(Candidate(each, tuple(keyed)))
+        return found
+
+    def _confirmed_before(self, news: Sequence[Candidate], instant: Instant) -> None:
+        """These are durable now; the stack had confirmed them when they came."""
+        indicated = [each.measured.observations[-1].received_s for each in news if each.measured.stored]
+        if not indicated:
+            return
+        committed_s = self._around.clock.monotonic_s()
+        for received_s in indicated:
+            self.window.closed(received_s, committed_s)
+        report = self._here.keeping.report
+        if report is not None:
+            report.indicated(len(indicated), self.window.us_max, self.window.us_p99, instant.wall_us)
+
+    async def _append(
+        self,
+        sections: Sequence[DeviceObservations],
+        values: int,
+        instant: Instant,
+        *,
+        held_by_device: bool,
+        mark: FetchedRecords | None,
+    ) -> bool:
+        system_id, keeping, counts = self._here.system_id, self._here.keeping, self._counts
+        try:
+            if sections or mark is not None:
+                await self._store.append(sections, held_by_device=held_by_device, records=mark)
+        except StoreFull:
+            counts.refused += values
+            counts.lost += 0 if held_by_device else values
+            keeping.refused(values, STORE_FULL, instant.wall_us)
+            await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
+            return False
+        except ProtocolError:
+            formed = await self._append_what_has_form(
+                sections, values, instant, held_by_device=held_by_device, mark=mark
+            )
+            if formed is None:
+                return False
+            sections = formed
+        counts.reports += values
+        counts.observations += sum([len(section.observations) for section in sections])
+        if sections:
+            keeping.took(values, sections, instant.wall_us)
+        return True
+
+    async def _append_what_has_form(
+        self,
+        sections: Sequence[DeviceObservations],
+        values: int,
+        instant: Instant,
+        *,
+        held_by_device: bool,
+        mark: FetchedRecords | None,
+    ) -> Sequence[DeviceObservations] | None:
+        """Some observations have no form in the record: those are counted in a gap record, the others are kept and
+        returned. None: the store is full."""
+        system_id, keeping, counts = self._here.system_id, self._here.keeping, self._counts
+        parted = part_by_form(sections)
+        lost = losses_of(parted.formless)
+        try:
+            await self._store.record_loss(lost)
+            if parted.formed or mark is not None:
+                await self._store.append(parted.formed, held_by_device=held_by_device, records=mark)
+        except StoreFull:
+            counts.refused += values
+            keeping.refused(values, STORE_FULL, instant.wall_us)
+            await self._around.journal.write("store.refused_values", system_id, values=values, kept=held_by_device)
+            return None
+        keeping.refused(parted.formless_count, NO_FORM, instant.wall_us)
+        log.error("store.no_form", device=system_id, why=parted.why)
+        await self._around.journal.write(
+            "store.no_form", system_id, observations=parted.formless_count, kept=False, why=parted.why
+        )
+        return parted.formed
+
+    def _record_sections(
+        self, news: Sequence[Candidate], device: DeviceRef, instant: Instant
+    ) -> Iterator[DeviceObservations]:
+        """A memory says nothing about what a clock shows now, so it never teaches it; it is only placed by what is
+        known. A counter in it counts on from the present one, as its interpreter has made sure."""
+        clock = self._around.clock
+        for each in news:
+            keyed: Sequence[bool] = each.keyed
+            received_us = round(each.measured.observations[-1].received_s * 1_000_000)
+            for kind, observations in runs_of(each.measured.observations):
+                for relation, placed in self._placed(device, kind, observations, received_us):
+                    for stored, piece in cut_by_key(placed, keyed):
+                        yield section_of(
+                            piece,
+                            relation,
+                            device,
+                            instant,
+                            received_us,
+                            wall_synchronised=clock.synchronised,
+                            stored=stored,
+                        )
+                    keyed = keyed[len(placed) :]
+
+    def _placed(
+        self, device: DeviceRef, kind: TimeKind | None, observations: Sequence[Observation], received_us: int
+    ) -> Iterator[tuple[ClockRelation, Sequence[Observation]]]:
+        if kind is None:
+            yield UNKNOWN, observations
+            return
+        clock = self._around.clocks.clock(device.system_id, kind)
+        yield from placed_by(clock, observations, received_us, live=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Values as the other kind of device would have reported them."""
+
+    received: ReportReceived
+    keyed: Sequence[bool]
+
+
+def _reports_of(news: Sequence[Candidate]) -> Iterator[_Report]:
+    """Neighbours that stream without a date are one report."""
+    stream: list[Observation] = []
+    for each in news:
+        measured = each.measured
+        if measured.stored or measured.observations[0].device_time is not None:
+            if stream:
+                yield _report(stream)
+                stream = []
+            yield _report(measured.observations, stored=measured.stored, keyed=each.keyed)
+        else:
+            stream.extend(measured.observations)
+    if stream:
+        yield _report(stream)
+
+
+def _report(observations: Sequence[Observation], *, stored: bool = False, keyed: Sequence[bool] = ()) -> _Report:
+    return _Report(ReportReceived(observations, stored, 0, observations[-1].received_s), keyed)

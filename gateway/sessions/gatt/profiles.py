@@ -1,0 +1,149 @@
+"""What of a device's table of services we can use: the profiles that are whole, in which order, and what is missing.
+
+Pure reading of the table that a link shows against `protocols/ble/services`. A service without what it must have is
+left out and told; the others serve. A stack may keep a table from before a change of firmware, so a link on which
+nothing that measures is whole is refused as such (`lacks`), and the stack's copy is then dropped once.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from gateway.sessions.gatt.services import SUPPORTING, service_words
+from protocols.ble import uuids
+from protocols.ble.current_time import CURRENT_TIME
+from protocols.ble.device_time import DEVICE_TIME
+from protocols.ble.elapsed_time import CURRENT_ELAPSED_TIME
+from protocols.ble.interpretation import ServiceProfile, Use
+from protocols.ble.services import PROFILES
+from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+
+_CLOCKS = (
+    (uuids.CURRENT_TIME, CURRENT_TIME),
+    (uuids.DEVICE_TIME, DEVICE_TIME),
+    (uuids.ELAPSED_TIME, CURRENT_ELAPSED_TIME),
+)
+_ALLOWS: Mapping[Use, frozenset[str]] = {
+    Use.READ: frozenset({"read"}),
+    Use.SUBSCRIBE: frozenset({"notify", "indicate"}),
+    Use.WRITE: frozenset({"write", "write-without-response"}),
+}
+"""What a characteristic must say of itself so that it is asked for: most of what may be is optional."""
+_LIVE_ONLY = frozenset({uuids.HEART_RATE})
+"""Measuring services whose devices keep nothing."""
+
+
+class Table(Protocol):
+    """The part of a link that this reads."""
+
+    def has(self, service: int, characteristic: int | None = None) -> bool: ...
+    def properties(self, service: int, characteristic: int) -> frozenset[str]: ...
+    def services(self) -> tuple[int, ...]: ...
+
+
+class Step(NamedTuple):
+    """One characteristic that something is done with."""
+
+    profile: ServiceProfile
+    characteristic: int
+
+    @property
+    def measures(self) -> bool:
+        """Whether its values are what the device is for."""
+        return self.profile.service not in SUPPORTING and self.characteristic != RECORD_ACCESS_CONTROL_POINT
+
+
+class Usable:
+    """What one link offers that we understand. `missing`: sentences about services that are not whole."""
+
+    def __init__(self, table: Table, profiles: Mapping[int, ServiceProfile] = PROFILES) -> None:
+        self._table = table
+        self.profiles: list[ServiceProfile] = []
+        self.missing: list[str] = []
+        for service in table.services():
+            profile = profiles.get(service)
+            if profile is None:
+                continue
+            if why := _lacking(profile, table):
+                self.missing.append(why)
+            else:
+                self.profiles.append(profile)
+
+    @property
+    def measures(self) -> bool:
+        return any(profile.service not in SUPPORTING for profile in self.profiles)
+
+    @property
+    def keeps_measurements(self) -> bool:
+        """Whether the device may hold some that it has not sent: nearly all do."""
+        return any(profile.service not in SUPPORTING | _LIVE_ONLY for profile in self.profiles)
+
+    @property
+    def stores(self) -> list[ServiceProfile]:
+        """Those whose record store is really there."""
+        return [
+            profile
+            for profile in self.profiles
+            if profile.record_store is not None and self._table.has(profile.service, RECORD_ACCESS_CONTROL_POINT)
+        ]
+
+    @property
+    def clocks(self) -> tuple[tuple[int, int], ...]:
+        """(service, characteristic) of the clocks that can be read."""
+        return tuple(each for each in _CLOCKS if self._table.properties(*each) & _ALLOWS[Use.READ])
+
+    @property
+    def clock_may_be_set(self) -> bool:
+        return bool(self._table.properties(*_CLOCKS[0]) & _ALLOWS[Use.WRITE])
+
+    def reads(self) -> Iterator[Step]:
+        """Everything to be read once; who the device is comes first."""
+        first = sorted(self.profiles, key=lambda profile: profile.service != uuids.DEVICE_INFORMATION)
+        yield from self._steps(first, Use.READ)
+
+    def subscriptions(self) -> Iterator[Step]:
+        """What sends values first, control points last: their answers must not be the first thing that is missed, and
+        a server refuses a request before its values are subscribed."""
+        steps = list(self._steps(self.profiles, Use.SUBSCRIBE))
+        yield from sorted(steps, key=_is_control_point)
+
+    def starts(self) -> Iterator[tuple[Step, bytes]]:
+        """What to write so that live data begin."""
+        for profile in self.profiles:
+            for characteristic, octets in profile.start:
+                if self._table.has(profile.service, characteristic):
+                    yield Step(profile, characteristic), octets
+
+    def _steps(self, profiles: list[ServiceProfile], use: Use) -> Iterator[Step]:
+        for profile in profiles:
+            for each in profile.characteristics:
+                if use in each.uses and self._table.properties(profile.service, each.uuid) & _ALLOWS[use]:
+                    yield Step(profile, each.uuid)
+
+
+def lacks(table: Table) -> str:
+    """What a device must show and does not, in words; "" when there is something to serve."""
+    usable = Usable(table)
+    if usable.measures:
+        return ""
+    if usable.missing:
+        return "; ".join(usable.missing)
+    return f"it shows no service that measures something we understand: {service_words(table.services())}"
+
+
+def name_of(profile: ServiceProfile, characteristic: int) -> str:
+    use = profile.use(characteristic)
+    return f"0x{characteristic:04X}" if use is None else use.name
+
+
+def _lacking(profile: ServiceProfile, table: Table) -> str:
+    missing = [use.name for use in profile.characteristics if use.required and not table.has(profile.service, use.uuid)]
+    any_of = profile.required_any
+    if any_of and not any(table.has(profile.service, each) for each in any_of):
+        missing.append(" or ".join(name_of(profile, each) for each in any_of))
+    return f"its {profile.name} service lacks {', '.join(missing)}" if missing else ""
+
+
+def _is_control_point(step: Step) -> bool:
+    """Only control points are subscribed and written, save clocks, which may come as late."""
+    use = step.profile.use(step.characteristic)
+    return use is not None and Use.WRITE in use.uses

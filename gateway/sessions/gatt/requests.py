@@ -1,0 +1,106 @@
+"""What is said on one GATT link: one request at a time, timed, and every octet shown to who listens.
+
+One at a time, because ATT has one outstanding request and stacks answer a second one with "in progress". Timed, since a
+clock that was read is worth what the round trip lets it be.
+
+A value is traced as it crossed the air, with the service and the characteristic it belongs to: without them its octets
+mean nothing, and a capture could not be played back.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.sessions.tracing import Taps
+from gateway.transports.ble.connection import Arrival
+from gateway.transports.clock import Clock
+from gateway.transports.link import Direction
+
+
+class GattLink(Protocol):
+    """What a session needs of a connection (`transports.ble_connection`). Requests raise BleGattError where the device
+    refuses, BleLost where the link has ended or does not answer."""
+
+    name: str
+    address: str
+    bonded: bool
+    why: str
+    dropped: int
+    last_arrival_s: float
+    ended: asyncio.Event
+
+    def has(self, service: int, characteristic: int | None = None) -> bool: ...
+    def properties(self, service: int, characteristic: int) -> frozenset[str]: ...
+    def services(self) -> tuple[int, ...]: ...
+    async def read(self, service: int, characteristic: int) -> bytes: ...
+    async def write(self, service: int, characteristic: int, octets: bytes) -> None: ...
+    async def subscribe(self, service: int, characteristic: int) -> None: ...
+    async def arrivals(self) -> Sequence[Arrival]: ...
+    def waiting(self) -> Sequence[Arrival]: ...
+    def end(self, why: str) -> None: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadValue:
+    """A value and the monotonic times between which the device told it."""
+
+    octets: bytes
+    asked_s: float
+    answered_s: float
+
+
+class GattTalk:
+    """Of one link; `number` as in `tracing`."""
+
+    def __init__(self, link: GattLink, number: int, clock: Clock, taps: Taps) -> None:
+        self.last_octet_s = clock.monotonic_s()
+        """When the device last sent anything."""
+        self._link = link
+        self._number = number
+        self._clock = clock
+        self._taps = taps
+        self._turn = asyncio.Lock()
+
+    async def read(self, service: int, characteristic: int) -> ReadValue:
+        async with self._turn:
+            asked_s = self._clock.monotonic_s()
+            octets = await self._link.read(service, characteristic)
+            answered_s = self._clock.monotonic_s()
+        self._show("received", service, characteristic, octets, answered_s)
+        return ReadValue(octets, asked_s, answered_s)
+
+    async def write(self, service: int, characteristic: int, octets: bytes) -> float:
+        """Returns when it was answered; the octets count as sent when the request's turn came."""
+        async with self._turn:
+            self._show("sent", service, characteristic, octets, self._clock.monotonic_s())
+            await self._link.write(service, characteristic, octets)
+            return self._clock.monotonic_s()
+
+    async def subscribe(self, service: int, characteristic: int) -> None:
+        async with self._turn:
+            await self._link.subscribe(service, characteristic)
+
+    async def arrivals(self) -> Sequence[Arrival]:
+        """What the device sent by itself, as `GattLink.arrivals`."""
+        return self._shown(await self._link.arrivals())
+
+    def waiting(self) -> Sequence[Arrival]:
+        """Arrivals that were not taken yet, as `GattLink.waiting`."""
+        return self._shown(self._link.waiting())
+
+    def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+        if arrivals:
+            self.last_octet_s = max(self.last_octet_s, arrivals[-1].received_s)
+            if self._taps.listeners:
+                for service, characteristic, octets, received_s in arrivals:
+                    self._taps.octets(
+                        self._link.name, self._number, "received", octets, received_s, (service, characteristic)
+                    )
+        return arrivals
+
+    def _show(self, direction: Direction, service: int, characteristic: int, octets: bytes, at_s: float) -> None:
+        if direction == "received":
+            self.last_octet_s = max(self.last_octet_s, at_s)
+        self._taps.octets(self._link.name, self._number, direction, octets, at_s, (service, characteristic))

@@ -1,0 +1,229 @@
+"""Keeps every paired Bluetooth device served: connect it, run its session, and again; nobody else's device, ever.
+
+One task a paired device. It waits in `central.connect` until the device is heard and has a place, so a device that is
+switched off costs nothing. When a link is lost the next one is made at once; a session that ends as soon as it began is
+waited for, ever longer and by a random half, so that devices which failed together do not come back together.
+
+Where only a person can help (a bond that one side has lost, a second device with the same system id) the device is
+tried seldom, gives no data, and the words that say what to do stand in the event lane, in `ble list` and in the status
+until it is well again. A device that is paired anew, or forgotten, changes its task at once.
+
+A session that raises is a bug or a failing disk: it is recorded, and the device starts again; it never takes another
+device or the gateway down.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from gateway.buffer.ble_devices import PairedDevice
+from gateway.sessions.gatt.data_watch import Patience
+from gateway.sessions.gatt.profiles import lacks
+from gateway.sessions.gatt.requests import GattLink
+from gateway.sessions.gatt.session import GattSession
+from gateway.sessions.journal import Journal
+from gateway.transports.ble.connection import BleConnection
+from gateway.transports.ble.faults import BleUnreachable
+from gateway.transports.clock import Clock
+
+WAIT_S_MIN, WAIT_S_MAX = 0.25, 30.0
+SERVED_WAIT_S_MAX = 2.0
+"""A device that was served is there: however often its link breaks, its values are wanted within seconds."""
+LASTED_S = 10.0
+"""A session that ran this long was healthy: the next failure is a first one."""
+PERSON_S = 60.0
+"""How often a device is tried that a person has to do something about; what the person does is noticed at once."""
+
+log = structlog.get_logger()
+
+
+class Connects(Protocol):
+    """The part of the adapter that this needs (`transports.ble_central`)."""
+
+    async def connect(self, address: str, lacks: Callable[[BleConnection], str] = ...) -> BleConnection: ...
+
+
+class Trusted(Protocol):
+    """The part of the pairings that this needs."""
+
+    def devices(self) -> list[PairedDevice]: ...
+    def wait_for_change(self) -> asyncio.Event: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a try to serve a device ended: whether it was served, and what is wrong in words. `for_a_person`: trying
+    again cannot help before somebody has done something."""
+
+    trouble: str = ""
+    for_a_person: bool = False
+    served: bool = False
+
+
+NewSession = Callable[[GattLink, int, PairedDevice, Patience], GattSession]
+
+
+class BleSupervisor:
+    """Serves the paired devices until it is cancelled; `release_all` first, to end in order. `number` counts links over
+    the whole gateway; `chance()` in [0, 1) spreads the waits."""
+
+    def __init__(
+        self,
+        central: Connects,
+        pairings: Trusted,
+        new_session: NewSession,
+        number: Callable[[], int],
+        clock: Clock,
+        journal: Journal,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._central = central
+        self._pairings = pairings
+        self._new_session = new_session
+        self._number = number
+        self._clock = clock
+        self._journal = journal
+        self._chance = chance
+        self._changed = pairings.wait_for_change()
+        self._sessions: dict[int, GattSession] = {}
+        self._tasks: dict[PairedDevice, asyncio.Task[None]] = {}
+        self._troubles: dict[str, str] = {}
+        self._mended: set[str] = set()
+        """Addresses about which a person has just done something; whether that helped shows when they are served."""
+        self._stop = asyncio.Event()
+
+    @property
+    def sessions(self) -> Sequence[GattSession]:
+        """Those that run now, oldest first."""
+        return list(self._sessions.values())
+
+    @property
+    def tasks(self) -> int:
+        """One a device that is served."""
+        return len(self._tasks)
+
+    def trouble_of(self, address: str) -> str:
+        """What a person has to do something about; "" where nothing, or the device was not met yet."""
+        return self._troubles.get(address.upper(), "")
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                while not self._stop.is_set():
+                    self._changed.clear()
+                    await self._follow(group)
+                    await self._changed.wait()
+        finally:
+            self._tasks.clear()
+
+    async def release_all(self) -> None:
+        """Connect nobody any more and end every session in order. `run` returns when they have written down how they
+        ended."""
+        self._stop.set()
+        self._changed.set()
+        serving = {session.link.address for session in self._sessions.values()}
+        for device, task in self._tasks.items():
+            if device.address not in serving:
+                task.cancel()
+        await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        """One task for each device that is trusted now, as it was paired last."""
+        wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._pairings.devices()}
+        ending = [] if self._stop.is_set() else [each for each in self._tasks if each not in wanted]
+        for device in ending:
+            self._tasks[device].cancel()
+        if ending:
+            await asyncio.wait([self._tasks[device] for device in ending])
+        for device in ending:
+            del self._tasks[device]
+            if self._troubles.pop(device.address, None) is not None:
+                self._mended.add(device.address)
+        for key, device in wanted.items():
+            if key not in self._tasks or self._tasks[key].done():
+                self._tasks[key] = group.create_task(self._serve(device.address))
+
+    def _paired(self, address: str) -> PairedDevice | None:
+        return next((each for each in self._pairings.devices() if each.address == address), None)
+
+    async def _serve(self, address: str) -> None:
+        """One device, for as long as it is paired."""
+        patience, wait_s = Patience(), WAIT_S_MIN
+        while not self._stop.is_set() and (paired := self._paired(address)) is not None:
+            began_s = self._clock.monotonic_s()
+            try:
+                end = await self._once(paired, patience)
+            except Exception as error:
+                log.exception("session.failed", link=f"ble:{address}")
+                await self._journal.write("session.failed", None, link=f"ble:{address}", error=type(error).__name__)
+                end = _End()
+            if end.trouble:
+                await self._tell(paired, end.trouble)
+            if self._stop.is_set():
+                return
+            now_s = self._clock.monotonic_s()
+            if now_s - began_s >= LASTED_S:
+                wait_s = WAIT_S_MIN
+            if end.served:
+                wait_s = min(wait_s, SERVED_WAIT_S_MAX)
+            pause_s = PERSON_S if end.for_a_person else wait_s
+            wait_s = min(WAIT_S_MAX, wait_s * 2)
+            await self._clock.sleep_until(now_s + pause_s * (0.5 + 0.5 * self._chance()))
+
+    async def _once(self, paired: PairedDevice, patience: Patience) -> _End:
+        """One link and its session, to the end."""
+        try:
+            link = await self._central.connect(paired.address, lacks)
+        except BleUnreachable as error:
+            log.info("link.not_made", link=f"ble:{paired.address}", why=str(error))
+            return _End(str(error), for_a_person=error.bond_lost)
+        number = self._number()
+        log.info("link.opened", link=link.name, connection=number)
+        try:
+            session = self._new_session(link, number, paired, patience)
+            served = asyncio.Event()
+            session.when_served = partial(self._well, paired, served)
+            self._sessions[number] = session
+            if self._stop.is_set():
+                await link.close()
+            await session.run()
+            return _End(session.trouble, for_a_person=bool(session.trouble), served=served.is_set())
+        finally:
+            self._sessions.pop(number, None)
+            await asyncio.shield(link.close())
+            log.info("link.closed", link=link.name, connection=number)
+
+    async def _well(self, paired: PairedDevice, served: asyncio.Event) -> None:
+        served.set()
+        await self._tell(paired, "")
+
+    async def _tell(self, paired: PairedDevice, trouble: str) -> None:
+        """A trouble is told when it begins, when it becomes another, and when it is over."""
+        mended = paired.address in self._mended
+        self._mended.discard(paired.address)
+        if trouble == self._troubles.get(paired.address, "") and not (mended and not trouble):
+            return
+        if trouble:
+            self._troubles[paired.address] = trouble
+        else:
+            self._troubles.pop(paired.address, None)
+        name = "ble.device_in_trouble" if trouble else "ble.device_well_again"
+        await self._journal.write(name, paired.system_id or None, link=f"ble:{paired.address}", why=trouble or None)
+
+
+def _as_paired(device: PairedDevice) -> PairedDevice:
+    """Without what we learn of it while it is served, so that learning changes nothing."""
+    return PairedDevice(
+        address=device.address,
+        name=device.name,
+        system_id="",
+        bonded=device.bonded,
+        paired_us=device.paired_us,
+        services=device.services,
+    )

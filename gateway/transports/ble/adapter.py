@@ -1,0 +1,186 @@
+"""One Bluetooth adapter, kept open: opened, watched, and made anew from zero when it or its stack goes (misbehaviour
+15: unplugged, switched off, bluetoothd or D-Bus restarted). What a stack said before holds no longer afterwards, so
+scanner, links and clients of one opening never outlive it.
+
+Every question to the stack has a time limit here, and errors become words.
+
+Does not make links (ble_attempts); it ends those that there are when the adapter has gone, at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+from gateway.transports.ble.faults import fault_of
+from gateway.transports.ble.links import Links
+from gateway.transports.ble.options import CentralOptions
+from gateway.transports.ble.scanner import BleScanner
+from gateway.transports.ble.stack import BleBackend, BleUnavailable, PairingAgent
+from gateway.transports.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class BleAdapter:
+    """`chance()` in [0, 1) spreads the waits."""
+
+    def __init__(
+        self,
+        backend: BleBackend,
+        clock: Clock,
+        options: CentralOptions,
+        agent: PairingAgent,
+        scanner: BleScanner,
+        links: Links,
+        chance: Callable[[], float],
+    ) -> None:
+        self.up = asyncio.Event()
+        self.trouble = "the adapter has not been opened yet"
+        """Why it is not up; "" while it is."""
+        self._backend = backend
+        self._clock = clock
+        self._options = options
+        self._agent = agent
+        self._chance = chance
+        self._scanner = scanner
+        self._links = links
+        self._openings = 0
+        self._cycled_s: float | None = None
+
+    async def run(self) -> None:
+        """Keep adapter and scanner up until cancelled."""
+        failures, told = 0, ("", 0)
+        try:
+            while True:
+                began_s = self._clock.monotonic_s()
+                why = await self._opening()
+                now_s = self._clock.monotonic_s()
+                failures = 1 if now_s - began_s >= self._options.settled_s else failures + 1
+                pause_s = min(self._options.reopen_s_max, self._options.reopen_s * 2.0 ** min(failures - 1, 16))
+                pause_s *= 0.5 + 0.5 * self._chance()
+                # A vehicle without an adapter is told so once, not with every look.
+                if (why, self._openings) != told:
+                    log.warning("ble.adapter_lost", why=why)
+                told = why, self._openings
+                await self._clock.sleep_until(now_s + pause_s)
+        finally:
+            self._down("the gateway is stopping")
+            await self._close()
+
+    async def bonded(self, address: str) -> bool:
+        """Whether the stack holds keys of it. Raises what the stack raises."""
+        return await self._limited(self._backend.bonded(address))
+
+    async def may_lose_bond(self, address: str) -> bool:
+        """The same; a stack that cannot say may have a bond to lose."""
+        try:
+            return await self.bonded(address)
+        except Exception as error:
+            log.info("ble.bond_not_known", address=address, why=fault_of(error).words)
+            return True
+
+    async def forget(self, address: str) -> None:
+        """Drop keys and cache. Raises what the stack raises."""
+        await self._limited(self._backend.forget(address))
+
+    async def end_stale(self, address: str) -> None:
+        """A device that is connected, and not through us, was left so by a process that has died, or by the stack; it
+        does not advertise, so nobody would ever hear it (7)."""
+        try:
+            # Asked for afterwards: an attempt of ours may have begun meanwhile.
+            if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
+                log.info("ble.stale_link_ended", address=address)
+                await self._limited(self._backend.disconnect(address))
+        except Exception as error:
+            log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
+
+    async def call_off(self, address: str) -> None:
+        """End whatever the stack has under way with a device that nobody of ours is connected to (3)."""
+        try:
+            await self._limited(self._backend.disconnect(address))
+        except Exception as error:
+            log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
+
+    async def power_cycle(self, why: str) -> None:
+        """Off and on, for one device's sake: never beneath a link, and not again soon."""
+        async with self._scanner.paused():
+            now_s = self._clock.monotonic_s()
+            soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
+            if soon or self._scanner.links or not self.up.is_set():
+                return
+            self._cycled_s = now_s
+            log.warning("ble.adapter_power_cycled", why=why)
+            await self._limited(self._backend.power_cycle())
+
+    async def _opening(self) -> str:
+        """One opening of the adapter; returns why it ended."""
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.open_s):
+                await self._backend.open(self._agent)
+        except Exception as error:
+            return await self._over(str(error) if isinstance(error, BleUnavailable) else fault_of(error).words)
+        self.trouble = ""
+        self._openings += 1
+        self.up.set()
+        log.info("ble.adapter_opened")
+        why = ""
+
+        async def until_unavailable(part: Coroutine[Any, Any, None]) -> None:
+            nonlocal why
+            try:
+                await part
+            except BleUnavailable as unavailable:
+                why = why or str(unavailable)
+                ended.reschedule(asyncio.get_running_loop().time())
+
+        # By a time-out and not by the failure of a part: a task group whose part fails in the moment in which the group
+        # is cancelled raises the failure and loses the cancellation, and the gateway would not stop.
+        try:
+            async with asyncio.timeout(None) as ended, asyncio.TaskGroup() as tasks:
+                tasks.create_task(until_unavailable(self._until_gone()))
+                tasks.create_task(until_unavailable(self._scan()))
+                tasks.create_task(self._links.share())
+        except TimeoutError:
+            return await self._over(why)
+        raise AssertionError("the scanner and the links are served until the adapter is gone")
+
+    async def _until_gone(self) -> None:
+        why = await self._backend.gone()
+        # At once, not when the scanner has been stopped: a dead stack answers nothing, and links wait for it.
+        self._down(why)
+        raise BleUnavailable(why)
+
+    async def _scan(self) -> None:
+        try:
+            await self._scanner.run()
+        except BleUnavailable:
+            raise
+        except Exception as error:
+            # Whatever a stack does wrong ends this opening of the adapter, and nothing else.
+            log.error("ble.scan_broke", exc_info=True)
+            raise BleUnavailable(fault_of(error).words) from error
+
+    async def _over(self, why: str) -> str:
+        self._down(why)
+        await self._close()
+        return why
+
+    def _down(self, why: str) -> None:
+        self.up.clear()
+        self.trouble = why
+        self._links.end(why)
+
+    async def _close(self) -> None:
+        await self._links.close()
+        try:
+            await self._limited(self._backend.close())
+        except Exception as error:
+            log.info("ble.adapter_not_closed", why=fault_of(error).words)
+
+    async def _limited(self, call: Awaitable[T]) -> T:
+        async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.request_s):
+            return await call

@@ -1,0 +1,81 @@
+"""Calls into a Bluetooth stack over one link: each with a time limit, and all of them over when the link is.
+
+A stack may never answer: a device that has gone, a daemon that has died (its clients believe in their links) or hangs.
+So nothing here waits longer than its limit, and `cut` ends what waits at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import structlog
+
+from gateway.transports.ble.faults import BleLost
+from gateway.transports.clock import Clock
+
+ABANDON_S = 5.0
+"""For calling off an attempt to connect."""
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Of one link, which `name` names in the log."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._clock = clock
+        self._waiting: set[asyncio.Timeout] = set()
+
+    async def within(self, limit_s: float, call: Awaitable[T]) -> T:
+        """TimeoutError when the time is up or the calls are cut. Some stacks cancel what waits for a lost link,
+        although nobody cancelled the task: that becomes BleLost, so that it does not end the task."""
+        task = asyncio.current_task()
+        asked_before = 0 if task is None else task.cancelling()
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s), asyncio.timeout(None) as cut:
+                self._waiting.add(cut)
+                try:
+                    return await call
+                finally:
+                    self._waiting.discard(cut)
+        except asyncio.CancelledError:
+            if task is not None and task.cancelling() > asked_before:
+                raise
+            raise BleLost("the link broke in the middle of a request") from None
+
+    async def attempt(self, limit_s: float, call: Awaitable[None]) -> None:
+        """The same for an attempt to connect. bleak asks the stack to call one off and waits for the answer without a
+        limit; a daemon that hangs gives none, and must not keep the adapter from everybody else."""
+        connecting = asyncio.ensure_future(call)
+        try:
+            await self.within(limit_s, asyncio.shield(connecting))
+        except BaseException:
+            await self._call_off(connecting)
+            raise
+
+    def cut(self) -> None:
+        """What waits now ends now."""
+        now = asyncio.get_running_loop().time()
+        for each in tuple(self._waiting):
+            if not each.expired():
+                each.reschedule(now)
+
+    async def _call_off(self, connecting: asyncio.Future[None]) -> None:
+        if connecting.done():
+            return
+        connecting.cancel()
+        connecting.add_done_callback(_looked_at)
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + ABANDON_S):
+                await asyncio.wait({connecting})
+        except TimeoutError:
+            log.warning("ble.connect_abandoned", link=self._name, why="the stack does not call it off")
+
+
+def _looked_at(task: asyncio.Future[None]) -> None:
+    """Its error is of no use to anybody any more."""
+    if not task.cancelled():
+        task.exception()

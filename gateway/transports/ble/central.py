@@ -1,0 +1,300 @@
+"""The only way to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
+(ble_attempts).
+
+- A link that nobody of ours holds is ended first (misbehaviour 7).
+- A failed try is told, and waited out as `ble_faults` says; what else helps, the ladder of `ble_standing` says. A
+  device that fails waits without a place and without the turn: it holds up nobody.
+- The tries of one call are bounded; whoever calls again comes behind those who wait.
+
+Does not decide which devices may be connected (sessions/pairing) and knows no service: what a device must show is
+asked of the caller (`lacks`).
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import structlog
+
+from gateway.transports.ble.adapter import BleAdapter
+from gateway.transports.ble.attempts import Attempts
+from gateway.transports.ble.connection import BleConnection
+from gateway.transports.ble.faults import (
+    BleLost,
+    BleUnreachable,
+    Fault,
+    FaultKind,
+    TableFault,
+    failed_words,
+    fault_of,
+    refused_words,
+    wait_s,
+)
+from gateway.transports.ble.links import Links
+from gateway.transports.ble.options import CentralOptions
+from gateway.transports.ble.scanner import BleScanner, Heard
+from gateway.transports.ble.slots import Place
+from gateway.transports.ble.stack import BleBackend, PairingAgent
+from gateway.transports.ble.standing import Rung, Standing
+from gateway.transports.clock import Clock
+
+Lacks = Callable[[BleConnection], str]
+"""What a device must show and does not, in words; "" when nothing is missing."""
+
+log = structlog.get_logger(__name__)
+
+
+class BleCentral:
+    """`chance()` in [0, 1) spreads the waits. A standing is kept of each device that somebody connects: paired ones."""
+
+    def __init__(
+        self,
+        backend: BleBackend,
+        clock: Clock,
+        options: CentralOptions,
+        agent: PairingAgent,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.options = options
+        self._clock = clock
+        self._chance = chance
+        self._scanner = BleScanner(backend, clock, options.scan)
+        self._links = Links(clock, options, self._scanner)
+        self._attempts = Attempts(backend, clock, options, self._scanner, self._links)
+        self._adapter = BleAdapter(backend, clock, options, agent, self._scanner, self._links, chance)
+        self._standings: dict[str, Standing] = {}
+        self._pairing: dict[str, asyncio.Event] = {}
+        self._identities: dict[str, str] = {}
+
+    @property
+    def trouble(self) -> str:
+        """Why no device can connect now, in words; "" while the adapter is up."""
+        return self._adapter.trouble
+
+    @property
+    def state(self) -> str:
+        """In words, for status."""
+        if self.trouble:
+            return self.trouble
+        words = f"scanning, {len(self.heard())} heard, {self._links.slots.held} of {self._links.slots.limit} links"
+        waiting = len(self._links.slots.waiting)
+        return f"{words}, {waiting} waiting for a place" if waiting else words
+
+    def trouble_of(self, address: str) -> str:
+        """Why the last try to reach this device failed; "" when it worked, or was not tried."""
+        standing = self._standings.get(address.upper())
+        return "" if standing is None else standing.words
+
+    def heard(self) -> list[Heard]:
+        """Who advertised within the last minute, the strongest first; bounded. None of it is trusted."""
+        return self._scanner.heard()
+
+    async def run(self) -> None:
+        """Keep adapter and scanner up until cancelled; ends every link then."""
+        await self._adapter.run()
+
+    async def connect(self, address: str, lacks: Lacks = lambda _: "") -> BleConnection:
+        """Wait until the device is heard and has a place, then connect. Cancel-safe; the caller closes the link. A link
+        that it has already ends first: who asks last gets it.
+
+        Raises BleUnreachable, in words, after `tries_max` failed tries, or earlier where trying again cannot help.
+        """
+        address = address.upper()
+        tries = 0
+        link = self._links.of(address)
+        if link is not None:
+            link.end("another part of the gateway has taken the device over")
+            await link.close()
+        while True:
+            await self._in_range(address)
+            place = await self._links.slots.take(address)
+            try:
+                connection = await self._try(address, lacks)
+            except Exception as error:
+                place.give_back()
+                if self._adapter.up.is_set():
+                    tries += 1
+                    await self._after(address, error, tries)
+            except BaseException:
+                place.give_back()
+                raise
+            else:
+                if connection is not None:
+                    connection.when_closed(partial(self._closed, place))
+                    return connection
+                place.give_back()  # it was out of range again when its turn came
+
+    async def pair(self, address: str) -> bool:
+        """Make a bond with a device that a person has in hand; the `PairingAgent` is asked what the stack wants to
+        know. What was known of it before is dropped first. Returns whether the stack holds keys afterwards: some
+        devices pair without. Leaves no link. Raises BleUnreachable in words."""
+        address = address.upper()
+        if address in self._pairing:
+            raise BleUnreachable(f"{address} is being paired already")
+        done = self._pairing[address] = asyncio.Event()
+        try:
+            await self.forget(address)
+            return await self._pair(address)
+        finally:
+            del self._pairing[address]
+            done.set()
+
+    def identity_of(self, address: str) -> str:
+        """By which address a device that was paired in this run is known from then on. A device that hides behind
+        changing addresses tells its own when it is bonded; of any other it is the same."""
+        return self._identities.get(address.upper(), address.upper())
+
+    async def forget(self, address: str) -> None:
+        """End its link and drop its keys and whatever the stack has cached of it. Raises BleUnreachable in words."""
+        address = address.upper()
+        link = self._links.of(address)
+        if link is not None:
+            link.end("its pairing was ended or is being made anew")
+            await link.close()
+        # What was heard before has gone with the stack's object.
+        self._standings[address] = Standing(not_before_s=self._clock.monotonic_s())
+        if not self._adapter.up.is_set():
+            raise BleUnreachable(f"{address} cannot be paired or forgotten now: {self.trouble}")
+        try:
+            await self._adapter.forget(address)
+        except Exception as error:
+            raise BleUnreachable(f"{address} cannot be paired or forgotten: {fault_of(error).words}") from error
+
+    async def _in_range(self, address: str) -> None:
+        """Return when the adapter is up and the device is heard."""
+        while True:
+            await self._adapter.up.wait()
+            if address in self._pairing:
+                await self._pairing[address].wait()
+                continue
+            link = self._links.of(address)
+            if link is not None:
+                await link.ended.wait()
+                await link.close()
+                continue
+            await self._climb(address)
+            await self._adapter.end_stale(address)
+            try:
+                async with self._clock.timeout_at(self._clock.monotonic_s() + self.options.look_again_s):
+                    await self._scanner.wait_for(address, self._since_s(address))
+            except TimeoutError:
+                continue
+            return
+
+    def _standing(self, address: str) -> Standing:
+        return self._standings.setdefault(address, Standing())
+
+    def _since_s(self, address: str) -> float:
+        return max(self._clock.monotonic_s() - self.options.fresh_s, self._standing(address).not_before_s)
+
+    async def _try(self, address: str, lacks: Lacks) -> BleConnection | None:
+        """None when it was not heard lately, or is not to be connected after all, when its turn comes."""
+        async with self._link_to(address, pairing=False) as connection:
+            if connection is None:
+                return None
+            connection.bonded = await self._adapter.bonded(address)
+            missing = lacks(connection)
+            if missing:
+                # 12: the stack's copy of the table may be from before a change of firmware.
+                raise TableFault(missing, stale=True)
+            if connection.ended.is_set():
+                raise BleLost(connection.why)
+            return connection
+
+    def _link_to(self, address: str, *, pairing: bool) -> AbstractAsyncContextManager[BleConnection | None]:
+        """A device that is being paired is nobody else's meanwhile."""
+        return self._attempts.link_to(
+            address,
+            lambda: self._since_s(address),
+            lambda: self._adapter.up.is_set() and pairing == (address in self._pairing),
+        )
+
+    async def _closed(self, place: Place, connection: BleConnection) -> None:
+        """A link that stood has been closed."""
+        self._links.remove(connection)
+        place.give_back()
+        standing = self._standing(connection.address)
+        standing.not_before_s = max(standing.not_before_s, connection.ended_s)
+        if connection.unanswered:
+            # 19: it connects and then a request hangs, each time alike. For the ladder that is a failed try.
+            standing.failed(Fault(FaultKind.SILENT, connection.why), bonded=connection.bonded)
+        else:
+            standing.worked()
+
+    async def _after(self, address: str, error: Exception, tries: int) -> None:
+        """After a failed try: wait. Raises BleUnreachable where trying again does not help."""
+        standing = self._standing(address)
+        fault = fault_of(error)
+        bonded = await self._adapter.may_lose_bond(address)
+        standing.failed(fault, bonded=bonded)
+        log.info(
+            "ble.connect_failed", address=address, kind=fault.kind.value, why=fault.words, failures=standing.failures
+        )
+        if standing.due is Rung.ASK_A_PERSON:
+            raise BleUnreachable(refused_words(address, fault, bonded), bond_lost=bonded)
+        if fault.kind in (FaultKind.ABSENT, FaultKind.SILENT):
+            standing.not_before_s = self._clock.monotonic_s()
+        if fault.kind is FaultKind.BUSY:
+            await self._adapter.call_off(address)
+        hopeless = fault.kind is FaultKind.STALE and standing.due is not Rung.FORGET
+        if hopeless or tries >= self.options.tries_max:
+            raise BleUnreachable(failed_words(address, fault, bonded))
+        pause_s = wait_s(fault.kind, standing.failures, self._chance())
+        await self._clock.sleep_until(self._clock.monotonic_s() + pause_s)
+
+    async def _climb(self, address: str) -> None:
+        """What the ladder wants before the next try."""
+        standing = self._standing(address)
+        rung, standing.due = standing.due, Rung.AGAIN
+        try:
+            # Asked once more: it may have been paired since.
+            if rung is Rung.FORGET and not await self._adapter.may_lose_bond(address):
+                log.warning("ble.cache_forgotten", address=address, why=standing.words)
+                await self._adapter.forget(address)
+                standing.not_before_s = self._clock.monotonic_s()
+            elif rung is Rung.POWER_CYCLE:
+                await self._adapter.power_cycle(f"{address}: {standing.words}")
+        except Exception as error:
+            log.warning("ble.step_failed", step=rung.value, address=address, why=fault_of(error).words)
+
+    async def _pair(self, address: str) -> bool:
+        limit_s = self.options.pair_heard_s
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
+                await self._scanner.wait_for(address, self._since_s(address))
+        except TimeoutError:
+            raise BleUnreachable(
+                self.trouble
+                or f"{address} was not heard within {limit_s:g} s: switch it on, put it into pairing mode (its manual "
+                "says how), bring it near and try again"
+            ) from None
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
+                place = await self._links.slots.take(address, first=True)
+        except TimeoutError:
+            raise BleUnreachable(
+                f"{address} was heard, and all {self._links.slots.limit} places of the adapter are held by devices "
+                "that measure: switch one of them off and try again"
+            ) from None
+        try:
+            async with self._link_to(address, pairing=True) as connection:
+                if connection is None:
+                    raise BleLost(self.trouble or "it went out of range")
+                identity = await connection.pair(self.options.pair_s)
+                if identity != address:
+                    self._identities[address] = identity
+                bonded = await self._adapter.bonded(identity)
+                await self._clock.sleep_until(self._clock.monotonic_s() + self.options.paired_s)
+                await connection.close()
+                self._links.remove(connection)
+                return bonded
+        except Exception as error:
+            raise BleUnreachable(
+                f"{address} could not be paired: {fault_of(error).words}; put it into pairing mode again, check the "
+                "passkey that it shows, and try again"
+            ) from error
+        finally:
+            place.give_back()

@@ -1,0 +1,235 @@
+"""The one scanner of an adapter: who advertises, and that somebody still listens.
+
+**One scanner object in the process** (misbehaviour 3: BlueZ refuses a second with InProgress), **active** (17: a
+passive scan is silently without results on many stacks), unfiltered (a device need not advertise its services, and a
+person who looks for one wants to see all), and **paused while a link is made** (16: scanning and connecting at once
+freezes some adapters). Pausing also makes the stack report devices afresh that have not changed.
+
+**Silence.** A scanner can die without a word (15, 18). When nothing was heard for `silence_s`, the scan is started
+again; after `restarts_max` of these in vain the adapter is switched off and on, if nobody has a link over it, and each
+such step makes the next one wait twice as long: in the country at night silence is simply true. A device for which
+somebody waits has the scan started again as well, soon and then less and less often, since a stack may tell a device
+that it knows only once (BlueZ tells changes). Callbacks are therefore no sign of life of a *device*.
+
+**Bounds.** Anybody can send advertisements. The list is limited and the oldest entry goes first; a device for which
+somebody waits is kept apart, so a flood of invented addresses hides none of ours. Names are cut and made printable.
+
+Does not connect (ble_central) and trusts nobody.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import structlog
+from bleak import BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+
+from gateway.transports.ble.faults import fault_of
+from gateway.transports.ble.options import ScanOptions
+from gateway.transports.ble.stack import BleBackend, BleUnavailable
+from gateway.transports.clock import Clock
+from protocols.ble.uuids import short_uuid
+
+NAME_CHARACTERS_MAX = 40
+SERVICES_MAX = 16
+
+log = structlog.get_logger(__name__)
+
+
+class Heard(NamedTuple):
+    """An advertiser. Nothing of it is trusted: anybody can send anybody's address and name. `rssi` in dBm, `at_s`
+    monotonic, `services` the SIG's 16-bit numbers as advertised."""
+
+    address: str
+    name: str
+    rssi: int
+    services: tuple[int, ...]
+    at_s: float
+
+
+class BleScanner:
+    """`run` scans for one opening of the adapter; it never returns by itself."""
+
+    def __init__(self, backend: BleBackend, clock: Clock, options: ScanOptions) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._options = options
+        self._heard: dict[str, tuple[Heard, BLEDevice]] = {}
+        self._wanted: dict[str, list[asyncio.Future[BLEDevice]]] = {}
+        self._turn = asyncio.Lock()
+        self._scanner: BleakScanner | None = None
+        self._wake = asyncio.Event()
+        self._strangers = 0
+        self._searches = 0
+        self._last_s = self._started_s = clock.monotonic_s()
+        self.links = 0
+        """How many hold or make a link over this adapter: it is not switched off beneath them."""
+        self.restarts = 0
+        """Scans that were started again because nothing was heard; since the last advertisement."""
+        self.power_cycles = 0
+        """How often the adapter was switched off and on; since the last advertisement."""
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing was heard."""
+        return self._clock.monotonic_s() - self._last_s
+
+    def heard(self) -> list[Heard]:
+        """Advertisers of the last `heard_s`, the strongest first."""
+        oldest_s = self._clock.monotonic_s() - self._options.heard_s
+        return sorted((heard for heard, _ in self._heard.values() if heard.at_s >= oldest_s), key=lambda it: -it.rssi)
+
+    def device(self, address: str, since_s: float) -> BLEDevice | None:
+        """The device, where it was heard at `since_s` or later."""
+        entry = self._heard.get(address)
+        return entry[1] if entry is not None and entry[0].at_s >= since_s else None
+
+    async def wait_for(self, address: str, since_s: float) -> BLEDevice:
+        """The device, heard at `since_s` or later; waits for it. Cancel-safe."""
+        known = self.device(address, since_s)
+        if known is not None:
+            return known
+        future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
+        self._wanted.setdefault(address, []).append(future)
+        self._searches = 0
+        self._wake.set()
+        try:
+            return await future
+        finally:
+            waiting = self._wanted[address]
+            waiting.remove(future)
+            if not waiting:
+                del self._wanted[address]
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing is scanned in this block. One at a time."""
+        async with self._turn:
+            await self._stop()
+            try:
+                yield
+            finally:
+                self._wake.set()
+
+    async def run(self) -> None:
+        """Scan until cancelled. Raises BleUnavailable when the adapter has to be built anew."""
+        self._last_s = self._started_s = self._clock.monotonic_s()
+        self.restarts = self.power_cycles = 0
+        try:
+            while True:
+                async with self._turn:
+                    if self._scanner is None:
+                        await self._start()
+                await self._pause_until(self._next_look_s())
+                if self._clock.monotonic_s() >= self._next_look_s():
+                    await self._again()
+        finally:
+            try:
+                await self._stop()
+            finally:
+                # What a stack said about a device holds for one opening of it.
+                self._heard.clear()
+
+    def found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        """The stack's callback."""
+        now_s = self._clock.monotonic_s()
+        address = device.address.upper()
+        name = _printable(advertisement.local_name or device.name or "")
+        known = self._heard.pop(address, None)
+        if known is None:
+            self._strangers += 1
+        services = (short_uuid(each) for each in advertisement.service_uuids[: 4 * SERVICES_MAX])
+        heard = Heard(
+            address=address,
+            name=name or (known[0].name if known else ""),
+            rssi=advertisement.rssi,
+            services=tuple(each for each in services if each is not None)[:SERVICES_MAX],
+            at_s=now_s,
+        )
+        # Put in anew, so that the first entry is the one that was heard longest ago.
+        self._heard[address] = heard, device
+        if len(self._heard) > self._options.heard_max:
+            del self._heard[next(iter(self._heard))]
+        self._last_s = now_s
+        self.restarts = self.power_cycles = 0
+        for future in self._wanted.get(address, ()):
+            if not future.done():
+                future.set_result(device)
+        if self._strangers > self._options.strangers_max:
+            self._wake.set()
+
+    def _next_look_s(self) -> float:
+        """When the scan should be started again if nothing changes."""
+        if self._strangers > self._options.strangers_max:
+            return self._started_s
+        # After each power cycle in vain the patience is doubled, up to an hour's worth of ordinary silence.
+        silence_s = self._options.silence_s * 2.0 ** min(self.power_cycles, 6)
+        look_s = max(self._last_s, self._started_s) + silence_s
+        if self._wanted:
+            wanted_s = self._options.wanted_silence_s * 2.0 ** min(self._searches, 3)
+            look_s = min(look_s, self._started_s + wanted_s)
+        return look_s
+
+    async def _pause_until(self, deadline_s: float) -> None:
+        self._wake.clear()
+        try:
+            async with self._clock.timeout_at(deadline_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _again(self) -> None:
+        """Start the scan again; where that has not helped, switch the adapter off and on."""
+        silent = self.silent_s >= self._options.silence_s
+        self._searches += 1
+        async with self._turn:
+            await self._stop()
+            if silent:
+                self.restarts += 1
+                log.info("ble.scan_restarted", silent_s=round(self.silent_s), restarts=self.restarts)
+                if self.restarts > self._options.restarts_max and not self.links:
+                    self.restarts = 0
+                    self.power_cycles += 1
+                    log.warning("ble.adapter_power_cycled", why="nothing heard", silent_s=round(self.silent_s))
+                    await self._backend.power_cycle()
+            await self._start()
+
+    async def _start(self) -> None:
+        for attempt in range(self._options.starts_max):
+            scanner = self._backend.scanner(self.found)
+            try:
+                async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.step_s):
+                    await scanner.start()
+            except Exception as error:
+                why = fault_of(error).words
+                log.info("ble.scan_failed", why=why, attempt=attempt + 1)
+                await self._stop_quietly(scanner)
+                await self._clock.sleep_until(self._clock.monotonic_s() + 1.0 + attempt)
+            else:
+                self._scanner = scanner
+                self._strangers = 0
+                self._started_s = self._clock.monotonic_s()
+                return
+        raise BleUnavailable(f"the adapter does not scan: {why}; it is opened anew")
+
+    async def _stop(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
+            await self._stop_quietly(scanner)
+
+    async def _stop_quietly(self, scanner: BleakScanner) -> None:
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.step_s):
+                await scanner.stop()
+        except Exception as error:
+            # It may have gone with the adapter. A scan that goes on in the stack is found when the next one starts.
+            log.info("ble.scan_not_stopped", why=fault_of(error).words)
+
+
+def _printable(name: str) -> str:
+    """At most NAME_CHARACTERS_MAX characters, none of which controls a terminal or the direction of writing."""
+    cut = name[:NAME_CHARACTERS_MAX].strip()
+    return "".join(each if each.isprintable() else "\ufffd" for each in cut)

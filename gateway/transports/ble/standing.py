@@ -1,0 +1,77 @@
+"""How one device has fared, and what to try when it fails again: the ladder.
+
+Each rung costs more than the last, so it is stepped on only when those before did not help (misbehaviours 12, 18, 19):
+
+1. again, with a new client, after a wait that grows with the failures;
+2. forget what the stack has cached of the device and scan again: **once** until it works again, and **never where the
+   stack holds a bond**, since BlueZ drops the keys with the cache, and only a person can make new ones;
+3. switch the adapter off and on. Whether that may be done at all (nobody has a link, not too often) is for ble_central.
+
+A device that answers and refuses our keys, repeatedly, has forgotten its bond; nothing but a person helps.
+
+Pure: no clock, no stack.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.transports.ble.faults import Fault, FaultKind
+
+FORGET_AFTER = 2
+POWER_CYCLE_AFTER = 6
+KEYS_AFTER = 2
+
+_CACHE_MAY_BE_OLD = frozenset({FaultKind.TABLE, FaultKind.SILENT, FaultKind.OTHER})
+_ADAPTER_MAY_HANG = frozenset({FaultKind.SILENT, FaultKind.BUSY, FaultKind.TABLE, FaultKind.OTHER})
+
+
+class Rung(Enum):
+    """What to do before the next try."""
+
+    AGAIN = "again"
+    FORGET = "forget"
+    POWER_CYCLE = "power cycle"
+    ASK_A_PERSON = "ask a person"
+
+
+@dataclass(slots=True)
+class Standing:
+    """One device's."""
+
+    failures: int = 0
+    """In a row."""
+    refusals: int = 0
+    """Times in a row that it refused our keys."""
+    forgotten: bool = False
+    """The cache was dropped since it last worked."""
+    words: str = ""
+    """Why the last try failed; "" after one that worked."""
+    due: Rung = Rung.AGAIN
+    """What to do before the next try."""
+    not_before_s: float = 0.0
+    """What was heard before this moment, monotonic, says nothing about whether it is in range."""
+
+    def worked(self) -> None:
+        """A link stood, and the device answered over it."""
+        self.failures = self.refusals = 0
+        self.forgotten = False
+        self.words = ""
+        self.due = Rung.AGAIN
+
+    def failed(self, fault: Fault, *, bonded: bool) -> None:
+        """One more try failed; `due` says what to do. `bonded`: the stack holds keys of it."""
+        self.failures += 1
+        self.words = fault.words
+        self.refusals = self.refusals + 1 if fault.kind is FaultKind.KEYS else 0
+        self.due = self._rung(fault.kind, bonded)
+
+    def _rung(self, kind: FaultKind, bonded: bool) -> Rung:
+        if self.refusals >= KEYS_AFTER:
+            return Rung.ASK_A_PERSON
+        old = kind is FaultKind.STALE or (kind in _CACHE_MAY_BE_OLD and self.failures >= FORGET_AFTER)
+        if old and not bonded and not self.forgotten:
+            self.forgotten = True
+            return Rung.FORGET
+        if kind in _ADAPTER_MAY_HANG and self.failures % POWER_CYCLE_AFTER == 0:
+            return Rung.POWER_CYCLE
+        return Rung.AGAIN

@@ -1,0 +1,113 @@
+"""The pairing agent that BlueZ asks (org.bluez.Agent1). bleak has none, and without one even a pairing that asks nobody
+anything fails (misbehaviour 8).
+
+It offers a keyboard and a display, so a device that shows a passkey can have it typed by a person, one that shows a
+number is compared, and one that can do neither pairs without. Who may pair at all is for the `PairingAgent`: only what
+a person has just asked for. Everything that is not Bluetooth LE is rejected.
+
+BlueZ takes back a question when the device gives up (`Cancel`); the person's answer then goes nowhere.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn, TypeVar
+
+import structlog
+from dbus_fast import DBusError
+from dbus_fast.annotations import DBusObjectPath, DBusStr, DBusUInt16, DBusUInt32
+from dbus_fast.service import ServiceInterface, dbus_method
+
+from gateway.transports.ble.stack import PairingAgent
+
+AGENT_PATH: Final = "/argus/pairing"
+CAPABILITY: Final = "KeyboardDisplay"
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class BluezAgent(ServiceInterface):
+    """`address_of` gives the address of the device behind an object's path."""
+
+    def __init__(self, asked: PairingAgent, address_of: Callable[[str], Awaitable[str]]) -> None:
+        super().__init__("org.bluez.Agent1")
+        self._asked = asked
+        self._address_of = address_of
+        self._open: set[asyncio.Timeout] = set()
+
+    @dbus_method()
+    async def RequestPasskey(self, device: DBusObjectPath) -> DBusUInt32:  # noqa: N802 - BlueZ's names
+        """The device shows six digits; whoever stands before it types them."""
+        address = await self._address_of(device)
+        passkey = await self._ask(self._asked.passkey(address))
+        if passkey is None or not 0 <= passkey <= 999_999:
+            self._reject(address, "nobody gave the passkey that it shows")
+        return passkey
+
+    @dbus_method()
+    async def RequestConfirmation(self, device: DBusObjectPath, passkey: DBusUInt32) -> None:  # noqa: N802 - see above
+        """Both show the same six digits, if nobody is in between."""
+        await self._confirm(device, passkey)
+
+    @dbus_method()
+    async def RequestAuthorization(self, device: DBusObjectPath) -> None:  # noqa: N802 - see above
+        """A device that can neither show nor read anything wants to pair."""
+        await self._confirm(device, None)
+
+    @dbus_method()
+    async def DisplayPasskey(  # noqa: N802 - see above
+        self, device: DBusObjectPath, passkey: DBusUInt32, entered: DBusUInt16
+    ) -> None:
+        """The digits are to be typed on the device; called again with each of them. BlueZ waits for no answer."""
+        if entered == 0:
+            await self._confirm(device, passkey)
+
+    @dbus_method()
+    def Cancel(self) -> None:  # noqa: N802 - see above
+        """The device does not wait any longer for what was asked."""
+        now = asyncio.get_running_loop().time()
+        for each in tuple(self._open):
+            if not each.expired():
+                each.reschedule(now)
+
+    @dbus_method()
+    def Release(self) -> None:  # noqa: N802 - see above
+        """BlueZ does not ask this agent any longer."""
+        log.info("ble.agent_released")
+
+    @dbus_method()
+    def RequestPinCode(self, device: DBusObjectPath) -> DBusStr:  # noqa: N802 - see above
+        """Classic Bluetooth only."""
+        self._reject(device[-17:], "it asks for a PIN of classic Bluetooth")
+
+    @dbus_method()
+    def DisplayPinCode(self, device: DBusObjectPath, pincode: DBusStr) -> None:  # noqa: N802 - see above
+        """Classic Bluetooth only."""
+        self._reject(device[-17:], "it asks for a PIN of classic Bluetooth")
+
+    @dbus_method()
+    def AuthorizeService(self, device: DBusObjectPath, uuid: DBusStr) -> None:  # noqa: N802 - see above
+        """A device wants to use a service of this machine; there is none for it."""
+        self._reject(device[-17:], "it wants to use a service of this machine")
+
+    async def _confirm(self, device: str, passkey: int | None) -> None:
+        address = await self._address_of(device)
+        if not await self._ask(self._asked.confirm(address, passkey)):
+            self._reject(address, "nobody has asked to pair it")
+
+    async def _ask(self, question: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(None) as cut:
+                self._open.add(cut)
+                try:
+                    return await question
+                finally:
+                    self._open.discard(cut)
+        except TimeoutError:
+            raise DBusError("org.bluez.Error.Canceled", "it was taken back") from None
+
+    @staticmethod
+    def _reject(address: str, why: str) -> NoReturn:
+        log.info("ble.pairing_rejected", address=address, why=why)
+        raise DBusError("org.bluez.Error.Rejected", why)

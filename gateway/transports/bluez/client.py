@@ -1,0 +1,79 @@
+"""bleak's client for BlueZ that recognises a peer which has forgotten its bond.
+
+BlueZ does not say so: it connects, the peer has no key, the link breaks, and it connects again, for ever; bleak takes
+part in that (`le-connection-abort-by-local`), and in the end there is nothing but a time-out. What can be seen is a
+bonded device that connects and disconnects, round after round, and never shows its services. Interference does that
+once or twice; after ROUNDS_MAX it is the keys.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from bleak import BleakClient
+from bleak.backends.bluezdbus.client import BleakClientBlueZDBus
+from bleak.backends.device import BLEDevice
+from bleak.exc import BleakError
+
+from gateway.transports.ble.stack import Lost
+
+ROUNDS_MAX = 3
+
+
+class Rounds:
+    """Counts how often a device connected and was gone again while it was being connected."""
+
+    def __init__(self, enough: Callable[[], None]) -> None:
+        self.count = 0
+        self.over = False
+        """The connect has ended; what still comes ends nothing."""
+        self._connected = False
+        self._enough = enough
+
+    def changed(self, properties: Mapping[str, Any]) -> None:
+        """The device's properties have changed."""
+        connected = properties.get("Connected")
+        if connected is None:
+            return
+        if self._connected and not connected:
+            self.count += 1
+            if self.count >= ROUNDS_MAX and not self.over:
+                self._enough()
+        self._connected = connected
+
+
+class BluezClient(BleakClient):
+    """`bonded` says whether BlueZ holds keys of the device; `watched` tells what happens to it in a block."""
+
+    def __init__(
+        self,
+        device: BLEDevice,
+        lost: Lost,
+        adapter: str,
+        bonded: Callable[[], Awaitable[bool]],
+        watched: Callable[[str, Rounds], AbstractAsyncContextManager[None]],
+    ) -> None:
+        super().__init__(device, disconnected_callback=lost, bluez={"adapter": adapter}, backend=BleakClientBlueZDBus)
+        self._path = str(device.details["path"])
+        self._bonded = bonded
+        self._watched = watched
+
+    async def connect(self, **kwargs: Any) -> None:
+        """As bleak's, and BleakError "PIN or Key Missing" where the peer has forgotten its bond."""
+        if not await self._bonded():
+            await super().connect(**kwargs)
+            return
+        loop = asyncio.get_running_loop()
+        cut = asyncio.timeout(None)
+        rounds = Rounds(lambda: None if cut.expired() else cut.reschedule(loop.time()))
+        try:
+            async with self._watched(self._path, rounds), cut:
+                try:
+                    await super().connect(**kwargs)
+                finally:
+                    rounds.over = True
+        except (TimeoutError, BleakError) as error:
+            if rounds.count >= ROUNDS_MAX:
+                raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted") from error
+            raise

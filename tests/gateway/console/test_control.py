@@ -1,0 +1,103 @@
+"""The control socket: answers who may ask, survives who asks badly, is never taken twice."""
+
+import asyncio
+import socket
+import stat
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.console.control import ASKERS_MAX, ControlServer, ControlUnavailable, GatewayRuns, ask, listen
+from gateway.sessions.tracing import Taps
+
+
+@asynccontextmanager
+async def control(path, taps=None):
+    async def status():
+        return {"running": True}
+
+    async with ControlServer(path, {"status": status}, Taps() if taps is None else taps).listening():
+        yield path
+
+
+async def test_a_question_is_answered_and_only_the_owner_may_ask(tmp_path):
+    async with control(tmp_path / "control.sock") as path:
+        assert await ask(path, "status") == {"running": True}
+        assert await ask(path, "weather") == {"error": "no such question"}
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.exists()
+
+
+async def test_a_path_that_is_too_long_for_a_socket_works_all_the_same(tmp_path):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    async with control(folder / "control.sock") as path:
+        assert await ask(path, "status") == {"running": True}
+
+
+async def test_a_socket_file_that_a_killed_gateway_left_is_replaced(tmp_path):
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        # A process that is killed takes its end with it and leaves the file.
+        killed.bind(str(path))
+    assert path.exists()
+    async with control(path):
+        assert await ask(path, "status") == {"running": True}
+
+
+async def test_a_socket_that_answers_is_never_taken_over(tmp_path):
+    async with control(tmp_path / "control.sock") as path:
+        with pytest.raises(GatewayRuns, match="another gateway runs"):
+            async with control(path):
+                pass
+        assert await ask(path, "status") == {"running": True}
+
+
+@pytest.mark.parametrize("request_line", [b"nonsense\n", b"[1]\n", b'{"ask": 7}\n', b"x" * 10_000 + b"\n", b""])
+async def test_who_asks_badly_disturbs_nobody(tmp_path, request_line):
+    async with control(tmp_path / "control.sock") as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(request_line)
+        writer.write_eof()
+        await asyncio.wait_for(reader.read(), 2)
+        writer.close()
+        assert await ask(path, "status") == {"running": True}
+
+
+async def test_too_many_askers_are_turned_away_until_one_leaves(tmp_path):
+    async with control(tmp_path / "control.sock") as path:
+        idle = [await asyncio.open_unix_connection(path) for _ in range(ASKERS_MAX)]
+        await asyncio.sleep(0)
+        with pytest.raises(ControlUnavailable):
+            await ask(path, "status")
+        for _, writer in idle:
+            writer.close()
+        for reader, _ in idle:
+            await reader.read()
+        assert await ask(path, "status") == {"running": True}
+
+
+async def test_a_listener_hears_one_link_and_not_the_others(tmp_path):
+    taps = Taps()
+    async with control(tmp_path / "control.sock", taps) as path:
+        lines = listen(path, "tcp:a")
+        assert await anext(lines) == {"listening": True}
+        taps.octets("tcp:b", 2, "received", b"\x01", 1.0)
+        taps.octets("tcp:a", 1, "received", b"\xe2\x00", 2.0)
+        line = await asyncio.wait_for(anext(lines), 2)
+        assert (line["link"], line["conn"], line["hex"]) == ("tcp:a", 1, "e200")
+        await lines.aclose()
+
+
+async def test_a_listener_that_does_not_keep_up_is_cut_off_and_told():
+    taps = Taps()
+    with taps.open() as tap:
+        for _ in range(200):
+            taps.octets("tcp:a", 1, "received", bytes(65_536), 1.0)
+        assert tap.overrun
+        assert [each async for each in tap] == []
+
+
+async def test_without_a_gateway_the_asker_is_told_what_to_do(tmp_path):
+    with pytest.raises(ControlUnavailable, match="argus-gateway run"):
+        await ask(tmp_path / "control.sock", "status")

@@ -1,0 +1,227 @@
+"""Devices over the real listener: associated, stored, answered, told apart, and forgiven."""
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.buffer import Buffer, StoreFull
+from gateway.sessions.association.places import PATIENCE_S
+from gateway.sessions.devices.claims import SILENT_S
+from gateway.transports.tcp import connect_tcp
+from protocols.uplink.observations import DeviceObservations
+from tests.builders.buffer_observations import section, waveform
+from tests.builders.gateway_device import device
+from tests.builders.gateway_sessions import sessions, small_store
+from tests.harness.eventually import eventually
+
+
+async def test_a_confirmed_report_is_answered_and_stored_with_what_the_device_said(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
+        assert await thermometer.measure(36.6) == "answered"
+        (record,) = await gateway.stored()
+        assert record.value == 36.6
+        assert record.device.system_id == thermometer.system_id
+        assert record.device_time is not None
+        assert record.device_time.text() == "2026-05-06T12:00:01.000"
+        assert record.stored
+
+
+class SlowStore:
+    """A store whose commit takes until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self.behind: Buffer | None = None
+
+    async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
+        self.asked.set()
+        await self.let_go.wait()
+        assert self.behind is not None
+        await self.behind.append(sections, held_by_device=held_by_device)
+
+    async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None:
+        assert self.behind is not None
+        await self.behind.remember_configuration(system_id, config_id, octets)
+
+    async def remember_device(
+        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
+    ) -> None:
+        assert self.behind is not None
+        await self.behind.remember_device(system_id, model, link_class=link_class, accepted_us=accepted_us)
+
+
+async def test_a_report_is_answered_only_after_its_commit(tmp_path):
+    store = SlowStore()
+    async with sessions(tmp_path, store=store) as gateway:
+        store.behind = gateway.buffer
+        async with device(gateway.address) as thermometer:
+            measuring = asyncio.create_task(thermometer.measure(37.0))
+            await store.asked.wait()
+            await asyncio.wait([measuring], timeout=0.1)
+            assert not measuring.done()
+            assert gateway.around.live.snapshot()[0].values == ()
+            store.let_go.set()
+            assert await measuring == "answered"
+            assert len(await gateway.stored()) == 1
+            assert len(gateway.around.live.snapshot()[0].values) == 1
+
+
+async def test_a_full_store_refuses_what_the_device_keeps_and_takes_it_once_there_is_room(tmp_path):
+    async with sessions(tmp_path, store_settings=small_store(2_000_000)) as gateway:
+        async with device(gateway.address) as thermometer:
+            await _fill(gateway.buffer)
+            assert await thermometer.measure(36.6, second=1) == "refused"
+            assert thermometer.operating
+            while await thermometer.measure(36.6, second=1) == "refused":
+                pass
+            assert [record.value for record in await gateway.stored() if record.samples is None] == [36.6]
+        assert "store.refused_reports" in await gateway.event_names()
+
+
+async def _fill(buffer: Buffer) -> None:
+    """With waveforms, which are the first to be dropped."""
+    while True:
+        try:
+            await buffer.append([section(waveform(20, samples=1000))], held_by_device=True)
+        except StoreFull:
+            return
+
+
+async def test_two_devices_at_once_keep_their_own_names(tmp_path):
+    async with (
+        sessions(tmp_path) as gateway,
+        device(gateway.address, 1) as first,
+        device(gateway.address, 2) as second,
+    ):
+        answers = await asyncio.gather(*(each.measure(36.0 + n) for n, each in enumerate([first, second])))
+        assert answers == ["answered", "answered"]
+        stored = {record.device.system_id: record.value for record in await gateway.stored()}
+        assert stored == {first.system_id: 36.0, second.system_id: 37.0}
+
+
+async def test_an_unknown_configuration_is_asked_for_once_and_known_after_a_restart(tmp_path):
+    async with sessions(tmp_path) as gateway:
+        async with device(gateway.address, own_configuration=True) as thermometer:
+            assert thermometer.was_asked_for_its_configuration
+            assert await thermometer.measure(36.6) == "answered"
+        async with device(gateway.address, own_configuration=True) as again:
+            assert not again.was_asked_for_its_configuration
+    async with sessions(tmp_path) as restarted, device(restarted.address, own_configuration=True) as later:
+        assert not later.was_asked_for_its_configuration
+        assert await later.measure(36.7) == "answered"
+
+
+async def test_garbage_on_one_link_ends_that_link_and_disturbs_nobody(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
+        stranger = await connect_tcp(*gateway.address)
+        await stranger.send(b"GET / HTTP/1.1\r\nHost: ambulance\r\n\r\n")
+        heard = bytearray()
+        while data := await stranger.receive():
+            heard += data
+        assert heard[:2] == b"\xe6\x00"
+        await eventually(_said(gateway, "device.deviation"))
+        assert await thermometer.measure(36.6) == "answered"
+
+
+async def test_a_link_that_says_nothing_disturbs_nobody(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
+        silent = await connect_tcp(*gateway.address)
+        await eventually(lambda: len(gateway.supervisor.sessions) == 2)
+        assert await thermometer.measure(36.6) == "answered"
+        await silent.close()
+        await eventually(lambda: len(gateway.supervisor.sessions) == 1)
+
+
+async def test_coming_and_going_are_events_with_their_reasons(tmp_path):
+    async with sessions(tmp_path) as gateway:
+        async with device(gateway.address) as thermometer:
+            await thermometer.measure(36.6)
+            await thermometer.leave()
+        async with device(gateway.address):
+            pass
+        await eventually(lambda: not gateway.supervisor.sessions)
+        told = [(each.name, each.fields.get("why")) for each in await gateway.events() if each.device is not None]
+        connected = [name for name, _ in told if name == "device.connected"]
+        gone = [why for name, why in told if name == "device.disconnected"]
+        assert len(connected) == 2
+        assert gone == ["released", "link lost"]
+
+
+async def test_a_second_device_with_the_id_of_one_that_talks_is_refused(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address, 1) as first:
+        await first.measure(36.6)
+        async with device(gateway.address, 1) as second:
+            await eventually(lambda: second.was_turned_away)
+        assert await first.measure(36.7) == "answered"
+        assert len(await gateway.stored()) == 2
+        assert "device.refused_duplicate_id" in await gateway.event_names()
+
+
+async def test_a_device_that_comes_back_replaces_its_own_silent_link(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
+        await before.measure(36.6)
+        (old,) = gateway.supervisor.sessions
+        old.octets("received", b"\x00", gateway.around.clock.monotonic_s() - SILENT_S - 1)
+        async with device(gateway.address, 1) as again:
+            assert await again.measure(36.7) == "answered"
+            await eventually(lambda: [each.device is not None for each in gateway.supervisor.sessions] == [True])
+            assert gateway.around.live.snapshot()[0].device.connected
+
+
+async def test_a_newcomer_beyond_the_limit_is_closed_while_devices_hold_all_places(tmp_path):
+    async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address) as thermometer:
+        newcomer = await connect_tcp(*gateway.address)
+        assert await newcomer.receive() == b""
+        assert await thermometer.measure(36.6) == "answered"
+        await eventually(_said(gateway, "link.refused"))
+
+
+async def test_a_session_that_raises_is_recorded_and_the_next_one_works(tmp_path):
+    class FailingOnce(SlowStore):
+        failed = False
+
+        async def append(self, sections: Sequence[DeviceObservations], *, held_by_device: bool = False) -> None:
+            if not self.failed:
+                self.failed = True
+                raise RuntimeError("a bug of ours")
+            assert self.behind is not None
+            await self.behind.append(sections, held_by_device=held_by_device)
+
+    store = FailingOnce()
+    async with sessions(tmp_path, store=store) as gateway:
+        store.behind = gateway.buffer
+        async with device(gateway.address) as unlucky:
+            assert await unlucky.measure(36.6) == "refused"
+        async with device(gateway.address) as again:
+            assert await again.measure(36.6) == "answered"
+        await eventually(_said(gateway, "session.failed"))
+
+
+async def test_stopping_releases_the_devices_in_order(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
+        await thermometer.measure(36.6)
+        await gateway.supervisor.release_all()
+        await eventually(lambda: not thermometer.operating)
+        assert not thermometer.was_turned_away
+        await eventually(_said(gateway, "device.disconnected"))
+        gone = [each for each in await gateway.events() if each.name == "device.disconnected"]
+        assert [each.fields["why"] for each in gone] == ["released"]
+
+
+def _said(gateway, name):
+    async def said() -> bool:
+        return name in await gateway.event_names()
+
+    return said
+
+
+async def test_a_connection_that_never_associates_gives_its_place_to_a_device(tmp_path):
+    async with sessions(tmp_path, sessions_max=1) as gateway:
+        stranger = await connect_tcp(*gateway.address)
+        await eventually(lambda: len(gateway.supervisor.sessions) == 1)
+        (idle,) = gateway.supervisor.sessions
+        idle.opened_s -= PATIENCE_S
+        async with device(gateway.address) as thermometer:
+            assert await thermometer.measure(36.6) == "answered"
+        assert await stranger.receive() == b""
+        assert "link.displaced" in await gateway.event_names()

@@ -1,0 +1,95 @@
+"""Connections that show nothing keep no device out, however many there are and wherever they come from."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from gateway.sessions.association.places import PATIENCE_S, SILENT_OF_ADDRESS_MAX, limit_of_address, room_for
+from gateway.sessions.association.session import FIRST_BYTE_S, AssociationSession
+from gateway.transports.link import Link
+from gateway.transports.tcp import connect_tcp
+from tests.builders.gateway_device import device
+from tests.builders.gateway_sessions import Sessions, sessions
+from tests.harness.eventually import eventually
+
+
+@dataclass
+class Named:
+    name: str
+
+
+@dataclass
+class Held:
+    """A session as `room_for` sees it."""
+
+    link: Named
+    heard: bool = False
+    device: Any = None
+    opened_s: float = 0.0
+
+
+def held(address: str, *, heard: bool = False, associated: bool = False, opened_s: float = 0.0) -> AssociationSession:
+    made = Held(Named(f"tcp:{address}:1"), heard, object() if associated else None, opened_s)
+    return cast(AssociationSession, made)
+
+
+async def _silent(gateway: Sessions, count: int) -> list[Link]:
+    return [await connect_tcp(*gateway.address) for _ in range(count)]
+
+
+@pytest.mark.finding("security-8")
+@pytest.mark.finding("edge-check-7")
+@pytest.mark.parametrize("silent", [16, 24])
+async def test_silent_connections_do_not_delay_a_device(tmp_path, silent):
+    async with sessions(tmp_path, sessions_max=16) as gateway:
+        links = await _silent(gateway, silent)
+        await eventually(lambda: gateway.supervisor.sessions, what="they were accepted")
+        # Nothing is moved or waited for: the device is served at its first try.
+        async with device(gateway.address) as thermometer:
+            assert await thermometer.measure(36.6) == "answered"
+        for link in links:
+            await link.close()
+
+
+@pytest.mark.finding("security-8")
+def test_places_of_silent_connections_go_to_a_newcomer_at_once_and_those_of_devices_never():
+    devices = [held("10.0.0.1", heard=True, associated=True) for _ in range(8)]
+    silent = [held(f"10.0.1.{n}", opened_s=10.0 - n) for n in range(8)]
+    room = room_for("tcp:10.0.0.9:5", devices + silent, 16, 10.0)
+    assert (room.admitted, room.displaced) == (True, silent[-1])
+    room = room_for("tcp:10.0.0.9:5", devices + devices, 16, 10.0)
+    assert (room.admitted, room.displaced) == (False, None)
+
+
+def test_connection_that_has_begun_to_speak_keeps_its_place_for_a_while():
+    speaking = [held(f"10.0.0.{n}", heard=True, opened_s=10.0) for n in range(16)]
+    assert not room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S / 2).admitted
+    assert room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S).displaced is speaking[0]
+
+
+def test_one_address_holds_neither_all_places_nor_many_silent_connections():
+    associated = [held("10.0.0.1", heard=True, associated=True) for _ in range(limit_of_address(16))]
+    assert not room_for("tcp:10.0.0.1:5", associated, 16, 10.0).admitted
+    assert room_for("tcp:10.0.0.2:5", associated, 16, 10.0).admitted
+    silent = [held("10.0.0.1", opened_s=float(n)) for n in range(SILENT_OF_ADDRESS_MAX)]
+    assert room_for("tcp:10.0.0.1:5", silent, 16, 10.0).displaced is silent[0]
+    assert room_for("tcp:10.0.0.2:5", silent, 16, 10.0).displaced is None
+
+
+def test_crowded_address_gives_up_its_places_first():
+    crowd = [held("10.0.0.1", opened_s=5.0 + n) for n in range(3)]
+    others = [held(f"10.0.0.{n}", opened_s=float(n)) for n in range(2, 7)]
+    assert room_for("tcp:10.0.0.9:5", others + crowd, 8, 10.0).displaced is crowd[0]
+
+
+@pytest.mark.finding("security-8")
+async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_recorded(tmp_path):
+    async with sessions(tmp_path) as gateway:
+        (link,) = await _silent(gateway, 1)
+        began_s = asyncio.get_running_loop().time()
+        assert await link.receive() == b""
+        assert asyncio.get_running_loop().time() - began_s >= FIRST_BYTE_S / 2
+        await eventually(lambda: not gateway.supervisor.sessions)
+        assert "link.silent" in await gateway.event_names()

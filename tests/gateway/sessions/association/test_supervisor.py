@@ -1,0 +1,92 @@
+"""Sources that fail, connections that linger, devices that storm: the others are served and the operator is told."""
+
+import asyncio
+
+from gateway.sessions.association.supervisor import BACKOFF_S_MAX, LASTED_S, Backoff, Served, Supervisor, keep_running
+from gateway.sessions.journal import Journal
+from protocols.uplink.events import GatewayEvent
+from tests.harness.moved_clock import MovedClock
+
+
+class Remembered:
+    """A store of events that keeps them in a list."""
+
+    def __init__(self) -> None:
+        self.events: list[GatewayEvent] = []
+
+    async def append_event(self, event: GatewayEvent) -> None:
+        self.events.append(event)
+
+
+class NoPort:
+    """A source whose address is taken."""
+
+    name = "tcp:taken"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def accept(self):
+        self.asked += 1
+        raise OSError(98, "Address already in use")
+
+    async def close(self) -> None:
+        pass
+
+
+def test_restarts_wait_longer_each_time_up_to_a_bound_and_a_healthy_run_forgives():
+    backoff = Backoff()
+    waits = [backoff.failed(0.0) for _ in range(10)]
+    assert waits == sorted(waits)
+    assert waits[-1] == BACKOFF_S_MAX
+    assert backoff.failed(LASTED_S) == waits[0]
+
+
+async def test_a_source_that_cannot_open_is_tried_again_with_growing_pauses_and_recorded():
+    clock, store, source = MovedClock(), Remembered(), NoPort()
+    supervisor = Supervisor([Served(source)], _no_session, clock, Journal(store, clock))
+    running = asyncio.create_task(supervisor.run())
+    for _ in range(60):
+        await clock.advance(1.0)
+    assert 10 <= source.asked <= 25
+    assert {event.name for event in store.events} == {"source.failed"}
+    assert store.events[0].fields["why"] == "Address already in use"
+    await supervisor.release_all()
+    await clock.advance(BACKOFF_S_MAX)
+    await running
+
+
+async def test_a_part_that_raises_is_recorded_and_started_again_and_one_that_returns_is_left():
+    clock, store = MovedClock(), Remembered()
+    runs = []
+
+    async def part() -> None:
+        runs.append(clock.monotonic_s())
+        if len(runs) < 3:
+            raise RuntimeError("a bug of ours")
+
+    running = asyncio.create_task(keep_running("crew", part, clock, Journal(store, clock)))
+    for _ in range(20):
+        await clock.advance(0.1)
+    await running
+    assert len(runs) == 3
+    assert [(event.name, event.fields["part"]) for event in store.events] == [("part.failed", "crew")] * 2
+    assert "a bug of ours" not in str(store.events)
+
+
+async def test_an_event_that_cannot_be_stored_stops_nobody():
+    class Full:
+        async def append_event(self, event: GatewayEvent) -> None:
+            raise OSError("no room")
+
+    await Journal(Full(), MovedClock()).write("device.connected", "one")
+
+
+async def test_a_name_of_any_length_fits_an_event():
+    store = Remembered()
+    await Journal(store, MovedClock()).write("device.identified", "one", model="m" * 10_000)
+    assert len(str(store.events[0].fields["model"])) == 256
+
+
+def _no_session(link, number):
+    raise AssertionError("no link was ever opened")

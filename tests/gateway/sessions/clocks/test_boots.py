@@ -1,0 +1,79 @@
+"""The age of a moment is known over the boots of a machine."""
+
+import pytest
+
+from gateway.buffer.devices import STATE_VALUE_LENGTH_MAX
+from gateway.sessions.clocks.boots import BOOTS_MAX, Boots
+from protocols.clock_anchor import ClockAnchor
+from tests.harness.moved_clock import MovedClock
+
+HOUR_S = 3600.0
+
+
+def rebooted(before: Boots, boot_id: str, monotonic_s: float = 0.0) -> tuple[Boots, MovedClock]:
+    """The boots as the next boot loads them."""
+    before.present()
+    clock = MovedClock(monotonic_s=monotonic_s, boot_id=boot_id)
+    boots = Boots(clock)
+    boots.load(before.text())
+    return boots, clock
+
+
+def anchor(offset_us: int) -> ClockAnchor:
+    return ClockAnchor.at(monotonic_us=0, utc_us=offset_us, uncertainty_us=1000)
+
+
+async def test_age_within_a_boot_is_that_of_the_monotonic_clock_whatever_the_wall_clock_does():
+    clock = MovedClock(monotonic_s=100.0)
+    boots = Boots(clock)
+    await clock.advance(HOUR_S)
+    clock.set_wall_us(0)
+    assert boots.age_s("boot-1", 100.0) == HOUR_S
+    assert boots.age_s("boot-1", 100.0 + 2 * HOUR_S) is None
+    assert boots.age_s("boot-0", 0.0) is None
+
+
+async def test_age_over_reboots_counts_the_time_for_which_the_machine_ran_where_no_boot_knows_the_time():
+    first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
+    second, _ = rebooted(first, "boot-2", 300.0)
+    third, clock = rebooted(second, "boot-3")
+    await clock.advance(50.0)
+    assert third.age_s("boot-1", 400.0) == 100.0 + 300.0 + 50.0
+
+
+async def test_age_over_a_reboot_is_exact_where_both_boots_know_the_time():
+    first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
+    first.present().anchor = anchor(1_000_000_000)
+    second, clock = rebooted(first, "boot-2")
+    second.present().anchor = anchor(1_000_000_000 + 7_200_000_000)
+    await clock.advance(50.0)
+    assert second.age_s("boot-1", 400.0) == 7200.0 - 400.0 + 50.0
+
+
+async def test_age_over_a_sleep_of_the_machine_goes_on_from_the_same_monotonic_clock():
+    first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
+    second, clock = rebooted(first, "boot-1-s30", 510.0)
+    await clock.advance(10.0)
+    assert second.age_s("boot-1", 400.0) == 120.0
+
+
+def test_boots_are_bounded_and_fit_what_the_store_holds():
+    boots = Boots(MovedClock())
+    for number in range(BOOTS_MAX + 5):
+        boots, _ = rebooted(boots, f"{number:08x}-0123-4567-89ab-0123456789ab-s604800", 604800.123)
+        boot = boots.present()
+        boot.anchor = ClockAnchor(
+            offset_us=1_795_000_000_000_000,
+            uncertainty_us=16_000_000,
+            first_us=604_800_123_456,
+            last_us=604_800_123_456,
+        )
+    assert len(boots.anchors) == BOOTS_MAX
+    assert len(boots.text()) < STATE_VALUE_LENGTH_MAX
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", '[["b"]]', '[["b", 1, [1], false]]', "5"])
+def test_text_that_is_none_of_ours_is_forgotten(text: str | None):
+    boots = Boots(MovedClock())
+    boots.load(text)
+    assert boots.anchors == {}

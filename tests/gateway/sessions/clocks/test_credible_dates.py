@@ -1,0 +1,158 @@
+"""A confirmed reading is never dropped because two readings of a bad clock have one date; what a good clock dates is
+known again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.sessions.clocks.credible_dates import CredibleDates, Now, find_keyed_in_memory
+from gateway.transports.tcp import connect_tcp
+from protocols.device_time import DeviceTime, TimeKind, absolute_time
+from protocols.ieee11073.nomenclature import code_of
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat
+from protocols.observation_record import ObservationRecord, content_key
+from tests.builders.gateway_device import device, device_on
+from tests.builders.gateway_sessions import Sessions, sessions
+
+NOW = datetime(2026, 11, 27, 11, 0, tzinfo=UTC)
+PULSE = Channel(handle=1, type=code_of("MDC_PULS_RATE_NON_INV"))
+PLETH = Channel(
+    handle=2,
+    type=code_of("MDC_PULS_OXIM_PLETH"),
+    array=SampleArray(format=SampleFormat.U8, period_s=0.01, slope=1.0, offset=0.0),
+)
+
+
+def at(moment: datetime, value: float = 97.0, channel: Channel = PULSE) -> Observation:
+    return Observation(channel, value, None, 0, absolute_time(moment), 1.0)
+
+
+def keys(
+    *observations: Observation,
+    dates: CredibleDates | None = None,
+    association: object = 1,
+    synchronised: bool = True,
+    off: timedelta | None = None,
+) -> list[bool]:
+    """Whether each of these, reported one after the other, is known by its content. `off`: how much the device's clock
+    is behind."""
+    judge = dates or CredibleDates()
+    offsets = {} if off is None else {TimeKind.ABSOLUTE: round(off.total_seconds()) * 1_000_000}
+    now = Now(round(NOW.timestamp()) * 1_000_000, synchronised, association, offsets)
+    return [judge.of_live("aa", [each], now)[0] for each in observations]
+
+
+def test_dates_of_a_running_clock_are_credible_in_any_zone():
+    for hours in (-14, -2, 0, 2, 14):
+        moment = NOW + timedelta(hours=hours)
+        assert keys(at(moment), at(moment + timedelta(seconds=1))) == [True, True]
+
+
+@pytest.mark.finding("reliability-E")
+def test_default_dates_and_dates_that_no_clock_can_give_yet_are_not_credible():
+    for moment in (
+        datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2000, 1, 1, 0, 0, 5, tzinfo=UTC),
+        datetime(2026, 1, 1, 3, 0, tzinfo=UTC),
+        NOW + timedelta(days=2),
+        NOW - timedelta(days=800),
+    ):
+        assert keys(at(moment)) == [False], moment
+    assert keys(Observation(PULSE, 97.0, None, 0, None, 1.0)) == [False]
+    assert keys(Observation(PULSE, 97.0, None, 0, DeviceTime(TimeKind.RELATIVE, bytes(4)), 1.0)) == [False]
+
+
+def test_new_year_is_a_date_like_any_other_on_the_day():
+    dates = CredibleDates()
+    midnight = datetime(2027, 1, 1, 0, 0, 5, tzinfo=UTC)
+    now = Now(round(midnight.timestamp()) * 1_000_000, True, 1, {})
+    assert dates.of_live("aa", [at(midnight)], now) == [True]
+
+
+def test_unsynchronised_gateway_refuses_no_date_for_being_later_than_its_own():
+    assert keys(at(NOW + timedelta(days=300)), synchronised=False) == [True]
+    assert keys(at(datetime(2000, 1, 1, tzinfo=UTC)), synchronised=False) == [False]
+
+
+@pytest.mark.finding("reliability-E")
+def test_clock_that_was_never_set_gives_no_credible_date_and_that_is_remembered():
+    dates = CredibleDates()
+    wrong = NOW - timedelta(days=200)
+    assert keys(at(wrong), dates=dates, off=timedelta(days=200)) == [False]
+    assert keys(at(wrong + timedelta(seconds=1)), dates=dates) == [False]
+    assert keys(at(NOW), dates=dates, off=timedelta(seconds=2)) == [True]
+
+
+@pytest.mark.finding("reliability-E")
+def test_clock_that_stands_still_gives_one_key_and_then_none():
+    dates = CredibleDates()
+    readings = [at(NOW, value) for value in (97.0, 98.0, 97.0, 97.0, 99.0, 97.0, 98.0)]
+    assert keys(*readings, dates=dates) == [True, *[False] * 6]
+    assert keys(at(NOW, 97.0), dates=dates, association=2) == [False]
+    assert keys(at(NOW + timedelta(seconds=5)), dates=dates, association=2) == [True]
+
+
+def test_reading_resent_after_a_lost_response_is_recognised():
+    dates = CredibleDates()
+    assert keys(at(NOW), at(NOW + timedelta(seconds=1)), dates=dates) == [True, True]
+    assert keys(at(NOW + timedelta(seconds=1)), dates=dates, association=2) == [True]
+
+
+def test_reading_that_was_refused_is_known_again_in_the_same_association():
+    dates = CredibleDates()
+    assert keys(at(NOW), dates=dates) == [True]
+    dates.forget("aa", [at(NOW)])
+    assert keys(at(NOW), dates=dates) == [True]
+
+
+@pytest.mark.finding("reliability-E")
+def test_live_waveforms_have_no_key():
+    wave = Observation(PLETH, None, b"\x01\x02", 0, absolute_time(NOW), 1.0)
+    assert keys(wave) == [False]
+
+
+def test_memory_knows_old_dates_again_and_no_date_that_stands_there_twice():
+    month_old = NOW - timedelta(days=30)
+    memory = [at(month_old), at(month_old), at(NOW), at(datetime(2000, 1, 1, tzinfo=UTC))]
+    wall_us = round(NOW.timestamp()) * 1_000_000
+    assert find_keyed_in_memory(memory, wall_us, synchronised=True) == [True, False, True, False]
+
+
+async def _kept_by_the_cloud(gateway: Sessions) -> int:
+    """Number of stored values that the cloud keeps: the first of those with one content key."""
+    records: Sequence[ObservationRecord] = await gateway.stored()
+    return len({content_key(each) or (each.lane, each.sequence, each.index) for each in records})
+
+
+@pytest.mark.finding("reliability-E")
+@pytest.mark.parametrize("start", [datetime(2010, 1, 1, tzinfo=UTC), datetime(2000, 2, 29, tzinfo=UTC)])
+async def test_seven_confirmed_readings_of_a_clock_that_restarts_at_its_default_date_are_seven_in_the_cloud(
+    tmp_path, start
+):
+    async with sessions(tmp_path) as gateway:
+        for power_on in ((36.6, 36.7, 36.6), (36.6, 36.8), (36.6, 36.7)):
+            async with device(gateway.address) as thermometer:
+                for second, celsius in enumerate(power_on):
+                    moment = absolute_time(start + timedelta(seconds=second))
+                    assert await thermometer.measure(celsius, time=moment) == "answered"
+        assert await _kept_by_the_cloud(gateway) == 7
+
+
+@pytest.mark.finding("reliability-E")
+async def test_seven_confirmed_readings_of_a_clock_that_stands_still_are_seven_in_the_cloud(tmp_path):
+    stopped = absolute_time(datetime.now(UTC).replace(microsecond=0))
+    async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
+        for celsius in (36.6, 36.7, 36.6, 36.6, 36.8, 36.6, 36.7):
+            assert await thermometer.measure(celsius, time=stopped) == "answered"
+        assert await _kept_by_the_cloud(gateway) == 7
+
+
+async def test_confirmed_reading_that_comes_again_on_a_new_link_is_one_in_the_cloud(tmp_path):
+    async with sessions(tmp_path) as gateway:
+        moment = absolute_time(datetime.now(UTC).replace(microsecond=0))
+        for _ in range(2):
+            async with device_on(await connect_tcp(*gateway.address)) as thermometer:
+                assert await thermometer.measure(36.6, time=moment) == "answered"
+        assert len(await gateway.stored()) == 2
+        assert await _kept_by_the_cloud(gateway) == 1

@@ -1,0 +1,89 @@
+"""Whatever a device's clock does, no time is further from the truth than the uncertainty beside it says.
+
+The device of `clock_device` knows the truth. What happens to it is drawn: it is asked, reports, keeps and sends later,
+is set by us (obeying or only saying so, with reports on their way), restarts, and lets hours or days pass.
+"""
+
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.sessions.clocks.device_clock import RELATIVE_SPAN_US, ClockRelation
+from protocols.device_time import TimeKind
+from tests.builders.clock_device import DAY, HOUR, SECOND, ClockDevice
+from tests.builders.fuzz_counts import count
+
+COUNTERS = (TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
+WAITS = st.sampled_from([SECOND, 30 * SECOND, 10 * 60 * SECOND, 3 * HOUR, 2 * DAY])
+
+
+def check(placed: Iterable[tuple[int, ClockRelation]]) -> None:
+    for wrong_us, relation in placed:
+        assert abs(wrong_us) <= relation.uncertainty_us
+
+
+@settings(max_examples=count(150), deadline=None)
+@given(
+    kind=st.sampled_from(COUNTERS),
+    ppm=st.integers(-60, 60),
+    powered_us=st.integers(-2 * RELATIVE_SPAN_US, 0),
+    course=st.lists(st.one_of(WAITS, st.sampled_from(["report", "keep", "send", "ask", "restart"])), max_size=30),
+)
+def test_counters_are_dated_over_roll_over_and_restart(
+    kind: TimeKind, ppm: int, powered_us: int, course: list[int | str]
+) -> None:
+    device = ClockDevice(kind, ppm=ppm, powered_us=powered_us)
+    device.says_its_time()
+    for step in course:
+        match step:
+            case "report":
+                check([device.reports()])
+            case "keep":
+                device.keeps()
+            case "send":
+                check(device.sends_memory())
+            case "ask":
+                device.says_its_time()
+            case "restart":
+                device.restarts()
+            case int():
+                if device.memory and device.now_us + step - device.memory[0].at_us > RELATIVE_SPAN_US // 2:
+                    device.memory.clear()  # older than the counter can say is nobody's to date
+                device.passes(step)
+
+
+@settings(max_examples=count(150), deadline=None)
+@given(
+    ahead_us=st.integers(-400 * DAY, -10 * SECOND),
+    ppm=st.integers(-60, 60),
+    tick_us=st.sampled_from([10_000, SECOND]),
+    redates=st.booleans(),
+    course=st.lists(
+        st.one_of(WAITS, st.sampled_from(["report", "keep", "send", "ask", "set", "set in vain", "set amid reports"])),
+        max_size=30,
+    ),
+)
+def test_dates_are_right_over_every_setting_of_the_clock(
+    ahead_us: int, ppm: int, tick_us: int, redates: bool, course: list[int | str]
+) -> None:
+    device = ClockDevice(TimeKind.ABSOLUTE, ahead_us=ahead_us, ppm=ppm, tick_us=tick_us, redates=redates)
+    device.says_its_time()
+    for step in course:
+        match step:
+            case "report":
+                check([device.reports()])
+            case "keep":
+                device.keeps()
+            case "send":
+                check(device.sends_memory())
+            case "ask":
+                device.says_its_time()
+            case "set":
+                check(device.is_set())
+            case "set in vain":
+                check(device.is_set(obeys=False))
+            case "set amid reports":
+                check(device.is_set(reports=True))
+            case int():
+                device.passes(step)

@@ -1,0 +1,109 @@
+"""What the gateway believes about a device's clock, and where it puts its times."""
+
+from gateway.sessions.clocks.device_clock import DeviceClock, DeviceClocks
+from protocols.device_time import TimeKind
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+
+
+def test_a_device_whose_clock_was_never_seen_has_no_relation():
+    assert DeviceClock().relation().offset_us is None
+
+
+def test_a_live_report_places_the_device_clock_at_once():
+    clock = DeviceClock()
+    clock.observe(500 * SECOND, 800 * SECOND, live=True)
+    relation = clock.relation()
+    assert relation.offset_us == 300 * SECOND
+    assert relation.uncertainty_us >= SECOND
+
+
+def test_the_quickest_report_of_many_gives_the_offset_and_the_spread_its_uncertainty():
+    clock = DeviceClock()
+    for second in range(20):
+        delay = 5_000 if second == 7 else 80_000
+        clock.observe(second * SECOND, second * SECOND + 300 * SECOND + delay, live=True)
+    assert clock.relation().offset_us == 300 * SECOND + 5_000
+    assert 75_000 <= clock.relation().uncertainty_us < 77_000
+
+
+def test_one_stored_measurement_of_last_week_does_not_move_a_known_clock():
+    clock = DeviceClock()
+    for second in range(20):
+        clock.observe(second * SECOND, second * SECOND + 300 * SECOND, live=True)
+    clock.observe(20 * SECOND - 7 * 24 * HOUR, 320 * SECOND, live=False)
+    assert clock.relation().offset_us == 300 * SECOND
+
+
+def test_a_memory_handed_over_in_one_go_is_not_taken_for_a_clock():
+    clock = DeviceClock()
+    for hour in range(30):
+        clock.observe(hour * HOUR, 900 * SECOND + hour * 20_000, live=False)
+    assert clock.relation().offset_us is None
+
+
+def test_confirmed_reports_that_keep_step_with_us_are_a_clock():
+    clock = DeviceClock()
+    for second in range(4):
+        clock.observe(second * SECOND, 50 * SECOND + second * SECOND, live=False)
+    assert clock.relation().offset_us == 50 * SECOND
+
+
+def test_a_device_whose_clock_is_set_is_believed_after_a_few_reports():
+    clock = DeviceClock()
+    for second in range(20):
+        clock.observe(second * SECOND, second * SECOND, live=True)
+    for second in range(20, 24):
+        clock.observe(second * SECOND + HOUR, second * SECOND, live=True)
+    assert clock.relation().offset_us == -HOUR
+
+
+def test_a_clock_that_jumps_for_hours_back_and_forth_is_followed_and_never_taken_for_exact_in_between():
+    clock = DeviceClock()
+    clock.asked(0, 0)
+    now_s = 0
+    for offset_us in (3 * HOUR, -2 * HOUR, 3 * HOUR, 0):
+        fitted = []
+        for _ in range(6):
+            now_s += 1
+            fitted.append(clock.observe(now_s * SECOND + offset_us, now_s * SECOND, live=True))
+        assert fitted[0] is False
+        assert fitted[-3:] == [True] * 3
+        assert clock.relation().offset_us == -offset_us
+    for jump_us in (HOUR, -HOUR) * 20:
+        assert not clock.observe(now_s * SECOND + jump_us, now_s * SECOND, live=True)
+    assert clock.relation().offset_us == 0
+
+
+def test_a_time_that_is_still_to_come_is_no_memory_and_one_long_ago_may_be():
+    clock = DeviceClock()
+    clock.asked(0, 0)
+    assert not clock.observe(3 * HOUR, 60 * SECOND, live=False)
+    assert clock.observe(-3 * HOUR, 61 * SECOND, live=False)
+    assert not clock.observe(-3 * HOUR, 62 * SECOND, live=True)
+
+
+def test_one_impossible_date_in_the_future_changes_nothing():
+    clock = DeviceClock()
+    for second in range(20):
+        clock.observe(second * SECOND, second * SECOND, live=True)
+    clock.observe(24 * 365 * 70 * HOUR, 20 * SECOND, live=True)
+    clock.observe(21 * SECOND, 21 * SECOND, live=True)
+    assert clock.relation().offset_us == 0
+
+
+def test_a_device_that_says_what_its_clock_shows_is_believed_at_once():
+    clock = DeviceClock()
+    clock.observe(0, 10 * SECOND, live=True)
+    clock.asked(100 * SECOND, 11 * SECOND)
+    assert clock.relation().offset_us == -89 * SECOND
+
+
+def test_clocks_are_kept_over_reassociation_and_bounded_in_number():
+    clocks = DeviceClocks()
+    first = clocks.clock("a", TimeKind.ABSOLUTE)
+    assert clocks.clock("a", TimeKind.ABSOLUTE) is first
+    for number in range(1000):
+        clocks.clock(f"device-{number}", TimeKind.ABSOLUTE)
+    assert clocks.clock("a", TimeKind.ABSOLUTE) is not first

@@ -1,0 +1,94 @@
+"""What the gateway believes about its own clock."""
+
+import pytest
+
+from gateway.sessions.clocks.trusted_clock import BUILD_US, UNSTATED_ERROR_US, TrustedClock, kernel_error_us
+from tests.harness.moved_clock import MovedClock
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+
+
+async def test_a_gateway_without_a_battery_starts_at_build_time_and_runs_on():
+    system = MovedClock(wall_us=0)
+    trusted = TrustedClock(system, disciplined=lambda: None)
+    assert trusted.wall_us() == BUILD_US
+    await system.advance(90.0)
+    assert trusted.wall_us() == BUILD_US + 90 * SECOND
+    assert not trusted.synchronised
+
+
+async def test_after_a_restart_time_does_not_go_back_behind_what_was_persisted():
+    system = MovedClock(wall_us=0)
+    trusted = TrustedClock(system, disciplined=lambda: None)
+    trusted.raise_floor(BUILD_US + 5 * HOUR)
+    await system.advance(1.0)
+    assert trusted.wall_us() == BUILD_US + 5 * HOUR + SECOND
+
+
+async def test_a_disciplined_clock_is_taken_as_it_is_and_heals_a_false_future():
+    synchronised = [False]
+    system = MovedClock(wall_us=BUILD_US + HOUR)
+    trusted = TrustedClock(system, disciplined=lambda: 5 if synchronised[0] else None)
+    trusted.raise_floor(BUILD_US + 1000 * HOUR)
+    assert trusted.wall_us() == BUILD_US + 1000 * HOUR
+    synchronised[0] = True
+    assert trusted.refresh()
+    assert trusted.wall_us() == BUILD_US + HOUR
+
+
+async def test_discipline_that_is_lost_leaves_the_good_time_running():
+    synchronised = [True]
+    system = MovedClock(wall_us=BUILD_US + HOUR)
+    trusted = TrustedClock(system, disciplined=lambda: 5 if synchronised[0] else None)
+    synchronised[0] = False
+    trusted.refresh()
+    system.set_wall_us(0)
+    assert trusted.wall_us() == BUILD_US + HOUR
+
+
+def test_the_kernel_can_be_asked_without_privilege():
+    error_us = kernel_error_us()
+    assert error_us is None or error_us >= 0
+
+
+class Kernel:
+    """Stands in for libc: answers `adjtimex` with this state."""
+
+    def __init__(self, returns: int, **state: int) -> None:
+        self._returns = returns
+        self._state = state
+
+    def adjtimex(self, timex: object) -> int:
+        for name, value in self._state.items():
+            setattr(timex._obj, name, value)  # type: ignore[attr-defined]  # what byref points to
+        return self._returns
+
+
+@pytest.mark.parametrize(
+    ("kernel", "error_us"),
+    [
+        (Kernel(5, maxerror=16_000_000, status=0x40), None),
+        (Kernel(-1), None),
+        (Kernel(0, maxerror=4_000, esterror=80), 4_000),
+        (Kernel(0, maxerror=4_000, esterror=80, offset=-2_500_000, status=0x2000), 6_500),
+        (Kernel(0, maxerror=4_000, esterror=80, offset=-2_500), 6_500),
+        (Kernel(0, maxerror=500, esterror=0), 500 + UNSTATED_ERROR_US),
+    ],
+    ids=["unsynchronised", "forbidden", "chrony", "nanoseconds to come", "microseconds to come", "timesyncd"],
+)
+def test_error_of_the_clock_is_what_the_kernel_and_its_daemon_state(monkeypatch, kernel: Kernel, error_us: int | None):
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: kernel)
+    assert kernel_error_us() == error_us
+
+
+async def test_time_is_an_estimate_where_the_machines_clock_is_certainly_wrong_and_not_where_it_was_only_slewed():
+    system = MovedClock(wall_us=BUILD_US + HOUR)
+    trusted = TrustedClock(system, disciplined=lambda: None)
+    assert not trusted.estimated
+    trusted.raise_floor(BUILD_US + HOUR + SECOND // 2)
+    assert not trusted.estimated
+    trusted.raise_floor(BUILD_US + 2 * HOUR)
+    assert trusted.estimated
+    system.set_wall_us(BUILD_US + 3 * HOUR)
+    assert not trusted.estimated

@@ -1,0 +1,148 @@
+"""The gateway reports its clock durably, once, and again when it knows the time better."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from gateway.buffer import StoreFull
+from gateway.sessions.clocks.boots import BOOTS_STATE, Boots
+from gateway.sessions.clocks.timekeeping import Timekeeping
+from gateway.sessions.clocks.trusted_clock import BUILD_US, WALL_STATE, TrustedClock
+from protocols.uplink.clock_events import anchor_of
+from protocols.uplink.events import GatewayEvent, decode_event, encode_event
+from tests.harness.moved_clock import MovedClock
+
+NOW_US = BUILD_US + 86_400_000_000
+
+
+class Notebook:
+    """A store in memory. While `full` it refuses everything."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, str] = {}
+        self.events: list[GatewayEvent] = []
+        self.full = False
+
+    async def state_get(self, name: str) -> str | None:
+        return self.facts.get(name)
+
+    async def state_put(self, name: str, value: str) -> None:
+        if self.full:
+            raise StoreFull("the disk has no room")
+        self.facts[name] = value
+
+    async def append_event(self, event: GatewayEvent) -> None:
+        if self.full:
+            raise StoreFull("the disk has no room")
+        self.events.append(decode_event(encode_event(event)))
+
+    @property
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+
+class Keeper:
+    """A gateway's timekeeping over `store`, on a machine whose kernel states `error_us` (None: not synchronised)."""
+
+    def __init__(
+        self, store: Notebook, *, error_us: int | None, wall_us: int = NOW_US, boot_id: str = "boot-1"
+    ) -> None:
+        self.store = store
+        self.error_us = error_us
+        self.machine = MovedClock(monotonic_s=50.0, wall_us=wall_us)
+        self.clock = TrustedClock(self.machine, disciplined=lambda: self.error_us)
+        self.keeping = Timekeeping(self.clock)
+        self.changes = 0
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    @asynccontextmanager
+    async def following(self):
+        await self.keeping.load(self.store)
+        task = asyncio.create_task(self.keeping.follow(self.store, self.changed))
+        await self.machine.settle()
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def states(self, error_us: int | None) -> None:
+        self.error_us = error_us
+        await self.machine.advance(1.0)
+
+
+async def test_anchor_is_reported_once_and_again_only_when_the_clock_is_four_times_as_certain():
+    keeper = Keeper(Notebook(), error_us=2_000_000)
+    async with keeper.following():
+        reported = [len(keeper.store.names)]
+        for error_us in (1_000_000, 300_000, 250_000, 20_000, 1000):
+            await keeper.states(error_us)
+            reported.append(len(keeper.store.names))
+    assert reported == [1, 1, 2, 2, 3, 3]
+    (anchor,) = keeper.keeping.boots.anchors.values()
+    assert anchor.uncertainty_us == 20_000
+    assert set(keeper.store.names) == {"clock.learnt"}
+
+
+async def test_loss_of_the_time_service_is_reported_with_the_last_good_moment_and_the_change_is_passed_on():
+    keeper = Keeper(Notebook(), error_us=5000)
+    async with keeper.following():
+        await keeper.machine.advance(600.0)
+        keeper.machine.set_wall_us(0)
+        await keeper.states(None)
+    assert keeper.store.names == ["clock.learnt", "clock.lost"]
+    lost = anchor_of(keeper.store.events[-1])
+    assert lost is not None
+    assert lost.offset_us == NOW_US - 50_000_000
+    assert lost.last_us == 650_000_000
+    assert keeper.changes == 1
+    assert keeper.clock.wall_us() == NOW_US + 601_000_000
+
+
+async def test_report_that_a_full_disk_refused_is_written_once_there_is_room():
+    keeper = Keeper(Notebook(), error_us=5000)
+    keeper.store.full = True
+    async with keeper.following():
+        assert keeper.keeping.boots.anchors == {}
+        keeper.store.full = False
+        await keeper.states(5000)
+        assert keeper.store.names == ["clock.learnt"]
+        assert list(keeper.keeping.boots.anchors) == ["boot-1"]
+
+
+async def test_estimate_is_reported_once_in_a_boot_and_not_where_the_machines_clock_may_be_right():
+    store = Notebook()
+    store.facts[WALL_STATE] = str(NOW_US)
+    for wall_us, reported in ((0, ["clock.estimated"]), (0, ["clock.estimated"]), (NOW_US + 1, ["clock.estimated"])):
+        keeper = Keeper(store, error_us=None, wall_us=wall_us)
+        async with keeper.following():
+            await keeper.machine.advance(30.0)
+        assert store.names == reported
+
+
+async def test_process_that_starts_in_a_boot_whose_time_is_known_goes_on_from_that_time():
+    store = Notebook()
+    async with Keeper(store, error_us=5000).following():
+        pass
+    later = Keeper(store, error_us=None, wall_us=0)
+    async with later.following():
+        assert later.clock.wall_us() == NOW_US
+        assert not later.clock.estimated or store.names == ["clock.learnt"]
+    assert store.names == ["clock.learnt"]
+
+
+async def test_time_and_boots_are_persisted_each_minute_and_a_full_disk_counts_as_a_response():
+    keeper, answers = Keeper(Notebook(), error_us=None), []
+    await keeper.keeping.load(keeper.store)
+    task = asyncio.create_task(keeper.keeping.persist(keeper.store, lambda: answers.append(1)))
+    await keeper.machine.settle()
+    keeper.store.full = True
+    await keeper.machine.advance(60.0)
+    keeper.store.full = False
+    await keeper.machine.advance(60.0)
+    task.cancel()
+    assert len(answers) == 3
+    assert keeper.store.facts[WALL_STATE] == str(NOW_US + 120_000_000)
+    boots = Boots(keeper.machine)
+    boots.load(keeper.store.facts[BOOTS_STATE])
+    assert boots.age_s("boot-1", 50.0) == 120.0

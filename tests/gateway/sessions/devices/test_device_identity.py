@@ -1,0 +1,192 @@
+"""A device id belongs to the kind of link where the device was known: what only names itself never takes it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.console.status import devices_json, session_json
+from gateway.sessions.devices.acceptance import Acceptance
+from gateway.sessions.devices.claims import SILENT_S
+from gateway.sessions.devices.known_devices import known_devices
+from gateway.sessions.devices.link_class import LinkClass
+from gateway.transports.link import Link
+from gateway.transports.serial_port import SerialPort
+from protocols.observation_record import to_json
+from tests.builders.gateway_device import device, device_id, device_on
+from tests.builders.gateway_sessions import Sessions, sessions
+from tests.harness.eventually import eventually
+from tests.harness.pty_pair import pty_pair
+
+MONITOR = device_id(1).hex()
+
+
+@asynccontextmanager
+async def cabled(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
+    """Sessions that serve a listener and one end of a cable, and the other end."""
+    async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
+        await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
+        other_end = await SerialPort(pair.right, 115_200, "raw").accept()
+        try:
+            yield gateway, other_end
+        finally:
+            await other_end.close()
+
+
+async def _is_refused_over_tcp(gateway: Sessions) -> None:
+    async def refused() -> int:
+        return (await gateway.event_names()).count("device.refused_unverified_link")
+
+    async def is_reported() -> bool:
+        return await refused() == before + 1
+
+    before = await refused()
+    async with device(gateway.address, 1) as impostor:
+        await eventually(lambda: impostor.was_turned_away, what="the impostor is turned away")
+    await eventually(is_reported, what="the refusal is reported once")
+
+
+@pytest.mark.finding("security-5")
+async def test_tcp_agent_does_not_take_the_id_of_a_cabled_device_that_is_silent(tmp_path):
+    async with cabled(tmp_path) as (gateway, line), device_on(line, 1) as monitor:
+        assert await monitor.measure(36.6) == "answered"
+        on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
+        on_cable.octets("received", b"\x00", gateway.around.clock.monotonic_s() - SILENT_S - 1)
+        await _is_refused_over_tcp(gateway)
+        assert await monitor.measure(36.7) == "answered"
+        assert [row.value for row in await gateway.stored()] == [36.6, 36.7]
+
+
+@pytest.mark.finding("security-5")
+async def test_cabled_device_takes_its_id_from_a_tcp_agent_that_came_first_and_talks(tmp_path):
+    async with cabled(tmp_path) as (gateway, line), device(gateway.address, 1) as impostor:
+        assert await impostor.measure(20.0) == "answered"
+        async with device_on(line, 1) as monitor:
+            assert await monitor.measure(36.6) == "answered"
+            await eventually(lambda: impostor.was_turned_away, what="the TCP agent hears an ABRT")
+            await _is_refused_over_tcp(gateway)
+        flags = {row.value: to_json(row)["flags"] for row in await gateway.stored()}
+        assert flags == {20.0: ["unverified_link"], 36.6: []}
+
+
+@pytest.mark.finding("security-5")
+async def test_tcp_agent_is_refused_a_cabled_id_while_the_device_is_switched_off_and_after_a_restart(tmp_path):
+    async with cabled(tmp_path) as (gateway, line):
+        async with device_on(line, 1) as monitor:
+            await monitor.measure(36.6)
+            await monitor.leave()
+        await _is_refused_over_tcp(gateway)
+    async with sessions(tmp_path) as restarted:
+        async with device(restarted.address, 1) as impostor:
+            await eventually(lambda: impostor.was_turned_away, what="the impostor is turned away")
+        assert [row.value for row in await restarted.stored()] == [36.6]
+        report = restarted.around.reports.find(MONITOR)
+        assert report is not None
+        assert report.refused_claims == {"unverified link": 1}
+        assert report.refused_claim_link == "tcp:127.0.0.1"
+
+
+@pytest.mark.finding("security-5")
+async def test_values_over_tcp_are_flagged_until_an_operator_accepts_the_device(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address, 1) as thermometer:
+        acceptance = acceptance_of(gateway)
+        await thermometer.measure(36.1)
+        assert _shown(gateway) == (True, True)
+        assert await acceptance.accept(MONITOR)
+        assert _shown(gateway) == (False, False)
+        await thermometer.measure(36.2)
+        assert not await acceptance.accept(MONITOR)
+        assert await acceptance.revoke(MONITOR)
+        await thermometer.measure(36.3)
+        flags = {row.value: to_json(row)["flags"] for row in await gateway.stored()}
+        assert flags == {36.1: ["unverified_link"], 36.2: [], 36.3: ["unverified_link"]}
+        assert {"device.accepted", "device.acceptance_revoked"} <= set(await gateway.event_names())
+
+
+def acceptance_of(gateway: Sessions) -> Acceptance:
+    around = gateway.around
+    return Acceptance(
+        around.roster, gateway.buffer, around.journal, around.clock, lambda: list(gateway.supervisor.sessions)
+    )
+
+
+def _shown(gateway: Sessions) -> tuple[bool, bool]:
+    """The only device as `status` and `devices` show it."""
+    (session,) = gateway.supervisor.sessions
+    (listed,) = devices_json(gateway.around.roster.devices(), [session])
+    return session_json(session, gateway.around.clock.monotonic_s())["unverified_link"], listed["unverified"]
+
+
+async def test_acceptance_and_class_are_durable(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address, 1):
+        await acceptance_of(gateway).accept(MONITOR)
+    async with sessions(tmp_path) as restarted, device(restarted.address, 1) as again:
+        await again.measure(36.6)
+        (row,) = await restarted.stored()
+        assert not row.device.unverified_link
+        (kept,) = known_devices(await restarted.buffer.devices(), lambda _: None, [])
+        assert (kept.link_class, kept.accepted_us is not None) == (LinkClass.TCP, True)
+
+
+async def test_accepted_device_may_be_used_over_tcp_while_its_cable_is_silent_and_no_longer_once_that_is_revoked(
+    tmp_path,
+):
+    async with cabled(tmp_path) as (gateway, line):
+        async with device_on(line, 1) as monitor:
+            await monitor.leave()
+        await acceptance_of(gateway).accept(MONITOR)
+        async with device(gateway.address, 1) as by_tcp:
+            assert await by_tcp.measure(36.6) == "answered"
+            await acceptance_of(gateway).revoke(MONITOR)
+            assert not by_tcp.operating
+
+
+async def test_first_cable_ends_an_acceptance_that_was_given_to_tcp(tmp_path):
+    async with cabled(tmp_path) as (gateway, line):
+        async with device(gateway.address, 1):
+            await acceptance_of(gateway).accept(MONITOR)
+        await eventually(lambda: len(gateway.supervisor.sessions) == 1)
+        async with device_on(line, 1) as monitor:
+            await monitor.leave()
+        assert "device.acceptance_ended" in await gateway.event_names()
+        await _is_refused_over_tcp(gateway)
+
+
+async def test_store_of_an_earlier_release_knows_its_cabled_devices_by_their_reports(tmp_path):
+    async with cabled(tmp_path) as (gateway, line):
+        async with device_on(line, 1) as monitor:
+            await monitor.leave()
+        (row,) = await gateway.buffer.devices()
+        old = type(row)(system_id=MONITOR, model="", first_seen_us=1, last_seen_us=1)
+        (known,) = known_devices([old], gateway.around.reports.find, [])
+        assert known.link_class is LinkClass.SERIAL
+
+
+@pytest.mark.finding("edge-check-6")
+async def test_device_that_loses_its_id_after_a_silence_is_sent_an_abort(tmp_path):
+    async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
+        await before.measure(36.6)
+        (old,) = gateway.supervisor.sessions
+        old.octets("received", b"\x00", gateway.around.clock.monotonic_s() - SILENT_S - 1)
+        async with device(gateway.address, 1) as again:
+            assert await again.measure(36.7) == "answered"
+            await eventually(lambda: before.was_turned_away, what="the ABRT")
+
+
+@pytest.mark.finding("edge-check-7")
+async def test_invented_ids_push_out_each_other_and_no_device_of_the_vehicle(tmp_path, monkeypatch):
+    for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.report.REPORTS_MAX"):
+        monkeypatch.setattr(module, 4)
+    async with cabled(tmp_path) as (gateway, line):
+        async with device_on(line, 1) as monitor:
+            await monitor.leave()
+        async with device(gateway.address, 2):
+            await acceptance_of(gateway).accept(device_id(2).hex())
+        for number in range(3, 9):
+            async with device(gateway.address, number) as invented:
+                await invented.leave()
+        listed = {each.system_id for each in gateway.around.roster.devices()}
+        assert {MONITOR, device_id(2).hex()} <= listed
+        assert len(listed) == 4
+        assert gateway.around.reports.find(MONITOR) is not None

@@ -1,0 +1,146 @@
+"""A Bluetooth device's clock is known from what it shows, and set where that is wanted and can harm nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.sessions.clocks.policy import ClockPolicy
+from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
+from protocols.ble.uuids import HEALTH_THERMOMETER
+from protocols.device_time import TimeKind
+from tests.builders.gatt_devices import (
+    TEMPERATURE_MEASUREMENT,
+    OwnClock,
+    beat,
+    belt,
+    system_id,
+    temperature,
+    thermometer,
+)
+from tests.builders.gatt_sessions import gatt_gateway
+from tests.harness.eventually import eventually
+
+MINUTE_S = 60.0
+BEHIND_S = 0.02
+"""What one round trip and a clock of hundredths leave open."""
+
+
+async def test_a_clock_that_is_behind_is_set_and_read_back(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
+        await gateway.serving(gateway.session(peer))
+        assert (own.times_set, round(own.off_s)) == (1, 0)
+        assert (await gateway.event("device.clock_set")).fields["was_off_ms"] == pytest.approx(-600_000, abs=100)
+        clock = gateway.around.clocks.clock(system_id(1).hex(), TimeKind.ABSOLUTE)
+        offset_us = clock.relation().offset_us
+        assert offset_us is not None
+        wall_offset_us = gateway.clock.wall_us() - round(gateway.clock.monotonic_s() * 1_000_000)
+        assert abs(wall_offset_us + offset_us) < 50_000
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert [each.outcome.value for each in report.settings] == ["set"]
+
+
+async def test_a_clock_is_never_set_back_in_a_device_that_keeps_measurements(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        own = OwnClock(peer, gateway.clock, 10 * MINUTE_S)
+        await gateway.serving(gateway.session(peer))
+        assert own.times_set == 0
+        assert "go back over times" in str((await gateway.event("device.clock_left")).fields["why"])
+
+
+async def test_a_clock_that_is_ahead_is_set_back_in_a_device_that_keeps_nothing(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        own = OwnClock(peer, gateway.clock, 10 * MINUTE_S)
+        await gateway.serving(gateway.session(peer))
+        assert (own.times_set, round(own.off_s)) == (1, 0)
+
+
+@pytest.mark.parametrize("off_s", [-3.0, 0.0, 3.0])
+async def test_a_clock_that_is_nearly_right_is_left(tmp_path: Path, off_s: float):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        own = OwnClock(peer, gateway.clock, off_s)
+        await gateway.serving(gateway.session(peer))
+        assert own.times_set == 0
+
+
+async def test_a_gateway_that_does_not_know_the_time_sets_no_clock(tmp_path: Path):
+    async with gatt_gateway(tmp_path, disciplined=False) as gateway:
+        peer = thermometer(gateway.clock)
+        own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
+        await gateway.serving(gateway.session(peer))
+        assert own.times_set == 0
+
+
+async def test_an_operator_who_wants_no_clock_set_gets_none_set(tmp_path: Path):
+    async with gatt_gateway(tmp_path, policy=ClockPolicy(set_clocks=False)) as gateway:
+        peer = thermometer(gateway.clock)
+        own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
+        await gateway.serving(gateway.session(peer))
+        assert own.times_set == 0
+
+
+async def test_a_device_that_refuses_is_told_and_served_and_not_asked_again_at_once(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        OwnClock(peer, gateway.clock, -10 * MINUTE_S, refuses=0x80)
+        for _ in range(2):
+            session = gateway.session(peer)
+            await gateway.serving(session)
+            peer.lose()
+            await gateway.ended()
+        names = await gateway.event_names()
+        assert names.count("device.clock_not_set") == 1
+
+
+async def test_what_was_measured_with_a_wrong_clock_is_placed_right(tmp_path: Path):
+    async with gatt_gateway(tmp_path, policy=ClockPolicy(set_clocks=False)) as gateway:
+        peer = thermometer(gateway.clock)
+        OwnClock(peer, gateway.clock, -10 * MINUTE_S)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        clock = gateway.around.clocks.clock(system_id(1).hex(), TimeKind.ABSOLUTE)
+        temperature(peer, 37.0, 0)
+        await eventually(lambda: session.counts.reports == 1)
+        (record,) = await gateway.stored()
+        assert record.device_local_us is not None
+        relation = clock.relation()
+        assert relation.offset_us is not None
+        wall_offset_us = gateway.clock.wall_us() - round(gateway.clock.monotonic_s() * 1_000_000)
+        assert record.observed_at_us == record.device_local_us + wall_offset_us + relation.offset_us
+
+
+async def test_a_clock_is_looked_at_again_every_now_and_then(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        own = OwnClock(peer, gateway.clock, 0.0)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        own.off_s = -20 * MINUTE_S
+
+        def is_set() -> bool:
+            own.tick()
+            beat(peer, 70)
+            return own.times_set == 1
+
+        await gateway.until(is_set, step_s=20.0)
+        assert (CURRENT_TIME_SERVICE, 0x2A2B) in peer.values
+
+
+async def test_what_a_device_does_not_offer_to_have_written_or_to_send_is_not_asked_of_it(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
+        del peer.accepts[CURRENT_TIME_SERVICE, 0x2A2B]
+        await gateway.serving(gateway.session(peer))
+        assert own.times_set == 0
+        assert peer.link is not None
+        assert list(peer.link.subscribed) == [(HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT)]
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert (report.deviations, report.settings) == ([], [])
+        assert TimeKind.ABSOLUTE in report.clocks

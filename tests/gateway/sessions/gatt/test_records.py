@@ -1,0 +1,285 @@
+"""What a Bluetooth device stored is fetched once, whatever breaks, is full, or begins anew in between."""
+
+from pathlib import Path
+
+from gateway.sessions.gatt.record_fetching import TIMED_OUT_S, FetchRules
+from protocols.ble.record_procedure import ANSWER_S
+from protocols.ble.uuids import GLUCOSE
+from protocols.uplink.lanes import Lane
+from tests.builders.gateway_sessions import small_store
+from tests.builders.gatt_devices import GLUCOSE_MEASUREMENT, Meter, system_id
+from tests.builders.gatt_sessions import Fickle, GattGateway, fill, gatt_gateway
+from tests.harness.eventually import eventually
+
+METER = system_id(1).hex()
+
+
+async def fetched(gateway: GattGateway, meter: Meter, times: int = 1) -> None:
+    """Connect and lose the link once the transfer is over, so often."""
+    for _ in range(times):
+        before = (await gateway.event_names()).count("records.fetched")
+        gateway.session(meter.peer)
+
+        async def told(before: int = before) -> bool:
+            return (await gateway.event_names()).count("records.fetched") > before
+
+        await eventually(told, what="the records are fetched")
+        meter.peer.lose()
+        await gateway.ended()
+
+
+async def mark(gateway: GattGateway) -> int | None:
+    marks = await gateway.buffer.fetched_records()
+    return marks[0].through if marks else None
+
+
+async def test_what_a_meter_stored_arrives_once_over_all_its_connections(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2, 3)
+        await fetched(gateway, meter)
+        meter.measure(4, 5)
+        await fetched(gateway, meter, times=2)
+        stored = await gateway.stored()
+        assert [each.value for each in stored] == [101.0, 102.0, 103.0, 104.0, 105.0]
+        assert all(each.stored for each in stored)
+        assert await mark(gateway) == 5
+        assert gateway.around.live.snapshot()[0].values == ()
+
+
+async def test_a_gateway_that_starts_again_asks_for_what_it_does_not_hold(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(*range(1, 11))
+        meter.peer.records_at_once = 4
+        session = gateway.session(meter.peer)
+        await eventually(lambda: session.counts.reports >= 3)
+        kept = session.counts.reports
+        assert await mark(gateway) == kept  # and here it is killed: nothing more is committed
+        for task in gateway.running:
+            task.cancel()
+    async with gatt_gateway(tmp_path) as gateway:
+        meter.peer.clock = gateway.clock
+        meter.peer.records_at_once = 1000
+        meter.peer.lose()
+        await fetched(gateway, meter)
+        assert sorted(await gateway.values()) == [100.0 + number for number in range(1, 11)]
+        assert await mark(gateway) == 10
+
+
+async def test_a_link_that_breaks_in_the_middle_of_a_transfer_costs_nothing(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(*range(1, 31))
+        meter.peer.records_at_once = 7
+        for _ in range(6):
+            session = gateway.session(meter.peer)
+            await gateway.serving(session)
+            await gateway.clock.settle()
+            meter.peer.lose()
+            await gateway.ended()
+        meter.peer.records_at_once = 1000
+        await fetched(gateway, meter)
+        assert await gateway.values() == [100.0 + number for number in range(1, 31)]
+
+
+async def test_a_meter_whose_numbers_began_anew_is_fetched_from_its_beginning(tmp_path: Path):
+    """With a lower number than the mark, and with the same number for another measurement."""
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2, 3, 4, 5)
+        await fetched(gateway, meter)
+        meter.records.clear()
+        meter.measure(1, 2, life=1)
+        await fetched(gateway, meter)
+        assert len(await gateway.stored()) == 7
+        assert await mark(gateway) == 2
+        meter.records.clear()
+        meter.measure(1, 2, 3, life=2)
+        await fetched(gateway, meter)
+        assert len(await gateway.stored()) == 10
+        assert await mark(gateway) == 3
+        await gateway.event("records.began_anew")
+
+
+async def test_a_meter_that_cannot_compare_numbers_gives_all_and_adds_what_is_new(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock, compares=False)
+        meter.measure(1, 2, 3)
+        await fetched(gateway, meter, times=2)
+        meter.measure(4)
+        await fetched(gateway, meter)
+        assert await gateway.values() == [101.0, 102.0, 103.0, 104.0]
+
+
+async def test_an_empty_store_and_one_that_is_switched_off_ask_for_nothing(tmp_path: Path):
+    async with gatt_gateway(tmp_path, rules=FetchRules(fetch=False)) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1)
+        session = gateway.session(meter.peer)
+        await gateway.serving(session)
+        await gateway.clock.settle()
+        assert await gateway.stored() == []
+
+
+async def test_a_notification_that_found_no_room_puts_the_mark_back_and_is_fetched_again(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2, 3)
+        await fetched(gateway, meter)
+        meter.measure(*range(4, 24))
+        meter.peer.queue_max = 8
+        meter.peer.records_at_once = 0
+        session = gateway.session(meter.peer)
+        await gateway.serving(session)
+        await gateway.clock.settle()
+        meter.peer.more_records(20)  # twelve of them are lost, and so is the end of the transfer
+        await eventually(lambda: session.counts.lost > 0)
+        meter.peer.more_records()
+        await eventually(lambda: gateway.clock.next_wake_s is not None)
+
+        async def whole() -> bool:
+            return (await gateway.event("records.fetched")).fields["whole"] is False
+
+        await eventually(whole)
+        assert await mark(gateway) == 3
+        meter.peer.queue_max = 4096
+        meter.peer.records_at_once = 1000
+
+        async def again() -> bool:
+            return await mark(gateway) == 23
+
+        await gateway.until(again, step_s=20.0)
+        assert sorted(await gateway.values()) == [100.0 + number for number in range(1, 24)]
+
+
+async def test_a_full_store_is_not_filled_further_and_the_device_is_asked_again_later(tmp_path: Path):
+    async with gatt_gateway(tmp_path, store=Fickle) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(*range(1, 51))
+        meter.peer.records_at_once = 10
+        fickle = gateway.gatt.store
+        assert isinstance(fickle, Fickle)
+        fickle.full = True
+        session = gateway.session(meter.peer)
+
+        async def aborted() -> bool:
+            return "records.fetch_aborted" in await gateway.event_names()
+
+        await eventually(aborted)
+        assert (await gateway.event("store.refused_values")).fields["kept"] is True
+        assert session.counts.lost == 0
+        assert await mark(gateway) is None
+        fickle.full = False
+        meter.peer.records_at_once = 1000
+
+        async def there() -> bool:
+            return await mark(gateway) == 50
+
+        await gateway.until(there, step_s=10.0)
+        assert await gateway.values() == [100.0 + number for number in range(1, 51)]
+
+
+async def test_records_that_a_full_disk_refuses_are_no_loss(tmp_path: Path):
+    async with gatt_gateway(tmp_path, store_settings=small_store(1 << 20)) as gateway:
+        await fill(gateway.buffer)
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2)
+        session = gateway.session(meter.peer)
+        await eventually(lambda: session.counts.refused == 2)
+        assert session.counts.lost == 0
+        assert [each for each in await gateway.buffer.gaps() if each.lane is Lane.NUMERIC] == []
+        assert len(meter.records) == 2
+
+
+async def test_records_are_deleted_only_where_the_operator_wants_it_and_only_what_is_durable(tmp_path: Path):
+    async with gatt_gateway(tmp_path, rules=FetchRules(delete=True)) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2, 3)
+        gateway.session(meter.peer)
+
+        async def deletions() -> list[object]:
+            return [each.fields for each in await gateway.events() if each.name == "records.deleted"]
+
+        await eventually(deletions)
+        assert meter.records == {}
+        meter.measure(4, 5)
+
+        async def deleted_again() -> bool:
+            return len(await deletions()) > 1
+
+        await gateway.until(deleted_again, step_s=20.0)
+        assert meter.records == {}
+        assert await gateway.values() == [101.0, 102.0, 103.0, 104.0, 105.0]
+        assert await deletions() == [{"store": "Glucose", "through": 3}, {"store": "Glucose", "through": 5}]
+
+
+async def test_a_transfer_with_a_value_that_cannot_be_read_is_not_deleted_and_not_asked_for_ever(tmp_path: Path):
+    async with gatt_gateway(tmp_path, rules=FetchRules(delete=True)) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2, 3)
+        broken = meter.records[2]
+        meter.records[2] = type(broken)(2, ((GLUCOSE_MEASUREMENT, b"\x02\x02"),))
+        await fetched(gateway, meter)
+        assert len(meter.records) == 3
+        assert await gateway.values() == [101.0, 103.0]
+        assert await mark(gateway) == 3
+
+
+async def test_a_store_that_never_ends_a_transfer_costs_its_link_three_times_and_is_then_left_alone(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1)
+        meter.peer.records_at_once = 0
+        for _ in range(3):
+            session = gateway.session(meter.peer)
+            await gateway.serving(session)
+            await gateway.clock.settle()
+            await gateway.until(session.link.ended.is_set, step_s=ANSWER_S / 10)
+            await gateway.ended()
+            assert session.link.why == "its Glucose did not end a transfer of records"
+        session = gateway.session(meter.peer)
+        await gateway.serving(session)
+        await gateway.clock.advance(ANSWER_S)
+        assert session.state == "serving"
+        meter.peer.records_at_once = 1000
+        await gateway.until(lambda: session.counts.reports == 1, step_s=TIMED_OUT_S / 10)
+
+
+async def test_what_a_meter_measures_while_it_stays_connected_is_fetched_every_now_and_then(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1)
+        session = gateway.session(meter.peer)
+        await eventually(lambda: session.counts.reports == 1)
+        meter.measure(2)
+        await gateway.until(lambda: session.counts.reports == 2, step_s=20.0)
+        assert await gateway.values() == [101.0, 102.0]
+
+
+async def test_a_busy_meter_is_asked_again_on_the_same_link(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1)
+        server = meter.peer.servers[GLUCOSE]
+        server.busy = True
+        session = gateway.session(meter.peer)
+        await gateway.serving(session)
+        await gateway.clock.settle()
+        server.busy = False
+        await gateway.until(lambda: session.counts.reports == 1, step_s=1.0)
+        assert meter.peer.links == 1
+
+
+async def test_the_mark_of_one_device_is_not_another_ones(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        first, second = Meter(gateway.clock, 1), Meter(gateway.clock, 2)
+        first.measure(1, 2, 3)
+        second.measure(1, 2)
+        await fetched(gateway, first)
+        await fetched(gateway, second)
+        assert len(await gateway.stored()) == 5
+        assert {(each.system_id, each.through) for each in await gateway.buffer.fetched_records()} == {
+            (METER, 3),
+            (system_id(2).hex(), 2),
+        }

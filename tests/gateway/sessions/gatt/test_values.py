@@ -1,0 +1,278 @@
+"""What a Bluetooth device measures is durable, then shown; what it gets wrong is told, and the rest is kept."""
+
+from pathlib import Path
+
+import orjson
+
+from gateway.console.device_view import report_json
+from gateway.sessions.devices.report import DeviceReport, decode_report, encode_report
+from gateway.sessions.session import Session
+from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, HEALTH_THERMOMETER, HEART_RATE
+from protocols.uplink.gaps import GapReason
+from protocols.uplink.lanes import Lane
+from tests.builders.gateway_sessions import small_store
+from tests.builders.gatt_devices import (
+    BATTERY_LEVEL,
+    BATTERY_LEVEL_STATUS,
+    HEART_RATE_MEASUREMENT,
+    MODEL,
+    SYSTEM_ID,
+    TEMPERATURE_MEASUREMENT,
+    address,
+    beat,
+    belt,
+    device,
+    system_id,
+    temperature,
+    thermometer,
+)
+from tests.builders.gatt_sessions import fill, gatt_gateway
+from tests.harness.eventually import eventually
+
+
+async def test_a_belt_is_known_by_its_system_id_and_each_of_three_equal_beats_is_a_reading(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        session = gateway.session(peer)
+        served: Session = session
+        await gateway.serving(session)
+        assert served.device is not None
+        assert served.device.ref.system_id == system_id(1).hex()
+        assert served.device.ref.model == "Belt"
+        for count in (1, 2, 3):
+            assert beat(peer, 97)
+            await eventually(lambda count=count: session.counts.reports == count)
+        assert [value.observation.value for value in gateway.around.live.snapshot()[0].values] == [97.0]
+        peer.lose()
+        await gateway.ended()
+        stored = await gateway.stored()
+        assert [(each.value, each.stored, each.device.system_id) for each in stored] == [
+            (97.0, False, system_id(1).hex())
+        ] * 3
+        assert gateway.trust.met == [(address(1), system_id(1).hex())]
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert (report.observations, report.links.keys(), report.ends) == (3, {f"ble:{address(1)}"}, {"link lost": 1})
+
+
+async def test_a_device_without_a_system_id_is_known_by_its_address(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        del peer.values[DEVICE_INFORMATION, SYSTEM_ID]
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        assert session.device is not None
+        assert session.device.ref.system_id == "024152fffe000001"
+
+
+async def test_an_indication_that_a_device_sends_again_adds_nothing_and_its_window_is_told(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        for _ in range(2):  # it did not hear our confirmation before the link was lost, so it sends all of it again
+            session = gateway.session(peer)
+            await gateway.serving(session)
+            for minute in range(3):
+                assert temperature(peer, 37.0, minute)
+            peer.lose()
+            await gateway.ended()
+        stored = await gateway.stored()
+        assert [(each.value, each.stored) for each in stored] == [(37.0, True)] * 3
+        assert len({each.device_time for each in stored}) == 3
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert report.indications == 3
+        assert (await gateway.event("device.disconnected")).fields["reports"] == 0
+
+
+async def test_values_that_wait_when_the_link_is_lost_are_kept(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        for rate in range(60, 160):
+            beat(peer, rate)
+        peer.lose()
+        await gateway.ended()
+        assert await gateway.values() == [float(rate) for rate in range(60, 160)]
+
+
+async def test_values_that_found_no_room_are_counted_as_lost(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.queue_max = 4
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        for rate in range(60, 70):
+            beat(peer, rate)
+        await eventually(lambda: session.counts.lost == 6)
+        assert (await gateway.event("reports.lost")).fields["count"] == 6
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert report.lost == 6
+
+
+async def test_a_value_that_breaks_its_form_is_told_with_its_octets_and_the_session_goes_on(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        for _ in range(3):
+            peer.send(HEART_RATE, HEART_RATE_MEASUREMENT, b"\x01\x50")
+        beat(peer, 61)
+        await eventually(lambda: session.counts.reports == 1)
+        await eventually(lambda: session.counts.deviations == 3)
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        (seen,) = report.deviations
+        assert seen.sentence.startswith("Heart Rate Measurement: ")
+        assert seen.octets == b"\x01\x50"
+        told = [each for each in await gateway.events() if each.name == "device.deviation"]
+        assert len(told) == 1
+        assert "0150" not in str(told[0].fields)
+
+
+async def test_what_is_refused_to_be_read_is_told_and_the_rest_is_served(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.refusals = {(DEVICE_INFORMATION, MODEL): 0x0E, (BATTERY, BATTERY_LEVEL): 0x05}
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        assert beat(peer, 70)
+        await eventually(lambda: session.counts.reports == 1)
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        model, battery = (each.sentence for each in report.deviations)
+        assert model.startswith("Model Number String: ")
+        assert f"argus-gateway ble pair {address(1)}" in battery
+
+
+async def test_a_service_that_lacks_what_it_must_have_is_told_and_the_others_serve(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.values[HEALTH_THERMOMETER, 0x2A1D] = b"\x02"
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        assert [each.sentence for each in report.deviations] == [
+            "its Health Thermometer service lacks Temperature Measurement"
+        ]
+
+
+async def test_a_device_that_measures_nothing_we_know_is_told_in_words(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        session = gateway.session(device(gateway.clock))
+        await gateway.ended()
+        assert session.trouble == (
+            "it shows no service that measures something we understand: Device Information, Battery"
+        )
+        assert gateway.around.reports.find(system_id(1).hex()) is None
+
+
+async def test_two_services_of_one_device_are_one_device(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.sends.add((HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT))
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        beat(peer, 70)
+        temperature(peer, 36.5, 0)
+        await eventually(lambda: session.counts.reports == 2)
+        stored = await gateway.stored()
+        assert [(each.value, each.stored) for each in stored] == [(70.0, False), (36.5, True)]
+        assert len({each.device.system_id for each in stored}) == 1
+        assert len({each.handle for each in stored}) == 2
+
+
+async def test_what_a_full_store_refuses_is_counted_in_a_gap_record(tmp_path: Path):
+    async with gatt_gateway(tmp_path, store_settings=small_store(1 << 20)) as gateway:
+        peer = belt(gateway.clock)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        await fill(gateway.buffer)
+        beat(peer, 70)
+        await eventually(lambda: session.counts.lost == 1)
+        gaps = [each.gap for each in await gateway.buffer.gaps() if each.lane is Lane.NUMERIC]
+        assert [(gap.why, gap.observations) for gap in gaps] == [(GapReason.STORE_FULL, 1)]
+        assert (await gateway.event("store.refused_values")).fields == {"values": 1, "kept": False}
+        shown = [value.observation.value for each in gateway.around.live.snapshot() for value in each.values]
+        assert shown == [70.0], "the crew sees it, and beside it that nothing is recorded"
+
+
+async def test_of_two_devices_with_one_system_id_the_first_keeps_it_however_quiet_it_is(tmp_path: Path):
+    async with gatt_gateway(tmp_path) as gateway:
+        first, second = thermometer(gateway.clock, 1), thermometer(gateway.clock, 2)
+        second.values[DEVICE_INFORMATION, SYSTEM_ID] = system_id(1)[::-1]
+        session = gateway.session(first)
+        await gateway.serving(session)
+        await gateway.clock.advance(50.0)
+        other = gateway.session(second)
+        await gateway.until(lambda: bool(other.trouble), step_s=0.2)
+        assert other.trouble.startswith(f"a device with the same system id {system_id(1).hex()} is connected")
+        assert second.link is not None
+        assert list(second.link.subscribed) == []
+        await gateway.event("device.refused_duplicate_id")
+        temperature(first, 37.0, 0)
+        await eventually(lambda: session.counts.reports == 1)
+        first.lose()
+        await eventually(lambda: session.device is None)
+        again = gateway.session(second)
+        await gateway.serving(again)
+
+
+async def test_the_window_in_which_an_indication_was_not_durable_yet_is_in_the_report_and_outlasts_a_restart(
+    tmp_path: Path,
+):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = thermometer(gateway.clock)
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        temperature(peer, 37.0, 0)
+        await eventually(lambda: session.counts.reports == 1)
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        again = decode_report(encode_report(report))
+        assert again is not None
+        assert again.indications == 1
+        told = report_json(again, None)["confirmed_before_durable"]
+        assert told["indications"] == 1
+        assert told["ms_p99"] <= told["ms_max"]
+        peer.lose()
+        await gateway.ended()
+        assert (await gateway.event("device.disconnected")).fields["indications"] == 1
+
+
+def test_a_report_of_an_older_release_is_read_without_indications():
+    report = DeviceReport(system_id=system_id(1).hex(), first_us=1, last_us=2)
+    body = orjson.loads(encode_report(report))
+    for name in ("indications", "window_us_max", "window_us_p99"):
+        del body[name]
+    older = decode_report(orjson.dumps(body))
+    assert older is not None
+    assert older.indications == 0
+
+
+async def test_what_is_not_understood_is_told_once_with_its_octets_in_the_report_and_without_them_elsewhere(
+    tmp_path: Path,
+):
+    async with gatt_gateway(tmp_path) as gateway:
+        peer = belt(gateway.clock)
+        peer.sends.add((BATTERY, BATTERY_LEVEL_STATUS))
+        peer.values[BATTERY, BATTERY_LEVEL_STATUS] = bytes((0x02, 0x61, 0x00, 51))
+        session = gateway.session(peer)
+        await gateway.serving(session)
+        for percent in (50, 49, 48):
+            peer.send(BATTERY, BATTERY_LEVEL_STATUS, bytes((0x02, 0x61, 0x00, percent)))
+        await eventually(lambda: session.counts.reports == 3)
+        told = (await gateway.event("device.value_not_understood")).fields
+        assert told == {
+            "characteristic": "0x2BED",
+            "why": "the power state of a battery has no code",
+            "link": f"ble:{address(1)}",
+        }
+        assert (await gateway.event_names()).count("device.value_not_understood") == 1
+        report = gateway.around.reports.find(system_id(1).hex())
+        assert report is not None
+        (seen,) = report.deviations
+        assert seen.octets == bytes((0x02, 0x61, 0x00, 50))
+        assert session.counts.deviations == 0

@@ -1,0 +1,132 @@
+"""An adapter that is missing, goes, hangs or comes back: told in words, and everything over it made anew."""
+
+import asyncio
+
+import pytest
+
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.connection import BleLost
+from gateway.transports.ble.faults import BleUnreachable
+from gateway.transports.ble.options import CentralOptions
+from tests.builders.ble_central import running_central
+from tests.harness.moved_clock import MovedClock
+from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, Nobody, ScriptedRadio, unavailable
+
+
+async def test_a_missing_adapter_is_told_and_used_as_soon_as_it_is_there():
+    radio = ScriptedRadio()
+    radio.opens = [unavailable("there is no adapter: plug one in")] * 4
+    async with running_central(radio) as it:
+        assert it.central.trouble == it.central.state == "there is no adapter: plug one in"
+        it.radio.device()
+        connecting = asyncio.ensure_future(it.central.connect(OXIMETER))
+        link = await it.outcome(connecting, within_s=20)
+        assert it.central.trouble == ""
+        assert it.central.state == "scanning, 1 heard, 1 of 5 links"
+        assert not link.ended.is_set()
+
+
+async def test_waits_for_a_missing_adapter_grow_and_are_capped():
+    radio = ScriptedRadio()
+    radio.opens = [unavailable()] * 12
+    async with running_central(radio, chance=0.999) as it:
+        waits_s = []
+        for _ in range(11):
+            waits_s.append(round(it.clock.next_wake_s - it.clock.monotonic_s(), 6))
+            await it.clock.advance(waits_s[-1] + 0.001)
+            await it.clock.settle()
+        assert waits_s == sorted(waits_s)
+        assert waits_s[0] < 1.1
+        assert 4.9 < waits_s[-1] <= 5
+
+
+async def test_a_missing_adapter_is_logged_once_and_each_loss_of_one_that_was_there(capsys):
+    radio = ScriptedRadio()
+    radio.opens = [unavailable("nothing there")] * 5
+    async with running_central(radio) as it:
+        await it.advance(60)
+        assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 1  # wherever logs go
+        for _ in range(2):
+            it.radio.lose("it was pulled")
+            await it.advance(10)
+        assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 2
+
+
+async def test_a_stack_that_hangs_while_it_is_opened_is_tried_again():
+    radio = ScriptedRadio()
+    radio.opens = [HANGS]
+    async with running_central(radio) as it:
+        await it.advance(it.central.options.open_s + 2)
+        assert it.central.trouble == ""
+        assert it.radio.opened == 1
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_adapter_that_goes_while_the_gateway_stops_does_not_keep_it_from_stopping(turns: int):
+    radio, clock = ScriptedRadio(), MovedClock()
+    running = asyncio.ensure_future(BleCentral(radio, clock, CentralOptions(), Nobody()).run())
+    await clock.settle()
+    radio.lose("the radio has gone")
+    await clock.settle(turns)
+    running.cancel()
+    await clock.settle(100)
+    assert running.cancelled()
+
+
+async def test_when_the_adapter_goes_every_link_ends_at_once_and_comes_back_with_it():
+    async with running_central() as it:
+        for address in (OXIMETER, CUFF):
+            it.radio.device(address)
+        links = [await it.outcome(asyncio.ensure_future(it.central.connect(each))) for each in (OXIMETER, CUFF)]
+        waiting = asyncio.ensure_future(links[0].arrivals())
+        await it.clock.settle()
+        it.radio.lose("the adapter hci0 was removed")
+        await it.clock.settle()
+        assert list(await waiting) == []
+        assert [link.why for link in links] == ["the adapter hci0 was removed"] * 2
+        assert it.central.trouble == "the adapter hci0 was removed"
+        assert not any(device.open_clients for device in it.radio.devices.values())
+        again = [asyncio.ensure_future(it.central.connect(each)) for each in (OXIMETER, CUFF)]
+        for task in again:
+            assert not (await it.outcome(task)).ended.is_set()
+        assert it.radio.opened == 2
+
+
+async def test_a_daemon_that_dies_in_the_middle_of_a_connect_or_a_request_holds_nobody():
+    async with running_central() as it:
+        it.radio.device(OXIMETER)
+        it.radio.device(CUFF)
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(CUFF)))
+        it.radio.devices[CUFF].reads = [HANGS]
+        it.radio.devices[OXIMETER].connects = [HANGS]
+        reading = asyncio.ensure_future(link.read(0x180A, 0x2A29))
+        connecting = asyncio.ensure_future(it.central.connect(OXIMETER))
+        await it.clock.settle()
+        it.radio.lose("bluetoothd has ended")
+        await it.clock.settle()
+        with pytest.raises(BleLost, match="bluetoothd has ended"):
+            await reading
+        opened = await it.outcome(connecting, within_s=5)
+        assert not opened.ended.is_set()
+        assert it.central.trouble_of(OXIMETER) == ""  # it was not the device's fault
+
+
+async def test_what_was_heard_before_the_stack_went_is_not_believed_afterwards():
+    async with running_central() as it:
+        assert it.central.heard() == []
+        it.radio.advertise(OXIMETER)
+        assert [heard.address for heard in it.central.heard()] == [OXIMETER]
+        it.radio.on_air.clear()
+        it.radio.lose("bluetoothd has ended")
+        await it.advance(3)
+        assert it.central.trouble == ""
+        assert it.central.heard() == []
+
+
+async def test_nothing_is_paired_or_forgotten_without_an_adapter_and_that_is_said():
+    radio = ScriptedRadio()
+    radio.opens = [unavailable("there is no adapter: plug one in")] * 100
+    async with running_central(radio) as it:
+        for asked in (it.central.pair(OXIMETER), it.central.forget(OXIMETER)):
+            with pytest.raises(BleUnreachable, match="there is no adapter: plug one in"):
+                await asked

@@ -1,0 +1,45 @@
+"""The Bluetooth stack is named in the settings; a name that does not lead to one says why and what to do."""
+
+import pytest
+
+from gateway.transports.ble.backend import BleBackendUnusable, load_ble_backend
+
+
+def test_a_class_is_found_by_its_module_and_name():
+    assert load_ble_backend("tests.harness.moved_clock:MovedClock").__name__ == "MovedClock"
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("", "not of the form module:Class"),
+        ("tests.harness.moved_clock", "not of the form module:Class"),
+        ("tests.harness.moved_clock:", "not of the form module:Class"),
+        ("tests.harness:a.b", "not of the form module:Class"),
+        (".relative:Class", "not of the form module:Class"),
+        ("no_such_stack.bluez:Radio", "there is no module no_such_stack"),
+        ("tests.no_such_stack:Radio", "there is no module tests.no_such_stack"),
+        ("tests.harness.moved_clock:Radio", "has no Radio"),
+        ("tests.harness.moved_clock:asyncio", "something else than a class called asyncio"),
+    ],
+)
+def test_a_name_that_leads_to_no_class_says_what_is_wrong(setting, reason):
+    with pytest.raises(BleBackendUnusable, match="serial and TCP are not affected") as refused:
+        load_ble_backend(setting)
+    assert reason in refused.value.diagnosis
+    assert repr(setting) in refused.value.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_library_for_radios", "needs the module no_such_library_for_radios"),
+        ("raise RuntimeError('no D-Bus here')", "fails while it loads (RuntimeError: no D-Bus here)"),
+    ],
+)
+def test_a_stack_that_cannot_load_says_what_it_lacks(tmp_path, monkeypatch, source, reason):
+    (tmp_path / "broken_radio_stack.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BleBackendUnusable) as refused:
+        load_ble_backend("broken_radio_stack:Radio")
+    assert reason in refused.value.diagnosis

@@ -1,0 +1,193 @@
+"""One link: nothing twice, nothing out of order, nothing that waits for ever, no loss that is not counted."""
+
+import asyncio
+
+import pytest
+from bleak.exc import BleakDBusError, BleakGATTProtocolError
+
+from gateway.transports.ble.connection import BleConnection
+from gateway.transports.ble.faults import BleGattError, BleLost
+from tests.builders.ble_central import running_central
+from tests.harness.scripted_radio import HANGS, OXIMETER
+
+
+async def opened(it) -> BleConnection:
+    it.radio.advertise(OXIMETER)
+    return await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+
+
+async def test_arrivals_come_in_order_with_the_time_of_each():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await opened(it)
+        await link.subscribe(0x1822, 0x2A5F)
+        began_s = it.clock.monotonic_s()
+        for number in range(5):
+            device.notify(0x2A5F, bytes([number]))
+            await it.clock.advance(0.25)
+        got = await link.arrivals()
+        assert [(each.octets[0], each.received_s - began_s) for each in got] == [(n, n * 0.25) for n in range(5)]
+
+
+async def test_what_finds_the_queue_full_is_counted_and_what_is_in_it_stays():
+    async with running_central(arrivals_max=3) as it:
+        device = it.radio.device()
+        link = await opened(it)
+        await link.subscribe(0x1822, 0x2A5F)
+        for number in range(10):
+            device.notify(0x2A5F, bytes([number]))
+        assert [each.octets[0] for each in await link.arrivals()] == [0, 1, 2]
+        assert (link.dropped, link.arrived) == (7, 3)
+        device.notify(0x2A5F, b"\x0b")
+        assert [each.octets[0] for each in await link.arrivals()] == [0x0B]
+
+
+async def test_after_a_loss_what_had_come_is_handed_out_and_then_nothing_for_ever():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await opened(it)
+        await link.subscribe(0x1822, 0x2A5F)
+        device.notify(0x2A5F, b"\x01")
+        device.leave()
+        assert [each.octets for each in await link.arrivals()] == [b"\x01"]
+        assert list(await link.arrivals()) == []
+        assert list(await link.arrivals()) == []
+        assert link.why == "the device went out of range or ended the link"
+        with pytest.raises(BleLost, match="out of range"):
+            await link.read(0x180A, 0x2A29)
+
+
+async def test_a_cancelled_receiver_loses_nothing():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await opened(it)
+        await link.subscribe(0x1822, 0x2A5F)
+        receiver = asyncio.ensure_future(link.arrivals())
+        await it.clock.settle()
+        device.notify(0x2A5F, b"\x01")
+        receiver.cancel()
+        await asyncio.wait({receiver})
+        assert [each.octets for each in await link.arrivals()] == [b"\x01"]
+
+
+async def test_after_a_loss_the_old_client_is_disconnected_so_nothing_comes_twice_or_too_early():
+    async with running_central() as it:
+        device = it.radio.device()
+        first = await opened(it)
+        await first.subscribe(0x1822, 0x2A5F)
+        it.radio.on_air.clear()
+        device.leave()
+        await it.clock.advance(1)
+        # Its owner has not closed it yet; whoever connects anew closes it first.
+        second = await opened(it)
+        assert len(device.open_clients) == 1
+        device.notify(0x2A5F, b"early")
+        await second.subscribe(0x1822, 0x2A5F)
+        await second.subscribe(0x1822, 0x2A5F)
+        device.notify(0x2A5F, b"once")
+        assert [each.octets for each in await second.arrivals()] == [b"once"]
+        assert list(await first.arrivals()) == []
+
+
+async def test_a_stack_that_calls_a_closed_link_is_not_listened_to():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await opened(it)
+        await link.subscribe(0x1822, 0x2A5F)
+        (callback,) = device.clients[0].callbacks.values()
+        await link.close()
+        callback(bytearray(b"ghost"))
+        assert list(await link.arrivals()) == []
+
+
+@pytest.mark.parametrize("call", ["read", "write", "subscribe"])
+async def test_every_request_has_a_time_limit_and_running_out_of_it_ends_the_link(call):
+    async with running_central(request_s=7.0) as it:
+        device = it.radio.device()
+        device.reads = device.subscriptions = [HANGS]
+        link = await opened(it)
+        calls = {
+            "read": lambda: link.read(0x180A, 0x2A29),
+            "write": lambda: link.write(0x180A, 0x2A29, b"\x01"),
+            "subscribe": lambda: link.subscribe(0x1822, 0x2A5F),
+        }
+        with pytest.raises(BleLost, match="was not answered within 7 s"):
+            await it.outcome(asyncio.ensure_future(calls[call]()), within_s=8)
+        assert link.ended.is_set()
+        assert link.unanswered
+
+
+async def test_a_refused_request_leaves_the_link_and_says_what_the_device_said():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.reads = [BleakGATTProtocolError(0x0F), BleakGATTProtocolError(0x80)]
+        device.subscriptions = [BleakDBusError("org.bluez.Error.NotPermitted", ["Notify acquired"])]
+        link = await opened(it)
+        with pytest.raises(BleGattError, match=r"reading 0x2A29 was refused: .*Insufficient Encryption") as refused:
+            await link.read(0x180A, 0x2A29)
+        assert refused.value.needs_keys
+        with pytest.raises(BleGattError) as refused:
+            await link.write(0x180A, 0x2A29, b"\x01")
+        assert (refused.value.code, refused.value.needs_keys) == (0x80, False)
+        with pytest.raises(BleGattError, match="held by a link that has ended"):
+            await link.subscribe(0x1822, 0x2A5F)
+        await link.subscribe(0x1822, 0x2A5F)
+        assert not link.ended.is_set()
+
+
+async def test_what_the_device_does_not_show_is_refused_without_asking_it():
+    async with running_central() as it:
+        it.radio.device()
+        link = await opened(it)
+        with pytest.raises(BleGattError, match="0x2A52 was refused: the device does not show it"):
+            await link.write(0x1808, 0x2A52, b"\x01\x01")
+
+
+async def test_a_request_that_a_stack_cancels_by_itself_is_a_lost_link_and_not_an_end_of_the_task():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.reads = [asyncio.CancelledError()]
+        link = await opened(it)
+        with pytest.raises(BleLost, match="in the middle of a request"):
+            await link.read(0x180A, 0x2A29)
+
+
+async def test_a_task_that_is_cancelled_in_a_request_ends_and_the_link_stands():
+    async with running_central() as it:
+        device = it.radio.device()
+        device.reads = [HANGS]
+        link = await opened(it)
+        reading = asyncio.ensure_future(link.read(0x180A, 0x2A29))
+        await it.clock.settle()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert await link.read(0x180A, 0x2A29) == b"Argus"
+
+
+async def test_closing_twice_or_after_a_loss_disconnects_once():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await opened(it)
+        device.leave()
+        await asyncio.gather(link.close(), link.close())
+        await link.close()
+        assert [client.told for client in device.clients] == [True]
+        assert link.why == "the device went out of range or ended the link"
+
+
+async def test_a_device_lost_in_the_middle_of_connecting_is_tried_again():
+    async with running_central() as it:
+        device = it.radio.device()
+        bonded, asked = it.radio.bonded, []
+
+        async def lost_meanwhile(address):
+            if not asked:
+                asked.append(address)
+                device.leave()
+            return await bonded(address)
+
+        it.radio.bonded = lost_meanwhile
+        link = await opened(it)
+        assert not link.ended.is_set()
+        assert len(device.clients) == 2

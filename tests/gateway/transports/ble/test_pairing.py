@@ -1,0 +1,168 @@
+"""Making and dropping bonds at a person's request."""
+
+import asyncio
+
+import pytest
+from bleak.exc import BleakDBusError
+
+from gateway.transports.ble.faults import BleUnreachable
+from tests.builders.ble_central import running_central
+from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER
+
+
+async def pairing(it, address=OXIMETER):
+    """Begun, and the device is heard."""
+    task = asyncio.ensure_future(it.central.pair(address))
+    await it.clock.advance(0.5)
+    it.radio.advertise(address)
+    return task
+
+
+async def test_a_device_that_is_paired_leaves_a_bond_and_no_link():
+    async with running_central() as it:
+        device = it.radio.device(on_air=False)
+        assert await it.outcome(await pairing(it)) is True
+        assert it.radio.bonds == {OXIMETER}
+        assert device.open_clients == []
+
+
+async def test_a_device_that_hides_its_address_is_known_by_its_own_once_it_is_paired():
+    async with running_central() as it:
+        device = it.radio.device("51:00:00:00:00:01", on_air=False)
+        device.identity = OXIMETER
+        assert await it.outcome(await pairing(it, "51:00:00:00:00:01")) is True
+        assert it.central.identity_of("51:00:00:00:00:01") == OXIMETER
+        assert it.central.identity_of(OXIMETER) == OXIMETER
+
+
+async def test_a_device_that_pairs_without_keys_is_told_apart():
+    async with running_central() as it:
+        it.radio.device(on_air=False).bonds = False
+        assert await it.outcome(await pairing(it)) is False
+
+
+async def test_pairing_again_drops_the_old_bond_first():
+    async with running_central() as it:
+        it.radio.device()
+        it.radio.bonds.add(OXIMETER)
+        task = await pairing(it)
+        assert it.radio.forgotten == [OXIMETER]
+        assert await it.outcome(task) is True
+
+
+async def test_a_device_that_nobody_hears_is_said_to_be_absent():
+    async with running_central() as it:
+        it.radio.device(on_air=False)
+        with pytest.raises(BleUnreachable, match=r"was not heard within 30 s.*pairing mode"):
+            await it.outcome(asyncio.ensure_future(it.central.pair(OXIMETER)))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]), "could not agree on keys"),
+        (BleakDBusError("org.bluez.Error.AuthenticationCanceled", ["Canceled"]), "the pairing was called off"),
+        (HANGS, "it did not answer in time"),
+    ],
+    ids=["a wrong passkey", "called off", "nobody answers"],
+)
+async def test_a_pairing_that_fails_says_why_and_leaves_nothing(error, words):
+    async with running_central() as it:
+        device = it.radio.device(on_air=False)
+        device.pairs = [error]
+        with pytest.raises(BleUnreachable, match=words):
+            await it.outcome(await pairing(it))
+        assert device.open_clients == []
+        assert await it.outcome(await pairing(it)) is True
+
+
+async def test_one_device_is_paired_once_at_a_time():
+    async with running_central() as it:
+        it.radio.device(on_air=False)
+        first = asyncio.ensure_future(it.central.pair(OXIMETER))
+        await it.clock.settle()
+        with pytest.raises(BleUnreachable, match="is being paired already"):
+            await it.central.pair(OXIMETER.lower())
+        first.cancel()
+        await asyncio.wait({first})
+
+
+async def test_a_session_that_wants_the_device_waits_until_it_is_paired():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+        task = asyncio.ensure_future(it.central.pair(OXIMETER))
+        await it.clock.advance(0.5)
+        assert link.ended.is_set()
+        session = asyncio.ensure_future(it.central.connect(OXIMETER))
+        it.radio.advertise(OXIMETER)
+        assert await it.outcome(task) is True
+        it.radio.advertise(OXIMETER)
+        assert (await it.outcome(session)).bonded
+        assert len(device.clients) == 3
+
+
+async def lives(it, address):
+    """As a session would: connects whenever it can and takes what comes."""
+    while True:
+        async with await it.central.connect(address) as link:
+            await link.subscribe(0x1822, 0x2A5F)
+            while await link.arrivals():
+                pass
+
+
+async def test_a_person_who_takes_long_over_a_passkey_keeps_no_other_device_from_connecting():
+    async with running_central() as it:
+        it.radio.device(on_air=False).pairs = [HANGS]
+        task = await pairing(it)
+        await it.clock.settle()
+        it.radio.device(CUFF)
+        link = await asyncio.wait_for(it.central.connect(CUFF), 5)  # without any time passing
+        assert not link.ended.is_set()
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_a_person_who_pairs_gets_the_place_of_an_idle_device_before_others():
+    async with running_central(connections_max=1) as it:
+        third = "F0:F1:00:00:00:03"
+        sessions = []
+        for address in (CUFF, third):
+            it.radio.device(address)
+            sessions.append(asyncio.ensure_future(lives(it, address)))
+            await it.advance(1)
+        it.radio.device(OXIMETER, on_air=False)
+        task = await pairing(it)
+        assert await it.outcome(task, within_s=it.central.options.idle_urgent_s + 1) is True
+        assert it.radio.order[:2] == [CUFF, OXIMETER]
+        for session in sessions:
+            session.cancel()
+        await asyncio.wait(sessions)
+
+
+async def test_where_every_place_measures_a_person_is_told_to_switch_one_off():
+    async with running_central(connections_max=1) as it:
+        cuff = it.radio.device(CUFF)
+        session = asyncio.ensure_future(lives(it, CUFF))
+        await it.advance(1)
+        it.radio.device(OXIMETER, on_air=False)
+        task = await pairing(it)
+        for _ in range(40):
+            cuff.notify(0x2A5F, b"1")
+            await it.advance(1, step_s=1)
+        with pytest.raises(BleUnreachable, match="all 1 places of the adapter are held by devices that measure"):
+            await task
+        assert len(cuff.clients) == 1
+        session.cancel()
+        await asyncio.wait({session})
+
+
+async def test_forgetting_ends_the_link_and_drops_the_keys():
+    async with running_central() as it:
+        it.radio.device()
+        it.radio.bonds.add(OXIMETER)
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+        await it.central.forget(OXIMETER)
+        assert link.why == "its pairing was ended or is being made anew"
+        assert it.radio.bonds == set()

@@ -1,0 +1,189 @@
+"""The central on a virtual radio, with real links, keys and attributes: found, bonded, lost, regained, spoofed.
+
+Failures that no radio shows are scripted in test_ble_central.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.transports.ble.central import BleCentral
+from gateway.transports.ble.connection import BleConnection
+from gateway.transports.ble.faults import BleGattError, BleLost, BleUnreachable
+from gateway.transports.ble.options import CentralOptions
+from gateway.transports.clock import SystemClock
+from simulators.ble.ether import Ether
+from tests.harness.eventually import eventually
+from tests.harness.virtual_radio import OXIMETER, Person, RadioHere, bare_device
+
+SERVICE, NOTIFIED, INDICATED, PLAIN, GUARDED = 0x1822, 0x2A5F, 0x2A1C, 0x2A29, 0x2A23
+
+
+@dataclass
+class Vehicle:
+    central: BleCentral
+    backend: RadioHere
+    ether: Ether
+
+
+@asynccontextmanager
+async def vehicle(tmp_path: Path, person: Person | None = None, **options: float) -> AsyncIterator[Vehicle]:
+    """A central that runs; when it ends, no link may be left on the air."""
+    ether = Ether()
+    backend = RadioHere(ether, tmp_path / "bonds")
+    options = {"reopen_s": 0.02, **options}
+    central = BleCentral(backend, SystemClock(), CentralOptions(**options), person or Person(), chance=lambda: 0.0)
+    runs = asyncio.ensure_future(central.run())
+    try:
+        yield Vehicle(central, backend, ether)
+    finally:
+        runs.cancel()
+        await asyncio.wait({runs})
+    await eventually(lambda: not ether.links())
+
+
+async def some(link: BleConnection, count: int) -> list[bytes]:
+    got: list[bytes] = []
+    async with asyncio.timeout(10):
+        while len(got) < count:
+            taken = await link.arrivals()
+            if not taken:
+                break
+            got += [each.octets for each in taken]
+    return got
+
+
+async def test_a_device_is_found_read_and_heard(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as it:
+        device = await bare_device(it.ether)
+        link = await it.central.connect(OXIMETER)
+        assert await link.read(SERVICE, PLAIN) == b"Argus"
+        await link.write(SERVICE, PLAIN, b"\x01\x02")
+        await link.subscribe(SERVICE, INDICATED)
+        await link.subscribe(SERVICE, NOTIFIED)
+        assert device.written == [b"\x01\x02"]
+        for number in range(100):
+            await device.notify(bytes([number]))
+        assert await some(link, 100) == [bytes([number]) for number in range(100)]
+        await device.indicate(b"\xff")
+        (arrival,) = await link.arrivals()
+        assert (arrival.service, arrival.characteristic, arrival.octets) == (SERVICE, INDICATED, b"\xff")
+        (heard,) = it.central.heard()
+        assert (heard.address, heard.name, heard.services) == (OXIMETER, "Oximeter", (SERVICE,))
+
+
+async def test_links_lost_in_any_way_are_regained_and_nothing_comes_twice(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as it:
+        device = await bare_device(it.ether)
+        for number in range(20):
+            async with await it.central.connect(OXIMETER) as link:
+                await link.subscribe(SERVICE, NOTIFIED)
+                await device.notify(bytes([number]))
+                assert await some(link, 1) == [bytes([number])]
+                if number % 2:
+                    it.ether.drop(OXIMETER)
+                else:
+                    await device.link.disconnect()
+                assert list(await link.arrivals()) == []
+                assert link.why == "the device went out of range or ended the link"
+                assert (link.arrived, link.dropped) == (1, 0)
+
+
+async def test_a_request_at_the_moment_of_the_loss_ends_with_it(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as it:
+        await bare_device(it.ether)
+        async with await it.central.connect(OXIMETER) as link:
+            it.ether.silence(OXIMETER, True)
+            reading = asyncio.ensure_future(link.read(SERVICE, PLAIN))
+            await asyncio.sleep(0)
+            it.ether.drop(OXIMETER)
+            with pytest.raises(BleLost):
+                await reading
+            it.ether.silence(OXIMETER, False)
+        async with await it.central.connect(OXIMETER) as link:
+            assert await link.read(SERVICE, PLAIN) == b"Argus"
+
+
+async def test_a_bond_is_made_by_a_person_and_used_from_then_on(tmp_path: Path) -> None:
+    person = Person(code=123456)
+    async with vehicle(tmp_path, person) as it:
+        device = await bare_device(it.ether)
+        device.pairs(code=123456)
+        assert await it.central.pair(OXIMETER) is True
+        assert person.asked == [f"passkey {OXIMETER}"]
+        async with await it.central.connect(OXIMETER) as link:
+            assert link.bonded
+            assert device.link.is_encrypted
+            assert await link.read(SERVICE, GUARDED) == bytes(8)
+
+
+async def test_what_is_guarded_is_refused_without_a_bond_and_nobody_is_paired_unasked(tmp_path: Path) -> None:
+    async with vehicle(tmp_path, Person(agrees=False)) as it:
+        device = await bare_device(it.ether)
+        device.pairs()
+        async with await it.central.connect(OXIMETER) as link:
+            assert not link.bonded
+            with pytest.raises(BleGattError, match="reading 0x2A23 was refused"):
+                await link.read(SERVICE, GUARDED)
+        assert not await it.backend.bonded(OXIMETER)
+
+
+async def test_a_peer_that_forgot_its_bond_is_told_in_words_and_recovers_when_paired_again(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as it:
+        device = await bare_device(it.ether)
+        device.pairs()
+        assert await it.central.pair(OXIMETER)
+        device.forgets_bonds()
+        with pytest.raises(BleUnreachable, match=f"forgotten its bond.*argus-gateway ble pair {OXIMETER}") as told:
+            await it.central.connect(OXIMETER)
+        assert told.value.bond_lost
+        assert await it.central.pair(OXIMETER)
+        async with await it.central.connect(OXIMETER) as link:
+            assert await link.read(SERVICE, GUARDED) == bytes(8)
+
+
+async def test_an_advertiser_with_a_bonded_address_and_without_the_bond_gives_nothing(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as it:
+        device = await bare_device(it.ether)
+        device.pairs()
+        assert await it.central.pair(OXIMETER)
+        device.station.close()
+        spoofer = await bare_device(it.ether, name="Oximeter")
+        spoofer.pairs()
+        with pytest.raises(BleUnreachable, match="nothing is taken from it") as told:
+            await it.central.connect(OXIMETER)
+        assert told.value.bond_lost
+        assert spoofer.written == []
+        assert await it.backend.bonded(OXIMETER)  # the true device's keys are kept
+
+
+async def test_an_adapter_that_is_pulled_and_plugged_brings_everything_back(tmp_path: Path) -> None:
+    async with vehicle(tmp_path) as it:
+        device = await bare_device(it.ether)
+        device.pairs()
+        assert await it.central.pair(OXIMETER)
+        link = await it.central.connect(OXIMETER)
+        it.backend.unplug()
+        assert list(await link.arrivals()) == []
+        await eventually(lambda: it.central.trouble == "no adapter is plugged in")
+        it.backend.plugged = True
+        async with await it.central.connect(OXIMETER) as again:
+            assert again.bonded
+        await link.close()
+
+
+async def test_ten_devices_connect_together_and_one_after_the_other(tmp_path: Path) -> None:
+    async with vehicle(tmp_path, connections_max=10) as it:
+        addresses = [f"F0:F1:00:00:01:{number:02X}" for number in range(10)]
+        devices = [await bare_device(it.ether, address) for address in addresses]
+        links = await asyncio.gather(*(it.central.connect(address) for address in addresses))
+        for number, (link, device) in enumerate(zip(links, devices, strict=True)):
+            await link.subscribe(SERVICE, NOTIFIED)
+            await device.notify(bytes([number]))
+        assert [await some(link, 1) for link in links] == [[bytes([number])] for number in range(10)]
+        assert it.central.state.endswith("10 of 10 links")
+        await asyncio.gather(*(link.close() for link in links))

@@ -1,0 +1,125 @@
+"""The one scanner: bounded against floods, awake when a stack falls silent, out of the way of connects."""
+
+import asyncio
+
+from bleak.exc import BleakError
+
+from gateway.transports.ble.options import ScanOptions
+from tests.builders.ble_central import running_central
+from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, ScriptedRadio
+
+
+def stranger(number: int) -> str:
+    return f"C0:00:00:00:{number >> 8:02X}:{number & 255:02X}"
+
+
+async def test_who_advertises_is_listed_the_strongest_first_for_a_minute():
+    async with running_central() as it:
+        it.radio.advertise(OXIMETER, rssi=-80, name="Oximeter", services=[0x1822])
+        it.radio.advertise(CUFF, rssi=-40, name="Cuff", services=[0x1810, 0x180A])
+        first, second = it.central.heard()
+        assert (first.address, first.name, first.rssi, first.services) == (CUFF, "Cuff", -40, (0x1810, 0x180A))
+        assert second.address == OXIMETER
+        it.radio.on_air.clear()
+        await it.advance(61)
+        assert it.central.heard() == []
+
+
+async def test_names_of_strangers_are_cut_and_can_do_nothing_to_a_terminal():
+    async with running_central() as it:
+        it.radio.advertise(OXIMETER, name="\x1b[2J\u202eevil\n" + "x" * 500)
+        (heard,) = it.central.heard()
+        assert heard.name.isprintable()
+        assert len(heard.name) <= 40
+        assert "evil" in heard.name
+
+
+async def test_a_flood_of_invented_addresses_is_bounded_and_hides_no_device_that_is_waited_for():
+    async with running_central() as it:
+        it.radio.device(on_air=False)
+        waits = asyncio.ensure_future(it.central.connect(OXIMETER))
+        await it.clock.settle()
+        for number in range(1000):
+            it.radio.advertise(stranger(number), rssi=-30)
+        assert len(it.central.heard()) == it.central.options.scan.heard_max
+        it.radio.advertise(OXIMETER, rssi=-90)
+        for number in range(1000, 2000):
+            it.radio.advertise(stranger(number), rssi=-30)
+        assert not (await it.outcome(waits)).ended.is_set()
+
+
+async def test_after_many_strangers_the_scan_starts_again_so_that_the_stack_forgets_them():
+    async with running_central(scan=ScanOptions(strangers_max=100)) as it:
+        assert it.radio.scans == 1
+        for number in range(101):
+            it.radio.advertise(stranger(number))
+        it.radio.on_air.clear()
+        await it.clock.settle()
+        assert it.radio.scans == 2
+
+
+async def test_a_scan_that_falls_silent_is_started_again_then_the_adapter_is_switched_off_and_on():
+    async with running_central() as it:
+        starts = []
+        for _ in range(6):
+            await it.advance(60, step_s=5)
+            starts.append((it.radio.scans, it.radio.power_cycles))
+        assert starts == [(2, 0), (3, 0), (4, 0), (5, 1), (5, 1), (6, 1)]  # and then waits twice as long
+
+
+async def test_something_heard_ends_the_suspicion():
+    async with running_central() as it:
+        for _ in range(20):
+            await it.advance(50, step_s=5)
+            it.radio.advertise(OXIMETER)
+            it.radio.on_air.clear()
+        assert (it.radio.scans, it.radio.power_cycles) == (1, 0)
+
+
+async def test_silence_while_a_link_stands_never_switches_the_adapter_off():
+    async with running_central() as it:
+        it.radio.device()
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+        it.radio.on_air.clear()
+        await it.advance(3600, step_s=10)
+        assert it.radio.power_cycles == 0
+        assert not link.ended.is_set()
+
+
+async def test_a_device_that_a_stack_told_only_once_is_told_again_by_a_new_scan():
+    async with running_central() as it:
+        device = it.radio.device()
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
+        await it.advance(20)
+        device.leave()
+        await link.close()
+        # It advertises, and the stack says nothing, since nothing has changed.
+        link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)), within_s=35)
+        assert not link.ended.is_set()
+
+
+async def test_a_scan_that_cannot_start_is_tried_again_and_then_everything_is_made_anew():
+    radio = ScriptedRadio()
+    radio.scan_starts = [BleakError("[org.bluez.Error.InProgress] Operation already in progress")] * 4
+    async with running_central(radio) as it:
+        await it.advance(15)
+        assert it.radio.opened == 2
+        assert it.radio.scanning is not None
+        assert it.central.trouble == ""
+
+
+async def test_a_scan_that_hangs_while_starting_is_given_up():
+    radio = ScriptedRadio()
+    radio.scan_starts = [HANGS]
+    async with running_central(radio) as it:
+        await it.advance(15)
+        assert it.radio.scanning is not None
+
+
+async def test_a_stack_that_breaks_in_a_new_way_while_scanning_costs_one_opening_and_no_more():
+    radio = ScriptedRadio()
+    radio.scan_starts = [AttributeError("bus")] * 3
+    async with running_central(radio) as it:
+        await it.advance(15)
+        assert it.radio.opened == 2
+        assert it.central.trouble == ""

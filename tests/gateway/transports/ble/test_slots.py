@@ -1,0 +1,75 @@
+"""Places for links: no more than the adapter holds, first come first served, nobody forgotten."""
+
+import asyncio
+
+import pytest
+
+from gateway.transports.ble.slots import Slots
+from tests.harness.moved_clock import MovedClock
+
+
+async def test_places_go_to_who_has_waited_longest():
+    slots = Slots(1)
+    first = await slots.take("A")
+    order = []
+
+    async def come(address):
+        place = await slots.take(address)
+        order.append(address)
+        place.give_back()
+
+    tasks = [asyncio.ensure_future(come(address)) for address in "BCD"]
+    await MovedClock.settle()
+    assert slots.waiting == ("B", "C", "D")
+    first.give_back()
+    await asyncio.gather(*tasks)
+    assert order == ["B", "C", "D"]
+    assert slots.held == 0
+
+
+async def test_a_person_who_pairs_goes_first():
+    slots = Slots(1)
+    held = await slots.take("A")
+    waiting = [asyncio.ensure_future(slots.take("B"))]
+    await MovedClock.settle()
+    waiting.append(asyncio.ensure_future(slots.take("C", first=True)))
+    await MovedClock.settle()
+    assert slots.waiting == ("C", "B")
+    held.give_back()
+    await MovedClock.settle()
+    assert [task.done() for task in waiting] == [False, True]
+    waiting[1].result().give_back()
+    (await waiting[0]).give_back()
+
+
+async def test_who_gives_up_waiting_holds_nothing():
+    slots = Slots(1)
+    held = await slots.take("A")
+    gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")
+    await MovedClock.settle()
+    gives_up.cancel()
+    await MovedClock.settle()
+    held.give_back()
+    assert (await stays).address == "C"
+    assert slots.waiting == ()
+
+
+async def test_a_place_that_came_as_its_taker_gave_up_goes_to_the_next():
+    slots = Slots(1)
+    held = await slots.take("A")
+    gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")
+    await MovedClock.settle()
+    held.give_back()
+    gives_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gives_up
+    assert (await stays).address == "C"
+    assert slots.held == 1
+
+
+async def test_giving_back_twice_frees_one_place():
+    slots = Slots(2)
+    place, _ = await slots.take("A"), await slots.take("B")
+    place.give_back()
+    place.give_back()
+    assert slots.held == 1
