@@ -69,9 +69,12 @@ class Device:
     async def run(self) -> None:
         await pump(self.link, self._association, self._hear, self._clock, nudge=self._nudge)
 
-    async def associate(self) -> None:
+    def request_association(self) -> None:
         self._association.associate(self._clock.monotonic_s())
         self._nudge()
+
+    async def associate(self) -> None:
+        self.request_association()
         await eventually(lambda: self.operating or self.was_turned_away, what="an association")
 
     async def measure(

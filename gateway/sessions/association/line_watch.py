@@ -105,7 +105,7 @@ class LineWatch:
         self, port: SerialPort, link: DescriptorLink, session: AssociationSession, seen: _Seen
     ) -> None:
         received_bytes = link.received_bytes
-        seen.has_served = seen.has_served or session.device is not None or session.has_served
+        seen.has_served = seen.has_served or session.device is not None or session.associated.is_set()
         if port.openings != seen.opening:
             seen.opening, seen.understood = port.openings, session.understood
             seen.bytes_then = seen.bytes_last = seen.noisy_looks = 0

@@ -2,8 +2,10 @@
 
 Sockets are cheap for any machine on the vehicle's network and dear for us, and a device that waits for a place loses
 values. So the newest connection wins over one that has shown less: first over one that never sent a byte, of the same
-address before others, then over one that had time to associate and did not. An association is never given up for a
-newcomer; that is why no single address may fill all places with associations of invented ids.
+address before others, then over one that had time to associate and did not. An association is given up for one
+newcomer only: a device that an operator has accepted, because an agent can invent ids and a few addresses could fill
+all places with them. Which device a newcomer is shows when it associates, so where unaccepted devices hold the places,
+a newcomer becomes a candidate: it has `PATIENCE_S` to associate, and then it takes a place or is closed.
 
 A device gateway on the vehicle's network may carry many devices from one address, and simulators do from loopback, so
 the limit of an address is nearly all places: it leaves room for devices elsewhere and hinders no such peer.
@@ -26,13 +28,20 @@ PATIENCE_S = 2.0
 not after this may be given away when all places are taken."""
 
 
+CANDIDATES_MAX = 4
+"""Candidates beyond the places, one of each address; a further one replaces the oldest. A device associates within its
+first round trip, so a place is given back in milliseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Whether a newcomer may stay, and whose place it takes. `why` says what stands in the way where it may not."""
+    """Whether a newcomer may stay, and whose place it takes. `why` names the limit that it met where it may not, or
+    may stay as a candidate only."""
 
     admitted: bool
     displaced: AssociationSession | None = None
     why: str = ""
+    as_candidate: bool = False
 
 
 def address_of(link: str) -> str:
@@ -49,15 +58,49 @@ def room_for(newcomer: str, sessions: Iterable[AssociationSession], sessions_max
         return Room(True, silent[0])
     if len(of_address) >= limit_of_address(sessions_max) and len(held) > 1:
         unassociated = [each for each in of_address if each.device is None]
-        displaced = _least_shown(unassociated)
-        return Room(displaced is not None, displaced, "its address holds too many connections")
+        return _room_instead_of(_least_shown(unassociated), of_address, "its address holds too many connections")
     if len(held) < sessions_max:
         return Room(True)
     patient = [each for each in held if each.device is None and (not each.heard or now_s - each.opened_s >= PATIENCE_S)]
     counts = Counter(address_of(each.link.name) for each in patient)
     crowd = max(counts.values(), default=0)
     displaced = _least_shown([each for each in patient if counts[address_of(each.link.name)] == crowd])
-    return Room(displaced is not None, displaced, "all places are taken")
+    return _room_instead_of(displaced, held, "all places are taken")
+
+
+def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Room:
+    """The room of `displaced`, else that of a candidate if one of `sessions` is no accepted device."""
+    if displaced is not None:
+        return Room(True, displaced)
+    as_candidate = any(not each.is_accepted for each in sessions)
+    return Room(as_candidate, None, why, as_candidate)
+
+
+def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) -> AssociationSession | None:
+    """The candidate that a further one replaces: that of the same address, or the oldest of too many."""
+    held = list(candidates)
+    of_address = [each for each in held if address_of(each.link.name) == address_of(newcomer)]
+    return next(iter(of_address if of_address or len(held) < CANDIDATES_MAX else held), None)
+
+
+def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Room:
+    """Decide about a candidate that has had its time. `sessions` hold the places, oldest first.
+
+    An accepted device takes the place of the newest unaccepted one, of its own address where that is at its limit, else
+    of the address that holds most.
+    """
+    if not candidate.is_accepted:
+        return Room(False, None, "all places are taken, and it is no accepted device")
+    held, address = list(sessions), address_of(candidate.link.name)
+    of_address = [each for each in held if address_of(each.link.name) == address]
+    at_limit = len(of_address) >= limit_of_address(sessions_max)
+    if len(held) < sessions_max and not at_limit:
+        return Room(True)
+    unaccepted = [each for each in (of_address if at_limit else held) if not each.is_accepted]
+    counts = Counter(address_of(each.link.name) for each in unaccepted)
+    crowd = max(counts.values(), default=0)
+    crowded = [each for each in unaccepted if counts[address_of(each.link.name)] == crowd]
+    return Room(bool(crowded), crowded[-1] if crowded else None, "all places are held by accepted devices")
 
 
 def limit_of_address(sessions_max: int) -> int:

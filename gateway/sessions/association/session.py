@@ -147,8 +147,8 @@ class AssociationSession:
         self._associated_s = -QUICK_S
         self._quick = 0
         self._last_octet_s = self.opened_s
-        self.has_served = False
-        """Whether a device was associated here."""
+        self.associated = asyncio.Event()
+        """Set once a device was associated here."""
         self.heard = False
         """Whether anything has come over this link."""
         self._here = Attendance(around, link.name, self)
@@ -162,6 +162,11 @@ class AssociationSession:
     def device(self) -> LiveDevice | None:
         """The device that is associated on this link, None while there is none."""
         return self._here.device
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a device is associated here of which this gateway knows more than what it says of itself."""
+        return self.device is not None and not self.device.ref.unverified_link
 
     @property
     def left(self) -> asyncio.Event:
@@ -312,10 +317,10 @@ class AssociationSession:
                 await self.link.close()
             await self._here.refused(system_id, verdict, instant.wall_us)
             return
-        self.has_served = True
         await self._here.arrived(
             system_id, instant, config_id=event.config_id, configuration_known=event.configuration_known
         )
+        self.associated.set()
 
     async def _pace(self) -> None:
         """Read no further for a moment when associations follow each other as nobody could use them."""

@@ -5,20 +5,22 @@ the link starts again; it never takes another device or the gateway down. What f
 wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and forgotten after a session that lasted.
 
 **Too many connections.** Who has to go is `places`' decision; where all places are held by devices, the newcomer is
-closed. Either is an event. No connection waits for the end of another one: closing one may take a second.
+closed, unless it proves to be an accepted device among unaccepted ones. Either is an event. No connection waits for the
+end of another one: closing one may take a second.
 
 Does not know what a session says (association_session), nor what a serial line looks like (line_watch).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
 from gateway.sessions.association.line_watch import LineWatch
-from gateway.sessions.association.places import room_for
+from gateway.sessions.association.places import PATIENCE_S, displaced_by, replaced_candidate, room_for
 from gateway.sessions.association.session import AssociationSession
 from gateway.sessions.journal import Journal
 from gateway.transports.clock import Clock
@@ -43,6 +45,16 @@ class Served:
 
     source: LinkSource
     sessions_max: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenLinks:
+    """The open links of a source by their number, oldest first, and the group of the tasks that serve them."""
+
+    sessions_max: int
+    tasks: asyncio.TaskGroup
+    places: dict[int, AssociationSession] = field(default_factory=dict)
+    candidates: dict[int, AssociationSession] = field(default_factory=dict)
 
 
 class Backoff:
@@ -139,9 +151,9 @@ class Supervisor:
         await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
 
     async def _serve(self, served: Served) -> None:
-        places: dict[int, AssociationSession] = {}
         backoff = Backoff()
-        async with asyncio.TaskGroup() as sessions:
+        async with asyncio.TaskGroup() as tasks:
+            links = _OpenLinks(served.sessions_max, tasks)
             while not self._stopping:
                 asked_s = self._clock.monotonic_s()
                 try:
@@ -153,18 +165,44 @@ class Supervisor:
                         await self._journal.write("source.failed", None, source=served.source.name, why=error.strerror)
                         await self._clock.sleep_until(now_s + backoff.failed(now_s - asked_s))
                     continue
-                room = room_for(link.name, places.values(), served.sessions_max, self._clock.monotonic_s())
-                if room.displaced is not None:
-                    places.pop(room.displaced.number)
-                    sessions.create_task(self._displace(room.displaced))
-                if not room.admitted:
-                    sessions.create_task(self._refuse(link, room.why, len(places)))
-                    continue
-                session = self._new_session(link, self.next_number())
-                places[session.number] = self._sessions[session.number] = session
-                sessions.create_task(self._run(session, places))
+                self._admit(link, links)
 
-    async def _run(self, session: AssociationSession, places: dict[int, AssociationSession]) -> None:
+    def _admit(self, link: Link, links: _OpenLinks) -> None:
+        """Start the session of a new link, or close the link, or another one for it."""
+        room = room_for(link.name, links.places.values(), links.sessions_max, self._clock.monotonic_s())
+        holders = links.candidates if room.as_candidate else links.places
+        displaced = replaced_candidate(link.name, links.candidates.values()) if room.as_candidate else room.displaced
+        if displaced is not None:
+            del holders[displaced.number]
+            links.tasks.create_task(self._displace(displaced))
+        if not room.admitted:
+            links.tasks.create_task(self._refuse(link, room.why, len(links.places)))
+            return
+        session = self._new_session(link, self.next_number())
+        holders[session.number] = self._sessions[session.number] = session
+        running = links.tasks.create_task(self._run(session, links))
+        if room.as_candidate:
+            judging = links.tasks.create_task(self._judge_candidate(session, links))
+            running.add_done_callback(lambda _: judging.cancel())
+
+    async def _judge_candidate(self, candidate: AssociationSession, links: _OpenLinks) -> None:
+        """Let a candidate associate, then give it a place or close it."""
+        with suppress(TimeoutError):
+            async with self._clock.timeout_at(candidate.opened_s + PATIENCE_S):
+                await candidate.associated.wait()
+        if links.candidates.pop(candidate.number, None) is None:
+            return
+        room = displaced_by(candidate, links.places.values(), links.sessions_max)
+        # Tasks of their own: closing the candidate's link ends this one.
+        if not room.admitted:
+            links.tasks.create_task(self._refuse(candidate.link, room.why, len(links.places)))
+            return
+        links.places[candidate.number] = candidate
+        if room.displaced is not None:
+            del links.places[room.displaced.number]
+            links.tasks.create_task(self._displace(room.displaced))
+
+    async def _run(self, session: AssociationSession, links: _OpenLinks) -> None:
         """One session, to its end; whatever it raises ends here."""
         log.info("link.opened", link=session.link.name, connection=session.number)
         wait_s = CLOSED_BACKOFF_S
@@ -175,7 +213,8 @@ class Supervisor:
             log.exception("session.failed", link=session.link.name)
             await self._journal.write("session.failed", None, link=session.link.name, error=type(error).__name__)
         finally:
-            places.pop(session.number, None)
+            links.places.pop(session.number, None)
+            links.candidates.pop(session.number, None)
             self._sessions.pop(session.number, None)
             log.info("link.closed", link=session.link.name, connection=session.number)
         if not self._stopping:

@@ -6,11 +6,21 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.sessions.association.places import PATIENCE_S, SILENT_OF_ADDRESS_MAX, limit_of_address, room_for
+from gateway.sessions.association.places import (
+    CANDIDATES_MAX,
+    PATIENCE_S,
+    SILENT_OF_ADDRESS_MAX,
+    displaced_by,
+    limit_of_address,
+    replaced_candidate,
+    room_for,
+)
 from gateway.sessions.association.session import FIRST_BYTE_S, AssociationSession
+from gateway.sessions.devices.link_class import LinkClass
+from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.link import Link
 from gateway.transports.tcp import connect_tcp
-from tests.builders.gateway_device import device
+from tests.builders.gateway_device import THERMOMETER, Device, device, device_id
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.harness.eventually import eventually
 
@@ -28,11 +38,18 @@ class Held:
     heard: bool = False
     device: Any = None
     opened_s: float = 0.0
+    is_accepted: bool = False
 
 
-def held(address: str, *, heard: bool = False, associated: bool = False, opened_s: float = 0.0) -> AssociationSession:
-    made = Held(Named(f"tcp:{address}:1"), heard, object() if associated else None, opened_s)
+def held(
+    address: str, *, heard: bool = False, associated: bool = False, opened_s: float = 0.0, accepted: bool = False
+) -> AssociationSession:
+    made = Held(Named(f"tcp:{address}:1"), heard, object() if associated or accepted else None, opened_s, accepted)
     return cast(AssociationSession, made)
+
+
+def ids_of(gateway: Sessions) -> list[str]:
+    return [each.device.ref.system_id for each in gateway.supervisor.sessions if each.device is not None]
 
 
 async def _silent(gateway: Sessions, count: int) -> list[Link]:
@@ -55,7 +72,7 @@ async def test_silent_connections_do_not_delay_a_device(tmp_path, silent):
 
 @pytest.mark.finding("security-8")
 def test_places_of_silent_connections_go_to_a_newcomer_at_once_and_those_of_devices_never():
-    devices = [held("10.0.0.1", heard=True, associated=True) for _ in range(8)]
+    devices = [held("10.0.0.1", heard=True, accepted=True) for _ in range(8)]
     silent = [held(f"10.0.1.{n}", opened_s=10.0 - n) for n in range(8)]
     room = room_for("tcp:10.0.0.9:5", devices + silent, 16, 10.0)
     assert (room.admitted, room.displaced) == (True, silent[-1])
@@ -65,12 +82,13 @@ def test_places_of_silent_connections_go_to_a_newcomer_at_once_and_those_of_devi
 
 def test_connection_that_has_begun_to_speak_keeps_its_place_for_a_while():
     speaking = [held(f"10.0.0.{n}", heard=True, opened_s=10.0) for n in range(16)]
-    assert not room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S / 2).admitted
+    room = room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S / 2)
+    assert (room.displaced, room.as_candidate) == (None, True)
     assert room_for("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S).displaced is speaking[0]
 
 
 def test_one_address_holds_neither_all_places_nor_many_silent_connections():
-    associated = [held("10.0.0.1", heard=True, associated=True) for _ in range(limit_of_address(16))]
+    associated = [held("10.0.0.1", heard=True, accepted=True) for _ in range(limit_of_address(16))]
     assert not room_for("tcp:10.0.0.1:5", associated, 16, 10.0).admitted
     assert room_for("tcp:10.0.0.2:5", associated, 16, 10.0).admitted
     silent = [held("10.0.0.1", opened_s=float(n)) for n in range(SILENT_OF_ADDRESS_MAX)]
@@ -93,3 +111,49 @@ async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_rec
         assert asyncio.get_running_loop().time() - began_s >= FIRST_BYTE_S / 2
         await eventually(lambda: not gateway.supervisor.sessions)
         assert "link.silent" in await gateway.event_names()
+
+
+@pytest.mark.finding("security-8")
+async def test_accepted_device_takes_the_place_of_an_invented_one(tmp_path):
+    async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as invented:
+        assert await invented.measure(36.6) == "answered"
+        gateway.around.roster.met(KnownDevice(device_id(1).hex(), link_class=LinkClass.TCP, accepted_us=1))
+        async with device(gateway.address, number=1) as thermometer:
+            assert await thermometer.measure(37.1) == "answered"
+            await eventually(lambda: ids_of(gateway) == [thermometer.system_id], what="the invented device was closed")
+        assert "link.displaced" in await gateway.event_names()
+
+
+async def test_unaccepted_device_does_not_take_the_place_of_another(tmp_path):
+    async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as first:
+        assert await first.measure(36.6) == "answered"
+        newcomer = Device(await connect_tcp(*gateway.address), 8, own_configuration=False, kind=THERMOMETER)
+        newcomer.request_association()
+        await asyncio.wait_for(newcomer.run(), timeout=20)
+        assert await first.measure(36.7) == "answered"
+        assert "link.refused" in await gateway.event_names()
+
+
+def test_candidate_is_offered_only_where_an_unaccepted_device_holds_a_place():
+    accepted = [held(f"10.0.0.{n}", heard=True, accepted=True) for n in range(15)]
+    invented = held("10.0.1.1", heard=True, associated=True)
+    assert not room_for("tcp:10.0.9.9:5", [*accepted, accepted[0]], 16, 10.0).admitted
+    room = room_for("tcp:10.0.9.9:5", [*accepted, invented], 16, 10.0)
+    assert (room.admitted, room.as_candidate, room.displaced) == (True, True, None)
+
+
+def test_accepted_candidate_displaces_the_newest_invented_device_of_the_crowded_address():
+    lone = held("10.0.0.1", heard=True, associated=True)
+    crowd = [held("10.0.0.2", heard=True, associated=True) for _ in range(3)]
+    candidate = held("10.0.0.3", heard=True, accepted=True)
+    assert displaced_by(candidate, [lone, *crowd], 4).displaced is crowd[-1]
+    assert displaced_by(candidate, [lone], 4).admitted
+    assert not displaced_by(held("10.0.0.3", heard=True, associated=True), [lone, *crowd], 4).admitted
+    assert not displaced_by(candidate, [held(f"10.0.1.{n}", accepted=True) for n in range(4)], 4).admitted
+
+
+def test_further_candidate_replaces_that_of_its_address_or_the_oldest_of_too_many():
+    candidates = [held(f"10.0.0.{n}") for n in range(CANDIDATES_MAX)]
+    assert replaced_candidate("tcp:10.0.0.2:9", candidates) is candidates[2]
+    assert replaced_candidate("tcp:10.0.9.9:9", candidates) is candidates[0]
+    assert replaced_candidate("tcp:10.0.9.9:9", candidates[1:]) is None
