@@ -43,6 +43,7 @@ GROUPS = {
         alone=True,
     ),
     "attacks_together": Group((stories("tests/soak/test_attacks_at_once.py", k="together"),), alone=True),
+    "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (
             stories(
@@ -71,7 +72,7 @@ GROUPS = {
         (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)
     ),
 }
-"""The soaks by name; `make soak ONLY=NAME` runs one."""
+"""The soaks by name, each at most 15 minutes; `make soak ONLY=NAME` runs one."""
 
 
 async def run_group(name: str, folder: Path) -> bool:

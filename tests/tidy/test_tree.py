@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak.__main__ import GROUPS
 from tests.tidy.sources import ROOT, code_lines, project_files, python_files
 
 CODE_LINES_MAX = 400
@@ -36,6 +37,12 @@ def test_lines_of_code_leave_out_comments_blank_lines_and_docstrings():
 def test_no_file_has_a_name_that_says_nothing():
     vague = [_shown(path) for path in python_files() if path.stem in _VAGUE or path.parent.name in _VAGUE]
     assert vague == []
+
+
+def test_every_soak_belongs_to_a_group():
+    named = {argument for group in GROUPS.values() for command in group.commands for argument in command}
+    soaks = {_shown(path) for path in python_files() if _shown(path).startswith("tests/soak/test_")}
+    assert soaks - named == set()
 
 
 def test_every_module_of_ours_says_what_it_is():
