@@ -42,12 +42,14 @@ from cloud.foundation.observability.service_manager import notify
 from cloud.partners import webhooks
 from cloud.partners.webhooks import DeliveryWorker
 from cloud.roles import Role
-from cloud.settings import MqttSection, Settings, SettingsUnusable, read_password
+from cloud.settings import MqttSection, Settings, SettingsUnusable
 from cloud.surface import Surface, make_surface
 from cloud.vehicles import custody, fleet, ingest
 from cloud.vehicles.fleet import GatewaySilence, ingest_group
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory, BrokerUpkeep, RevocationListCheck, expiry_of
+from cloud.vehicles.fleet.broker_login import cloud_login
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, QuotaSettings, RunningIngest, make_ingest
+from cloud.vehicles.ingest.broker_control import RightsLink
 from cloud.vehicles.ingest.samplers import ingest_sampler, left_out_sampler
 
 log = structlog.get_logger()
@@ -140,8 +142,10 @@ def build(
         watching = Housekeeping(database, clock, watches(settings, clock, ids), WATCHES_EVERY_S)
         if settings.broker is not None:
             folder = settings.broker.directory
-            directory = BrokerDirectory(database, clock, lambda: load_master_key(settings), folder)
-            upkeep = BrokerUpkeep(directory, clock)
+            login = None if settings.mqtt is None else cloud_login(settings.mqtt)
+            directory = BrokerDirectory(database, clock, lambda: load_master_key(settings), folder, login)
+            rights = None if settings.mqtt is None else RightsLink(broker_address(settings.mqtt))
+            upkeep = BrokerUpkeep(directory, clock, rights)
             samplers.append(("broker directory", revocation_sampler(lambda: expiry_of(folder), clock.now_us)))
     figures = None if settings.metrics is None else MetricsServer(metrics, settings.metrics.listen, samplers)
     return Parts(integrity, surface, running, relay, deliveries, housekeeping, watching, upkeep, figures)
@@ -176,10 +180,11 @@ def watches(settings: Settings, clock: Clock, ids: Ids) -> Sequence[Chore]:
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
     """Where ingest connects, with the password read from its file. Raises `SettingsUnusable`."""
+    login = cloud_login(mqtt)
     return BrokerAddress(
         url=mqtt.url,
-        username=mqtt.username,
-        password=None if mqtt.password_file is None else read_password(mqtt.password_file),
+        username=mqtt.username if login is None else login.username,
+        password=None if login is None else login.password,
         ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
     )
 

@@ -22,9 +22,10 @@ from cloud.foundation.ids import Ids
 from cloud.integrity_findings import integrity_findings
 from cloud.settings import HostSection, MqttSection, Settings
 from cloud.vehicles.fleet.authority_store import AuthorityStore
-from cloud.vehicles.fleet.broker_configuration import DESCRIPTORS, RELOAD_FILE, VEHICLES_FILE
+from cloud.vehicles.fleet.broker_configuration import DESCRIPTORS, RELOAD_FILE, RIGHTS_FILE
 from cloud.vehicles.fleet.broker_directory import expiry_sentence
 from cloud.vehicles.ingest import BrokerConnection, BrokerUnavailable, IngestSettings
+from cloud.vehicles.ingest.broker_control import broker_rights
 from cloud.vehicles.ingest.figures import IngestFigures, read_figures
 
 # Below this the database's log and a backup of it no longer fit beside a day of batches.
@@ -40,6 +41,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
     findings.append(await _broker(settings.mqtt))
+    findings.extend(await _broker_rights(settings))
     findings.append(_broker_directory(settings, clock))
     findings.extend(_mosquitto_limits())
     findings.extend(_hosts(settings))
@@ -160,6 +162,24 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
     return Finding("broker", Level.OK, f"{mqtt.url} lets us in.")
 
 
+async def _broker_rights(settings: Settings) -> list[Finding]:
+    """Check that the running mosquitto has the plugin that judges subscriptions, and takes changes of rights."""
+    if settings.mqtt is None or settings.broker is None:
+        return []
+    try:
+        async with broker_rights(broker_address(settings.mqtt)) as rights:
+            known = await rights.clients()
+    except DomainError as error:
+        return [Finding("broker rights", Level.FAULT, error.sentence)]
+    except BrokerUnavailable as error:
+        sentence = (
+            f"{settings.mqtt.url}: {error}. Run argus-cloud broker config and broker refresh again and restart "
+            "mosquitto; without its dynamic-security plugin it would not judge the subscriptions of vehicles."
+        )
+        return [Finding("broker rights", Level.FAULT, sentence)]
+    return [Finding("broker rights", Level.OK, f"mosquitto judges every request, and knows {len(known)} gateways.")]
+
+
 async def _ambiguous_gateways(database: Database) -> Sequence[str]:
     async with database.read() as tx:
         return await AuthorityStore().ambiguous(tx)
@@ -173,8 +193,11 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
             "No [broker] is set: the cloud refuses a gateway that is shut out, but the broker still admits it.",
         )
     folder = settings.broker.directory
-    if not (folder / VEHICLES_FILE).exists():
-        sentence = f"{folder} has no access list, so mosquitto lets no vehicle in; run argus-cloud broker refresh."
+    if not (folder / RIGHTS_FILE).exists():
+        sentence = (
+            f"{folder} has no {RIGHTS_FILE}, so mosquitto admits neither the cloud nor a vehicle after its next start; "
+            "run argus-cloud broker refresh, and restart mosquitto if it runs already."
+        )
         return Finding("broker lists", Level.FAULT, sentence)
     if (folder / RELOAD_FILE).exists() and _age_s(folder / RELOAD_FILE) > RELOAD_S_MAX:
         sentence = f"mosquitto has not read the latest lists in {folder}; is argus-broker-reload.path enabled?"

@@ -104,7 +104,8 @@ class MqttSection(_Section):
     url: Annotated[str, BeforeValidator(_broker_url)]
     """`mqtt://HOST:PORT` (1883 when no port is given) or `mqtts://HOST:PORT` (8883)."""
     username: str | None = Field(default=None, min_length=1, max_length=256)
-    """Broker user of the cloud."""
+    """Broker user of the cloud, for a broker that `argus-cloud broker config` did not set up; there the name is derived
+    from the password."""
     password_file: FilePath | None = None
     """File whose first line is the broker password."""
     ca_file: FilePath | None = None
@@ -114,8 +115,6 @@ class MqttSection(_Section):
     def _consistent(self) -> "MqttSection":
         if not self.url.startswith("mqtts:") and self.ca_file:
             raise ValueError('ca_file needs TLS: write url = "mqtts://HOST:PORT"')
-        if self.password_file is not None and self.username is None:
-            raise ValueError("password_file needs a username")
         return self
 
 
@@ -124,7 +123,7 @@ class BrokerSection(_Section):
     a gateway that is shut out is refused by the cloud, but the broker still admits it."""
 
     directory: FilePath
-    """Folder of the access list, the authorities and the revocation list that mosquitto reads."""
+    """Folder of the rights, the authorities and the revocation list that mosquitto reads."""
 
 
 class IngestSection(_Section):
@@ -281,6 +280,15 @@ class Settings(_Section):
     silence: SilenceSection = SilenceSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.broker is not None and self.mqtt is not None:
+            if self.mqtt.username is not None:
+                raise ValueError("with [broker], leave [mqtt] username out: the name is derived from the password")
+            if self.mqtt.password_file is None:
+                raise ValueError("with [broker], [mqtt] password_file is required")
+        return self
 
 
 def read_password(path: Path) -> str:

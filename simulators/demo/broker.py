@@ -21,6 +21,7 @@ from protocols.uplink.limits import PACKET_BYTES_MAX
 from simulators.demo.plan import Plan, PlanUnusable, write_private
 
 CLOUD_USER = "argus-cloud"
+"""User name of the cloud where it does not write the broker's rights."""
 
 
 class BrokerChoice(StrEnum):
@@ -78,8 +79,7 @@ def prepare(plan: Plan, choice: BrokerChoice) -> Broker:
 
 
 def _mosquitto(plan: Plan, folder: Path, program: str) -> Broker:
-    users = {plan.gateway_id: plan.gateway_mqtt_password, CLOUD_USER: plan.cloud_mqtt_password}
-    write_passwords(folder / "argus-passwords", users)
+    write_passwords(folder / "argus-passwords", {plan.gateway_id: plan.gateway_mqtt_password})
     live_folder(plan).mkdir(exist_ok=True, mode=0o700)
     ports = f"--vehicles-port {plan.ports['mqtt']} --cloud-port {plan.ports['mqtt_cloud']}"
     return Broker(

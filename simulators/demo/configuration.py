@@ -115,6 +115,7 @@ def write_cloud_settings(plan: Plan, choices: Choices, broker: Broker) -> Path:
         for host in ("auth", "api", "sandbox", "docs")
     )
     lists = f'[broker]\ndirectory = "{live_folder(plan)}"\n' if broker.has_lists else ""
+    username = "" if broker.has_lists else f'username = "{CLOUD_USER}"\n'
     path = plan.file("cloud.toml")
     write_private(
         path,
@@ -133,8 +134,7 @@ allow = {json.dumps(choices.allow_callback)}
 
 [mqtt]
 url = "{plan.url(broker.cloud_port, "mqtt")}"
-username = "{CLOUD_USER}"
-password_file = "{password_file}"
+{username}password_file = "{password_file}"
 
 {lists}{hosts}""",
     )

@@ -1,9 +1,9 @@
-"""A real mosquitto for one test: on a free loopback port, with a password file and the ACL of the product (DESIGN D4).
+"""A real mosquitto for one test: on a free loopback port, with a password file and the product's rights (DESIGN D4).
 
 One listener serves both sides, which is all that most tests need; the listeners and limits of an installation are in
 `fleet_broker`. `kill` is SIGKILL, `freeze` stops the process so that connections stand open and nothing answers,
 which is what a dead radio link looks like from the vehicle. `stopped_for`-like waiting is not here: tests wait with
-`eventually`. Accounts and ACL are the demo's own, so what the tests prove of them holds there.
+`eventually`. Rights are the product's own, so what the tests prove of them holds there.
 
 `CLOUD_USER` is the cloud's account, for those who import it from here.
 """
@@ -16,9 +16,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 
-from cloud.vehicles.fleet.broker_configuration import AdmittedGateway, cloud_acl, vehicles_acl
+from cloud.vehicles.fleet.broker_configuration import RIGHTS_FILE, AdmittedGateway, find_plugin
+from cloud.vehicles.fleet.broker_rights import CloudLogin, rights_file
 from protocols.uplink.limits import PACKET_BYTES_MAX
 from simulators.demo.broker import CLOUD_USER, mosquitto_program, write_passwords
 from simulators.demo.free_ports import free_port
@@ -45,7 +47,7 @@ class Broker:
         gateways: Sequence[str] = (GATEWAY,),
         persistence: bool = False,
         packet_bytes_max: int = PACKET_BYTES_MAX,
-        extra_acl: str = "",
+        cloud_denied: str | None = None,
         certificates: Path | None = None,
     ) -> None:
         program = mosquitto_program()
@@ -56,9 +58,8 @@ class Broker:
         self._process: asyncio.subprocess.Process | None = None
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        self._write_passwords([*gateways, CLOUD_USER])
-        admitted = [AdmittedGateway(gateway, tenant) for gateway in gateways]
-        (folder / "acl").write_text(vehicles_acl(admitted) + cloud_acl() + extra_acl)
+        self._write_passwords(gateways)
+        self._write_rights([AdmittedGateway(gateway, tenant) for gateway in gateways], cloud_denied)
         self._write_configuration(persistence, packet_bytes_max, certificates)
 
     @property
@@ -126,10 +127,18 @@ class Broker:
         except PlanUnusable as error:
             pytest.skip(str(error))
 
+    def _write_rights(self, admitted: Sequence[AdmittedGateway], cloud_denied: str | None) -> None:
+        rights = orjson.loads(rights_file(CloudLogin(CLOUD_USER, password_of(CLOUD_USER)), admitted))
+        if cloud_denied is not None:
+            denied = {"acltype": "publishClientSend", "topic": cloud_denied, "allow": False, "priority": 1}
+            rights["roles"][0]["acls"].append(denied)
+        (self._folder / RIGHTS_FILE).write_bytes(orjson.dumps(rights))
+
     def _write_configuration(self, persistence: bool, packet_bytes_max: int, certificates: Path | None) -> None:
         lines = [
             f"listener {self.port} 127.0.0.1",
-            f"acl_file {self._folder / 'acl'}",
+            f"plugin {find_plugin()}",
+            f"plugin_opt_config_file {self._folder / RIGHTS_FILE}",
             f"max_packet_size {packet_bytes_max}",
             "set_tcp_nodelay true",
             "connection_messages true",

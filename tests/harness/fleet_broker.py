@@ -31,25 +31,25 @@ from cloud.vehicles.fleet.authority import (
 )
 from cloud.vehicles.fleet.broker_configuration import (
     AUTHORITIES_FILE,
-    CLOUD_USER,
     REVOKED_FILE,
-    VEHICLES_FILE,
+    RIGHTS_FILE,
     AdmittedGateway,
     BrokerLayout,
-    cloud_acl,
+    find_plugin,
     mosquitto_settings,
-    vehicles_acl,
 )
+from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, rights_file
 from cloud.vehicles.ingest import BrokerAddress as CloudAddress
 from cloud.vehicles.ingest import BrokerConnection, IngestSettings
 from gateway.sync.broker import BrokerAddress as GatewayAddress
 from gateway.sync.mqtt import MqttSession, Will
-from simulators.demo.broker import mosquitto_program, write_passwords
+from simulators.demo.broker import mosquitto_program
 from simulators.demo.free_ports import free_port
 from simulators.demo.readiness import listens
 from tests.harness.eventually import eventually
 
 CLOUD_PASSWORD = "the password of the cloud"
+CLOUD_LOGIN = CloudLogin(cloud_username(CLOUD_PASSWORD), CLOUD_PASSWORD)
 
 
 def now_us() -> int:
@@ -92,6 +92,7 @@ class FleetBroker:
         live.mkdir(parents=True)
         self.layout = BrokerLayout(
             live=live,
+            plugin=find_plugin(),
             folder=folder,
             vehicles_port=free_port(),
             vehicles_address="127.0.0.1",
@@ -106,8 +107,6 @@ class FleetBroker:
         self.layout.key.write_bytes(key)
         self.ca_file = live / AUTHORITIES_FILE
         self.ca_file.write_bytes(self.authority.certificate_pem)
-        write_passwords(self.layout.passwords, {CLOUD_USER: CLOUD_PASSWORD})
-        self.layout.cloud_acl.write_text(cloud_acl())
         self.admit()
         self.revoke()
         # mosquitto gives up root for a user that cannot read a test's folder.
@@ -135,8 +134,9 @@ class FleetBroker:
         return paths
 
     def admit(self, *gateways: AdmittedGateway) -> None:
-        """These and no others may use the vehicles' listener, from the next start or `reload`."""
-        (self.layout.live / VEHICLES_FILE).write_text(vehicles_acl(gateways))
+        """These and no others have rights, from the next start."""
+        (self.layout.live / RIGHTS_FILE).write_bytes(rights_file(CLOUD_LOGIN, gateways))
+        (self.layout.live / f"{RIGHTS_FILE}.new").mkdir(exist_ok=True)
 
     def revoke(self, *serials: int) -> None:
         """These certificates are on the list, from the next start or `reload`."""
@@ -195,8 +195,8 @@ class FleetBroker:
         """The cloud's listener, as the cloud's settings name it."""
         return CloudAddress(
             url=f"mqtts://127.0.0.1:{self.layout.cloud_port}",
-            username=CLOUD_USER,
-            password=CLOUD_PASSWORD,
+            username=CLOUD_LOGIN.username,
+            password=CLOUD_LOGIN.password,
             ca_file=str(self.ca_file),
         )
 

@@ -36,28 +36,42 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
         passwords[gateway.gateway] = secrets.token_hex(16)
         file = Path(demo.state_dir / "broker" / "argus-passwords")
         await run(hasher, "-b", str(file), gateway.gateway, passwords[gateway.gateway])
-    access_list = demo.state_dir / "broker" / "live" / "vehicles.acl"
-    listed = [f"user {gateway.gateway}" for gateway in gateways]
-    await eventually(
-        lambda: all(user in access_list.read_text() for user in listed), what="the cloud lists the gateways"
-    )
-    os.kill(demo.pid("broker"), signal.SIGHUP)
+    os.kill(demo.pid("broker"), signal.SIGHUP)  # it reads the passwords again
+    for gateway in gateways:
+        await eventually(
+            lambda gateway=gateway: _has_rights(demo, gateway.gateway, passwords[gateway.gateway]),
+            what="mosquitto knows the gateway's rights",
+        )
     return passwords
+
+
+async def _has_rights(demo: RunningDemo, gateway: str, password: str) -> bool:
+    """Whether the cloud has sent the gateway's rights to mosquitto: then it may read its acknowledgements."""
+    topic = topics.ack(demo.facts["tenant_id"], gateway)
+    with suppress(aiomqtt.MqttError):
+        async with _client(demo, gateway, password) as client:
+            (granted,) = await client.subscribe(topic, qos=1)
+            return not granted.is_failure
+    return False
+
+
+def _client(demo: RunningDemo, gateway: str, password: str) -> aiomqtt.Client:
+    address = urlsplit(demo.facts["mqtt_url"])
+    return aiomqtt.Client(
+        str(address.hostname),
+        int(address.port or 0),
+        username=gateway,
+        password=password,
+        identifier=gateway,
+        protocol=aiomqtt.ProtocolVersion.V5,
+    )
 
 
 @asynccontextmanager
 async def honest_vehicle(demo: RunningDemo, gateway: GatewayInVehicle, password: str) -> AsyncIterator[Vehicle]:
     """A connected vehicle of the gateway."""
     facts = demo.facts
-    address = urlsplit(facts["mqtt_url"])
-    async with aiomqtt.Client(
-        str(address.hostname),
-        int(address.port or 0),
-        username=gateway.gateway,
-        password=password,
-        identifier=gateway.gateway,
-        protocol=aiomqtt.ProtocolVersion.V5,
-    ) as client:
+    async with _client(demo, gateway.gateway, password) as client:
         await client.subscribe(topics.ack(facts["tenant_id"], gateway.gateway), qos=1)
         vehicle = Vehicle(client, tenant=facts["tenant_id"])
         listening = asyncio.ensure_future(vehicle.listen())

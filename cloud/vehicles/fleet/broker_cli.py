@@ -1,6 +1,7 @@
 """`argus-cloud broker`: the configuration of mosquitto, the certificate authority, and what it issues."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +30,9 @@ from cloud.vehicles.fleet.authority import (
     read_request,
 )
 from cloud.vehicles.fleet.authority_store import AuthorityStore
-from cloud.vehicles.fleet.broker_configuration import BrokerLayout, system_files
+from cloud.vehicles.fleet.broker_configuration import PLUGIN, BrokerLayout, find_plugin, system_files
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory
+from cloud.vehicles.fleet.broker_login import cloud_login
 from cloud.vehicles.fleet.errors import AuthorityAbsent, AuthorityTaken
 
 broker = typer.Typer(help="The MQTT broker beside the cloud.", no_args_is_help=True)
@@ -48,12 +50,22 @@ class FileUnusable(DomainError):
     code = "file_unusable"
 
 
+class PluginAbsent(DomainError):
+    """mosquitto on this machine lacks its dynamic-security plugin, without which it would not judge subscriptions.
+    Debian's package mosquitto contains it; name its file with --plugin where it lies elsewhere."""
+
+    code = "plugin_absent"
+
+
 def directory_of(place: Workplace) -> BrokerDirectory | None:
     """The directory that holds the broker's lists; None without `[broker]`."""
-    section = place.settings.broker
+    section, mqtt = place.settings.broker, place.settings.mqtt
     if section is None:
         return None
-    return BrokerDirectory(place.database, place.clock, lambda: load_master_key(place.settings), section.directory)
+    login = None if mqtt is None else cloud_login(mqtt)
+    return BrokerDirectory(
+        place.database, place.clock, lambda: load_master_key(place.settings), section.directory, login
+    )
 
 
 @broker.command("config")
@@ -69,6 +81,10 @@ def configure(
     cloud_address: Annotated[
         str | None, typer.Option("--cloud-address", help="Address of the cloud's listener; all without it.")
     ] = None,
+    plugin: Annotated[
+        Path | None,
+        typer.Option("--plugin", help=f"Path of {PLUGIN} on the broker's machine; Debian's without it."),
+    ] = None,
     loopback: Annotated[
         bool,
         typer.Option("--loopback", help="For one machine without TLS: passwords, 127.0.0.1, all files in DIR."),
@@ -80,11 +96,13 @@ def configure(
     if settings.broker is None:
         told(_require_section)
         return
+    library = plugin or told(_installed_plugin)
     if loopback:
-        files = _loopback_files(folder.absolute(), settings.broker.directory, vehicles_port, cloud_port)
+        files = _loopback_files(folder.absolute(), settings.broker.directory, library, vehicles_port, cloud_port)
     else:
         layout = BrokerLayout(
             live=settings.broker.directory,
+            plugin=library,
             vehicles_port=vehicles_port,
             cloud_port=cloud_port,
             cloud_address=cloud_address,
@@ -105,9 +123,20 @@ def _require_section() -> None:
     )
 
 
-def _loopback_files(folder: Path, live: Path, vehicles_port: int, cloud_port: int) -> Mapping[Path, bytes]:
+def _installed_plugin() -> Path:
+    """The plugin's path. mosquitto may run on another machine; only where it runs here the file must be there."""
+    found = find_plugin()
+    if not found.exists() and shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None:
+        raise PluginAbsent(f"({found} does not exist.)")
+    return found
+
+
+def _loopback_files(
+    folder: Path, live: Path, plugin: Path, vehicles_port: int, cloud_port: int
+) -> Mapping[Path, bytes]:
     layout = BrokerLayout(
         live=live,
+        plugin=plugin,
         folder=folder,
         vehicles_port=vehicles_port,
         vehicles_address="127.0.0.1",
@@ -118,10 +147,7 @@ def _loopback_files(folder: Path, live: Path, vehicles_port: int, cloud_port: in
     texts = system_files(layout)
     # mosquitto gives up root for a user that cannot read the folder.
     root = "user root\n" if os.geteuid() == 0 else ""
-    return {
-        folder / "mosquitto.conf": (texts[folder / "conf.d" / "argus.conf"] + root).encode(),
-        layout.cloud_acl: texts[layout.cloud_acl].encode(),
-    }
+    return {folder / "mosquitto.conf": (texts[folder / "conf.d" / "argus.conf"] + root).encode()}
 
 
 async def _server_files(place: Workplace, names: list[str]) -> tuple[bytes, bytes | None, bytes | None]:
@@ -141,14 +167,14 @@ async def _server_files(place: Workplace, names: list[str]) -> tuple[bytes, byte
 
 @broker.command("refresh")
 def refresh(context: typer.Context, as_json: AsJson = False) -> None:
-    """Write the lists of gateways and of revoked certificates that mosquitto reads. The worker does it by itself."""
+    """Write the rights and the revoked certificates that mosquitto reads. The worker does it by itself."""
 
     async def work(place: Workplace) -> dict[str, object]:
         directory = directory_of(place)
         if directory is None:
             raise SettingsUnusable("([broker] directory is required.)")
         done = await directory.refresh()
-        return {"files": list(done.files), "gateways": done.gateways, "revoked_certificates": done.revoked}
+        return {"files": list(done.files), "gateways": len(done.admitted), "revoked_certificates": done.revoked}
 
     done = run(context, work)
     print_one(

@@ -1,35 +1,37 @@
-"""Text of the broker's configuration: mosquitto's settings, its access lists, and the systemd units beside it.
+"""Text of the broker's configuration: mosquitto's settings, and the systemd units beside it.
 
 This is the only mosquitto configuration of the product: the guide shows the command that writes it, the demo runs it
 as far as loopback allows, and a test runs it with TLS against the attacks that it must refuse.
 
 Three decisions carry it:
-- `acl_file` does not judge subscriptions, so a client may join any shared subscription and thereby take its messages.
-  Therefore the ingest group has a name that no client can guess (`ingest_group`), and mosquitto does not log it.
-- A certificate's common name is the gateway's id, and the access list names each gateway with its tenant and the exact
-  topics. Patterns with `%u` could not fix the tenant, a certificate that names the tenant would force every enrolled
-  box to get another one, and a wildcard behind `up/` would let one gateway fill the broker with retained messages.
+- The dynamic-security plugin judges what a client publishes, receives and subscribes to (`broker_rights`). An
+  `acl_file` does not judge subscriptions: one client could fill the broker's memory with them, or join a shared
+  subscription and thereby take its messages. The plugin's list is the only one; what it does not name is denied.
+- A certificate's common name is the gateway's id, and the list names each gateway with its tenant and exact topics:
+  a wildcard behind `up/` would let one gateway fill the broker with retained messages.
 - The common name is also the client id, so no client can end the session of another gateway.
+
+The group in which the ingest shares its subscription has a name that no client can guess all the same
+(`ingest_group`), and mosquitto does not log it.
 
 Writes no file (`broker_directory`, `broker_cli`) and knows no database.
 """
 
-from collections.abc import Iterable, Mapping
+import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.foundation.master_key import MasterKey
-from protocols.uplink import topics
-from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
-CLOUD_USER = "argus-cloud"
-"""The user name under which the cloud signs in, on its own listener."""
-VEHICLES_FILE = "vehicles.acl"
+RIGHTS_FILE = "rights.json"
+"""Rights of each client. mosquitto reads the file when it starts, and changes reach it as commands meanwhile."""
+PLUGIN = "mosquitto_dynamic_security.so"
 AUTHORITIES_FILE = "authorities.pem"
 REVOKED_FILE = "revoked.pem"
 RELOAD_FILE = "reload-due"
-"""Created after the other files of the live directory were replaced; the path unit removes it and reloads mosquitto.
+"""Created after a list of certificates was replaced; the path unit removes it and reloads mosquitto.
 A file that is there, and not a change of one that is there, because systemd forgets a change that happens while the
 unit that it starts still runs."""
 
@@ -44,8 +46,10 @@ QUEUED_MESSAGES_MAX = 1000
 """Messages that wait for one client. What mosquitto drops beyond it is sent again by its gateway."""
 QUEUED_BYTES_MAX = 64 << 20
 """Bytes that wait for one client: a thousand of the largest envelopes would be a gigabyte."""
-MEMORY_BYTES_MAX = 1 << 30
-"""Heap of mosquitto. 10,000 vehicles with a retained status and a few queued acknowledgements need about 100 MB."""
+MEMORY_BYTES_MAX = 2 << 30
+"""`MemoryMax` of mosquitto's unit. 10,000 vehicles with their rights, TLS, a retained status and a few queued
+acknowledgements need less than half of it. mosquitto's own `memory_limit` cannot be used: after each change the plugin
+frees the text of its file as if mosquitto had counted it, until the count wraps around and every client is refused."""
 KEEPALIVE_S_MAX = 120
 """Longest keep-alive that a client may choose. A gateway uses 20 s; a client that vanished keeps its descriptor for 1.5
 times as long."""
@@ -63,6 +67,7 @@ class BrokerLayout:
     """
 
     live: Path
+    plugin: Path
     folder: Path = Path("/etc/mosquitto")
     vehicles_port: int = 8883
     vehicles_address: str | None = None
@@ -71,10 +76,6 @@ class BrokerLayout:
     certificate: Path = Path("/etc/mosquitto/argus-broker.pem")
     key: Path = Path("/etc/mosquitto/argus-broker.key")
     tls: bool = True
-
-    @property
-    def cloud_acl(self) -> Path:
-        return self.folder / "argus-cloud.acl"
 
     @property
     def passwords(self) -> Path:
@@ -89,6 +90,13 @@ class AdmittedGateway:
     tenant_id: str
 
 
+def find_plugin(libraries: Path = Path("/usr/lib")) -> Path:
+    """Return the path of the plugin on this machine; where mosquitto is not installed, the path that Debian gives it on
+    this architecture (amd64: `x86_64-linux-gnu`, arm64: `aarch64-linux-gnu`)."""
+    installed = sorted((*libraries.glob(f"*-linux-gnu*/{PLUGIN}"), *libraries.glob(PLUGIN)))
+    return installed[0] if installed else libraries / f"{platform.machine()}-linux-gnu" / PLUGIN
+
+
 def ingest_group(master: MasterKey) -> str:
     """Name of the shared subscription of this installation's ingest: 128 bits that no vehicle ever receives."""
     return master.derive("mqtt ingest group")[:16].hex()
@@ -96,19 +104,18 @@ def ingest_group(master: MasterKey) -> str:
 
 def mosquitto_settings(layout: BrokerLayout) -> str:
     """The file for mosquitto's `conf.d`."""
-    return "\n".join((*_limits(), "", *_vehicles_listener(layout), "", *_cloud_listener(layout), ""))
+    common = (*_limits(), "", *_security(layout))
+    return "\n".join((*common, "", *_vehicles_listener(layout), "", *_cloud_listener(layout), ""))
 
 
 def _limits() -> tuple[str, ...]:
     return (
         "# Written by `argus-cloud broker config`. Run the command again instead of editing this file.",
-        "per_listener_settings true",
         "# The broker may lose everything and nothing is lost: a gateway keeps each batch until the cloud has it.",
         "persistence false",
         f"max_packet_size {PACKET_BYTES_MAX}",
         f"max_queued_messages {QUEUED_MESSAGES_MAX}",
         f"max_queued_bytes {QUEUED_BYTES_MAX}",
-        f"memory_limit {MEMORY_BYTES_MAX}",
         f"max_keepalive {KEEPALIVE_S_MAX}",
         f"persistent_client_expiration {SESSION_EXPIRY}",
         "# $SYS describes the whole fleet, and no client may read it.",
@@ -122,28 +129,36 @@ def _limits() -> tuple[str, ...]:
     )
 
 
+def _security(layout: BrokerLayout) -> tuple[str, ...]:
+    passwords = () if layout.tls else (f"password_file {layout.passwords}",)
+    return (
+        "# One list of rights for both listeners, which the cloud changes while mosquitto runs. mosquitto cannot write",
+        "# the file, and logs that as an error after each change.",
+        "per_listener_settings false",
+        f"plugin {layout.plugin}",
+        f"plugin_opt_config_file {layout.live / RIGHTS_FILE}",
+        *passwords,
+        "allow_anonymous false",
+        "allow_zero_length_clientid false",
+    )
+
+
 def _vehicles_listener(layout: BrokerLayout) -> tuple[str, ...]:
     identity = (
-        (
-            *_server_tls(layout),
-            f"crlfile {layout.live / REVOKED_FILE}",
-            "require_certificate true",
-            "use_identity_as_username true",
-        )
-        if layout.tls
-        else (f"password_file {layout.passwords}",)
+        *_server_tls(layout),
+        f"crlfile {layout.live / REVOKED_FILE}",
+        "require_certificate true",
+        "use_identity_as_username true",
     )
     return (
         "# Vehicles",
         _listener(layout.vehicles_port, layout.vehicles_address),
         f"max_connections {VEHICLE_CONNECTIONS_MAX}",
-        *identity,
-        "allow_anonymous false",
+        *(identity if layout.tls else ()),
         "# One session for each identity: no client ends or inherits the session of another.",
         "use_username_as_clientid true",
         "max_qos 1",
         "max_topic_alias 0",
-        f"acl_file {layout.live / VEHICLES_FILE}",
     )
 
 
@@ -153,10 +168,6 @@ def _cloud_listener(layout: BrokerLayout) -> tuple[str, ...]:
         _listener(layout.cloud_port, layout.cloud_address),
         f"max_connections {CLOUD_CONNECTIONS_MAX}",
         *(_server_tls(layout) if layout.tls else ()),
-        "allow_anonymous false",
-        "allow_zero_length_clientid false",
-        f"password_file {layout.passwords}",
-        f"acl_file {layout.cloud_acl}",
     )
 
 
@@ -168,40 +179,11 @@ def _server_tls(layout: BrokerLayout) -> tuple[str, ...]:
     return (f"cafile {layout.live / AUTHORITIES_FILE}", f"certfile {layout.certificate}", f"keyfile {layout.key}")
 
 
-def vehicles_acl(gateways: Iterable[AdmittedGateway]) -> str:
-    """The access list of the vehicles' listener: a gateway that it does not name has no rights, whatever it shows."""
-    lines = ["# Written by the cloud for each gateway that is registered and neither suspended nor revoked."]
-    for gateway in sorted(gateways):
-        tenant, name = gateway.tenant_id, gateway.gateway_id
-        lines += (
-            f"user {name}",
-            *(f"topic write {topics.up(tenant, name, lane)}" for lane in Lane),
-            f"topic write {topics.status(tenant, name)}",
-            f"topic read {topics.ack(tenant, name)}",
-            f"topic read {topics.command(tenant, name)}",
-        )
-    return "\n".join((*lines, ""))
-
-
-def cloud_acl() -> str:
-    """The access list of the cloud's listener."""
-    return "\n".join(
-        (
-            f"user {CLOUD_USER}",
-            f"topic read {topics.UP_FILTER}",
-            f"topic readwrite {topics.STATUS_FILTER}",
-            f"topic write {topics.ROOT}/+/+/down/+",
-            "",
-        )
-    )
-
-
 def system_files(layout: BrokerLayout) -> Mapping[Path, str]:
     """Each file that a machine with the broker needs beside mosquitto's own, by its path on that machine."""
     units = Path("/etc/systemd/system")
     return {
         layout.folder / "conf.d" / "argus.conf": mosquitto_settings(layout),
-        layout.cloud_acl: cloud_acl(),
         units / "mosquitto.service.d" / "argus.conf": _DROP_IN,
         units / "argus-broker-reload.path": _PATH_UNIT.format(due=layout.live / RELOAD_FILE),
         units / "argus-broker-reload.service": _RELOAD_UNIT.format(due=layout.live / RELOAD_FILE),
@@ -212,22 +194,21 @@ def system_files(layout: BrokerLayout) -> Mapping[Path, str]:
 _DROP_IN = f"""\
 # Written by `argus-cloud broker config`: limits of mosquitto for a fleet.
 [Unit]
-# mosquitto ends itself at `memory_limit`, and one client can bring it there with subscriptions, which have no limit.
-# Five such ends in ten seconds must not leave the fleet without a broker.
+# However often mosquitto exits, the fleet gets its broker again.
 StartLimitIntervalSec=0
 
 [Service]
 # systemd lowers it to the machine's hard limit where that is less.
 LimitNOFILE={DESCRIPTORS}
-MemoryMax={2 * MEMORY_BYTES_MAX}
+MemoryMax={MEMORY_BYTES_MAX}
 Restart=on-failure
 RestartSec=1
 """
 
 _PATH_UNIT = """\
-# Written by `argus-cloud broker config`: mosquitto reads its lists of gateways again when the cloud has replaced them.
+# Written by `argus-cloud broker config`: mosquitto reads its certificate lists again when the cloud has replaced them.
 [Unit]
-Description=Watch for new access lists of the Argus broker
+Description=Watch for new certificate lists of the Argus broker
 
 [Path]
 PathExists={due}
@@ -239,7 +220,7 @@ WantedBy=multi-user.target
 _RELOAD_UNIT = """\
 # Written by `argus-cloud broker config`. The mark is removed first: a change that comes meanwhile starts this again.
 [Unit]
-Description=Let mosquitto read the access lists of the Argus broker again
+Description=Let mosquitto read the certificate lists of the Argus broker again
 After=mosquitto.service
 StartLimitIntervalSec=0
 

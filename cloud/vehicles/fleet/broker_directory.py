@@ -1,20 +1,22 @@
-"""The directory that the cloud writes and mosquitto reads: who may come in, by which authorities, and who is revoked.
+"""The directory that the cloud writes and mosquitto reads: the rights of each client, the authorities, the revoked.
 
-Each file is replaced whole: written beside, flushed, renamed, so that mosquitto never reads half of one. The mark that
-makes the path unit reload mosquitto is created last. A revocation list whose nextUpdate has passed makes mosquitto
-refuse every vehicle, so it is renewed daily although it is valid for 30 days, and `doctor`, a metric and readiness say
-when that has not happened.
+Each file is replaced whole: written beside, flushed, renamed, so that mosquitto never reads half of one. After a
+change of the certificates' files a mark is created, which makes the path unit reload mosquitto. mosquitto reads the
+rights only when it starts, and `BrokerUpkeep` sends it later changes. A revocation list whose nextUpdate has passed
+makes mosquitto refuse every vehicle, so it is renewed daily although it is valid for 30 days, and `doctor`, a metric
+and readiness report when that has not happened.
 
-`BrokerUpkeep` keeps the directory in step with the database, also for changes that were made on another machine.
+`BrokerUpkeep` keeps directory and broker in step with the database, also for changes that were made on another machine.
 """
 
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -28,9 +30,10 @@ from cloud.vehicles.fleet.broker_configuration import (
     AUTHORITIES_FILE,
     RELOAD_FILE,
     REVOKED_FILE,
-    VEHICLES_FILE,
-    vehicles_acl,
+    RIGHTS_FILE,
+    AdmittedGateway,
 )
+from cloud.vehicles.fleet.broker_rights import CloudLogin, rights_file
 
 DAY_US = 86_400 * 1_000_000
 RENEW_AFTER_US = DAY_US
@@ -58,18 +61,36 @@ class Refreshed:
     """Result of a refresh. `files` names the files that changed; empty when the directory was up to date."""
 
     files: tuple[str, ...]
-    gateways: int
+    admitted: Sequence[AdmittedGateway]
     revoked: int
 
 
-class BrokerDirectory:
-    """Writes the directory of one broker. `master` is asked only where there is an authority."""
+class RightsSender(Protocol):
+    """Sends the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
 
-    def __init__(self, database: Database, clock: Clock, master: Callable[[], MasterKey], folder: Path) -> None:
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
+        """Called at every look; `admitted` is the same object until it changes."""
+
+    async def close(self) -> None: ...
+
+
+class BrokerDirectory:
+    """Writes the directory of one broker. `master` is called only where there is an authority; `login` None is for an
+    installation whose cloud has no connection to the broker."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        master: Callable[[], MasterKey],
+        folder: Path,
+        login: CloudLogin | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._master = master
         self._folder = folder
+        self._login = login
         self._store = AuthorityStore()
 
     async def change(self) -> Change:
@@ -85,7 +106,7 @@ class BrokerDirectory:
             opened = await self._store.open(tx, self._master()) if with_key else ()
             now_us = self._clock.now_us()
             lists = {one: await self._store.revocations(tx, one.id, now_us) for one in opened}
-        files = {VEHICLES_FILE: vehicles_acl(admitted).encode()}
+        files = {RIGHTS_FILE: rights_file(self._login, admitted)}
         if opened:
             files[AUTHORITIES_FILE] = b"".join(authority.certificate_pem for authority in opened)
             held = _lists_in(self._folder / REVOKED_FILE)
@@ -98,15 +119,17 @@ class BrokerDirectory:
                     revocation_list(one, entries, now_us=now_us) for one, entries in lists.items()
                 )
         written = self._replace(files)
-        return Refreshed(written, len(admitted), sum(len(entries) for entries in lists.values()))
+        return Refreshed(written, admitted, sum(len(entries) for entries in lists.values()))
 
     def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
         """Replace the files that differ; their names."""
         try:
+            # After each change mosquitto would replace the rights by a copy of its own, by way of this name.
+            (self._folder / f"{RIGHTS_FILE}.new").mkdir(exist_ok=True)
             changed = tuple(name for name, content in files.items() if _read(self._folder / name) != content)
             for name in changed:
                 _write(self._folder / name, files[name])
-            if changed:
+            if changed not in ((), (RIGHTS_FILE,)):
                 _write(self._folder / RELOAD_FILE, b"")
         except OSError as error:
             raise BrokerDirectoryUnusable(f"({self._folder}: {error.strerror})") from None
@@ -211,38 +234,55 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class BrokerUpkeep:
-    """Keeps the directory in step for as long as the worker runs."""
+    """Keeps the directory and the running broker in step for as long as the worker runs."""
 
-    def __init__(self, directory: BrokerDirectory, clock: Clock, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(
+        self,
+        directory: BrokerDirectory,
+        clock: Clock,
+        rights: RightsSender | None = None,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         self._directory = directory
         self._clock = clock
+        self._rights = rights
         self._look_every_s = look_every_s
         self._written: tuple[Change, int] | None = None
+        self._admitted: Sequence[AdmittedGateway] = ()
         self._failing = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            await self.look()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._look_every_s):
-                    await stopping.wait()
+        try:
+            while not stopping.is_set():
+                await self.look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._look_every_s):
+                        await stopping.wait()
+        finally:
+            if self._rights is not None:
+                await self._rights.close()
 
     async def look(self) -> None:
-        """Write what has changed since the last look, and everything that is due once a day. A failure is logged once
-        and tried again at the next look."""
+        """Write what has changed since the last look, and everything that is due once a day, and send mosquitto what
+        differs. A failure is logged once and tried again at the next look."""
         try:
-            change, now_us = await self._directory.change(), self._clock.now_us()
-            if self._written is not None:
-                known, at_us = self._written
-                if known == change and 0 <= now_us - at_us < RENEW_AFTER_US // 24:
-                    return
-            refreshed = await self._directory.refresh()
+            await self._write_due()
         except DomainError as error:
             if not self._failing:
                 log.error("broker.directory_not_written", code=error.code, why=error.sentence)
             self._failing = True
             return
         self._failing = False
-        self._written = change, now_us
+        if self._rights is not None:
+            await self._rights.apply(self._admitted)
+
+    async def _write_due(self) -> None:
+        change, now_us = await self._directory.change(), self._clock.now_us()
+        if self._written is not None:
+            known, at_us = self._written
+            if known == change and 0 <= now_us - at_us < RENEW_AFTER_US // 24:
+                return
+        refreshed = await self._directory.refresh()
+        self._written, self._admitted = (change, now_us), refreshed.admitted
         if refreshed.files:
             log.info("broker.directory_written", files=refreshed.files, revoked=refreshed.revoked)

@@ -182,7 +182,7 @@ def _change(context: typer.Context, act: Act) -> RegisteredGateway:
 
 
 def _shut_out(context: typer.Context, gateway: str, act: Act) -> None:
-    """Change the state, then the broker's lists, then end the connection that is open. What failed is said; the state
+    """Change the state, then the broker's lists, then end the connection that is open. A failure is reported; the state
     stands in any case, so the cloud takes nothing more."""
     changed = _change(context, act)
     _refresh(context)
@@ -202,15 +202,21 @@ def _refresh(context: typer.Context) -> None:
 
 
 async def _end_connection(place: Workplace, gateway: str) -> bool | None:
-    """End the gateway's connection; True when it ended, None when no broker is configured. Raises `DoorOpen`."""
+    """Take the gateway's rights and end its connection; True when it ended, None when no broker is configured. Raises
+    `DoorOpen`."""
     from cloud.app import broker_address  # as above
     from cloud.vehicles.ingest import BrokerUnavailable
+    from cloud.vehicles.ingest.broker_control import broker_rights
     from cloud.vehicles.ingest.take_over import take_over
 
     if place.settings.mqtt is None:
         return None
+    address = broker_address(place.settings.mqtt)
     try:
-        kept_out = await take_over(broker_address(place.settings.mqtt), gateway)
+        if place.settings.broker is not None:
+            async with broker_rights(address) as rights:
+                await rights.withdraw(gateway)
+        kept_out = await take_over(address, gateway)
     except BrokerUnavailable as error:
         raise DoorOpen(f"({error})") from None
     if not kept_out:

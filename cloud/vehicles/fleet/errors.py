@@ -17,6 +17,14 @@ class GatewayTaken(DomainError):
     status = 409
 
 
+class GatewayIdReserved(DomainError):
+    """The id of a gateway begins neither with `argus-cloud`, the cloud's own user name at the broker, nor with a
+    hyphen; choose another one."""
+
+    code = "gateway_id_reserved"
+    status = 422
+
+
 class PublicKeyMalformed(DomainError):
     """A gateway's public key is 32 bytes in base64, as `argus-gateway provision` prints it."""
 

@@ -11,7 +11,8 @@ from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids, checked_id
 from cloud.vehicles.fleet.authority_store import AuthorityStore, KnownCertificate
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
-from cloud.vehicles.fleet.errors import GatewayTaken, GatewayUnknown, PublicKeyMalformed
+from cloud.vehicles.fleet.broker_rights import CLOUD_NAME
+from cloud.vehicles.fleet.errors import GatewayIdReserved, GatewayTaken, GatewayUnknown, PublicKeyMalformed
 from cloud.vehicles.fleet.model import FormerKey, RegisteredGateway
 from cloud.vehicles.fleet.silence import begin_silent
 from cloud.vehicles.fleet.store import GatewayDirectory
@@ -44,11 +45,11 @@ class Fleet:
         """Let a gateway send. `public_key` is base64.
 
         Raises `OrganizationUnknown`, `VehicleUnknown` (also for another organisation's), `GatewayTaken`,
-        `PublicKeyMalformed`.
+        `GatewayIdReserved`, `PublicKeyMalformed`.
         """
         gateway = RegisteredGateway(
             tenant_id=viewer.tenant_id,
-            id=self._ids.new("gw") if id is None else checked_id(id),
+            id=self._ids.new("gw") if id is None else _checked_gateway_id(id),
             organization_id=organization_id,
             vehicle_id=vehicle_id,
             public_key=read_public_key(public_key),
@@ -83,6 +84,13 @@ class Fleet:
     async def list(self, viewer: Viewer) -> Sequence[RegisteredGateway]:
         async with self._database.read() as tx:
             return await self._directory.list(tx, viewer)
+
+
+def _checked_gateway_id(text: str) -> str:
+    """Return an id that can be a user name at the broker. Raises `IdentifierMalformed`, `GatewayIdReserved`."""
+    if text.startswith((CLOUD_NAME, "-")):
+        raise GatewayIdReserved(f"(gateway {text})")
+    return checked_id(text)
 
 
 def read_public_key(text: str) -> bytes:

@@ -67,7 +67,7 @@ def test_the_console_can_shut_a_gateway_out_and_let_it_in_again(tmp_path: Path) 
     where = ("--tenant", "tnt_1", "--organization", "org_1", "--vehicle", "veh_1")
     console.json("gateways", "add", *where, "--public-key", public_key_text(), "--id", "gw_1")
     tenant, why = ("--tenant", "tnt_1"), ("--reason", "stolen")
-    admitted = tmp_path / "vehicles.acl"
+    admitted = tmp_path / "rights.json"
     assert "gw_1" in admitted.read_text()
     assert console.json("gateways", "suspend", "gw_1", *tenant, *why)["access"] == "suspended"
     assert "gw_1" not in admitted.read_text()
@@ -272,7 +272,7 @@ async def test_the_list_holds_what_is_suspended_until_it_is_resumed_and_what_is_
 
 async def test_nothing_is_written_while_nothing_changed_and_the_list_is_renewed_daily(fleet: FleetOnDisk) -> None:
     await fleet.begin()
-    assert set((await fleet.directory.refresh()).files) == {"vehicles.acl", "authorities.pem", "revoked.pem"}
+    assert set((await fleet.directory.refresh()).files) == {"rights.json", "authorities.pem", "revoked.pem"}
     (fleet.folder / "reload-due").unlink()
     assert (await fleet.directory.refresh()).files == ()
     assert not (fleet.folder / "reload-due").exists()
@@ -308,17 +308,17 @@ async def test_upkeep_follows_changes_that_were_made_elsewhere_and_survives_a_fo
     await BrokerUpkeep(away, fleet.clock).look()
     upkeep = BrokerUpkeep(fleet.directory, fleet.clock)
     await upkeep.look()
-    acl = fleet.folder / "vehicles.acl"
-    assert "user gw_north" in acl.read_text()
+    rights = fleet.folder / "rights.json"
+    assert '"gw_north"' in rights.read_text()
     await fleet.desk.suspend(viewer, "gw_north", "lost")
     await upkeep.look()
-    assert "user gw_north" not in acl.read_text()
-    acl.unlink()
+    assert '"gw_north"' not in rights.read_text()
+    rights.unlink()
     await upkeep.look()
-    assert not acl.exists()  # nothing changed: two small queries and no more
+    assert not rights.exists()  # nothing changed: two small queries and no more
     fleet.clock.advance(us=DAY_US)
     await upkeep.look()
-    assert acl.exists()
+    assert rights.exists()
 
 
 async def test_a_list_of_another_program_is_replaced(fleet: FleetOnDisk) -> None:

@@ -3,21 +3,25 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from cloud.foundation.master_key import MasterKey
 from cloud.vehicles.fleet.authority import create_authority
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway, ingest_group
+from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC
 from cloud.vehicles.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings
+from cloud.vehicles.ingest.broker_control import broker_rights
 from gateway.sync.mqtt import MqttRefused, MqttSession, MqttUnavailable, Will
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import PACKET_BYTES_MAX
 from tests.harness.eventually import eventually
-from tests.harness.fleet_broker import CLOUD_PASSWORD, Credentials, FleetBroker, fleet_broker, now_us
+from tests.harness.fleet_broker import CLOUD_LOGIN, CLOUD_PASSWORD, Credentials, FleetBroker, fleet_broker, now_us
+from tests.harness.process_figures import resident_bytes
 
 pytestmark = pytest.mark.broker
 
@@ -66,17 +70,16 @@ async def test_an_honest_gateway_sends_on_every_lane_and_gets_its_acknowledgemen
 async def test_a_gateway_that_joins_groups_of_subscribers_takes_no_message_of_the_ingest(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
-    """Every filter that an attacker can think of, and every name of a group but the one that it cannot know."""
-    guesses = ["ingest", "argus", "argus-ingest", "argus-cloud", "cloud", "workers", "share", "0" * 32, NEIGHBOUR]
+    """Every filter that an attacker can think of, and every name of a group, the ingest's own included."""
+    guesses = [GROUP, "ingest", "argus", "argus-ingest", "argus-cloud", "cloud", "workers", "0" * 32, NEIGHBOUR]
     filters = [topics.UP_FILTER, "argus/v1/#", "#", "argus/v1/+/+/up/#", "+/+/+/+/+/+"]
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
         attacker = await broker.vehicle(stolen)
         for hostile in ("$share/#", "$share/+/argus/v1/+/+/up/+", "$share//#", "$share/ingest", "$share"):
             attacker = await attempt_subscription(broker, stolen, attacker, hostile)
         for each in filters:
-            for group in guesses:
-                await attacker.subscribe(f"$share/{group}/{each}")
-            await attacker.subscribe(each)
+            for hostile in (each, *(f"$share/{group}/{each}" for group in guesses)):
+                attacker = await attempt_subscription(broker, stolen, attacker, hostile)
         honest = await broker.vehicle(broker.credentials(HONEST))
         for number in range(40):
             await honest.slot()
@@ -88,13 +91,70 @@ async def test_a_gateway_that_joins_groups_of_subscribers_takes_no_message_of_th
 async def attempt_subscription(
     broker: FleetBroker, stolen: Credentials, attacker: MqttSession, topic_filter: str
 ) -> MqttSession:
-    """The attacker's connection afterwards: the broker closes it over a filter that is none."""
-    try:
+    """Return the attacker's connection afterwards. The broker refuses, or ends it over what is no filter."""
+    with pytest.raises((MqttRefused, MqttUnavailable, ValueError)):
         await attacker.subscribe(topic_filter)
-    except (MqttRefused, MqttUnavailable, ValueError):
-        if attacker.ended.done():
-            return await broker.vehicle(stolen)
-    return attacker
+    return await broker.vehicle(stolen) if attacker.ended.done() else attacker
+
+
+FILTERS = 6000
+DEEP = "/a" * 189
+GROWTH_BYTES_MAX = 16 << 20
+"""The 6000 filters of one such list cost an unprotected mosquitto 820 MB."""
+OWN = f"argus/v1/{TENANT}/{NEIGHBOUR}/down"
+
+
+@pytest.mark.finding("security-3")
+@pytest.mark.parametrize(
+    ("filters", "accepted"),
+    [
+        pytest.param([f"{number}{DEEP}" for number in range(FILTERS)], 0, id="deep"),
+        pytest.param([f"$share/{number}/x{DEEP}" for number in range(FILTERS)], 0, id="groups"),
+        pytest.param([f"$share/{number}/{OWN}/ack" for number in range(FILTERS)], 0, id="groups_of_own_topic"),
+        pytest.param([f"{'+/' * depth}#" for depth in range(190)] + [f"{OWN}/+", f"{OWN}/#"], 0, id="wildcards"),
+        pytest.param([f"{OWN}/{number}" for number in range(FILTERS)], 0, id="own_folder"),
+        pytest.param([f"{OWN}/ack", f"{OWN}/command"] * (FILTERS // 2), FILTERS, id="own_topics_repeated"),
+    ],
+)
+async def test_subscriptions_of_one_login_do_not_grow_the_broker(
+    broker: FleetBroker, stolen: Credentials, filters: list[str], accepted: int
+) -> None:
+    async with subscriber(broker, stolen) as attacker:
+        before = resident_bytes(broker.pid)
+        codes = [code for some in chunks(filters) for code in await attacker.subscribe([(one, 1) for one in some])]
+        for some in chunks(filters):
+            await attacker.unsubscribe(some)
+        assert resident_bytes(broker.pid) - before < GROWTH_BYTES_MAX
+    assert sum(not getattr(code, "is_failure", False) for code in codes) == accepted
+    assert len(codes) == len(filters)
+
+
+def subscriber(broker: FleetBroker, credentials: Credentials) -> aiomqtt.Client:
+    """A client that sends many filters in a packet."""
+    return aiomqtt.Client(
+        "127.0.0.1",
+        broker.layout.vehicles_port,
+        identifier=credentials.common_name,
+        tls_context=broker.tls(credentials),
+        protocol=aiomqtt.ProtocolVersion.V5,
+    )
+
+
+def chunks(filters: Sequence[str], size: int = 2000) -> Iterator[list[str]]:
+    for start in range(0, len(filters), size):
+        yield list(filters[start : start + size])
+
+
+@pytest.mark.finding("security-3")
+@pytest.mark.parametrize("topic", [CONTROL_TOPIC, RESPONSE_TOPIC])
+async def test_no_gateway_changes_or_reads_rights(broker: FleetBroker, stolen: Credentials, topic: str) -> None:
+    attacker = await broker.vehicle(stolen)
+    with pytest.raises(MqttRefused):
+        await attacker.subscribe(topic)
+    with pytest.raises((MqttRefused, MqttUnavailable)):
+        await attacker.publish(topic, b'{"commands":[{"command":"listClients"}]}')
+    async with broker_rights(broker.cloud_address) as rights:
+        assert set(await rights.clients()) == {HONEST, NEIGHBOUR, FOREIGN}
 
 
 @pytest.mark.finding("security-3")
@@ -103,7 +163,7 @@ async def test_twenty_sessions_of_one_certificate_are_one_session(broker: FleetB
         attackers = []
         for number in range(20):
             attackers.append(await broker.vehicle(stolen, client_id=f"ingest-{number}"))
-            await attackers[-1].subscribe(topics.shared("ingest", topics.UP_FILTER))
+            await attackers[-1].subscribe(topics.ack(TENANT, NEIGHBOUR))
         await eventually(lambda: [each.ended.done() for each in attackers] == [True] * 19 + [False])
         honest = await broker.vehicle(broker.credentials(HONEST))
         await honest.publish(up(HONEST), b"still arrives")
@@ -121,7 +181,9 @@ async def test_the_name_of_the_ingest_group_reaches_neither_a_vehicle_nor_the_lo
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     attacker = await broker.vehicle(stolen)
-    for each in ("#", "$SYS/#", "+/#", "$share/x/#", topics.ack(TENANT, NEIGHBOUR), topics.command(TENANT, NEIGHBOUR)):
+    for each in ("#", "$SYS/#", "+/#", "$share/x/#"):
+        attacker = await attempt_subscription(broker, stolen, attacker, each)
+    for each in (topics.ack(TENANT, NEIGHBOUR), topics.command(TENANT, NEIGHBOUR)):
         await attacker.subscribe(each)
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
         await cloud.connection.publish(topics.ack(TENANT, NEIGHBOUR), b"ack")
@@ -199,7 +261,7 @@ async def test_retained_messages_of_others_are_not_read(broker: FleetBroker, sto
     await honest.publish(topics.status(TENANT, HONEST), b"where I am", retain=True)
     attacker = await broker.vehicle(stolen)
     for each in (topics.STATUS_FILTER, topics.status(TENANT, HONEST), "#", f"$share/x/{topics.STATUS_FILTER}"):
-        await attacker.subscribe(each)
+        attacker = await attempt_subscription(broker, stolen, attacker, each)
     await attacker.subscribe(topics.ack(TENANT, NEIGHBOUR))
     async with broker.cloud() as cloud:
         await cloud.connection.publish(topics.ack(TENANT, NEIGHBOUR), b"ack")
@@ -233,15 +295,17 @@ async def test_an_identity_that_is_not_registered_has_no_rights(broker: FleetBro
         await unregistered.publish(up("gw_unregistered"), b"x")
 
 
-@pytest.mark.parametrize("common_name", ["+", "#", "argus-cloud", f"{TENANT}/{HONEST}", "a/b", "gw_honest "])
+@pytest.mark.parametrize("common_name", ["+", "#", "argus-cloud", "cloud", f"{TENANT}/{HONEST}", "a/b", "gw_honest "])
 async def test_a_certificate_with_another_name_has_no_rights(broker: FleetBroker, common_name: str) -> None:
     try:
         session = await broker.vehicle(broker.credentials(common_name))
     except MqttUnavailable:
         return
-    for topic in (up(HONEST), topics.ack(TENANT, HONEST), f"argus/v1/{common_name.strip()}/up/numeric"):
+    for topic in (up(HONEST), topics.ack(TENANT, HONEST), f"argus/v1/{common_name.strip()}/up/numeric", CONTROL_TOPIC):
         with pytest.raises((MqttRefused, MqttUnavailable, ValueError)):
             await session.publish(topic, b"x")
+        with pytest.raises((MqttRefused, MqttUnavailable, ValueError)):
+            await session.subscribe(topic)
 
 
 async def test_broker_without_a_registered_gateway_refuses_every_publish(tmp_path: Path) -> None:
@@ -252,7 +316,7 @@ async def test_broker_without_a_registered_gateway_refuses_every_publish(tmp_pat
 
 
 async def test_a_username_beside_the_certificate_changes_nothing(broker: FleetBroker, stolen: Credentials) -> None:
-    for username in (HONEST, "argus-cloud"):
+    for username in (HONEST, "argus-cloud", CLOUD_LOGIN.username):
         attacker = await broker.vehicle(stolen, username=username)
         with pytest.raises(MqttRefused):
             await attacker.publish(up(HONEST), b"forged")
@@ -269,14 +333,19 @@ async def test_a_certificate_of_another_authority_does_not_come_in(broker: Fleet
 async def test_the_clouds_listener_takes_the_clouds_password_and_nothing_else(
     broker: FleetBroker, stolen: Credentials, with_certificate: bool
 ) -> None:
-    for username, password in ((NEIGHBOUR, "guessed"), ("argus-cloud", "guessed"), (None, None)):
+    guesses = (
+        (NEIGHBOUR, "guessed"),
+        (NEIGHBOUR, None),
+        (CLOUD_LOGIN.username, "guessed"),
+        (CLOUD_LOGIN.username, None),
+    )
+    for username, password in (*guesses, ("argus-cloud", CLOUD_PASSWORD), (None, None)):
         address = BrokerAddress(
             url=f"mqtts://127.0.0.1:{broker.layout.cloud_port}",
             username=username,
             password=password,
             ca_file=str(broker.ca_file),
         )
-        assert password != CLOUD_PASSWORD
         with pytest.raises(BrokerUnavailable):
             await BrokerConnection.open(address, client_id="x", settings=IngestSettings(), heard=lambda *_: None)
 

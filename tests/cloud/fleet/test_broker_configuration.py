@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.vehicles.fleet.broker_configuration import BrokerLayout, system_files
+from cloud.vehicles.fleet.broker_configuration import PLUGIN, BrokerLayout, find_plugin, system_files
 from tests.builders.cloud_settings import settings_file
 from tests.cloud.cli.test_console import Console
 
@@ -39,7 +39,6 @@ def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folde
         "etc/argus/ca.pem",
         "etc/mosquitto/argus-broker.key",
         "etc/mosquitto/argus-broker.pem",
-        "etc/mosquitto/argus-cloud.acl",
         "etc/mosquitto/conf.d/argus.conf",
         "etc/systemd/system/argus-broker-reload.path",
         "etc/systemd/system/argus-broker-reload.service",
@@ -54,10 +53,32 @@ def test_the_configuration_is_written_as_a_tree_that_is_copied_to_the_root_folde
 @pytest.mark.finding("security-3")
 def test_broker_is_started_again_however_often_a_client_brings_it_to_an_end() -> None:
     """systemd's default gives a unit up after five ends in ten seconds."""
-    unit, _, service = system_files(BrokerLayout(live=Path("/var/lib/argus-broker")))[DROP_IN].partition("[Service]")
+    unit, _, service = system_files(BrokerLayout(live=Path("/var/lib/argus-broker"), plugin=Path("/p.so")))[
+        DROP_IN
+    ].partition("[Service]")
     assert "[Unit]" in unit
     assert "\nStartLimitIntervalSec=0\n" in unit
     assert "\nRestart=on-failure\n" in service
+
+
+@pytest.mark.finding("security-3")
+@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
+def test_plugin_is_named_where_debian_installs_it(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: architecture)
+    expected = tmp_path / f"{architecture}-linux-gnu" / PLUGIN
+    assert find_plugin(tmp_path) == expected
+    elsewhere = tmp_path / PLUGIN
+    elsewhere.touch()
+    assert find_plugin(tmp_path) == elsewhere
+
+
+@pytest.mark.finding("security-3")
+def test_mosquitto_without_the_plugin_is_reported(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.vehicles.fleet.broker_cli.find_plugin", lambda: Path("/nowhere/plugin.so"))
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "/usr/sbin/mosquitto")
+    assert "--plugin" in console.refused("broker", "config", "out", "--loopback")
 
 
 def test_without_an_authority_it_says_what_to_do(console: Console, tmp_path: Path) -> None:

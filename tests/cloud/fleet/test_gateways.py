@@ -8,6 +8,7 @@ from cloud.access.tenancy import OrganizationUnknown, VehicleUnknown
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.fleet import Fleet, GatewayDirectory, GatewayStatus, GatewayTaken, PublicKeyMalformed
+from cloud.vehicles.fleet.errors import GatewayIdReserved
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, household, public_key_text
 
 CLOCK = HandClock()
@@ -39,6 +40,22 @@ async def test_a_gateway_is_registered_once(database: Database) -> None:
         )
     (kept,) = await fleet(database).list(home.operator)
     assert kept.public_key == home.gateway.public_key
+
+
+@pytest.mark.finding("security-3")
+@pytest.mark.parametrize("id", ["argus-cloud", "argus-cloud-0123", "-gw", "-"])
+async def test_gateway_id_that_is_a_user_name_of_the_cloud_or_looks_like_an_option_is_refused(
+    database: Database, id: str
+) -> None:
+    home = await household(database, CLOCK)
+    with pytest.raises(GatewayIdReserved):
+        await fleet(database).register(
+            home.operator,
+            organization_id=home.organization.id,
+            vehicle_id=home.vehicle.id,
+            public_key=public_key_text(9),
+            id=id,
+        )
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!", base64.b64encode(bytes(31)).decode(), "A" * 44])

@@ -17,15 +17,16 @@ from cloud.vehicles.fleet.authority_store import AuthorityStore
 from cloud.vehicles.fleet.broker_configuration import RELOAD_FILE
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory
 from cloud.vehicles.ingest import make_ingest
+from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
 from cloud.vehicles.ingest.take_over import take_over
-from gateway.sync.mqtt import MqttSession, MqttTakenOver, MqttUnavailable
+from gateway.sync.mqtt import MqttSession, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.eventually import eventually
-from tests.harness.fleet_broker import Credentials, FleetBroker, fleet_broker
+from tests.harness.fleet_broker import CLOUD_LOGIN, Credentials, FleetBroker, fleet_broker
 
 pytestmark = pytest.mark.broker
 
@@ -42,15 +43,20 @@ class Fleet:
         self.cloud = CloudUnderTest(database)
         clock = SystemClock()
         self.desk = GatewayAccessDesk(database, clock, UlidIds(clock))
-        self.directory = BrokerDirectory(database, clock, lambda: MASTER, broker.layout.live)
+        self.directory = BrokerDirectory(database, clock, lambda: MASTER, broker.layout.live, CLOUD_LOGIN)
+        self.link = RightsLink(broker.cloud_address)
         self.gateways = {name: GatewayInVehicle(gateway=name) for name in (STOLEN, OTHER)}
 
     async def begin(self) -> None:
         await self.cloud.register(*self.gateways.values())
         async with self.cloud.database.transaction() as tx:
             await AuthorityStore().add(tx, self.broker.authority, MASTER, 1)
-        await self.directory.refresh()
+        await self.look()
         await eventually(lambda: not (self.broker.layout.live / RELOAD_FILE).exists())
+
+    async def look(self) -> None:
+        """Do the same as the worker's upkeep."""
+        await self.link.apply((await self.directory.refresh()).admitted)
 
     async def certificate(self, name: str) -> Credentials:
         """Issue a certificate as the cloud does."""
@@ -71,6 +77,8 @@ class Fleet:
         """Do the same as `argus-cloud gateways suspend|revoke`."""
         await getattr(self.desk, act)(viewer, STOLEN, "stolen")
         await self.directory.refresh()
+        async with broker_rights(self.broker.cloud_address) as rights:
+            await rights.withdraw(STOLEN)
         assert await take_over(self.broker.cloud_address, STOLEN, held_s=0.5)
 
 
@@ -80,6 +88,7 @@ async def fleet(database: Database, tmp_path: Path) -> AsyncIterator[Fleet]:
         fleet = Fleet(database, broker)
         await fleet.begin()
         yield fleet
+        await fleet.link.close()
 
 
 @asynccontextmanager
@@ -110,7 +119,7 @@ async def test_revoked_gateway_is_shut_out_within_ten_seconds_and_others_stay_co
     async with asyncio.timeout(SHUT_OUT_S_MAX):
         await fleet.shut_out("revoke")
         await eventually(live.ended.done)
-    with pytest.raises(MqttTakenOver):
+    with pytest.raises(MqttUnavailable, match="Administrative action"):
         live.ended.result()
     with pytest.raises(MqttUnavailable):
         await fleet.broker.vehicle(stolen)
@@ -129,7 +138,7 @@ async def test_a_suspended_gateway_comes_back_when_it_was_resumed(fleet: Fleet) 
     with pytest.raises(MqttUnavailable):
         await fleet.broker.vehicle(credentials)
     await fleet.desk.resume(OPERATOR, STOLEN)
-    await fleet.directory.refresh()
+    await fleet.look()
     await eventually(lambda: not (fleet.broker.layout.live / RELOAD_FILE).exists())
     session = await eventually(lambda: comes_in(fleet, credentials))
     await session.publish(topics.up(TENANT, STOLEN, Lane.NUMERIC), b"again")
@@ -142,7 +151,7 @@ async def comes_in(fleet: Fleet, credentials: Credentials) -> MqttSession | None
 
 
 async def test_a_certificate_that_the_cloud_never_saw_has_no_rights_after_the_revocation(fleet: Fleet) -> None:
-    """The serial number is not on the list; the access list and the take-over shut it out all the same."""
+    """The serial number is not on the list; without rights it can neither send nor receive."""
     unknown = fleet.broker.credentials(STOLEN)
     live = await fleet.connected(unknown)
     await fleet.shut_out("revoke")

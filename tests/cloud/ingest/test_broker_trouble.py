@@ -107,8 +107,8 @@ async def test_a_silent_broker_is_given_up_by_the_keep_alive(broker: Broker) -> 
 
 
 async def test_an_answer_that_the_brokers_acl_refuses_counts_as_unsent(tmp_path: Path) -> None:
-    acl = f"user {CLOUD_USER}\ntopic deny argus/v1/+/gw_walled/down/#\n"
-    async with running(Broker(tmp_path / "broker", extra_acl=acl)) as broker, receiving(address_of(broker)) as source:
+    denied = Broker(tmp_path / "broker", cloud_denied="argus/v1/+/gw_walled/down/#")
+    async with running(denied) as broker, receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
         assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
         assert await source.acknowledge(TENANT, "gw_walled", ACK) is False

@@ -92,7 +92,7 @@ async def test_the_lists_of_the_broker_are_looked_at(tmp_path: Path) -> None:
     settings = read_settings(path)
     assert (finding := _broker_directory(settings, SystemClock())).level is Level.FAULT
     assert "broker refresh" in finding.sentence
-    (tmp_path / "vehicles.acl").touch()
+    (tmp_path / "rights.json").touch()
     assert _broker_directory(settings, SystemClock()).level is Level.OK
     mark = tmp_path / "reload-due"
     mark.touch()

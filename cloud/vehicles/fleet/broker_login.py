@@ -1,0 +1,12 @@
+"""The cloud's own login at the broker, from its settings."""
+
+from cloud.settings import MqttSection, read_password
+from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username
+
+
+def cloud_login(mqtt: MqttSection) -> CloudLogin | None:
+    """User name and password; None for a broker without a password. Raises `SettingsUnusable`."""
+    if mqtt.password_file is None:
+        return None
+    password = read_password(mqtt.password_file)
+    return CloudLogin(mqtt.username or cloud_username(password), password)

@@ -1,0 +1,120 @@
+"""Rights of the clients of mosquitto, as its dynamic-security plugin reads them: all that is not listed is denied.
+
+mosquitto's own access lists do not judge subscriptions, of which one packet can cost the broker hundreds of megabytes;
+the plugin of Debian's package does. It knows clients by their exact user name and has no patterns for names, so each
+gateway has a role with its exact topics.
+
+Two properties are protections of their own:
+- The name of a role contains a digest of its topics. A gateway whose rights change gets another role, and a role that
+  was left behind in a running broker is never taken for another one. So no role is ever deleted while mosquitto runs:
+  mosquitto 2.0 crashes when a client is deleted after its role.
+- The user name of the cloud is derived from its password. All listeners share one list, and on the vehicles' listener
+  the common name of a certificate is the user name: a name that can be guessed would give the cloud's rights to a
+  certificate that an imported authority issued to it.
+
+Writes no file (`broker_directory`) and sends nothing (`cloud/vehicles/ingest/broker_control.py`).
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
+from protocols.uplink import topics
+from protocols.uplink.lanes import Lane
+
+CONTROL_TOPIC = "$CONTROL/dynamic-security/v1"
+"""Topic of the plugin's commands. Only the cloud may publish there."""
+RESPONSE_TOPIC = f"{CONTROL_TOPIC}/response"
+CLOUD_NAME = "argus-cloud"
+"""Beginning of the cloud's user name. No gateway may have an id that begins so."""
+CLOUD_ROLE = "cloud"
+HASH_ITERATIONS = 101
+"""PBKDF2 rounds of the password hash, mosquitto's own number. The password is random, so rounds protect nothing, and
+mosquitto serves no other client while it computes them."""
+SALT_BYTES = 12
+"""Length that the plugin requires."""
+
+_SEND, _RECEIVE = "publishClientSend", "publishClientReceive"
+_SUBSCRIBE, _SUBSCRIBE_PATTERN = "subscribeLiteral", "subscribePattern"
+
+Entry = Mapping[str, Any]
+"""A role or a client, as the plugin's file has it and as its commands take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLogin:
+    """User name and password of the cloud at the broker."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+def cloud_username(password: str) -> str:
+    """Return the user name of the cloud that belongs to this password; it does not disclose the password."""
+    return f"{CLOUD_NAME}-{_derive(b'name', password)[:16].hex()}"
+
+
+def gateway_role(gateway: AdmittedGateway) -> Entry:
+    """Return the role of a gateway: it publishes on its lanes and its status, and reads what is sent to it."""
+    tenant, name = gateway.tenant_id, gateway.gateway_id
+    down = (topics.ack(tenant, name), topics.command(tenant, name))
+    rights = [
+        *(_allow(_SEND, topics.up(tenant, name, lane)) for lane in Lane),
+        _allow(_SEND, topics.status(tenant, name)),
+        *(_allow(_RECEIVE, topic) for topic in down),
+        *(_allow(_SUBSCRIBE, topic) for topic in down),
+    ]
+    return {"rolename": f"{name}#{hashlib.sha256(orjson.dumps(rights)).hexdigest()[:16]}", "acls": rights}
+
+
+def client_of(gateway: AdmittedGateway) -> Entry:
+    """Return the client entry of a gateway. Its certificate, or a password file, authenticates it."""
+    return {"username": gateway.gateway_id, "roles": [{"rolename": gateway_role(gateway)["rolename"]}]}
+
+
+def rights_file(login: CloudLogin | None, gateways: Iterable[AdmittedGateway]) -> bytes:
+    """Return the plugin's file for these gateways and the cloud; the same input gives the same bytes."""
+    admitted = sorted(gateways)
+    roles: list[Entry] = [_cloud_role(), *map(gateway_role, admitted)]
+    clients: list[Entry] = [*([] if login is None else [_cloud_client(login)]), *map(client_of, admitted)]
+    defaults = {_SEND: False, _RECEIVE: False, "subscribe": False, "unsubscribe": True}
+    return orjson.dumps({"defaultACLAccess": defaults, "clients": clients, "groups": [], "roles": roles})
+
+
+def _cloud_role() -> Entry:
+    subscriptions = (topics.UP_FILTER, topics.STATUS_FILTER, f"$share/+/{topics.UP_FILTER}")
+    rights = [
+        _allow(_SEND, CONTROL_TOPIC),
+        _allow(_SEND, f"{topics.ROOT}/+/+/down/+"),
+        _allow(_SEND, topics.STATUS_FILTER),
+        *(_allow(_RECEIVE, each) for each in (topics.UP_FILTER, topics.STATUS_FILTER, RESPONSE_TOPIC)),
+        _allow(_SUBSCRIBE, RESPONSE_TOPIC),
+        *(_allow(_SUBSCRIBE_PATTERN, each) for each in subscriptions),
+    ]
+    return {"rolename": CLOUD_ROLE, "acls": rights}
+
+
+def _cloud_client(login: CloudLogin) -> Entry:
+    # The salt follows from the password, so that the file stays the same as long as the password does.
+    salt = _derive(b"salt", login.password)[:SALT_BYTES]
+    hashed = hashlib.pbkdf2_hmac("sha512", login.password.encode(), salt, HASH_ITERATIONS)
+    return {
+        "username": login.username,
+        "password": base64.b64encode(hashed).decode(),
+        "salt": base64.b64encode(salt).decode(),
+        "iterations": HASH_ITERATIONS,
+        "roles": [{"rolename": CLOUD_ROLE}],
+    }
+
+
+def _allow(kind: str, topic: str) -> Entry:
+    return {"acltype": kind, "topic": topic, "allow": True}
+
+
+def _derive(purpose: bytes, password: str) -> bytes:
+    return hashlib.sha256(b"argus broker " + purpose + b"\0" + password.encode()).digest()

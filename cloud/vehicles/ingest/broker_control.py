@@ -1,0 +1,181 @@
+"""Change the rights of clients in a running mosquitto, by the commands of its dynamic-security plugin.
+
+mosquitto reads the file of rights when it starts and not again, so that a gateway that is registered, suspended or
+resumed afterwards is sent to it as a command. `RightsLink` compares what mosquitto knows with what the cloud admits,
+after each change and each new connection, and sends the difference in small chunks: mosquitto serves no other client
+while it executes a command, which takes it 70 ms with 10,000 gateways.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import structlog
+from paho.mqtt.client import MQTTMessage
+
+from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
+from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC, client_of, gateway_role
+from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+from cloud.vehicles.ingest.settings import IngestSettings
+
+log = structlog.get_logger()
+
+RESPONSE_S_MAX = 10.0
+"""Time to wait for the response to one message; the longest takes mosquitto 0.2 s."""
+PAGE_CLIENTS = 500
+"""Clients of one page of the list: 100 kB, a tenth of the largest packet."""
+PAGES_MAX = 200
+"""Pages of one list: 100,000 clients, more than the broker has descriptors for."""
+CHANGES_MAX = 50
+"""Changes of one comparison. The worker compares every three seconds, so a gateway that is suspended while a whole
+fleet is being registered loses its rights after one chunk."""
+
+Command = Mapping[str, Any]
+
+
+class BrokerRights:
+    """The plugin's commands over one connection, one at a time."""
+
+    def __init__(self, address: BrokerAddress) -> None:
+        self._cloud = address.username
+        self._correlation = ""
+        self._response: asyncio.Future[Sequence[Mapping[str, Any]]] | None = None
+        self.connection: BrokerConnection
+
+    @classmethod
+    async def open(cls, address: BrokerAddress) -> "BrokerRights":
+        """Connect and subscribe to the responses. Raises `BrokerUnavailable`, also for a broker without the plugin."""
+        rights = cls(address)
+        rights.connection = await BrokerConnection.open(
+            address,
+            client_id=f"argus-rights-{secrets.token_hex(8)}",
+            settings=IngestSettings(),
+            heard=lambda _, message: rights._take(message),
+        )
+        if not await rights.connection.subscribe(RESPONSE_TOPIC):
+            await rights.connection.close()
+            raise BrokerUnavailable("mosquitto does not let the cloud change rights")
+        return rights
+
+    async def clients(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of the roles of each client, without the cloud's own. Raises `BrokerUnavailable`."""
+        known: dict[str, frozenset[str]] = {}
+        for page in range(PAGES_MAX):
+            wanted = {"command": "listClients", "verbose": True, "count": PAGE_CLIENTS, "offset": page * PAGE_CLIENTS}
+            (response,) = await self._request([wanted])
+            listed = response["data"]["clients"]
+            known |= {one["username"]: frozenset(role["rolename"] for role in one["roles"]) for one in listed}
+            if len(listed) < PAGE_CLIENTS:
+                break
+        known.pop(self._cloud or "", None)
+        return known
+
+    async def withdraw(self, gateway_id: str) -> None:
+        """Take all rights from a gateway and end its connection. Raises `BrokerUnavailable`."""
+        await self._request([_delete(gateway_id)])
+
+    async def converge(self, admitted: Iterable[AdmittedGateway]) -> bool:
+        """Send up to `CHANGES_MAX` changes, removals first; False when anything differed, so compare again.
+
+        Raises `BrokerUnavailable`.
+        """
+        wanted = {gateway.gateway_id: gateway for gateway in admitted}
+        roles = {name: frozenset([gateway_role(gateway)["rolename"]]) for name, gateway in wanted.items()}
+        known = await self.clients()
+        stale = sorted(name for name, held in known.items() if roles.get(name) != held)
+        missing = sorted(name for name, role in roles.items() if known.get(name) != role)
+        changes = [*([_delete(name)] for name in stale), *(_create(wanted[name]) for name in missing)]
+        loop = asyncio.get_running_loop()
+        for change in changes[:CHANGES_MAX]:
+            begun_s = loop.time()
+            await self._request(change)
+            await asyncio.sleep(loop.time() - begun_s)  # as much time for the other clients
+        return not changes
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    async def _request(self, commands: Sequence[Command]) -> Sequence[Mapping[str, Any]]:
+        """Send commands in one message, which mosquitto executes without others in between; the responses.
+
+        A command that has nothing to do responds with an error, which is no failure here: the next comparison finds
+        what is left to do.
+        """
+        self._correlation = secrets.token_hex(8)
+        self._response = response = asyncio.get_running_loop().create_future()
+        document = {"commands": [{**command, "correlationData": self._correlation} for command in commands]}
+        if not await self.connection.publish(CONTROL_TOPIC, orjson.dumps(document)):
+            raise BrokerUnavailable("mosquitto does not let the cloud change rights")
+        await asyncio.wait(
+            (response, self.connection.ended), timeout=RESPONSE_S_MAX, return_when=asyncio.FIRST_COMPLETED
+        )
+        if response.done():
+            return response.result()
+        if self.connection.ended.done():
+            self.connection.ended.result()
+        raise BrokerUnavailable("mosquitto sends no response to a change of rights; has it the plugin?")
+
+    def _take(self, message: MQTTMessage) -> None:
+        """Take a response if it is ours: other processes of the cloud read the same topic."""
+        if message.qos:
+            self.connection.puback(message)
+        try:
+            responses = orjson.loads(message.payload)["responses"]
+            ours = bool(responses) and all(one.get("correlationData") == self._correlation for one in responses)
+        except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
+            return
+        if ours and self._response is not None and not self._response.done():
+            self._response.set_result(responses)
+
+
+@asynccontextmanager
+async def broker_rights(address: BrokerAddress) -> AsyncIterator[BrokerRights]:
+    """A connection for some commands. Raises `BrokerUnavailable`."""
+    rights = await BrokerRights.open(address)
+    try:
+        yield rights
+    finally:
+        await rights.close()
+
+
+class RightsLink:
+    """Keeps a running mosquitto in step with the gateways that the cloud admits."""
+
+    def __init__(self, address: BrokerAddress) -> None:
+        self._address = address
+        self._rights: BrokerRights | None = None
+        self._applied: Sequence[AdmittedGateway] | None = None
+        self._failing = False
+
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
+        """Send what differs, a chunk at most. Nothing is sent while list and connection are the ones of the last
+        comparison that found no difference. A failure is logged once, and the next call tries again."""
+        try:
+            if self._rights is None or self._rights.connection.ended.done():
+                self._rights, self._applied = await BrokerRights.open(self._address), None
+            if self._applied is not admitted and await self._rights.converge(admitted):
+                self._applied = admitted
+        except BrokerUnavailable as error:
+            if not self._failing:
+                log.error("broker.rights_not_sent", why=str(error))
+            self._failing = True
+            await self.close()
+            return
+        self._failing = False
+
+    async def close(self) -> None:
+        rights, self._rights = self._rights, None
+        if rights is not None:
+            await rights.close()
+
+
+def _delete(gateway_id: str) -> Command:
+    return {"command": "deleteClient", "username": gateway_id}
+
+
+def _create(gateway: AdmittedGateway) -> Sequence[Command]:
+    return [{**gateway_role(gateway), "command": "createRole"}, {**client_of(gateway), "command": "createClient"}]

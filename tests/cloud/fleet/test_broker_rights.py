@@ -1,0 +1,193 @@
+"""Rights of gateways in a running mosquitto: sent without a restart, in chunks, and compared after each connection."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+
+from cloud.vehicles.fleet.broker_configuration import RIGHTS_FILE, AdmittedGateway
+from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, gateway_role, rights_file
+from cloud.vehicles.ingest import BrokerUnavailable, broker_control
+from cloud.vehicles.ingest.broker_control import CHANGES_MAX, BrokerRights, RightsLink, broker_rights
+from gateway.sync.mqtt import MqttRefused
+from protocols.uplink import topics
+from protocols.uplink.lanes import Lane
+from tests.harness.eventually import eventually
+from tests.harness.fleet_broker import FleetBroker, fleet_broker
+
+pytestmark = pytest.mark.broker
+
+TENANT = "tnt_a"
+FIRST, SECOND = AdmittedGateway("gw_1", TENANT), AdmittedGateway("gw_2", TENANT)
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[FleetBroker]:
+    async with fleet_broker(tmp_path / "broker", FIRST) as running:
+        yield running
+
+
+@asynccontextmanager
+async def link_to(broker: FleetBroker) -> AsyncIterator[RightsLink]:
+    link = RightsLink(broker.cloud_address)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+async def known(broker: FleetBroker) -> Mapping[str, frozenset[str]]:
+    async with broker_rights(broker.cloud_address) as rights:
+        return await rights.clients()
+
+
+async def may_send(broker: FleetBroker, gateway: AdmittedGateway) -> bool:
+    """Whether a certificate of this name can publish in the gateway's tenant."""
+    session = await broker.vehicle(broker.credentials(gateway.gateway_id))
+    try:
+        await session.publish(topics.up(gateway.tenant_id, gateway.gateway_id, Lane.NUMERIC), b"x")
+    except MqttRefused:
+        return False
+    finally:
+        await session.close()
+    return True
+
+
+async def test_gateway_that_is_registered_while_mosquitto_runs_gets_its_rights_without_a_restart(
+    broker: FleetBroker,
+) -> None:
+    running = await broker.vehicle(broker.credentials(FIRST.gateway_id))
+    pid = broker.pid
+    assert not await may_send(broker, SECOND)
+    async with link_to(broker) as link:
+        await link.apply([FIRST, SECOND])
+    assert await may_send(broker, SECOND)
+    assert not running.ended.done()
+    assert broker.pid == pid
+
+
+async def test_removed_gateway_loses_connection_and_rights_and_others_keep_theirs(broker: FleetBroker) -> None:
+    async with link_to(broker) as link:
+        await link.apply([FIRST, SECOND])
+        removed, other = [await broker.vehicle(broker.credentials(one.gateway_id)) for one in (FIRST, SECOND)]
+        await link.apply([SECOND])
+        await eventually(removed.ended.done)
+    assert not await may_send(broker, FIRST)
+    await other.publish(topics.up(TENANT, SECOND.gateway_id, Lane.NUMERIC), b"still here")
+    assert set(await known(broker)) == {SECOND.gateway_id}
+
+
+async def test_gateway_of_another_tenant_gets_other_rights(broker: FleetBroker) -> None:
+    moved = AdmittedGateway(FIRST.gateway_id, "tnt_b")
+    async with link_to(broker) as link:
+        await link.apply([moved])
+    assert (await may_send(broker, moved), await may_send(broker, FIRST)) == (True, False)
+    async with link_to(broker) as link:
+        await link.apply([FIRST])  # the role of the first time is still there
+    assert (await may_send(broker, moved), await may_send(broker, FIRST)) == (False, True)
+
+
+async def test_large_difference_is_sent_in_chunks(broker: FleetBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_control, "PAGE_CLIENTS", 7)
+    fleet = [AdmittedGateway(f"gw_{number:04}", TENANT) for number in range(CHANGES_MAX + 5)]
+    async with link_to(broker) as link:
+        await link.apply(fleet)
+        assert len(await known(broker)) == CHANGES_MAX - 1  # the removal of the first gateway counts too
+        await link.apply(fleet)
+        assert set(await known(broker)) == {gateway.gateway_id for gateway in fleet}
+
+
+async def test_nothing_is_sent_while_list_and_connection_stay(
+    broker: FleetBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[Sequence[Mapping[str, object]]] = []
+    send = BrokerRights._request
+
+    async def count(rights: BrokerRights, commands: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+        requests.append(commands)
+        return await send(rights, commands)
+
+    monkeypatch.setattr(BrokerRights, "_request", count)
+    admitted = [FIRST]
+    async with link_to(broker) as link:
+        for _ in range(3):
+            await link.apply(admitted)
+        assert len(requests) == 1
+        await link.apply([FIRST])
+        assert len(requests) == 2
+
+
+async def test_restarted_mosquitto_with_an_old_file_is_brought_up_to_date(broker: FleetBroker) -> None:
+    admitted = [FIRST, SECOND]
+    async with link_to(broker) as link:
+        await link.apply(admitted)
+        await broker.kill()
+        await link.apply(admitted)  # mosquitto is away: logged, and tried again
+        await broker.start()
+        assert set(await known(broker)) == {FIRST.gateway_id}
+        await link.apply(admitted)
+        assert set(await known(broker)) == {FIRST.gateway_id, SECOND.gateway_id}
+
+
+async def test_mosquitto_serves_its_clients_after_many_changes(broker: FleetBroker) -> None:
+    """Its own memory limit would refuse every client: each change lowers the count by the size of the file."""
+    async with broker_rights(broker.cloud_address) as rights:
+        for _ in range(CHANGES_MAX):
+            for admitted in ([SECOND], [FIRST, SECOND]):
+                await rights.converge(admitted)
+    assert await may_send(broker, FIRST)
+
+
+async def test_responses_to_another_process_are_ignored(broker: FleetBroker) -> None:
+    async with broker_rights(broker.cloud_address) as one, broker_rights(broker.cloud_address) as other:
+        for _ in range(20):
+            assert await one.clients() == await other.clients()
+
+
+async def test_mosquitto_without_the_plugin_is_reported(broker: FleetBroker) -> None:
+    await broker.kill()
+    settings = broker.folder / "mosquitto.conf"
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith("plugin")]
+    acl = broker.folder / "acl"
+    acl.write_text("topic readwrite #\n")
+    lines += [f"acl_file {acl}"]
+    settings.write_text("\n".join(lines).replace("allow_anonymous false", "allow_anonymous true") + "\n")
+    await broker.start()
+    with pytest.raises(BrokerUnavailable, match="does not let the cloud change rights"):
+        await known(broker)
+
+
+async def test_mosquitto_leaves_the_file_of_the_cloud_alone(broker: FleetBroker) -> None:
+    """Also where it may write to the folder: its own copy would lag behind the cloud's."""
+    before = (broker.layout.live / RIGHTS_FILE).read_bytes()
+    async with link_to(broker) as link:
+        await link.apply([SECOND])
+    assert (broker.layout.live / RIGHTS_FILE).read_bytes() == before
+
+
+def test_file_is_the_same_for_the_same_gateways_and_holds_no_password() -> None:
+    login = CloudLogin(cloud_username("a secret word"), "a secret word")
+    first = rights_file(login, [SECOND, FIRST])
+    assert first == rights_file(login, [FIRST, SECOND])
+    assert b"secret" not in first
+    document = orjson.loads(first)
+    assert document["defaultACLAccess"] == {
+        "publishClientSend": False,
+        "publishClientReceive": False,
+        "subscribe": False,
+        "unsubscribe": True,
+    }
+    assert [one["username"] for one in document["clients"]] == [login.username, "gw_1", "gw_2"]
+
+
+def test_user_name_of_the_cloud_cannot_be_guessed_without_its_password() -> None:
+    assert cloud_username("one") != cloud_username("another")
+    assert len(cloud_username("one")) == len("argus-cloud-") + 32
+
+
+def test_role_names_its_rights() -> None:
+    """A role that was left behind in a running mosquitto is never taken for another one."""
+    names = {gateway_role(AdmittedGateway("gw_1", tenant))["rolename"] for tenant in ("tnt_a", "tnt_b")}
+    assert len(names) == 2
