@@ -1,7 +1,7 @@
 """Where messages go: `argus/v1/{tenant}/{gateway}/…` (D4), built and taken apart in one place.
 
-A gateway writes `up/{lane}` and `status` and reads `down/…` of its own name only; the broker's ACL says the same
-with `%u` or a pattern. Identifiers are checked on both sides, so that no tenant can name itself `+` or `a/b`.
+A gateway writes `up/{lane}` and `status` and reads `down/…` of its own name only; the broker enforces it by the same
+names. Identifiers are checked on both sides, so that no tenant can name itself `+` or `a/b`.
 """
 
 import re

@@ -36,7 +36,7 @@ class BrokerChoice(StrEnum):
 class Broker:
     """The demo's broker. The demo prints `kind` and `why`; `argv` starts it. `cloud_port` names the port of the plan
     that the cloud connects to; `commands` are those of `argus-cloud` that write its configuration; `has_lists`: it
-    reads the access lists that the cloud writes."""
+    reads the lists that the cloud writes."""
 
     kind: str
     argv: tuple[str, ...]

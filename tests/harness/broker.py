@@ -58,7 +58,7 @@ class Broker:
         self._process: asyncio.subprocess.Process | None = None
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        self._write_passwords(gateways)
+        self._write_passwords([*gateways, CLOUD_USER])
         self._write_rights([AdmittedGateway(gateway, tenant) for gateway in gateways], cloud_denied)
         self._write_configuration(persistence, packet_bytes_max, certificates)
 

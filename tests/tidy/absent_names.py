@@ -41,10 +41,11 @@ SET_UP = {
 """By module: callables that the builders give more than the older product takes."""
 
 
-def _demo_acl(admitted: Sequence[tuple[str, str]]) -> str:
-    """The access list of the older demo, which the tests' broker had before the product generated one."""
-    acl = import_module("simulators.demo.broker").acl
-    return str(acl(admitted[0][1]))
+def _open_rights(cloud: str, admitted: Sequence[tuple[str, str]]) -> bytes:
+    """Rights of the tests' broker that allow everything: the older product has no list of its own for the plugin."""
+    kinds = ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe")
+    clients = [{"username": name, "roles": []} for name in (cloud, *(gateway for gateway, _ in admitted))]
+    return json.dumps({"defaultACLAccess": dict.fromkeys(kinds, True), "clients": clients, "roles": []}).encode()
 
 
 class _Unused:
@@ -67,11 +68,15 @@ LENT: dict[str, Any] = {
     "cloud.vehicles.ingest.quotas.QuotaSettings": _Unused,
     "gateway.sessions.clocks.trusted_clock.kernel_error_us": lambda: None,
     "cloud.vehicles.fleet.broker_configuration.AdmittedGateway": lambda gateway, tenant: (gateway, tenant),
-    "cloud.vehicles.fleet.broker_configuration.vehicles_acl": _demo_acl,
-    "cloud.vehicles.fleet.broker_configuration.cloud_acl": lambda: "",
+    "cloud.vehicles.fleet.broker_configuration.RIGHTS_FILE": "rights.json",
+    "cloud.vehicles.fleet.broker_configuration.find_plugin": lambda: next(
+        Path("/usr/lib").glob("*/mosquitto_dynamic_security.so")
+    ),
+    "cloud.vehicles.fleet.broker_rights.CloudLogin": lambda username, _: username,
+    "cloud.vehicles.fleet.broker_rights.rights_file": _open_rights,
 }
 """Stand-ins for names that the older product lacks: a machine whose clock no time service has set, no device known
-before, and the access list that the tests' broker had then."""
+before, and a list of rights for the tests' broker."""
 
 MOVED = {"cloud.clinical.observations.numbering.Numbers": "cloud.clinical.observations.store.Numbers"}
 """Names that builders import from another module than the older product has them in."""

@@ -1,9 +1,9 @@
 """Shut a gateway out, let it in again, and give it another signing key.
 
 Three doors, because each alone has a hole: ingest refuses what a gateway sends from the moment of the commit, whatever
-the broker does; the access and revocation lists refuse its next connection; and a take-over on the cloud's own listener
-ends the connection that is open, since mosquitto looks at certificates only when a client connects
-(`cloud/vehicles/ingest/take_over.py`).
+the broker does; without rights at the broker its connection ends and it can neither send nor receive
+(`cloud/vehicles/ingest/broker_control.py`); and the revocation list refuses its next connection. A take-over on the
+cloud's own listener keeps it out until mosquitto has read that list (`cloud/vehicles/ingest/take_over.py`).
 
 Every act is audited and emits an event in the transaction of the change. Repeating an act is allowed: it does again
 what the doors need, and keeps the first reason and time.

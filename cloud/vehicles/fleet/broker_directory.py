@@ -106,7 +106,7 @@ class BrokerDirectory:
             opened = await self._store.open(tx, self._master()) if with_key else ()
             now_us = self._clock.now_us()
             lists = {one: await self._store.revocations(tx, one.id, now_us) for one in opened}
-        files = {RIGHTS_FILE: rights_file(self._login, admitted)}
+        files = {RIGHTS_FILE: await asyncio.to_thread(rights_file, self._login, admitted)}
         if opened:
             files[AUTHORITIES_FILE] = b"".join(authority.certificate_pem for authority in opened)
             held = _lists_in(self._folder / REVOKED_FILE)
@@ -118,7 +118,7 @@ class BrokerDirectory:
                 files[REVOKED_FILE] = b"".join(
                     revocation_list(one, entries, now_us=now_us) for one, entries in lists.items()
                 )
-        written = self._replace(files)
+        written = await asyncio.to_thread(self._replace, files)
         return Refreshed(written, admitted, sum(len(entries) for entries in lists.values()))
 
     def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:

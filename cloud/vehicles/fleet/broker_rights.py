@@ -72,18 +72,20 @@ def gateway_role(gateway: AdmittedGateway) -> Entry:
     return {"rolename": f"{name}#{hashlib.sha256(orjson.dumps(rights)).hexdigest()[:16]}", "acls": rights}
 
 
-def client_of(gateway: AdmittedGateway) -> Entry:
-    """Return the client entry of a gateway. Its certificate, or a password file, authenticates it."""
-    return {"username": gateway.gateway_id, "roles": [{"rolename": gateway_role(gateway)["rolename"]}]}
+def gateway_client(gateway: AdmittedGateway, role: Entry) -> Entry:
+    """Return the client of a gateway with its role. Its certificate, or a password file, authenticates it."""
+    return {"username": gateway.gateway_id, "roles": [{"rolename": role["rolename"]}]}
 
 
 def rights_file(login: CloudLogin | None, gateways: Iterable[AdmittedGateway]) -> bytes:
     """Return the plugin's file for these gateways and the cloud; the same input gives the same bytes."""
     admitted = sorted(gateways)
-    roles: list[Entry] = [_cloud_role(), *map(gateway_role, admitted)]
-    clients: list[Entry] = [*([] if login is None else [_cloud_client(login)]), *map(client_of, admitted)]
+    roles = [gateway_role(gateway) for gateway in admitted]
+    clients = [] if login is None else [_cloud_client(login)]
+    clients += map(gateway_client, admitted, roles)
     defaults = {_SEND: False, _RECEIVE: False, "subscribe": False, "unsubscribe": True}
-    return orjson.dumps({"defaultACLAccess": defaults, "clients": clients, "groups": [], "roles": roles})
+    document = {"defaultACLAccess": defaults, "clients": clients, "groups": [], "roles": [_cloud_role(), *roles]}
+    return orjson.dumps(document)
 
 
 def _cloud_role() -> Entry:

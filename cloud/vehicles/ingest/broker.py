@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 class BrokerAddress:
     """`url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; `ca_file` None trusts the system's authorities.
 
-    `group` names the shared subscription in which the workers of one cloud share the batches. A client that knows it
-    can take them: mosquitto does not judge subscriptions. So it is a secret of the installation (`ingest_group`), and a
-    worker that is given none has one of its own, which costs duplicates and no batch.
+    `group` names the shared subscription in which the workers of one cloud share the batches. On a broker that does not
+    judge subscriptions, a client that knows it can take them. So it is a secret of the installation (`ingest_group`),
+    and a worker that is given none has one of its own, which costs duplicates and no batch.
     """
 
     url: str

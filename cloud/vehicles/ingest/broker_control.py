@@ -17,7 +17,7 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
-from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC, client_of, gateway_role
+from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC, gateway_client, gateway_role
 from cloud.vehicles.ingest.broker import BrokerAddress
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
 from cloud.vehicles.ingest.settings import IngestSettings
@@ -178,4 +178,5 @@ def _delete(gateway_id: str) -> Command:
 
 
 def _create(gateway: AdmittedGateway) -> Sequence[Command]:
-    return [{**gateway_role(gateway), "command": "createRole"}, {**client_of(gateway), "command": "createClient"}]
+    role = gateway_role(gateway)
+    return [{**role, "command": "createRole"}, {**gateway_client(gateway, role), "command": "createClient"}]

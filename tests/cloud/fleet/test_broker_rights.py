@@ -7,15 +7,19 @@ from pathlib import Path
 import orjson
 import pytest
 
+from cloud.doctor import _broker_rights
+from cloud.foundation.findings import Level
+from cloud.settings import read_settings
 from cloud.vehicles.fleet.broker_configuration import RIGHTS_FILE, AdmittedGateway
 from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, gateway_role, rights_file
-from cloud.vehicles.ingest import BrokerUnavailable, broker_control
+from cloud.vehicles.ingest import broker_control
 from cloud.vehicles.ingest.broker_control import CHANGES_MAX, BrokerRights, RightsLink, broker_rights
 from gateway.sync.mqtt import MqttRefused
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
+from tests.builders.cloud_settings import settings_file
 from tests.harness.eventually import eventually
-from tests.harness.fleet_broker import FleetBroker, fleet_broker
+from tests.harness.fleet_broker import CLOUD_PASSWORD, FleetBroker, fleet_broker
 
 pytestmark = pytest.mark.broker
 
@@ -146,17 +150,27 @@ async def test_responses_to_another_process_are_ignored(broker: FleetBroker) -> 
             assert await one.clients() == await other.clients()
 
 
-async def test_mosquitto_without_the_plugin_is_reported(broker: FleetBroker) -> None:
+@pytest.mark.finding("security-3")
+async def test_doctor_reports_a_mosquitto_without_the_plugin(broker: FleetBroker, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text(CLOUD_PASSWORD)
+    mqtt = f'[mqtt]\nurl = "{broker.cloud_address.url}"\npassword_file = "{password}"\nca_file = "{broker.ca_file}"\n'
+    settings = read_settings(settings_file(tmp_path, more=f'{mqtt}[broker]\ndirectory = "{broker.layout.live}"\n'))
+    (finding,) = await _broker_rights(settings)
+    assert (finding.level, "knows 1 gateways" in finding.sentence) == (Level.OK, True)
+    await run_without_plugin(broker)
+    (finding,) = await _broker_rights(settings)
+    assert (finding.level, "broker config" in finding.sentence) == (Level.FAULT, True)
+
+
+async def run_without_plugin(broker: FleetBroker) -> None:
+    """Restart mosquitto with a list of its own that allows everything but commands."""
     await broker.kill()
-    settings = broker.folder / "mosquitto.conf"
-    lines = [line for line in settings.read_text().splitlines() if not line.startswith("plugin")]
-    acl = broker.folder / "acl"
+    acl, settings = broker.folder / "acl", broker.folder / "mosquitto.conf"
     acl.write_text("topic readwrite #\n")
-    lines += [f"acl_file {acl}"]
-    settings.write_text("\n".join(lines).replace("allow_anonymous false", "allow_anonymous true") + "\n")
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith(("plugin", "allow_anonymous"))]
+    settings.write_text("\n".join((f"acl_file {acl}", "allow_anonymous true", *lines)) + "\n")
     await broker.start()
-    with pytest.raises(BrokerUnavailable, match="does not let the cloud change rights"):
-        await known(broker)
 
 
 async def test_mosquitto_leaves_the_file_of_the_cloud_alone(broker: FleetBroker) -> None:

@@ -19,6 +19,7 @@ from tests.soak.attackers.target import Attack, Target
 GROUPS = ("ingest", "argus", "cloud", "argus-ingest", "group")
 MEMBERS = 20
 DEVICES_IN_A_BLOCK = 6_000
+FILTERS_IN_A_PACKET = 2_000
 
 
 def client(target: Target, identifier: str | None = None, **options: object) -> aiomqtt.Client:
@@ -49,6 +50,22 @@ async def join_the_ingest_group(target: Target) -> None:
     async with asyncio.TaskGroup() as tasks:
         for number in range(MEMBERS):
             tasks.create_task(member(number))
+
+
+async def fill_with_subscriptions(target: Target) -> None:
+    """Thousands of deep filters, of groups for the own topic, and of unsubscriptions (security 3)."""
+    own = topics.ack(target.tenant_id, target.gateway.gateway)
+    while True:
+        for filters in (
+            [f"{number}{'/a' * 189}" for number in range(FILTERS_IN_A_PACKET)],
+            [f"$share/{number}/{own}" for number in range(FILTERS_IN_A_PACKET)],
+            [own] * FILTERS_IN_A_PACKET,
+        ):
+            with suppress(aiomqtt.MqttError):
+                async with client(target) as mqtt:
+                    await mqtt.subscribe([(each, 1) for each in filters])
+                    await mqtt.unsubscribe(filters)
+        await asyncio.sleep(1.0)
 
 
 async def take_over_sessions(target: Target) -> None:
@@ -105,6 +122,7 @@ async def signed_bombs(target: Target) -> None:
 
 STOLEN_GATEWAY_ATTACKS: dict[str, Attack] = {
     "join_the_ingest_group": join_the_ingest_group,
+    "fill_with_subscriptions": fill_with_subscriptions,
     "take_over_sessions": take_over_sessions,
     "speak_for_others": speak_for_others,
     "signed_bombs": signed_bombs,
