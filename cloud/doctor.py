@@ -177,7 +177,7 @@ async def _broker_rights(settings: Settings) -> list[Finding]:
             "mosquitto; without its dynamic-security plugin it would not judge the subscriptions of vehicles."
         )
         return [Finding("broker rights", Level.FAULT, sentence)]
-    return [Finding("broker rights", Level.OK, f"mosquitto judges every request, and knows {len(known)} gateways.")]
+    return [Finding("broker rights", Level.OK, f"mosquitto judges every request; {len(known)} gateways have rights.")]
 
 
 async def _ambiguous_gateways(database: Database) -> Sequence[str]:
