@@ -51,8 +51,7 @@ class FileUnusable(DomainError):
 
 
 class PluginAbsent(DomainError):
-    """mosquitto on this machine lacks its dynamic-security plugin, without which it would not judge subscriptions.
-    Debian's package mosquitto contains it; name its file with --plugin where it lies elsewhere."""
+    """The dynamic-security plugin of mosquitto is missing; install Debian's package, or name the file with --plugin."""
 
     code = "plugin_absent"
 

@@ -18,8 +18,7 @@ class GatewayTaken(DomainError):
 
 
 class GatewayIdReserved(DomainError):
-    """The id of a gateway begins neither with `argus-cloud`, the cloud's own user name at the broker, nor with a
-    hyphen; choose another one."""
+    """A gateway's id begins neither with `argus-cloud`, the cloud's own name at the broker, nor with a hyphen."""
 
     code = "gateway_id_reserved"
     status = 422

@@ -106,7 +106,8 @@ class BrokerRights:
         what is left to do.
         """
         self._correlation = secrets.token_hex(8)
-        self._response = response = asyncio.get_running_loop().create_future()
+        response: asyncio.Future[Sequence[Mapping[str, Any]]] = asyncio.get_running_loop().create_future()
+        self._response = response
         document = {"commands": [{**command, "correlationData": self._correlation} for command in commands]}
         if not await self.connection.publish(CONTROL_TOPIC, orjson.dumps(document)):
             raise BrokerUnavailable("mosquitto does not let the cloud change rights")
