@@ -25,6 +25,12 @@ RATIOS = (
         prepare=decode.measure_scan_report,
     ),
     Bench(
+        name="decode.scan_report_single",
+        unit="APDUs/s",
+        reference_is="for b in apdu: x += b & 3 over the same bytes",
+        prepare=decode.measure_scan_report_single,
+    ),
+    Bench(
         name="decode.rtsa",
         unit="APDUs/s",
         reference_is="for b in apdu: x += b & 3 over the same bytes",

@@ -47,7 +47,8 @@ from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.pm_stores import PmStores
 from protocols.ieee11073.association.presence import Presence
 from protocols.ieee11073.association.received import CONFIRMED, Received
-from protocols.ieee11073.association.report_intake import OwedAnswers, ReportIntake
+from protocols.ieee11073.association.report_answers import OwedAnswers
+from protocols.ieee11073.association.report_intake import ReportIntake
 from protocols.ieee11073.association.requests import Request, Requests
 from protocols.ieee11073.association.scanners import Scanners
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
@@ -64,8 +65,8 @@ from protocols.ieee11073.specializations import standard_configuration
 from protocols.ieee11073.tolerances import Oddity
 
 _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
-_ACCEPTED_HEAD = bytes.fromhex("E700 0012 0010")
-_REFUSED_HEAD = bytes.fromhex("E700 000A 0008")
+_OPERATING = State.OPERATING
+"""For the path of every report: looking a member up in its enumeration takes Python 3.11 as long as three calls."""
 
 
 class ManagerAssociation(Association):
@@ -167,6 +168,21 @@ class ManagerAssociation(Association):
             due += [service.deadline_s for service in self._services]
         return min((each for each in due if each is not None), default=None)
 
+    def receive(self, data: bytes, now_s: float) -> list[Event]:
+        """Take bytes as `Association.receive` does. A read of one whole report, as devices send them, passes the stream
+        and the tables by: row 8.21 with nothing else to say."""
+        intake = self._intake
+        if (
+            intake is not None
+            and self.state is _OPERATING
+            and not self._stream.waiting_bytes
+            and not self._notes.waiting
+            and (report := intake.take_single(data, now_s)) is not None
+        ):
+            self._now_s = now_s
+            return [report]
+        return super().receive(data, now_s)
+
     def expire(self, now_s: float) -> list[Event]:
         self._now_s = now_s
         if self.state is State.OPERATING:
@@ -179,11 +195,10 @@ class ManagerAssociation(Association):
     def delivered(self, event: Event) -> None:
         """The event is durable: the confirmed reports in it are answered. Of what the device is (`MdsRead`) it means
         that the shell knows, and the services begin. Means nothing for other events, or twice."""
-        owed = self._settled(event)
-        if owed is not None:
-            tail = b"\x02\x01\x00\x0a" + owed.handle.to_bytes(2, "big") + bytes(4)
-            tail += owed.event_type.to_bytes(2, "big") + bytes(2)
-            self._answer(event, _ACCEPTED_HEAD, owed, tail)
+        if isinstance(event, ReportReceived):
+            owed = self._owed.pop(event.ticket, None)
+            if owed is not None:
+                self._send_answer(event.ticket, owed.accept())
         elif isinstance(event, SegmentDataReceived):
             self.pm_stores.settled(event, durable=True)
         elif event is self._told:
@@ -191,22 +206,14 @@ class ManagerAssociation(Association):
 
     def refused(self, event: Event) -> None:
         """The event could not be stored: its confirmed reports get RORJ resource-limitation, the device keeps them."""
-        owed = self._settled(event)
-        if owed is not None:
-            problem = RejectProblem.RESOURCE_LIMITATION.to_bytes(2, "big")
-            self._answer(event, _REFUSED_HEAD, owed, b"\x04\x00\x00\x02" + problem)
+        if isinstance(event, ReportReceived):
+            owed = self._owed.pop(event.ticket, None)
+            if owed is not None:
+                self._send_answer(event.ticket, owed.reject())
         elif isinstance(event, SegmentDataReceived):
             self.pm_stores.settled(event, durable=False)
         elif event is self._told:
             self._begin()
-
-    def _settled(self, event: Event) -> OwedAnswers | None:
-        return self._owed.pop(event.ticket, None) if isinstance(event, ReportReceived) and event.ticket else None
-
-    def _answer(self, event: Event, head: bytes, owed: OwedAnswers, tail: bytes) -> None:
-        """One answer for each invoke-id: head, invoke-id, tail. Joined, because a run has a thousand of them."""
-        assert isinstance(event, ReportReceived)
-        self._send_answer(event.ticket, head + (tail + head).join(owed.invoke_ids) + tail)
 
     def _device_id(self) -> bytes:
         assert self._applicant is not None
@@ -344,7 +351,7 @@ class ManagerAssociation(Association):
         if learned:
             self._remembered = False
             self._configurations.remember(self._applicant.system_id, configuration.config_id, octets)
-        self._intake = ReportIntake(configuration, self._notes, self._tickets)
+        self._intake = ReportIntake(configuration, self._notes, self._tickets, self._owed)
         self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
         for service in self._services:
             service.operating(configuration)
@@ -379,7 +386,7 @@ class ManagerAssociation(Association):
 
     def _receive_known_layout(self) -> bool:
         """Row 8.21 for reports whose layout was compiled before, a whole run of them at once."""
-        if self._intake is None or self.state is not State.OPERATING:
+        if self._intake is None or self.state is not _OPERATING:
             return False
         octets, events = self._intake.take_known(self._stream.front(), self._now_s)
         if not octets:
@@ -471,8 +478,6 @@ class ManagerAssociation(Association):
 
     def _tell_reports(self, events: list[Event]) -> None:
         assert self._intake is not None
-        self._owed.update(self._intake.owed)
-        self._intake.owed.clear()
         for event in events:
             if isinstance(event, MdsChanged):
                 self._mds_reading.changed(event)

@@ -7,13 +7,14 @@ Report numbers belong to a flow (reporting object and data request) and start at
 confirmed reports is the manager's; the intake says which invoke-ids an event covers.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.data import EventReportArgument
 from protocols.ieee11073.association.carried_attributes import CarriedAttributes
 from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
+from protocols.ieee11073.association.report_answers import OwedAnswers
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration, value_map
 from protocols.ieee11073.dim.device_model import DeviceModel
@@ -35,34 +36,32 @@ FLOWS_MAX = 64
 _NUMBERS = 0x10000
 _NUMBERS_BYTES = 4
 """data-req-id and scan-report-no, with which every scan report begins."""
+_APDU_HEADER_BYTES = 4
+"""Tag and length, which the length does not count."""
 _BACKWARD_FROM = 0x8000
 """A jump of more than half the numbers forward is a jump backward."""
-
-
-class OwedAnswers(NamedTuple):
-    """The confirmed reports that one event covers: their invoke-ids as sent, and what their answers repeat of them."""
-
-    invoke_ids: tuple[bytes, ...]
-    handle: int
-    event_type: int
 
 
 class ReportIntake:
     """Reports of one association, under one agreed configuration."""
 
-    def __init__(self, configuration: Configuration, notes: Notes, tickets: Iterator[int]) -> None:
-        """`tickets` go on from association to association, for answers may outlive the one that they belong to."""
-        self.owed: dict[int, OwedAnswers] = {}
-        """Ticket of an event → the answers it still owes. The manager removes what it answers."""
+    def __init__(
+        self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedAnswers]
+    ) -> None:
+        """`tickets` and `owed` are the manager's and go on from association to association, since answers may outlive
+        the one that they belong to. `owed`: ticket of an event → the answers it still owes. The intake adds to it, the
+        manager removes what it answers."""
+        self._owed = owed
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
         self._plans: dict[bytes, list[ReportPlan]] = {}
         self._plan_count = self._plan_weight = 0
-        self._last: ReportPlan | None = None
-        """The plan that took the report before: most reports have the same layout."""
+        self._recent: dict[int, ReportPlan] = {}
+        """APDU length → the plan that took the last report of that length. Most reports have the layout of the one
+        before, or alternate between two or three."""
         self._carried = CarriedAttributes(notes)
         self._next_no: dict[tuple[int, int], int] = {}
-        self.reports: dict[tuple[int, int], int] = {}
+        self.reports: defaultdict[tuple[int, int], int] = defaultdict(int)
         """Reports taken, by flow: reporting handle and data-req-id."""
         self._tickets = tickets
 
@@ -95,17 +94,41 @@ class ReportIntake:
         """Whether reports may come from this handle: the MDS or an object of the configuration."""
         return handle == 0 or handle in self._model.objects
 
+    def take_single(self, apdu: bytes, now_s: float) -> ReportReceived | None:
+        """Take a read that is one whole report of a recent layout, numbered as due: what devices send most of the time.
+
+        None, and nothing taken, for anything else; `take_known` and `take_new` handle that. Straight code, since a
+        call for each step would cost more than the step.
+        """
+        plan = self._recent.get(len(apdu))
+        if plan is None:
+            return None
+        row = plan.match_single(apdu)
+        if row is None:
+            return None
+        flow, report_no = plan.flow, row[REPORT_NO]
+        if report_no != self._next_no.get(flow):
+            return None
+        self._next_no[flow] = (report_no + 1) % _NUMBERS
+        self.reports[flow] += 1
+        ticket = 0
+        if plan.confirmed:
+            ticket = next(self._tickets)
+            self._owed[ticket] = OwedAnswers((row[INVOKE_ID],), plan.handle, plan.event_type)
+        return ReportReceived(plan.observe_single(row, now_s), plan.confirmed, report_no, now_s, 1, ticket)
+
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
-        """Takes the reports at the front whose layout is known: how many octets they had, and their events. 0: none."""
+        """Take the reports at the front whose layout is known: how many bytes they had, and their events. 0: none."""
         if len(front) < LAYOUT_KEY_OCTETS:
             return 0, []
-        if self._last is not None and (run := self._last.match(front)) is not None:
-            events, count = self._take(self._last, run, now_s)
-            return count * self._last.octets, events
+        recent = self._recent.get(_APDU_HEADER_BYTES + (front[2] << 8 | front[3]))
+        if recent is not None and (run := recent.match(front)) is not None:
+            events, count = self._take(recent, run, now_s)
+            return count * recent.octets, events
         for plan in self._plans.get(layout_key(bytes(front[:LAYOUT_KEY_OCTETS])), ()):
             run = plan.match(front)
             if run is not None:
-                self._last = plan
+                self._recent[plan.octets] = plan
                 events, count = self._take(plan, run, now_s)
                 return count * plan.octets, events
         return 0, []
@@ -142,13 +165,14 @@ class ReportIntake:
             self._plan_weight -= plans.pop().weight
             self._plan_count -= 1
         plans.insert(0, plan)
+        self._recent[plan.octets] = plan  # also instead of one just dropped: plans of one key have one length
         self._plan_count += 1
         self._plan_weight += plan.weight
 
     def _forget_plans(self) -> None:
         self._plans.clear()
         self._plan_count = self._plan_weight = 0
-        self._last = None
+        self._recent.clear()
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
         """The events of the reports at the front of a run whose numbers follow each other, and how many they are."""
@@ -156,14 +180,14 @@ class ReportIntake:
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
         self._next_no[plan.flow] = (last_no + 1) % _NUMBERS
-        self.reports[plan.flow] = self.reports.get(plan.flow, 0) + run.reports
+        self.reports[plan.flow] += run.reports
         ticket = 0
         if plan.confirmed:
             ticket = next(self._tickets)
             invoke_ids = tuple(run.columns[INVOKE_ID])
             if len(set(invoke_ids)) != run.reports:
                 self._notes.met(Oddity.INVOKE_ID_REUSED, b"".join(invoke_ids))
-            self.owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
+            self._owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
         if plan.carried:
             events += self._carried.events(plan, run, now_s)
         observations = plan.observe(run, now_s)
@@ -174,7 +198,9 @@ class ReportIntake:
         """Compares a report number with the one that is due in its flow."""
         due = self._next_no.get(flow)
         if due is None and len(self._next_no) >= FLOWS_MAX:
-            del self._next_no[next(iter(self._next_no))]
+            oldest = next(iter(self._next_no))
+            del self._next_no[oldest]
+            self.reports.pop(oldest, None)
         ahead = (report_no - (due or 0)) % _NUMBERS
         if not ahead:
             return []

@@ -2,7 +2,8 @@
 
 Why columns: reports of one device repeat one layout, and a link read holds many of them. `struct` then unpacks the
 run in C, one comparison a column checks every constant octet (lengths, counts, handles, attribute ids), and
-observations are built by `map`. One report takes the same path; there is no second decoder that could disagree.
+observations are built by `map`. Devices send one report a read, and for one a column costs more than its value; so
+`match_single` and `observe_single` do the same by rows. A test holds both to the same observations.
 
 What is constant and what is a value was decided by `report_plan`, which read every octet of one such report with the
 bounds-checked reader. A report that differs in a constant octet has another layout and is not matched here.
@@ -101,6 +102,7 @@ class ReportPlan:
         "_constants",
         "_constants_of",
         "_hint",
+        "_rows",
         "_struct",
         "carried",
         "confirmed",
@@ -135,6 +137,20 @@ class ReportPlan:
         self._hint = 1
         self.octets = self._struct.size
         self.observations = observations
+        self._rows = tuple(
+            (
+                plan.channel,
+                plan.columns[0],
+                plan.convert,
+                plan.mask,
+                plan.columns if plan.compound else None,
+                plan.statuses,
+                plan.time,
+                plan.time_kind,
+            )
+            for plan in observations
+        )
+        """The plans as plain tuples, since `observe_single` would spend a fifth of its time on their attributes."""
         self.carried = carried
         self.reshapes = reshapes
         self.weight = 1 + len(constants) + len(observations) + sum(len(item.attributes) for item in carried)
@@ -147,9 +163,6 @@ class ReportPlan:
     def match(self, octets: memoryview) -> Run | None:
         """The reports at the front that have this layout; None when the first has not. May stop early, never late."""
         count = min(len(octets) // self.octets, self._hint * _PROBE)
-        if count == 1:  # the usual read of a quiet link, where a run's bookkeeping would cost more than the report
-            row = self._struct.unpack_from(octets)
-            return Run([(value,) for value in row], 1) if self._constants_of(row) == self._constant_octets else None
         if not count:
             return None
         columns = list(zip(*self._struct.iter_unpack(octets[: count * self.octets]), strict=True))
@@ -160,6 +173,39 @@ class ReportPlan:
                 matching = min(matching, next(at for at, value in enumerate(found) if value != constant))
         self._hint = max(matching, 1)
         return Run(columns, count).first(matching) if matching else None
+
+    def match_single(self, apdu: bytes) -> tuple[Any, ...] | None:
+        """The fields of one report, `octets` long, that has this layout and nothing but values. None otherwise."""
+        if self.carried:
+            return None
+        row = self._struct.unpack(apdu)
+        return row if self._constants_of(row) == self._constant_octets else None
+
+    def observe_single(self, row: tuple[Any, ...], received_s: float) -> list[Observation]:
+        """The observations of one report whose fields are `row`, as `observe` gives them for a run of one."""
+        made = []
+        time: DeviceTime | None = None
+        for channel, value_column, convert, mask, compound, statuses, time_column, time_kind in self._rows:
+            value: Value | None = None
+            samples: bytes | None = None
+            if convert is None:
+                samples = row[value_column] if mask is None else mask(row[value_column])
+            elif compound is None:
+                value = convert(row[value_column])
+            else:
+                value = tuple([convert(row[column]) for column in compound])
+            status = 0
+            for column in statuses:
+                status |= row[column]
+            if time_column is None:
+                stamp = None
+            else:
+                octets = row[time_column]
+                if time is None or time.octets != octets or time.kind is not time_kind:
+                    time = DeviceTime(time_kind, octets)
+                stamp = time
+            made.append(Observation(channel, value, samples, status, stamp, received_s))
+        return made
 
     def observe(self, run: Run, received_s: float) -> list[Observation]:
         """The observations of a matched run: report after report, in each the order of the report."""

@@ -239,7 +239,7 @@ def test_a_repeated_number_is_told_and_its_values_are_kept(form: ScanForm) -> No
 
 
 def test_a_device_that_invents_persons_without_end_is_served_in_bounded_memory() -> None:
-    intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)))
+    intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for number in range(2 * LAYOUTS_MAX):
         report = fixed_report(SCALE, (Reading(1, 70.0, minute(0), person=number),))
         apdu_octets = scan_report(report, report_no=number)
@@ -249,7 +249,7 @@ def test_a_device_that_invents_persons_without_end_is_served_in_bounded_memory()
 
 
 def test_the_largest_layouts_are_forgotten_before_they_fill_the_memory() -> None:
-    intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)))
+    intake = ReportIntake(SCALE, Notes(), iter(range(1, 100_000)), {})
     for start in range(8):
         readings = [Reading(1, 70.0, minute(0), person=start * 2000 + at) for at in range(2000)]
         intake.take_new(scan_report(fixed_report(SCALE, readings), report_no=start), 0.0)

@@ -127,14 +127,21 @@ def seen(one: Observation) -> Seen:
 
 
 def observed(*apdus: bytes) -> list[Observation]:
-    """Each APDU is read first into a plan of its own, and then by that plan."""
+    """Each APDU is read first into a plan of its own, and then by that plan: as a run, and as a single report."""
     notes = Notes()
-    intake = ReportIntake(DEVICE, notes, iter(range(1, 1_000_000)))
+    runs, singles = [ReportIntake(DEVICE, notes, iter(range(1, 1_000_000)), {}) for _ in range(2)]
     found: list[Observation] = []
     for apdu in apdus:
-        octets, events = intake.take_known(memoryview(apdu), 1.0)
+        octets, events = runs.take_known(memoryview(apdu), 1.0)
+        single = singles.take_single(apdu, 1.0)
         if not octets:
-            events = intake.take_new(apdu, 1.0)
+            assert single is None
+            events = runs.take_new(apdu, 1.0)
+            assert singles.take_new(apdu, 1.0) == events
+        elif single is None:  # it carries attributes that are no value
+            assert singles.take_known(memoryview(apdu), 1.0) == (octets, events)
+        else:
+            assert [single] == events
         found += [one for event in events if isinstance(event, ReportReceived) for one in event.observations]
     assert notes.taken() == []
     return found
