@@ -19,7 +19,7 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.layout import U8, U16, Field, SingleField, ValueLayout, one_column
 from protocols.ble.transcoding import PERCENT
 from protocols.ble.uuids import BATTERY
 from protocols.errors import RemoteProtocolError
@@ -31,8 +31,6 @@ BATTERY_LEVEL: Final = 0x2A19
 BATTERY_LEVEL_STATUS: Final = 0x2BED
 CLAUSE: Final = "BAS"
 
-_IDENTIFIER, _LEVEL, _ADDITIONAL = 1, 2, 4
-_FLAGS = 0x07
 _CHARGE = Code(1, 2460)  # MDC_ATTR_VAL_BATT_CHARGE
 
 
@@ -46,51 +44,25 @@ class BatteryLevelStatus:
     additional: int | None = None
 
 
-def decode_level(octets: bytes) -> int:
-    """Percent, 0 to 100."""
-    reader = GattReader(octets, clause="BAS 0x2A19")
-    level = _level(reader)
-    reader.finish()
-    return level
-
-
-def encode_level(level: int) -> bytes:
-    return GattWriter().unsigned(level, 1).value()
-
-
-def decode_level_status(octets: bytes) -> BatteryLevelStatus:
-    reader = GattReader(octets, clause="BAS 0x2BED")
-    flags = reader.flags(1, _FLAGS)
-    value = BatteryLevelStatus(
-        power_state=reader.u16(),
-        identifier=reader.u16() if flags & _IDENTIFIER else None,
-        level_percent=_level(reader) if flags & _LEVEL else None,
-        additional=reader.u8() if flags & _ADDITIONAL else None,
-    )
-    reader.finish()
-    return value
-
-
-def encode_level_status(value: BatteryLevelStatus) -> bytes:
-    flags = (
-        (_IDENTIFIER if value.identifier is not None else 0)
-        | (_LEVEL if value.level_percent is not None else 0)
-        | (_ADDITIONAL if value.additional is not None else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).unsigned(value.power_state, 2)
-    for number, octets in ((value.identifier, 2), (value.level_percent, 1), (value.additional, 1)):
-        if number is not None:
-            writer.unsigned(number, octets)
-    return writer.value()
-
-
-def _level(reader: GattReader) -> int:
-    at = reader.at
-    level = reader.u8()
+def _checked_level(level: int) -> int:
     if level > 100:
-        raise RemoteProtocolError("a battery level is above 100 %", at=at, clause=CLAUSE)
+        raise RemoteProtocolError("a battery level is above 100 %", clause=CLAUSE)
     return level
 
+
+_LEVEL_PERCENT = one_column("B", _checked_level)
+_LEVEL: SingleField[int] = SingleField("BAS 0x2A19", _LEVEL_PERCENT)
+_LEVEL_STATUS = ValueLayout(
+    BatteryLevelStatus,
+    "BAS 0x2BED",
+    Field("power_state", U16),
+    Field("identifier", U16, bit=0),
+    Field("level_percent", _LEVEL_PERCENT, bit=1),
+    Field("additional", U8, bit=2),
+    flags_bytes=1,
+)
+decode_level, encode_level = _LEVEL.decode, _LEVEL.encode
+decode_level_status, encode_level_status = _LEVEL_STATUS.decode, _LEVEL_STATUS.encode
 
 _CHANNELS = {
     characteristic: Channel(handle=channel_handle(characteristic), type=_CHARGE, unit=PERCENT)

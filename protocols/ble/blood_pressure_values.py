@@ -10,13 +10,10 @@ Does not say what a field means in MDC: that is `blood_pressure`.
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.layout import DATE_TIME, REST, SFLOAT, U8, U16, U32, Field, Flag, SingleField, ValueLayout, pair
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.observation import Scalar, Special
 
-KILOPASCAL, TIME_STAMP, PULSE_RATE, USER_ID, STATUS, USER_FACING_TIME, EPOCH_2000 = 1, 2, 4, 8, 16, 32, 64
-_FLAGS: Final = 0x1F
-_ENHANCED_FLAGS: Final = 0x7F
 _EPOCH_1900_S: Final = -2_208_988_800
 _EPOCH_2000_S: Final = 946_684_800
 
@@ -108,180 +105,37 @@ class BloodPressureRecord:
     part: bytes
 
 
-def decode_blood_pressure(octets: bytes) -> BloodPressure:
-    reader = GattReader(octets, clause="BPS 0x2A35")
-    flags = reader.flags(1, _FLAGS)
-    value = BloodPressure(
-        kilopascal=bool(flags & KILOPASCAL),
-        systolic=reader.sfloat(),
-        diastolic=reader.sfloat(),
-        mean=reader.sfloat(),
-        time_stamp=_date_time(reader, flags),
-        pulse_rate=_pulse_rate(reader, flags),
-        user_id=_user_id(reader, flags),
-        status=_status(reader, flags),
-    )
-    reader.finish()
-    return value
+_UNIT = Flag("kilopascal", 0)
+_EPOCH = Flag("epoch_2000", 6)
+_PRESSURES = (Field("systolic", SFLOAT), Field("diastolic", SFLOAT), Field("mean", SFLOAT))
+_CUFF = Field("cuff", SFLOAT)
+_DATE = Field("time_stamp", DATE_TIME, bit=1)
+_DETAILS = (Field("pulse_rate", SFLOAT, bit=2), Field("user_id", U8, bit=3), Field("status", U16, bit=4))
+_TIMED_DETAILS = (Field("time_s", U32, bit=1), *_DETAILS, Field("user_facing_s", U32, bit=5))
 
-
-def encode_blood_pressure(value: BloodPressure) -> bytes:
-    writer = GattWriter().unsigned(_flags_of(value) | (TIME_STAMP if value.time_stamp is not None else 0), 1)
-    writer.sfloat(value.systolic).sfloat(value.diastolic).sfloat(value.mean).raw(value.time_stamp or b"")
-    _write_details(writer, value)
-    return writer.value()
-
-
-def decode_cuff_pressure(octets: bytes) -> CuffPressure:
-    reader = GattReader(octets, clause="BPS 0x2A36")
-    flags = reader.flags(1, _FLAGS)
-    value = CuffPressure(
-        kilopascal=bool(flags & KILOPASCAL),
-        cuff=reader.sfloat(),
-        unused=(reader.sfloat(), reader.sfloat()),
-        time_stamp=_date_time(reader, flags),
-        pulse_rate=_pulse_rate(reader, flags),
-        user_id=_user_id(reader, flags),
-        status=_status(reader, flags),
-    )
-    reader.finish()
-    return value
-
-
-def encode_cuff_pressure(value: CuffPressure) -> bytes:
-    writer = GattWriter().unsigned(_flags_of(value) | (TIME_STAMP if value.time_stamp is not None else 0), 1)
-    for pressure in (value.cuff, *value.unused):
-        writer.sfloat(pressure)
-    _write_details(writer.raw(value.time_stamp or b""), value)
-    return writer.value()
-
-
-def decode_enhanced_blood_pressure(octets: bytes) -> EnhancedBloodPressure:
-    reader = GattReader(octets, clause="BPS 0x2B34")
-    flags = reader.flags(1, _ENHANCED_FLAGS)
-    value = EnhancedBloodPressure(
-        kilopascal=bool(flags & KILOPASCAL),
-        epoch_2000=bool(flags & EPOCH_2000),
-        systolic=reader.sfloat(),
-        diastolic=reader.sfloat(),
-        mean=reader.sfloat(),
-        time_s=reader.u32() if flags & TIME_STAMP else None,
-        pulse_rate=_pulse_rate(reader, flags),
-        user_id=_user_id(reader, flags),
-        status=_status(reader, flags),
-        user_facing_s=reader.u32() if flags & USER_FACING_TIME else None,
-    )
-    reader.finish()
-    return value
-
-
-def encode_enhanced_blood_pressure(value: EnhancedBloodPressure) -> bytes:
-    writer = GattWriter().unsigned(_enhanced_flags_of(value), 1)
-    _write_enhanced(writer.sfloat(value.systolic).sfloat(value.diastolic).sfloat(value.mean), value)
-    return writer.value()
-
-
-def decode_enhanced_cuff_pressure(octets: bytes) -> EnhancedCuffPressure:
-    reader = GattReader(octets, clause="BPS 0x2B35")
-    flags = reader.flags(1, _ENHANCED_FLAGS)
-    value = EnhancedCuffPressure(
-        kilopascal=bool(flags & KILOPASCAL),
-        epoch_2000=bool(flags & EPOCH_2000),
-        cuff=reader.sfloat(),
-        time_s=reader.u32() if flags & TIME_STAMP else None,
-        pulse_rate=_pulse_rate(reader, flags),
-        user_id=_user_id(reader, flags),
-        status=_status(reader, flags),
-        user_facing_s=reader.u32() if flags & USER_FACING_TIME else None,
-    )
-    reader.finish()
-    return value
-
-
-def encode_enhanced_cuff_pressure(value: EnhancedCuffPressure) -> bytes:
-    writer = GattWriter().unsigned(_enhanced_flags_of(value), 1)
-    _write_enhanced(writer.sfloat(value.cuff), value)
-    return writer.value()
-
-
-def decode_feature(octets: bytes) -> int:
-    """The bits as sent: 0 body movement, 1 cuff fit, 2 irregular pulse, 3 pulse range, 4 position, 5 multiple bonds,
-    6 E2E-CRC, 7 User Data service, 8 user facing time."""
-    reader = GattReader(octets, clause="BPS 0x2A49")
-    feature = reader.u16()
-    reader.finish()
-    return feature
-
-
-def encode_feature(feature: int) -> bytes:
-    return GattWriter().unsigned(feature, 2).value()
-
-
-def decode_record(octets: bytes) -> BloodPressureRecord:
-    reader = GattReader(octets, clause="BPS 0x2B36")
-    header = reader.u8()
-    return BloodPressureRecord(
-        first=bool(header & 1),
-        last=bool(header & 2),
-        counter=header >> 2,
-        sequence_number=reader.u16(),
-        characteristic=reader.u16(),
-        part=reader.rest(),
-    )
-
-
-def encode_record(record: BloodPressureRecord) -> bytes:
-    header = record.counter << 2 | record.last << 1 | record.first
-    writer = GattWriter().unsigned(header, 1).unsigned(record.sequence_number, 2)
-    return writer.unsigned(record.characteristic, 2).raw(record.part).value()
-
-
-def _date_time(reader: GattReader, flags: int) -> bytes | None:
-    return reader.take(DATE_TIME_OCTETS) if flags & TIME_STAMP else None
-
-
-def _pulse_rate(reader: GattReader, flags: int) -> Scalar | None:
-    return reader.sfloat() if flags & PULSE_RATE else None
-
-
-def _user_id(reader: GattReader, flags: int) -> int | None:
-    return reader.u8() if flags & USER_ID else None
-
-
-def _status(reader: GattReader, flags: int) -> int | None:
-    return reader.u16() if flags & STATUS else None
-
-
-def _flags_of(value: PressureDetails) -> int:
-    return (
-        (KILOPASCAL if value.kilopascal else 0)
-        | (PULSE_RATE if value.pulse_rate is not None else 0)
-        | (USER_ID if value.user_id is not None else 0)
-        | (STATUS if value.status is not None else 0)
-    )
-
-
-def _enhanced_flags_of(value: EnhancedTimes) -> int:
-    return (
-        _flags_of(value)
-        | (TIME_STAMP if value.time_s is not None else 0)
-        | (USER_FACING_TIME if value.user_facing_s is not None else 0)
-        | (EPOCH_2000 if value.epoch_2000 else 0)
-    )
-
-
-def _write_details(writer: GattWriter, value: PressureDetails) -> None:
-    if value.pulse_rate is not None:
-        writer.sfloat(value.pulse_rate)
-    if value.user_id is not None:
-        writer.unsigned(value.user_id, 1)
-    if value.status is not None:
-        writer.unsigned(value.status, 2)
-
-
-def _write_enhanced(writer: GattWriter, value: EnhancedTimes) -> None:
-    if value.time_s is not None:
-        writer.unsigned(value.time_s, 4)
-    _write_details(writer, value)
-    if value.user_facing_s is not None:
-        writer.unsigned(value.user_facing_s, 4)
+_PLAIN = ValueLayout(BloodPressure, "BPS 0x2A35", _UNIT, *_PRESSURES, _DATE, *_DETAILS, flags_bytes=1)
+_PLAIN_CUFF = ValueLayout(
+    CuffPressure, "BPS 0x2A36", _UNIT, _CUFF, Field("unused", pair(SFLOAT, SFLOAT)), _DATE, *_DETAILS, flags_bytes=1
+)
+_ENHANCED = ValueLayout(EnhancedBloodPressure, "BPS 0x2B34", _UNIT, _EPOCH, *_PRESSURES, *_TIMED_DETAILS, flags_bytes=1)
+_ENHANCED_CUFF = ValueLayout(EnhancedCuffPressure, "BPS 0x2B35", _UNIT, _EPOCH, _CUFF, *_TIMED_DETAILS, flags_bytes=1)
+_FEATURE: SingleField[int] = SingleField("BPS 0x2A49", U16)
+"""The bits as sent: 0 body movement, 1 cuff fit, 2 irregular pulse, 3 pulse range, 4 position, 5 multiple bonds,
+6 E2E-CRC, 7 User Data service, 8 user facing time."""
+_RECORD = ValueLayout(
+    BloodPressureRecord,
+    "BPS 0x2B36",
+    Flag("first", 0),
+    Flag("last", 1),
+    Flag("counter", 2, values=(), width=6),
+    Field("sequence_number", U16),
+    Field("characteristic", U16),
+    Field("part", REST),
+    flags_bytes=1,
+)
+decode_blood_pressure, encode_blood_pressure = _PLAIN.decode, _PLAIN.encode
+decode_cuff_pressure, encode_cuff_pressure = _PLAIN_CUFF.decode, _PLAIN_CUFF.encode
+decode_enhanced_blood_pressure, encode_enhanced_blood_pressure = _ENHANCED.decode, _ENHANCED.encode
+decode_enhanced_cuff_pressure, encode_enhanced_cuff_pressure = _ENHANCED_CUFF.decode, _ENHANCED_CUFF.encode
+decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
+decode_record, encode_record = _RECORD.decode, _RECORD.encode

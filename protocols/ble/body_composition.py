@@ -21,7 +21,7 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.layout import DATE_TIME, U8, U32, Either, Field, FieldType, Flag, SingleField, ValueLayout
 from protocols.ble.transcoding import (
     CENTIMETRE,
     INCH,
@@ -39,13 +39,11 @@ from protocols.ble.transcoding import (
 from protocols.ble.uuids import BODY_COMPOSITION
 from protocols.ble.weight_scale import (
     HEIGHT,
-    STEPS_PER_KILOGRAM,
+    MASS,
     STEPS_PER_LENGTH,
-    STEPS_PER_POUND,
     UNSUCCESSFUL_WHY,
     WEIGHT,
-    measure_of,
-    measure_raw,
+    measure,
     measured,
 )
 from protocols.errors import RemoteProtocolError
@@ -56,48 +54,42 @@ BODY_COMPOSITION_FEATURE: Final = 0x2A9B
 BODY_COMPOSITION_MEASUREMENT: Final = 0x2A9C
 CLAUSE: Final = "BCS"
 
-_IMPERIAL, _TIME_STAMP, _USER_ID, _CONTINUES = 1, 2, 4, 1 << 12
-_FLAGS = 0x1FFF
 
-
-class _Field(NamedTuple):
-    """One number: `steps` to the unit, and in imperial units; what it is observed as, `times` the number sent."""
+class _Number(NamedTuple):
+    """One number: the flag that announces it, its form on the wire, and what it is observed as: `factor` × the number
+    that was sent, in `unit` or `imperial_unit`."""
 
     name: str
-    flag: int
+    bit: int | None
     code: Code
-    steps: int
+    wire: FieldType | Either
     unit: Code
-    imperial_steps: int
     imperial_unit: Code
-    times: float = 1.0
-
-    def steps_in(self, imperial: bool) -> int:
-        return self.imperial_steps if imperial else self.steps
+    factor: float = 1.0
 
 
-def _mass(name: str, flag: int, code: Code) -> _Field:
-    return _Field(name, flag, code, STEPS_PER_KILOGRAM, KILOGRAM, STEPS_PER_POUND, POUND)
+def _mass(name: str, bit: int, code: Code) -> _Number:
+    return _Number(name, bit, code, MASS, KILOGRAM, POUND)
 
 
-def _alike(name: str, flag: int, code: Code, steps: int, unit: Code, times: float = 1.0) -> _Field:
-    """A field that has the same unit in both systems."""
-    return _Field(name, flag, code, steps, unit, steps, unit, times)
+def _alike(name: str, bit: int | None, code: Code, steps: int, unit: Code, factor: float = 1.0) -> _Number:
+    """A number that has the same unit in both systems."""
+    return _Number(name, bit, code, measure(steps), unit, unit, factor)
 
 
-_FAT = _alike("fat_percent", 0, Code(2, 57676), 10, PERCENT)  # MDC_BODY_FAT
+_FAT = _alike("fat_percent", None, Code(2, 57676), 10, PERCENT)  # MDC_BODY_FAT
 _OPTIONAL = (
-    _alike("basal_metabolism_kj", 1 << 3, Code(2, 57696), 1, JOULE, 1000.0),  # MDC_BASAL_METABOLISM
-    _alike("muscle_percent", 1 << 4, Code(2, 57700), 10, PERCENT),  # MDC_BODY_MUSCLE
-    _mass("muscle_mass", 1 << 5, Code(2, 57704)),  # MDC_MASS_BODY_MUSCLE
-    _mass("fat_free_mass", 1 << 6, Code(2, 57684)),  # MDC_MASS_BODY_FAT_FREE
-    _mass("soft_lean_mass", 1 << 7, Code(2, 57688)),  # MDC_MASS_BODY_SOFT_LEAN
-    _mass("water_mass", 1 << 8, Code(2, 57692)),  # MDC_BODY_WATER
-    _alike("impedance_ohm", 1 << 9, Code(2, 57708), 10, OHM),  # MDC_BODY_ELECTRICAL_IMPEDANCE
-    _mass("weight", 1 << 10, WEIGHT),
-    _Field("height", 1 << 11, HEIGHT, STEPS_PER_LENGTH, CENTIMETRE, STEPS_PER_LENGTH, INCH),
+    _alike("basal_metabolism_kj", 3, Code(2, 57696), 1, JOULE, 1000.0),  # MDC_BASAL_METABOLISM
+    _alike("muscle_percent", 4, Code(2, 57700), 10, PERCENT),  # MDC_BODY_MUSCLE
+    _mass("muscle_mass", 5, Code(2, 57704)),  # MDC_MASS_BODY_MUSCLE
+    _mass("fat_free_mass", 6, Code(2, 57684)),  # MDC_MASS_BODY_FAT_FREE
+    _mass("soft_lean_mass", 7, Code(2, 57688)),  # MDC_MASS_BODY_SOFT_LEAN
+    _mass("water_mass", 8, Code(2, 57692)),  # MDC_BODY_WATER
+    _alike("impedance_ohm", 9, Code(2, 57708), 10, OHM),  # MDC_BODY_ELECTRICAL_IMPEDANCE
+    _mass("weight", 10, WEIGHT),
+    _Number("height", 11, HEIGHT, measure(STEPS_PER_LENGTH), CENTIMETRE, INCH),
 )
-_FIELDS = (_FAT, *_OPTIONAL)
+_NUMBERS = (_FAT, *_OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,65 +114,31 @@ class BodyComposition:
     continues: bool = False
 
 
-def decode_body_composition(octets: bytes) -> BodyComposition:
-    reader = GattReader(octets, clause="BCS 0x2A9C")
-    flags = reader.flags(2, _FLAGS)
-    imperial = bool(flags & _IMPERIAL)
-    fat_percent = measure_of(reader.u16(), _FAT.steps)
-    time_stamp = reader.take(DATE_TIME_OCTETS) if flags & _TIME_STAMP else None
-    user_id = reader.u8() if flags & _USER_ID else None
-    optional = {
-        field.name: measure_of(reader.u16(), field.steps_in(imperial)) for field in _OPTIONAL if flags & field.flag
-    }
-    reader.finish()
-    return BodyComposition(
-        fat_percent=fat_percent,
-        imperial=imperial,
-        time_stamp=time_stamp,
-        user_id=user_id,
-        continues=bool(flags & _CONTINUES),
-        **optional,
-    )
+_BODY_COMPOSITION = ValueLayout(
+    BodyComposition,
+    "BCS 0x2A9C",
+    Flag("imperial", 0),
+    Flag("continues", 12),
+    Field(_FAT.name, _FAT.wire),
+    Field("time_stamp", DATE_TIME, bit=1),
+    Field("user_id", U8, bit=2),
+    *(Field(each.name, each.wire, each.bit) for each in _OPTIONAL),
+    flags_bytes=2,
+)
+_FEATURE: SingleField[int] = SingleField("BCS 0x2A9B", U32)
+"""The bits as sent."""
+decode_body_composition, encode_body_composition = _BODY_COMPOSITION.decode, _BODY_COMPOSITION.encode
+decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 
-def encode_body_composition(value: BodyComposition) -> bytes:
-    optional = [(field, number) for field, number in _numbers(value) if field is not _FAT]
-    flags = (
-        (_IMPERIAL if value.imperial else 0)
-        | (_TIME_STAMP if value.time_stamp is not None else 0)
-        | (_USER_ID if value.user_id is not None else 0)
-        | (_CONTINUES if value.continues else 0)
-        | sum(field.flag for field, _ in optional)
-    )
-    writer = GattWriter().unsigned(flags, 2).unsigned(measure_raw(value.fat_percent, _FAT.steps), 2)
-    writer.raw(value.time_stamp or b"")
-    if value.user_id is not None:
-        writer.unsigned(value.user_id, 1)
-    for field, number in optional:
-        writer.unsigned(measure_raw(number, field.steps_in(value.imperial)), 2)
-    return writer.value()
-
-
-def _numbers(value: BodyComposition) -> list[tuple[_Field, Scalar]]:
+def _numbers(value: BodyComposition) -> list[tuple[_Number, Scalar]]:
     """The fields that the value has, in the order in which they are sent."""
-    found: list[tuple[_Field, Scalar]] = []
-    for field in _FIELDS:
+    found: list[tuple[_Number, Scalar]] = []
+    for field in _NUMBERS:
         number: Scalar | None = getattr(value, field.name)
         if number is not None:
             found.append((field, number))
     return found
-
-
-def decode_feature(octets: bytes) -> int:
-    """The bits as sent."""
-    reader = GattReader(octets, clause="BCS 0x2A9B")
-    feature = reader.u32()
-    reader.finish()
-    return feature
-
-
-def encode_feature(feature: int) -> bytes:
-    return GattWriter().unsigned(feature, 4).value()
 
 
 def _compiled(key: tuple[bool, int | None]) -> dict[str, Channel]:
@@ -192,7 +150,7 @@ def _compiled(key: tuple[bool, int | None]) -> dict[str, Channel]:
             unit=field.imperial_unit if imperial else field.unit,
             person=person,
         )
-        for number, field in enumerate(_FIELDS)
+        for number, field in enumerate(_NUMBERS)
     }
 
 
@@ -214,7 +172,7 @@ class BodyScale:
         value = decode_body_composition(octets)
         channels, time = self._channels[value.imperial, person_of(value.user_id)], date_of(value.time_stamp)
         found = tuple(
-            measured(channels[field.name], number, time, received_s, times=field.times)
+            measured(channels[field.name], number, time, received_s, factor=field.factor)
             for field, number in _numbers(value)
         )
         events: list[GattEvent] = [Measured(characteristic, found, stored=is_dated(time))]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from protocols.ble.codec import Codec
-from protocols.ble.e2e_crc import CRC_OCTETS, checked, e2e_crc, with_crc
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.e2e_crc import CRC_OCTETS, checked, e2e_crc
+from protocols.ble.layout import DATE_TIME, E2E_CRC, I8, SFLOAT, U8, U16, U24, Field, ValueLayout, e2e_crc_tail
+from protocols.ble.octets import GattReader, GattWriter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.observation import Scalar
 
@@ -28,8 +29,6 @@ E2E_CRC_SUPPORTED: Final = 1 << 12
 """Feature bit."""
 NOT_CHECKED: Final = 0xFFFF
 
-_TREND, _QUALITY, _WARNING, _CALIBRATION, _STATUS = 0x01, 0x02, 0x20, 0x40, 0x80
-_FLAGS = 0xE3
 _RECORD_OCTETS_MIN = 6
 
 
@@ -159,48 +158,34 @@ def decode_measurement(octets: bytes) -> CgmMeasurement:
     return CgmMeasurement(tuple(records))
 
 
+_RECORD = ValueLayout(
+    CgmRecord,
+    "CGMS 0x2AA7",
+    Field("concentration_mg_dl", SFLOAT),
+    Field("offset_min", U16),
+    Field("status", U8, bit=7),
+    Field("calibration", U8, bit=6),
+    Field("warning", U8, bit=5),
+    Field("trend", SFLOAT, bit=0),
+    Field("quality_percent", SFLOAT, bit=1),
+    Field("has_crc", e2e_crc_tail(lambda size: bytes((1 + size,)))),
+    flags_bytes=1,
+)
+"""One record behind the byte that says its size, which its check covers too."""
+
+
 def _read_record(outer: GattReader) -> CgmRecord:
     at = outer.at
     size = outer.u8()
     if size < _RECORD_OCTETS_MIN:
-        raise RemoteProtocolError(f"a record has {size} octets", at=at, clause="CGMS 0x2AA7")
-    octets = bytes((size,)) + outer.take(size - 1)
-    reader = GattReader(octets, at=1, clause="CGMS 0x2AA7")
-    flags = reader.flags(1, _FLAGS)
-    return CgmRecord(
-        concentration_mg_dl=reader.sfloat(),
-        offset_min=reader.u16(),
-        status=reader.u8() if flags & _STATUS else None,
-        calibration=reader.u8() if flags & _CALIBRATION else None,
-        warning=reader.u8() if flags & _WARNING else None,
-        trend=reader.sfloat() if flags & _TREND else None,
-        quality_percent=reader.sfloat() if flags & _QUALITY else None,
-        has_crc=_ended(reader, octets),
-    )
+        raise RemoteProtocolError(f"a record has {size} bytes", at=at, clause="CGMS 0x2AA7")
+    return _RECORD.decode(outer.take(size - 1))
 
 
 def encode_measurement(value: CgmMeasurement) -> bytes:
-    return b"".join(map(_written_record, value.records))
-
-
-def _written_record(record: CgmRecord) -> bytes:
-    flags = (
-        (_TREND if record.trend is not None else 0)
-        | (_QUALITY if record.quality_percent is not None else 0)
-        | (_WARNING if record.warning is not None else 0)
-        | (_CALIBRATION if record.calibration is not None else 0)
-        | (_STATUS if record.status is not None else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).sfloat(record.concentration_mg_dl).unsigned(record.offset_min, 2)
-    for octet in (record.status, record.calibration, record.warning):
-        if octet is not None:
-            writer.unsigned(octet, 1)
-    for number in (record.trend, record.quality_percent):
-        if number is not None:
-            writer.sfloat(number)
-    content = writer.value()
-    size = 1 + len(content) + (CRC_OCTETS if record.has_crc else 0)
-    return _with(bytes((size,)) + content, has_crc=record.has_crc)
+    """Encode 0x2AA7, record by record."""
+    contents = [_RECORD.encode(record) for record in value.records]
+    return b"".join(bytes((1 + len(content),)) + content for content in contents)
 
 
 def decode_feature(octets: bytes) -> CgmFeature:
@@ -225,37 +210,21 @@ def _feature_octets(value: CgmFeature) -> bytes:
     return GattWriter().unsigned(value.supported, 3).unsigned(value.location << 4 | value.sample_type, 1).value()
 
 
-def decode_status(octets: bytes) -> CgmStatus:
-    reader = GattReader(octets, clause="CGMS 0x2AA9")
-    return CgmStatus(reader.u16(), reader.u24(), _ended(reader, octets))
-
-
-def encode_status(value: CgmStatus) -> bytes:
-    return _with(GattWriter().unsigned(value.offset_min, 2).unsigned(value.status, 3).value(), has_crc=value.has_crc)
-
-
-def decode_session_start(octets: bytes) -> CgmSessionStart:
-    reader = GattReader(octets, clause="CGMS 0x2AAA")
-    return CgmSessionStart(
-        date_time=reader.take(DATE_TIME_OCTETS),
-        zone_quarters=reader.signed(1),
-        dst=reader.u8(),
-        has_crc=_ended(reader, octets),
-    )
-
-
-def encode_session_start(value: CgmSessionStart) -> bytes:
-    writer = GattWriter().raw(value.date_time).signed(value.zone_quarters, 1).unsigned(value.dst, 1)
-    return _with(writer.value(), has_crc=value.has_crc)
-
-
-def decode_session_run_time(octets: bytes) -> CgmSessionRunTime:
-    reader = GattReader(octets, clause="CGMS 0x2AAB")
-    return CgmSessionRunTime(reader.u16(), _ended(reader, octets))
-
-
-def encode_session_run_time(value: CgmSessionRunTime) -> bytes:
-    return _with(GattWriter().unsigned(value.hours, 2).value(), has_crc=value.has_crc)
+_STATUS = ValueLayout(
+    CgmStatus, "CGMS 0x2AA9", Field("offset_min", U16), Field("status", U24), Field("has_crc", E2E_CRC)
+)
+_SESSION_START = ValueLayout(
+    CgmSessionStart,
+    "CGMS 0x2AAA",
+    Field("date_time", DATE_TIME),
+    Field("zone_quarters", I8),
+    Field("dst", U8),
+    Field("has_crc", E2E_CRC),
+)
+_RUN_TIME = ValueLayout(CgmSessionRunTime, "CGMS 0x2AAB", Field("hours", U16), Field("has_crc", E2E_CRC))
+decode_status, encode_status = _STATUS.decode, _STATUS.encode
+decode_session_start, encode_session_start = _SESSION_START.decode, _SESSION_START.encode
+decode_session_run_time, encode_session_run_time = _RUN_TIME.decode, _RUN_TIME.encode
 
 
 def decode_control(octets: bytes) -> CgmControl:
@@ -264,11 +233,12 @@ def decode_control(octets: bytes) -> CgmControl:
     due = _OPERANDS.get(opcode)
     if due is None:
         return CgmControl(opcode, reader.rest())
-    return CgmControl(opcode, reader.take(due), _ended(reader, octets))
+    return CgmControl(opcode, reader.take(due), E2E_CRC.decode(octets, reader.at, "CGMS 0x2AAC"))
 
 
 def encode_control(value: CgmControl) -> bytes:
-    return _with(GattWriter().unsigned(value.opcode, 1).raw(value.operand).value(), has_crc=value.has_crc)
+    octets = GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
+    return octets + E2E_CRC.encode(octets, value.has_crc)
 
 
 def control_answer_of(value: CgmControl) -> ControlAnswer | None:
@@ -313,19 +283,6 @@ def calibration(opcode: int, value: Calibration) -> CgmControl:
     writer = GattWriter().sfloat(value.concentration_mg_dl).unsigned(value.offset_min, 2)
     writer.unsigned(value.location << 4 | value.sample_type, 1).unsigned(value.next_offset_min, 2)
     return CgmControl(opcode, writer.unsigned(value.record, 2).unsigned(value.status, 1).value())
-
-
-def _ended(reader: GattReader, octets: bytes) -> bool:
-    """Whether the value ends in a check, which then fits. RemoteProtocolError where something else is left."""
-    if reader.remaining != CRC_OCTETS:
-        reader.finish()
-        return False
-    checked(octets[: reader.at], reader.u16(), clause="CGMS E2E-CRC")
-    return True
-
-
-def _with(octets: bytes, *, has_crc: bool) -> bytes:
-    return with_crc(octets) if has_crc else octets
 
 
 CODECS: Final = (

@@ -13,7 +13,8 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter, date_time_octets, date_time_of
+from protocols.ble.layout import DATE_TIME, I8, U8, Field, ValueLayout
+from protocols.ble.octets import date_time_octets, date_time_of
 from protocols.ble.transcoding import ToldOnce
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
 from protocols.device_time import DeviceTime, absolute_time_at
@@ -98,45 +99,26 @@ def shown_time(value: CurrentTime) -> DeviceTime | None:
         return None  # the last day of the year 9999
 
 
-def decode_current_time(octets: bytes) -> CurrentTime:
-    reader = GattReader(octets, clause="CTS 0x2A2B")
-    value = CurrentTime(
-        date_time=reader.take(DATE_TIME_OCTETS),
-        day_of_week=reader.u8(),
-        fraction_256=reader.u8(),
-        adjust_reason=reader.u8(),
-    )
-    reader.finish()
-    return value
-
-
-def encode_current_time(value: CurrentTime) -> bytes:
-    writer = GattWriter().raw(value.date_time).unsigned(value.day_of_week, 1)
-    return writer.unsigned(value.fraction_256, 1).unsigned(value.adjust_reason, 1).value()
-
-
-def decode_local_time_information(octets: bytes) -> LocalTimeInformation:
-    reader = GattReader(octets, clause="CTS 0x2A0F")
-    value = LocalTimeInformation(reader.signed(1), reader.u8())
-    reader.finish()
-    return value
-
-
-def encode_local_time_information(value: LocalTimeInformation) -> bytes:
-    return GattWriter().signed(value.zone_quarters, 1).unsigned(value.dst, 1).value()
-
-
-def decode_reference_time_information(octets: bytes) -> ReferenceTimeInformation:
-    reader = GattReader(octets, clause="CTS 0x2A14")
-    value = ReferenceTimeInformation(
-        source=reader.u8(), accuracy_eighths=reader.u8(), days=reader.u8(), hours=reader.u8()
-    )
-    reader.finish()
-    return value
-
-
-def encode_reference_time_information(value: ReferenceTimeInformation) -> bytes:
-    return bytes((value.source, value.accuracy_eighths, value.days, value.hours))
+_CURRENT_TIME = ValueLayout(
+    CurrentTime,
+    "CTS 0x2A2B",
+    Field("date_time", DATE_TIME),
+    Field("day_of_week", U8),
+    Field("fraction_256", U8),
+    Field("adjust_reason", U8),
+)
+_LOCAL = ValueLayout(LocalTimeInformation, "CTS 0x2A0F", Field("zone_quarters", I8), Field("dst", U8))
+_REFERENCE = ValueLayout(
+    ReferenceTimeInformation,
+    "CTS 0x2A14",
+    Field("source", U8),
+    Field("accuracy_eighths", U8),
+    Field("days", U8),
+    Field("hours", U8),
+)
+decode_current_time, encode_current_time = _CURRENT_TIME.decode, _CURRENT_TIME.encode
+decode_local_time_information, encode_local_time_information = _LOCAL.decode, _LOCAL.encode
+decode_reference_time_information, encode_reference_time_information = _REFERENCE.decode, _REFERENCE.encode
 
 
 class CurrentTimeReader:

@@ -13,7 +13,7 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, GattEvent, ServiceProfile, Use
-from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.layout import U8, U16, Field, SingleField, ValueLayout, one_column
 from protocols.ble.uuids import DEVICE_INFORMATION
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import ProductionSpecEntry, SystemModel
@@ -61,17 +61,12 @@ def encode_text(text: bytes) -> bytes:
     return text
 
 
-def decode_system_id(octets: bytes) -> bytes:
-    """The EUI-64, most significant octet first, of a device that sends it as the SIG says (`system_id_of` also knows
-    the others)."""
-    reader = GattReader(octets, clause="DIS 0x2A23")
-    sent = reader.take(_SYSTEM_ID_OCTETS)
-    reader.finish()
-    return sent[::-1]
-
-
-def encode_system_id(system_id: bytes) -> bytes:
-    return system_id[::-1]
+_SYSTEM_ID: SingleField[bytes] = SingleField(
+    "DIS 0x2A23", one_column("8s", lambda sent: sent[::-1], lambda system_id: system_id[::-1])
+)
+"""The EUI-64, most significant byte first, of a device that sends it as the SIG says (`system_id_of` also knows the
+others)."""
+decode_system_id, encode_system_id = _SYSTEM_ID.decode, _SYSTEM_ID.encode
 
 
 def decode_regulatory_certification(octets: bytes) -> bytes:
@@ -84,16 +79,15 @@ def encode_regulatory_certification(octets: bytes) -> bytes:
     return octets
 
 
-def decode_pnp_id(octets: bytes) -> PnpId:
-    reader = GattReader(octets, clause="DIS 0x2A50")
-    value = PnpId(reader.u8(), reader.u16(), reader.u16(), reader.u16())
-    reader.finish()
-    return value
-
-
-def encode_pnp_id(value: PnpId) -> bytes:
-    writer = GattWriter().unsigned(value.source, 1).unsigned(value.vendor, 2)
-    return writer.unsigned(value.product, 2).unsigned(value.version, 2).value()
+_PNP_ID = ValueLayout(
+    PnpId,
+    "DIS 0x2A50",
+    Field("source", U8),
+    Field("vendor", U16),
+    Field("product", U16),
+    Field("version", U16),
+)
+decode_pnp_id, encode_pnp_id = _PNP_ID.decode, _PNP_ID.encode
 
 
 def system_id_of(octets: bytes | None, address: str) -> bytes:

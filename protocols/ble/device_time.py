@@ -24,7 +24,8 @@ from protocols.ble.interpretation import (
     Uninterpreted,
     Use,
 )
-from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.layout import I8, REST, U8, U16, U32, Field, ValueLayout
+from protocols.ble.octets import GattReader
 from protocols.ble.transcoding import ToldOnce
 from protocols.ble.uuids import DEVICE_TIME as DEVICE_TIME_SERVICE
 from protocols.device_time import DeviceTime, base_offset_time_at
@@ -79,49 +80,22 @@ class DeviceTimeControl:
     operand: bytes = b""
 
 
-def decode_feature(octets: bytes) -> DeviceTimeFeature:
-    reader = GattReader(octets, clause="DTS 0x2B8E")
-    value = DeviceTimeFeature(reader.u16())
-    reader.finish()
-    return value
-
-
-def encode_feature(value: DeviceTimeFeature) -> bytes:
-    return GattWriter().unsigned(value.supported, 2).value()
-
-
-def decode_parameters(octets: bytes) -> DeviceTimeParameters:
-    reader = GattReader(octets, clause="DTS 0x2B8F")
-    return DeviceTimeParameters(reader.u16(), reader.rest())
-
-
-def encode_parameters(value: DeviceTimeParameters) -> bytes:
-    return GattWriter().unsigned(value.resolution_65536, 2).raw(value.rest).value()
-
-
-def decode_device_time(octets: bytes) -> DeviceClock:
-    reader = GattReader(octets, clause="DTS 0x2B90")
-    return DeviceClock(
-        base_time_s=reader.unsigned(4),
-        zone_quarters=reader.signed(1),
-        dst=reader.u8(),
-        status=reader.u16(),
-        rest=reader.rest(),
-    )
-
-
-def encode_device_time(value: DeviceClock) -> bytes:
-    writer = GattWriter().unsigned(value.base_time_s, 4).signed(value.zone_quarters, 1).unsigned(value.dst, 1)
-    return writer.unsigned(value.status, 2).raw(value.rest).value()
-
-
-def decode_control(octets: bytes) -> DeviceTimeControl:
-    reader = GattReader(octets, clause="DTS 0x2B91")
-    return DeviceTimeControl(reader.u8(), reader.rest())
-
-
-def encode_control(value: DeviceTimeControl) -> bytes:
-    return GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
+_FEATURE = ValueLayout(DeviceTimeFeature, "DTS 0x2B8E", Field("supported", U16))
+_PARAMETERS = ValueLayout(DeviceTimeParameters, "DTS 0x2B8F", Field("resolution_65536", U16), Field("rest", REST))
+_CLOCK = ValueLayout(
+    DeviceClock,
+    "DTS 0x2B90",
+    Field("base_time_s", U32),
+    Field("zone_quarters", I8),
+    Field("dst", U8),
+    Field("status", U16),
+    Field("rest", REST),
+)
+_CONTROL = ValueLayout(DeviceTimeControl, "DTS 0x2B91", Field("opcode", U8), Field("operand", REST))
+decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
+decode_parameters, encode_parameters = _PARAMETERS.decode, _PARAMETERS.encode
+decode_device_time, encode_device_time = _CLOCK.decode, _CLOCK.encode
+decode_control, encode_control = _CONTROL.decode, _CONTROL.encode
 
 
 def shown_time(value: DeviceClock) -> DeviceTime | None:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from protocols.ble.codec import Codec
 from protocols.ble.current_time import SYNCHRONISED_SOURCES
 from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
+from protocols.ble.layout import I8, U8, U48, Field, Flag, ValueLayout
 from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import ToldOnce
 from protocols.ble.uuids import ELAPSED_TIME
@@ -25,9 +26,6 @@ CURRENT_ELAPSED_TIME: Final = 0x2BF2
 ELAPSED_TIME_OCTETS: Final = 9
 CLAUSE: Final = "ETS"
 
-_TICK, _UTC, _ZONE_USED, _CURRENT = 0x01, 0x02, 0x10, 0x20
-_RESOLUTION_SHIFT = 2
-_FLAGS = 0x3F
 RESOLUTION_US: Final = (1_000_000, 100_000, 1_000, 100)
 """What one count of the value is, by the resolution field."""
 _OCTETS_8_MAX = (1 << 64) - 1
@@ -69,29 +67,19 @@ class Dated(NamedTuple):
     why_not: str = ""
 
 
-def read_elapsed_time(reader: GattReader) -> ElapsedTime:
-    flags = reader.flags(1, _FLAGS)
-    return ElapsedTime(
-        value=reader.unsigned(6),
-        tick=bool(flags & _TICK),
-        utc=bool(flags & _UTC),
-        resolution=flags >> _RESOLUTION_SHIFT & 0x03,
-        zone_used=bool(flags & _ZONE_USED),
-        current_timeline=bool(flags & _CURRENT),
-        source=reader.u8(),
-        zone_quarters=reader.signed(1),
-    )
-
-
-def write_elapsed_time(writer: GattWriter, time: ElapsedTime) -> None:
-    flags = (
-        (_TICK if time.tick else 0)
-        | (_UTC if time.utc else 0)
-        | time.resolution << _RESOLUTION_SHIFT
-        | (_ZONE_USED if time.zone_used else 0)
-        | (_CURRENT if time.current_timeline else 0)
-    )
-    writer.unsigned(flags, 1).unsigned(time.value, 6).unsigned(time.source, 1).signed(time.zone_quarters, 1)
+ELAPSED_TIME_LAYOUT: Final = ValueLayout(
+    ElapsedTime,
+    CLAUSE,
+    Flag("tick", 0),
+    Flag("utc", 1),
+    Flag("resolution", 2, values=(), width=2),
+    Flag("zone_used", 4),
+    Flag("current_timeline", 5),
+    Field("value", U48),
+    Field("source", U8),
+    Field("zone_quarters", I8),
+    flags_bytes=1,
+)
 
 
 def dated(time: ElapsedTime) -> Dated:
@@ -132,17 +120,17 @@ def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = Non
 
 
 def decode_current_elapsed_time(octets: bytes) -> CurrentElapsedTime:
+    """Decode 0x2BF2, which may end after the time."""
     reader = GattReader(octets, clause="ETS 0x2BF2")
-    time = read_elapsed_time(reader)
+    time = ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_OCTETS))
     value = CurrentElapsedTime(time, reader.u8(), reader.u8()) if reader.remaining else CurrentElapsedTime(time)
     reader.finish()
     return value
 
 
 def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
-    """Without status and capabilities it is also what is written to set the clock."""
-    writer = GattWriter()
-    write_elapsed_time(writer, value.time)
+    """Encode 0x2BF2. Without status and capabilities it is also what is written to set the clock."""
+    writer = GattWriter().raw(ELAPSED_TIME_LAYOUT.encode(value.time))
     if value.status is not None and value.capabilities is not None:
         writer.unsigned(value.status, 1).unsigned(value.capabilities, 1)
     return writer.value()

@@ -33,6 +33,7 @@ from protocols.ble.interpretation import (
     Uninterpreted,
     Use,
 )
+from protocols.ble.layout import FLOAT32, REST, U8, U16, U32, Field, ValueLayout, raw_bytes
 from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import ToldOnce, is_dated
 from protocols.ble.uuids import GENERIC_HEALTH_SENSOR, RECORD_ACCESS_CONTROL_POINT
@@ -120,42 +121,26 @@ def encode_features(value: HealthSensorFeatures) -> bytes:
     return writer.value()
 
 
-def decode_control(octets: bytes) -> GhsControl:
-    reader = GattReader(octets, clause="GHSS 0x2BF4")
-    return GhsControl(reader.u8(), reader.rest())
-
-
-def encode_control(value: GhsControl) -> bytes:
-    return GattWriter().unsigned(value.opcode, 1).raw(value.operand).value()
-
-
-def decode_schedule(octets: bytes) -> ObservationSchedule:
-    reader = GattReader(octets, clause="GHSS 0x2910")
-    value = ObservationSchedule(reader.unsigned(4), reader.take(4), reader.take(4))
-    reader.finish()
-    return value
-
-
-def encode_schedule(value: ObservationSchedule) -> bytes:
-    return GattWriter().unsigned(value.type, 4).raw(value.period).raw(value.interval).value()
-
-
-def decode_valid_range(octets: bytes) -> ValidRange:
-    reader = GattReader(octets, clause="GHSS 0x2911")
-    value = ValidRange(
-        type=reader.unsigned(4),
-        unit=reader.u16(),
-        lower=reader.float32(),
-        upper=reader.float32(),
-        accuracy=reader.float32(),
-    )
-    reader.finish()
-    return value
-
-
-def encode_valid_range(value: ValidRange) -> bytes:
-    writer = GattWriter().unsigned(value.type, 4).unsigned(value.unit, 2)
-    return writer.float32(value.lower).float32(value.upper).float32(value.accuracy).value()
+_CONTROL = ValueLayout(GhsControl, "GHSS 0x2BF4", Field("opcode", U8), Field("operand", REST))
+_SCHEDULE = ValueLayout(
+    ObservationSchedule,
+    "GHSS 0x2910",
+    Field("type", U32),
+    Field("period", raw_bytes(4)),
+    Field("interval", raw_bytes(4)),
+)
+_RANGE = ValueLayout(
+    ValidRange,
+    "GHSS 0x2911",
+    Field("type", U32),
+    Field("unit", U16),
+    Field("lower", FLOAT32),
+    Field("upper", FLOAT32),
+    Field("accuracy", FLOAT32),
+)
+decode_control, encode_control = _CONTROL.decode, _CONTROL.encode
+decode_schedule, encode_schedule = _SCHEDULE.decode, _SCHEDULE.encode
+decode_valid_range, encode_valid_range = _RANGE.decode, _RANGE.encode
 
 
 class GenericHealthSensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
-from protocols.ble.elapsed_time import ElapsedTime, read_elapsed_time, write_elapsed_time
+from protocols.ble.elapsed_time import ELAPSED_TIME_LAYOUT, ELAPSED_TIME_OCTETS, ElapsedTime
 from protocols.ble.octets import GattReader, GattWriter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.observation import Scalar
@@ -162,7 +162,7 @@ def _read_observation(outer: GattReader, depth: int) -> GhsObservation:
     flags = reader.flags(2, _FLAGS)
     value = GhsObservation(
         type=reader.unsigned(4) if flags & _TYPE else None,
-        time=read_elapsed_time(reader) if flags & _TIME else None,
+        time=ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_OCTETS)) if flags & _TIME else None,
         duration_s=reader.float32() if flags & _DURATION else None,
         status=reader.u16() if flags & _STATUS else None,
         observation_id=reader.unsigned(4) if flags & _ID else None,
@@ -241,7 +241,7 @@ def _written_facts(value: GhsObservation) -> tuple[int, bytes]:
         writer.unsigned(value.type, 4)
     if value.time is not None:
         flags |= _TIME
-        write_elapsed_time(writer, value.time)
+        writer.raw(ELAPSED_TIME_LAYOUT.encode(value.time))
     if value.duration_s is not None:
         flags |= _DURATION
         writer.float32(value.duration_s)

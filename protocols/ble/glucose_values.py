@@ -12,16 +12,27 @@ from enum import IntEnum
 from typing import Final
 
 from protocols.ble.codec import Codec
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.layout import (
+    DATE_TIME,
+    I16,
+    SFLOAT,
+    U8,
+    U16,
+    Either,
+    Field,
+    FieldType,
+    Flag,
+    ValueLayout,
+    one_column,
+    pair,
+    record,
+)
+from protocols.medfloat import sfloat_of, sfloat_raw
 from protocols.observation import Scalar, Special
 
 GLUCOSE_MEASUREMENT: Final = 0x2A18
 GLUCOSE_CONTEXT: Final = 0x2A34
 GLUCOSE_FEATURE: Final = 0x2A51
-
-_OFFSET, _CONCENTRATION, _MOLE, _STATUS, _CONTEXT = 1, 2, 4, 8, 16
-_MEASUREMENT_FLAGS = 0x1F
-_CARBOHYDRATE, _MEAL, _TESTER, _EXERCISE, _MEDICATION, _LITRE, _HBA1C, _EXTENDED = (1 << bit for bit in range(8))
 
 _SFLOAT_DECIMALS = 8
 """The smallest exponent of an SFLOAT is -8."""
@@ -98,107 +109,6 @@ class GlucoseFeature:
     supported: int
 
 
-def decode_measurement(octets: bytes) -> GlucoseMeasurement:
-    reader = GattReader(octets, clause="GLS 0x2A18")
-    flags = reader.flags(1, _MEASUREMENT_FLAGS)
-    unit = ConcentrationUnit.MMOL_PER_L if flags & _MOLE else ConcentrationUnit.MG_PER_DL
-    value = GlucoseMeasurement(
-        sequence_number=reader.u16(),
-        base_time=reader.take(DATE_TIME_OCTETS),
-        offset_min=reader.signed(2) if flags & _OFFSET else None,
-        unit=unit,
-        concentration=_read_concentration(reader, unit) if flags & _CONCENTRATION else None,
-        status=reader.u16() if flags & _STATUS else None,
-        context_follows=bool(flags & _CONTEXT),
-    )
-    reader.finish()
-    return value
-
-
-def _read_concentration(reader: GattReader, unit: ConcentrationUnit) -> Concentration:
-    value = scaled(reader.sfloat(), unit)
-    kind = reader.u8()
-    return Concentration(value, kind & 0x0F, kind >> 4)
-
-
-def encode_measurement(value: GlucoseMeasurement) -> bytes:
-    flags = (
-        (_OFFSET if value.offset_min is not None else 0)
-        | (_CONCENTRATION if value.concentration is not None else 0)
-        | (_MOLE if value.unit is ConcentrationUnit.MMOL_PER_L else 0)
-        | (_STATUS if value.status is not None else 0)
-        | (_CONTEXT if value.context_follows else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).unsigned(value.sequence_number, 2).raw(value.base_time)
-    if value.offset_min is not None:
-        writer.signed(value.offset_min, 2)
-    if value.concentration is not None:
-        writer.sfloat(scaled(value.concentration.value, -value.unit))
-        writer.unsigned(value.concentration.location << 4 | value.concentration.sample_type, 1)
-    if value.status is not None:
-        writer.unsigned(value.status, 2)
-    return writer.value()
-
-
-def decode_context(octets: bytes) -> GlucoseContext:
-    reader = GattReader(octets, clause="GLS 0x2A34")
-    flags = reader.u8()
-    unit = MedicationUnit.MILLILITRE if flags & _LITRE else MedicationUnit.MILLIGRAM
-    value = GlucoseContext(
-        sequence_number=reader.u16(),
-        extended_flags=reader.u8() if flags & _EXTENDED else None,
-        carbohydrate_g=(reader.u8(), scaled(reader.sfloat(), 3)) if flags & _CARBOHYDRATE else None,
-        meal=reader.u8() if flags & _MEAL else None,
-        tester_health=reader.u8() if flags & _TESTER else None,
-        exercise=Exercise(reader.u16(), reader.u8()) if flags & _EXERCISE else None,
-        medication=(reader.u8(), scaled(reader.sfloat(), unit)) if flags & _MEDICATION else None,
-        medication_unit=unit,
-        hba1c_percent=reader.sfloat() if flags & _HBA1C else None,
-    )
-    reader.finish()
-    return value
-
-
-def encode_context(value: GlucoseContext) -> bytes:
-    flags = (
-        (_CARBOHYDRATE if value.carbohydrate_g is not None else 0)
-        | (_MEAL if value.meal is not None else 0)
-        | (_TESTER if value.tester_health is not None else 0)
-        | (_EXERCISE if value.exercise is not None else 0)
-        | (_MEDICATION if value.medication is not None else 0)
-        | (_LITRE if value.medication_unit is MedicationUnit.MILLILITRE else 0)
-        | (_HBA1C if value.hba1c_percent is not None else 0)
-        | (_EXTENDED if value.extended_flags is not None else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).unsigned(value.sequence_number, 2)
-    if value.extended_flags is not None:
-        writer.unsigned(value.extended_flags, 1)
-    if value.carbohydrate_g is not None:
-        writer.unsigned(value.carbohydrate_g[0], 1).sfloat(scaled(value.carbohydrate_g[1], -3))
-    if value.meal is not None:
-        writer.unsigned(value.meal, 1)
-    if value.tester_health is not None:
-        writer.unsigned(value.tester_health, 1)
-    if value.exercise is not None:
-        writer.unsigned(value.exercise.duration_s, 2).unsigned(value.exercise.intensity_percent, 1)
-    if value.medication is not None:
-        writer.unsigned(value.medication[0], 1).sfloat(scaled(value.medication[1], -value.medication_unit))
-    if value.hba1c_percent is not None:
-        writer.sfloat(value.hba1c_percent)
-    return writer.value()
-
-
-def decode_feature(octets: bytes) -> GlucoseFeature:
-    reader = GattReader(octets, clause="GLS 0x2A51")
-    value = GlucoseFeature(reader.u16())
-    reader.finish()
-    return value
-
-
-def encode_feature(value: GlucoseFeature) -> bytes:
-    return GattWriter().unsigned(value.supported, 2).value()
-
-
 def scaled(value: Scalar, exponent: int) -> Scalar:
     """`value` × 10^`exponent`, with the decimals that an SFLOAT can have before or after."""
     if isinstance(value, Special):
@@ -207,6 +117,72 @@ def scaled(value: Scalar, exponent: int) -> Scalar:
         return round(value / 10.0**-exponent, _SFLOAT_DECIMALS)
     return round(value * 10.0**exponent, _SFLOAT_DECIMALS - exponent)
 
+
+def _amount(exponent: int) -> FieldType:
+    """An SFLOAT of 10^`exponent` of the unit in which the value says it."""
+    return one_column(
+        "H", lambda raw: scaled(sfloat_of(raw), exponent), lambda value: sfloat_raw(scaled(value, -exponent))
+    )
+
+
+def _concentration(unit: ConcentrationUnit) -> FieldType:
+    amount = _amount(unit)
+
+    def decode(raw: int, kind: int) -> Concentration:
+        return Concentration(amount.decode(raw), kind & 0x0F, kind >> 4)
+
+    def encode(value: Concentration) -> tuple[int, int]:
+        return (*amount.encode(value.value), value.location << 4 | value.sample_type)
+
+    return FieldType("HB", decode, encode)
+
+
+_MEASUREMENT = ValueLayout(
+    GlucoseMeasurement,
+    "GLS 0x2A18",
+    Flag("unit", 2, values=(ConcentrationUnit.MG_PER_DL, ConcentrationUnit.MMOL_PER_L)),
+    Flag("context_follows", 4),
+    Field("sequence_number", U16),
+    Field("base_time", DATE_TIME),
+    Field("offset_min", I16, bit=0),
+    Field(
+        "concentration",
+        Either(
+            2,
+            where_set=_concentration(ConcentrationUnit.MMOL_PER_L),
+            where_clear=_concentration(ConcentrationUnit.MG_PER_DL),
+        ),
+        bit=1,
+    ),
+    Field("status", U16, bit=3),
+    flags_bytes=1,
+)
+_CONTEXT = ValueLayout(
+    GlucoseContext,
+    "GLS 0x2A34",
+    Flag("medication_unit", 5, values=(MedicationUnit.MILLIGRAM, MedicationUnit.MILLILITRE)),
+    Field("sequence_number", U16),
+    Field("extended_flags", U8, bit=7),
+    Field("carbohydrate_g", pair(U8, _amount(3)), bit=0),
+    Field("meal", U8, bit=1),
+    Field("tester_health", U8, bit=2),
+    Field("exercise", record(Exercise, duration_s=U16, intensity_percent=U8), bit=3),
+    Field(
+        "medication",
+        Either(
+            5,
+            where_set=pair(U8, _amount(MedicationUnit.MILLILITRE)),
+            where_clear=pair(U8, _amount(MedicationUnit.MILLIGRAM)),
+        ),
+        bit=4,
+    ),
+    Field("hba1c_percent", SFLOAT, bit=6),
+    flags_bytes=1,
+)
+_FEATURE = ValueLayout(GlucoseFeature, "GLS 0x2A51", Field("supported", U16))
+decode_measurement, encode_measurement = _MEASUREMENT.decode, _MEASUREMENT.encode
+decode_context, encode_context = _CONTEXT.decode, _CONTEXT.encode
+decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 CODECS: Final = (
     Codec(GLUCOSE_MEASUREMENT, "Glucose Measurement", decode_measurement, encode_measurement),

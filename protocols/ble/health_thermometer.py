@@ -12,7 +12,7 @@ from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.layout import DATE_TIME, FLOAT32, U8, U16, Field, Flag, SingleField, ValueLayout
 from protocols.ble.transcoding import EARLY_INDICATION, ChannelSets, ToldOnce, date_of, is_dated
 from protocols.ble.uuids import HEALTH_THERMOMETER
 from protocols.errors import RemoteProtocolError
@@ -24,9 +24,6 @@ TEMPERATURE_TYPE: Final = 0x2A1D
 INTERMEDIATE_TEMPERATURE: Final = 0x2A1E
 MEASUREMENT_INTERVAL: Final = 0x2A21
 CLAUSE: Final = "HTS"
-
-_FAHRENHEIT, _TIME_STAMP, _TYPE = 1, 2, 4
-_FLAGS = 0x07
 
 ARMPIT, BODY, EAR, FINGER, GASTRO_INTESTINAL, MOUTH, RECTUM, TOE, TYMPANUM = range(1, 10)
 """Temperature Type."""
@@ -58,53 +55,22 @@ class Temperature:
     place: int | None = None
 
 
-def decode_temperature(octets: bytes) -> Temperature:
-    reader = GattReader(octets, clause="HTS 0x2A1C")
-    flags = reader.flags(1, _FLAGS)
-    value = Temperature(
-        value=reader.float32(),
-        fahrenheit=bool(flags & _FAHRENHEIT),
-        time_stamp=reader.take(DATE_TIME_OCTETS) if flags & _TIME_STAMP else None,
-        place=reader.u8() if flags & _TYPE else None,
-    )
-    reader.finish()
-    return value
-
-
-def encode_temperature(value: Temperature) -> bytes:
-    flags = (
-        (_FAHRENHEIT if value.fahrenheit else 0)
-        | (_TIME_STAMP if value.time_stamp is not None else 0)
-        | (_TYPE if value.place is not None else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).float32(value.value).raw(value.time_stamp or b"")
-    if value.place is not None:
-        writer.unsigned(value.place, 1)
-    return writer.value()
-
-
-def decode_temperature_type(octets: bytes) -> int:
-    """1 armpit … 9 tympanum; other numbers as sent."""
-    reader = GattReader(octets, clause="HTS 0x2A1D")
-    place = reader.u8()
-    reader.finish()
-    return place
-
-
-def encode_temperature_type(place: int) -> bytes:
-    return GattWriter().unsigned(place, 1).value()
-
-
-def decode_measurement_interval(octets: bytes) -> int:
-    """Seconds; 0: not periodic."""
-    reader = GattReader(octets, clause="HTS 0x2A21")
-    interval_s = reader.u16()
-    reader.finish()
-    return interval_s
-
-
-def encode_measurement_interval(interval_s: int) -> bytes:
-    return GattWriter().unsigned(interval_s, 2).value()
+_TEMPERATURE = ValueLayout(
+    Temperature,
+    "HTS 0x2A1C",
+    Flag("fahrenheit", 0),
+    Field("value", FLOAT32),
+    Field("time_stamp", DATE_TIME, bit=1),
+    Field("place", U8, bit=2),
+    flags_bytes=1,
+)
+_TYPE: SingleField[int] = SingleField("HTS 0x2A1D", U8)
+"""1 armpit … 9 tympanum; other numbers as sent."""
+_INTERVAL_S: SingleField[int] = SingleField("HTS 0x2A21", U16)
+"""0: not periodic."""
+decode_temperature, encode_temperature = _TEMPERATURE.decode, _TEMPERATURE.encode
+decode_temperature_type, encode_temperature_type = _TYPE.decode, _TYPE.encode
+decode_measurement_interval, encode_measurement_interval = _INTERVAL_S.decode, _INTERVAL_S.encode
 
 
 def _compiled(key: tuple[int, bool, Code]) -> Channel:

@@ -9,12 +9,12 @@ Nothing of this is dated or stored by the device. Does not reset the energy.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
-from protocols.ble.octets import GattReader, GattWriter
+from protocols.ble.layout import U8, U16, Either, Field, Flag, SingleField, ValueLayout, many
 from protocols.ble.transcoding import JOULE, MILLISECOND, PER_MINUTE, QUESTIONABLE, ToldOnce
 from protocols.ble.uuids import HEART_RATE
 from protocols.errors import RemoteProtocolError
@@ -26,8 +26,6 @@ BODY_SENSOR_LOCATION: Final = 0x2A38
 HEART_RATE_CONTROL_POINT: Final = 0x2A39
 CLAUSE: Final = "HRS"
 
-_SIXTEEN_BITS, _CONTACT, _CONTACT_SUPPORTED, _ENERGY, _INTERVALS = 1, 2, 4, 8, 16
-_FLAGS = 0x1F
 TICKS_PER_S: Final = 1024
 RESET_ENERGY: Final = 1
 """The one command of the control point."""
@@ -68,53 +66,26 @@ class HeartRate:
         return self.contact_supported and not self.contact_detected
 
 
-def decode_heart_rate(octets: bytes) -> HeartRate:
-    reader = GattReader(octets, clause="HRS 0x2A37")
-    flags = reader.flags(1, _FLAGS)
-    rate = reader.u16() if flags & _SIXTEEN_BITS else reader.u8()
-    energy_kj = reader.u16() if flags & _ENERGY else None
-    intervals: tuple[int, ...] = ()
-    if flags & _INTERVALS:
-        # At least one is due, so that a value cut short is no value without intervals; half of one is missing an octet.
-        intervals = tuple(reader.u16() for _ in range(max(1, (reader.remaining + 1) // 2)))
-    reader.finish()
-    return HeartRate(
-        rate=rate,
-        contact_supported=bool(flags & _CONTACT_SUPPORTED),
-        contact_detected=bool(flags & _CONTACT),
-        energy_kj=energy_kj,
-        intervals_ticks=intervals,
-        sixteen_bits=bool(flags & _SIXTEEN_BITS),
-    )
+_HEART_RATE = ValueLayout(
+    HeartRate,
+    "HRS 0x2A37",
+    Flag("sixteen_bits", 0),
+    Flag("contact_detected", 1),
+    Flag("contact_supported", 2),
+    Field("rate", Either(0, where_set=U16, where_clear=U8)),
+    Field("energy_kj", U16, bit=3),
+    Field("intervals_ticks", many("H"), bit=4),
+    flags_bytes=1,
+)
+_ONE_BYTE: SingleField[int] = SingleField(CLAUSE, U8)
+"""Body Sensor Location or the control point's command, as sent."""
+decode_heart_rate = _HEART_RATE.decode
+decode_one_octet, encode_one_octet = _ONE_BYTE.decode, _ONE_BYTE.encode
 
 
 def encode_heart_rate(value: HeartRate) -> bytes:
-    sixteen_bits = value.sixteen_bits or value.rate > 0xFF
-    flags = (
-        (_SIXTEEN_BITS if sixteen_bits else 0)
-        | (_CONTACT if value.contact_detected else 0)
-        | (_CONTACT_SUPPORTED if value.contact_supported else 0)
-        | (_ENERGY if value.energy_kj is not None else 0)
-        | (_INTERVALS if value.intervals_ticks else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).unsigned(value.rate, 2 if sixteen_bits else 1)
-    if value.energy_kj is not None:
-        writer.unsigned(value.energy_kj, 2)
-    for ticks in value.intervals_ticks:
-        writer.unsigned(ticks, 2)
-    return writer.value()
-
-
-def decode_one_octet(octets: bytes) -> int:
-    """Body Sensor Location or the control point's command, as sent."""
-    reader = GattReader(octets, clause=CLAUSE)
-    number = reader.u8()
-    reader.finish()
-    return number
-
-
-def encode_one_octet(number: int) -> bytes:
-    return GattWriter().unsigned(number, 1).value()
+    """Encode a value; a rate above 255 in two bytes."""
+    return _HEART_RATE.encode(replace(value, sixteen_bits=True) if value.rate > 0xFF else value)
 
 
 @dataclass(frozen=True, slots=True)

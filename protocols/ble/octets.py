@@ -27,10 +27,6 @@ class GattReader(Reader):
         """A little-endian number of 1 to 8 octets."""
         return int.from_bytes(self.take(octets), "little")
 
-    def signed(self, octets: int) -> int:
-        """A little-endian two's complement number."""
-        return int.from_bytes(self.take(octets), "little", signed=True)
-
     def u16(self) -> int:
         return self.unsigned(2)
 
@@ -44,10 +40,6 @@ class GattReader(Reader):
     def float32(self) -> Scalar:
         """medfloat32."""
         return float_of(self.unsigned(4))
-
-    def date_time(self) -> DeviceTime | None:
-        """Date Time (0x2A08), the device's local time; None where the device does not know year, month or day."""
-        return date_time_of(self.take(DATE_TIME_OCTETS))
 
     def flags(self, octets: int, known: int) -> int:
         """A flags field. A bit outside `known` announces a field of unknown length, so nothing behind it can be
@@ -68,24 +60,20 @@ class GattWriter:
         self._octets = bytearray()
 
     def unsigned(self, value: int, octets: int) -> "GattWriter":
-        """LocalProtocolError where `value` does not fit."""
-        return self._number(value, octets, signed=False)
-
-    def signed(self, value: int, octets: int) -> "GattWriter":
-        return self._number(value, octets, signed=True)
-
-    def _number(self, value: int, octets: int, *, signed: bool) -> "GattWriter":
+        """Append a number. Raises `LocalProtocolError` where `value` does not fit."""
         try:
-            self._octets += value.to_bytes(octets, "little", signed=signed)
+            self._octets += value.to_bytes(octets, "little")
         except OverflowError:
-            raise LocalProtocolError(f"{value} does not fit {octets} octets") from None
+            raise LocalProtocolError(f"{value} does not fit {octets} bytes") from None
         return self
 
-    def sfloat(self, value: Scalar, *, decimals: int | None = None) -> "GattWriter":
-        return self.unsigned(sfloat_raw(value, decimals=decimals), 2)
+    def sfloat(self, value: Scalar) -> "GattWriter":
+        """Append a medfloat16."""
+        return self.unsigned(sfloat_raw(value), 2)
 
-    def float32(self, value: Scalar, *, decimals: int | None = None) -> "GattWriter":
-        return self.unsigned(float_raw(value, decimals=decimals), 4)
+    def float32(self, value: Scalar) -> "GattWriter":
+        """Append a medfloat32."""
+        return self.unsigned(float_raw(value), 4)
 
     def raw(self, octets: bytes) -> "GattWriter":
         self._octets += octets

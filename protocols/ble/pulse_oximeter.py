@@ -24,7 +24,8 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.layout import DATE_TIME, SFLOAT, U16, U24, Field, Flag, ValueLayout, record
+from protocols.ble.octets import GattReader, GattWriter
 from protocols.ble.transcoding import PER_MINUTE, PERCENT, ToldOnce, date_of, is_dated, unconfirmed_code
 from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime
@@ -36,10 +37,6 @@ PLX_SPOT_CHECK: Final = 0x2A5E
 PLX_CONTINUOUS: Final = 0x2A5F
 PLX_FEATURES: Final = 0x2A60
 CLAUSE: Final = "PLXS"
-
-_SPOT_TIME, _SPOT_STATUS, _SPOT_DEVICE, _SPOT_AMPLITUDE, _SPOT_CLOCK_NOT_SET = 1, 2, 4, 8, 16
-_FAST, _SLOW, _STATUS, _DEVICE, _AMPLITUDE = 1, 2, 4, 8, 16
-_FLAGS = 0x1F
 
 FROM_STORAGE: Final = 0x0200
 """Measurement status: the value comes from the device's memory."""
@@ -99,65 +96,31 @@ class PlxFeatures:
     device_status_support: int | None = None
 
 
-def decode_spot_check(octets: bytes) -> PlxSpotCheck:
-    reader = GattReader(octets, clause="PLXS 0x2A5E")
-    flags = reader.flags(1, _FLAGS)
-    value = PlxSpotCheck(
-        reading=_read_pair(reader),
-        time_stamp=reader.take(DATE_TIME_OCTETS) if flags & _SPOT_TIME else None,
-        measurement_status=reader.u16() if flags & _SPOT_STATUS else None,
-        device_status=reader.u24() if flags & _SPOT_DEVICE else None,
-        pulse_amplitude_index=reader.sfloat() if flags & _SPOT_AMPLITUDE else None,
-        clock_not_set=bool(flags & _SPOT_CLOCK_NOT_SET),
-    )
-    reader.finish()
-    return value
-
-
-def encode_spot_check(value: PlxSpotCheck) -> bytes:
-    flags = (
-        (_SPOT_TIME if value.time_stamp is not None else 0)
-        | (_SPOT_STATUS if value.measurement_status is not None else 0)
-        | (_SPOT_DEVICE if value.device_status is not None else 0)
-        | (_SPOT_AMPLITUDE if value.pulse_amplitude_index is not None else 0)
-        | (_SPOT_CLOCK_NOT_SET if value.clock_not_set else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1)
-    _write_pair(writer, value.reading)
-    writer.raw(value.time_stamp or b"")
-    _write_quality(writer, value)
-    return writer.value()
-
-
-def decode_continuous(octets: bytes) -> PlxContinuous:
-    reader = GattReader(octets, clause="PLXS 0x2A5F")
-    flags = reader.flags(1, _FLAGS)
-    value = PlxContinuous(
-        normal=_read_pair(reader),
-        fast=_read_pair(reader) if flags & _FAST else None,
-        slow=_read_pair(reader) if flags & _SLOW else None,
-        measurement_status=reader.u16() if flags & _STATUS else None,
-        device_status=reader.u24() if flags & _DEVICE else None,
-        pulse_amplitude_index=reader.sfloat() if flags & _AMPLITUDE else None,
-    )
-    reader.finish()
-    return value
-
-
-def encode_continuous(value: PlxContinuous) -> bytes:
-    flags = (
-        (_FAST if value.fast is not None else 0)
-        | (_SLOW if value.slow is not None else 0)
-        | (_STATUS if value.measurement_status is not None else 0)
-        | (_DEVICE if value.device_status is not None else 0)
-        | (_AMPLITUDE if value.pulse_amplitude_index is not None else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1)
-    for pair in (value.normal, value.fast, value.slow):
-        if pair is not None:
-            _write_pair(writer, pair)
-    _write_quality(writer, value)
-    return writer.value()
+_PAIR = record(OximeterReading, spo2=SFLOAT, pulse_rate=SFLOAT)
+_SPOT_CHECK = ValueLayout(
+    PlxSpotCheck,
+    "PLXS 0x2A5E",
+    Flag("clock_not_set", 4),
+    Field("reading", _PAIR),
+    Field("time_stamp", DATE_TIME, bit=0),
+    Field("measurement_status", U16, bit=1),
+    Field("device_status", U24, bit=2),
+    Field("pulse_amplitude_index", SFLOAT, bit=3),
+    flags_bytes=1,
+)
+_CONTINUOUS = ValueLayout(
+    PlxContinuous,
+    "PLXS 0x2A5F",
+    Field("normal", _PAIR),
+    Field("fast", _PAIR, bit=0),
+    Field("slow", _PAIR, bit=1),
+    Field("measurement_status", U16, bit=2),
+    Field("device_status", U24, bit=3),
+    Field("pulse_amplitude_index", SFLOAT, bit=4),
+    flags_bytes=1,
+)
+decode_spot_check, encode_spot_check = _SPOT_CHECK.decode, _SPOT_CHECK.encode
+decode_continuous, encode_continuous = _CONTINUOUS.decode, _CONTINUOUS.encode
 
 
 def decode_features(octets: bytes) -> PlxFeatures:
@@ -183,24 +146,6 @@ def encode_features(value: PlxFeatures) -> bytes:
     if value.device_status_support is not None:
         writer.unsigned(value.device_status_support, 3)
     return writer.value()
-
-
-def _read_pair(reader: GattReader) -> OximeterReading:
-    return OximeterReading(reader.sfloat(), reader.sfloat())
-
-
-def _write_pair(writer: GattWriter, pair: OximeterReading) -> None:
-    writer.sfloat(pair.spo2).sfloat(pair.pulse_rate)
-
-
-def _write_quality(writer: GattWriter, value: PlxSpotCheck | PlxContinuous) -> None:
-    """The three optional fields that end both measurements."""
-    if value.measurement_status is not None:
-        writer.unsigned(value.measurement_status, 2)
-    if value.device_status is not None:
-        writer.unsigned(value.device_status, 3)
-    if value.pulse_amplitude_index is not None:
-        writer.sfloat(value.pulse_amplitude_index)
 
 
 def _pair_of_channels(characteristic: int, number: int, modality: tuple[Code, ...]) -> tuple[Channel, Channel]:

@@ -21,7 +21,19 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.octets import DATE_TIME_OCTETS, GattReader, GattWriter
+from protocols.ble.layout import (
+    DATE_TIME,
+    U8,
+    U32,
+    Either,
+    Field,
+    FieldType,
+    Flag,
+    SingleField,
+    ValueLayout,
+    one_column,
+    pair,
+)
 from protocols.ble.transcoding import (
     CENTIMETRE,
     INCH,
@@ -43,9 +55,6 @@ from protocols.observation import Channel, Observation, Scalar, Special
 WEIGHT_MEASUREMENT: Final = 0x2A9D
 WEIGHT_SCALE_FEATURE: Final = 0x2A9E
 CLAUSE: Final = "WSS"
-
-_IMPERIAL, _TIME_STAMP, _USER_ID, _INDEX_AND_HEIGHT = 1, 2, 4, 8
-_FLAGS = 0x0F
 
 UNSUCCESSFUL: Final = 0xFFFF
 STEPS_PER_KILOGRAM: Final = 200
@@ -90,62 +99,36 @@ def measure_raw(value: Scalar, steps: int) -> int:
 
 
 def measured(
-    channel: Channel, value: Scalar, time: DeviceTime | None, received_s: float, *, times: float = 1.0
+    channel: Channel, value: Scalar, time: DeviceTime | None, received_s: float, *, factor: float = 1.0
 ) -> Observation:
-    """`value` × `times` as an observation; one that did not succeed is not available."""
+    """`value` × `factor` as an observation; one that did not succeed is not available."""
     if isinstance(value, Special):
         return Observation(channel, value, None, NOT_AVAILABLE, time, received_s)
-    return Observation(channel, value * times, None, 0, time, received_s)
+    return Observation(channel, value * factor, None, 0, time, received_s)
 
 
-def decode_weight(octets: bytes) -> Weight:
-    reader = GattReader(octets, clause="WSS 0x2A9D")
-    flags = reader.flags(1, _FLAGS)
-    imperial = bool(flags & _IMPERIAL)
-    value = Weight(
-        weight=measure_of(reader.u16(), _mass_steps(imperial)),
-        imperial=imperial,
-        time_stamp=reader.take(DATE_TIME_OCTETS) if flags & _TIME_STAMP else None,
-        user_id=reader.u8() if flags & _USER_ID else None,
-        index_and_height=(measure_of(reader.u16(), STEPS_PER_INDEX), measure_of(reader.u16(), STEPS_PER_LENGTH))
-        if flags & _INDEX_AND_HEIGHT
-        else None,
-    )
-    reader.finish()
-    return value
+def measure(steps: int) -> FieldType:
+    """A uint16 that counts `steps` to the unit."""
+    return one_column("H", lambda raw: measure_of(raw, steps), lambda value: measure_raw(value, steps))
 
 
-def encode_weight(value: Weight) -> bytes:
-    flags = (
-        (_IMPERIAL if value.imperial else 0)
-        | (_TIME_STAMP if value.time_stamp is not None else 0)
-        | (_USER_ID if value.user_id is not None else 0)
-        | (_INDEX_AND_HEIGHT if value.index_and_height is not None else 0)
-    )
-    writer = GattWriter().unsigned(flags, 1).unsigned(measure_raw(value.weight, _mass_steps(value.imperial)), 2)
-    writer.raw(value.time_stamp or b"")
-    if value.user_id is not None:
-        writer.unsigned(value.user_id, 1)
-    if value.index_and_height is not None:
-        index, height = value.index_and_height
-        writer.unsigned(measure_raw(index, STEPS_PER_INDEX), 2).unsigned(measure_raw(height, STEPS_PER_LENGTH), 2)
-    return writer.value()
+MASS: Final = Either(0, where_set=measure(STEPS_PER_POUND), where_clear=measure(STEPS_PER_KILOGRAM))
+"""Flag 0 says imperial, here and in Body Composition."""
 
-
-def decode_feature(octets: bytes) -> int:
-    """The bits as sent: 0 time stamp, 1 several users, 2 index, 3 to 6 resolution of weight, 7 to 9 of height."""
-    reader = GattReader(octets, clause="WSS 0x2A9E")
-    feature = reader.u32()
-    reader.finish()
-    return feature
-
-
-def encode_feature(feature: int) -> bytes:
-    return GattWriter().unsigned(feature, 4).value()
-
-
-def _mass_steps(imperial: bool) -> int:
-    return STEPS_PER_POUND if imperial else STEPS_PER_KILOGRAM
+_WEIGHT = ValueLayout(
+    Weight,
+    "WSS 0x2A9D",
+    Flag("imperial", 0),
+    Field("weight", MASS),
+    Field("time_stamp", DATE_TIME, bit=1),
+    Field("user_id", U8, bit=2),
+    Field("index_and_height", pair(measure(STEPS_PER_INDEX), measure(STEPS_PER_LENGTH)), bit=3),
+    flags_bytes=1,
+)
+_FEATURE: SingleField[int] = SingleField("WSS 0x2A9E", U32)
+"""The bits as sent: 0 time stamp, 1 several users, 2 index, 3 to 6 resolution of weight, 7 to 9 of height."""
+decode_weight, encode_weight = _WEIGHT.decode, _WEIGHT.encode
+decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 
 @dataclass(frozen=True, slots=True)
