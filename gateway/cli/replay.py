@@ -24,8 +24,10 @@ from gateway.sessions.devices.roster import Roster
 from gateway.transports.capture import Capture, Record, read_capture
 from gateway.transports.recorded_agent import RecordedAgent
 from protocols.ble.interpretation import Measured
-from protocols.ieee11073.association.events import Associated, Deviation, Event, MdsRead, ReportReceived
+from protocols.deviation import Deviation
+from protocols.ieee11073.association.events import Associated, Event
 from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import MdsRead, ReportReceived
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.specializations import standard_octets

@@ -12,9 +12,9 @@ from protocols.ble.device_information import DeviceInformation, system_id_of
 from protocols.ble.interpretation import GattEvent, Measured, ServiceInterpreter, Uninterpreted, Use
 from protocols.ble.services import PROFILES
 from protocols.ble.uuids import DEVICE_INFORMATION, RECORD_ACCESS_CONTROL_POINT
+from protocols.deviation import Deviation
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.association.events import Deviation
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.uplink.observations import DeviceRef
 

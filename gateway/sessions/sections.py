@@ -18,27 +18,28 @@ from itertools import groupby
 from gateway.sessions.clocks.device_clock import UNKNOWN, ClockRelation, DeviceClock, DeviceClocks
 from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
-from protocols.ieee11073.association.events import ReportReceived
 from protocols.observation import Observation
 from protocols.observation_record import RECEPTION_US
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 
 def sections_of(
-    report: ReportReceived,
+    observations: Sequence[Observation],
+    received_s: float,
     device: DeviceRef,
     clocks: DeviceClocks,
     instant: Instant,
     *,
+    live: bool,
     wall_synchronised: bool,
     keyed: Sequence[bool] = (),
 ) -> Iterator[DeviceObservations]:
-    """The sections of one report, in order. `instant` is the time at which the report was received. `keyed` says of
-    each observation whether it is known again by its content; without it none is."""
-    received_us = round(report.received_s * 1_000_000)
-    live = not report.confirmed
-    for kind, observations in runs_of(report.observations):
-        for relation, placed in _placed(kind, observations, device, clocks, received_us, live=live):
+    """Return the sections of observations that came together, in order. `instant` is the time at which they came;
+    `live`: the device does not keep them until an answer. `keyed` says of each observation whether it is known again by
+    its content; without it none is."""
+    received_us = round(received_s * 1_000_000)
+    for kind, run in runs_of(observations):
+        for relation, placed in _placed(kind, run, device, clocks, received_us, live=live):
             for stored, piece in cut_by_key(placed, keyed):
                 yield section_of(
                     piece, relation, device, instant, received_us, wall_synchronised=wall_synchronised, stored=stored

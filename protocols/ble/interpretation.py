@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeAlias
 
+from protocols.deviation import Deviation
 from protocols.device_time import DeviceTime
-from protocols.ieee11073.association.events import Deviation
 from protocols.observation import Observation
 
 CHANNELS_OF_ONE_MAX = 16

@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from protocols.ble.record_access import CLAUSE, Opcode, Operator, RecordAccess, Result, answer_of, decode_record_access
 from protocols.ble.record_access import encode_record_access as encoded
+from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
-from protocols.ieee11073.association.events import Deviation
 
 ANSWER_S: Final = 30.0
 """So long a server may be silent before the procedure counts as lost; each record begins it anew."""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from protocols.ble.octets import date_time_of
+from protocols.deviation import Deviation
 from protocols.device_time import DeviceTime
-from protocols.ieee11073.association.events import Deviation
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import PERSON_UNKNOWN
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocols.ble.interpretation import GattEvent, Measured, Uninterpreted
-from protocols.ieee11073.association.events import Deviation
+from protocols.deviation import Deviation
 from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import Observation, Value, status_names
 

@@ -124,8 +124,17 @@ class ClockStory:
         (event,) = self.device.manager.receive(octets, self.device.now_s)
         assert isinstance(event, ReportReceived)
         instant = instant_of(self.around.clock)
-        sections = sections_of(event, DeviceRef(NAME, "SIM"), self.around.clocks, instant, wall_synchronised=True)
-        return list(sections)
+        return list(
+            sections_of(
+                event.observations,
+                event.received_s,
+                DeviceRef(NAME, "SIM"),
+                self.around.clocks,
+                instant,
+                live=not confirmed,
+                wall_synchronised=True,
+            )
+        )
 
 
 async def associated(

@@ -15,13 +15,8 @@ from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
 from protocols.device_time import DeviceTime, absolute_time
 from protocols.ieee11073.association.agent import AgentAssociation
-from protocols.ieee11073.association.events import (
-    Aborted,
-    ConfigurationAsked,
-    Rejected,
-    ReportAnswered,
-    ReportRefused,
-)
+from protocols.ieee11073.association.agent_events import ConfigurationAsked, ReportAnswered, ReportRefused
+from protocols.ieee11073.association.events import Aborted, Rejected
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading, fixed_report

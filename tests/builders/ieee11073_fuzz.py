@@ -14,13 +14,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
-from protocols.ieee11073.association import (
-    AgentAssociation,
-    Deviation,
-    Event,
-    ManagerAssociation,
-    State,
-)
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import AgentAssociation, Event, ManagerAssociation, State
 from tests.builders.ieee11073_mutations import damaged, sliced
 from tests.builders.ieee11073_splices import Pool, Sample
 

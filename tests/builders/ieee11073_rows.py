@@ -7,13 +7,13 @@ a real association, whose table is watched, so that the row that a test names is
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.association import (
     Aborted,
     AgentAssociation,
     Associated,
     ConfigurationAgreed,
     ConfigurationAsked,
-    Deviation,
     Event,
     ManagerAssociation,
     Rejected,
@@ -94,8 +94,8 @@ def saying(event: Event) -> str:
     match event:
         case Aborted(reason=reason, by_us=by_us):
             return f"aborted {int(reason)} by {'us' if by_us else 'the peer'}"
-        case Deviation(oddity=oddity):
-            return f"odd {oddity.key if oddity else event.sentence}"
+        case Deviation(key=key):
+            return f"odd {key or event.sentence}"
         case Rejected(reason=reason):
             return f"rejected {reason.name.lower()}"
         case Associated(configuration_known=known):

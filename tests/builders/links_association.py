@@ -7,7 +7,8 @@ the association. When its deadline comes it says "T" and ends.
 
 from collections.abc import Sequence
 
-from protocols.ieee11073.association.events import Event, LinkLost, Released, ReportReceived
+from protocols.ieee11073.association.events import Event, LinkLost, Released
+from protocols.ieee11073.association.manager_events import ReportReceived
 
 
 class OctetAssociation:

@@ -9,9 +9,8 @@ from gateway.transports.link import Link
 from gateway.transports.pump import Nudge, pump
 from gateway.transports.tcp import connect_tcp
 from protocols.ieee11073.association import AgentAssociation, AgentSettings, Event
+from protocols.ieee11073.association.agent_events import ReportAnswered, SegmentSent
 from protocols.ieee11073.association.agent_pm_store import AgentPmStore, Memory
-from protocols.ieee11073.association.events import ReportAnswered
-from protocols.ieee11073.association.segment_events import SegmentSent
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report
 from tests.builders.memory_devices import METER, STORE, minute

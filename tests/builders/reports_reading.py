@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject, EventType, ObservationScan
 from protocols.ieee11073.association import (
     AttributesReported,
-    Deviation,
     Event,
     ManagerAssociation,
     MdsChanged,
@@ -52,7 +52,7 @@ class Read:
 
     @property
     def oddities(self) -> list[Oddity | None]:
-        return [event.oddity for event in self.events if isinstance(event, Deviation)]
+        return [Oddity[event.key.upper()] for event in self.events if isinstance(event, Deviation)]
 
     @property
     def lost(self) -> list[ReportsLost]:

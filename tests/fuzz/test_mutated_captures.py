@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.association import (
     AgentAssociation,
     Associated,
-    Deviation,
     ManagerAssociation,
     ManagerSettings,
     RememberedConfigurations,

@@ -17,7 +17,7 @@ from protocols.ieee11073.association import (
 from protocols.ieee11073.association.agent_service import Refused, Silent
 from protocols.ieee11073.association.clock_setting import WallClock
 from protocols.ieee11073.association.data_requests import DataWanted, Reach
-from protocols.ieee11073.association.events import ClockSet, DataFlowStarted, ScannerState
+from protocols.ieee11073.association.manager_events import ClockSet, DataFlowStarted, ScannerState
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from simulators.agents import (
     AgentOptions,

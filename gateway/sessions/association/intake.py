@@ -26,7 +26,7 @@ from gateway.sessions.sections import sections_of
 from gateway.sessions.session import Counts
 from gateway.transports.clock import Instant
 from protocols.errors import ProtocolError
-from protocols.ieee11073.association.events import ReportReceived
+from protocols.ieee11073.association.manager_events import ReportReceived
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.uplink.observations import DeviceObservations
 
@@ -139,10 +139,12 @@ class AssociationIntake:
         assert device is not None
         return list(
             sections_of(
-                report,
+                report.observations,
+                report.received_s,
                 device.ref,
                 around.clocks,
                 instant,
+                live=not report.confirmed,
                 wall_synchronised=around.clock.synchronised,
                 keyed=self._find_keyed(report, instant, association),
             )

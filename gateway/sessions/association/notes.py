@@ -11,34 +11,31 @@ import structlog
 from gateway.sessions.devices.presence import Attendance
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Counts
-from protocols.ieee11073.association import events
-from protocols.ieee11073.association.segment_events import SegmentSent
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import events, manager_events
+from protocols.ieee11073.association.agent_events import AgentEvent
 
 Remark = (
-    events.MdsChanged
-    | events.AttributesReported
-    | events.ReportsLost
-    | events.ReportNotTaken
-    | events.Deviation
+    manager_events.MdsChanged
+    | manager_events.AttributesReported
+    | manager_events.ReportsLost
+    | manager_events.ReportNotTaken
+    | Deviation
     | events.Rejected
-    | events.ScannerState
-    | events.ScannerNotSwitched
-    | events.ScannerSilent
-    | events.ScannerResumed
-    | events.DataFlowStarted
-    | events.DataFlowEnded
-    | events.DataRequestRefused
-    | events.AttributesRead
-    | events.AttributesWithheld
-    | events.ClockRead
-    | events.ClockCommanded
-    | events.ClockSet
-    | events.ClockNotSet
-    | events.ReportAnswered
-    | events.ReportRefused
-    | events.ConfigurationAsked
-    | events.ScannerSwitched
-    | SegmentSent
+    | manager_events.ScannerState
+    | manager_events.ScannerNotSwitched
+    | manager_events.ScannerSilent
+    | manager_events.ScannerResumed
+    | manager_events.DataFlowStarted
+    | manager_events.DataFlowEnded
+    | manager_events.DataRequestRefused
+    | manager_events.AttributesRead
+    | manager_events.AttributesWithheld
+    | manager_events.ClockRead
+    | manager_events.ClockCommanded
+    | manager_events.ClockSet
+    | manager_events.ClockNotSet
+    | AgentEvent
 )
 """Events that change nothing in the session."""
 
@@ -57,57 +54,57 @@ class AssociationNotes:
     async def note(self, event: Remark) -> None:
         """Write down what happened."""
         journal, system_id, link = self._journal, self._here.system_id, self._link
+        if isinstance(event, AgentEvent):
+            log.error("session.event_of_an_agent", link=link, what=type(event).__name__)
+            return
         match event:
-            case events.ReportsLost():
+            case manager_events.ReportsLost():
                 self._counts.lost += event.count
                 await journal.write(
                     "reports.lost", system_id, count=event.count, after=event.after_report_no, link=link
                 )
-            case events.ReportNotTaken():
+            case manager_events.ReportNotTaken():
                 self._counts.refused += 1
-            case events.Deviation():
+            case Deviation():
                 self._counts.deviations += 1
                 await journal.write(
                     "device.deviation",
                     system_id,
-                    key=None if event.oddity is None else event.oddity.key,
+                    key=event.key or None,
                     sentence=event.sentence,
                     clause=event.clause,
                     link=link,
                 )
             case events.Rejected():
                 await journal.write("device.rejected", None, reason=event.reason.name.lower(), link=link)
-            case events.ScannerSilent():
+            case manager_events.ScannerSilent():
                 await journal.write(
                     "scanner.fell_silent", system_id, scanner=event.handle, silent_s=round(event.silent_s, 1)
                 )
-            case events.ScannerResumed():
+            case manager_events.ScannerResumed():
                 await journal.write("scanner.resumed", system_id, scanner=event.handle)
-            case events.ScannerState():
+            case manager_events.ScannerState():
                 await journal.write("scanner.switched", system_id, scanner=event.handle, enabled=event.enabled)
-            case events.ScannerNotSwitched():
+            case manager_events.ScannerNotSwitched():
                 await journal.write(
                     "scanner.not_switched", system_id, scanner=event.handle, enable=event.enable, why=event.why
                 )
-            case events.DataFlowStarted():
+            case manager_events.DataFlowStarted():
                 await journal.write("data.flow_started", system_id, request=event.data_req_id)
-            case events.DataFlowEnded():
+            case manager_events.DataFlowEnded():
                 await journal.write("data.flow_ended", system_id, request=event.data_req_id, reports=event.reports)
-            case events.DataRequestRefused():
+            case manager_events.DataRequestRefused():
                 await journal.write("data.request_refused", system_id, request=event.data_req_id, why=event.why)
-            case events.AttributesWithheld():
+            case manager_events.AttributesWithheld():
                 await journal.write("device.attributes_withheld", system_id, handle=event.handle, why=event.why)
-            case events.MdsChanged() | events.AttributesReported() | events.AttributesRead():
+            case manager_events.MdsChanged() | manager_events.AttributesReported() | manager_events.AttributesRead():
                 pass  # into the device's report (report_keeping)
-            case events.ClockRead() | events.ClockCommanded() | events.ClockSet() | events.ClockNotSet():
-                pass  # into the device's clock, the report and the event lane (clock_keeping)
             case (
-                events.ReportAnswered()
-                | events.ReportRefused()
-                | events.ConfigurationAsked()
-                | events.ScannerSwitched()
-                | SegmentSent()
+                manager_events.ClockRead()
+                | manager_events.ClockCommanded()
+                | manager_events.ClockSet()
+                | manager_events.ClockNotSet()
             ):
-                log.error("session.event_of_an_agent", link=link, what=type(event).__name__)
+                pass  # into the device's clock, the report and the event lane (clock_keeping)
             case _:
                 assert_never(event)

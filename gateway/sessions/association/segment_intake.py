@@ -27,11 +27,7 @@ from gateway.transports.clock import Instant
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
 from protocols.ieee11073.association.fetched_segments import RememberedSegments, SegmentKey, SegmentProgress
-from protocols.ieee11073.association.segment_events import (
-    SegmentDataReceived,
-    SegmentNotFetched,
-    SegmentsCleared,
-)
+from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
 from protocols.observation import Observation
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 

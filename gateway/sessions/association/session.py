@@ -43,8 +43,9 @@ from gateway.sessions.tracing import Taps
 from gateway.transports.clock import Instant
 from gateway.transports.link import Direction, Link
 from gateway.transports.pump import Nudge, pump
+from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
-from protocols.ieee11073.association import events
+from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
@@ -73,7 +74,7 @@ _NotedEvent = (
     Remark
     | events.Associated
     | events.ConfigurationAgreed
-    | events.MdsRead
+    | manager_events.MdsRead
     | events.Released
     | events.Aborted
     | events.LinkLost
@@ -122,7 +123,7 @@ class _Kind(Enum):
 
 
 def _kind(event: Event) -> _Kind:
-    if not isinstance(event, events.ReportReceived):
+    if not isinstance(event, manager_events.ReportReceived):
         return _Kind.OTHER
     return _Kind.HELD_BY_DEVICE if event.confirmed else _Kind.GONE_IF_REFUSED
 
@@ -247,7 +248,7 @@ class AssociationSession:
         self._keeping.begin_read()
         for kind, group in groupby(happened, _kind):
             if kind is not _Kind.OTHER:
-                reports = [event for event in group if isinstance(event, events.ReportReceived)]
+                reports = [event for event in group if isinstance(event, manager_events.ReportReceived)]
                 verdicts += await self._intake.store(reports, instant, (self.number, self._associated_s))
                 continue
             for event in group:
@@ -256,8 +257,8 @@ class AssociationSession:
 
     async def _take(self, event: Event, instant: Instant) -> bool:
         """One event that is no report. Whether what has to be durable of it is."""
-        assert not isinstance(event, events.ReportReceived)
-        self.understood += not isinstance(event, events.Deviation | events.LinkLost)
+        assert not isinstance(event, manager_events.ReportReceived)
+        self.understood += not isinstance(event, Deviation | events.LinkLost)
         if isinstance(event, SegmentDataReceived):
             return await self._intake.store_segment(event, instant)
         await self._note(event, instant)
@@ -271,7 +272,7 @@ class AssociationSession:
                 await self._associated(event, instant)
             case events.ConfigurationAgreed():
                 await self._agreed(event)
-            case events.MdsRead():
+            case manager_events.MdsRead():
                 await self._here.identified(event.identity, instant)
             case SegmentNotFetched() | SegmentsCleared():
                 if self._here.system_id is not None:
@@ -284,7 +285,7 @@ class AssociationSession:
                 await self._leave("link lost")
             case _:
                 await self._notes.note(event)
-                if isinstance(event, events.ScannerSilent):
+                if isinstance(event, manager_events.ScannerSilent):
                     self._ask_if_silent(event.silent_s, instant)
         if self._here.system_id is not None:
             await self._clock_keeping.noted(event, self._here.system_id, instant)

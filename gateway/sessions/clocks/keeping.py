@@ -18,7 +18,7 @@ from gateway.sessions.journal import Journal
 from gateway.transports.clock import Instant
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.association import events
+from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.clock_setting import WallClock
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.refusals import UNANSWERED
@@ -96,21 +96,21 @@ class ClockKeeping:
                 self.begin(system_id, keeps_measurements=False)
             case events.ConfigurationAgreed():
                 self._agreed(event)
-            case events.MdsRead():
+            case manager_events.MdsRead():
                 info = event.identity.time_info
                 self._capabilities = 0 if info is None else info.mds_time_cap_state
                 self._adjusted(system_id, event.identity.attributes)
-            case events.MdsChanged():
+            case manager_events.MdsChanged():
                 self._adjusted(system_id, event.attributes)
                 self._showed(system_id, event.date_and_time, event.received_s)
-            case events.ClockRead():
+            case manager_events.ClockRead():
                 await self._read(event, system_id, instant)
-            case events.ClockCommanded():
+            case manager_events.ClockCommanded():
                 if (local_us := event.time.local_us()) is not None:
                     self._around.clocks.clock(system_id, event.time.kind).commanded(local_us, _us(event.sent_s))
-            case events.ClockSet():
+            case manager_events.ClockSet():
                 await self._set(event, system_id, instant)
-            case events.ClockNotSet():
+            case manager_events.ClockNotSet():
                 await self._not_set(event, system_id, instant)
             case _:
                 pass
@@ -137,7 +137,7 @@ class ClockKeeping:
         if time is not None and (local_us := time.local_us()) is not None:
             self._around.clocks.clock(system_id, time.kind).observe(local_us, _us(received_s), live=True)
 
-    async def _read(self, event: events.ClockRead, system_id: str, instant: Instant) -> None:
+    async def _read(self, event: manager_events.ClockRead, system_id: str, instant: Instant) -> None:
         around, wall_offset_us = self._around, _wall_offset_us(instant)
         for time in event.times:
             if (local_us := time.local_us()) is None:
@@ -206,7 +206,7 @@ class ClockKeeping:
             self._commands.set_time(WallClock(_wall_offset_us(instant), zone_min), instant.monotonic_s)
             self._setting = _Setting(error_us, uncertainty_us)
 
-    async def _set(self, event: events.ClockSet, system_id: str, instant: Instant) -> None:
+    async def _set(self, event: manager_events.ClockSet, system_id: str, instant: Instant) -> None:
         self._around.clocks.clock(system_id, event.time.kind).obeyed(_us(event.answered_s))
         if self._setting is None:
             return
@@ -217,7 +217,7 @@ class ClockKeeping:
             "device.clock_set", system_id, was_off_ms=error_us // 1000, uncertainty_ms=uncertainty_us // 1000
         )
 
-    async def _not_set(self, event: events.ClockNotSet, system_id: str, instant: Instant) -> None:
+    async def _not_set(self, event: manager_events.ClockNotSet, system_id: str, instant: Instant) -> None:
         """Refused, or silent; a silent device may have set it, which the next look at its clock tells."""
         self._around.clocks.clock(system_id, event.time.kind).refused()
         setting, self._setting = self._setting, None

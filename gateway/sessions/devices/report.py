@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
+from protocols.deviation import Deviation
 from protocols.device_time import TimeKind
-from protocols.ieee11073.association.events import Deviation
 from protocols.ieee11073.dim.identity import DeviceIdentity
 
 REPORTS_MAX = 256
@@ -259,13 +259,12 @@ class DeviceReport:
         """Counts it; its octets replace the ones before, so that an engineer sees what the device does now."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
-        key = "" if event.oddity is None else event.oddity.key
         known = next(
             (each for each in self.deviations if (each.sentence, each.clause) == (sentence, event.clause)), None
         )
         if known is None:
             known = SeenDeviation(
-                key=key,
+                key=event.key,
                 sentence=sentence,
                 clause=event.clause,
                 octets=b"",

@@ -7,7 +7,8 @@ then, at most for the octets of one read, so that noise on a line is nobody's.
 from collections.abc import Sequence
 
 from gateway.sessions.devices.report import DeviceReport, DeviceReports
-from protocols.ieee11073.association import events
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.events import Event
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.uplink.observations import DeviceObservations
@@ -21,7 +22,7 @@ class ReportKeeping:
     def __init__(self, reports: DeviceReports, link: str) -> None:
         self._reports = reports
         self._link = link
-        self._of_nobody: list[events.Deviation] = []
+        self._of_nobody: list[Deviation] = []
         self.report: DeviceReport | None = None
         """Of the device that is associated on this link."""
 
@@ -45,25 +46,25 @@ class ReportKeeping:
         from `clock_keeping`."""
         report = self.report
         if report is None:
-            if isinstance(event, events.Deviation) and len(self._of_nobody) < _OF_NOBODY_MAX:
+            if isinstance(event, Deviation) and len(self._of_nobody) < _OF_NOBODY_MAX:
                 self._of_nobody.append(event)
             return
         match event:
-            case events.Deviation():
+            case Deviation():
                 report.deviated(event, at_us)
             case events.ConfigurationAgreed():
                 report.agreed(event.config_id, learned=event.learned, at_us=at_us)
-            case events.MdsRead():
+            case manager_events.MdsRead():
                 report.identified(event.identity, at_us)
-            case events.MdsChanged():
+            case manager_events.MdsChanged():
                 report.changed(event.attributes, at_us)
-            case events.AttributesReported():
+            case manager_events.AttributesReported():
                 report.told_attributes(event.handle, event.attributes, at_us)
-            case events.ReportsLost():
+            case manager_events.ReportsLost():
                 report.lost_reports(event.count, at_us)
-            case events.ReportNotTaken():
+            case manager_events.ReportNotTaken():
                 report.refused_reports(1, event.why.value, at_us)
-            case events.AttributesRead():
+            case manager_events.AttributesRead():
                 report.told_attributes(event.handle, event.attributes, at_us)
             case events.Released():
                 report.ended("released", at_us)

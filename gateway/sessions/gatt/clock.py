@@ -21,7 +21,7 @@ from protocols.ble.current_time import CURRENT_TIME, current_time_at, encode_cur
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
-from protocols.ieee11073.association import events
+from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.clock_setting import WallClock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ class GattClock:
 
     async def read(self, time: DeviceTime, asked_s: float, answered_s: float) -> None:
         """A clock showed this when it was asked."""
-        await self._noted(events.ClockRead((time,), asked_s, answered_s))
+        await self._noted(manager_events.ClockRead((time,), asked_s, answered_s))
 
     def notified(self, time: DeviceTime, received_s: float) -> None:
         """A clock was shown without being asked."""
@@ -86,14 +86,14 @@ class GattClock:
         time = wall.time(TimeKind.ABSOLUTE, sent_s)
         local_us = round(sent_s * 1_000_000) + wall.utc_offset_us + wall.zone_min * 60_000_000
         octets = encode_current_time(current_time_at(_EPOCH + timedelta(microseconds=local_us)))
-        await self._noted(events.ClockCommanded(time, sent_s))
+        await self._noted(manager_events.ClockCommanded(time, sent_s))
         try:
             answered_s = await self._talk.write(CURRENT_TIME_SERVICE, CURRENT_TIME, octets)
         except BleGattError as error:
             self.settable = None
-            await self._noted(events.ClockNotSet(time, str(error)))
+            await self._noted(manager_events.ClockNotSet(time, str(error)))
         else:
-            await self._noted(events.ClockSet(time, sent_s, answered_s))
+            await self._noted(manager_events.ClockSet(time, sent_s, answered_s))
         await self._look(CURRENT_TIME_SERVICE, CURRENT_TIME)
 
     async def _noted(self, event: events.Event) -> None:

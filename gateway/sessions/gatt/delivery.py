@@ -28,8 +28,8 @@ from protocols.ble.interpretation import (
     Uninterpreted,
 )
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
+from protocols.deviation import Deviation
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.association.events import Deviation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """What a GATT device measured, on its way into the record: durable first, then on the screen.
 
-A value is treated as a report of 11073-20601 is (`sections`): one that the device keeps and may send again counts as
-stored where it carries a date, one that streams does not, and neighbours without a date share a section, because a
-stream would else pay for one a value.
+A value that the device keeps and may send again counts as stored where it carries a date, one that streams does not
+(`sections`). Neighbours without a date share a section, since a stream would otherwise pay for one a value.
 
 Two ways in. What came by itself is gone when it is refused: the store counts it in a gap record, also an indication,
 which the stack has confirmed already. What was fetched from a record store the device still has: it is refused without
@@ -11,8 +10,7 @@ loss, moves the mark of its store in the same commit, and is no news for the cre
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -36,7 +34,6 @@ from gateway.transports.clock import Instant
 from protocols.ble.interpretation import Measured
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
-from protocols.ieee11073.association.events import ReportReceived
 from protocols.observation import Observation
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
@@ -90,14 +87,16 @@ class GattIntake:
         around = self._around
         sections = [
             section
-            for report in _reports_of(news)
+            for batch in _batches_of(news)
             for section in sections_of(
-                report.received,
+                batch.observations,
+                batch.observations[-1].received_s,
                 device.ref,
                 around.clocks,
                 instant,
+                live=not batch.stored,
                 wall_synchronised=around.clock.synchronised,
-                keyed=report.keyed,
+                keyed=batch.keyed,
             )
         ]
         durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None)
@@ -256,29 +255,25 @@ class GattIntake:
         yield from placed_by(clock, observations, received_us, live=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """Values as the other kind of device would have reported them."""
+class _Batch(NamedTuple):
+    """Observations that are placed together. `stored`: the device keeps them. `keyed` as `sections_of` takes it."""
 
-    received: ReportReceived
-    keyed: Sequence[bool]
+    observations: Sequence[Observation]
+    stored: bool = False
+    keyed: Sequence[bool] = ()
 
 
-def _reports_of(news: Sequence[Candidate]) -> Iterator[_Report]:
-    """Neighbours that stream without a date are one report."""
+def _batches_of(news: Sequence[Candidate]) -> Iterator[_Batch]:
+    """Join neighbours that stream without a date."""
     stream: list[Observation] = []
     for each in news:
         measured = each.measured
         if measured.stored or measured.observations[0].device_time is not None:
             if stream:
-                yield _report(stream)
+                yield _Batch(stream)
                 stream = []
-            yield _report(measured.observations, stored=measured.stored, keyed=each.keyed)
+            yield _Batch(measured.observations, measured.stored, each.keyed)
         else:
             stream.extend(measured.observations)
     if stream:
-        yield _report(stream)
-
-
-def _report(observations: Sequence[Observation], *, stored: bool = False, keyed: Sequence[bool] = ()) -> _Report:
-    return _Report(ReportReceived(observations, stored, 0, observations[-1].received_s), keyed)
+        yield _Batch(stream)

@@ -9,8 +9,8 @@ from gateway.sessions.devices.presence import Attendance
 from gateway.sessions.journal import Journal
 from gateway.sessions.session import Counts
 from protocols.ble.interpretation import Uninterpreted
+from protocols.deviation import Deviation
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.association.events import Deviation
 
 KINDS_MAX = 128
 """Kinds of one link that are told; a device that finds more ways than this is told to be odd already."""

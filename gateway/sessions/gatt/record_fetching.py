@@ -44,7 +44,7 @@ from protocols.ble.record_procedure import (
     RecordProcedure,
 )
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
-from protocols.ieee11073.association.events import Deviation
+from protocols.deviation import Deviation
 from protocols.uplink.observations import DeviceObservations
 
 TIMEOUTS_MAX = 3

@@ -43,9 +43,10 @@ from gateway.transports.clock import Clock, instant_of
 from protocols.ble.battery import Battery
 from protocols.ble.device_information import DeviceInformation, system_id_of
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION
+from protocols.deviation import Deviation
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.association import events
+from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.uplink.lanes import Lane
 
@@ -218,7 +219,7 @@ class GattSession:
         await self._here.arrived(name, instant_of(self._around.clock), bonded=self.link.bonded)
         identity = identity_of(system_id, tuple(AvaType(*each) for each in information.attributes))
         instant = instant_of(self._around.clock)
-        self._here.keeping.noted(events.MdsRead(identity), instant.wall_us)
+        self._here.keeping.noted(manager_events.MdsRead(identity), instant.wall_us)
         await self._here.identified(identity, instant)
         await self._gatt.met(self._paired.address, name)
         return name
@@ -260,7 +261,7 @@ class GattSession:
         """What it says of itself, its clocks among it, and its clock set where policy wants that."""
         self._state = "preparing"
         for sentence in self._usable.missing:
-            await self._notes.deviated(events.Deviation(sentence, "", b""), self._around.clock.wall_us())
+            await self._notes.deviated(Deviation(sentence, "", b""), self._around.clock.wall_us())
         for step in self._usable.reads():
             if step.profile.service != DEVICE_INFORMATION:
                 await self._look(step.profile.service, step.characteristic)
@@ -291,7 +292,7 @@ class GattSession:
     async def _refused(self, step: Step, error: BleGattError) -> None:
         why = f"; {pair_again(self._paired.address)}" if error.needs_keys else ""
         sentence = f"{name_of(*step)}: {error}{why}"
-        await self._notes.deviated(events.Deviation(sentence, "", b""), self._around.clock.wall_us())
+        await self._notes.deviated(Deviation(sentence, "", b""), self._around.clock.wall_us())
 
     # ---- streaming
 
@@ -340,7 +341,7 @@ class GattSession:
         with suppress(StoreFull):  # then the buffer counts it once it has room
             await self._gatt.store.record_loss([Loss(Lane.NUMERIC, dropped, since_us, now_us)])
         self.counts.lost += dropped
-        self._here.keeping.noted(events.ReportsLost(dropped, None), self._around.clock.wall_us())
+        self._here.keeping.noted(manager_events.ReportsLost(dropped, None), self._around.clock.wall_us())
         await self._around.journal.write(
             "reports.lost", self._here.system_id, count=dropped, after=None, link=self.link.name
         )

@@ -4,11 +4,27 @@ events = association.receive(octets, now_s)     # make them durable, then associ
 link.write(association.to_send())
 """
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.association.agent import AgentAssociation
+from protocols.ieee11073.association.agent_events import (
+    ConfigurationAsked,
+    ReportAnswered,
+    ReportRefused,
+    ScannerSwitched,
+)
 from protocols.ieee11073.association.configurations import ConfigurationStore, RememberedConfigurations
 from protocols.ieee11073.association.events import (
     Aborted,
     Associated,
+    ConfigurationAgreed,
+    Event,
+    LinkLost,
+    Rejected,
+    RejectReason,
+    Released,
+)
+from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import (
     AttributesRead,
     AttributesReported,
     AttributesWithheld,
@@ -16,30 +32,18 @@ from protocols.ieee11073.association.events import (
     ClockNotSet,
     ClockRead,
     ClockSet,
-    ConfigurationAgreed,
-    ConfigurationAsked,
     DataFlowEnded,
     DataFlowStarted,
     DataRequestRefused,
-    Deviation,
-    Event,
-    LinkLost,
     MdsChanged,
     MdsRead,
-    Rejected,
-    RejectReason,
-    Released,
-    ReportAnswered,
     ReportReceived,
-    ReportRefused,
     ReportsLost,
     ScannerNotSwitched,
     ScannerResumed,
     ScannerSilent,
     ScannerState,
-    ScannerSwitched,
 )
-from protocols.ieee11073.association.manager import ManagerAssociation
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.dim.identity import DeviceIdentity

@@ -34,19 +34,11 @@ from protocols.ieee11073.apdu.data import (
 )
 from protocols.ieee11073.association import admission
 from protocols.ieee11073.association.agent_answers import Answer, Answering
+from protocols.ieee11073.association.agent_events import ConfigurationAsked, ReportAnswered, ReportRefused
 from protocols.ieee11073.association.agent_objects import Mds, MdsAttributes, Scanners
 from protocols.ieee11073.association.agent_service import AgentPort, AgentService
 from protocols.ieee11073.association.agent_table import AGENT
-from protocols.ieee11073.association.events import (
-    Associated,
-    ConfigurationAgreed,
-    ConfigurationAsked,
-    Event,
-    Rejected,
-    RejectReason,
-    ReportAnswered,
-    ReportRefused,
-)
+from protocols.ieee11073.association.events import Associated, ConfigurationAgreed, Event, Rejected, RejectReason
 from protocols.ieee11073.association.machine import Association
 from protocols.ieee11073.association.received import CONFIRMED, Received
 from protocols.ieee11073.association.requests import Request

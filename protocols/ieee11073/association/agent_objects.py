@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import AttributeModEntry, ErrorValue
+from protocols.ieee11073.association.agent_events import ScannerSwitched
 from protocols.ieee11073.association.agent_service import AgentService, Refusal, Refused
-from protocols.ieee11073.association.events import ScannerSwitched
 from protocols.ieee11073.association.scanners import DISABLED, ENABLED, REPLACE, SCANNERS
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.channels import RELATIVE_TIME_S

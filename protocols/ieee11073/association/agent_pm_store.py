@@ -30,9 +30,9 @@ from protocols.ieee11073.apdu.pm_store import (
     TriggerResult,
     decode_selection,
 )
+from protocols.ieee11073.association.agent_events import SegmentSent
 from protocols.ieee11073.association.agent_service import Acted, AgentService, Refusal, Refused
 from protocols.ieee11073.association.received import Received
-from protocols.ieee11073.association.segment_events import SegmentSent
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.segment_writing import EPISODIC_STORE
 from protocols.ieee11073.mder import decode, encode, encode_list

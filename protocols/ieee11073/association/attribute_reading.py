@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.data import GetArgument, GetResult, OidEntry
-from protocols.ieee11073.association.events import AttributesRead, AttributesWithheld
+from protocols.ieee11073.association.manager_events import AttributesRead, AttributesWithheld
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import UNANSWERED, refusal
 from protocols.ieee11073.association.requests import AtSending, Requests

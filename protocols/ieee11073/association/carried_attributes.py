@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.association.events import AttributesReported, MdsChanged
+from protocols.ieee11073.association.manager_events import AttributesReported, MdsChanged
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.device_model import MDS_HANDLE
 from protocols.ieee11073.dim.identity import identity_of

@@ -23,7 +23,7 @@ from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.actions import ActionType, SetBaseOffsetTimeInvoke, SetTimeInvoke
 from protocols.ieee11073.apdu.data import ActionArgument, ActionResult
 from protocols.ieee11073.association.attribute_reading import Attributes, ask_attributes
-from protocols.ieee11073.association.events import ClockCommanded, ClockNotSet, ClockRead, ClockSet
+from protocols.ieee11073.association.manager_events import ClockCommanded, ClockNotSet, ClockRead, ClockSet
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import UNANSWERED, refusal
 from protocols.ieee11073.association.requests import AtSending, Requests

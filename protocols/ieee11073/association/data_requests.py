@@ -46,7 +46,7 @@ from protocols.ieee11073.apdu.actions import (
 )
 from protocols.ieee11073.apdu.association import REQUEST_INIT_AGENT
 from protocols.ieee11073.apdu.data import ActionArgument, ActionResult, EventReportArgument
-from protocols.ieee11073.association.events import DataFlowEnded, DataFlowStarted, DataRequestRefused
+from protocols.ieee11073.association.manager_events import DataFlowEnded, DataFlowStarted, DataRequestRefused
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import UNANSWERED, refusal, words
 from protocols.ieee11073.association.requests import Requests

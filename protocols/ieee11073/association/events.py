@@ -1,25 +1,18 @@
-"""What an association tells whoever runs it: frozen values, in the order in which they happened.
+"""Events of an association in either role: frozen values, in the order in which they happened.
 
-The shell makes each event durable as it needs and then calls `delivered(event)`; only then is a confirmed report
-answered. A shell that cannot store calls `refused(event)`. Both accept every event and mean something for
-`ReportReceived` alone.
-
-Why a report event may cover several APDUs: a link read brings many reports of one layout, and one event a read costs
-far less than one a report. Nothing of the promise changes: `delivered` answers each of the confirmed reports in it,
-with its own invoke-id, and none before.
+What only a manager or only an agent emits is in `manager_events` and `agent_events`. The caller makes each event
+durable as it needs and then calls `delivered(event)`; only then is a confirmed report answered. A caller that cannot
+store calls `refused(event)`. Both accept every event; they matter for `ReportReceived`, `SegmentDataReceived` and
+`MdsRead`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
-from protocols.device_time import DeviceTime
-from protocols.ieee11073.association.segment_events import SegmentEvent
-from protocols.ieee11073.dim.identity import DeviceIdentity
-from protocols.ieee11073.nomenclature.code import Code
-from protocols.ieee11073.tolerances import Oddity
-from protocols.observation import Channel, Observation, Scalar
-from protocols.stream_value import stream_value
+from protocols.deviation import Deviation
+from protocols.ieee11073.association.agent_events import AgentEvent
+from protocols.ieee11073.association.manager_events import ManagerEvent
+from protocols.observation import Channel
 
 
 class RejectReason(Enum):
@@ -36,7 +29,7 @@ class RejectReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Associated:
-    """An association stands. `configuration_known` is False when the configuration still has to be exchanged."""
+    """An association began. `configuration_known` is False when the configuration still has to be exchanged."""
 
     system_id: bytes
     config_id: int
@@ -45,7 +38,7 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAgreed:
-    """Both sides mean the same objects. `octets` are the encoded ConfigObjectList, as a store keeps it.
+    """Manager and agent agreed on a configuration. `octets` are the encoded ConfigObjectList, as a store keeps it.
 
     `learned` is True when this device sent it now, False when it was known (standard, or remembered).
     """
@@ -57,110 +50,13 @@ class ConfigurationAgreed:
 
 
 @dataclass(frozen=True, slots=True)
-class MdsRead:
-    """The device answered what it is."""
-
-    identity: DeviceIdentity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MdsChanged:
-    """A report told attributes of the device itself (handle 0): those that differ from what it told before.
-
-    `attributes` are ids and octets as sent, also those with no field here. A field is None where this report does not
-    say it, or says it in a form that it has not.
-    """
-
-    attributes: tuple[tuple[int, bytes], ...]
-    received_s: float
-    battery_percent: int | None = None
-    power_status: int | None = None
-    """Power-Status, BITS-16 as sent."""
-    battery_remaining: tuple[Scalar, Code] | None = None
-    """How long the battery lasts, with the unit."""
-    date_and_time: DeviceTime | None = None
-    """The device's clock when it reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttributesReported:
-    """Attributes of an object that came in a report and are no value: accuracy, source handles, threshold texts, ids
-    that nobody knows. They flow on by number; told are those that differ from what the object told before.
-
-    `person` and `device_time` are those of the observations that they came with.
-    """
-
-    handle: int
-    person: int | None
-    device_time: DeviceTime | None
-    attributes: tuple[tuple[int, bytes], ...]
-    received_s: float
-
-
-@stream_value
-class ReportReceived:
-    """Observations of one report, or of `reports` reports that came in one read and have one layout.
-
-    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` ties the
-    event to its unanswered invoke-ids and means nothing outside the association that made it.
-    """
-
-    observations: Sequence[Observation]
-    confirmed: bool
-    report_no: int
-    received_s: float
-    reports: int = 1
-    ticket: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportsLost:
-    """`count` reports are missing by their numbers, after number `after_report_no` (None: before the first)."""
-
-    count: int
-    after_report_no: int | None
-
-
-class NotTaken(Enum):
-    """Why nothing of a report was taken."""
-
-    NO_OBJECT = "of objects that the configuration lacks"
-    EVENT_TYPE = "of an event type that is not taken"
-    UNREADABLE = "unreadable"
-    NO_VALUE = "without a whole value"
-
-
-@dataclass(frozen=True, slots=True)
-class ReportNotTaken:
-    """Nothing of a report was taken; a confirmed one got ROER or RORJ and stays with the device. Emitted for
-    each of them. Its number does not count as lost."""
-
-    why: NotTaken
-    confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Deviation:
-    """The peer broke a rule and we carried on. The sentence holds no value; `octets` may, so they are never logged.
-
-    Each kind of deviation is told once an association, so that a device with a habit does not flood its own record.
-    `oddity` is its row in `tolerances`: what was done about it, and why.
-    """
-
-    sentence: str
-    clause: str
-    octets: bytes = field(repr=False)
-    oddity: Oddity | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Released:
     """The association ended in order; what was confirmed is confirmed, the link may carry a new association."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """The association ended by ABRT. `reason` is the ABRT reason (reference 20601 §3), `why` says it for a person."""
+    """The association ended by ABRT. `reason` is the ABRT reason (reference 20601 §3), `why` the same in words."""
 
     reason: int
     by_us: bool
@@ -176,180 +72,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class LinkLost:
-    """The link ended. An association that stood is gone without a farewell."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportAnswered:
-    """Agent: the manager holds this confirmed report durably; it need not be sent again."""
-
-    invoke_id: int
-    report_no: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRefused:
-    """Agent: the manager did not take this confirmed report; it is still ours to keep. `reason` is the ROER
-    error-value or the RORJ problem, `rejected` tells which (True: RORJ)."""
-
-    invoke_id: int
-    report_no: int
-    reason: int
-    rejected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigurationAsked:
-    """Agent: the manager does not know our configuration; it is being sent."""
-
-    config_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScannerSwitched:
-    """Agent: the manager has enabled or disabled this scanner."""
-
-    handle: int
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AttributesRead:
-    """Attributes of an object, as the device answered them to a Get."""
-
-    handle: int
-    attributes: tuple[tuple[int, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AttributesWithheld:
-    """A Get of the shell was refused or not answered; `why` says it in words."""
-
-    handle: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClockRead:
-    """What the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic): the coincident time
-    stamp that dates its relative times. At most one time of each kind, at least one."""
-
-    times: tuple[DeviceTime, ...]
-    asked_s: float
-    answered_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClockCommanded:
-    """A command to set the clock goes out at `sent_s`: from now on the clock may show `time` or what it did before."""
-
-    time: DeviceTime
-    sent_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClockSet:
-    """The device says that it set its clock to `time`, at a moment between `sent_s` and `answered_s`."""
-
-    time: DeviceTime
-    sent_s: float
-    answered_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClockNotSet:
-    """The device refused to set its clock, or was silent; then it may have set it all the same. `why` in words."""
-
-    time: DeviceTime
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScannerState:
-    """The device says that this scanner is enabled, or disabled."""
-
-    handle: int
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ScannerNotSwitched:
-    """A scanner was not enabled or not disabled; it may have been, where the device was silent. `why` in words."""
-
-    handle: int
-    enable: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScannerSilent:
-    """An enabled periodic scanner has not reported for `silent_s`; its interval is `interval_s`."""
-
-    handle: int
-    silent_s: float
-    interval_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ScannerResumed:
-    """The silent scanner reports again."""
-
-    handle: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataFlowStarted:
-    """The device took a data request; a single response came with it, other flows follow as reports."""
-
-    data_req_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataFlowEnded:
-    """A flow is over: answered at once, stopped, or its time has passed. `reports` came for it."""
-
-    data_req_id: int
-    reports: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataRequestRefused:
-    """A data request, its continuation or its stop was refused or not answered; `why` in words."""
-
-    data_req_id: int
-    why: str
+    """The link ended. An association on it ended without a release."""
 
 
 Event = (
-    Associated
-    | ConfigurationAgreed
-    | MdsRead
-    | MdsChanged
-    | AttributesReported
-    | ReportReceived
-    | ReportsLost
-    | ReportNotTaken
-    | Deviation
-    | Released
-    | Aborted
-    | Rejected
-    | LinkLost
-    | ReportAnswered
-    | ReportRefused
-    | ConfigurationAsked
-    | ScannerSwitched
-    | AttributesRead
-    | AttributesWithheld
-    | ClockRead
-    | ClockCommanded
-    | ClockSet
-    | ClockNotSet
-    | ScannerState
-    | ScannerNotSwitched
-    | ScannerSilent
-    | ScannerResumed
-    | DataFlowStarted
-    | DataFlowEnded
-    | DataRequestRefused
-    | SegmentEvent
+    Associated | ConfigurationAgreed | Deviation | Released | Aborted | Rejected | LinkLost | ManagerEvent | AgentEvent
 )

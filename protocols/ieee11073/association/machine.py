@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 
+from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream, ApduTooLong
 from protocols.ieee11073.apdu import MessageTag, encode_apdu, encode_data
@@ -27,7 +28,7 @@ from protocols.ieee11073.apdu.association import (
     Rlrq,
 )
 from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, RejectProblem, RejectResult
-from protocols.ieee11073.association.events import Aborted, Deviation, Event, LinkLost, Released
+from protocols.ieee11073.association.events import Aborted, Event, LinkLost, Released
 from protocols.ieee11073.association.received import CONFIRMED, NOTHING_RECEIVED, Received, read_apdu
 from protocols.ieee11073.association.requests import Request
 from protocols.ieee11073.association.settings import AgentSettings, ManagerSettings
@@ -228,7 +229,9 @@ class Association(ABC):
 
     def _tell_notes(self) -> None:
         if self._notes.waiting:
-            self._events += [Deviation(*note) for note in self._notes.taken()]
+            self._events += [
+                Deviation(note.sentence, note.clause, note.octets, note.oddity.key) for note in self._notes.taken()
+            ]
 
     def _read_stream(self) -> None:
         """Every APDU that is whole by now; what is left of one has until the APDU deadline to go on."""

@@ -28,20 +28,10 @@ from protocols.ieee11073.association.attribute_reading import AttributeReading
 from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
 from protocols.ieee11073.association.data_requests import DataRequests
-from protocols.ieee11073.association.events import (
-    Associated,
-    ConfigurationAgreed,
-    Event,
-    MdsChanged,
-    MdsRead,
-    NotTaken,
-    Rejected,
-    RejectReason,
-    ReportNotTaken,
-    ReportReceived,
-)
+from protocols.ieee11073.association.events import Associated, ConfigurationAgreed, Event, Rejected, RejectReason
 from protocols.ieee11073.association.fetched_segments import FetchedSegments, RememberedSegments
 from protocols.ieee11073.association.machine import Association, do_nothing
+from protocols.ieee11073.association.manager_events import MdsChanged, MdsRead, NotTaken, ReportNotTaken, ReportReceived
 from protocols.ieee11073.association.manager_table import MANAGER
 from protocols.ieee11073.association.mds_reading import MdsReading
 from protocols.ieee11073.association.pm_stores import PmStores

@@ -9,7 +9,7 @@ from typing import Any
 
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.data import GetArgument, GetResult
-from protocols.ieee11073.association.events import MdsChanged, MdsRead
+from protocols.ieee11073.association.manager_events import MdsChanged, MdsRead
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.requests import Requests
 from protocols.ieee11073.association.service import Service

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.data import EventReportArgument
 from protocols.ieee11073.association.carried_attributes import CarriedAttributes
-from protocols.ieee11073.association.events import Event, ReportReceived, ReportsLost
+from protocols.ieee11073.association.events import Event
+from protocols.ieee11073.association.manager_events import ReportReceived, ReportsLost
 from protocols.ieee11073.association.report_answers import OwedAnswers
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.configuration import Configuration, value_map

@@ -21,7 +21,12 @@ from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import AttributeModEntry, SetArgument, SetResult
 from protocols.ieee11073.association.attribute_reading import Attributes, ask_attributes
-from protocols.ieee11073.association.events import ScannerNotSwitched, ScannerResumed, ScannerSilent, ScannerState
+from protocols.ieee11073.association.manager_events import (
+    ScannerNotSwitched,
+    ScannerResumed,
+    ScannerSilent,
+    ScannerState,
+)
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import UNANSWERED, refusal
 from protocols.ieee11073.association.requests import Requests

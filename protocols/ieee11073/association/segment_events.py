@@ -1,4 +1,4 @@
-"""What an association tells about a device's memory. The rest of an association's events are in `events`."""
+"""Events that a manager emits while it fetches a device's memory (PM-store)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,15 +63,3 @@ class SegmentsCleared:
 
     store: int
     segments: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentSent:
-    """Agent: a transfer is over. `whole`: the manager confirmed every entry of it."""
-
-    store: int
-    segment: int
-    whole: bool
-
-
-SegmentEvent = SegmentDataReceived | SegmentNotFetched | SegmentsCleared | SegmentSent

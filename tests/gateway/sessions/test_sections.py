@@ -6,7 +6,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.sections import sections_of
 from gateway.transports.clock import Instant
 from protocols.device_time import DeviceTime, TimeKind, absolute_time
-from protocols.ieee11073.association.events import ReportReceived
+from protocols.ieee11073.association.manager_events import ReportReceived
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat
 from protocols.uplink.observations import DeviceRef, decode_block, encode_block
@@ -44,10 +44,12 @@ def sections(*reports: ReportReceived, wall_us: int = NOON_US, clocks: DeviceClo
         section
         for each in reports
         for section in sections_of(
-            each,
+            each.observations,
+            each.received_s,
             DEVICE,
             known,
             Instant(each.received_s, wall_us, "boot"),
+            live=not each.confirmed,
             wall_synchronised=True,
             keyed=[each.confirmed and one.device_time is DATED for one in each.observations],
         )

@@ -17,8 +17,8 @@ from protocols.ble.record_procedure import (
     FetchTimedOut,
 )
 from protocols.ble.record_server import RecordServer
+from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.association.events import Deviation
 from tests.builders.ble_record_link import RecordLink, fetching, stored
 
 ALL, NEWEST, ABORT = "01 01", "01 06", "03 00"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.apdu import decode_apdu
 from protocols.ieee11073.apdu.association import Aare, AbortReason, AssociateResult
 from protocols.ieee11073.apdu.data import ConfigReportRsp, ConfigResult, ErrorValue, EventType, RejectProblem
@@ -10,7 +11,6 @@ from protocols.ieee11073.association import (
     Associated,
     ClockRead,
     ConfigurationAgreed,
-    Deviation,
     Event,
     LinkLost,
     ManagerAssociation,

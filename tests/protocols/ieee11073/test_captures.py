@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.association import (
     Aborted,
     Associated,
     ConfigurationAgreed,
-    Deviation,
     LinkLost,
     MdsRead,
     Released,

@@ -3,7 +3,8 @@ it holds is not lost."""
 
 from dataclasses import replace
 
-from protocols.ieee11073.association import Aborted, Associated, Deviation, ManagerAssociation, ReportReceived, State
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import Aborted, Associated, ManagerAssociation, ReportReceived, State
 from protocols.ieee11073.dim import Configuration, Reading, fixed_report
 from protocols.ieee11073.specializations import standard_configuration
 from tests.builders.ieee11073_apdus import aarq, abrt, config_report, get_answer, scan_report

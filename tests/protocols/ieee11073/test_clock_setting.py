@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_data
@@ -14,7 +15,6 @@ from protocols.ieee11073.association import (
     ClockNotSet,
     ClockRead,
     ClockSet,
-    Deviation,
     ManagerSettings,
     MdsRead,
     State,

@@ -2,12 +2,12 @@
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.apdu.data import RejectProblem
 from protocols.ieee11073.association import (
     Aborted,
     Associated,
     ConfigurationAgreed,
-    Deviation,
     Event,
     LinkLost,
     Released,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import actions as modes
 from protocols.ieee11073.apdu.actions import DataRequest
@@ -15,7 +16,6 @@ from protocols.ieee11073.association import (
     DataFlowEnded,
     DataFlowStarted,
     DataRequestRefused,
-    Deviation,
     ManagerSettings,
     ReportReceived,
     State,

@@ -3,10 +3,10 @@ association request, and half an APDU is not waited for without end."""
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.association import (
     Aborted,
     Associated,
-    Deviation,
     ManagerAssociation,
     ManagerSettings,
     ReportReceived,

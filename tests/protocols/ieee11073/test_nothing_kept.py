@@ -2,10 +2,11 @@
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.apdu.data import ErrorValue, EventType, RejectProblem
 from protocols.ieee11073.association.configurations import RememberedConfigurations
-from protocols.ieee11073.association.events import Deviation, NotTaken, ReportNotTaken, ReportReceived, ReportsLost
 from protocols.ieee11073.association.manager import ManagerAssociation
+from protocols.ieee11073.association.manager_events import NotTaken, ReportNotTaken, ReportReceived, ReportsLost
 from protocols.ieee11073.association.states import State
 from protocols.ieee11073.nomenclature import code_of
 from protocols.ieee11073.tolerances import Oddity
@@ -41,7 +42,7 @@ def test_glucometer_agent_of_a_widespread_stack_loses_no_value() -> None:
     )
     (deviation, received) = association.receive(sent, 1.0)
     assert isinstance(deviation, Deviation)
-    assert deviation.oddity is Oddity.REPORT_TRAILING
+    assert deviation.key == Oddity.REPORT_TRAILING.key
     assert isinstance(received, ReportReceived)
     (observation,) = received.observations
     assert (observation.value, observation.channel.type) == (13.2, code_of("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD"))

@@ -12,7 +12,8 @@ from itertools import pairwise
 
 import pytest
 
-from protocols.ieee11073.association import Deviation, ReportsLost
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import ReportsLost
 from protocols.ieee11073.dim import (
     Attribute,
     Configuration,

@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from protocols.ieee11073.association import Deviation, Event, ManagerAssociation, ReportReceived, ReportsLost
+from protocols.deviation import Deviation
+from protocols.ieee11073.association import Event, ManagerAssociation, ReportReceived, ReportsLost
 from protocols.ieee11073.dim import Reading, ScanReport, fixed_report, variable_report
 from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, layout_key
 from protocols.observation import Observation, Special

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorValue, SetResult
 from protocols.ieee11073.association import (
-    Deviation,
     ManagerSettings,
     ReportReceived,
     ScannerNotSwitched,

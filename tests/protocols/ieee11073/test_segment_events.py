@@ -2,11 +2,12 @@
 
 import pytest
 
+from protocols.deviation import Deviation
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ErrorValue, EventReportArgument, EventType, RejectProblem
 from protocols.ieee11073.apdu.pm_store import CAPABILITY_CLEAR_BY_LIST, SegmentInfo
-from protocols.ieee11073.association import Aborted, Deviation
+from protocols.ieee11073.association import Aborted
 from protocols.ieee11073.association.agent_pm_store import StoredSegment
 from protocols.ieee11073.association.agent_service import Refused
 from protocols.ieee11073.association.fetched_segments import RememberedSegments
@@ -36,7 +37,7 @@ def fetched(*events: Sent, segment: StoredSegment = THREE) -> tuple[MemoryPair, 
 
 
 def oddities(pair: MemoryPair) -> set[Oddity | None]:
-    return {event.oddity for event in pair.of(Deviation)}
+    return {Oddity[event.key.upper()] for event in pair.of(Deviation)}
 
 
 def test_an_event_that_comes_again_is_confirmed_again_and_not_taken_twice() -> None:

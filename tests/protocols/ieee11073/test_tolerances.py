@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import protocols.ieee11073
+from protocols.deviation import Deviation
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import MessageTag, encode_apdu, encode_data
 from protocols.ieee11073.apdu.actions import SUPPORTS_SCOPE_ALL, SUPPORTS_TIME_NO_LIMIT, ActionType
@@ -28,7 +29,7 @@ from protocols.ieee11073.apdu.association import (
 )
 from protocols.ieee11073.apdu.attributes import AttrValMapEntry, AvaType, HandleAttrValMapEntry
 from protocols.ieee11073.apdu.data import ActionResult, ConfigObject, ErrorValue, EventType, SetResult
-from protocols.ieee11073.association import Aborted, AgentAssociation, Deviation, Event, ManagerAssociation
+from protocols.ieee11073.association import Aborted, AgentAssociation, Event, ManagerAssociation
 from protocols.ieee11073.association.clock_setting import WallClock
 from protocols.ieee11073.association.data_requests import DataWanted
 from protocols.ieee11073.dim import Attribute, Configuration, Reading, ScanReport, fixed_report, numeric
@@ -317,7 +318,7 @@ STORIES: dict[Oddity, Story] = {
 
 
 def deviations(events: list[Event], oddity: Oddity) -> list[Deviation]:
-    return [event for event in events if isinstance(event, Deviation) and event.oddity is oddity]
+    return [event for event in events if isinstance(event, Deviation) and event.key == oddity.key]
 
 
 @pytest.mark.parametrize("oddity", STORIES, ids=lambda one: one.key)

@@ -8,25 +8,28 @@ import pytest
 from gateway.sessions.association.notes import AssociationNotes
 from gateway.sessions.association.session import _NotedEvent
 from gateway.sessions.session import Counts
-from protocols.ieee11073.association import events
+from protocols.ieee11073.association import events, manager_events
 from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from tests.builders.gateway_device import device
 from tests.builders.gateway_sessions import sessions
 from tests.harness.eventually import eventually
 
 NOTED = {
-    "scanner.switched": events.ScannerState(3, enabled=True),
-    "scanner.not_switched": events.ScannerNotSwitched(3, enable=True, why="the device refused"),
-    "data.flow_started": events.DataFlowStarted(0x0101),
-    "data.flow_ended": events.DataFlowEnded(0x0101, reports=4),
-    "data.request_refused": events.DataRequestRefused(0x0101, why="the device was silent"),
-    "device.attributes_withheld": events.AttributesWithheld(5, why="the device refused"),
+    "scanner.switched": manager_events.ScannerState(3, enabled=True),
+    "scanner.not_switched": manager_events.ScannerNotSwitched(3, enable=True, why="the device refused"),
+    "data.flow_started": manager_events.DataFlowStarted(0x0101),
+    "data.flow_ended": manager_events.DataFlowEnded(0x0101, reports=4),
+    "data.request_refused": manager_events.DataRequestRefused(0x0101, why="the device was silent"),
+    "device.attributes_withheld": manager_events.AttributesWithheld(5, why="the device refused"),
 }
 
 
 @pytest.mark.finding("edge-C9")
 def test_every_event_of_an_association_is_a_measurement_or_handled_by_a_case() -> None:
-    assert set(get_args(events.Event)) == set(get_args(_NotedEvent)) | {events.ReportReceived, SegmentDataReceived}
+    assert set(get_args(events.Event)) == set(get_args(_NotedEvent)) | {
+        manager_events.ReportReceived,
+        SegmentDataReceived,
+    }
 
 
 @pytest.mark.finding("edge-C9")
@@ -45,7 +48,7 @@ async def test_attributes_that_were_read_stand_in_the_report_of_the_device(tmp_p
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)
         keeping = session._here.keeping
-        keeping.noted(events.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
+        keeping.noted(manager_events.AttributesRead(1, ((0x0A4B, b"\x01\x02"),)), 1)
         report = gateway.around.reports.find(thermometer.system_id)
         assert report is not None
         assert report.object_attributes[1, 0x0A4B] == b"\x01\x02"

@@ -20,10 +20,11 @@ from gateway.sessions.devices.report_recorder import ReportKeeping
 from gateway.sessions.devices.report_writer import TURN_S, ReportWriter
 from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.tcp import connect_tcp
+from protocols.deviation import Deviation
 from protocols.device_time import TimeKind
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import ConfigObject
-from protocols.ieee11073.association.events import AttributesReported, Deviation
+from protocols.ieee11073.association.manager_events import AttributesReported
 from protocols.ieee11073.dim import Attribute, Configuration
 from protocols.ieee11073.dim.identity import identity_of
 from protocols.ieee11073.tolerances import Oddity
@@ -45,7 +46,7 @@ def report_of(gateway: Sessions) -> DeviceReport:
 
 
 def deviation(number: int = 0, octets: bytes = b"") -> Deviation:
-    return Deviation(f"a synthetic deviation {number}", "20601 §0", octets, Oddity.REPORT_LONGER)
+    return Deviation(f"a synthetic deviation {number}", "20601 §0", octets, Oddity.REPORT_LONGER.key)
 
 
 async def test_a_report_counts_what_a_device_did_and_keeps_the_octets_that_were_wrong(tmp_path):

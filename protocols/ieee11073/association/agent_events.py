@@ -1,0 +1,49 @@
+"""Events that an agent emits beside those of either role (`events`)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAnswered:
+    """The manager holds this confirmed report durably; it need not be sent again."""
+
+    invoke_id: int
+    report_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRefused:
+    """The manager did not take this confirmed report; the device keeps it. `reason` is the ROER
+    error-value or the RORJ problem, `rejected` says which (True: RORJ)."""
+
+    invoke_id: int
+    report_no: int
+    reason: int
+    rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationAsked:
+    """The manager does not know the configuration; it is being sent."""
+
+    config_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSwitched:
+    """The manager enabled or disabled this scanner."""
+
+    handle: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSent:
+    """A transfer ended. `whole`: the manager confirmed every entry of it."""
+
+    store: int
+    segment: int
+    whole: bool
+
+
+AgentEvent = ReportAnswered | ReportRefused | ConfigurationAsked | ScannerSwitched | SegmentSent

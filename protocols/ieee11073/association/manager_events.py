@@ -1,0 +1,233 @@
+"""Events that a manager emits beside those of either role (`events`).
+
+Why a report event may cover several APDUs: a link read may hold many reports of one layout, and one event a read costs
+far less than one a report. The promise is the same: `delivered` answers each of the confirmed reports in it, with its
+own invoke-id, and none before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from protocols.device_time import DeviceTime
+from protocols.ieee11073.association.segment_events import SegmentDataReceived, SegmentNotFetched, SegmentsCleared
+from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Observation, Scalar
+from protocols.stream_value import stream_value
+
+
+@dataclass(frozen=True, slots=True)
+class MdsRead:
+    """The device answered what it is."""
+
+    identity: DeviceIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MdsChanged:
+    """A report told attributes of the device itself (handle 0): those that differ from what it told before.
+
+    `attributes` are ids and octets as sent, also those with no field here. A field is None where this report does not
+    say it, or says it in a form that it has not.
+    """
+
+    attributes: tuple[tuple[int, bytes], ...]
+    received_s: float
+    battery_percent: int | None = None
+    power_status: int | None = None
+    """Power-Status, BITS-16 as sent."""
+    battery_remaining: tuple[Scalar, Code] | None = None
+    """How long the battery lasts, with the unit."""
+    date_and_time: DeviceTime | None = None
+    """The device's clock when it reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributesReported:
+    """Attributes of an object that came in a report and are no value: accuracy, source handles, threshold texts, ids
+    that nobody knows. They flow on by number; told are those that differ from what the object told before.
+
+    `person` and `device_time` are those of the observations that they came with.
+    """
+
+    handle: int
+    person: int | None
+    device_time: DeviceTime | None
+    attributes: tuple[tuple[int, bytes], ...]
+    received_s: float
+
+
+@stream_value
+class ReportReceived:
+    """Observations of one report, or of `reports` reports that came in one read and have one layout.
+
+    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` ties the
+    event to its unanswered invoke-ids and means nothing outside the association that made it.
+    """
+
+    observations: Sequence[Observation]
+    confirmed: bool
+    report_no: int
+    received_s: float
+    reports: int = 1
+    ticket: int = field(default=0, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsLost:
+    """`count` reports are missing by their numbers, after number `after_report_no` (None: before the first)."""
+
+    count: int
+    after_report_no: int | None
+
+
+class NotTaken(Enum):
+    """Why nothing of a report was taken."""
+
+    NO_OBJECT = "of objects that the configuration lacks"
+    EVENT_TYPE = "of an event type that is not taken"
+    UNREADABLE = "unreadable"
+    NO_VALUE = "without a whole value"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportNotTaken:
+    """Nothing of a report was taken; a confirmed one got ROER or RORJ and stays with the device. Emitted for
+    each of them. Its number does not count as lost."""
+
+    why: NotTaken
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttributesRead:
+    """Attributes of an object, as the device answered them to a Get."""
+
+    handle: int
+    attributes: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributesWithheld:
+    """A Get of the shell was refused or not answered; `why` says it in words."""
+
+    handle: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """What the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic): the coincident time
+    stamp that dates its relative times. At most one time of each kind, at least one."""
+
+    times: tuple[DeviceTime, ...]
+    asked_s: float
+    answered_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCommanded:
+    """A command to set the clock goes out at `sent_s`: from now on the clock may show `time` or what it did before."""
+
+    time: DeviceTime
+    sent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The device says that it set its clock to `time`, at a moment between `sent_s` and `answered_s`."""
+
+    time: DeviceTime
+    sent_s: float
+    answered_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockNotSet:
+    """The device refused to set its clock, or was silent; then it may have set it all the same. `why` in words."""
+
+    time: DeviceTime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerState:
+    """The device says that this scanner is enabled, or disabled."""
+
+    handle: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerNotSwitched:
+    """A scanner was not enabled or not disabled; it may have been, where the device was silent. `why` in words."""
+
+    handle: int
+    enable: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSilent:
+    """An enabled periodic scanner has not reported for `silent_s`; its interval is `interval_s`."""
+
+    handle: int
+    silent_s: float
+    interval_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerResumed:
+    """The silent scanner reports again."""
+
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataFlowStarted:
+    """The device took a data request; a single response came with it, other flows follow as reports."""
+
+    data_req_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataFlowEnded:
+    """A flow is over: answered at once, stopped, or its time has passed. `reports` came for it."""
+
+    data_req_id: int
+    reports: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequestRefused:
+    """A data request, its continuation or its stop was refused or not answered; `why` in words."""
+
+    data_req_id: int
+    why: str
+
+
+ManagerEvent = (
+    MdsRead
+    | MdsChanged
+    | AttributesReported
+    | ReportReceived
+    | ReportsLost
+    | ReportNotTaken
+    | AttributesRead
+    | AttributesWithheld
+    | ClockRead
+    | ClockCommanded
+    | ClockSet
+    | ClockNotSet
+    | ScannerState
+    | ScannerNotSwitched
+    | ScannerSilent
+    | ScannerResumed
+    | DataFlowStarted
+    | DataFlowEnded
+    | DataRequestRefused
+    | SegmentDataReceived
+    | SegmentNotFetched
+    | SegmentsCleared
+)
