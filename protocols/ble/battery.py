@@ -24,14 +24,14 @@ from protocols.ble.transcoding import PERCENT
 from protocols.ble.uuids import BATTERY
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.dim.attribute import Attribute
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation
 
 BATTERY_LEVEL: Final = 0x2A19
 BATTERY_LEVEL_STATUS: Final = 0x2BED
 CLAUSE: Final = "BAS"
 
-_CHARGE = Code(1, 2460)  # MDC_ATTR_VAL_BATT_CHARGE
+_CHARGE = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ from protocols.ble.transcoding import PER_MINUTE, ChannelSets, ToldOnce, date_of
 from protocols.ble.uuids import BLOOD_PRESSURE
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, Special
 
 BLOOD_PRESSURE_MEASUREMENT: Final = 0x2A35
@@ -59,14 +59,14 @@ ENHANCED_CUFF_PRESSURE: Final = 0x2B35
 BLOOD_PRESSURE_RECORD: Final = 0x2B36
 CLAUSE: Final = "BPS"
 
-_MMHG = Code(4, 3872)  # MDC_DIM_MMHG
-_KILOPASCAL = Code(4, 3843)  # MDC_DIM_KILO_PASCAL
-_PRESSURE = Code(2, 18948)  # MDC_PRESS_BLD_NONINV
-_SYSTOLIC_DIASTOLIC = (Code(2, 18949), Code(2, 18950))  # MDC_PRESS_BLD_NONINV_SYS, _DIA
-_MEAN = Code(2, 18951)  # MDC_PRESS_BLD_NONINV_MEAN
+_MMHG = code_of("MDC_DIM_MMHG")
+_KILOPASCAL = code_of("MDC_DIM_KILO_PASCAL")
+_PRESSURE = code_of("MDC_PRESS_BLD_NONINV")
+_SYSTOLIC_DIASTOLIC = (code_of("MDC_PRESS_BLD_NONINV_SYS"), code_of("MDC_PRESS_BLD_NONINV_DIA"))
+_MEAN = code_of("MDC_PRESS_BLD_NONINV_MEAN")
 _IN_THE_CUFF = unconfirmed_code(INTERMEDIATE_CUFF_PRESSURE)
-_PULSE_RATE = Code(2, 18474)  # MDC_PULS_RATE_NON_INV
-_STATUS = Code(128, 22000)  # MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS
+_PULSE_RATE = code_of("MDC_PULS_RATE_NON_INV")
+_STATUS = code_of("MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS")
 
 _PULSE_RANGE = PULSE_HIGH | PULSE_LOW
 

@@ -47,7 +47,7 @@ from protocols.ble.weight_scale import (
     measured,
 )
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Scalar
 
 BODY_COMPOSITION_FEATURE: Final = 0x2A9B
@@ -77,15 +77,15 @@ def _alike(name: str, bit: int | None, code: Code, steps: int, unit: Code, facto
     return _Number(name, bit, code, measure(steps), unit, unit, factor)
 
 
-_FAT = _alike("fat_percent", None, Code(2, 57676), 10, PERCENT)  # MDC_BODY_FAT
+_FAT = _alike("fat_percent", None, code_of("MDC_BODY_FAT"), 10, PERCENT)
 _OPTIONAL = (
-    _alike("basal_metabolism_kj", 3, Code(2, 57696), 1, JOULE, 1000.0),  # MDC_BASAL_METABOLISM
-    _alike("muscle_percent", 4, Code(2, 57700), 10, PERCENT),  # MDC_BODY_MUSCLE
-    _mass("muscle_mass", 5, Code(2, 57704)),  # MDC_MASS_BODY_MUSCLE
-    _mass("fat_free_mass", 6, Code(2, 57684)),  # MDC_MASS_BODY_FAT_FREE
-    _mass("soft_lean_mass", 7, Code(2, 57688)),  # MDC_MASS_BODY_SOFT_LEAN
-    _mass("water_mass", 8, Code(2, 57692)),  # MDC_BODY_WATER
-    _alike("impedance_ohm", 9, Code(2, 57708), 10, OHM),  # MDC_BODY_ELECTRICAL_IMPEDANCE
+    _alike("basal_metabolism_kj", 3, code_of("MDC_BASAL_METABOLISM"), 1, JOULE, 1000.0),
+    _alike("muscle_percent", 4, code_of("MDC_BODY_MUSCLE"), 10, PERCENT),
+    _mass("muscle_mass", 5, code_of("MDC_MASS_BODY_MUSCLE")),
+    _mass("fat_free_mass", 6, code_of("MDC_MASS_BODY_FAT_FREE")),
+    _mass("soft_lean_mass", 7, code_of("MDC_MASS_BODY_SOFT_LEAN")),
+    _mass("water_mass", 8, code_of("MDC_BODY_WATER")),
+    _alike("impedance_ohm", 9, code_of("MDC_BODY_ELECTRICAL_IMPEDANCE"), 10, OHM),
     _mass("weight", 10, WEIGHT),
     _Number("height", 11, HEIGHT, measure(STEPS_PER_LENGTH), CENTIMETRE, INCH),
 )

@@ -44,7 +44,7 @@ from protocols.ble.transcoding import PERCENT, ToldOnce, is_dated, unconfirmed_c
 from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, Value
 
 __all__ = ["CODECS", "PROFILE", "ContinuousGlucose"]
@@ -54,11 +54,13 @@ INTERSTITIAL_FLUID: Final = 9
 """Sample type of a sensor that did not say its own."""
 
 _CONCENTRATIONS = {
-    sample_type: Channel(handle=channel_handle(CGM_MEASUREMENT), type=code, unit=Code(4, 2130))  # mg/dL
+    sample_type: Channel(handle=channel_handle(CGM_MEASUREMENT), type=code, unit=code_of("MDC_DIM_MILLI_G_PER_DL"))
     for sample_type, code in SAMPLE_TYPES.items()
 }
-_TREND = Channel(  # MDC_CONC_GLU_TREND, MDC_DIM_MILLI_G_PER_DL_PER_MIN
-    handle=channel_handle(CGM_MEASUREMENT, 1), type=Code(128, 29400), unit=Code(4, 4724)
+_TREND = Channel(
+    handle=channel_handle(CGM_MEASUREMENT, 1),
+    type=code_of("MDC_CONC_GLU_TREND"),
+    unit=code_of("MDC_DIM_MILLI_G_PER_DL_PER_MIN"),
 )
 _QUALITY = Channel(handle=channel_handle(CGM_MEASUREMENT, 2), type=unconfirmed_code(CGM_MEASUREMENT), unit=PERCENT)
 _STATUS = Channel(handle=channel_handle(CGM_MEASUREMENT, 3), type=unconfirmed_code(CGM_STATUS))

@@ -31,15 +31,15 @@ from protocols.ble.ghs_observation import (
 )
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.dim.identity import printable
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Special, Value
 
 CHANNELS_MAX: Final = 256
 """Channels kept of one connection; a sensor that invents more pushes out the oldest, which costs only time."""
 TEXT_OCTETS_MAX: Final = 16_384
 """As `dim.value_fields`: what an observation can hold on its way, also where each octet is no text and grows."""
-_SECOND = Code(4, 2176)  # MDC_DIM_SEC
-_ACTIVE_PERIOD = Code(1, 2649)  # MDC_ATTR_TIME_PD_MSMT_ACTIVE
+_SECOND = code_of("MDC_DIM_SEC")
+_ACTIVE_PERIOD = code_of("MDC_ATTR_TIME_PD_MSMT_ACTIVE")
 
 STATUS_BITS: Final[Mapping[int, int]] = {
     0x0001: 0x8000,  # invalid

@@ -43,7 +43,7 @@ from protocols.ble.transcoding import PERCENT, ToldOnce, is_dated
 from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, Special, Value
 
 __all__ = ["CODECS", "PROFILE", "Glucose", "measured_at"]
@@ -54,39 +54,41 @@ WAITING_MAX: Final = 8
 REMEMBERED_MAX: Final = 32
 """Measurements whose time is kept for a context that comes late, and contexts kept for a measurement to come."""
 
-_MG_PER_DL: Final = Code(4, 2130)  # MDC_DIM_MILLI_G_PER_DL
-_MMOL_PER_L: Final = Code(4, 4722)  # MDC_DIM_MILLI_MOLE_PER_L
-_GRAM: Final = Code(4, 1728)  # MDC_DIM_X_G
-_MILLIGRAM: Final = Code(4, 1746)  # MDC_DIM_MILLI_G
-_MILLILITRE: Final = Code(4, 1618)  # MDC_DIM_MILLI_L
-_SECOND: Final = Code(4, 2176)  # MDC_DIM_SEC
+_MG_PER_DL: Final = code_of("MDC_DIM_MILLI_G_PER_DL")
+_MMOL_PER_L: Final = code_of("MDC_DIM_MILLI_MOLE_PER_L")
+_GRAM: Final = code_of("MDC_DIM_X_G")
+_MILLIGRAM: Final = code_of("MDC_DIM_MILLI_G")
+_MILLILITRE: Final = code_of("MDC_DIM_MILLI_L")
+_SECOND: Final = code_of("MDC_DIM_SEC")
 
 SAMPLE_TYPES: Final[Mapping[int, Code]] = {
-    1: Code(2, 29112),  # capillary whole blood
-    2: Code(2, 29116),  # capillary plasma
-    3: Code(2, 29120),  # venous whole blood
-    4: Code(2, 29124),  # venous plasma
-    5: Code(2, 29128),  # arterial whole blood
-    6: Code(2, 29132),  # arterial plasma
-    7: Code(2, 29292),  # undetermined whole blood
-    8: Code(2, 29296),  # undetermined plasma
-    9: Code(2, 29140),  # interstitial fluid
-    10: Code(2, 29136),  # control solution
+    1: code_of("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD"),
+    2: code_of("MDC_CONC_GLU_CAPILLARY_PLASMA"),
+    3: code_of("MDC_CONC_GLU_VENOUS_WHOLEBLOOD"),
+    4: code_of("MDC_CONC_GLU_VENOUS_PLASMA"),
+    5: code_of("MDC_CONC_GLU_ARTERIAL_WHOLEBLOOD"),
+    6: code_of("MDC_CONC_GLU_ARTERIAL_PLASMA"),
+    7: code_of("MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD"),
+    8: code_of("MDC_CONC_GLU_UNDETERMINED_PLASMA"),
+    9: code_of("MDC_CONC_GLU_ISF"),
+    10: code_of("MDC_CONC_GLU_CONTROL"),
 }
 """The type nibble: what was measured in. CGM uses the same list."""
 
 
-def _personal(**codes: int) -> Mapping[int, Code]:
-    """Number of a list on the wire, written `_1`, to a code of partition 128."""
-    return {int(name[1:]): Code(128, code) for name, code in codes.items()}
+def _numbered(prefix: str, *names: str) -> Mapping[int, Code]:
+    """Map the numbers of a list on the wire, from 1, to the codes with these names."""
+    return {number: code_of(prefix + name) for number, name in enumerate(names, 1)}
 
 
-_LOCATIONS = _personal(_1=29240, _2=29244, _3=29248, _4=29252)
-_CARBOHYDRATES = _personal(_1=29160, _2=29164, _3=29168, _4=29172, _5=29176, _6=29180, _7=29184)
-_MEALS = _personal(_1=29260, _2=29264, _3=29268, _4=29272, _5=29261)
-_TESTERS = _personal(_1=29280, _2=29284, _3=29288)
-_HEALTH = _personal(_1=29216, _2=29220, _3=29224, _4=29228, _5=29232)
-_MEDICATIONS = _personal(_1=29192, _2=29196, _3=29200, _4=29204, _5=29208)
+_LOCATIONS = _numbered("MDC_CTXT_GLU_SAMPLELOCATION_", "FINGER", "AST", "EARLOBE", "CTRLSOLUTION")
+_CARBOHYDRATES = _numbered("MDC_CTXT_GLU_CARB_", "BREAKFAST", "LUNCH", "DINNER", "SNACK", "DRINK", "SUPPER", "BRUNCH")
+_MEALS = _numbered("MDC_CTXT_GLU_MEAL_", "PREPRANDIAL", "POSTPRANDIAL", "FASTING", "CASUAL", "BEDTIME")
+_TESTERS = _numbered("MDC_CTXT_GLU_TESTER_", "SELF", "HCP", "LAB")
+_HEALTH = _numbered("MDC_CTXT_GLU_HEALTH_", "MINOR", "MAJOR", "MENSES", "STRESS", "NONE")
+_MEDICATIONS = _numbered(
+    "MDC_CTXT_MEDICATION_", "RAPIDACTING", "SHORTACTING", "INTERMEDIATEACTING", "LONGACTING", "PREMIX"
+)
 
 _CONCENTRATIONS = {
     (sample_type, unit): Channel(
@@ -97,8 +99,8 @@ _CONCENTRATIONS = {
     for sample_type, code in SAMPLE_TYPES.items()
     for unit in ConcentrationUnit
 }
-_LOCATION = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 1), type=Code(128, 29236))
-_STATUS = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 2), type=Code(128, 29144))
+_LOCATION = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 1), type=code_of("MDC_CTXT_GLU_SAMPLELOCATION"))
+_STATUS = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 2), type=code_of("MDC_GLU_METER_DEV_STATUS"))
 _STATUS_BITS = 0x07FF
 """Sensor status bits that MDC_GLU_METER_DEV_STATUS has too."""
 
@@ -106,14 +108,14 @@ _EATEN = {
     number: Channel(handle=channel_handle(GLUCOSE_CONTEXT), type=code, unit=_GRAM)
     for number, code in _CARBOHYDRATES.items()
 }
-_MEAL = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 1), type=Code(128, 29256))
-_TESTER = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 2), type=Code(128, 29276))
-_HEALTH_STATE = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 3), type=Code(128, 29212))
-_EXERCISE_CODE = Code(128, 29152)
+_MEAL = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 1), type=code_of("MDC_CTXT_GLU_MEAL"))
+_TESTER = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 2), type=code_of("MDC_CTXT_GLU_TESTER"))
+_HEALTH_STATE = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 3), type=code_of("MDC_CTXT_GLU_HEALTH"))
+_EXERCISE_CODE = code_of("MDC_CTXT_GLU_EXERCISE")
 _EXERCISE = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 4), type=_EXERCISE_CODE, unit=PERCENT)
-_EXERCISE_DURATION = Channel(  # Measure-Active-Period, told as of 20601 devices
+_EXERCISE_DURATION = Channel(  # as 20601 devices report Measure-Active-Period
     handle=channel_handle(GLUCOSE_CONTEXT, 5),
-    type=Code(1, 2649),
+    type=code_of("MDC_ATTR_TIME_PD_MSMT_ACTIVE"),
     unit=_SECOND,
     supplemental_types=(_EXERCISE_CODE,),
 )
@@ -126,7 +128,7 @@ _MEDICATED = {
     for number, code in _MEDICATIONS.items()
     for unit in MedicationUnit
 }
-_HBA1C = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 7), type=Code(2, 29148), unit=PERCENT)
+_HBA1C = Channel(handle=channel_handle(GLUCOSE_CONTEXT, 7), type=code_of("MDC_CONC_HBA1C"), unit=PERCENT)
 
 _Fact = tuple[Channel, Value]
 

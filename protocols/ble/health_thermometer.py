@@ -16,7 +16,7 @@ from protocols.ble.layout import DATE_TIME, FLOAT32, U8, U16, Field, Flag, Singl
 from protocols.ble.transcoding import EARLY_INDICATION, ChannelSets, ToldOnce, date_of, is_dated
 from protocols.ble.uuids import HEALTH_THERMOMETER
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, Scalar
 
 TEMPERATURE_MEASUREMENT: Final = 0x2A1C
@@ -28,19 +28,19 @@ CLAUSE: Final = "HTS"
 ARMPIT, BODY, EAR, FINGER, GASTRO_INTESTINAL, MOUTH, RECTUM, TOE, TYMPANUM = range(1, 10)
 """Temperature Type."""
 
-_DEGREE_CELSIUS = Code(4, 6048)  # MDC_DIM_DEGC
-_DEGREE_FAHRENHEIT = Code(4, 4416)  # MDC_DIM_FAHR
-_BODY_TEMPERATURE = Code(2, 19292)  # MDC_TEMP_BODY
+_DEGREE_CELSIUS = code_of("MDC_DIM_DEGC")
+_DEGREE_FAHRENHEIT = code_of("MDC_DIM_FAHR")
+_BODY_TEMPERATURE = code_of("MDC_TEMP_BODY")
 _OF_PLACE = {
-    ARMPIT: Code(2, 57380),  # MDC_TEMP_AXILLA
+    ARMPIT: code_of("MDC_TEMP_AXILLA"),
     BODY: _BODY_TEMPERATURE,
-    EAR: Code(2, 57356),  # MDC_TEMP_EAR
-    FINGER: Code(2, 57360),  # MDC_TEMP_FINGER
-    GASTRO_INTESTINAL: Code(2, 57384),  # MDC_TEMP_GIT
-    MOUTH: Code(2, 57352),  # MDC_TEMP_ORAL
-    RECTUM: Code(2, 57348),  # MDC_TEMP_RECT
-    TOE: Code(2, 57376),  # MDC_TEMP_TOE
-    TYMPANUM: Code(2, 19320),  # MDC_TEMP_TYMP
+    EAR: code_of("MDC_TEMP_EAR"),
+    FINGER: code_of("MDC_TEMP_FINGER"),
+    GASTRO_INTESTINAL: code_of("MDC_TEMP_GIT"),
+    MOUTH: code_of("MDC_TEMP_ORAL"),
+    RECTUM: code_of("MDC_TEMP_RECT"),
+    TOE: code_of("MDC_TEMP_TOE"),
+    TYMPANUM: code_of("MDC_TEMP_TYMP"),
 }
 
 

@@ -18,7 +18,7 @@ from protocols.ble.layout import U8, U16, Either, Field, Flag, SingleField, Valu
 from protocols.ble.transcoding import JOULE, MILLISECOND, PER_MINUTE, QUESTIONABLE, ToldOnce
 from protocols.ble.uuids import HEART_RATE
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation
 
 HEART_RATE_MEASUREMENT: Final = 0x2A37
@@ -33,17 +33,17 @@ RESET_ENERGY: Final = 1
 OTHER, CHEST, WRIST, FINGER, HAND, EAR_LOBE, FOOT = range(7)
 """Body Sensor Location."""
 
-_ECG_HEART_RATE = Code(2, 16770)  # MDC_ECG_HEART_RATE
-_PULSE_RATE = Code(2, 18474)  # MDC_PULS_RATE_NON_INV
-_RR_INTERVAL = Code(2, 16168)  # MDC_ECG_TIME_PD_RR_GL
-_ENERGY_EXPENDED = Code(129, 119)  # MDC_HF_ENERGY
+_ECG_HEART_RATE = code_of("MDC_ECG_HEART_RATE")
+_PULSE_RATE = code_of("MDC_PULS_RATE_NON_INV")
+_RR_INTERVAL = code_of("MDC_ECG_TIME_PD_RR_GL")
+_ENERGY_EXPENDED = code_of("MDC_HF_ENERGY")
 _SITES = {
-    CHEST: Code(7, 1664),  # MDC_TRUNK_BREAST
-    WRIST: Code(7, 1784),  # MDC_UPEXT_WRIST
-    FINGER: Code(7, 1748),  # MDC_UPEXT_FINGER
-    HAND: Code(7, 1772),  # MDC_UPEXT_HAND
-    EAR_LOBE: Code(7, 1520),  # MDC_HEAD_EAR
-    FOOT: Code(7, 1588),  # MDC_LOEXT_FOOT
+    CHEST: code_of("MDC_TRUNK_BREAST"),
+    WRIST: code_of("MDC_UPEXT_WRIST"),
+    FINGER: code_of("MDC_UPEXT_FINGER"),
+    HAND: code_of("MDC_UPEXT_HAND"),
+    EAR_LOBE: code_of("MDC_HEAD_EAR"),
+    FOOT: code_of("MDC_LOEXT_FOOT"),
 }
 _OPTICAL_SITES = frozenset({WRIST, FINGER, HAND, EAR_LOBE, FOOT})
 

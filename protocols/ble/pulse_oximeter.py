@@ -30,7 +30,7 @@ from protocols.ble.transcoding import PER_MINUTE, PERCENT, ToldOnce, date_of, is
 from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Channel, Observation, Scalar
 
 PLX_SPOT_CHECK: Final = 0x2A5E
@@ -45,13 +45,13 @@ TRANSCODED_STATUS: Final = 0xFCE0
 """Bits 5 to 7 and 10 to 15, which Measurement-Status has at the same places."""
 DEVICE_STATUS_NAMED: Final = 0x00FFFF
 
-_SPO2 = Code(2, 19384)  # MDC_PULS_OXIM_SAT_O2
-_PULSE_RATE = Code(2, 18458)  # MDC_PULS_OXIM_PULS_RATE
-_DEVICE_STATUS = Code(2, 19532)  # MDC_PULS_OXIM_DEV_STATUS
+_SPO2 = code_of("MDC_PULS_OXIM_SAT_O2")
+_PULSE_RATE = code_of("MDC_PULS_OXIM_PULS_RATE")
+_DEVICE_STATUS = code_of("MDC_PULS_OXIM_DEV_STATUS")
 _AMPLITUDE_INDEX = unconfirmed_code(PLX_CONTINUOUS)
-_SPOT_MODALITY = (Code(2, 19516),)  # MDC_MODALITY_SPOT
-_FAST_MODALITY = (Code(2, 19508),)  # MDC_MODALITY_FAST
-_SLOW_MODALITY = (Code(2, 19512),)  # MDC_MODALITY_SLOW
+_SPOT_MODALITY = (code_of("MDC_MODALITY_SPOT"),)
+_FAST_MODALITY = (code_of("MDC_MODALITY_FAST"),)
+_SLOW_MODALITY = (code_of("MDC_MODALITY_SLOW"),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from protocols.ble.octets import date_time_of
 from protocols.deviation import Deviation
 from protocols.device_time import DeviceTime
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import PERSON_UNKNOWN
 
 K = TypeVar("K")
@@ -22,16 +22,16 @@ QUESTIONABLE: Final = 0x4000
 NOT_AVAILABLE: Final = 0x2000
 EARLY_INDICATION: Final = 0x0040
 
-PERCENT: Final = Code(4, 544)  # MDC_DIM_PERCENT
-PER_MINUTE: Final = Code(4, 2720)  # MDC_DIM_BEAT_PER_MIN
-MILLISECOND: Final = Code(4, 2194)  # MDC_DIM_MILLI_SEC
-JOULE: Final = Code(4, 3968)  # MDC_DIM_X_JOULES
-KILOGRAM: Final = Code(4, 1731)  # MDC_DIM_KILO_G
-POUND: Final = Code(4, 1760)  # MDC_DIM_LB
-CENTIMETRE: Final = Code(4, 1297)  # MDC_DIM_CENTI_M
-INCH: Final = Code(4, 1376)  # MDC_DIM_INCH
-KILOGRAM_PER_M2: Final = Code(4, 1952)  # MDC_DIM_KG_PER_M_SQ
-OHM: Final = Code(4, 4288)  # MDC_DIM_X_OHM
+PERCENT: Final = code_of("MDC_DIM_PERCENT")
+PER_MINUTE: Final = code_of("MDC_DIM_BEAT_PER_MIN")
+MILLISECOND: Final = code_of("MDC_DIM_MILLI_SEC")
+JOULE: Final = code_of("MDC_DIM_X_JOULES")
+KILOGRAM: Final = code_of("MDC_DIM_KILO_G")
+POUND: Final = code_of("MDC_DIM_LB")
+CENTIMETRE: Final = code_of("MDC_DIM_CENTI_M")
+INCH: Final = code_of("MDC_DIM_INCH")
+KILOGRAM_PER_M2: Final = code_of("MDC_DIM_KG_PER_M_SQ")
+OHM: Final = code_of("MDC_DIM_X_OHM")
 
 _PRIVATE: Final = 1024
 """The partition for private codes."""

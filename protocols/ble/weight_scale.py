@@ -49,7 +49,7 @@ from protocols.ble.transcoding import (
 from protocols.ble.uuids import WEIGHT_SCALE
 from protocols.device_time import DeviceTime
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, Scalar, Special
 
 WEIGHT_MEASUREMENT: Final = 0x2A9D
@@ -64,9 +64,9 @@ STEPS_PER_LENGTH: Final = 10
 STEPS_PER_INDEX: Final = 10
 UNSUCCESSFUL_WHY: Final = "0xFFFF, probably a measurement that did not succeed"
 
-WEIGHT: Final = Code(2, 57664)  # MDC_MASS_BODY_ACTUAL
-HEIGHT: Final = Code(2, 57668)  # MDC_LEN_BODY_ACTUAL
-_INDEX = Code(2, 57680)  # MDC_RATIO_MASS_BODY_LEN_SQ
+WEIGHT: Final = code_of("MDC_MASS_BODY_ACTUAL")
+HEIGHT: Final = code_of("MDC_LEN_BODY_ACTUAL")
+_INDEX = code_of("MDC_RATIO_MASS_BODY_LEN_SQ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

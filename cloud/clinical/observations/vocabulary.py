@@ -26,8 +26,8 @@ from protocols.ieee11073.nomenclature import Code, Term, UnknownName, all_terms,
 from protocols.ucum import dimension_of, without_annotations
 
 MDC_CODE_LENGTH_MAX = 128
-BATTERY = Code(1, 2460)
-"""MDC_ATTR_VAL_BATT_CHARGE: an attribute in the standard, and the one that is posted like a measurement."""
+BATTERY = code_of("MDC_ATTR_VAL_BATT_CHARGE")
+"""An attribute in the standard, and the one that is posted like a measurement."""
 
 _WELL_FORMED = re.compile(r"(MDC|X_PRIVATE)_[A-Z0-9_]+")  # A-105
 _PARTITION_UNITS = 4

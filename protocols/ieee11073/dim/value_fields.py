@@ -21,7 +21,7 @@ from protocols.ieee11073.dim.attribute import SHAPING, Attribute
 from protocols.ieee11073.dim.channels import ValueMeaning
 from protocols.ieee11073.dim.identity import printable
 from protocols.ieee11073.dim.report_layout import Field
-from protocols.ieee11073.nomenclature.code import Code
+from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.ieee11073.tolerances import Oddity
 from protocols.medfloat import float_of, sfloat_of
 from protocols.observation import Value
@@ -47,8 +47,7 @@ PARTS_MAX = 255
 """Values of a compound that an observation can hold on its way to the cloud (`uplink.channels.COMPONENTS_MAX`)."""
 TEXT_OCTETS_MAX = 16_384
 """Octets of a text that an observation can hold on its way, however many of them are no text and grow by that."""
-_SECONDS = 2176
-"""MDC_DIM_SEC."""
+_SECONDS = code_of("MDC_DIM_SEC").code
 
 Convert = Callable[[Any], Value]
 """From an unpacked field to a value."""

@@ -1,7 +1,7 @@
 """Which table holds which codes, and looking terms up in both directions.
 
-A table is imported when one of its codes is first asked for: a gateway that only moves measurements never loads most of
-them. Looking a name up needs them all, and is for people, JSON and simulators.
+A table is imported when one of its codes is first looked up. Looking a name up needs them all, and is for constants,
+people, JSON and simulators: the product writes codes by name, never by number.
 """
 
 from functools import cache, lru_cache

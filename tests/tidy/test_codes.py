@@ -1,0 +1,39 @@
+"""Codes of the nomenclature are written by name, so that a wrong number cannot stand beside the right name."""
+
+import ast
+from pathlib import Path
+
+from tests.tidy.sources import ROOT
+
+SCOPE = ("protocols", "gateway", "cloud", "simulators")
+TABLES = ROOT / "protocols" / "ieee11073" / "nomenclature"
+
+
+def _spelt_codes(path: Path) -> list[int]:
+    """Lines that make a `Code` of two numbers."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Code"
+        and len(node.args) == 2
+        and all(isinstance(each, ast.Constant) for each in node.args)
+    ]
+
+
+def test_code_is_written_by_its_name_outside_the_nomenclature() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for folder in SCOPE
+        for path in (ROOT / folder).rglob("*.py")
+        if TABLES not in path.parents
+        for line in _spelt_codes(path)
+    }
+    assert not found, "use code_of"
+
+
+def test_code_of_two_numbers_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "one.py"
+    source.write_text("X = Code(2, 19384)\nY = Code(partition, 19384)\n", encoding="utf-8")
+    assert _spelt_codes(source) == [1]
