@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from tests.tidy.sources import ROOT
+from tests.tidy.sources import ROOT, python_files
 
 SCOPE = ("protocols", "gateway", "cloud", "simulators")
 TABLES = ROOT / "protocols" / "ieee11073" / "nomenclature"
@@ -25,9 +25,8 @@ def _spelt_codes(path: Path) -> list[int]:
 def test_code_is_written_by_its_name_outside_the_nomenclature() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}"
-        for folder in SCOPE
-        for path in (ROOT / folder).rglob("*.py")
-        if TABLES not in path.parents
+        for path in python_files()
+        if path.relative_to(ROOT).parts[0] in SCOPE and TABLES not in path.parents
         for line in _spelt_codes(path)
     }
     assert not found, "use code_of"

@@ -14,7 +14,6 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.association import Aare, Aarq, AbortReason, AssociateResult
 from protocols.ieee11073.apdu.data import (
-    ConfigReport,
     ConfigReportRsp,
     ConfigResult,
     ErrorValue,
@@ -23,10 +22,11 @@ from protocols.ieee11073.apdu.data import (
     EventType,
     RejectProblem,
 )
-from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, compare_ids, judged, response
+from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judged, response
 from protocols.ieee11073.association.attribute_reading import AttributeReading
 from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
+from protocols.ieee11073.association.configuring import Configuring
 from protocols.ieee11073.association.data_requests import DataRequests
 from protocols.ieee11073.association.events import Associated, ConfigurationAgreed, Event, Rejected, RejectReason
 from protocols.ieee11073.association.fetched_segments import FetchedSegments, RememberedSegments
@@ -45,16 +45,12 @@ from protocols.ieee11073.association.segment_events import SegmentDataReceived
 from protocols.ieee11073.association.service import Service
 from protocols.ieee11073.association.settings import ManagerSettings
 from protocols.ieee11073.association.states import Action, Input, Row, State
-from protocols.ieee11073.dim.attribute import ObjectClass
-from protocols.ieee11073.dim.channels import METRICS
-from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
+from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.identity import DeviceIdentity
 from protocols.ieee11073.dim.report_plan import SCAN_REPORTS, DoesNotFit, NoObjectKnown, NoWholeValue
-from protocols.ieee11073.mder import decode, encode
-from protocols.ieee11073.specializations import standard_configuration
+from protocols.ieee11073.mder import encode
 from protocols.ieee11073.tolerances import Oddity
 
-_USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
 _OPERATING = State.OPERATING
 """For the path of every report: looking a member up in its enumeration takes Python 3.11 as long as three calls."""
 
@@ -81,13 +77,10 @@ class ManagerAssociation(Association):
             resynchronise=self._settings.resynchronise,
         )
         self._system_id = system_id
-        self._configurations = configurations
+        self._configuring = Configuring(configurations, self._settings, self._notes)
         self._applicant: Applicant | None = None
         self._configuration: Configuration | None = None
-        self._remembered = False
-        """Whether what stands was explained by this device in an earlier association."""
         self._reject_result = AssociateResult.REJECTED_UNKNOWN
-        self._offered = 0
         self._intake: ReportIntake | None = None
         self._owed: dict[int, OwedAnswers] = {}
         self._tickets = count(1)
@@ -224,8 +217,7 @@ class ManagerAssociation(Association):
         super()._ended()
         self._intake = None
         self._applicant = None
-        self._remembered = False
-        self._offered = 0
+        self._configuring.forget()
         self._told = None
         self._asking.forget()
         for service in self._services:
@@ -243,25 +235,8 @@ class ManagerAssociation(Association):
         self._applicant = applicant
         self._mds_reading.applied(applicant.system_id)
         self.data_requests.applied(applicant.data_req_mode_flags, applicant.manager_flows)
-        self._configuration = self._known(applicant.system_id, applicant.config_id)
+        self._configuration = self._configuring.find(applicant)
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
-
-    def _known(self, system_id: bytes, config_id: int) -> Configuration | None:
-        """What this device sent before, or a standard configuration. A remembered one that does not read is no more."""
-        if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
-            self._notes.met(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
-            return None
-        remembered = self._configurations.find(system_id, config_id)
-        self._remembered = remembered is not None
-        if remembered is not None:
-            try:
-                return Configuration.decode(config_id, remembered)
-            except RemoteProtocolError:
-                return None
-        return self._standard(config_id)
-
-    def _standard(self, config_id: int) -> Configuration | None:
-        return standard_configuration(config_id) if self._settings.accept_standard_configurations else None
 
     def _send_aare_accepted(self, row: Row, received: Received) -> None:
         assert self._applicant is not None
@@ -285,35 +260,18 @@ class ManagerAssociation(Association):
         """Judges a configuration report and answers it; the rows 7.x only name where that leads."""
         assert received.data is not None
         body: EventReportArgument = received.body
-        self._offered += 1
+        assert self._applicant is not None
         try:
-            report = decode(ConfigReport, body.event_info)
-            configuration = Configuration(report.config_report_id, report.config_obj_list).checked()
+            verdict = self._configuring.judge(body.event_info, self._applicant, received.octets)
         except RemoteProtocolError as error:
             self._notes.met(Oddity.CONFIG_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._step(Input.CONFIG_UNREADABLE, received)
             return
-        config_id = configuration.config_id
-        learned = bool(configuration.objects)
-        result = ConfigResult.ACCEPTED_CONFIG
-        if not learned:
-            # An empty list with a standard id only names the configuration (reference §9.1).
-            configuration = self._standard(config_id) or configuration
-            if not configuration.objects:
-                result = (
-                    ConfigResult.STANDARD_CONFIG_UNKNOWN if is_standard(config_id) else ConfigResult.UNSUPPORTED_CONFIG
-                )
-        elif not any(item.obj_class in _USABLE for item in configuration.objects):
-            result = ConfigResult.UNSUPPORTED_CONFIG
-        if result is ConfigResult.ACCEPTED_CONFIG:
-            assert self._applicant is not None
-            compare_ids(self._applicant, config_id, received.octets, self._notes)
-            self._answer_config(received, config_id, result)
+        self._answer_config(received, verdict.configuration.config_id, verdict.result)
+        if verdict.result is ConfigResult.ACCEPTED_CONFIG:
             self._step(Input.CONFIG_ACCEPTED, received)
-            self._operate(configuration, learned=learned)
+            self._operate(verdict.configuration, learned=verdict.learned)
         else:
-            self._notes.met(Oddity.CONFIG_REFUSED, received.octets, result=result.name)
-            self._answer_config(received, config_id, result)
             self._step(Input.CONFIG_REFUSED, received)
             self._bound_offers()
 
@@ -328,21 +286,19 @@ class ManagerAssociation(Association):
         self._bound_offers()
 
     def _bound_offers(self) -> None:
-        if self._offered >= self._settings.configurations_max:
-            self._notes.met(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)
-            self._why = Oddity.CONFIG_OFFERED_IN_VAIN.sentence.format(offered=self._offered)
+        why = self._configuring.check_offers()
+        if why:
+            self._why = why
             self._abort_reason = AbortReason.UNDEFINED
             self._step(Input.CONFIG_ONCE_TOO_OFTEN)
 
     def _operate(self, configuration: Configuration, *, learned: bool) -> None:
         """The configuration stands: reports can be read, and the services ask what they have to ask."""
         assert self._applicant is not None
-        octets = configuration.octets
         if learned:
-            self._remembered = False
-            self._configurations.remember(self._applicant.system_id, configuration.config_id, octets)
+            self._configuring.learn(self._applicant.system_id, configuration)
         self._intake = ReportIntake(configuration, self._notes, self._tickets, self._owed)
-        self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, octets, learned))
+        self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, configuration.octets, learned))
         for service in self._services:
             service.operating(configuration)
 
@@ -403,7 +359,7 @@ class ManagerAssociation(Association):
             self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
             return
         try:
-            events = self._intake.take_new(received.octets, self._now_s, exact=self._remembered)
+            events = self._intake.take_new(received.octets, self._now_s, exact=self._configuring.remembered)
         except RemoteProtocolError as error:
             self._not_taken(row, received, error)
             return
@@ -444,10 +400,9 @@ class ManagerAssociation(Association):
         """A report that a remembered configuration does not explain: the device may have changed it and kept its id,
         which 20601 §9.1 forbids and firmware updates do. Then the association ends and the next one asks; the report
         stays with the device until then. What a device explains in this association is not doubted."""
-        if not self._remembered or self._applicant is None or self._configuration is None:
+        if self._applicant is None or self._configuration is None:
             return False
-        self._remembered = False
-        if not self._configurations.doubt(self._applicant.system_id, self._configuration.config_id):
+        if not self._configuring.doubt(self._applicant.system_id, self._configuration.config_id):
             return False
         self._notes.met(Oddity.CONFIG_CHANGED, received.octets)
         self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration anew")

@@ -1,0 +1,111 @@
+"""Which configuration an association has: what the manager knows of a device, and its verdict on what the device offers
+(reference 20601 §9.1).
+
+A device names its configuration in the association request. The manager knows it when it is a standard one or when the
+device explained it before; otherwise the device sends it. `manager` takes the steps between the states; the decisions
+are here.
+"""
+
+from typing import NamedTuple
+
+from protocols.errors import RemoteProtocolError
+from protocols.ieee11073.apdu.data import ConfigReport, ConfigResult
+from protocols.ieee11073.association.admission import Applicant, compare_ids
+from protocols.ieee11073.association.configurations import ConfigurationStore
+from protocols.ieee11073.association.settings import ManagerSettings
+from protocols.ieee11073.dim.attribute import ObjectClass
+from protocols.ieee11073.dim.channels import METRICS
+from protocols.ieee11073.dim.configuration import CONFIG_ID_EXTENDED_MAX, Configuration, is_standard
+from protocols.ieee11073.dim.notes import Notes
+from protocols.ieee11073.mder import decode
+from protocols.ieee11073.specializations import standard_configuration
+from protocols.ieee11073.tolerances import Oddity
+
+_USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER, ObjectClass.PM_STORE}
+
+
+class Verdict(NamedTuple):
+    """What the manager answers to an offered configuration. `learned`: the device explained it now."""
+
+    configuration: Configuration
+    result: ConfigResult
+    learned: bool
+
+
+class Configuring:
+    """The configuration of one association. `forget` ends it."""
+
+    def __init__(self, store: ConfigurationStore, settings: ManagerSettings, notes: Notes) -> None:
+        self._store = store
+        self._settings = settings
+        self._notes = notes
+        self._offered = 0
+        self.remembered = False
+        """Whether the configuration in force was explained by this device in an earlier association."""
+
+    def forget(self) -> None:
+        """Forget the association."""
+        self._offered = 0
+        self.remembered = False
+
+    def find(self, applicant: Applicant) -> Configuration | None:
+        """Find the configuration that an applicant names; None where the device has to send it. One that was
+        remembered and cannot be decoded any more is not found."""
+        config_id = applicant.config_id
+        if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
+            self._notes.met(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
+            return None
+        octets = self._store.find(applicant.system_id, config_id)
+        self.remembered = octets is not None
+        if octets is not None:
+            try:
+                return Configuration.decode(config_id, octets)
+            except RemoteProtocolError:
+                return None
+        return self._standard(config_id)
+
+    def judge(self, event_info: bytes, applicant: Applicant, apdu: bytes) -> Verdict:
+        """Judge an offered configuration. Raises `RemoteProtocolError` where it cannot be read."""
+        self._offered += 1
+        report = decode(ConfigReport, event_info)
+        configuration = Configuration(report.config_report_id, report.config_obj_list).checked()
+        config_id = configuration.config_id
+        learned = bool(configuration.objects)
+        result = ConfigResult.ACCEPTED_CONFIG
+        if not learned:
+            # An empty list with a standard id only names the configuration (reference §9.1).
+            configuration = self._standard(config_id) or configuration
+            if not configuration.objects:
+                result = (
+                    ConfigResult.STANDARD_CONFIG_UNKNOWN if is_standard(config_id) else ConfigResult.UNSUPPORTED_CONFIG
+                )
+        elif not any(item.obj_class in _USABLE for item in configuration.objects):
+            result = ConfigResult.UNSUPPORTED_CONFIG
+        if result is ConfigResult.ACCEPTED_CONFIG:
+            compare_ids(applicant, config_id, apdu, self._notes)
+        else:
+            self._notes.met(Oddity.CONFIG_REFUSED, apdu, result=result.name)
+        return Verdict(configuration, result, learned)
+
+    def learn(self, system_id: bytes, configuration: Configuration) -> None:
+        """Remember a configuration that the device explained in this association."""
+        self.remembered = False
+        self._store.remember(system_id, configuration.config_id, configuration.octets)
+
+    def doubt(self, system_id: bytes, config_id: int) -> bool:
+        """Doubt a remembered configuration that does not explain a report. True: it is forgotten, and the device has to
+        send it in the next association. A configuration that the device explained in this one is not doubted."""
+        if not self.remembered:
+            return False
+        self.remembered = False
+        return self._store.doubt(system_id, config_id)
+
+    def check_offers(self) -> str:
+        """Return why the association has to end after too many offers in vain; empty while it may go on."""
+        if self._offered < self._settings.configurations_max:
+            return ""
+        self._notes.met(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)
+        return Oddity.CONFIG_OFFERED_IN_VAIN.sentence.format(offered=self._offered)
+
+    def _standard(self, config_id: int) -> Configuration | None:
+        return standard_configuration(config_id) if self._settings.accept_standard_configurations else None
