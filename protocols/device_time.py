@@ -1,4 +1,4 @@
-"""A time as a device sent it: its octets, which clock they come from, and what they mean when they mean anything.
+"""A time as a device sent it: its bytes, which clock they come from, and what they mean when they mean anything.
 
 Devices send impossible dates (a demo agent sends hour 0x0A), so a time that cannot be read is still kept, printed as
 hex and ordered nowhere. 20601 has four clocks; only the absolute and the base-offset one name a date, the relative
@@ -22,7 +22,7 @@ _LOCAL_US_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(micro
 
 
 class TimeKind(Enum):
-    """Which clock the octets come from (reference 20601 §1.2); the value is the prefix of the printed form."""
+    """Which clock the bytes come from (reference 20601 §1.2); the value is the prefix of the printed form."""
 
     ABSOLUTE = "abs"
     BASE_OFFSET = "bo"
@@ -31,7 +31,7 @@ class TimeKind(Enum):
 
 
 _COUNT_US_MAX = 1 << 61
-"""Seventy thousand years since power-on: beyond it octets are no time, and sums of times would not fit 64 bits."""
+"""Seventy thousand years since power-on: beyond it bytes are no time, and sums of times would not fit 64 bits."""
 
 
 @stream_value
@@ -43,7 +43,7 @@ class DeviceTime:
 
     def local_us(self) -> int | None:
         """Microseconds on the device's own clock: since 1970 for a date (device's local time for ABSOLUTE, UTC for
-        BASE_OFFSET), since an unknown start for a counter. None where the octets are no time."""
+        BASE_OFFSET), since an unknown start for a counter. None where the bytes are no time."""
         match self.kind:
             case TimeKind.ABSOLUTE:
                 moment = _bcd_datetime(self.octets)
@@ -61,7 +61,7 @@ class DeviceTime:
 
     def text(self) -> str:
         """As a person writes it: an ISO date without a zone for ABSOLUTE, with the device's offset for BASE_OFFSET,
-        `rel:` or `hires:` and seconds for a counter, and the kind with hex where the octets are no time."""
+        `rel:` or `hires:` and seconds for a counter, and the kind with hex where the bytes are no time."""
         local_us = self.local_us()
         if local_us is None:
             return f"{self.kind.value}:0x{self.octets.hex()}"

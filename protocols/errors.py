@@ -13,7 +13,7 @@ class ProtocolError(Exception):
 class RemoteProtocolError(ProtocolError):
     """The peer sent something that the protocol does not allow.
 
-    `at` is the offset in octets from the start of the outermost value being decoded, None where no offset applies.
+    `at` is the offset in bytes from the start of the outermost value being decoded, None where no offset applies.
     `clause` names the rule, for instance "20601 A.2 AvaType" or "RFC 8949 3".
     """
 
@@ -21,7 +21,7 @@ class RemoteProtocolError(ProtocolError):
         self.reason = reason
         self.at = at
         self.clause = clause
-        where = f" at octet {at}" if at is not None else ""
+        where = f" at byte {at}" if at is not None else ""
         rule = f" ({clause})" if clause else ""
         super().__init__(f"{reason}{where}{rule}")
 

@@ -89,7 +89,7 @@ class Channel:
 class Observation:
     """One value of one channel, or one array of its samples. Frozen by type (`stream_value` says why not at run time).
 
-    Exactly one of `value` and `samples` is set. `samples` are the octets as sent, big-endian, `channel.array.format`
+    Exactly one of `value` and `samples` is set. `samples` are the bytes as sent, big-endian, `channel.array.format`
     each. `status` holds the Measurement-Status bits as sent (BITS-16, 0: nothing remarkable). `device_time` is as
     sent, None where the device sent none. `received_s` is monotonic, in seconds.
     """

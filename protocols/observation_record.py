@@ -211,7 +211,7 @@ def _scalar_json(scalar: Scalar) -> JsonScalar:
 
 
 def raw_samples(record: ObservationRecord) -> "array[int]":
-    """The raw integers of a waveform block. Octets at the end that fill no sample are no sample and left out here; the
+    """The raw integers of a waveform block. Bytes at the end that fill no sample are no sample and left out here; the
     record keeps them. Empty for a record without samples."""
     if record.samples is None or record.array is None:
         return array("i")
@@ -236,7 +236,7 @@ def uncertainty_ms(uncertainty_us: int | None) -> int | None:
 
 
 def content_key(record: ObservationRecord) -> bytes | None:
-    """What makes a stored measurement the same measurement when a device sends its memory again (D3): 32 octets.
+    """What makes a stored measurement the same measurement when a device sends its memory again (D3): 32 bytes.
 
     Over device, handle, type, supplemental types, person, unit, device time as sent, duration and value. None for a
     live observation, which is identified by its place alone (97, 97, 97 are three readings), and for one without a

@@ -1,4 +1,4 @@
-"""The one cursor over received octets: every read is checked against the end, and nobody else slices bytes.
+"""The one cursor over received bytes: every read is checked against the end, and nobody else slices bytes.
 
 Why a class and not `struct.unpack_from`: a short value must become `RemoteProtocolError` with the offset where it was
 missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own
@@ -13,7 +13,7 @@ from protocols.errors import RemoteProtocolError
 
 
 class Reader:
-    """Reads `data[at:end]` from the front. Every method raises `RemoteProtocolError` when octets are missing."""
+    """Reads `data[at:end]` from the front. Every method raises `RemoteProtocolError` when bytes are missing."""
 
     __slots__ = ("_at", "_clause", "_data", "_end")
 
@@ -27,25 +27,25 @@ class Reader:
 
     @property
     def at(self) -> int:
-        """Offset of the next octet, counted from the start of the outermost value."""
+        """Offset of the next byte, counted from the start of the outermost value."""
         return self._at
 
     @property
     def remaining(self) -> int:
-        """Octets left before the end."""
+        """Bytes left before the end."""
         return self._end - self._at
 
     def _advance(self, octets: int) -> int:
         start = self._at
         if octets > self._end - start:
             raise RemoteProtocolError(
-                f"{octets} octets are due and {self._end - start} are left", at=start, clause=self._clause
+                f"{octets} bytes are due and {self._end - start} are left", at=start, clause=self._clause
             )
         self._at = start + octets
         return start
 
     def unsigned(self, octets: int) -> int:
-        """A big-endian number of 1, 2, 4, 6 or 8 octets."""
+        """A big-endian number of 1, 2, 4, 6 or 8 bytes."""
         start = self._advance(octets)
         return int.from_bytes(self._data[start : start + octets], "big")
 
@@ -65,7 +65,7 @@ class Reader:
         return self.unsigned(4)
 
     def take(self, octets: int) -> bytes:
-        """The next octets as they are."""
+        """The next bytes as they are."""
         start = self._advance(octets)
         return self._data[start : start + octets]
 
@@ -74,7 +74,7 @@ class Reader:
         return self.take(self.remaining)
 
     def since(self, start: int) -> bytes:
-        """The octets that were read from offset `start` on."""
+        """The bytes that were read from offset `start` on."""
         assert start <= self._at
         return self._data[start : self._at]
 
@@ -86,4 +86,4 @@ class Reader:
     def finish(self) -> None:
         """Raises unless everything was read: a length that does not match its content breaks the APDU (§1)."""
         if self._at != self._end:
-            raise RemoteProtocolError(f"{self._end - self._at} octets are left over", at=self._at, clause=self._clause)
+            raise RemoteProtocolError(f"{self._end - self._at} bytes are left over", at=self._at, clause=self._clause)

@@ -78,7 +78,7 @@ class Battery:
         """The newest; None: not told yet."""
 
     def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Remembers the level. An observation needs the time of the reading: whoever has it gives the octets that were
+        """Remembers the level. An observation needs the time of the reading: whoever has it gives the bytes that were
         read to `received` instead."""
         self._remember(_level_of(characteristic, octets))
         return ()

@@ -2,7 +2,7 @@
 enhanced form too, feature, and the record that carries parts of other values.
 
 The forms differ in how many pressures come first and in how they say the time; what follows is alike, so it is read and
-written once. A record (0x2B36) stays octets: whether a CRC ends it depends on a feature, and its use is not confirmed.
+written once. A record (0x2B36) stays bytes: whether a CRC ends it depends on a feature, and its use is not confirmed.
 
 Does not say what a field means in MDC: that is `blood_pressure`.
 """

@@ -4,7 +4,7 @@ A record counts minutes since the session's start, so it has a date where the st
 record stays in the sensor's memory whether it came live or was asked for, so with a date the cloud knows it again.
 
 How the status bits pair with 11073's is not confirmed and quality has no public code, so both are kept under private
-ones (`transcoding.unconfirmed_code`): the status as 24 bits, bit 0 lowest, with 0 for octets that a record left out.
+ones (`transcoding.unconfirmed_code`): the status as 24 bits, bit 0 lowest, with 0 for bytes that a record left out.
 Session and calibration are not controlled from here.
 """
 

@@ -1,6 +1,6 @@
 """Continuous Glucose Monitoring characteristics as values: 0x2AA7 to 0x2AAC (reference BLE §8).
 
-Every value may end in an E2E-CRC, whether or not the feature announces it, and nothing else is two octets long there,
+Every value may end in an E2E-CRC, whether or not the feature announces it, and nothing else is two bytes long there,
 so the length says whether it has one; a check that does not fit is a protocol error. The feature alone always has the
 field, and 0xFFFF in it means that nothing is checked.
 
@@ -34,7 +34,7 @@ _RECORD_OCTETS_MIN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmRecord:
-    """One record. mg/dL, minutes since the session's start, mg/dL/min, percent. The three status octets as sent; None:
+    """One record. mg/dL, minutes since the session's start, mg/dL/min, percent. The three status bytes as sent; None:
     the field is not there."""
 
     concentration_mg_dl: Scalar
@@ -48,7 +48,7 @@ class CgmRecord:
 
     @property
     def status_bits(self) -> int | None:
-        """The three octets as the 24 bits of CGM Status, 0 for one that is left out; None without any."""
+        """The three bytes as the 24 bits of CGM Status, 0 for one that is left out; None without any."""
         if self.status is None and self.calibration is None and self.warning is None:
             return None
         return (self.status or 0) | (self.calibration or 0) << 8 | (self.warning or 0) << 16
@@ -73,7 +73,7 @@ class CgmFeature:
 
 @dataclass(frozen=True, slots=True)
 class CgmStatus:
-    """0x2AA9. `status` holds 24 bits, as three status octets would."""
+    """0x2AA9. `status` holds 24 bits, as three status bytes would."""
 
     offset_min: int
     status: int
@@ -147,7 +147,7 @@ _OPERANDS: Final[Mapping[int, int]] = {
     STOP_SESSION: 0,
     CONTROL_RESPONSE: 2,
 }
-"""Octets of an operand; any number where the reference has none (getting a calibration, opcodes without a meaning)."""
+"""Bytes of an operand; any number where the reference has none (getting a calibration, opcodes without a meaning)."""
 
 
 def decode_measurement(octets: bytes) -> CgmMeasurement:

@@ -1,4 +1,4 @@
-"""One characteristic as a pair of functions: octets to a value object and back.
+"""One characteristic as a pair of functions: bytes to a value object and back.
 
 The table of them (`services.CODECS`) is what the fuzzers, the worked examples and the documents go through, so that a
 characteristic that is added is tested and documented by being there.
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """`decode` raises RemoteProtocolError and nothing else, on any octets; `encode(decode(x)) == x` for every value
+    """`decode` raises RemoteProtocolError and nothing else, on any bytes; `encode(decode(x)) == x` for every value
     that a device should send."""
 
     characteristic: int

@@ -4,7 +4,7 @@ What was read becomes attributes of an MDS object (System-Model, Production-Spec
 Reg-Cert-Data-List), so that whatever knows a serial device by its identity knows a Bluetooth one too. A device is kept
 under its System ID; one that has none, or shares zeros with every other of its kind, is kept under its address.
 
-Texts stay octets: devices send other encodings than UTF-8, and whoever shows a text cleans it (`dim.identity`).
+Texts stay bytes: devices send other encodings than UTF-8, and whoever shows a text cleans it (`dim.identity`).
 """
 
 from collections.abc import Sequence
@@ -91,11 +91,11 @@ decode_pnp_id, encode_pnp_id = _PNP_ID.decode, _PNP_ID.encode
 
 
 def system_id_of(octets: bytes | None, address: str) -> bytes:
-    """The EUI-64 under which a device is kept, most significant octet first.
+    """The EUI-64 under which a device is kept, most significant byte first.
 
     `octets` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the
     id the wrong way round: whichever end shows the maker's number that the address begins with is the front. An id that
-    is not eight octets, or all 00 or FF, identifies nothing, and the address takes its place: its six octets with FF FE
+    is not eight bytes, or all 00 or FF, identifies nothing, and the address takes its place: its six bytes with FF FE
     between maker and number, as an EUI-48 becomes an EUI-64. (A random static address has no maker; it is as unique.)
     """
     own = bytes.fromhex(address.replace(":", ""))
@@ -138,7 +138,7 @@ class DeviceInformation:
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Ids and octets as an MDS object would answer them; only what the device showed."""
+        """Ids and bytes as an MDS object would answer them; only what the device showed."""
         found: list[tuple[int, bytes]] = []
         manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
         if manufacturer is not None or model is not None:
@@ -160,7 +160,7 @@ class DeviceInformation:
 
 
 def _even(text: bytes) -> bytes:
-    """20601 pads texts to an even number of octets."""
+    """20601 pads texts to an even number of bytes."""
     return text + b"\x00" if len(text) % 2 else text
 
 

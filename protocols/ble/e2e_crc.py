@@ -15,7 +15,7 @@ def e2e_crc(octets: bytes) -> int:
 
 
 def with_crc(octets: bytes) -> bytes:
-    """`octets` and their check, least significant octet first."""
+    """`octets` and their check, least significant byte first."""
     return octets + e2e_crc(octets).to_bytes(CRC_OCTETS, "little")
 
 

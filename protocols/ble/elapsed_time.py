@@ -3,7 +3,7 @@
 It is one of three clocks: UTC with an offset becomes BaseOffsetTime, local time AbsoluteTime, a tick counter
 HighResolutionTime in microseconds; so a device's clock is known by the same forms whichever wire it speaks.
 
-A time stamp that is not from the current timeline was taken before the clock was set or started anew. Nothing relates
+A time stamp that is not from the current timeline was taken before the clock was set or started again. Nothing relates
 it to ours unless its clock was synchronised, so it is dropped, and said to be; the value beside it stays.
 """
 
@@ -34,7 +34,7 @@ EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElapsedTime:
-    """The 9 octets. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of zone and DST
+    """The 9 bytes. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of zone and DST
     together and means something where `zone_used`; `source` as sent."""
 
     value: int

@@ -3,7 +3,7 @@ nine kinds of value.
 
 Types, units and codes are 11073 already, so they stay numbers here. What the reference cannot confirm is not taken
 apart: TLVs (their layout also hides where a value behind them begins), state and event masks, classes without a
-meaning. Their octets stay in `Raw`, beside everything that could be read before them.
+meaning. Their bytes stay in `Raw`, beside everything that could be read before them.
 
 Bundles and compounds nest; how deep is limited, so that a peer cannot exhaust the stack.
 """
@@ -59,7 +59,7 @@ class Discrete:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Octets as sent, UTF-8 where the device keeps the rule."""
+    """Bytes as sent, UTF-8 where the device keeps the rule."""
 
     octets: bytes
 
@@ -96,7 +96,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """`untold`: components behind one that is `Raw`, whose octets hold them too."""
+    """`untold`: components behind one that is `Raw`, whose bytes hold them too."""
 
     components: tuple[Component, ...]
     untold: int = 0
@@ -207,7 +207,7 @@ def _read_samples(reader: GattReader) -> Samples:
     unit, scale, offset, period_s = reader.u16(), reader.float32(), reader.float32(), reader.float32()
     per_period, sample_octets, count = reader.u8(), reader.u8(), reader.unsigned(4)
     if not sample_octets:
-        raise RemoteProtocolError("samples have no octets", at=reader.at, clause=CLAUSE)
+        raise RemoteProtocolError("samples have no bytes", at=reader.at, clause=CLAUSE)
     return Samples(
         unit=unit,
         scale=scale,
@@ -305,7 +305,7 @@ def _write_value(writer: GattWriter, value: GhsValue) -> int:
 def _write_samples(writer: GattWriter, value: Samples) -> None:
     whole, rest = divmod(len(value.octets), value.sample_octets)
     if rest:
-        raise LocalProtocolError("the octets hold no whole number of samples")
+        raise LocalProtocolError("the bytes hold no whole number of samples")
     writer.unsigned(value.unit, 2).float32(value.scale).float32(value.offset).float32(value.period_s)
     writer.unsigned(value.per_period, 1).unsigned(value.sample_octets, 1).unsigned(whole, 4).raw(value.octets)
 

@@ -1,7 +1,7 @@
 """Health Observations in segments: the values of 0x2B8B and 0x2BDD, cutting an observation up and putting it together
 again (reference BLE §10).
 
-A header octet says first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs
+A header byte says first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs
 nothing that came before it. For the others the counter has to count on; where it jumps, what was collected cannot be
 completed: it comes out raw, and the next first segment begins afresh.
 
@@ -33,7 +33,7 @@ _RECORD_OCTETS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationSegment:
-    """One value. `content` is the observation where the segment holds it whole, else its part of the octets.
+    """One value. `content` is the observation where the segment holds it whole, else its part of the bytes.
     `record` is the number in the record store, None for live ones."""
 
     first: bool
@@ -60,7 +60,7 @@ def _decode(octets: bytes, *, stored: bool) -> ObservationSegment:
 
 
 def read_segment(octets: bytes, *, stored: bool) -> ObservationSegment:
-    """The segment with its content as octets, whatever they hold."""
+    """The segment with its content as bytes, whatever they hold."""
     reader = GattReader(octets, clause="GHSS 0x2BDD" if stored else "GHSS 0x2B8B")
     header = reader.u8()
     return ObservationSegment(
@@ -85,11 +85,11 @@ def segments_of(
     observation: GhsObservation, *, value_octets_max: int, counter: int = 0, record: int | None = None
 ) -> Iterator[bytes]:
     """The values that carry `observation`, none longer than `value_octets_max` (MTU - 3), counted from `counter`.
-    LocalProtocolError where not even one octet of it fits a value."""
+    LocalProtocolError where not even one byte of it fits a value."""
     octets = encode_observation(observation)
     room = value_octets_max - 1 - (_RECORD_OCTETS if record is not None else 0)
     if room < 1:
-        raise LocalProtocolError(f"{value_octets_max} octets hold no part of an observation")
+        raise LocalProtocolError(f"{value_octets_max} bytes hold no part of an observation")
     for number, start in enumerate(range(0, len(octets), room)):
         yield encode_segment(
             ObservationSegment(
@@ -103,7 +103,7 @@ def segments_of(
 
 
 class Whole(NamedTuple):
-    """The octets of one observation, and its number in the record store."""
+    """The bytes of one observation, and its number in the record store."""
 
     octets: bytes
     record: int | None

@@ -37,7 +37,7 @@ from protocols.observation import Channel, Observation, SampleArray, SampleForma
 CHANNELS_MAX: Final = 256
 """Channels kept of one connection; a sensor that invents more pushes out the oldest, which costs only time."""
 TEXT_OCTETS_MAX: Final = 16_384
-"""As `dim.value_fields`: what an observation can hold on its way, also where each octet is no text and grows."""
+"""As `dim.value_fields`: what an observation can hold on its way, also where each byte is no text and grows."""
 _SECOND = code_of("MDC_DIM_SEC")
 _ACTIVE_PERIOD = code_of("MDC_ATTR_TIME_PD_MSMT_ACTIVE")
 
@@ -58,7 +58,7 @@ _FORMATS: Final = {1: SampleFormat.U8, 2: SampleFormat.U16, 4: SampleFormat.U32}
 
 @dataclass(slots=True)
 class Transcoded:
-    """`raw`: why octets come out raw beside the observations. `dropped_times`: why a time was dropped."""
+    """`raw`: why bytes come out raw beside the observations. `dropped_times`: why a time was dropped."""
 
     observations: list[Observation] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)

@@ -59,7 +59,7 @@ class HeartRate:
     energy_kj: int | None = None
     intervals_ticks: tuple[int, ...] = ()
     sixteen_bits: bool = False
-    """Sent in two octets; a rate above 255 always is."""
+    """Sent in two bytes; a rate above 255 always is."""
 
     @property
     def contact_lost(self) -> bool:

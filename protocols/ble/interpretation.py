@@ -5,7 +5,7 @@ clock. It is told what was read and what arrived, and answers with events. It li
 outlast one (how far a record store was fetched) is the session's. One interpreter a service, so that a device with
 three services has three, and none of them has to know of another.
 
-Malformed octets raise `RemoteProtocolError` and change nothing; what can be read but not understood becomes
+Malformed bytes raise `RemoteProtocolError` and change nothing; what can be read but not understood becomes
 `Uninterpreted`, so that nothing is dropped silently.
 
 Does not decide when to connect, subscribe or ask (gateway/sessions/gatt/session).
@@ -53,7 +53,7 @@ class ClockShown:
 
 @dataclass(frozen=True, slots=True)
 class Uninterpreted:
-    """Octets that are well formed and mean something that we do not know. They may hold a patient's values."""
+    """Bytes that are well formed and mean something that we do not know. They may hold a patient's values."""
 
     characteristic: int
     octets: bytes = field(repr=False)

@@ -1,7 +1,7 @@
 """Reading and writing GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1).
 
 The cursor is the one of `protocols.reader`, so a short value becomes `RemoteProtocolError` with its offset here too;
-only the order of octets is another, since the Bluetooth SIG turned round what IEEE 11073 had laid down.
+only the order of bytes is another, since the Bluetooth SIG turned round what IEEE 11073 had laid down.
 
 Does not know a characteristic: layouts stand in the service files.
 """
@@ -18,13 +18,13 @@ DATE_TIME_OCTETS = 7
 
 
 class GattReader(Reader):
-    """Reads a characteristic value from its front. Every method raises `RemoteProtocolError` when octets are
+    """Reads a characteristic value from its front. Every method raises `RemoteProtocolError` when bytes are
     missing."""
 
     __slots__ = ()
 
     def unsigned(self, octets: int) -> int:
-        """A little-endian number of 1 to 8 octets."""
+        """A little-endian number of 1 to 8 bytes."""
         return int.from_bytes(self.take(octets), "little")
 
     def u16(self) -> int:

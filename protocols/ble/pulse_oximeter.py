@@ -5,7 +5,7 @@ qualified" and "from storage" have no place there and reserved bits would land o
 The device and sensor status is an observation of its own. Which code the pulse amplitude index has is not confirmed, so
 it is told under a private one, and values that carry it also come out raw.
 
-A spot check with a date is stored by the device. Where its clock was never set the date begins anew with each
+A spot check with a date is stored by the device. Where its clock was never set the date begins again with each
 power-on, so it identifies nothing, unless the device says that the value comes from its memory and will come again.
 """
 

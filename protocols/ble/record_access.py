@@ -1,8 +1,8 @@
 """Record Access Control Point (0x2A52): asking a device for what it stored, and its answers (reference BLE §6).
 
 One value is opcode, operator and operand. Answers are read strictly; requests are read as leniently as their two first
-octets allow, because a server has to refuse a wrong request with a result code and not with silence. What an operand
-means depends on the service (how wide its record numbers are), so it stays octets here and `bounds_of` reads it.
+bytes allow, because a server has to refuse a wrong request with a result code and not with silence. What an operand
+means depends on the service (how wide its record numbers are), so it stays bytes here and `bounds_of` reads it.
 
 Does not know when to ask or what follows: that is `record_procedure` for the client and `record_server` for the device.
 """
@@ -21,7 +21,7 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 
 CLAUSE: Final = "RACP 0x2A52"
 OPERAND_OCTETS_MAX: Final = 18
-"""The longest that means anything is 15 octets (a filter type and two Date Times); 18 is what the smallest MTU leaves
+"""The longest that means anything is 15 bytes (a filter type and two Date Times); 18 is what the smallest MTU leaves
 beside opcode and operator."""
 
 
@@ -87,7 +87,7 @@ _ANSWER_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
     Opcode.COMBINED_RESPONSE: (2, 4),
     Opcode.RESPONSE: (2,),
 }
-"""Octets of an answer's operand: a count of 16 or 32 bits, or request opcode and result."""
+"""Bytes of an answer's operand: a count of 16 or 32 bits, or request opcode and result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,11 @@ def decode_record_access(octets: bytes) -> RecordAccess:
     access = RecordAccess(reader.u8(), reader.u8(), reader.rest())
     lengths = _ANSWER_OPERANDS.get(access.opcode)
     if lengths is not None and len(access.operand) not in lengths:
-        raise RemoteProtocolError(f"an answer's operand has {len(access.operand)} octets", at=2, clause=CLAUSE)
+        raise RemoteProtocolError(f"an answer's operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
     if lengths is not None and access.operator != Operator.NULL:
         raise RemoteProtocolError(f"an answer has operator {access.operator}", at=1, clause=CLAUSE)
     if len(access.operand) > OPERAND_OCTETS_MAX:
-        raise RemoteProtocolError(f"an operand has {len(access.operand)} octets", at=2, clause=CLAUSE)
+        raise RemoteProtocolError(f"an operand has {len(access.operand)} bytes", at=2, clause=CLAUSE)
     return access
 
 
@@ -198,7 +198,7 @@ def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None
 
 
 def comparable_time(date_time: bytes) -> int:
-    """A Date Time as a number that grows with time: the year first, then the octets as they stand."""
+    """A Date Time as a number that grows with time: the year first, then the bytes as they stand."""
     return int.from_bytes(date_time[1::-1] + date_time[2:], "big")
 
 

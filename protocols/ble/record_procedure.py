@@ -18,7 +18,7 @@ from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
 
 ANSWER_S: Final = 30.0
-"""So long a server may be silent before the procedure counts as lost; each record begins it anew."""
+"""So long a server may be silent before the procedure counts as lost; each record begins it again."""
 BUSY_PAUSES_S: Final = (5.0, 10.0, 20.0, 40.0)
 """A busy server is asked again after these: most are busy measuring, which takes a cuff less than a minute."""
 AGAIN_MAX: Final = 2

@@ -56,7 +56,7 @@ class Outgoing(NamedTuple):
 
 
 class RecordServer:
-    """One connection's procedures over `records` (number to record, oldest first), which is read anew at each request
+    """One connection's procedures over `records` (number to record, oldest first), which is read again at each request
     and from which deleted ones are taken."""
 
     def __init__(

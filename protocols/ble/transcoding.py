@@ -64,7 +64,7 @@ def is_dated(time: DeviceTime | None) -> bool:
 
 class ChannelSets(dict[K, V]):
     """Channels by what they depend on (unit, person), compiled when first asked for. As bounded as the keys are: a user
-    id is one octet."""
+    id is one byte."""
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
         super().__init__()

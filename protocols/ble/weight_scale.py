@@ -1,7 +1,7 @@
 """Weight Scale service (0x181D): weight, body mass index and height, feature (reference BLE §9).
 
 Every number is a uint16 of a fixed resolution. 0xFFFF stands for a measurement that did not succeed: that is not
-confirmed, but 327.675 kg would be a wrong number, so it becomes NaN marked as not available, and the octets come out
+confirmed, but 327.675 kg would be a wrong number, so it becomes NaN marked as not available, and the bytes come out
 raw beside it. Body Composition, which shares units and resolutions, uses the same rules.
 
 Does not compute the index where a scale leaves it out.

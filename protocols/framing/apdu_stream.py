@@ -1,9 +1,9 @@
-"""APDUs out of a byte stream: two octets of tag, two of length, that many more (reference 20601 §11).
+"""APDUs out of a byte stream: two bytes of tag, two of length, that many more (reference 20601 §11).
 
 20601 wants a channel that keeps messages whole; TCP, pseudo-terminals and raw serial lines do not, so the APDU's own
 header delimits. Any slicing of the stream gives the same APDUs. There is no way to find the next header after a wrong
 one: a tag that is none of the six, or a length beyond the limit, raises, and the link has to end. A line that cannot
-end because it is a cable goes on at the next association request (`seek_request`), the one APDU whose first octets are
+end because it is a cable goes on at the next association request (`seek_request`), the one APDU whose first bytes are
 hardly anything else. Serial lines with noise use `framing.hdlc` beneath instead.
 
 Bytes of an announced APDU that is not whole yet are only collected, and joined once: a device that sends one byte at a
@@ -23,7 +23,7 @@ APDU_OCTETS_MAX = 64512
 _HEADER_OCTETS = 4
 _TAGS = frozenset({0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7})
 _REQUEST = re.compile(rb"\xE2\x00[\x00-\x03].\x80\x00\x00\x00", re.DOTALL)
-"""How an AARQ begins: tag, a length below 1024 (it has some fifty octets), association version 1 (20601 §3)."""
+"""How an AARQ begins: tag, a length below 1024 (it has some fifty bytes), association version 1 (20601 §3)."""
 _REQUEST_OCTETS = 8
 
 
@@ -32,7 +32,7 @@ class ApduTooLong(RemoteProtocolError):
 
 
 class ApduStream:
-    """Collects octets and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
+    """Collects bytes and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
 
     __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
 
@@ -49,7 +49,7 @@ class ApduStream:
 
     @property
     def waiting_bytes(self) -> int:
-        """Octets received and not yet given out."""
+        """Bytes received and not yet given out."""
         return len(self._data) - self._at + len(self._later)
 
     @property
@@ -58,7 +58,7 @@ class ApduStream:
         return self._at < len(self._data) and not self._seeking
 
     def append(self, data: bytes) -> None:
-        """Adds received octets without cutting anything out."""
+        """Adds received bytes without cutting anything out."""
         if self._due_bytes > self.waiting_bytes + len(data):
             self._later += data
             return
@@ -76,7 +76,7 @@ class ApduStream:
         self._due_bytes = 0
 
     def next_apdu(self) -> bytes | None:
-        """The next whole APDU, or None until more octets come. Raises `RemoteProtocolError` on an impossible header,
+        """The next whole APDU, or None until more bytes come. Raises `RemoteProtocolError` on an impossible header,
         and again on every later call: a stream that lost its headers has no next APDU."""
         length = self.next_length()
         if length is None:
@@ -89,7 +89,7 @@ class ApduStream:
         return self._data[start : self._at]
 
     def next_length(self) -> int | None:
-        """How many octets the APDU at the front has, header included, once its header is here."""
+        """How many bytes the APDU at the front has, header included, once its header is here."""
         if self._broken is not None:
             raise self._broken
         if self._seeking and not self._found_request():
@@ -97,14 +97,14 @@ class ApduStream:
         data, at = self._data, self._at
         waiting = len(data) - at
         if waiting and data[at] not in _TAGS:
-            self._fail(f"no APDU starts with the octet 0x{data[at]:02X}")
+            self._fail(f"no APDU starts with the byte 0x{data[at]:02X}")
         if waiting > 1 and data[at + 1]:
             self._fail(f"no APDU has the tag 0x{data[at]:02X}{data[at + 1]:02X}")
         if waiting < _HEADER_OCTETS:
             return None
         octets = _HEADER_OCTETS + (data[at + 2] << 8 | data[at + 3])
         if octets > self._limit_bytes:
-            self._fail(f"an APDU of {octets} octets is over the limit of {self._limit_bytes}", ApduTooLong)
+            self._fail(f"an APDU of {octets} bytes is over the limit of {self._limit_bytes}", ApduTooLong)
         return octets
 
     def front(self) -> memoryview:
@@ -119,7 +119,7 @@ class ApduStream:
         self._at += count
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Adds octets and returns every APDU that is now whole."""
+        """Adds bytes and returns every APDU that is now whole."""
         self.append(data)
         apdus = []
         while (apdu := self.next_apdu()) is not None:
@@ -134,7 +134,7 @@ class ApduStream:
 
     def _found_request(self) -> bool:
         found = _REQUEST.search(self._data, self._at)
-        # The last octets may be the beginning of one that is still arriving.
+        # The last bytes may be the beginning of one that is still arriving.
         self._at = found.start() if found else max(self._at, len(self._data) - _REQUEST_OCTETS + 1)
         self._seeking = found is None
         return found is not None

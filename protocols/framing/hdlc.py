@@ -1,13 +1,13 @@
 """HDLC-like framing for a serial line: flag 0x7E, escape 0x7D, and FCS-16, as in RFC 1662.
 
-    0x7E · payload and FCS, escaped · 0x7E          FCS-16: CRC-16/X-25, least significant octet first
+    0x7E · payload and FCS, escaped · 0x7E          FCS-16: CRC-16/X-25, least significant byte first
 
 20601 leaves RS-232 open (reference 20601 §11), so this is our wrapper, chosen because every serial analyser knows it.
-A line loses and invents octets: a damaged frame is counted and dropped, and the next flag starts afresh, so that noise
+A line loses and invents bytes: a damaged frame is counted and dropped, and the next flag starts afresh, so that noise
 costs the frame it hits and no other. An escape before a flag (0x7D 0x7E) is the sender's abort.
 
-The FCS is computed at C speed: `binascii.crc_hqx` is the same polynomial with the bits of octets and remainder the
-other way round, so the octets are mirrored by `translate` first and the remainder afterwards.
+The FCS is computed at C speed: `binascii.crc_hqx` is the same polynomial with the bits of bytes and remainder the
+other way round, so the bytes are mirrored by `translate` first and the remainder afterwards.
 
 Like every CRC of 16 bits it lets one random frame in 65536 pass, and 0xFF 0xFF 0xFF 0xFF always: the receiver must
 still look at what it gets.
@@ -42,7 +42,7 @@ def frame(payload: bytes) -> bytes:
     if not payload:
         raise LocalProtocolError("an empty frame is line fill and carries nothing")
     body = payload + fcs16(payload).to_bytes(_FCS_BYTES, "little")
-    # The escape octet first: replacing it second would escape the escapes.
+    # The escape byte first: replacing it second would escape the escapes.
     return FLAG + body.replace(ESCAPE, b"\x7d\x5d").replace(FLAG, b"\x7d\x5e") + FLAG
 
 
@@ -53,11 +53,11 @@ class FrameErrors:
     crc: int = 0
     """The check sequence did not match, or an escape stood before an escape."""
     overlong: int = 0
-    """More octets than the limit without a flag."""
+    """More bytes than the limit without a flag."""
     aborted: int = 0
     """The sender broke the frame off."""
     short: int = 0
-    """One or two octets: too few for a payload and its check sequence."""
+    """One or two bytes: too few for a payload and its check sequence."""
 
     @property
     def total(self) -> int:
@@ -65,13 +65,13 @@ class FrameErrors:
 
 
 class Unframer:
-    """Cuts payloads out of a stream of octets. Never raises on what a line delivers, and holds at most one frame."""
+    """Cuts payloads out of a stream of bytes. Never raises on what a line delivers, and holds at most one frame."""
 
     def __init__(self, limit_bytes: int) -> None:
         """`limit_bytes`: the longest payload accepted."""
         self.errors = FrameErrors()
         self._limit_bytes = limit_bytes
-        # Every octet may be escaped, so a frame of the longest payload may be twice as long on the line.
+        # Every byte may be escaped, so a frame of the longest payload may be twice as long on the line.
         self._held_bytes_max = 2 * (limit_bytes + _FCS_BYTES)
         self._held = bytearray()
         self._skipping = False
@@ -130,7 +130,7 @@ class Unframer:
 
 
 def _unescape(body: bytes) -> bytes | None:
-    """Undo every escape, also of octets that we would not have escaped; None where an escape precedes an escape."""
+    """Undo every escape, also of bytes that we would not have escaped; None where an escape precedes an escape."""
     start, *escaped = body.split(ESCAPE)
     if not escaped:
         return body

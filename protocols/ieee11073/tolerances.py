@@ -52,7 +52,7 @@ class Oddity(Enum):
         "association/admission.py",
     )
     SYSTEM_ID_LENGTH = (
-        Outcome.REFUSED, "20601 §3 system-id", "a system id has {octets_found} octets, not the eight of an EUI-64",
+        Outcome.REFUSED, "20601 §3 system-id", "a system id has {bytes_found} bytes, not the eight of an EUI-64",
         "AARE rejected-permanent.",
         "The record is kept under this id; a padded or cut one could be another device's.",
         "association/admission.py",
@@ -146,7 +146,7 @@ class Oddity(Enum):
         "dim/channels.py",
     )
     ATTRIBUTE_LENGTH = (
-        Outcome.TOLERATED, "20601 §8", "{attribute} has {octets_found} octets, not {octets_due}",
+        Outcome.TOLERATED, "20601 §8", "{attribute} has {bytes_found} bytes, not {bytes_due}",
         "The attribute counts as absent.",
         "Every other attribute of the object still means what it says.",
         "dim/channels.py",
@@ -166,7 +166,7 @@ class Oddity(Enum):
     SAMPLE_WIDTH = (
         Outcome.TOLERATED, "20601 §8.4 Sa-Specification",
         "the waveform with handle {handle} has samples of {bits} bits",
-        "The octets are kept as they came, without a scale.",
+        "The bytes are kept as they came, without a scale.",
         "They can be read once their form is known.",
         "dim/channels.py",
     )
@@ -192,7 +192,7 @@ class Oddity(Enum):
     )
     MDS_ATTRIBUTE_UNREADABLE = (
         Outcome.TOLERATED, "20601 §8.1 MDS", "attribute {attribute} of the MDS cannot be read",
-        "The attribute counts as absent, its octets stay in the device report.",
+        "The attribute counts as absent, its bytes stay in the device report.",
         "One padded text must not cost the device its name.",
         "association/mds_reading.py",
     )

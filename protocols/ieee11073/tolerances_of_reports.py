@@ -28,7 +28,7 @@ REPORT_TIME_UNDECLARED: Words = (
     "20601 §5 scan report",
     "observations of handle {handle} end with a time that their map does not declare",
     "The time is taken as the time stamp.",
-    "Eight octets that read as a calendar time are one; the oximeters of a widespread agent stack do this.",
+    "Eight bytes that read as a calendar time are one; the oximeters of a widespread agent stack do this.",
     "dim/report_plan.py",
 )
 REPORT_LONGER: Words = (
@@ -45,7 +45,7 @@ REPORT_SHORTER: Words = (
 )
 REPORT_SCANS_UNKNOWN: Words = (
     "20601 §9.4 rule 3", "a scanner reports handle {handle}, which the configuration lacks",
-    "Its octets are skipped, the other observations are taken.",
+    "Its bytes are skipped, the other observations are taken.",
     "The scanner's map says how long they are, nothing says what they mean.",
     "dim/report_plan.py",
 )
@@ -75,19 +75,19 @@ HANDLE_UNKNOWN: Words = (
     "a report has observations of handle {handle}, but {missing}",
     "They are skipped, the other observations are taken; where none is left the report is refused with ROER "
     "no-such-object-instance.",
-    "Without an object or a map octets have no meaning. The scale agent of a widespread stack does this.",
+    "Without an object or a map bytes have no meaning. The scale agent of a widespread stack does this.",
     "dim/report_plan.py",
 )
 VALUE_ABSENT: Words = (
     "20601 §8 observed value",
     "a value of handle {handle} is an empty or endless compound, or an enumeration of an unknown choice or length",
-    "Its octets flow on as an attribute by number, the other observations are taken.",
+    "Its bytes flow on as an attribute by number, the other observations are taken.",
     "It is no value that we know, and the rest of the report does not depend on it.",
     "dim/value_fields.py",
 )
 TIME_UNREADABLE: Words = (
     "20601 §1.2 AbsoluteTime", "observations of handle {handle} carry a time that is none",
-    "Its octets are kept beside the value, which is dated by its reception.",
+    "Its bytes are kept beside the value, which is dated by its reception.",
     "The value was measured, whatever its clock says. Told for the first report of each layout.",
     "dim/report_plan.py",
 )

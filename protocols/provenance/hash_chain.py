@@ -25,12 +25,12 @@ def digest(domain: bytes, *fields: bytes) -> bytes:
 
 
 def genesis(gateway: str, epoch: str, lane: str) -> bytes:
-    """The hash before the first link of a lane: 32 octets."""
+    """The hash before the first link of a lane: 32 bytes."""
     return digest(_GENESIS, gateway.encode(), epoch.encode(), lane.encode())
 
 
 def link_hash(previous_hash: bytes, *fields: bytes) -> bytes:
-    """The hash of a link with this content after `previous_hash`: 32 octets."""
+    """The hash of a link with this content after `previous_hash`: 32 bytes."""
     assert len(previous_hash) == HASH_BYTES
     return digest(_LINK, previous_hash, *fields)
 

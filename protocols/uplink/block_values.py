@@ -2,7 +2,7 @@
 arrays.
 
 A block of vital signs holds numbers alone, so that case is one column of doubles and one check. Otherwise each
-observation has an octet that says what it holds, and each kind follows as a column of its own. Floats in a block
+observation has an byte that says what it holds, and each kind follows as a column of its own. Floats in a block
 are finite (`wire` holds both sides to that): what is not a number is a `Special`, and says which of the four.
 """
 
@@ -92,7 +92,7 @@ def _read_mixed(reader: Reader, channels: Sequence[Channel]) -> tuple[list[Value
 
 
 def _write_samples(writer: Writer, observations: Sequence[Observation]) -> None:
-    """Lengths, then the octets as the devices sent them."""
+    """Lengths, then the bytes as the devices sent them."""
     blocks: list[bytes] = []
     for observation in observations:
         if observation.samples is None:

@@ -1,7 +1,7 @@
 """A channel, and the facts about a device and its clocks, in the binary form of observation blocks.
 
 Both are told once per block and then meant by number. Channels live as long as a device's configuration, so their
-octets are remembered: a block of a thousand values names the same ten again and again.
+bytes are remembered: a block of a thousand values names the same ten again and again.
 """
 
 import math

@@ -74,7 +74,7 @@ class Batch:
 
     @property
     def hash(self) -> bytes:
-        """The batch's place in the chain: 32 octets over every field. Computed anew each time; keep it if asked
+        """The batch's place in the chain: 32 bytes over every field. Computed again each time; keep it if asked
         often."""
         return batch_hash(self, hashlib.sha256(self.payload).digest())
 
@@ -109,7 +109,7 @@ class Envelope:
 
 
 def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
-    """The gateway's signature over `batch`: 64 octets."""
+    """The gateway's signature over `batch`: 64 bytes."""
     return sign_hash(batch.hash, private_key)
 
 
@@ -125,7 +125,7 @@ def traceparent_of(chain_hash: bytes) -> str:
 
 
 def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """Whether the holder of the key behind `public_key` (32 octets) signed exactly this batch."""
+    """Whether the holder of the key behind `public_key` (32 bytes) signed exactly this batch."""
     return verify_hash(batch.hash, signature, public_key)
 
 
@@ -146,7 +146,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
         if not is_identifier(name):
             raise LocalProtocolError(f"{name!r} cannot name a gateway, an epoch or a boot")
     if len(batch.previous_hash) != HASH_BYTES or len(envelope.signature) != SIGNATURE_BYTES:
-        raise LocalProtocolError("a hash has 32 octets and a signature 64")
+        raise LocalProtocolError("a hash has 32 bytes and a signature 64")
     if not 1 <= batch.sequence <= SEQUENCE_MAX:
         raise LocalProtocolError(f"{batch.sequence} is no sequence: they begin at 1")
     writer = Writer()
@@ -173,7 +173,7 @@ def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> En
     """An envelope from the wire; the signature is not verified here. RemoteProtocolError and nothing else, on any
     bytes."""
     if len(data) > limit_bytes:
-        raise RemoteProtocolError(f"an envelope of {len(data)} octets; {limit_bytes} are allowed", clause=_CLAUSE)
+        raise RemoteProtocolError(f"an envelope of {len(data)} bytes; {limit_bytes} are allowed", clause=_CLAUSE)
     reader = Reader(data, clause=_CLAUSE)
     version = reader.u8()
     if version != VERSION:

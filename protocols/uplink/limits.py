@@ -13,7 +13,7 @@ ENVELOPE_BYTES_MAX = 1 << 20
 than this plus a topic; `PACKET_BYTES_MAX` is the number to give it."""
 
 PACKET_BYTES_MAX = ENVELOPE_BYTES_MAX + 4096
-"""What an MQTT packet may measure: the envelope, a topic of at most 160 octets, and the properties."""
+"""What an MQTT packet may measure: the envelope, a topic of at most 160 bytes, and the properties."""
 
 PAYLOAD_BYTES_MAX = ENVELOPE_BYTES_MAX - 4096
 """A batch's payload: the envelope less its header, signature and trace context, which stay far below 4 KiB."""

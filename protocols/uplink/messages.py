@@ -25,7 +25,7 @@ def write_message(document: Mapping[str, object]) -> bytes:
     except TypeError as error:
         raise LocalProtocolError("a message holds what JSON cannot") from error
     if len(octets) > MESSAGE_BYTES_MAX:
-        raise LocalProtocolError(f"a message of {len(octets)} octets; {MESSAGE_BYTES_MAX} are allowed")
+        raise LocalProtocolError(f"a message of {len(octets)} bytes; {MESSAGE_BYTES_MAX} are allowed")
     return octets
 
 
@@ -43,7 +43,7 @@ class Fields:
     def of(cls, data: bytes, clause: str) -> "Fields":
         """The object in `data`, of a version that this side reads."""
         if len(data) > MESSAGE_BYTES_MAX:
-            raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} octets", clause=clause)
+            raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} bytes", clause=clause)
         try:
             document = orjson.loads(data)
         except ValueError:
@@ -94,7 +94,7 @@ class Fields:
         return text
 
     def hash(self, name: str) -> bytes:
-        """32 octets as lower-case hex."""
+        """32 bytes as lower-case hex."""
         text = self._fields.get(name)
         if not isinstance(text, str) or len(text) != 64 or text.strip("0123456789abcdef"):
             raise self.wrong(f"{name} is not a SHA-256 in hex")

@@ -3,7 +3,7 @@
 Columnar, because the encoder sits in the commit that a device waits for: each field of all observations is one
 column that a list comprehension gathers and zlib's cheapest level then shrinks. Channels and the facts about
 devices are told once and meant by number. Device times, samples, texts and bits travel verbatim; a float travels as
-its eight octets and is finite.
+its eight bytes and is finite.
 
 The form (version 1): version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
 channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's
@@ -154,7 +154,7 @@ def body_bytes(data: bytes) -> int:
 def _body(data: bytes, limit_bytes: int) -> bytes:
     """The decompressed body, never more than `limit_bytes` of it."""
     if len(data) < _HEAD_BYTES:
-        raise RemoteProtocolError("a block has at least five octets", at=0, clause=_CLAUSE)
+        raise RemoteProtocolError("a block has at least five bytes", at=0, clause=_CLAUSE)
     if data[0] != VERSION:
         raise RemoteProtocolError(f"block version {data[0]}; this side reads {VERSION}", at=0, clause=_CLAUSE)
     length = body_bytes(data)
@@ -162,7 +162,7 @@ def _body(data: bytes, limit_bytes: int) -> bytes:
         raise LimitExceeded(f"a body of {length} bytes; {limit_bytes} are allowed", at=1, clause=_CLAUSE)
     inflate = zlib.decompressobj()
     try:
-        # One octet more than announced would already be wrong, and 0 would mean "without a limit" to zlib.
+        # One byte more than announced would already be wrong, and 0 would mean "without a limit" to zlib.
         body = inflate.decompress(data[_HEAD_BYTES:], length + 1)
     except zlib.error:
         raise RemoteProtocolError("the body is not a zlib stream", at=_HEAD_BYTES, clause=_CLAUSE) from None
@@ -331,7 +331,7 @@ def _read_status(reader: Reader, count: int) -> list[int]:
 
 
 def _write_times(writer: Writer, times: list[DeviceTime | None]) -> None:
-    """Nearly always all absent, or all of one kind and length; then the octets alone are the column."""
+    """Nearly always all absent, or all of one kind and length; then the bytes alone are the column."""
     present = [time for time in times if time is not None]
     if not present:
         writer.u8(_TIME_ABSENT)
@@ -348,7 +348,7 @@ def _write_times(writer: Writer, times: list[DeviceTime | None]) -> None:
     writer.u8(_TIME_MIXED)
     writer.octets(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
     if max(map(len, octets)) > 0xFF:
-        raise LocalProtocolError("a device time has more than 255 octets")
+        raise LocalProtocolError("a device time has more than 255 bytes")
     writer.octets(bytes(map(len, octets)))
     writer.octets(b"".join(octets))
 
@@ -361,7 +361,7 @@ def _read_times(reader: Reader, count: int) -> Sequence[DeviceTime | None]:
         kind = _time_kind(reader, reader.u8())
         length = reader.u8()
         if not length:
-            raise reader.wrong("a column of device times without octets")
+            raise reader.wrong("a column of device times without bytes")
         octets = reader.planes(count, length)
         return [DeviceTime(kind, octets[at : at + length]) for at in range(0, len(octets), length)]
     if form == _TIME_MIXED:

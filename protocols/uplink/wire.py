@@ -1,8 +1,8 @@
 """The binary form under envelopes and observation blocks: a writer and the one bounds-checked reader.
 
 Integers are little-endian, because both ends are and columns then cost a copy; lengths and counts are LEB128
-varints. A column is laid out byte plane by byte plane (all first octets, then all second octets): neighbouring
-values share their high octets, so zlib at its cheapest level finds runs where it would otherwise find noise. What
+varints. A column is laid out byte plane by byte plane (all first bytes, then all second bytes): neighbouring
+values share their high bytes, so zlib at its cheapest level finds runs where it would otherwise find noise. What
 the fields mean is the caller's business.
 """
 
@@ -33,11 +33,11 @@ class Writer:
 
     def u8(self, number: int) -> None:
         if not 0 <= number <= 0xFF:
-            raise LocalProtocolError(f"{number} does not fit an octet")
+            raise LocalProtocolError(f"{number} does not fit a byte")
         self._parts.append(bytes((number,)))
 
     def varint(self, number: int) -> None:
-        """An unsigned number below 2⁶⁴, seven bits an octet, low bits first."""
+        """An unsigned number below 2⁶⁴, seven bits an byte, low bits first."""
         if not 0 <= number < 1 << 64:
             raise LocalProtocolError(f"{number} does not fit an unsigned 64-bit number")
         coded = bytearray()
@@ -54,14 +54,14 @@ class Writer:
             raise LocalProtocolError(f"{number} does not fit a signed 64-bit number") from error
 
     def blob(self, data: bytes, *, limit_bytes: int) -> None:
-        """Octets with their length before them."""
+        """Bytes with their length before them."""
         if len(data) > limit_bytes:
-            raise LocalProtocolError(f"{len(data)} octets where at most {limit_bytes} are allowed")
+            raise LocalProtocolError(f"{len(data)} bytes where at most {limit_bytes} are allowed")
         self.varint(len(data))
         self._parts.append(data)
 
     def text(self, text: str, *, limit_bytes: int) -> None:
-        """UTF-8 with its length in octets before it."""
+        """UTF-8 with its length in bytes before it."""
         try:
             self.blob(text.encode(), limit_bytes=limit_bytes)
         except UnicodeEncodeError as error:
@@ -81,7 +81,7 @@ class Writer:
         self.column(column)
 
     def planes(self, octets: bytes, width: int) -> None:
-        """Items of `width` octets each, byte plane by byte plane."""
+        """Items of `width` bytes each, byte plane by byte plane."""
         if width == 1:
             self._parts.append(octets)
         else:
@@ -120,14 +120,14 @@ class Reader:
         begin = self._at
         end = begin + count
         if end > len(self._data):
-            raise self.wrong(f"{count} octets are due and {self.rest_bytes} are left")
+            raise self.wrong(f"{count} bytes are due and {self.rest_bytes} are left")
         self._at = end
         return self._data[begin:end]
 
     def u8(self) -> int:
         at = self._at
         if at == len(self._data):
-            raise self.wrong("1 octets are due and 0 are left")
+            raise self.wrong("1 bytes are due and 0 are left")
         self._at = at + 1
         return self._data[at]
 
@@ -137,7 +137,7 @@ class Reader:
         number, shift = octet & 0x7F, 7
         while octet >= 0x80:
             if shift == 7 * _VARINT_OCTETS_MAX:
-                raise self.wrong("a number has more than ten octets")
+                raise self.wrong("a number has more than ten bytes")
             octet = self.u8()
             number |= (octet & 0x7F) << shift
             shift += 7
@@ -178,7 +178,7 @@ class Reader:
         return column.tolist()
 
     def planes(self, count: int, width: int) -> bytes:
-        """`count` items of `width` octets each, put together from their byte planes."""
+        """`count` items of `width` bytes each, put together from their byte planes."""
         octets = self.octets(count * width)
         if width == 1:
             return octets
@@ -190,7 +190,7 @@ class Reader:
     def end(self) -> None:
         """Nothing may follow."""
         if self.rest_bytes:
-            raise self.wrong(f"{self.rest_bytes} octets follow the end")
+            raise self.wrong(f"{self.rest_bytes} bytes follow the end")
 
 
 def _all_finite(column: "array[float]") -> bool:

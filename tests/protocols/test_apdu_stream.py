@@ -21,9 +21,9 @@ def test_any_slicing_gives_the_same_apdus(step: int) -> None:
 @pytest.mark.parametrize(
     ("octets", "reason"),
     [
-        ("E1", "no APDU starts with the octet 0xE1"),
+        ("E1", "no APDU starts with the byte 0xE1"),
         ("E201", "no APDU has the tag 0xE201"),
-        ("00", "no APDU starts with the octet 0x00"),
+        ("00", "no APDU starts with the byte 0x00"),
         ("E700FC00", "over the limit"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The reader gives octets and numbers, and never a step past the end it was given."""
+"""The reader gives bytes and numbers, and never a step past the end it was given."""
 
 from collections.abc import Callable
 
@@ -47,14 +47,14 @@ def test_a_nested_value_cannot_read_past_its_parent() -> None:
     reader = Reader(OCTETS)
     nested = reader.inside(3)
     assert (nested.take(3), nested.at, reader.at) == (OCTETS[:3], 3, 3)
-    with pytest.raises(RemoteProtocolError, match="1 octets are due and 0 are left"):
+    with pytest.raises(RemoteProtocolError, match="1 bytes are due and 0 are left"):
         nested.u8()
 
 
 def test_what_is_left_over_is_an_error() -> None:
     reader = Reader(OCTETS)
     reader.take(14)
-    with pytest.raises(RemoteProtocolError, match="1 octets are left over at octet 14"):
+    with pytest.raises(RemoteProtocolError, match="1 bytes are left over at byte 14"):
         reader.finish()
     assert reader.rest() == b"\x08"
     reader.finish()

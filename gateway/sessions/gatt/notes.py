@@ -28,7 +28,7 @@ class GattNotes:
 
     async def malformed(self, what: str, error: RemoteProtocolError, octets: bytes, at_us: int) -> None:
         """A value of `what` (a characteristic's name) broke its own form."""
-        where = "" if error.at is None else f" at octet {error.at}"
+        where = "" if error.at is None else f" at byte {error.at}"
         await self.deviated(Deviation(f"{what}: {error.reason}{where}", error.clause, octets), at_us)
 
     async def deviated(self, deviation: Deviation, at_us: int) -> None:

@@ -52,7 +52,7 @@ class Prst:
 
 @dataclass(frozen=True, slots=True)
 class DataApdu:
-    """A data APDU whose body is still octets: `body_of` decodes it, and may fail while the invoke-id is known."""
+    """A data APDU whose body is still bytes: `body_of` decodes it, and may fail while the invoke-id is known."""
 
     invoke_id: int
     message: MessageTag
@@ -126,7 +126,7 @@ def body_of(data: DataApdu) -> Any:
 
 
 def encode_apdu(apdu: Apdu) -> bytes:
-    """The octets of one APDU, header included."""
+    """The bytes of one APDU, header included."""
     content = _counted(apdu.data) if isinstance(apdu, Prst) else encode(apdu)
     return _TAG_OF[type(apdu)].to_bytes(2, "big") + _counted(content)
 
@@ -139,5 +139,5 @@ def encode_data(invoke_id: int, message: MessageTag, body: object) -> bytes:
 
 def _counted(octets: bytes) -> bytes:
     if len(octets) > 0xFFFF:
-        raise LocalProtocolError(f"{len(octets)} octets do not fit an APDU")
+        raise LocalProtocolError(f"{len(octets)} bytes do not fit an APDU")
     return len(octets).to_bytes(2, "big") + octets

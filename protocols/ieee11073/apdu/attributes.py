@@ -21,7 +21,7 @@ class Type:
 
 @sequence
 class AttrValMapEntry:
-    """One value of an observation in fixed form: which attribute, and how many octets its whole MDER value has."""
+    """One value of an observation in fixed form: which attribute, and how many bytes its whole MDER value has."""
 
     attribute_id: OidType
     attribute_len: U16

@@ -144,7 +144,7 @@ def decode_selection(octets: bytes) -> SegmentSelection:
     reader.finish()
     if tag == _ALL_SEGMENTS:
         if len(value) != 2:
-            raise RemoteProtocolError(f"all-segments has {len(value)} octets", at=4, clause=_CLAUSE)
+            raise RemoteProtocolError(f"all-segments has {len(value)} bytes", at=4, clause=_CLAUSE)
         return AllSegments()
     if tag == _SEGMENT_LIST:
         return SegmentList(tuple(item.seg_inst_no for item in decode_list(InstanceNumber, value)))
@@ -173,7 +173,7 @@ class SegmentDataDescription:
 
 @sequence
 class SegmentDataEvent:
-    """event-info of MDC_NOTI_SEGMENT_DATA; the octets hold whole entries, one after the other."""
+    """event-info of MDC_NOTI_SEGMENT_DATA; the bytes hold whole entries, one after the other."""
 
     segm_data_event_descr: SegmentDataDescription
     segm_data_event_entries: OctetString

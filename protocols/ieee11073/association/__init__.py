@@ -1,6 +1,6 @@
-"""A 20601 conversation as a value machine: octets and time in, events and octets out, for either role.
+"""A 20601 conversation as a value machine: bytes and time in, events and bytes out, for either role.
 
-events = association.receive(octets, now_s)     # make them durable, then association.delivered(event)
+events = association.receive(bytes, now_s)     # make them durable, then association.delivered(event)
 link.write(association.to_send())
 """
 

@@ -58,7 +58,7 @@ def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
     if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
         return AssociateResult.REJECTED_NO_COMMON_PARAMETER
     if len(info.system_id) != SYSTEM_ID_OCTETS:
-        notes.met(Oddity.SYSTEM_ID_LENGTH, info.system_id, octets_found=len(info.system_id))
+        notes.met(Oddity.SYSTEM_ID_LENGTH, info.system_id, bytes_found=len(info.system_id))
         return AssociateResult.REJECTED_PERMANENT
     return Applicant(info.system_id, info.dev_config_id, info.data_req_mode_flags, info.data_req_init_manager_count)
 
@@ -73,7 +73,7 @@ class RequestModes:
 
 
 def request(system_id: bytes, config_id: int, modes: RequestModes | None = None) -> bytes:
-    """An agent's AARQ, as octets."""
+    """An agent's AARQ, as bytes."""
     modes = modes or RequestModes()
     info = PhdAssociationInformation(
         protocol_version=VERSION_1,
@@ -99,7 +99,7 @@ def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, no
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
-    """A manager's AARE, as octets. It names no protocol and selects no version where there is none in common."""
+    """A manager's AARE, as bytes. It names no protocol and selects no version where there is none in common."""
     accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
     if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
         return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))

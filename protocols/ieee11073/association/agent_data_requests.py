@@ -6,7 +6,7 @@ what the flow covers under the request's own id. `flows` are asked by the device
 runs here. What the device supports is said by the `SUPPORTS_…` bits, which stand in the AARQ as well, and everything
 else is answered with the result that the standard has for it.
 
-Of a continuation the reference says only that all other bits are ignored. Here it gives a timed flow its time anew,
+Of a continuation the reference says only that all other bits are ignored. Here it gives a timed flow its time again,
 counted from the request.
 """
 

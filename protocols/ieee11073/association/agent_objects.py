@@ -103,5 +103,5 @@ def _wanted(modification: AttributeModEntry) -> bool | None:
         return None
     value = modification.attribute.attribute_value
     if len(value) != 2:
-        raise RemoteProtocolError(f"an Operational-State has {len(value)} octets", clause="20601 §8.6 scanners")
+        raise RemoteProtocolError(f"an Operational-State has {len(value)} bytes", clause="20601 §8.6 scanners")
     return {DISABLED: False, ENABLED: True}.get(int.from_bytes(value, "big"))

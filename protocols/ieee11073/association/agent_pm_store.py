@@ -2,7 +2,7 @@
 
 What it holds, and how that outlives a power cut, is its owner's (`Memory`). An event that was answered without
 manager-confirm is sent again, one answered with manager-abort ends the transfer; a transfer that an association's end
-cuts off is begun anew by the manager. One segment is transferred at a time.
+cuts off is begun again by the manager. One segment is transferred at a time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ class AgentPmStore(AgentService):
         entries_per_event: int = 16,
         confirm_timeout_s: float = 3.0,
     ) -> None:
-        """`entries_per_event`: how many entries one event holds at most; their octets must fit an APDU."""
+        """`entries_per_event`: how many entries one event holds at most; their bytes must fit an APDU."""
         self._handle = handle
         self._memory = memory
         self._capability = capability

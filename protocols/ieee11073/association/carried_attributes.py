@@ -18,7 +18,7 @@ from protocols.ieee11073.dim.report_run import ReportPlan, Run
 from protocols.ieee11073.tolerances import Oddity
 
 REMEMBERED_MAX = 1024
-"""Attributes whose last octets are remembered; a device has some dozens."""
+"""Attributes whose last bytes are remembered; a device has some dozens."""
 _OCTETS_KEPT = 64
 _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 

@@ -14,7 +14,7 @@ CONFIGURATIONS_MAX = 8
 
 
 class ConfigurationStore(Protocol):
-    """By the device's system id and its configuration id; the octets are an encoded ConfigObjectList."""
+    """By the device's system id and its configuration id; the bytes are an encoded ConfigObjectList."""
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None: ...
 

@@ -7,7 +7,7 @@ way.
 
 By default nothing is asked, since devices report by themselves. A device that says that it does not is asked for
 everything, without limit or, where it knows only periods, period after period. Flows end with the association; whether
-to begin them anew in the next one is the shell's to say, except for that default.
+to begin them again in the next one is the shell's to say, except for that default.
 
 UNCONFIRMED: whether a continuation repeats the other mode bits. They are repeated here; a receiver ignores them.
 """

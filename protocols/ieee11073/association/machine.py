@@ -4,7 +4,7 @@ It owns the byte stream, the state, the timers and the outbox; a role adds the t
 apart, and what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing
 here waits, reads or writes: `receive` takes what a link read, `to_send` gives what it shall write.
 
-Any octets of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found, or
+Any bytes of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found, or
 whose APDU begins and does not go on, has no way on: ABRT, and `closed`; on a line that cannot end, ABRT, and silence
 until the next association request (`resynchronise`).
 """
@@ -111,7 +111,7 @@ class Association(ABC):
         return min(deadlines, default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Takes octets in any slicing; `b""` means that the link ended. Never raises on a peer's octets."""
+        """Takes bytes in any slicing; `b""` means that the link ended. Never raises on a peer's bytes."""
         self._now_s = now_s
         if self.closed:
             return []
@@ -148,7 +148,7 @@ class Association(ABC):
                 request.overdue()
 
     def to_send(self) -> bytes:
-        """The octets to write now; each is given once."""
+        """The bytes to write now; each is given once."""
         if not self._out:
             return b""
         octets = b"".join(self._out)
@@ -301,7 +301,7 @@ class Association(ABC):
         (self._held if self._held else self._out).append(octets)
 
     def _send_after_answers(self, octets: bytes) -> None:
-        """A farewell waits for the answers that are owed by now, since the peer takes none after it; all later octets
+        """A farewell waits for the answers that are owed by now, since the peer takes none after it; all later bytes
         wait behind it."""
         if not self._held:
             self._gate = self._owed_tickets()
@@ -324,7 +324,7 @@ class Association(ABC):
     def _encoded(self, invoke_id: int, message: MessageTag, body: object) -> bytes:
         octets = encode_data(invoke_id, message, body)
         if len(octets) > self._apdu_bytes_max:
-            raise LocalProtocolError(f"an APDU of {len(octets)} octets is over the limit")
+            raise LocalProtocolError(f"an APDU of {len(octets)} bytes is over the limit")
         return octets
 
     def _request(self, message: MessageTag, body: object, request: Request) -> int:

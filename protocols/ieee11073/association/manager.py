@@ -68,7 +68,7 @@ class ManagerAssociation(Association):
     ) -> None:
         """`system_id` is the manager's own EUI-64. `fetched` knows what of devices' memories is durable already."""
         if len(system_id) != SYSTEM_ID_OCTETS:
-            raise LocalProtocolError("a system id has eight octets")
+            raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()
         super().__init__(
             MANAGER,

@@ -28,7 +28,7 @@ class MdsRead:
 class MdsChanged:
     """A report told attributes of the device itself (handle 0): those that differ from what it told before.
 
-    `attributes` are ids and octets as sent, also those with no field here. A field is None where this report does not
+    `attributes` are ids and bytes as sent, also those with no field here. A field is None where this report does not
     say it, or says it in a form that it has not.
     """
 

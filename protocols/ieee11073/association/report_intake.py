@@ -1,6 +1,6 @@
 """Scan reports of one association: from APDUs to events, report numbers kept, layouts compiled once.
 
-A report of a layout that is not known yet is read octet by octet into a plan; that plan then takes this report and
+A report of a layout that is not known yet is read byte by byte into a plan; that plan then takes this report and
 every later one, unless the report changed what values mean: then everything compiled is forgotten. What a report says
 beside values is told before it (`carried_attributes`), so that a report is answered when all of it is durable.
 Report numbers belong to a flow (reporting object and data request) and start at 0 in each association. Answering

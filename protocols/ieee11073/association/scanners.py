@@ -53,7 +53,7 @@ _ATTRIBUTES: dict[int, int] = {
     Attribute.REPORTING_INTERVAL: 4,
     Attribute.MIN_REPORTING_INTERVAL: 4,
 }
-"""What is kept of a scanner, with its octets."""
+"""What is kept of a scanner, with its bytes."""
 
 
 @dataclass(slots=True)

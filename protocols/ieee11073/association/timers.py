@@ -13,7 +13,7 @@ STATE_TIMEOUTS: dict[State, str] = {
     State.WAITING_APPROVAL: "to_config_s",
     State.DISASSOCIATING: "to_release_s",
 }
-"""State → the settings field that limits a stay in it. Entering the state starts the time anew."""
+"""State → the settings field that limits a stay in it. Entering the state restarts the time."""
 
 TIMEOUT_REASONS: dict[State, AbortReason] = {
     State.WAITING_FOR_CONFIG: AbortReason.CONFIGURATION_TIMEOUT,

@@ -136,7 +136,7 @@ def enum_partition(attributes: Mapping[int, bytes]) -> int:
 
 
 def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> SampleArray:
-    """Format, period and scale. Samples of a width that we cannot interpret are kept as octets, unscaled, and told."""
+    """Format, period and scale. Samples of a width that we cannot interpret are kept as bytes, unscaled, and told."""
     specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
     width = None if specification is None else specification.sample_size // 8
     # Of several scales the one as wide as the samples is theirs.
@@ -198,7 +198,7 @@ class _Attributes:
             return None
         if len(value) != octets:
             self._notes.met(
-                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, octets_found=len(value), octets_due=octets
+                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=octets
             )
             return None
         return int.from_bytes(value, "big")

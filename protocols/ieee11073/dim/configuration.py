@@ -64,7 +64,7 @@ class Configuration:
 
 
 ValueMap = tuple[tuple[int, int], ...]
-"""(attribute-id, octets) in the order of an observation in fixed form."""
+"""(attribute-id, bytes) in the order of an observation in fixed form."""
 
 
 def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:

@@ -16,7 +16,7 @@ from protocols.observation import Channel
 
 MDS_HANDLE = 0
 CHANNELS_MAX = 4096
-"""Distinct meanings that values may claim before the cache starts anew; a device has some dozens."""
+"""Distinct meanings that values may claim before the cache starts again; a device has some dozens."""
 _OBJECT_MEANING = ValueMeaning()
 
 

@@ -19,9 +19,9 @@ from protocols.observation import Scalar
 from protocols.reader import Reader
 
 ATTRIBUTE_OCTETS_MAX = 0xFFFF
-"""Attributes of one device that are kept, in octets: what one AttributeList can hold."""
+"""Attributes of one device that are kept, in bytes: what one AttributeList can hold."""
 AVA_OCTETS = 4
-"""Id and length before an attribute's octets."""
+"""Id and length before an attribute's bytes."""
 SERIAL_NUMBER = 1
 FIRMWARE_REVISION = 5
 

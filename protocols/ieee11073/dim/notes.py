@@ -13,7 +13,7 @@ OCTETS_KEPT = 256
 
 
 class Note(NamedTuple):
-    """One deviation: a sentence without measured values, the rule, the first octets that showed it, and its row."""
+    """One deviation: a sentence without measured values, the rule, the first bytes that showed it, and its row."""
 
     sentence: str
     clause: str

@@ -36,7 +36,7 @@ _VALUE_OCTETS = {
 
 
 def ava(attribute: Attribute, value: bytes | int, octets: int = 2) -> AvaType:
-    """One attribute; a number becomes that many octets."""
+    """One attribute; a number becomes that many bytes."""
     return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(octets, "big"))
 
 

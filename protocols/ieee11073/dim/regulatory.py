@@ -1,6 +1,6 @@
 """Reg-Cert-Data-List: by whom a device was certified, and whether it is regulated (reference 20601 §8.1).
 
-Only the two Continua structures have a confirmed layout; any other entry keeps its octets.
+Only the two Continua structures have a confirmed layout; any other entry keeps its bytes.
 """
 
 from dataclasses import dataclass

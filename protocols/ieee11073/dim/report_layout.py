@@ -1,7 +1,7 @@
-"""The layout of one report APDU while it is read: which octets are fields, which may be anything, which are constant.
+"""The layout of one report APDU while it is read: which bytes are fields, which may be anything, which are constant.
 
 It becomes a `struct` format over the whole APDU, so that a later report of this layout is unpacked at once and
-recognised by its constant octets (`report_run`). Knows nothing of what the fields mean.
+recognised by its constant bytes (`report_run`). Knows nothing of what the fields mean.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from protocols.reader import Reader
 
 
 class Field(NamedTuple):
-    """Octets of a report that differ from report to report: offset, length and struct's letter."""
+    """Bytes of a report that differ from report to report: offset, length and struct's letter."""
 
     at: int
     octets: int
@@ -19,7 +19,7 @@ class Field(NamedTuple):
 
 
 class LayoutColumns(NamedTuple):
-    """A finished layout: the struct format, the constant columns (column, octets), and each field's column."""
+    """A finished layout: the struct format, the constant columns (column, bytes), and each field's column."""
 
     layout: str
     constants: tuple[tuple[int, bytes], ...]
@@ -28,14 +28,14 @@ class LayoutColumns(NamedTuple):
 
 @dataclass(slots=True)
 class Layout:
-    """The fields found so far; all octets between them are constant, except those that may be anything."""
+    """The fields found so far; all bytes between them are constant, except those that may be anything."""
 
     _fields: dict[Field, None] = field(default_factory=dict)
     """A set in order: a hostile report has ten thousand, so nothing may search them."""
     _skipped: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, found: Field) -> None:
-        """Octets that were just read are a field."""
+        """Bytes that were just read are a field."""
         self._fields[found] = None
 
     def skip(self, reader: Reader) -> None:
@@ -45,7 +45,7 @@ class Layout:
             reader.rest()
 
     def cut(self, found: Field, octets: int) -> Field:
-        """Ends a field of octets that was added `octets` earlier; those may be anything."""
+        """Ends a field of bytes that was added `octets` earlier; those may be anything."""
         kept = found.octets - octets
         whole = Field(found.at, kept, f"{kept}s")
         del self._fields[found]

@@ -1,12 +1,12 @@
-"""Compile a scan report into a `ReportPlan` for its layout: read every octet once, tell what is constant from values.
+"""Compile a scan report into a `ReportPlan` for its layout: read every byte once, tell what is constant from values.
 
 Fixed, variable and grouped form, for one person or several, from the MDS or a scanner (reference 20601 §5). Whatever
-decides the meaning of an octet (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is
+decides the meaning of an byte (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is
 constant of the layout, so a plan that matches needs no decision any more. A report may also change what its objects
 mean (a new unit or scale), or say something of the device itself (handle 0); `report_items` and `value_fields` say what
 becomes of each.
 
-Tolerant where a device's habit leaves no doubt about the value: octets that the Attribute-Value-Map does not declare,
+Tolerant where a device's habit leaves no doubt about the value: bytes that the Attribute-Value-Map does not declare,
 objects that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its
 parent is not a habit; it raises `RemoteProtocolError`. PM-store segments are not read here.
 """
@@ -222,7 +222,7 @@ class _Compiler:
         self._items.append(Item(handle, self._person, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Without a map or an object octets have no meaning: they are told, and the rest of the report is kept."""
+        """Without a map or an object bytes have no meaning: they are told, and the rest of the report is kept."""
         self._unknown_count += 1
         self._unfit(Oddity.HANDLE_UNKNOWN, reader, handle=handle, missing=why)
         self._layout.skip(reader)
@@ -240,7 +240,7 @@ class _Compiler:
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """A habit of the device that loses nothing of its values. Where nobody knows better, its octets are the head of
+        """A habit of the device that loses nothing of its values. Where nobody knows better, its bytes are the head of
         the report."""
         octets = self._apdu[:OCTETS_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.met(oddity, octets, **said)
@@ -256,7 +256,7 @@ def _is_kept_without_value(item: Item) -> bool:
 
 
 def layout_key(octets: bytes) -> bytes:
-    """Octets that reports of one layout share and most other layouts do not: where to look for a compiled plan.
+    """Bytes that reports of one layout share and most other layouts do not: where to look for a compiled plan.
 
     `octets` are at least the first 34 of a PRST APDU; without invoke-id, event-time and report number.
     """

@@ -1,12 +1,12 @@
 """A compiled scan-report layout, and decoding a run of reports that have it, column by column.
 
 Why columns: reports of one device repeat one layout, and a link read holds many of them. `struct` then unpacks the
-run in C, one comparison a column checks every constant octet (lengths, counts, handles, attribute ids), and
+run in C, one comparison a column checks every constant byte (lengths, counts, handles, attribute ids), and
 observations are built by `map`. Devices send one report a read, and for one a column costs more than its value; so
 `match_single` and `observe_single` do the same by rows. A test holds both to the same observations.
 
-What is constant and what is a value was decided by `report_plan`, which read every octet of one such report with the
-bounds-checked reader. A report that differs in a constant octet has another layout and is not matched here.
+What is constant and what is a value was decided by `report_plan`, which read every byte of one such report with the
+bounds-checked reader. A report that differs in a constant byte has another layout and is not matched here.
 """
 
 import struct
@@ -20,7 +20,7 @@ from protocols.device_time import DeviceTime, TimeKind
 from protocols.observation import Channel, Observation, Value
 
 INVOKE_ID = 1
-"""Column of the invoke-id, two octets as sent. Column 0 is the constant octets before it."""
+"""Column of the invoke-id, two bytes as sent. Column 0 is the constant bytes before it."""
 REPORT_NO = 4
 """Column of the scan-report-no, a number. Column 2 holds message, length and handle, 3 event-type and data-req-id."""
 _PROBE = 4
@@ -51,7 +51,7 @@ class ObservationPlan:
 
 @dataclass(frozen=True, slots=True)
 class CarriedPlan:
-    """The attributes of one item of a report that are no value: (attribute-id, column), or octets that are constant."""
+    """The attributes of one item of a report that are no value: (attribute-id, column), or bytes that are constant."""
 
     handle: int
     person: int | None
@@ -60,7 +60,7 @@ class CarriedPlan:
     time_kind: TimeKind
 
     def octets(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
-        """Attribute ids and octets of the report at `at` of a run."""
+        """Attribute ids and bytes of the report at `at` of a run."""
         found = []
         for attribute, place in self.attributes:
             octets = place if isinstance(place, bytes) else columns[place][at]
@@ -128,7 +128,7 @@ class ReportPlan:
         data_req_id: int,
         reshapes: bool = False,
     ) -> None:
-        """`constants` are (column, octets); `layout` is the struct format of the whole APDU. `reshapes`: objects mean
+        """`constants` are (column, bytes); `layout` is the struct format of the whole APDU. `reshapes`: objects mean
         something else after such a report, so that the plan holds for this one alone."""
         self._struct = struct.Struct(layout)
         self._constants = constants

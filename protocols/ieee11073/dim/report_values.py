@@ -36,7 +36,7 @@ class FullEnumeration:
 
 
 Measured = Value | bytes | FullNumeric | tuple[FullNumeric, ...] | FullEnumeration
-"""A value as an `Observation` has it, the octets of samples, big-endian, or a value that names its own meaning."""
+"""A value as an `Observation` has it, the bytes of samples, big-endian, or a value that names its own meaning."""
 
 
 def encoded_value(attribute: int, value: Measured) -> bytes:

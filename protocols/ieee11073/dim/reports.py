@@ -162,7 +162,7 @@ def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
         else:
             value = encoded_value(attribute, reading.value)
         if len(value) != octets:
-            raise LocalProtocolError(f"a value of handle {reading.handle} has {len(value)} octets, its map {octets}")
+            raise LocalProtocolError(f"a value of handle {reading.handle} has {len(value)} bytes, its map {octets}")
         out += value
     if reading.time is not None and not stamps:
         raise LocalProtocolError(f"handle {reading.handle} reports without a time stamp")

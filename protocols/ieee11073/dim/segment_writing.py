@@ -1,7 +1,7 @@
 """Declare a PM-store, lay out a segment and write its entries: what an agent with a memory sends (reference 20601 §7).
 
 Entries are written by the map that the segment announces, with the values of reports (`reports.mapped_values`), so that
-a stored measurement has the octets that a live one has. A header has one absolute time, which is what devices with a
+a stored measurement has the bytes that a live one has. A header has one absolute time, which is what devices with a
 calendar do; other headers are for tests to write.
 """
 

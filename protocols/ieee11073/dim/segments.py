@@ -144,7 +144,7 @@ class _Attributes:
         value = self.values.get(attribute)
         if value is not None and len(value) != octets:
             self._notes.met(
-                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, octets_found=len(value), octets_due=octets
+                Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=octets
             )
             return None
         return value

@@ -1,4 +1,4 @@
-"""Which octets of an attribute's value are fields of a report, and what turns them into an observation's value.
+"""Which bytes of an attribute's value are fields of a report, and what turns them into an observation's value.
 
 A row a value attribute (reference 20601 §8.2 to §8.5): its form and how its fields convert. Time stamps and the
 Measurement-Status belong to the whole item, wherever in it they stand. What becomes of the other attributes:
@@ -8,7 +8,7 @@ Measurement-Status belong to the whole item, wherever in it they stand. What bec
   handle, person, time and status of the value beside it;
 - of several time stamps the one that says most counts, the others are told once as a note;
 - everything else (accuracy, source handles, labels, threshold texts, ids that nobody knows) has no place in an
-  observation and is carried: it flows on by number with its octets, as an event beside the report.
+  observation and is carried: it flows on by number with its bytes, as an event beside the report.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ _NO_TIME_RANK = 4
 PARTS_MAX = 255
 """Values of a compound that an observation can hold on its way to the cloud (`uplink.channels.COMPONENTS_MAX`)."""
 TEXT_OCTETS_MAX = 16_384
-"""Octets of a text that an observation can hold on its way, however many of them are no text and grow by that."""
+"""Bytes of a text that an observation can hold on its way, however many of them are no text and grow by that."""
 _SECONDS = code_of("MDC_DIM_SEC").code
 
 Convert = Callable[[Any], Value]
@@ -55,7 +55,7 @@ Convert = Callable[[Any], Value]
 
 @dataclass(frozen=True, slots=True)
 class ValueFields:
-    """The fields of one value. `oid`: a code, whose partition the object knows. `samples`: an array's octets."""
+    """The fields of one value. `oid`: a code, whose partition the object knows. `samples`: an array's bytes."""
 
     fields: tuple[Field, ...]
     convert: Convert | None = None
@@ -95,7 +95,7 @@ def _compound(reader: Reader, octets: int, code: str, convert: Convert, keep: Ke
     items = reader.inside(reader.u16())
     if items.remaining != count * octets:
         raise RemoteProtocolError(
-            f"a compound of {count} values has {items.remaining} octets", at=items.at, clause="20601 §8.3 Compound"
+            f"a compound of {count} values has {items.remaining} bytes", at=items.at, clause="20601 §8.3 Compound"
         )
     if not 0 < count <= PARTS_MAX:
         items.rest()
@@ -208,7 +208,7 @@ VALUES: dict[int, Callable[[Reader, Keep], list[ValueFields]]] = {
 
 @dataclass(frozen=True, slots=True)
 class CarriedAttribute:
-    """An attribute that is no value: its id and its field, or its octets where those are constant of the layout."""
+    """An attribute that is no value: its id and its field, or its bytes where those are constant of the layout."""
 
     attribute: int
     found: Field | None

@@ -105,13 +105,13 @@ def attribute_words(attribute_id: int, octets: bytes) -> str | None:
 
 
 def map_words(mapped: ValueMap) -> str:
-    """An Attribute-Value-Map: names and octets."""
+    """An Attribute-Value-Map: names and bytes."""
     return ", ".join(f"{attribute_name(attribute_id)} ({octets})" for attribute_id, octets in mapped)
 
 
 def _number(octets: bytes) -> int:
     if len(octets) not in (1, 2, 4):
-        raise RemoteProtocolError("a number has 1, 2 or 4 octets", clause="20601 §1")
+        raise RemoteProtocolError("a number has 1, 2 or 4 bytes", clause="20601 §1")
     reader = Reader(octets, clause="20601 §8")
     number = reader.unsigned(len(octets))
     reader.finish()

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A big-endian number of so many octets."""
+    """A big-endian number of so many bytes."""
 
     octets: int
     signed: bool = False
@@ -22,19 +22,19 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class FixedOctets:
-    """So many octets as they are, without a length before them."""
+    """So many bytes as they are, without a length before them."""
 
     octets: int
 
 
 @dataclass(frozen=True, slots=True)
 class CountedOctets:
-    """INT-U16 length, then the octets: OCTET STRING and ANY DEFINED BY have this same form."""
+    """INT-U16 length, then the bytes: OCTET STRING and ANY DEFINED BY have this same form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """SEQUENCE OF: INT-U16 count, INT-U16 octets of all items together, the items."""
+    """SEQUENCE OF: INT-U16 count, INT-U16 bytes of all items together, the items."""
 
 
 U8 = Annotated[int, Number(1)]
@@ -56,7 +56,7 @@ SequenceOf = Annotated[tuple[T, ...], Listed()]
 class OpenIntEnum(IntEnum):
     """An enumeration that keeps a number it has no name for, as a member called `UNNAMED_<number>`.
 
-    On the wire it has `octets()` octets. A peer with a newer edition of the standard must not break the decoder.
+    On the wire it has `octets()` bytes. A peer with a newer edition of the standard must not break the decoder.
     """
 
     @classmethod

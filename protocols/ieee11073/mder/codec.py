@@ -36,7 +36,7 @@ class _NumberElement:
         try:
             out += value.to_bytes(self.form.octets, "big", signed=self.form.signed)
         except OverflowError:
-            raise LocalProtocolError(f"{value} does not fit {self.form.octets} octets") from None
+            raise LocalProtocolError(f"{value} does not fit {self.form.octets} bytes") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _FixedElement:
 
     def write(self, value: bytes, out: bytearray) -> None:
         if len(value) != self.form.octets:
-            raise LocalProtocolError(f"{len(value)} octets stand where {self.form.octets} are due")
+            raise LocalProtocolError(f"{len(value)} bytes stand where {self.form.octets} are due")
         out += value
 
 
@@ -177,7 +177,7 @@ def decode_list(item_type: type[C], octets: bytes) -> tuple[C, ...]:
 
 
 def encode(value: object) -> bytes:
-    """The octets of a wire type's value. Raises `LocalProtocolError` when a field does not fit."""
+    """The bytes of a wire type's value. Raises `LocalProtocolError` when a field does not fit."""
     out = bytearray()
     _write_sequence(value, out)
     return bytes(out)

@@ -1,4 +1,4 @@
-"""Partition 2, numbers below 16384: ECG leads, and amplitudes and durations per lead (the low octet is the lead).
+"""Partition 2, numbers below 16384: ECG leads, and amplitudes and durations per lead (the low byte is the lead).
 
 Rows in the order of their codes. Names without a published description carry one derived from the identifier.
 """

@@ -1,4 +1,4 @@
-"""Every characteristic that Argus knows: its values are read whole, cut at every length, and with octets too many; what
+"""Every characteristic that Argus knows: its values are read whole, cut at every length, and with bytes too many; what
 was read is written back as it came."""
 
 import pytest
@@ -15,7 +15,7 @@ MORE_OCTETS_MAX = 24
 
 
 def is_value(characteristic: int, octets: bytes) -> bool:
-    """Whether the octets are read; anything but a value or RemoteProtocolError fails the test."""
+    """Whether the bytes are read; anything but a value or RemoteProtocolError fails the test."""
     try:
         CODECS[characteristic].decode(octets)
     except RemoteProtocolError:
@@ -34,7 +34,7 @@ def test_a_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification
     tail = TAILS.get(value.characteristic)
     for length in range(len(value.octets)):
         allowed = tail is not None and tail.ends_at(value.octets, length)
-        assert is_value(value.characteristic, value.octets[:length]) == allowed, f"cut to {length} octets"
+        assert is_value(value.characteristic, value.octets[:length]) == allowed, f"cut to {length} bytes"
 
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
@@ -43,7 +43,7 @@ def test_octets_behind_a_value_are_refused_or_belong_to_it(value: Value, filling
     tail = TAILS.get(value.characteristic)
     for more in range(1, MORE_OCTETS_MAX):
         allowed = tail is not None and tail.takes(value.octets, more)
-        assert is_value(value.characteristic, value.octets + filling * more) == allowed, f"{more} octets more"
+        assert is_value(value.characteristic, value.octets + filling * more) == allowed, f"{more} bytes more"
 
 
 def test_every_characteristic_has_a_value_in_the_corpus() -> None:

@@ -115,7 +115,7 @@ def test_a_lost_segment_costs_its_observation_and_no_other(texts: list[bytes], d
     )
 )
 def test_nothing_that_was_sent_disappears(segments: list[ObservationSegment]) -> None:
-    """Whatever the headers say, each octet of content is in an observation or comes out raw."""
+    """Whatever the headers say, each byte of content is in an observation or comes out raw."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
     for event in events:

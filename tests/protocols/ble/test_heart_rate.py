@@ -96,7 +96,7 @@ def test_all_intervals_of_a_long_value_come_out_in_order() -> None:
     ["20 48", "01 48", "08 48", "10 48", "10 48 E8", "10 48 E8 03 9A", "00 48 E8 03", ""],
     ids=[
         "unknown flag",
-        "second octet is missing",
+        "second byte is missing",
         "energy is missing",
         "no interval",
         "half an interval",

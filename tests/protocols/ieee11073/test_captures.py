@@ -133,7 +133,7 @@ def test_an_mds_of_empty_attributes_still_names_the_device() -> None:
     assert len(identity.attributes) == 17
 
 
-# Hand decodes of the captures that have no truth, from their octets.
+# Hand decodes of the captures that have no truth, from their bytes.
 
 SPO2_AND_PULSE = ((1, Code(2, 19384), Code(4, 544)), (10, Code(2, 18458), Code(4, 2720)))
 

@@ -1,4 +1,4 @@
-"""What our manager answers to the recorded agents is what the recording's manager answered, octet for octet.
+"""What our manager answers to the recorded agents is what the recording's manager answered, byte for byte.
 
 That manager is the C stack Antidote; where it differs from ours, DIFFERENT says how and why ours is right. Each capture
 is played in its own time and order, with the recorded manager's system id; what its operator did (a release), ours is

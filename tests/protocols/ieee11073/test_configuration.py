@@ -88,7 +88,7 @@ def test_a_waveform_without_a_specification_takes_the_width_of_its_scale() -> No
         ("007FFFFF 00000064 0000 0FA0", "the waveform with handle 1 has no usable scale"),
         (
             "00000000 00000064 0000",
-            "the scale of the waveform with handle 1 cannot be read: 2 octets are due and 0 are left",
+            "the scale of the waveform with handle 1 cannot be read: 2 bytes are due and 0 are left",
         ),
     ],
     ids=["empty-range", "not-a-number", "too-short"],

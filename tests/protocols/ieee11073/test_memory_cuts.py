@@ -1,7 +1,7 @@
-"""A link that is cut at any octet, in either direction: no entry is lost, none comes twice, none is cleared too early.
+"""A link that is cut at any byte, in either direction: no entry is lost, none comes twice, none is cleared too early.
 
 Here engine against engine, with what is durable kept as a gateway keeps it; the same with real stores and processes is
-in `tests/soak`. `ARGUS_SOAK=1` cuts at every octet.
+in `tests/soak`. `ARGUS_SOAK=1` cuts at every byte.
 """
 
 import os
@@ -49,7 +49,7 @@ def test_a_cut_at_any_octet_loses_nothing_doubles_nothing_and_clears_nothing_too
         assert not clear or held.held == [], f"cut at {cut}"
         third = MemoryPair(held, settings=settings, fetched=fetched, remembered=remembered).run()
         assert (third.minutes, third.of(SegmentsCleared)) == ([], []), f"cut at {cut}: fetched once more"
-    print(f"{len(cuts)} cuts of {octets} octets {direction}, clear={clear}")
+    print(f"{len(cuts)} cuts of {octets} bytes {direction}, clear={clear}")
 
 
 def minutes_of(number: int) -> list[int]:

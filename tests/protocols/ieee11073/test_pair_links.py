@@ -1,4 +1,4 @@
-"""The same story over a perfect, a one-octet, a slow and a lossy link leaves the same observations: every simulated
+"""The same story over a perfect, a one-byte, a slow and a lossy link leaves the same observations: every simulated
 device, and every form of scan report, for one person and for several.
 
 Over a lossy link each confirmed report arrives at least once, comes again only where its answer was lost, and is there

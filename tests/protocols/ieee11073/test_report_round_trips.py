@@ -69,7 +69,7 @@ DEVICE = Configuration(
 SCANNERS = {Reporter.DEVICE: None, Reporter.EPISODIC: EPISODIC, Reporter.PERIODIC: PERIODIC}
 
 u16, u32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF)
-# A number is what some device could have sent, so it is made from its octets.
+# A number is what some device could have sent, so it is made from its bytes.
 sfloats = u16.map(sfloat_of).filter(lambda value: not isinstance(value, float) or abs(value) < 1e9)
 floats = st.one_of(
     st.tuples(st.integers(-(10**6), 10**6), st.integers(0, 4)).map(lambda pair: pair[0] / 10 ** pair[1]),

@@ -1,4 +1,4 @@
-"""The reports among the reference's worked bytes (§12) are read as it reads them, and written octet for octet."""
+"""The reports among the reference's worked bytes (§12) are read as it reads them, and written byte for byte."""
 
 from array import array
 from typing import Any

@@ -32,7 +32,7 @@ MANY = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
-    """Any value that an annotation's wire form can hold; lists and octets short."""
+    """Any value that an annotation's wire form can hold; lists and bytes short."""
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:
@@ -85,7 +85,7 @@ def test_a_message_comes_back_as_it_went(message: int) -> None:
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
 def test_what_is_read_is_written_back(wire_type: type[Any]) -> None:
-    """There is one way to say a thing: whatever octets can be read are those that the value is written as."""
+    """There is one way to say a thing: whatever bytes can be read are those that the value is written as."""
 
     @FEW
     @given(st.binary(max_size=40))

@@ -1,7 +1,7 @@
-"""Every row of the agent's table, through octets: where it stood, what came, where it stands, what it answered.
+"""Every row of the agent's table, through bytes: where it stood, what came, where it stands, what it answered.
 
 ConfigSending lasts no time, because an agent has its configuration at hand: what arrives in it is told by an agent
-that is put there, as one would be that still collects it. Its own rows (4.32, 4.b) come by octets.
+that is put there, as one would be that still collects it. Its own rows (4.32, 4.b) come by bytes.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""Every row of the manager's table, through octets: where it stood, what came, where it stands, what it answered.
+"""Every row of the manager's table, through bytes: where it stood, what came, where it stands, what it answered.
 
 CheckingConfig lasts no time, because a configuration is judged within one `receive`: what arrives in it is told by a
 manager that is put there, as one would be that judges more slowly. The verdicts themselves (7.31, 7.32, 7.u) come by
-octets from WaitingForConfig.
+bytes from WaitingForConfig.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Each sample of the corpus at both ends of an operating association: octet by octet nothing happens before the last
+"""Each sample of the corpus at both ends of an operating association: byte by byte nothing happens before the last
 one, and then the same as when it comes whole; what follows it waits for its own end.
 
 Samples of either role go to both: what an end does not expect, it answers by its table.

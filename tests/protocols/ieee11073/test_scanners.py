@@ -47,7 +47,7 @@ MONITOR = Configuration(
 
 
 def switched_at_length(invoke_id: int, handle: int) -> bytes:
-    """An Operational-State of four thousand octets."""
+    """An Operational-State of four thousand bytes."""
     value = AvaType(Attribute.OPERATIONAL_STATE, b"\xff" * 4000)
     return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 

@@ -1,4 +1,4 @@
-"""The configurations that we know by heart, octet by octet as the reference has them, and the ones that are ours."""
+"""The configurations that we know by heart, byte by byte as the reference has them, and the ones that are ours."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from protocols.ieee11073.specializations.profiles import BASIC_ECG, SPECIALIZATI
 from tests.builders.ieee11073_corpus import apdu
 from tests.builders.ieee11073_pair import association_pair
 
-# Class, handle, attributes (count, octets), then each attribute: Type, Metric-Spec-Small, …, Attribute-Value-Map.
+# Class, handle, attributes (count, bytes), then each attribute: Type, Metric-Spec-Small, …, Attribute-Value-Map.
 SPO2 = "0006 0001 0004 0020 092F 0004 0002 4BB8 0A46 0002 4040 0996 0002 0220 0A55 0008 0001 0004 0A4C 0002"
 PULSE = "0006 000A 0004 0020 092F 0004 0002 481A 0A46 0002 4040 0996 0002 0AA0 0A55 0008 0001 0004 0A4C 0002"
 SPOT_MAP = "0A55 000C 0002 0008 0A4C 0002 0990 0008 0A61 0008 0001 0004 0002 4C3C"

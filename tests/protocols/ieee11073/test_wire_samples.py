@@ -1,4 +1,4 @@
-"""Each wire sample is read whole, octet by octet, cut at every length and with octets too many; then encoded back."""
+"""Each wire sample is read whole, byte by byte, cut at every length and with bytes too many; then encoded back."""
 
 import pytest
 

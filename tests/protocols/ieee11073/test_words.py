@@ -1,4 +1,4 @@
-"""What a device says about itself, in words: attributes, certificates, clocks; what breaks its form stays octets."""
+"""What a device says about itself, in words: attributes, certificates, clocks; what breaks its form stays bytes."""
 
 import pytest
 

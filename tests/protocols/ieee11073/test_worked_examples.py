@@ -1,6 +1,6 @@
-"""The reference's worked examples, E1 to E33 (20601 §12): their octets, their fields, and both directions.
+"""The reference's worked examples, E1 to E33 (20601 §12): their bytes, their fields, and both directions.
 
-The corpus holds them as commented hex. Where the reference is present, each is compared with its own text: the octets,
+The corpus holds them as commented hex. Where the reference is present, each is compared with its own text: the bytes,
 and the borders of every field that the codec reads. Everywhere each is decoded to its last layer and encoded back.
 """
 
@@ -30,7 +30,7 @@ NAMES = [f"E{number}" for number in range(1, 34)]
 
 
 def printed(name: str) -> tuple[bytes, set[int]]:
-    """An example as the reference prints it: its octets, and where each of its fields begins."""
+    """An example as the reference prints it: its bytes, and where each of its fields begins."""
     text = shared_path("reference/20601.md").read_text(encoding="utf-8")
     part = text.split(f"#### {name}. ", 1)[1].split("#### ", 1)[0]
     octets = bytes.fromhex(part.split("```")[1])

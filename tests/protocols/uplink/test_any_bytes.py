@@ -82,7 +82,7 @@ def test_mutated_messages_give_a_value_or_the_one_error(name: str):
 
 @pytest.mark.parametrize("name", ["block_numeric", "block_mixed"])
 def test_mutated_bodies_of_blocks_give_a_value_or_the_one_error(name: str):
-    """Behind zlib's checksum no mutation of the outer octets gets far; here the body itself is changed and packed
+    """Behind zlib's checksum no mutation of the outer bytes gets far; here the body itself is changed and packed
     again."""
     golden = GOLDEN[name]
     body = zlib.decompress(golden.encode(golden.value)[5:])

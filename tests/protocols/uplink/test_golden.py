@@ -1,4 +1,4 @@
-"""The wire form that boxes in vehicles already speak, octet for octet, in both directions."""
+"""The wire form that boxes in vehicles already speak, byte for byte, in both directions."""
 
 import zlib
 from pathlib import Path
