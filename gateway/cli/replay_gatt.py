@@ -54,17 +54,17 @@ class GattReplay:
         self._read.add(record.gatt)
         try:
             if characteristic == RECORD_ACCESS_CONTROL_POINT:
-                return self._measured(interpreter.settled())
+                return self._measured(interpreter.flush())
             if is_read:
-                return self._measured(interpreter.described(characteristic, record.octets))
-            return self._measured(interpreter.received(characteristic, record.octets, record.t_s))
+                return self._measured(interpreter.learn(characteristic, record.octets))
+            return self._measured(interpreter.receive(characteristic, record.octets, record.t_s))
         except RemoteProtocolError as error:
             self._deviations.append(f"{profile.name} 0x{characteristic:04X}: {error}")
             return []
 
     def end(self) -> list[Measured]:
         """What waited for more when the capture ended."""
-        return [each for interpreter in self._interpreters.values() for each in self._measured(interpreter.settled())]
+        return [each for interpreter in self._interpreters.values() for each in self._measured(interpreter.flush())]
 
     def _measured(self, events: Sequence[GattEvent]) -> list[Measured]:
         for event in events:

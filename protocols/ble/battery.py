@@ -77,13 +77,13 @@ class Battery:
         self.level_percent: int | None = None
         """The newest; None: not told yet."""
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """Remembers the level. An observation needs the time of the reading: whoever has it gives the bytes that were
-        read to `received` instead."""
+        read to `receive` instead."""
         self._remember(_level_of(characteristic, octets))
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         level = _level_of(characteristic, octets)
         self._remember(level)
         events: list[GattEvent] = []
@@ -94,7 +94,7 @@ class Battery:
             events.append(Uninterpreted(characteristic, octets, "the power state of a battery has no code"))
         return events
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     @property

@@ -44,7 +44,7 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.transcoding import PER_MINUTE, ChannelSets, ToldOnce, date_of, is_dated, person_of, unconfirmed_code
+from protocols.ble.transcoding import PER_MINUTE, ChannelSets, DeviationFilter, date_of, is_dated, person_of, unconfirmed_code
 from protocols.ble.uuids import BLOOD_PRESSURE
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
@@ -82,7 +82,7 @@ class _Channels:
     status: Channel
 
 
-def _compiled(key: tuple[int, bool, int | None]) -> _Channels:
+def _compile(key: tuple[int, bool, int | None]) -> _Channels:
     characteristic, kilopascal, person = key
     handle, unit = channel_handle(characteristic), _KILOPASCAL if kilopascal else _MMHG
     parts = _SYSTOLIC_DIASTOLIC
@@ -107,16 +107,16 @@ class BloodPressureMonitor:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._channels: ChannelSets[tuple[int, bool, int | None], _Channels] = ChannelSets(_compiled)
-        self._told = ToldOnce(CLAUSE)
+        self._channels: ChannelSets[tuple[int, bool, int | None], _Channels] = ChannelSets(_compile)
+        self._deviations = DeviationFilter(CLAUSE)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
         if characteristic == BLOOD_PRESSURE_FEATURE:
             decode_feature(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == BLOOD_PRESSURE_MEASUREMENT:
             plain = decode_blood_pressure(octets)
             return self._measured(characteristic, plain, date_of(plain.time_stamp), octets, received_s)
@@ -133,10 +133,10 @@ class BloodPressureMonitor:
             decode_record(octets)
             return [Uninterpreted(characteristic, octets, "what blood pressure records are for is not confirmed")]
         if characteristic == BLOOD_PRESSURE_FEATURE:
-            return self.described(characteristic, octets)
+            return self.learn(characteristic, octets)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     def _measured(
@@ -180,7 +180,7 @@ class BloodPressureMonitor:
     def _remarks(self, characteristic: int, value: PressureDetails, octets: bytes) -> Sequence[GattEvent]:
         remarks: list[GattEvent] = []
         if (value.status or 0) & _PULSE_RANGE == _PULSE_RANGE:
-            remarks += self._told.deviation("the pulse range has its reserved value; it is left out", octets)
+            remarks += self._deviations.deviation("the pulse range has its reserved value; it is left out", octets)
         if isinstance(value, EnhancedTimes) and value.tells_two_times:
             remarks.append(
                 Uninterpreted(characteristic, octets, "the user facing time differs from the base time, which is used")

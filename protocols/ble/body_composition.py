@@ -141,7 +141,7 @@ def _numbers(value: BodyComposition) -> list[tuple[_Number, Scalar]]:
     return found
 
 
-def _compiled(key: tuple[bool, int | None]) -> dict[str, Channel]:
+def _compile(key: tuple[bool, int | None]) -> dict[str, Channel]:
     imperial, person = key
     return {
         field.name: Channel(
@@ -158,15 +158,15 @@ class BodyScale:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._channels: ChannelSets[tuple[bool, int | None], dict[str, Channel]] = ChannelSets(_compiled)
+        self._channels: ChannelSets[tuple[bool, int | None], dict[str, Channel]] = ChannelSets(_compile)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
         if characteristic == BODY_COMPOSITION_FEATURE:
             decode_feature(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != BODY_COMPOSITION_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
         value = decode_body_composition(octets)
@@ -182,7 +182,7 @@ class BodyScale:
             events.append(Uninterpreted(characteristic, octets, UNSUCCESSFUL_WHY))
         return events
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
 

@@ -40,7 +40,7 @@ from protocols.ble.interpretation import (
     channel_handle,
 )
 from protocols.ble.octets import date_time_of
-from protocols.ble.transcoding import PERCENT, ToldOnce, is_dated, unconfirmed_code
+from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated, unconfirmed_code
 from protocols.ble.uuids import CGM, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -70,12 +70,12 @@ class ContinuousGlucose:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
         self._sample_type = INTERSTITIAL_FLUID
         self._start_us: int | None = None
         self._checks = False
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """The feature and the session's start have to be told before the first record."""
         if characteristic == CGM_FEATURE:
             feature = decode_feature(octets)
@@ -90,7 +90,7 @@ class ContinuousGlucose:
             return (Uninterpreted(characteristic, octets, "a status that stood before anything was measured"),)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CGM_CONTROL_POINT:
             decode_control(octets)
             return (Uninterpreted(characteristic, octets, "an answer to an operation that was not asked for"),)
@@ -102,10 +102,10 @@ class ContinuousGlucose:
         if self._sample_type not in _CONCENTRATIONS:
             events.append(Uninterpreted(characteristic, octets, "a sample type without a meaning"))
         if self._checks and not all(record.has_crc for record in records):
-            events += self._told.deviation("E2E-CRC is announced and records come without it", octets)
+            events += self._deviations.deviation("E2E-CRC is announced and records come without it", octets)
         return events
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     def _measured(self, record: CgmRecord, received_s: float) -> Measured:

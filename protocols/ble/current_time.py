@@ -15,7 +15,7 @@ from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
 from protocols.ble.layout import DATE_TIME, I8, U8, Field, ValueLayout
 from protocols.ble.octets import date_time_octets, date_time_of
-from protocols.ble.transcoding import ToldOnce
+from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -125,9 +125,9 @@ class CurrentTimeReader:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         if characteristic == LOCAL_TIME_INFORMATION:
             decode_local_time_information(octets)
         elif characteristic == REFERENCE_TIME_INFORMATION:
@@ -136,18 +136,18 @@ class CurrentTimeReader:
             return self._shown(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_TIME:
             return self._shown(octets)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     def _shown(self, octets: bytes) -> Sequence[GattEvent]:
         time = shown_time(decode_current_time(octets))
         if time is None:
-            return self._told.deviation("the clock shows no date", octets)
+            return self._deviations.deviation("the clock shows no date", octets)
         return (ClockShown(time),)
 
 

@@ -118,7 +118,7 @@ class DeviceInformation:
         self.pnp_id: PnpId | None = None
         """20601 has no attribute for it."""
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         if characteristic == SYSTEM_ID:
             decode_system_id(octets)
             self.system_id_octets = octets
@@ -130,10 +130,10 @@ class DeviceInformation:
             self._texts[characteristic] = decode_text(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     @property

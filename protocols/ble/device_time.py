@@ -26,7 +26,7 @@ from protocols.ble.interpretation import (
 )
 from protocols.ble.layout import I8, REST, U8, U16, U32, Field, ValueLayout
 from protocols.ble.octets import GattReader
-from protocols.ble.transcoding import ToldOnce
+from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import DEVICE_TIME as DEVICE_TIME_SERVICE
 from protocols.device_time import DeviceTime, base_offset_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -113,10 +113,10 @@ class DeviceTimeReader:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
         self._has_crc = False
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         if characteristic == DEVICE_TIME_FEATURE:
             self._has_crc = bool(decode_feature(octets).supported & E2E_CRC_SUPPORTED)
         elif characteristic == DEVICE_TIME_PARAMETERS:
@@ -125,7 +125,7 @@ class DeviceTimeReader:
             return self._shown(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == DEVICE_TIME:
             return self._shown(octets)
         if characteristic == DEVICE_TIME_CONTROL_POINT:
@@ -133,17 +133,17 @@ class DeviceTimeReader:
             return (Uninterpreted(characteristic, octets, "operands of the device time control point"),)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     def _shown(self, octets: bytes) -> Sequence[GattEvent]:
         value = decode_device_time(self._behind_crc(octets))
         events: list[GattEvent] = []
         if value.status & TIME_FAULT:
-            events += self._told.deviation("the device says that its clock has a fault", octets)
+            events += self._deviations.deviation("the device says that its clock has a fault", octets)
         time = shown_time(value)
         if time is None:
-            events += self._told.deviation("the clock is outside the years that a time can have", octets)
+            events += self._deviations.deviation("the clock is outside the years that a time can have", octets)
         else:
             events.append(ClockShown(time))
         return events

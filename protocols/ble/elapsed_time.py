@@ -17,7 +17,7 @@ from protocols.ble.current_time import SYNCHRONISED_SOURCES
 from protocols.ble.interpretation import CharacteristicUse, ClockShown, GattEvent, ServiceProfile, Use
 from protocols.ble.layout import I8, U8, U48, Field, Flag, ValueLayout
 from protocols.ble.octets import GattReader, GattWriter
-from protocols.ble.transcoding import ToldOnce
+from protocols.ble.transcoding import DeviationFilter
 from protocols.ble.uuids import ELAPSED_TIME
 from protocols.device_time import DeviceTime, TimeKind, absolute_time_at, base_offset_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -140,23 +140,23 @@ class ElapsedTimeReader:
     """Interpreter of the service. A tick counter that was read is the pair that dates the ticks of this connection."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         return self._shown(octets) if characteristic == CURRENT_ELAPSED_TIME else ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_ELAPSED_TIME:
             return self._shown(octets)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     def _shown(self, octets: bytes) -> Sequence[GattEvent]:
         found = dated(decode_current_elapsed_time(octets).time)
         if found.time is None:
-            return self._told.deviation(found.why_not, octets)
+            return self._deviations.deviation(found.why_not, octets)
         return (ClockShown(found.time),)
 
 

@@ -35,7 +35,7 @@ from protocols.ble.interpretation import (
 )
 from protocols.ble.layout import FLOAT32, REST, U8, U16, U32, Field, ValueLayout, raw_bytes
 from protocols.ble.octets import GattReader, GattWriter
-from protocols.ble.transcoding import ToldOnce, is_dated
+from protocols.ble.transcoding import DeviationFilter, is_dated
 from protocols.ble.uuids import GENERIC_HEALTH_SENSOR, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import TimeKind
 from protocols.errors import RemoteProtocolError
@@ -147,18 +147,18 @@ class GenericHealthSensor:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
         self._transcoding = GhsTranscoding()
-        self._live = Reassembly(LIVE_OBSERVATION, self._told)
-        self._stored = Reassembly(STORED_OBSERVATION, self._told)
+        self._live = Reassembly(LIVE_OBSERVATION, self._deviations)
+        self._stored = Reassembly(STORED_OBSERVATION, self._deviations)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """Features are checked for their form; each observation names its type."""
         if characteristic == HEALTH_SENSOR_FEATURES:
             decode_features(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == LIVE_OBSERVATION:
             return self._segment(self._live, characteristic, octets, received_s)
         if characteristic == STORED_OBSERVATION:
@@ -172,15 +172,15 @@ class GenericHealthSensor:
             return (Uninterpreted(characteristic, octets, "the layout of a schedule is not confirmed"),)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         """A transfer that ends says nothing about live observations: what is there of one is told and goes on being
         collected, in case it is not the connection that has ended."""
-        return [*self._live.so_far(), *self._stored.settled()]
+        return [*self._live.so_far(), *self._stored.flush()]
 
     def _segment(
         self, reassembly: Reassembly, characteristic: int, octets: bytes, received_s: float
     ) -> Sequence[GattEvent]:
-        whole, events = reassembly.taken(octets)
+        whole, events = reassembly.add(octets)
         if whole is None:
             return events
         try:
@@ -201,9 +201,9 @@ class GenericHealthSensor:
         elif not found.raw:
             found.raw.append("an observation without a value")
         for why_not in found.dropped_times:
-            events += self._told.deviation(why_not, whole.octets)
+            events += self._deviations.deviation(why_not, whole.octets)
         if found.unrelated_ids:
-            events += self._told.deviation("observations have ids, which the record does not keep", whole.octets)
+            events += self._deviations.deviation("observations have ids, which the record does not keep", whole.octets)
         if found.raw:
             events.append(Uninterpreted(characteristic, whole.octets, "; ".join(dict.fromkeys(found.raw))))
         return events
@@ -211,7 +211,7 @@ class GenericHealthSensor:
     def _answered(self, octets: bytes) -> Sequence[GattEvent]:
         if decode_control(octets).opcode == SUCCESS:
             return ()
-        return self._told.deviation("the control point answered something else than success", octets)
+        return self._deviations.deviation("the control point answered something else than success", octets)
 
 
 def _is_known_again(observation: Observation) -> bool:

@@ -20,7 +20,7 @@ from protocols.ble.ghs_observation import (
 )
 from protocols.ble.interpretation import GattEvent, Uninterpreted
 from protocols.ble.octets import GattReader, GattWriter
-from protocols.ble.transcoding import ToldOnce
+from protocols.ble.transcoding import DeviationFilter
 from protocols.errors import LocalProtocolError
 
 LIVE_OBSERVATION: Final = 0x2B8B
@@ -113,38 +113,38 @@ class Reassembly:
     """One characteristic's segments of one connection: at most one unfinished observation, no longer than one can
     be."""
 
-    def __init__(self, characteristic: int, told: ToldOnce) -> None:
+    def __init__(self, characteristic: int, deviations: DeviationFilter) -> None:
         self._characteristic = characteristic
-        self._told = told
+        self._deviations = deviations
         self._parts = bytearray()
         self._collecting = False
         self._record: int | None = None
         self._counter: int | None = None
 
-    def taken(self, octets: bytes) -> tuple[Whole | None, list[GattEvent]]:
+    def add(self, octets: bytes) -> tuple[Whole | None, list[GattEvent]]:
         """Takes the next value. The observation that it completes, and what went wrong."""
         segment = read_segment(octets, stored=self._characteristic == STORED_OBSERVATION)
         assert isinstance(segment.content, bytes)
         events = self._counted(segment, octets)
         if segment.first:
-            events += self.settled("it was never ended")
+            events += self.flush("it was never ended")
             self._record = segment.record
             self._collecting = True
         elif self._collecting and segment.record != self._record:
-            events += self.settled("a segment of another record came between")
+            events += self.flush("a segment of another record came between")
         if not self._collecting:
             events.append(Uninterpreted(self._characteristic, octets, "a part of an observation without its beginning"))
             return None, events
         self._parts += segment.content
         if len(self._parts) > OBSERVATION_OCTETS_MAX:
-            events += self.settled("it is longer than an observation can be")
+            events += self.flush("it is longer than an observation can be")
         elif segment.last:
             whole = Whole(bytes(self._parts), self._record)
             self._forget()
             return whole, events
         return None, events
 
-    def settled(self, why: str = "nothing follows") -> Sequence[GattEvent]:
+    def flush(self, why: str = "nothing follows") -> Sequence[GattEvent]:
         """What was collected will not be completed."""
         told_of = self.so_far(why)
         self._forget()
@@ -168,4 +168,4 @@ class Reassembly:
         sentence = "the counter of segments jumped: some were lost"
         if segment.counter == before:
             sentence = "the counter of segments stands still, so that a loss would not be seen"
-        return [*self._told.deviation(sentence, octets), *self.settled("a segment of it was lost")]
+        return [*self._deviations.deviation(sentence, octets), *self.flush("a segment of it was lost")]

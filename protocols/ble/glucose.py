@@ -39,7 +39,7 @@ from protocols.ble.interpretation import (
     channel_handle,
 )
 from protocols.ble.octets import date_time_of
-from protocols.ble.transcoding import PERCENT, ToldOnce, is_dated
+from protocols.ble.transcoding import PERCENT, DeviationFilter, is_dated
 from protocols.ble.uuids import GLUCOSE, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -153,26 +153,26 @@ class Glucose:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
         self._waiting: deque[_Waiting] = deque()
         self._times: OrderedDict[int, DeviceTime | None] = OrderedDict()
         self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """Features are checked for their form; each record says what it holds."""
         if characteristic == GLUCOSE_FEATURE:
             decode_feature(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == GLUCOSE_MEASUREMENT:
             return self._measurement(octets, received_s)
         if characteristic == GLUCOSE_CONTEXT:
             return self._context(octets, received_s)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
-        events = [event for waiting in self._waiting for event in self._told_of(waiting)]
+    def flush(self) -> Sequence[GattEvent]:
+        events = [event for waiting in self._waiting for event in self._events_of(waiting)]
         self._waiting.clear()
         while self._early:
             events += self._alone(*self._early.popitem(last=False)[1])
@@ -200,7 +200,7 @@ class Glucose:
                 self._join(waiting, octets)
                 return self._released()
         if number in self._times:
-            late = self._told.deviation("a context came late or unannounced", octets)
+            late = self._deviations.deviation("a context came late or unannounced", octets)
             return [*late, *self._alone(octets, received_s)]
         pushed_out: Sequence[GattEvent] = ()
         if len(self._early) >= REMEMBERED_MAX or number in self._early:
@@ -218,13 +218,13 @@ class Glucose:
         """What need not wait any longer, in order."""
         events: list[GattEvent] = []
         while self._waiting and (not self._waiting[0].due or len(self._waiting) > WAITING_MAX):
-            events += self._told_of(self._waiting.popleft())
+            events += self._events_of(self._waiting.popleft())
         return events
 
-    def _told_of(self, waiting: _Waiting) -> Sequence[GattEvent]:
+    def _events_of(self, waiting: _Waiting) -> Sequence[GattEvent]:
         missing: Sequence[GattEvent] = ()
         if waiting.due:
-            missing = self._told.deviation("a context was announced and did not come", waiting.octets)
+            missing = self._deviations.deviation("a context was announced and did not come", waiting.octets)
         return [*waiting.measured(), *waiting.remarks, *missing]
 
     def _alone(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
@@ -234,7 +234,7 @@ class Glucose:
         facts, remarks = _facts_of_context(value, octets)
         missing: Sequence[GattEvent] = ()
         if number not in self._times:
-            missing = self._told.deviation("a context has no measurement", octets)
+            missing = self._deviations.deviation("a context has no measurement", octets)
         measured = _measured(GLUCOSE_CONTEXT, facts, self._times.get(number), number, received_s)
         return [*measured, *remarks, *missing]
 

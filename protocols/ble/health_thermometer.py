@@ -13,7 +13,7 @@ from typing import Final
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
 from protocols.ble.layout import DATE_TIME, FLOAT32, U8, U16, Field, Flag, SingleField, ValueLayout
-from protocols.ble.transcoding import EARLY_INDICATION, ChannelSets, ToldOnce, date_of, is_dated
+from protocols.ble.transcoding import EARLY_INDICATION, ChannelSets, DeviationFilter, date_of, is_dated
 from protocols.ble.uuids import HEALTH_THERMOMETER
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -73,7 +73,7 @@ decode_temperature_type, encode_temperature_type = _TYPE.decode, _TYPE.encode
 decode_measurement_interval, encode_measurement_interval = _INTERVAL_S.decode, _INTERVAL_S.encode
 
 
-def _compiled(key: tuple[int, bool, Code]) -> Channel:
+def _compile(key: tuple[int, bool, Code]) -> Channel:
     characteristic, fahrenheit, code = key
     unit = _DEGREE_FAHRENHEIT if fahrenheit else _DEGREE_CELSIUS
     return Channel(handle=channel_handle(characteristic), type=code, unit=unit)
@@ -84,10 +84,10 @@ class Thermometer:
 
     def __init__(self) -> None:
         self._place: int | None = None
-        self._channels: ChannelSets[tuple[int, bool, Code], Channel] = ChannelSets(_compiled)
-        self._told = ToldOnce(CLAUSE)
+        self._channels: ChannelSets[tuple[int, bool, Code], Channel] = ChannelSets(_compile)
+        self._deviations = DeviationFilter(CLAUSE)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """Remembers the place; the interval is checked for its form."""
         if characteristic == TEMPERATURE_TYPE:
             self._place = decode_temperature_type(octets)
@@ -95,7 +95,7 @@ class Thermometer:
             decode_measurement_interval(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic not in (TEMPERATURE_MEASUREMENT, INTERMEDIATE_TEMPERATURE):
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
         value = decode_temperature(octets)
@@ -108,10 +108,10 @@ class Thermometer:
         observation = Observation(channel, value.value, None, status, time, received_s)
         events: list[GattEvent] = [Measured(characteristic, (observation,), stored=not intermediate and is_dated(time))]
         if place is not None and place not in _OF_PLACE:
-            events += self._told.deviation("the temperature type has a reserved number", octets)
+            events += self._deviations.deviation("the temperature type has a reserved number", octets)
         return events
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from protocols.ble.codec import Codec
 from protocols.ble.interpretation import CharacteristicUse, GattEvent, Measured, ServiceProfile, Use, channel_handle
 from protocols.ble.layout import U8, U16, Either, Field, Flag, SingleField, ValueLayout, many
-from protocols.ble.transcoding import JOULE, MILLISECOND, PER_MINUTE, QUESTIONABLE, ToldOnce
+from protocols.ble.transcoding import JOULE, MILLISECOND, PER_MINUTE, QUESTIONABLE, DeviationFilter
 from protocols.ble.uuids import HEART_RATE
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import code_of
@@ -111,19 +111,19 @@ class HeartRateSensor:
 
     def __init__(self) -> None:
         self._channels = _channels_at(None)
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """Learns where the sensor sits."""
         if characteristic != BODY_SENSOR_LOCATION:
             return ()
         location = decode_one_octet(octets)
         self._channels = _channels_at(location)
         if location > FOOT:
-            return self._told.deviation("the body sensor location has a reserved number", octets)
+            return self._deviations.deviation("the body sensor location has a reserved number", octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != HEART_RATE_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
         value = decode_heart_rate(octets)
@@ -137,7 +137,7 @@ class HeartRateSensor:
             found.append(Observation(channels.energy, value.energy_kj * 1000.0, None, 0, None, received_s))
         return [Measured(HEART_RATE_MEASUREMENT, tuple(found))]
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
 

@@ -66,13 +66,13 @@ GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 class ServiceInterpreter(Protocol):
     """One service of one connection."""
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """A value that was read once after connecting (features, a sensor type, a session's start)."""
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         """A notification or indication; `received_s` monotonic. Raises RemoteProtocolError where it is malformed."""
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         """Nothing follows what was received so far: a transfer of records or the connection has ended. What waited for
         its other half (a segment, a context) is told as far as it can be."""
 

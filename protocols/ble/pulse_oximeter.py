@@ -26,7 +26,7 @@ from protocols.ble.interpretation import (
 )
 from protocols.ble.layout import DATE_TIME, SFLOAT, U16, U24, Field, Flag, ValueLayout, record
 from protocols.ble.octets import GattReader, GattWriter
-from protocols.ble.transcoding import PER_MINUTE, PERCENT, ToldOnce, date_of, is_dated, unconfirmed_code
+from protocols.ble.transcoding import PER_MINUTE, PERCENT, DeviationFilter, date_of, is_dated, unconfirmed_code
 from protocols.ble.uuids import PULSE_OXIMETER, RECORD_ACCESS_CONTROL_POINT
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
@@ -176,22 +176,22 @@ class PulseOximeter:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._told = ToldOnce(CLAUSE)
+        self._deviations = DeviationFilter(CLAUSE)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """Features are checked for their form; nothing depends on them, since each value says what it holds."""
         if characteristic == PLX_FEATURES:
             decode_features(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == PLX_CONTINUOUS:
             return self._continuous(octets, received_s)
         if characteristic == PLX_SPOT_CHECK:
             return self._spot_check(octets, received_s)
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
     def _continuous(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
@@ -227,9 +227,9 @@ class PulseOximeter:
     def _remarks(self, characteristic: int, value: PlxSpotCheck | PlxContinuous, octets: bytes) -> Sequence[GattEvent]:
         remarks: list[GattEvent] = []
         if (value.measurement_status or 0) & ~(TRANSCODED_STATUS | FROM_STORAGE | FULLY_QUALIFIED):
-            remarks += self._told.deviation("the measurement status has reserved bits; they are left out", octets)
+            remarks += self._deviations.deviation("the measurement status has reserved bits; they are left out", octets)
         if (value.device_status or 0) & ~DEVICE_STATUS_NAMED:
-            remarks += self._told.deviation("the device and sensor status has reserved bits; they are kept", octets)
+            remarks += self._deviations.deviation("the device and sensor status has reserved bits; they are kept", octets)
         if value.pulse_amplitude_index is not None:
             remarks.append(
                 Uninterpreted(characteristic, octets, "the code of the pulse amplitude index is not confirmed")

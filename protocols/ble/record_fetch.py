@@ -37,7 +37,7 @@ class _Asked(Enum):
 
 
 class RecordFetch(RecordProcedure):
-    """One fetch. The session tells each record (`record`) and each indication of the control point (`received`)."""
+    """One fetch. The session tells each record (`record`) and each indication of the control point (`receive`)."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
         """`after`: the highest record number that is kept already, None: nothing is."""

@@ -130,7 +130,7 @@ class RecordProcedure:
             raise LocalProtocolError("a procedure starts once")
         return self._ask(now_s)
 
-    def received(self, octets: bytes, now_s: float) -> Sequence[FetchEvent]:
+    def receive(self, octets: bytes, now_s: float) -> Sequence[FetchEvent]:
         """An indication of the control point. RemoteProtocolError where it is malformed: nothing has changed then, and
         the deadline stands."""
         access = decode_record_access(octets)

@@ -68,23 +68,23 @@ class ChannelSets(dict[K, V]):
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
         super().__init__()
-        self._compiled = compiled
+        self._compile = compiled
 
     def __missing__(self, key: K) -> V:
-        value = self[key] = self._compiled(key)
+        value = self[key] = self._compile(key)
         return value
 
 
-class ToldOnce:
+class DeviationFilter:
     """Deviations of one service of one connection: each sentence once, as `Deviation` promises."""
 
     def __init__(self, clause: str) -> None:
         self._clause = clause
-        self._told: set[str] = set()
+        self._deviations: set[str] = set()
 
     def deviation(self, sentence: str, octets: bytes) -> tuple[Deviation, ...]:
         """The event, or nothing where it was told before. `sentence` is one of a fixed few and holds no value."""
-        if sentence in self._told:
+        if sentence in self._deviations:
             return ()
-        self._told.add(sentence)
+        self._deviations.add(sentence)
         return (Deviation(sentence, self._clause, octets),)

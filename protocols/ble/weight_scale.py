@@ -140,7 +140,7 @@ class _Channels:
     height: Channel
 
 
-def _compiled(key: tuple[bool, int | None]) -> _Channels:
+def _compile(key: tuple[bool, int | None]) -> _Channels:
     imperial, person = key
     handles = [channel_handle(WEIGHT_MEASUREMENT, number) for number in range(3)]
     return _Channels(
@@ -154,15 +154,15 @@ class Scale:
     """Interpreter of the service."""
 
     def __init__(self) -> None:
-        self._channels: ChannelSets[tuple[bool, int | None], _Channels] = ChannelSets(_compiled)
+        self._channels: ChannelSets[tuple[bool, int | None], _Channels] = ChannelSets(_compile)
 
-    def described(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
+    def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
         """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
         if characteristic == WEIGHT_SCALE_FEATURE:
             decode_feature(octets)
         return ()
 
-    def received(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
+    def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic != WEIGHT_MEASUREMENT:
             raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
         value = decode_weight(octets)
@@ -177,7 +177,7 @@ class Scale:
             events.append(Uninterpreted(characteristic, octets, UNSUCCESSFUL_WHY))
         return events
 
-    def settled(self) -> Sequence[GattEvent]:
+    def flush(self) -> Sequence[GattEvent]:
         return ()
 
 

@@ -48,7 +48,7 @@ class ApduStream:
         self._seeking = False
 
     @property
-    def waiting_bytes(self) -> int:
+    def pending_bytes(self) -> int:
         """Bytes received and not yet given out."""
         return len(self._data) - self._at + len(self._later)
 
@@ -59,7 +59,7 @@ class ApduStream:
 
     def append(self, data: bytes) -> None:
         """Adds received bytes without cutting anything out."""
-        if self._due_bytes > self.waiting_bytes + len(data):
+        if self._due_bytes > self.pending_bytes + len(data):
             self._later += data
             return
         self._join()
@@ -81,7 +81,7 @@ class ApduStream:
         length = self.next_length()
         if length is None:
             return None
-        if length > self.waiting_bytes:
+        if length > self.pending_bytes:
             self._due_bytes = length
             return None
         start = self._at

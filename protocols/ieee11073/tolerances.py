@@ -1,6 +1,6 @@
 """Every way in which a device may be wrong that we know of, as rows: what is said, what we do, and why.
 
-One member an oddity. `Notes.met` takes a member, so nothing is told that has no row, and the row's clause, outcome and
+One member an oddity. `Notes.add` takes a member, so nothing is told that has no row, and the row's clause, outcome and
 reason reach the device report and the device maker's guide from here. Sentences are templates over handles, counts,
 names and the reasons of our own decoders, never over measured values.
 

@@ -57,7 +57,7 @@ class RecordLink:
         if outgoing is None:
             return False
         if outgoing.characteristic == RECORD_ACCESS_CONTROL_POINT:
-            self.take(self.procedure.received(outgoing.octets, self.now_s))
+            self.take(self.procedure.receive(outgoing.octets, self.now_s))
         else:
             number = int.from_bytes(outgoing.octets, "little")
             self.numbers.append(number)

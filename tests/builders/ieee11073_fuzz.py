@@ -181,7 +181,7 @@ class Course(ABC):
     def feed(self, octets: bytes) -> None:
         """One mutated APDU, whole or in pieces; another behind it now and then."""
         if self.fed % _CALLS_COUNTED_EVERY == 0:
-            with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * (self.association._stream.waiting_bytes + len(octets))):
+            with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * (self.association._stream.pending_bytes + len(octets))):
                 self.receive(octets)
         elif self.random.random() < 0.05:
             for piece in sliced(octets, self.random):
@@ -194,14 +194,14 @@ class Course(ABC):
             return
         self.trace.append(octets)
         self.now_s += 0.01
-        self._waiting = self.association._stream.waiting_bytes + len(octets)
+        self._waiting = self.association._stream.pending_bytes + len(octets)
         self.took(self.association.receive(octets, self.now_s))
         self.does_what_is_due()
 
     def passes(self, seconds: float) -> None:
         """Time goes on, and what is due is done."""
         self.now_s += seconds
-        self._waiting = self.association._stream.waiting_bytes
+        self._waiting = self.association._stream.pending_bytes
         self.took(self.association.expire(self.now_s))
         self.does_what_is_due()
 

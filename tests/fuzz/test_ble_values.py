@@ -58,8 +58,8 @@ def through_interpreter(
 ) -> list[GattEvent]:
     try:
         if described:
-            return list(interpreter.described(characteristic, octets))
-        return list(interpreter.received(characteristic, octets, 1.0))
+            return list(interpreter.learn(characteristic, octets))
+        return list(interpreter.receive(characteristic, octets, 1.0))
     except RemoteProtocolError:
         return []
 
@@ -86,7 +86,7 @@ def test_any_octets_are_read_or_refused(shard: int) -> None:
             made = through_interpreter(interpreter, characteristic, octets, described=random.random() < 0.2)
             assert len(made) <= EVENTS_OF_A_VALUE_MAX
             events += made
-        events += interpreter.settled()
+        events += interpreter.flush()
         observations = [each for event in events if isinstance(event, Measured) for each in event.observations]
         assert stored(observations) == observations
         observed += len(observations)

@@ -41,7 +41,7 @@ def air_lines(folder: Path) -> Iterator[AirLine]:
 def readings(line: AirLine) -> list[Reading]:
     """What one value means."""
     interpreter = _interpreter_of(line.characteristic)
-    events = [*interpreter.received(line.characteristic, line.octets, 0.0), *interpreter.settled()]
+    events = [*interpreter.receive(line.characteristic, line.octets, 0.0), *interpreter.flush()]
     return [
         (
             line.system_id,

@@ -15,7 +15,7 @@ def test_any_slicing_gives_the_same_apdus(step: int) -> None:
     stream = ApduStream()
     found = [apdu for at in range(0, len(octets), step) for apdu in stream.feed(octets[at : at + step])]
     assert found == APDUS
-    assert stream.waiting_bytes == 0
+    assert stream.pending_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -77,5 +77,5 @@ def test_nothing_is_kept_while_a_request_is_sought_and_none_begins() -> None:
     stream.seek_request()
     for _ in range(100):
         assert stream.feed(bytes(10_000)) == []
-        assert stream.waiting_bytes < 8
+        assert stream.pending_bytes < 8
         assert not stream.in_apdu

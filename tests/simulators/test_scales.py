@@ -25,7 +25,7 @@ def as_a_manager_reads(scale: Scale) -> tuple[float, float]:
     )
     notes = Notes()
     channel = channel_of(1, declared.obj_class, attributes_of(declared.attributes), ValueMeaning(), notes)
-    assert notes.taken() == []
+    assert notes.drain() == []
     assert channel.array is not None
     return channel.array.slope, channel.array.offset
 

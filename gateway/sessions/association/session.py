@@ -303,7 +303,7 @@ class AssociationSession:
         """What was promised does not come, nor anything else: the line may be dead, and only an answer tells."""
         if instant.monotonic_s - self._last_octet_s >= silent_s:
             with suppress(LocalProtocolError):  # it ended in the same breath, or is being asked enough already
-                self._association.presence.ask(now_s=instant.monotonic_s)
+                self._association.presence.check(now_s=instant.monotonic_s)
 
     async def _associated(self, event: events.Associated, instant: Instant) -> None:
         system_id = event.system_id.hex()

@@ -84,11 +84,11 @@ class GattDelivery:
             profile, interpreter = known
             try:
                 if characteristic == RECORD_ACCESS_CONTROL_POINT:
-                    self._sort(profile, interpreter.settled(), found, received_s)
+                    self._sort(profile, interpreter.flush(), found, received_s)
                     found.answered.add(service)
                     found.remarks += [(profile, each) for each in self._fetching.answered(service, octets, received_s)]
                 else:
-                    self._sort(profile, interpreter.received(characteristic, octets, received_s), found, received_s)
+                    self._sort(profile, interpreter.receive(characteristic, octets, received_s), found, received_s)
             except RemoteProtocolError as error:
                 self._fetching.unreadable(service)
                 found.remarks.append((profile, _Malformed(name_of(profile, characteristic), error, octets)))
@@ -100,7 +100,7 @@ class GattDelivery:
         """A value that was read. What it shows of a clock comes back, for whoever knows when it was asked."""
         found, shown = _Sorted(), []
         try:
-            events = interpreter.described(characteristic, octets)
+            events = interpreter.learn(characteristic, octets)
         except RemoteProtocolError as error:
             found.remarks.append((profile, _Malformed(name_of(profile, characteristic), error, octets)))
         else:
@@ -116,7 +116,7 @@ class GattDelivery:
         found = _Sorted()
         for service, (profile, interpreter) in self._interpreters.items():
             if not self._fetching.was_cut_short(service):
-                self._sort(profile, interpreter.settled(), found, self._clock.monotonic_s())
+                self._sort(profile, interpreter.flush(), found, self._clock.monotonic_s())
         await self._store(found, instant_of(self._clock))
 
     def _sort(self, profile: ServiceProfile, events: Sequence[GattEvent], found: _Sorted, at_s: float) -> None:

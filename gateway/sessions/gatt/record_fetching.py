@@ -230,7 +230,7 @@ class RecordFetching:
         transfer = self._transfer
         if transfer is None or not self.runs_for(service):
             return ()
-        events = transfer.procedure.received(octets, now_s)
+        events = transfer.procedure.receive(octets, now_s)
         self._told.append((transfer, [each for each in events if not isinstance(each, Deviation)]))
         return [each for each in events if isinstance(each, Deviation)]
 

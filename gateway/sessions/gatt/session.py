@@ -200,7 +200,7 @@ class GattSession:
                 break
             if (value := await self._read(step)) is not None:
                 try:
-                    information.described(step.characteristic, value.octets)
+                    information.learn(step.characteristic, value.octets)
                 except RemoteProtocolError as error:
                     await self._notes.malformed(name_of(*step), error, value.octets, self._around.clock.wall_us())
         system_id = system_id_of(information.system_id_octets, self.link.address)

@@ -1,4 +1,4 @@
-"""Whether a manager and an agent have a common language: an AARQ judged, and what both sides say about themselves.
+"""Whether a manager and an agent have a common language: an AARQ judge, and what both sides say about themselves.
 
 The order is the one of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
 comes after; it never rejects, it only has to be asked for.
@@ -43,7 +43,7 @@ class Applicant:
     manager_flows: int = 0
 
 
-def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
+def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
     """The applicant, or the result to reject it with."""
     if not aarq.assoc_version & VERSION_1:
         return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
@@ -53,12 +53,12 @@ def judged(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
     try:
         info = decode(PhdAssociationInformation, offers[0].data_proto_info)
     except RemoteProtocolError as error:
-        notes.met(Oddity.AARQ_UNREADABLE, offers[0].data_proto_info, clause=error.clause, reason=error.reason)
+        notes.add(Oddity.AARQ_UNREADABLE, offers[0].data_proto_info, clause=error.clause, reason=error.reason)
         return AssociateResult.REJECTED_PERMANENT
     if not info.protocol_version & VERSION_1 or not info.encoding_rules & ENCODING_MDER:
         return AssociateResult.REJECTED_NO_COMMON_PARAMETER
     if len(info.system_id) != SYSTEM_ID_OCTETS:
-        notes.met(Oddity.SYSTEM_ID_LENGTH, info.system_id, bytes_found=len(info.system_id))
+        notes.add(Oddity.SYSTEM_ID_LENGTH, info.system_id, bytes_found=len(info.system_id))
         return AssociateResult.REJECTED_PERMANENT
     return Applicant(info.system_id, info.dev_config_id, info.data_req_mode_flags, info.data_req_init_manager_count)
 
@@ -95,7 +95,7 @@ def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, no
     """A configuration that comes under another id than the association request named."""
     requested_id = applicant.config_id
     if reported_id != requested_id and 0 < requested_id <= CONFIG_ID_EXTENDED_MAX:
-        notes.met(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
+        notes.add(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
@@ -124,7 +124,7 @@ def manager_id(aare: Aare, notes: Notes) -> bytes:
     try:
         return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
     except RemoteProtocolError as error:
-        notes.met(
+        notes.add(
             Oddity.AARE_UNREADABLE, aare.selected_data_proto.data_proto_info, clause=error.clause, reason=error.reason
         )
         return b""

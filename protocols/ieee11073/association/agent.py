@@ -84,7 +84,7 @@ class AgentAssociation(Association):
         self._scanners = Scanners(start_enabled=self._settings.scanners_start_enabled)
         self._services = (Mds(mds_attributes), self._scanners, *services)
         self._answering = Answering(self._services, self._notes)
-        port = AgentPort(self._notes, self._tell, self._confirm, lambda: self._now_s)
+        port = AgentPort(self._notes, self._emit, self._confirm, lambda: self._now_s)
         for service in self._services:
             service.port = port
         self._relative_time = relative_time
@@ -186,11 +186,11 @@ class AgentAssociation(Association):
     def refused(self, event: Event) -> None:
         """As `delivered`."""
 
-    def _ended(self) -> None:
-        super()._ended()
+    def _end_association(self) -> None:
+        super()._end_association()
         self._waiting.clear()
         for service in self._services:
-            service.ended()
+            service.end()
 
     # Association.
 
@@ -229,7 +229,7 @@ class AgentAssociation(Association):
         assert isinstance(received.apdu, Aare)
         known = row.input is Input.RX_AARE_ACCEPTED
         config_id = self.configuration.config_id
-        self._tell(Associated(admission.manager_id(received.apdu, self._notes), config_id, configuration_known=known))
+        self._emit(Associated(admission.manager_id(received.apdu, self._notes), config_id, configuration_known=known))
         if known:
             self._agree()
         else:
@@ -239,7 +239,7 @@ class AgentAssociation(Association):
         assert isinstance(received.apdu, Aare)
         known = {reason.value for reason in RejectReason}
         result = received.apdu.result
-        self._tell(Rejected(RejectReason(result) if result in known else RejectReason.UNKNOWN))
+        self._emit(Rejected(RejectReason(result) if result in known else RejectReason.UNKNOWN))
 
     # Configuration.
 
@@ -249,7 +249,7 @@ class AgentAssociation(Association):
         deadline_s = self._now_s + self._settings.to_config_s
         self._config_request = Request(_REPORT_ANSWERS, deadline_s, self._verdict_after_release)
         self._request(MessageTag.CONFIRMED_EVENT_REPORT, argument, self._config_request)
-        self._tell(ConfigurationAsked(self.configuration.config_id))
+        self._emit(ConfigurationAsked(self.configuration.config_id))
 
     def _input_of_response(self, request: Request, received: Received) -> Input:
         if request is not self._config_request or not isinstance(received.body, EventReportResult):
@@ -257,7 +257,7 @@ class AgentAssociation(Association):
         try:
             verdict = decode(ConfigReportRsp, received.body.event_reply_info)
         except RemoteProtocolError as error:
-            self._notes.met(Oddity.CONFIG_VERDICT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
+            self._notes.add(Oddity.CONFIG_VERDICT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             return Input.RX_RESPONSE_KNOWN
         return Input.CONFIG_ACCEPTED if verdict.config_result is ConfigResult.ACCEPTED_CONFIG else Input.CONFIG_REFUSED
 
@@ -268,9 +268,9 @@ class AgentAssociation(Association):
     def _agree(self) -> None:
         configuration = self.configuration
         channels = DeviceModel(configuration, self._notes).channels
-        self._tell(ConfigurationAgreed(configuration.config_id, channels, configuration.octets))
+        self._emit(ConfigurationAgreed(configuration.config_id, channels, configuration.octets))
         for service in self._services:
-            service.operating(configuration)
+            service.start(configuration)
 
     def _refuse_config(self, row: Row, received: Received) -> None:
         self._requests.clear()
@@ -338,8 +338,8 @@ class AgentAssociation(Association):
         invoke_id = received.data.invoke_id
         match received.body:
             case ErrorResult(error_value=error):
-                self._tell(ReportRefused(invoke_id, report_no, error, rejected=False))
+                self._emit(ReportRefused(invoke_id, report_no, error, rejected=False))
             case RejectResult(problem=problem):
-                self._tell(ReportRefused(invoke_id, report_no, problem, rejected=True))
+                self._emit(ReportRefused(invoke_id, report_no, problem, rejected=True))
             case _:
-                self._tell(ReportAnswered(invoke_id, report_no))
+                self._emit(ReportAnswered(invoke_id, report_no))

@@ -57,7 +57,7 @@ class Answering:
         try:
             return self._answered(received.body, configuration)
         except RemoteProtocolError as error:
-            self._notes.met(Oddity.MESSAGE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
+            self._notes.add(Oddity.MESSAGE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             return _refusal(Rejected(RejectProblem.BADLY_STRUCTURED_APDU))
 
     def answer_early(self, asked: GetArgument) -> Answer:

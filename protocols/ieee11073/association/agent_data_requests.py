@@ -94,10 +94,10 @@ class ServedRequests(AgentService):
         self._flows = {number: flow for number, flow in self._flows.items() if now_s < flow.until_s}
         return tuple(self._flows.values())
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         self._configuration = configuration
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._flows.clear()
         self._configuration = None
 

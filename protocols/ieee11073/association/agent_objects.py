@@ -51,7 +51,7 @@ class Scanners(AgentService):
         octets = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
         return None if octets is None else int.from_bytes(octets, "big") * RELATIVE_TIME_S
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         self._objects = {
             item.obj_handle: attributes_of(item.attributes)
             for item in configuration.objects
@@ -59,7 +59,7 @@ class Scanners(AgentService):
         }
         self._enabled = dict.fromkeys(self._objects, self._start_enabled)
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._objects.clear()
         self._enabled.clear()
 
@@ -85,7 +85,7 @@ class Scanners(AgentService):
             wanted = target
         if wanted != self._enabled[handle]:
             self._enabled[handle] = wanted
-            self.port.tell(ScannerSwitched(handle, wanted))
+            self.port.emit(ScannerSwitched(handle, wanted))
         return (self._state(handle),) if modifications else ()
 
     def _state(self, handle: int) -> AvaType:

@@ -104,7 +104,7 @@ class AgentPmStore(AgentService):
         self._listed: dict[int, int] = {}
         """How many entries each segment had when the manager was last told."""
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._sending = None
         self._listed.clear()
 
@@ -126,7 +126,7 @@ class AgentPmStore(AgentService):
         if handle != self._handle:
             return None
         if action_type == ActionType.SEG_GET_INFO:
-            return self._tell_info(args)
+            return self._list_segments(args)
         if action_type == ActionType.SEG_TRIG_XFER:
             return self._trigger(decode(InstanceNumber, args).seg_inst_no)
         if action_type == ActionType.SEG_CLR:
@@ -143,7 +143,7 @@ class AgentPmStore(AgentService):
                 return [segment for segment in segments if segment.number in numbers]
         return None
 
-    def _tell_info(self, args: bytes) -> Acted | Refusal:
+    def _list_segments(self, args: bytes) -> Acted | Refusal:
         selected = self._selected(args)
         if selected is None:
             return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
@@ -207,6 +207,6 @@ class AgentPmStore(AgentService):
         )
         if whole or given_up:
             self._sending = None
-            self.port.tell(SegmentSent(self._handle, sending.segment.number, whole))
+            self.port.emit(SegmentSent(self._handle, sending.segment.number, whole))
         else:
             self._send()

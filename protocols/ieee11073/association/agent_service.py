@@ -72,7 +72,7 @@ class AgentPort:
     """
 
     notes: Notes
-    tell: Callable[[Event], None]
+    emit: Callable[[Event], None]
     confirm: Confirm
     clock: Callable[[], float]
 
@@ -97,10 +97,10 @@ class AgentService:
     manager_flows = 0
     """data-req-init-manager-count: how many data requests may run side by side."""
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         """The configuration is agreed; state Operating was just entered."""
 
-    def ended(self) -> None:
+    def end(self) -> None:
         """The association is over, however it ended, and may never have operated. What belonged to it is forgotten."""
 
     def get(self, handle: int) -> Sequence[AvaType] | Refusal | None:

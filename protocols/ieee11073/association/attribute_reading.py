@@ -24,7 +24,7 @@ ATTRIBUTES_MAX = 1024
 Attributes = tuple[tuple[int, bytes], ...]
 
 
-def ask_attributes(
+def request_attributes(
     requests: Requests,
     handle: int,
     attribute_ids: Sequence[int],
@@ -48,14 +48,14 @@ def ask_attributes(
             done(tuple((ava.attribute_id, ava.attribute_value) for ava in result.attribute_list), asked_s)
             return
         why = refusal(result) or ""
-        requests.notes.met(Oddity.ATTRIBUTES_WITHHELD, received.octets, handle=handle, why=why)
+        requests.notes.add(Oddity.ATTRIBUTES_WITHHELD, received.octets, handle=handle, why=why)
         withheld(why)
 
     def silent() -> None:
-        requests.notes.met(Oddity.ATTRIBUTES_WITHHELD, handle=handle, why=UNANSWERED)
+        requests.notes.add(Oddity.ATTRIBUTES_WITHHELD, handle=handle, why=UNANSWERED)
         withheld(UNANSWERED)
 
-    requests.ask(MessageTag.GET, AtSending(ask), answers=GET_ANSWERS, to_s=to_s, done=answered, overdue=silent)
+    requests.enqueue(MessageTag.GET, AtSending(ask), answers=GET_ANSWERS, to_s=to_s, done=answered, overdue=silent)
 
 
 class AttributeReading(Service):
@@ -72,12 +72,12 @@ class AttributeReading(Service):
         """
         if len(attribute_ids) > ATTRIBUTES_MAX:
             raise LocalProtocolError(f"at most {ATTRIBUTES_MAX} attributes are read at one time")
-        self._requests.at(now_s)
-        ask_attributes(
+        self._requests.set_now(now_s)
+        request_attributes(
             self._requests,
             handle,
             attribute_ids,
             to_s=self._to_get_s,
-            done=lambda attributes, asked_s: self._requests.tell(AttributesRead(handle, attributes)),
-            withheld=lambda why: self._requests.tell(AttributesWithheld(handle, why)),
+            done=lambda attributes, asked_s: self._requests.emit(AttributesRead(handle, attributes)),
+            withheld=lambda why: self._requests.emit(AttributesWithheld(handle, why)),
         )

@@ -28,7 +28,7 @@ class CarriedAttributes:
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
-        self._told: dict[tuple[int, int | None, int], bytes] = {}
+        self._mds_event: dict[tuple[int, int | None, int], bytes] = {}
 
     def events(self, plan: ReportPlan, run: Run, now_s: float) -> Iterator[MdsChanged | AttributesReported]:
         """What the reports of a run say that is news, report after report."""
@@ -50,18 +50,18 @@ class CarriedAttributes:
         if key[-1] in _HAPPENINGS:
             return True
         kept = octets if len(octets) <= _OCTETS_KEPT else b"hash" + blake2b(octets, digest_size=_OCTETS_KEPT).digest()
-        if self._told.get(key) == kept:
+        if self._mds_event.get(key) == kept:
             return False
-        if len(self._told) >= REMEMBERED_MAX:
-            self._told.clear()
-        self._told[key] = kept
+        if len(self._mds_event) >= REMEMBERED_MAX:
+            self._mds_event.clear()
+        self._mds_event[key] = kept
         return True
 
     def _mds_changed(self, news: tuple[tuple[int, bytes], ...], now_s: float) -> MdsChanged:
         said = identity_of(b"", tuple(AvaType(*pair) for pair in news))
         values = dict(news)
         for attribute in said.unreadable:
-            self._notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
+            self._notes.add(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
         return MdsChanged(
             attributes=news,
             received_s=now_s,

@@ -22,7 +22,7 @@ from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.actions import ActionType, SetBaseOffsetTimeInvoke, SetTimeInvoke
 from protocols.ieee11073.apdu.data import ActionArgument, ActionResult
-from protocols.ieee11073.association.attribute_reading import Attributes, ask_attributes
+from protocols.ieee11073.association.attribute_reading import Attributes, request_attributes
 from protocols.ieee11073.association.manager_events import ClockCommanded, ClockNotSet, ClockRead, ClockSet
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import UNANSWERED, refusal
@@ -106,7 +106,7 @@ class ClockSetting(Service):
         """The answer to the Get of the MDS, asked for at `asked_s`: it shows the clocks too, all of the same moment."""
         self._shown(attributes, asked_s)
 
-    def identified(self, identity: DeviceIdentity) -> None:
+    def learn_identity(self, identity: DeviceIdentity) -> None:
         shown = dict(identity.attributes)
         self._clocks = tuple(attribute for attribute in CLOCK_ATTRIBUTES if attribute in shown)
         state = 0 if identity.time_info is None else identity.time_info.mds_time_cap_state
@@ -114,7 +114,7 @@ class ClockSetting(Service):
             self.settable = TimeKind.BASE_OFFSET if state & BASE_OFFSET else TimeKind.ABSOLUTE
         self._schedule()
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._clocks = ()
         self._failures = 0
         self._reading = self._setting = False
@@ -126,7 +126,7 @@ class ClockSetting(Service):
 
         Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
         """
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         self._read()
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
@@ -136,7 +136,7 @@ class ClockSetting(Service):
         Raises `LocalProtocolError` where the device does not say that its clock may be set, while it is being set,
         unless the association operates, and for a time that the clock cannot show.
         """
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         kind = self.settable
         if kind is None:
             raise LocalProtocolError("the device does not say that a manager may set its clock")
@@ -149,10 +149,10 @@ class ClockSetting(Service):
         def command(sent_s: float) -> ActionArgument:
             time = wall.time(kind, sent_s)
             sent[0] = (time, sent_s)
-            self._requests.tell(ClockCommanded(time, sent_s))
+            self._requests.emit(ClockCommanded(time, sent_s))
             return _command(time)
 
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             AtSending(command),
             answers=ACTION_ANSWERS,
@@ -166,7 +166,7 @@ class ClockSetting(Service):
         time, sent_s = sent[0]
         if isinstance(received.body, ActionResult):
             self._setting = False
-            self._requests.tell(ClockSet(time, sent_s, self._requests.now_s))
+            self._requests.emit(ClockSet(time, sent_s, self._requests.now_s))
             self._read()
         else:
             self._not_set(sent, refusal(received.body) or "", received.octets)
@@ -174,8 +174,8 @@ class ClockSetting(Service):
     def _not_set(self, sent: list[tuple[DeviceTime, float]], why: str, octets: bytes) -> None:
         self._setting = False
         self.settable = None
-        self._requests.notes.met(Oddity.CLOCK_NOT_SET, octets, why=why)
-        self._requests.tell(ClockNotSet(sent[0][0], why))
+        self._requests.notes.add(Oddity.CLOCK_NOT_SET, octets, why=why)
+        self._requests.emit(ClockNotSet(sent[0][0], why))
         self._read()
 
     def _read(self) -> None:
@@ -184,7 +184,7 @@ class ClockSetting(Service):
             return
         self._reading = True
         self._next_s = None
-        ask_attributes(
+        request_attributes(
             self._requests, 0, self._clocks, to_s=self._to_get_s, done=self._answered_times, withheld=self._withheld
         )
 
@@ -216,7 +216,7 @@ class ClockSetting(Service):
             and (time := DeviceTime(kind, value)).local_us() is not None
         )
         if times:
-            self._requests.tell(ClockRead(times, asked_s, self._requests.now_s))
+            self._requests.emit(ClockRead(times, asked_s, self._requests.now_s))
         return bool(times)
 
 

@@ -53,7 +53,7 @@ class Configuring:
         remembered and cannot be decoded any more is not found."""
         config_id = applicant.config_id
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
-            self._notes.met(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
+            self._notes.add(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
             return None
         octets = self._store.find(applicant.system_id, config_id)
         self.remembered = octets is not None
@@ -84,7 +84,7 @@ class Configuring:
         if result is ConfigResult.ACCEPTED_CONFIG:
             compare_ids(applicant, config_id, apdu, self._notes)
         else:
-            self._notes.met(Oddity.CONFIG_REFUSED, apdu, result=result.name)
+            self._notes.add(Oddity.CONFIG_REFUSED, apdu, result=result.name)
         return Verdict(configuration, result, learned)
 
     def learn(self, system_id: bytes, configuration: Configuration) -> None:
@@ -104,7 +104,7 @@ class Configuring:
         """Return why the association has to end after too many offers in vain; empty while it may go on."""
         if self._offered < self._settings.configurations_max:
             return ""
-        self._notes.met(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)
+        self._notes.add(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)
         return Oddity.CONFIG_OFFERED_IN_VAIN.sentence.format(offered=self._offered)
 
     def _standard(self, config_id: int) -> Configuration | None:

@@ -151,7 +151,7 @@ class DataRequests(Service):
         self._flows: dict[int, _Flow] = {}
         self._last_id = 0
 
-    def applied(self, flags: int, flows_max: int) -> None:
+    def associate(self, flags: int, flows_max: int) -> None:
         """What the association request said: data-req-mode-flags and data-req-init-manager-count."""
         self._flags, self._flows_max = flags, flows_max
 
@@ -172,7 +172,7 @@ class DataRequests(Service):
                 self._request(wanted, keeps=True)
                 return
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._flows.clear()
         self._flags = self._flows_max = 0
 
@@ -194,7 +194,7 @@ class DataRequests(Service):
         Raises `LocalProtocolError` for what the device does not take by its own words, for too many flows or handles,
         for a period that cannot be said, unless the association operates, and when too many requests wait.
         """
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         if missing := self._missing(wanted):
             raise LocalProtocolError(f"the device does not take such a data request (mode flags 0x{missing:04x})")
         if len(self._flows) >= self._flows_max:
@@ -210,7 +210,7 @@ class DataRequests(Service):
     def prolong(self, data_req_id: int, *, now_s: float) -> None:
         """Continues a flow of limited time for the same time from now on. `DataRequestRefused` follows where the
         device does not. Raises `LocalProtocolError` as `stop`."""
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         flow = self._flow(data_req_id)
         if flow.wanted.reach is not Reach.PERIOD:
             raise LocalProtocolError(f"the flow of data request {data_req_id} has no limited time")
@@ -222,7 +222,7 @@ class DataRequests(Service):
         Raises `LocalProtocolError` for a flow that does not stand, for a device that cannot stop, unless the
         association operates, and when too many requests wait.
         """
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         flow = self._flow(data_req_id)
         if not self._flags & SUPPORTS_STOP:
             raise LocalProtocolError("the device does not take a stop")
@@ -267,7 +267,7 @@ class DataRequests(Service):
             data_req_class=wanted.object_class or 0,
             data_req_obj_handle_list=tuple(map(HandleEntry, wanted.handles)),
         )
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(0, ActionType.DATA_REQUEST, encode(request)),
             answers=ACTION_ANSWERS,
@@ -290,7 +290,7 @@ class DataRequests(Service):
                 argument = EventReportArgument(0, response.rel_time_stamp, response.event_type, response.event_info)
                 self._take_report(response.event_type, encode_data(0, MessageTag.EVENT_REPORT, argument))
         except RemoteProtocolError as error:
-            self._requests.notes.met(
+            self._requests.notes.add(
                 Oddity.DATA_RESPONSE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason
             )
             self._refused(data_req_id, "its answer cannot be read", b"")
@@ -304,7 +304,7 @@ class DataRequests(Service):
             return
         if not flow.started:
             flow.started = True
-            self._requests.tell(DataFlowStarted(data_req_id))
+            self._requests.emit(DataFlowStarted(data_req_id))
         match flow.wanted.reach:
             case Reach.ONCE:
                 self._end(data_req_id)
@@ -317,12 +317,12 @@ class DataRequests(Service):
 
     def _refused(self, data_req_id: int, why: str, octets: bytes) -> None:
         if octets or why == UNANSWERED:
-            self._requests.notes.met(Oddity.DATA_REQUEST_REFUSED, octets, why=why)
+            self._requests.notes.add(Oddity.DATA_REQUEST_REFUSED, octets, why=why)
         flow = self._flows.get(data_req_id)
         if flow is not None and not flow.started:
             del self._flows[data_req_id]
-        self._requests.tell(DataRequestRefused(data_req_id, why))
+        self._requests.emit(DataRequestRefused(data_req_id, why))
 
     def _end(self, data_req_id: int) -> None:
         if self._flows.pop(data_req_id, None) is not None:
-            self._requests.tell(DataFlowEnded(data_req_id, self._reports_of(data_req_id)))
+            self._requests.emit(DataFlowEnded(data_req_id, self._reports_of(data_req_id)))

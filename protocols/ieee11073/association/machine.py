@@ -183,7 +183,7 @@ class Association(ABC):
     @abstractmethod
     def _input_of_response(self, request: Request, received: Received) -> Input: ...
 
-    def _ended(self) -> None:
+    def _end_association(self) -> None:
         """The association is over, however it ended."""
         self._notes.restart()
         self._requests.clear()
@@ -211,24 +211,24 @@ class Association(ABC):
         before, self.state = self.state, state
         self._start_state_timer()
         if state in (State.UNASSOCIATED, State.DISCONNECTED) and before is not State.DISCONNECTED:
-            self._ended()
+            self._end_association()
 
     def _start_state_timer(self) -> None:
         timeout_s = self._timeouts_s.get(self.state)
         self._state_deadline_s = None if timeout_s is None else self._now_s + timeout_s
 
     def _taken(self) -> list[Event]:
-        self._tell_notes()
+        self._emit_notes()
         events, self._events = self._events, []
         return events
 
-    def _tell(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         """Adds an event, after the deviations that were met on the way to it."""
-        self._tell_notes()
+        self._emit_notes()
         self._events.append(event)
 
-    def _tell_notes(self) -> None:
-        if self._notes.waiting:
+    def _emit_notes(self) -> None:
+        if self._notes.pending:
             self._events += [
                 Deviation(note.sentence, note.clause, note.octets, note.oddity.key) for note in self._notes.taken()
             ]
@@ -245,7 +245,7 @@ class Association(ABC):
         self._apdu_deadline_s = self._now_s + self._to_apdu_s if unfinished else None
 
     def _read_apdus(self) -> None:
-        while self._stream.waiting_bytes and not self.closed:
+        while self._stream.pending_bytes and not self.closed:
             if self._receive_known_layout():
                 continue
             apdu = self._stream.next_apdu()
@@ -263,7 +263,7 @@ class Association(ABC):
                 given = self._input_of_aare(aare)
             case Input.RX_RESPONSE_KNOWN, _:
                 if received.invoke_id in self._given_up:
-                    self._notes.met(Oddity.ANSWER_LATE, received.octets)
+                    self._notes.add(Oddity.ANSWER_LATE, received.octets)
                     return
                 given = self._input_of_any_response(received)
         self._step(given, received)
@@ -279,7 +279,7 @@ class Association(ABC):
         reason = AbortReason.BUFFER_OVERFLOW if isinstance(error, ApduTooLong) else AbortReason.UNDEFINED
         self.closed = not self._resynchronise
         front = bytes(self._stream.front()[:OCTETS_KEPT])
-        self._notes.met(Oddity.STREAM_LOST, front, clause=error.clause, reason=error.reason)
+        self._notes.add(Oddity.STREAM_LOST, front, clause=error.clause, reason=error.reason)
         if self.state is State.UNASSOCIATED:
             self._send(encode_apdu(Abrt(reason)))
         else:
@@ -353,7 +353,7 @@ class Association(ABC):
     def _lose_link(self, row: Row, received: Received) -> None:
         self._forget_answers()
         self._out.clear()
-        self._tell(LinkLost())
+        self._emit(LinkLost())
 
     def _send_abrt(self, row: Row, received: Received) -> None:
         reason, why = self._abort_reason, self._why or received.why
@@ -365,27 +365,27 @@ class Association(ABC):
         self._forget_answers()
         self._send(encode_apdu(Abrt(reason)))
         if row.state is State.UNASSOCIATED:
-            self._notes.met(Oddity.OUTSIDE_ASSOCIATION, received.octets, what=row.input.name, row=row.number)
+            self._notes.add(Oddity.OUTSIDE_ASSOCIATION, received.octets, what=row.input.name, row=row.number)
         else:
-            self._tell(Aborted(reason, by_us=True, why=why))
+            self._emit(Aborted(reason, by_us=True, why=why))
 
     def _take_abrt(self, row: Row, received: Received) -> None:
         self._forget_answers()
         assert isinstance(received.apdu, Abrt)
-        self._tell(Aborted(received.apdu.reason, by_us=False, why="the peer ended the association"))
+        self._emit(Aborted(received.apdu.reason, by_us=False, why="the peer ended the association"))
 
     def _send_rlrq(self, row: Row, received: Received) -> None:
         self._send_after_answers(encode_apdu(Rlrq(self._release_reason)))
 
     def _send_rlre(self, row: Row, received: Received) -> None:
         self._send_after_answers(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))
-        self._tell(Released())
+        self._emit(Released())
 
     def _send_rlre_and_wait(self, row: Row, received: Received) -> None:
         self._send(encode_apdu(Rlre(ReleaseResponseReason.NORMAL)))
 
     def _finish_release(self, row: Row, received: Received) -> None:
-        self._tell(Released())
+        self._emit(Released())
 
     def _refuse_no_such_object(self, row: Row, received: Received) -> None:
         self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)

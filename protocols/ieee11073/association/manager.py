@@ -22,7 +22,7 @@ from protocols.ieee11073.apdu.data import (
     EventType,
     RejectProblem,
 )
-from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judged, response
+from protocols.ieee11073.association.admission import SYSTEM_ID_OCTETS, Applicant, judge, response
 from protocols.ieee11073.association.attribute_reading import AttributeReading
 from protocols.ieee11073.association.clock_setting import ClockSetting
 from protocols.ieee11073.association.configurations import ConfigurationStore
@@ -84,25 +84,25 @@ class ManagerAssociation(Association):
         self._intake: ReportIntake | None = None
         self._owed: dict[int, OwedAnswers] = {}
         self._tickets = count(1)
-        self._asking = Requests(
+        self._peer = Requests(
             send=self._request,
             answer=self._send_message,
-            tell=self._tell,
+            emit=self._emit,
             now_s=lambda: self._now_s,
-            at=self._be_at,
+            set_now=self._set_now,
             operating=lambda: self.state is State.OPERATING,
             notes=self._notes,
         )
-        self._mds_reading = MdsReading(self._asking, self._settings.to_get_s, self._identified)
-        self.attribute_reading = AttributeReading(self._asking, self._settings.to_get_s)
-        self.presence = Presence(self._asking, self._settings.to_get_s)
-        self.clock_setting = ClockSetting(self._asking, self._settings)
-        self.scanners = Scanners(self._asking, self._settings, self._reports_of_handle)
+        self._mds_reading = MdsReading(self._peer, self._settings.to_get_s, self._identified)
+        self.attribute_reading = AttributeReading(self._peer, self._settings.to_get_s)
+        self.presence = Presence(self._peer, self._settings.to_get_s)
+        self.clock_setting = ClockSetting(self._peer, self._settings)
+        self.scanners = Scanners(self._peer, self._settings, self._reports_of_handle)
         self.data_requests = DataRequests(
-            self._asking, self._settings, take_report=self._take_inline_report, reports_of=self._reports_of_request
+            self._peer, self._settings, take_report=self._take_inline_report, reports_of=self._reports_of_request
         )
         self.pm_stores = PmStores(
-            self._asking,
+            self._peer,
             self._settings.memory,
             fetched or RememberedSegments(),
             system_id=self._device_id,
@@ -110,7 +110,7 @@ class ManagerAssociation(Association):
             tickets=self._tickets,
             answer=self._answer_entries,
         )
-        self._told: MdsRead | None = None
+        self._mds_event: MdsRead | None = None
         """What the shell was told of the device and has not said to have heard; then the services begin."""
         self._services: tuple[Service, ...] = (
             self._mds_reading,
@@ -136,7 +136,7 @@ class ManagerAssociation(Association):
             }
         )
 
-    def _be_at(self, now_s: float) -> None:
+    def _set_now(self, now_s: float) -> None:
         self._now_s = now_s
 
     @property
@@ -158,8 +158,8 @@ class ManagerAssociation(Association):
         if (
             intake is not None
             and self.state is _OPERATING
-            and not self._stream.waiting_bytes
-            and not self._notes.waiting
+            and not self._stream.pending_bytes
+            and not self._notes.pending
             and (report := intake.take_single(data, now_s)) is not None
         ):
             self._now_s = now_s
@@ -183,8 +183,8 @@ class ManagerAssociation(Association):
             if owed is not None:
                 self._send_answer(event.ticket, owed.accept())
         elif isinstance(event, SegmentDataReceived):
-            self.pm_stores.settled(event, durable=True)
-        elif event is self._told:
+            self.pm_stores.settle(event, durable=True)
+        elif event is self._mds_event:
             self._begin()
 
     def refused(self, event: Event) -> None:
@@ -194,8 +194,8 @@ class ManagerAssociation(Association):
             if owed is not None:
                 self._send_answer(event.ticket, owed.reject())
         elif isinstance(event, SegmentDataReceived):
-            self.pm_stores.settled(event, durable=False)
-        elif event is self._told:
+            self.pm_stores.settle(event, durable=False)
+        elif event is self._mds_event:
             self._begin()
 
     def _device_id(self) -> bytes:
@@ -213,28 +213,28 @@ class ManagerAssociation(Association):
         self._owed.clear()
         self.pm_stores.forget_answers()
 
-    def _ended(self) -> None:
-        super()._ended()
+    def _end_association(self) -> None:
+        super()._end_association()
         self._intake = None
         self._applicant = None
         self._configuring.forget()
-        self._told = None
-        self._asking.forget()
+        self._mds_event = None
+        self._peer.forget()
         for service in self._services:
-            service.ended()
+            service.end()
 
     # Association.
 
     def _input_of_aarq(self, aarq: Aarq) -> Input:
         if self.state is not State.UNASSOCIATED:
             return Input.RX_AARQ
-        applicant = judged(aarq, self._notes)
+        applicant = judge(aarq, self._notes)
         if not isinstance(applicant, Applicant):
             self._reject_result = applicant
             return Input.RX_AARQ_UNACCEPTABLE
         self._applicant = applicant
-        self._mds_reading.applied(applicant.system_id)
-        self.data_requests.applied(applicant.data_req_mode_flags, applicant.manager_flows)
+        self._mds_reading.associate(applicant.system_id)
+        self.data_requests.associate(applicant.data_req_mode_flags, applicant.manager_flows)
         self._configuration = self._configuring.find(applicant)
         return Input.RX_AARQ_UNKNOWN_CONFIG if self._configuration is None else Input.RX_AARQ_KNOWN_CONFIG
 
@@ -242,17 +242,17 @@ class ManagerAssociation(Association):
         assert self._applicant is not None
         assert self._configuration is not None
         self._send(response(self._system_id, AssociateResult.ACCEPTED))
-        self._tell(Associated(self._applicant.system_id, self._applicant.config_id, configuration_known=True))
+        self._emit(Associated(self._applicant.system_id, self._applicant.config_id, configuration_known=True))
         self._operate(self._configuration, learned=False)
 
     def _send_aare_unknown_config(self, row: Row, received: Received) -> None:
         assert self._applicant is not None
         self._send(response(self._system_id, AssociateResult.ACCEPTED_UNKNOWN_CONFIG))
-        self._tell(Associated(self._applicant.system_id, self._applicant.config_id, configuration_known=False))
+        self._emit(Associated(self._applicant.system_id, self._applicant.config_id, configuration_known=False))
 
     def _send_aare_rejected(self, row: Row, received: Received) -> None:
         self._send(response(self._system_id, self._reject_result))
-        self._tell(Rejected(RejectReason(self._reject_result)))
+        self._emit(Rejected(RejectReason(self._reject_result)))
 
     # Configuration.
 
@@ -264,7 +264,7 @@ class ManagerAssociation(Association):
         try:
             verdict = self._configuring.judge(body.event_info, self._applicant, received.octets)
         except RemoteProtocolError as error:
-            self._notes.met(Oddity.CONFIG_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
+            self._notes.add(Oddity.CONFIG_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._step(Input.CONFIG_UNREADABLE, received)
             return
         self._answer_config(received, verdict.configuration.config_id, verdict.result)
@@ -298,22 +298,22 @@ class ManagerAssociation(Association):
         if learned:
             self._configuring.learn(self._applicant.system_id, configuration)
         self._intake = ReportIntake(configuration, self._notes, self._tickets, self._owed)
-        self._tell(ConfigurationAgreed(configuration.config_id, self._intake.channels, configuration.octets, learned))
+        self._emit(ConfigurationAgreed(configuration.config_id, self._intake.channels, configuration.octets, learned))
         for service in self._services:
-            service.operating(configuration)
+            service.start(configuration)
 
     def _identified(self, identity: DeviceIdentity) -> None:
         if self._intake is not None:
-            self._intake.identified(identity)
+            self._intake.learn_identity(identity)
         for service in self._services:
-            service.identified(identity)
+            service.learn_identity(identity)
         self.clock_setting.read_with_mds(identity.attributes, self._mds_reading.asked_s)
-        self._told = self._mds_reading.told
-        if self._told is None:
+        self._mds_event = self._mds_reading.event
+        if self._mds_event is None:
             self._begin()
 
     def _begin(self) -> None:
-        self._told = None
+        self._mds_event = None
         if self.state is State.OPERATING:
             for service in self._services:
                 service.begin()
@@ -338,15 +338,15 @@ class ManagerAssociation(Association):
         if not octets:
             return False
         self._stream.skip(octets)
-        self._tell_reports(events)
+        self._emit_reports(events)
         return True
 
     def _take_report(self, row: Row, received: Received) -> None:
         assert self._intake is not None
         report: EventReportArgument = received.body
         if not self._intake.has(report.obj_handle):
-            self._notes.met(Oddity.REPORT_OF_NO_OBJECT, received.octets, handle=report.obj_handle)
-            if not self._asks_anew(received):
+            self._notes.add(Oddity.REPORT_OF_NO_OBJECT, received.octets, handle=report.obj_handle)
+            if not self._reconfigure(received):
                 self._pass_over(received, NotTaken.NO_OBJECT)
                 self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
             return
@@ -354,7 +354,7 @@ class ManagerAssociation(Association):
             self._take_entries(row, received)
             return
         if report.event_type not in SCAN_REPORTS:
-            self._notes.met(Oddity.REPORT_TYPE, received.octets, event_type=int(report.event_type))
+            self._notes.add(Oddity.REPORT_TYPE, received.octets, event_type=int(report.event_type))
             self._pass_over(received, NotTaken.EVENT_TYPE)
             self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)
             return
@@ -363,13 +363,13 @@ class ManagerAssociation(Association):
         except RemoteProtocolError as error:
             self._not_taken(row, received, error)
             return
-        self._tell_reports(events)
+        self._emit_reports(events)
 
     def _take_entries(self, row: Row, received: Received) -> None:
         try:
             self.pm_stores.receive(received)
         except RemoteProtocolError as error:
-            self._notes.met(Oddity.MESSAGE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
+            self._notes.add(Oddity.MESSAGE_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._refuse_unreadable(row, received)
 
     def _not_taken(self, row: Row, received: Received, error: RemoteProtocolError) -> None:
@@ -377,7 +377,7 @@ class ManagerAssociation(Association):
             self._pass_over(received, NotTaken.NO_VALUE)
             self._reject(received, RejectProblem.BADLY_STRUCTURED_APDU)
             return
-        if self._asks_anew(received):
+        if self._reconfigure(received):
             return
         if isinstance(error, DoesNotFit):
             self._take_report(row, received)  # a habit of the device: its reports are read as far as they go
@@ -386,7 +386,7 @@ class ManagerAssociation(Association):
             self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
         else:
             self._pass_over(received, NotTaken.UNREADABLE)
-            self._notes.met(Oddity.REPORT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
+            self._notes.add(Oddity.REPORT_UNREADABLE, received.octets, clause=error.clause, reason=error.reason)
             self._refuse_unreadable(row, received)
 
     def _pass_over(self, received: Received, why: NotTaken) -> None:
@@ -394,9 +394,9 @@ class ManagerAssociation(Association):
         assert received.data is not None and self._intake is not None  # noqa: PT018
         not_taken = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
         for event in (*self._intake.pass_over(received.body), not_taken):
-            self._tell(event)
+            self._emit(event)
 
-    def _asks_anew(self, received: Received) -> bool:
+    def _reconfigure(self, received: Received) -> bool:
         """A report that a remembered configuration does not explain: the device may have changed it and kept its id,
         which 20601 §9.1 forbids and firmware updates do. Then the association ends and the next one asks; the report
         stays with the device until then. What a device explains in this association is not doubted."""
@@ -404,8 +404,8 @@ class ManagerAssociation(Association):
             return False
         if not self._configuring.doubt(self._applicant.system_id, self._configuration.config_id):
             return False
-        self._notes.met(Oddity.CONFIG_CHANGED, received.octets)
-        self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration anew")
+        self._notes.add(Oddity.CONFIG_CHANGED, received.octets)
+        self._abort_now(AbortReason.UNDEFINED, "the device is asked for its configuration again")
         return True
 
     def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
@@ -413,7 +413,7 @@ class ManagerAssociation(Association):
         assert self._intake is not None
         if event_type not in SCAN_REPORTS:
             raise RemoteProtocolError(f"a data response holds an event of type {event_type}", clause="20601 §6")
-        self._tell_reports(self._intake.take_new(apdu, self._now_s))
+        self._emit_reports(self._intake.take_new(apdu, self._now_s))
 
     def _reports_of_handle(self, handle: int) -> int:
         return 0 if self._intake is None else sum(n for (of, _), n in self._intake.reports.items() if of == handle)
@@ -421,12 +421,12 @@ class ManagerAssociation(Association):
     def _reports_of_request(self, data_req_id: int) -> int:
         return 0 if self._intake is None else sum(n for (_, of), n in self._intake.reports.items() if of == data_req_id)
 
-    def _tell_reports(self, events: list[Event]) -> None:
+    def _emit_reports(self, events: list[Event]) -> None:
         assert self._intake is not None
         for event in events:
             if isinstance(event, MdsChanged):
                 self._mds_reading.changed(event)
-            self._tell(event)
+            self._emit(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
         """Agents only report; a request that a manager does not serve is unrecognized-operation (row 8.21)."""

@@ -31,16 +31,16 @@ class MdsReading(Service):
         """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
         self.asked_s = 0.0
         """When the Get was sent."""
-        self.told: MdsRead | None = None
+        self.event: MdsRead | None = None
         """What the shell was told in this association."""
 
-    def applied(self, system_id: bytes) -> None:
+    def associate(self, system_id: bytes) -> None:
         """A device with this system id asked for an association."""
         self.device = DeviceIdentity(system_id=system_id)
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         self.asked_s = self._requests.now_s
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._read
         )
 
@@ -53,19 +53,19 @@ class MdsReading(Service):
         result: Any = received.body
         assert self.device is not None
         if not isinstance(result, GetResult):
-            self._requests.notes.met(Oddity.MDS_WITHHELD, received.octets)
+            self._requests.notes.add(Oddity.MDS_WITHHELD, received.octets)
             self._identified(self.device)
             return
         self.device = identity_of(self.device.system_id, result.attribute_list)
         values = dict(self.device.attributes)
         for attribute in self.device.unreadable:
-            self._requests.notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
+            self._requests.notes.add(Oddity.MDS_ATTRIBUTE_UNREADABLE, values[attribute], attribute=attribute)
         shown = self.device.date_and_time
         if shown is not None and shown.local_us() is None:
-            self._requests.notes.met(Oddity.CLOCK_UNREADABLE, shown.octets)
-        self.told = MdsRead(self.device)
-        self._requests.tell(self.told)
+            self._requests.notes.add(Oddity.CLOCK_UNREADABLE, shown.octets)
+        self.event = MdsRead(self.device)
+        self._requests.emit(self.event)
         self._identified(self.device)
 
-    def ended(self) -> None:
-        self.told = None
+    def end(self) -> None:
+        self.event = None

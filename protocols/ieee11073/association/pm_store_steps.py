@@ -96,7 +96,7 @@ class StoreSteps:
 
     def get(self, store: Store, done: Callable[[Received], None], to_s: float) -> None:
         """All attributes of a store."""
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.GET,
             GetArgument(store.handle, ()),
             answers=_GET_ANSWERS,
@@ -116,7 +116,7 @@ class StoreSteps:
         ahead: bool = False,
     ) -> None:
         """An action of a store."""
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(store.handle, action, octets),
             answers=_ACTION_ANSWERS,
@@ -168,8 +168,8 @@ class StoreSteps:
     def unreadable(self, store: Store, number: int, error: RemoteProtocolError) -> None:
         """A segment whose entries have no meaning for us."""
         said = {"clause": error.clause, "segment": number, "handle": store.handle, "reason": error.reason}
-        self._requests.notes.met(Oddity.SEGMENT_UNREADABLE, **said)
+        self._requests.notes.add(Oddity.SEGMENT_UNREADABLE, **said)
 
     def refused(self, store: Store, received: Received, what: str, reason: str) -> None:
         """A store that does not answer as it was asked."""
-        self._requests.notes.met(Oddity.STORE_REFUSED, received.octets, handle=store.handle, what=what, reason=reason)
+        self._requests.notes.add(Oddity.STORE_REFUSED, received.octets, handle=store.handle, what=what, reason=reason)

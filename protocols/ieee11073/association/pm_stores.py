@@ -113,7 +113,7 @@ class PmStores(Service):
 
     # The association.
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         handles = [item.obj_handle for item in configuration.objects if item.obj_class == ObjectClass.PM_STORE]
         self._handles = tuple(handles[:STORES_MAX])
         self._model = DeviceModel(configuration, self._requests.notes) if handles else None
@@ -122,7 +122,7 @@ class PmStores(Service):
         if self._settings.fetch:
             self._fetch(AllSegments())
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._handles = ()
         self._model = self._store = self._transfer = self._before = None
         self._queue.clear()
@@ -131,7 +131,7 @@ class PmStores(Service):
     def fetch(self, now_s: float, selection: SegmentSelection | None = None) -> None:
         """Fetches all memories once more, or what is selected of them; what is under way goes on first. A time range
         reaches only stores that can select by time. Nothing happens outside Operating."""
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         self._fetch(selection or AllSegments())
 
     def _fetch(self, selection: SegmentSelection) -> None:
@@ -162,12 +162,12 @@ class PmStores(Service):
         """No answer can reach the device any more."""
         self._owing.clear()
 
-    def settled(self, event: SegmentDataReceived, *, durable: bool) -> None:
+    def settle(self, event: SegmentDataReceived, *, durable: bool) -> None:
         """The entries are durable, or could not be stored. Means nothing twice, or after the association."""
         transfer = self._owing.pop(event.ticket, None)
         if transfer is None:
             return
-        owed, confirmed = transfer.settled(event.ticket, durable=durable)
+        owed, confirmed = transfer.settle(event.ticket, durable=durable)
         lost = not confirmed and (owed.invoke_id is None or transfer.in_vain >= TRIES_MAX)
         status = STATUS_MANAGER_CONFIRM if confirmed else STATUS_MANAGER_ABORT if lost else 0
         self._reply(transfer.store, event.ticket, owed, status)
@@ -205,7 +205,7 @@ class PmStores(Service):
         description = event.segm_data_event_descr
         transfer = self._transfer_of(report.obj_handle, description.segm_instance)
         if transfer is None:
-            self._requests.notes.met(Oddity.SEGMENT_UNASKED, received.octets)
+            self._requests.notes.add(Oddity.SEGMENT_UNASKED, received.octets)
             self._reply(report.obj_handle, 0, Owed(description, invoke_id, 0, 0), STATUS_MANAGER_ABORT)
             return
         at = transfer.place(event)
@@ -217,7 +217,7 @@ class PmStores(Service):
         self._owing[ticket] = transfer
         if transfer is self._transfer:
             self._watch()
-        self._requests.tell(taken)
+        self._requests.emit(taken)
 
     def _transfer_of(self, handle: int, number: int) -> SegmentTransfer | None:
         for transfer in (self._transfer, self._before):
@@ -226,7 +226,7 @@ class PmStores(Service):
         return None
 
     def _gap(self, transfer: SegmentTransfer, owed: Owed, received: Received) -> None:
-        self._requests.notes.met(Oddity.SEGMENT_INDEX_GAP, received.octets)
+        self._requests.notes.add(Oddity.SEGMENT_INDEX_GAP, received.octets)
         transfer.in_vain += 1
         lost = owed.invoke_id is None or transfer.in_vain >= TRIES_MAX
         self._reply(transfer.store, 0, owed, STATUS_MANAGER_ABORT if lost else 0)
@@ -258,16 +258,16 @@ class PmStores(Service):
         store = self._now_at()
         infos = self._steps.infos(store, received)
         if infos is None:
-            self._requests.tell(SegmentNotFetched(store.handle, None, NotFetched.REFUSED))
+            self._requests.emit(SegmentNotFetched(store.handle, None, NotFetched.REFUSED))
             self._next_store()
             return
         store.listed = tuple(info.seg_inst_no for info in infos)
         if len(infos) > SEGMENTS_MAX:
-            self._requests.notes.met(Oddity.STORE_SEGMENTS_MANY, handle=store.handle, segments_max=SEGMENTS_MAX)
+            self._requests.notes.add(Oddity.STORE_SEGMENTS_MANY, handle=store.handle, segments_max=SEGMENTS_MAX)
         for info in infos[:SEGMENTS_MAX]:
             segment = self._steps.segment(store, info)
             if segment is None:
-                self._requests.tell(SegmentNotFetched(store.handle, info.seg_inst_no, NotFetched.UNREADABLE))
+                self._requests.emit(SegmentNotFetched(store.handle, info.seg_inst_no, NotFetched.UNREADABLE))
             else:
                 store.due.append(segment)
         self._next_segment()
@@ -300,7 +300,7 @@ class PmStores(Service):
             reader = EntryReader(segment, self._model)
         except RemoteProtocolError as error:
             self._steps.unreadable(store, segment.number, error)
-            self._requests.tell(SegmentNotFetched(store.handle, segment.number, NotFetched.UNREADABLE))
+            self._requests.emit(SegmentNotFetched(store.handle, segment.number, NotFetched.UNREADABLE))
             return False
         store.tries = 0
         self._start(segment, reader)
@@ -373,15 +373,15 @@ class PmStores(Service):
     def _fail(self, why: NotFetched) -> None:
         transfer = self._transfer
         assert transfer is not None
-        self._requests.tell(SegmentNotFetched(transfer.store, transfer.segment.number, why))
+        self._requests.emit(SegmentNotFetched(transfer.store, transfer.segment.number, why))
         self._next_segment()
 
     def _silent(self, what: str) -> None:
         """A device that does not say what is due is not asked on for this memory."""
         store, transfer = self._now_at(), self._transfer
-        self._requests.notes.met(Oddity.STORE_SILENT, handle=store.handle, what=what)
+        self._requests.notes.add(Oddity.STORE_SILENT, handle=store.handle, what=what)
         number = None if transfer is None else transfer.segment.number
-        self._requests.tell(SegmentNotFetched(store.handle, number, NotFetched.SILENT))
+        self._requests.emit(SegmentNotFetched(store.handle, number, NotFetched.SILENT))
         self._next_store()
 
     # Clearing.
@@ -396,7 +396,7 @@ class PmStores(Service):
         store = self._now_at()
         now = {info.seg_inst_no: self._steps.segment(store, info) for info in self._steps.infos(store, received) or ()}
         if len(now) != len(segments) or not all(_same(segment, now.get(segment.number)) for segment in segments):
-            self._requests.notes.met(Oddity.SEGMENT_CHANGED, segment=segments[0].number)
+            self._requests.notes.add(Oddity.SEGMENT_CHANGED, segment=segments[0].number)
             self._after_clearing()
             return
         numbers = tuple(segment.number for segment in segments if segment.usage_count)
@@ -407,7 +407,7 @@ class PmStores(Service):
     def _cleared(self, numbers: tuple[int, ...], received: Received) -> None:
         store = self._now_at()
         if self._steps.result(store, received, "SEG_CLR") is not None:
-            self._requests.tell(SegmentsCleared(store.handle, numbers))
+            self._requests.emit(SegmentsCleared(store.handle, numbers))
         self._after_clearing()
 
     def _after_clearing(self) -> None:

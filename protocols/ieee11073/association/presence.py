@@ -21,13 +21,13 @@ class Presence(Service):
         super().__init__(requests)
         self._to_get_s = to_get_s
 
-    def ask(self, *, now_s: float) -> None:
+    def check(self, *, now_s: float) -> None:
         """Nothing follows where the device answers; where it does not, `Aborted`.
 
         Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
         """
-        self._requests.at(now_s)
-        self._requests.ask(
+        self._requests.set_now(now_s)
+        self._requests.enqueue(
             MessageTag.GET, GetArgument(0, ()), answers=GET_ANSWERS, to_s=self._to_get_s, done=self._answered
         )
 

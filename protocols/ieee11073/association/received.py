@@ -63,7 +63,7 @@ def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[I
     try:
         apdu = decode_apdu(octets)
     except RemoteProtocolError as error:
-        notes.met(Oddity.APDU_UNREADABLE, octets, clause=error.clause, reason=error.reason)
+        notes.add(Oddity.APDU_UNREADABLE, octets, clause=error.clause, reason=error.reason)
         return Input.RX_UNREADABLE, Received(octets, invoke_id=invoke_id_of(octets), why=str(error))
     received = Received(octets, apdu)
     match apdu:
@@ -88,7 +88,7 @@ def _read_message(octets: bytes, prst: Prst, notes: Notes) -> tuple[Input, Recei
         data = decode_data(prst.data)
         body = body_of(data)
     except RemoteProtocolError as error:
-        notes.met(Oddity.MESSAGE_UNREADABLE, octets, clause=error.clause, reason=error.reason)
+        notes.add(Oddity.MESSAGE_UNREADABLE, octets, clause=error.clause, reason=error.reason)
         return _unreadable_message(octets, prst, error)
     received = Received(octets, prst, data, body, data.invoke_id)
     match data.message:

@@ -66,14 +66,14 @@ class ReportIntake:
         """Reports taken, by flow: reporting handle and data-req-id."""
         self._tickets = tickets
 
-    def identified(self, identity: DeviceIdentity) -> None:
+    def learn_identity(self, identity: DeviceIdentity) -> None:
         """The device said what it is, and with that how it reports itself in fixed form."""
         for attribute, octets in identity.attributes:
             if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
                 try:
                     self._model.mds_values = value_map(octets)
                 except RemoteProtocolError:
-                    self._notes.met(Oddity.MDS_ATTRIBUTE_UNREADABLE, octets, attribute=attribute)
+                    self._notes.add(Oddity.MDS_ATTRIBUTE_UNREADABLE, octets, attribute=attribute)
                 self._forget_plans()
 
     @property
@@ -187,7 +187,7 @@ class ReportIntake:
             ticket = next(self._tickets)
             invoke_ids = tuple(run.columns[INVOKE_ID])
             if len(set(invoke_ids)) != run.reports:
-                self._notes.met(Oddity.INVOKE_ID_REUSED, b"".join(invoke_ids))
+                self._notes.add(Oddity.INVOKE_ID_REUSED, b"".join(invoke_ids))
             self._owed[ticket] = OwedAnswers(invoke_ids, plan.handle, plan.event_type)
         if plan.carried:
             events += self._carried.events(plan, run, now_s)
@@ -207,11 +207,11 @@ class ReportIntake:
             return []
         after = None if due is None else (due - 1) % _NUMBERS
         if report_no == after:
-            self._notes.met(Oddity.REPORT_NUMBER_REPEATED, report_no.to_bytes(2, "big"))
+            self._notes.add(Oddity.REPORT_NUMBER_REPEATED, report_no.to_bytes(2, "big"))
             return []
         if ahead >= _BACKWARD_FROM:
             oddity = Oddity.REPORT_NUMBER_START if due is None else Oddity.REPORT_NUMBER_BACKWARD
-            self._notes.met(oddity, report_no.to_bytes(2, "big"))
+            self._notes.add(oddity, report_no.to_bytes(2, "big"))
             return []
         return [ReportsLost(ahead, after)]
 

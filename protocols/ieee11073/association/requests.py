@@ -58,18 +58,18 @@ class Requests:
         *,
         send: Callable[[MessageTag, object, Request], int],
         answer: Callable[[int, MessageTag, object], None],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
         now_s: Callable[[], float],
-        at: Callable[[float], None],
+        set_now: Callable[[float], None],
         operating: Callable[[], bool],
         notes: Notes,
     ) -> None:
         self.notes = notes
-        self.tell = tell
+        self.emit = emit
         """Tells the shell an event."""
         self.answer = answer
         """Sends the answer to a confirmed message of the agent: invoke-id, message and body."""
-        self.at = at
+        self.set_now = set_now
         """What the shell asks for, it asks for at this time: first thing in each of its commands."""
         self._send = send
         self._now_s = now_s
@@ -84,7 +84,7 @@ class Requests:
         """Monotonic, as of the last thing that happened to the association."""
         return self._now_s()
 
-    def ask(
+    def enqueue(
         self,
         message: MessageTag,
         body: object,

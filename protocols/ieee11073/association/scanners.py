@@ -20,7 +20,7 @@ from protocols.errors import LocalProtocolError
 from protocols.ieee11073.apdu import MessageTag
 from protocols.ieee11073.apdu.attributes import AvaType
 from protocols.ieee11073.apdu.data import AttributeModEntry, SetArgument, SetResult
-from protocols.ieee11073.association.attribute_reading import Attributes, ask_attributes
+from protocols.ieee11073.association.attribute_reading import Attributes, request_attributes
 from protocols.ieee11073.association.manager_events import (
     ScannerNotSwitched,
     ScannerResumed,
@@ -107,7 +107,7 @@ class Scanners(Service):
     def deadline_s(self) -> float | None:
         return self._next_s
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         for item in configuration.objects:
             if item.obj_class in SCANNERS:
                 scanner = Scanner(item.obj_handle, item.obj_class == ObjectClass.PERIODIC_SCANNER)
@@ -119,7 +119,7 @@ class Scanners(Service):
             for handle in list(self.known)[: self._settings.scanners_max]:
                 self._switch(handle, enable=True)
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self.known.clear()
         self._next_s = None
 
@@ -133,21 +133,21 @@ class Scanners(Service):
         Raises `LocalProtocolError` for what is no scanner, unless the association operates, and when too many requests
         wait.
         """
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         if handle not in self.known:
             raise LocalProtocolError(f"the device has no scanner {handle}")
         self._switch(handle, enable=enable)
 
     def read(self, handle: int, *, now_s: float) -> None:
         """Asks a scanner what it promises; the answer is in `known`. Raises as `switch`."""
-        self._requests.at(now_s)
+        self._requests.set_now(now_s)
         if handle not in self.known:
             raise LocalProtocolError(f"the device has no scanner {handle}")
         self._read(handle)
 
     def _switch(self, handle: int, *, enable: bool) -> None:
         value = AvaType(Attribute.OPERATIONAL_STATE, (ENABLED if enable else DISABLED).to_bytes(2, "big"))
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.CONFIRMED_SET,
             SetArgument(handle, (AttributeModEntry(REPLACE, value),)),
             answers=SET_ANSWERS,
@@ -170,7 +170,7 @@ class Scanners(Service):
             return
         scanner = self.known[handle]
         scanner.enabled, scanner.silent = enable, False
-        self._requests.tell(ScannerState(handle, enable))
+        self._requests.emit(ScannerState(handle, enable))
         if enable and scanner.periodic:
             if scanner.interval_s is None:
                 self._read(handle)
@@ -179,11 +179,11 @@ class Scanners(Service):
 
     def _not_switched(self, handle: int, enable: bool, why: str, octets: bytes) -> None:
         self.known[handle].enabled = None
-        self._requests.notes.met(Oddity.SCANNER_NOT_SWITCHED, octets, handle=handle, why=why)
-        self._requests.tell(ScannerNotSwitched(handle, enable, why))
+        self._requests.notes.add(Oddity.SCANNER_NOT_SWITCHED, octets, handle=handle, why=why)
+        self._requests.emit(ScannerNotSwitched(handle, enable, why))
 
     def _read(self, handle: int) -> None:
-        ask_attributes(
+        request_attributes(
             self._requests,
             handle,
             tuple(_ATTRIBUTES),
@@ -218,12 +218,12 @@ class Scanners(Service):
                 scanner.reports, scanner.heard_s = reports, now_s
                 if scanner.silent:
                     scanner.silent = False
-                    self._requests.tell(ScannerResumed(scanner.handle))
+                    self._requests.emit(ScannerResumed(scanner.handle))
             elif not scanner.silent and now_s >= scanner.heard_s + patience_s:  # as the deadline is reckoned
                 scanner.silent = True
-                self._requests.notes.met(
+                self._requests.notes.add(
                     Oddity.SCANNER_SILENT, handle=scanner.handle, interval_s=f"{scanner.interval_s:g}"
                 )
-                self._requests.tell(ScannerSilent(scanner.handle, now_s - scanner.heard_s, scanner.interval_s))
+                self._requests.emit(ScannerSilent(scanner.handle, now_s - scanner.heard_s, scanner.interval_s))
             due.append(now_s + patience_s if scanner.silent else scanner.heard_s + patience_s)
         self._next_s = min(due, default=None)

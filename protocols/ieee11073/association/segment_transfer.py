@@ -84,7 +84,7 @@ class SegmentTransfer:
             if index and not description.segm_evt_status & STATUS_FIRST_ENTRY:
                 return None
             if index:
-                self.notes.met(Oddity.SEGMENT_INDEX_START, index=index)
+                self.notes.add(Oddity.SEGMENT_INDEX_START, index=index)
             self.first_index = index
         at = index - self.first_index
         return at if 0 <= at <= self.received else None
@@ -100,10 +100,10 @@ class SegmentTransfer:
         if len(octets) != count * size:
             self.sound = False
         if not counted:
-            self.notes.met(Oddity.SEGMENT_COUNT_OTHER, entries=len(octets) // size, count=count)
+            self.notes.add(Oddity.SEGMENT_COUNT_OTHER, entries=len(octets) // size, count=count)
         again = min(self.received - at, count)
         if again:
-            self.notes.met(Oddity.SEGMENT_ENTRIES_REPEATED)
+            self.notes.add(Oddity.SEGMENT_ENTRIES_REPEATED)
         first, octets = at + again, octets[again * size :]
         observations = self._observations(octets, first, received_s)
         self.received = max(self.received, at + count)
@@ -111,7 +111,7 @@ class SegmentTransfer:
         self.aborted = self.aborted or bool(status & STATUS_AGENT_ABORT)
         self.ended = self.ended or bool(status & STATUS_LAST_ENTRY)
         if self.ended and not self.aborted and self.received < (self.segment.usage_count or 0):
-            self.notes.met(Oddity.SEGMENT_SHORT, segment=self.segment.number)
+            self.notes.add(Oddity.SEGMENT_SHORT, segment=self.segment.number)
         self.owed[ticket] = Owed(description, invoke_id, first, at + count)
         return SegmentDataReceived(
             store=self.store,
@@ -142,7 +142,7 @@ class SegmentTransfer:
         self.sound = self.sound and read.whole
         return observations + read.observations if observations else read.observations
 
-    def settled(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
+    def settle(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
         """What an event is answered to, and whether with manager-confirm."""
         owed = self.owed.pop(ticket)
         if not durable:

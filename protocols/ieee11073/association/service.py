@@ -23,10 +23,10 @@ class Service:
     def pass_time(self) -> None:
         """Time passed, perhaps not yet to the deadline. Not called outside an association."""
 
-    def operating(self, configuration: Configuration) -> None:
+    def start(self, configuration: Configuration) -> None:
         """The configuration stands; state Operating was just entered."""
 
-    def identified(self, identity: DeviceIdentity) -> None:
+    def learn_identity(self, identity: DeviceIdentity) -> None:
         """The device said what it is: once an association, after `operating`. A device that withheld it is its system
         id and nothing else. The shell does not know yet."""
 
@@ -34,5 +34,5 @@ class Service:
         """The shell knows the device and asked for what must come first, such as a right clock: ask now for what this
         service asks by itself. Once an association, after `identified`."""
 
-    def ended(self) -> None:
+    def end(self) -> None:
         """The association is over, however it ended, and may never have operated. Everything of it is forgotten."""

@@ -83,7 +83,7 @@ def channel_of(
     attribute = _Attributes(attributes, notes)
     kind = attribute.decoded(Attribute.TYPE, Type)
     if kind is None:
-        notes.met(Oddity.TYPE_MISSING, handle=handle)
+        notes.add(Oddity.TYPE_MISSING, handle=handle)
         kind = Type(0, 0)
     partition = attribute.number(Attribute.METRIC_ID_PARTITION, 2)
     metric_partition = kind.partition if partition is None else partition
@@ -148,11 +148,11 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
         bits, signed = specification.sample_size, specification.significant_bits == SIGNED_SAMPLES
     period = attribute.number(Attribute.SAMPLE_PERIOD, 4)
     if period is None:
-        notes.met(Oddity.SAMPLE_PERIOD_MISSING, handle=handle)
+        notes.add(Oddity.SAMPLE_PERIOD_MISSING, handle=handle)
     period_s = (period or 0) * RELATIVE_TIME_S
     sample_format = _FORMATS.get((bits, signed))
     if sample_format is None:
-        notes.met(Oddity.SAMPLE_WIDTH, attribute.values.get(Attribute.SA_SPECIFICATION, b""), handle=handle, bits=bits)
+        notes.add(Oddity.SAMPLE_WIDTH, attribute.values.get(Attribute.SA_SPECIFICATION, b""), handle=handle, bits=bits)
         return SampleArray(format=SampleFormat.U8, period_s=period_s, slope=1.0, offset=0.0)
     slope, offset = _scale(handle, attribute, scale_id, octets, signed, notes)
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
@@ -176,10 +176,10 @@ def _scale(
         low_scaled, high_scaled = read(octets), read(octets)
         reader.finish()
     except RemoteProtocolError as error:
-        notes.met(Oddity.SCALE_UNREADABLE, octets_of_scale, handle=handle, reason=error.reason)
+        notes.add(Oddity.SCALE_UNREADABLE, octets_of_scale, handle=handle, reason=error.reason)
         return 1.0, 0.0
     if not isinstance(low, float) or not isinstance(high, float) or low_scaled == high_scaled:
-        notes.met(Oddity.SCALE_UNUSABLE, octets_of_scale, handle=handle)
+        notes.add(Oddity.SCALE_UNUSABLE, octets_of_scale, handle=handle)
         return 1.0, 0.0
     slope = (high - low) / (high_scaled - low_scaled)
     return slope, low - low_scaled * slope
@@ -197,7 +197,7 @@ class _Attributes:
         if value is None:
             return None
         if len(value) != octets:
-            self._notes.met(
+            self._notes.add(
                 Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=octets
             )
             return None
@@ -227,6 +227,6 @@ class _Attributes:
         return listed
 
     def _unreadable(self, attribute: Attribute, value: bytes, error: RemoteProtocolError) -> None:
-        self._notes.met(
+        self._notes.add(
             Oddity.ATTRIBUTE_UNREADABLE, value, clause=error.clause, attribute=attribute.name, reason=error.reason
         )

@@ -22,24 +22,24 @@ class Note(NamedTuple):
 
 
 class Notes:
-    """Collects notes; `taken` empties what was not told yet."""
+    """Collects notes; `drain` empties what was not told yet."""
 
-    __slots__ = ("_seen", "_untold")
+    __slots__ = ("_seen", "_pending")
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
-        self._untold: list[Note] = []
+        self._pending: list[Note] = []
 
     def restart(self) -> None:
         """A new association begins: every kind may be told again. What was not told yet stays."""
         self._seen.clear()
 
     @property
-    def waiting(self) -> bool:
+    def pending(self) -> bool:
         """Whether something was not told yet."""
-        return bool(self._untold)
+        return bool(self._pending)
 
-    def met(self, oddity: Oddity, octets: bytes = b"", /, **said: object) -> None:
+    def add(self, oddity: Oddity, octets: bytes = b"", /, **said: object) -> None:
         """Notes a deviation unless its kind was noted before in this association.
 
         `said` fills the row's sentence and must hold no measured value; `octets` may. `clause=` is for rows whose
@@ -56,11 +56,11 @@ class Notes:
         if len(self._seen) > KINDS_MAX:
             more = Oddity.MANY_MORE
             note = Note(more.sentence, more.clause, b"", more)
-        self._untold.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
+        self._pending.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
 
-    def taken(self) -> list[Note]:
+    def drain(self) -> list[Note]:
         """The notes since the last call."""
-        if not self._untold:
+        if not self._pending:
             return []
-        untold, self._untold = self._untold, []
+        untold, self._pending = self._pending, []
         return untold

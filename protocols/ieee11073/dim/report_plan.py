@@ -216,7 +216,7 @@ class _Compiler:
         if item.time is not None and item.time_kind in _DATES:
             octets = self._apdu[item.time.at : item.time.at + item.time.octets]
             if DeviceTime(item.time_kind, octets).local_us() is None:
-                self._model.notes.met(Oddity.TIME_UNREADABLE, octets, handle=handle)
+                self._model.notes.add(Oddity.TIME_UNREADABLE, octets, handle=handle)
         if item.empty:
             self._note(Oddity.REPORT_WITHOUT_VALUE, None, handle=handle)
         self._items.append(Item(handle, self._person, item))
@@ -243,7 +243,7 @@ class _Compiler:
         """A habit of the device that loses nothing of its values. Where nobody knows better, its bytes are the head of
         the report."""
         octets = self._apdu[:OCTETS_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
-        self._model.notes.met(oddity, octets, **said)
+        self._model.notes.add(oddity, octets, **said)
 
     def _reads_as_date(self, values: Reader) -> bool:
         octets = self._apdu[values.at : values.at + _TIME_OCTETS]

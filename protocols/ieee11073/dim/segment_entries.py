@@ -102,13 +102,13 @@ class EntryReader:
         kind = encode(element.metric_type)
         known = self._model.objects.get(element.handle)
         if known is None:
-            self._model.notes.met(Oddity.SEGMENT_HANDLE_UNKNOWN, handle=element.handle)
+            self._model.notes.add(Oddity.SEGMENT_HANDLE_UNKNOWN, handle=element.handle)
             attributes: dict[int, bytes] = {Attribute.TYPE: kind}
             self._model.objects[element.handle] = DeviceObject(element.handle, element.class_id, attributes, None, None)
             return
         stored = Code(element.metric_type.partition, element.metric_type.code)
         if known.attributes.get(Attribute.TYPE) != kind and self._model.channel(element.handle).type != stored:
-            self._model.notes.met(Oddity.SEGMENT_TYPE_OTHER, handle=element.handle)
+            self._model.notes.add(Oddity.SEGMENT_TYPE_OTHER, handle=element.handle)
             known.attributes.pop(Attribute.METRIC_ID, None)
             known.attributes[Attribute.TYPE] = kind
             self._model.forget_channels()
@@ -122,7 +122,7 @@ class EntryReader:
         count = len(octets) // size
         whole = count * size == len(octets)
         if not whole:
-            self._model.notes.met(Oddity.SEGMENT_ENTRY_CUT, octets[count * size :])
+            self._model.notes.add(Oddity.SEGMENT_ENTRY_CUT, octets[count * size :])
         view = memoryview(octets)
         observations: list[Observation] = []
         at, probe = 0, _PROBE
@@ -148,7 +148,7 @@ class EntryReader:
         try:
             layout = self._compiled(bytes(entry))
         except RemoteProtocolError as error:
-            self._model.notes.met(Oddity.SEGMENT_ENTRY_UNREADABLE, bytes(entry), reason=error.reason)
+            self._model.notes.add(Oddity.SEGMENT_ENTRY_UNREADABLE, bytes(entry), reason=error.reason)
             return None
         self._layouts = [layout, *self._layouts[: _LAYOUTS_MAX - 1]]
         return layout
@@ -200,7 +200,7 @@ class EntryReader:
         return fields
 
     def _met(self, oddity: Oddity, /, *, handle: int, **said: object) -> None:
-        self._model.notes.met(oddity, handle=handle, **said)
+        self._model.notes.add(oddity, handle=handle, **said)
 
     def _observe(
         self, layout: _EntryLayout, entries: memoryview, count: int, first_index: int, received_s: float

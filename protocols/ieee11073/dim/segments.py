@@ -143,7 +143,7 @@ class _Attributes:
     def octets(self, attribute: Attribute, octets: int) -> bytes | None:
         value = self.values.get(attribute)
         if value is not None and len(value) != octets:
-            self._notes.met(
+            self._notes.add(
                 Oddity.ATTRIBUTE_LENGTH, value, attribute=attribute.name, bytes_found=len(value), bytes_due=octets
             )
             return None

@@ -17,7 +17,7 @@ from tests.builders.ble_told import Told, measured, raw, told
 
 
 def test_a_level_is_an_observation_of_now() -> None:
-    events = Battery().received(BATTERY_LEVEL, encode_level(87), 1.0)
+    events = Battery().receive(BATTERY_LEVEL, encode_level(87), 1.0)
     assert told(events) == [Told("MDC_ATTR_VAL_BATT_CHARGE", 87.0, "MDC_DIM_PERCENT")]
     assert not measured(events).stored
 
@@ -25,8 +25,8 @@ def test_a_level_is_an_observation_of_now() -> None:
 def test_the_newest_level_is_what_the_identity_shows() -> None:
     battery = Battery()
     assert battery.attributes == ()
-    assert battery.described(BATTERY_LEVEL, encode_level(87)) == ()
-    battery.received(BATTERY_LEVEL, encode_level(86), 1.0)
+    assert battery.learn(BATTERY_LEVEL, encode_level(87)) == ()
+    battery.receive(BATTERY_LEVEL, encode_level(86), 1.0)
     identity = identity_of(b"", tuple(AvaType(*pair) for pair in battery.attributes))
     assert identity.battery_percent == battery.level_percent == 86
 
@@ -34,11 +34,11 @@ def test_the_newest_level_is_what_the_identity_shows() -> None:
 def test_a_power_state_comes_out_raw_beside_the_level() -> None:
     battery = Battery()
     octets = encode_level_status(BatteryLevelStatus(power_state=0x21, level_percent=40))
-    events = battery.received(BATTERY_LEVEL_STATUS, octets, 1.0)
+    events = battery.receive(BATTERY_LEVEL_STATUS, octets, 1.0)
     assert [each.value for each in told(events)] == [40.0]
     assert raw(events) == [octets]
     bare = encode_level_status(BatteryLevelStatus(power_state=0x41))
-    assert told(battery.received(BATTERY_LEVEL_STATUS, bare, 2.0)) == []
+    assert told(battery.receive(BATTERY_LEVEL_STATUS, bare, 2.0)) == []
     assert battery.level_percent == 40
 
 
@@ -57,5 +57,5 @@ def test_a_power_state_comes_out_raw_beside_the_level() -> None:
 def test_a_level_above_100_or_a_wrong_form_is_refused(characteristic: int, octets: str) -> None:
     battery = Battery()
     with pytest.raises(RemoteProtocolError):
-        battery.received(characteristic, bytes.fromhex(octets), 1.0)
+        battery.receive(characteristic, bytes.fromhex(octets), 1.0)
     assert battery.level_percent is None

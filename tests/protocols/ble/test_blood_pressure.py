@@ -42,7 +42,7 @@ def enhanced(**details: object) -> bytes:
 
 
 def test_a_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None:
-    events = BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
+    events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
         Told("MDC_PULS_RATE_NON_INV", 66.5, "MDC_DIM_BEAT_PER_MIN"),
@@ -60,20 +60,20 @@ def test_a_measurement_is_one_compound_with_pulse_and_status_beside_it() -> None
 
 
 def test_a_mean_that_is_no_number_is_left_out() -> None:
-    first = observations(BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, pressures(Special.NAN), 1.0))[0]
+    first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(Special.NAN), 1.0))[0]
     assert first.value == (122.0, 81.0)
     assert len(first.channel.components) == 2
 
 
 def test_a_mean_beyond_the_scale_stays() -> None:
     octets = pressures(Special.PLUS_INFINITY)
-    first = observations(BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0))[0]
+    first = observations(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0))[0]
     assert first.value == (122.0, 81.0, Special.PLUS_INFINITY)
 
 
 def test_kilopascal_stay_kilopascal() -> None:
     octets = sample(BLOOD_PRESSURE_MEASUREMENT, "in kilopascal")
-    assert told(BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)) == [
+    assert told(BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)) == [
         Told("MDC_PRESS_BLD_NONINV", (16.3, 10.8), "MDC_DIM_KILO_PASCAL")
     ]
 
@@ -82,7 +82,7 @@ def test_kilopascal_stay_kilopascal() -> None:
     ("user_id", "person"), [(None, None), (0, 0), (7, 7), (0xFF, PERSON_UNKNOWN)], ids=["nobody", "0", "7", "unknown"]
 )
 def test_a_user_is_a_person(user_id: int | None, person: int | None) -> None:
-    events = BloodPressureMonitor().received(
+    events = BloodPressureMonitor().receive(
         BLOOD_PRESSURE_MEASUREMENT, pressures(user_id=user_id, pulse_rate=70.0, status=0), 1.0
     )
     assert [each.channel.person for each in observations(events)] == [person] * 3
@@ -98,20 +98,20 @@ def test_status_bits_are_counted_from_the_other_end(sent: int, bit: int) -> None
 
 def test_a_reserved_pulse_range_is_told_and_says_neither_high_nor_low() -> None:
     octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
-    events = BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
+    events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
     assert told(events)[-1].value == 0x4000
     assert len(deviations(events)) == 1
 
 
 def test_reserved_status_bits_are_kept() -> None:
-    events = BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, pressures(status=1 << 15), 1.0)
+    events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, pressures(status=1 << 15), 1.0)
     assert told(events)[-1].value == 0x0001
 
 
 def test_pressure_in_the_cuff_has_a_private_code_and_comes_out_raw_too() -> None:
     monitor = BloodPressureMonitor()
     octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
-    events = monitor.received(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
+    events = monitor.receive(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
     assert told(events) == [
         Told("1024:10806", 156.0, "MDC_DIM_MMHG"),
         Told("MDC_PULS_RATE_NON_INV", 72.0, "MDC_DIM_BEAT_PER_MIN"),
@@ -123,13 +123,13 @@ def test_pressure_in_the_cuff_has_a_private_code_and_comes_out_raw_too() -> None
 
 def test_an_enhanced_cuff_pressure_has_the_same_code() -> None:
     octets = sample(ENHANCED_CUFF_PRESSURE)
-    events = BloodPressureMonitor().received(ENHANCED_CUFF_PRESSURE, octets, 1.0)
+    events = BloodPressureMonitor().receive(ENHANCED_CUFF_PRESSURE, octets, 1.0)
     assert told(events)[0] == Told("1024:10806", 156.0, "MDC_DIM_MMHG")
     assert raw(events) == [octets]
 
 
 def test_an_enhanced_measurement_is_dated_by_its_base_time() -> None:
-    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, sample(ENHANCED_BLOOD_PRESSURE), 1.0)
+    events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, sample(ENHANCED_BLOOD_PRESSURE), 1.0)
     found = measured(events)
     assert [each.value for each in found.observations] == [(122.0, 81.0, 94.0), 66.0]
     assert found.observations[0].device_time is not None
@@ -138,14 +138,14 @@ def test_an_enhanced_measurement_is_dated_by_its_base_time() -> None:
 
 
 def test_an_epoch_of_1900_is_read() -> None:
-    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=86_400, epoch_2000=False), 1.0)
+    events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=86_400, epoch_2000=False), 1.0)
     time = observations(events)[0].device_time
     assert time is not None
     assert time.text() == "1900-01-02T00:00:00.000"
 
 
 def test_a_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
-    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, enhanced(user_facing_s=60), 1.0)
+    events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(user_facing_s=60), 1.0)
     time = observations(events)[0].device_time
     assert time is not None
     assert time.text() == "2000-01-01T00:01:00.000"
@@ -154,16 +154,16 @@ def test_a_user_facing_time_dates_a_measurement_without_a_base_time() -> None:
 
 def test_a_second_time_that_differs_comes_out_raw() -> None:
     octets = enhanced(time_s=60, user_facing_s=3660)
-    events = BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, octets, 1.0)
+    events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, octets, 1.0)
     assert raw(events) == [octets]
     assert (
-        raw(BloodPressureMonitor().received(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=60, user_facing_s=60), 1.0)) == []
+        raw(BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(time_s=60, user_facing_s=60), 1.0)) == []
     )
 
 
 def test_a_record_comes_out_raw() -> None:
     octets = sample(BLOOD_PRESSURE_RECORD)
-    events = BloodPressureMonitor().received(BLOOD_PRESSURE_RECORD, octets, 1.0)
+    events = BloodPressureMonitor().receive(BLOOD_PRESSURE_RECORD, octets, 1.0)
     assert raw(events) == [octets]
     assert told(events) == []
 
@@ -175,12 +175,12 @@ def test_a_record_comes_out_raw() -> None:
 )
 def test_a_cuff_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        BloodPressureMonitor().received(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
+        BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
 def test_a_feature_makes_no_event_and_is_checked() -> None:
     monitor = BloodPressureMonitor()
-    assert monitor.described(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
-    assert monitor.received(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()
+    assert monitor.learn(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
+    assert monitor.receive(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()
     with pytest.raises(RemoteProtocolError):
-        monitor.described(BLOOD_PRESSURE_FEATURE, b"\x01")
+        monitor.learn(BLOOD_PRESSURE_FEATURE, b"\x01")

@@ -30,7 +30,7 @@ WHOLE = BodyComposition(
 
 
 def test_every_number_comes_out_in_its_unit() -> None:
-    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, encode_body_composition(WHOLE), 1.0)
+    events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, encode_body_composition(WHOLE), 1.0)
     assert told(events) == [
         Told("MDC_BODY_FAT", 21.3, "MDC_DIM_PERCENT"),
         Told("MDC_BASAL_METABOLISM", 7_000_000.0, "MDC_DIM_X_JOULES"),
@@ -50,7 +50,7 @@ def test_every_number_comes_out_in_its_unit() -> None:
 
 def test_masses_in_pounds_and_height_in_inches_stay_what_they_are() -> None:
     octets = sample(BODY_COMPOSITION_MEASUREMENT, "with everything, imperial")
-    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     units = {each.type: (each.value, each.unit) for each in told(events)}
     assert units["MDC_MASS_BODY_MUSCLE"] == (69.28, "MDC_DIM_LB")
     assert units["MDC_MASS_BODY_ACTUAL"] == (168.01, "MDC_DIM_LB")
@@ -61,20 +61,20 @@ def test_masses_in_pounds_and_height_in_inches_stay_what_they_are() -> None:
 
 def test_an_unknown_user_is_an_unknown_person() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=20.0, user_id=0xFF))
-    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert observations(events)[0].channel.person == PERSON_UNKNOWN
 
 
 def test_a_value_that_goes_on_is_told_as_far_as_it_is_certain_and_comes_out_raw() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=21.3, weight=76.2, continues=True))
-    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in told(events)] == [21.3, 76.2]
     assert raw(events) == [octets]
 
 
 def test_a_number_that_did_not_succeed_is_none_and_comes_out_raw_too() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=Special.NAN, weight=76.2))
-    events = BodyScale().received(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
+    events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in told(events)] == [Special.NAN, 76.2]
     assert statuses(events) == [["not-available"], []]
     assert raw(events) == [octets]
@@ -87,10 +87,10 @@ def test_a_number_that_did_not_succeed_is_none_and_comes_out_raw_too() -> None:
 )
 def test_a_body_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        BodyScale().received(BODY_COMPOSITION_MEASUREMENT, bytes.fromhex(octets), 1.0)
+        BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
 def test_a_feature_makes_no_event_and_is_checked() -> None:
-    assert BodyScale().described(BODY_COMPOSITION_FEATURE, sample(BODY_COMPOSITION_FEATURE)) == ()
+    assert BodyScale().learn(BODY_COMPOSITION_FEATURE, sample(BODY_COMPOSITION_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
-        BodyScale().described(BODY_COMPOSITION_FEATURE, b"\x01")
+        BodyScale().learn(BODY_COMPOSITION_FEATURE, b"\x01")

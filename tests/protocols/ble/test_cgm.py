@@ -45,7 +45,7 @@ MG_PER_DL = "MDC_DIM_MILLI_G_PER_DL"
 def sensor(*described: tuple[int, bytes]) -> ContinuousGlucose:
     found = ContinuousGlucose()
     for uuid, octets in described:
-        found.described(uuid, octets)
+        found.learn(uuid, octets)
     return found
 
 
@@ -62,7 +62,7 @@ def test_the_check_is_the_published_one() -> None:
 
 
 def test_a_record_is_dated_by_the_session_and_known_again() -> None:
-    events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).received(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
+    events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).receive(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
         Told("MDC_CONC_GLU_TREND", -1.5, "MDC_DIM_MILLI_G_PER_DL_PER_MIN"),
@@ -76,24 +76,24 @@ def test_a_record_is_dated_by_the_session_and_known_again() -> None:
 
 
 def test_without_a_session_start_a_record_has_no_date() -> None:
-    event = measured(sensor().received(CGM_MEASUREMENT, records(PLAIN), 1.0))
+    event = measured(sensor().receive(CGM_MEASUREMENT, records(PLAIN), 1.0))
     assert (event.record, event.stored, event.observations[0].device_time) == (15, False, None)
     unknown = sensor((CGM_SESSION_START, bytes(9)))
-    assert not measured(unknown.received(CGM_MEASUREMENT, records(PLAIN), 1.0)).stored
+    assert not measured(unknown.receive(CGM_MEASUREMENT, records(PLAIN), 1.0)).stored
 
 
 def test_several_records_of_one_value_are_several_records() -> None:
     later = CgmRecord(concentration_mg_dl=115.0, offset_min=20, has_crc=True)
-    events = sensor(START).received(CGM_MEASUREMENT, records(PLAIN, later), 1.0)
+    events = sensor(START).receive(CGM_MEASUREMENT, records(PLAIN, later), 1.0)
     assert [event.record for event in events if isinstance(event, Measured)] == [15, 20]
     assert raw(events) == []
 
 
 def test_a_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> None:
     venous = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 3, 1))))
-    assert told(venous.received(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
+    assert told(venous.receive(CGM_MEASUREMENT, records(PLAIN), 1.0))[0].type == "MDC_CONC_GLU_VENOUS_WHOLEBLOOD"
     odd = sensor((CGM_FEATURE, encode_feature(CgmFeature(0, 15, 1))))
-    events = odd.received(CGM_MEASUREMENT, records(PLAIN), 1.0)
+    events = odd.receive(CGM_MEASUREMENT, records(PLAIN), 1.0)
     assert (told(events), raw(events)) == ([], [records(PLAIN)])
 
 
@@ -106,7 +106,7 @@ def test_a_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_told() 
         with pytest.raises(RemoteProtocolError):
             decode_measurement(bytes(damaged))
     promised = sensor((CGM_FEATURE, sample(CGM_FEATURE)))
-    assert deviations(promised.received(CGM_MEASUREMENT, records(PLAIN), 1.0)) == [
+    assert deviations(promised.receive(CGM_MEASUREMENT, records(PLAIN), 1.0)) == [
         "E2E-CRC is announced and records come without it"
     ]
 
@@ -127,14 +127,14 @@ def test_a_record_whose_size_is_wrong_is_refused(size: int) -> None:
 
 def test_every_status_octet_has_its_place_among_the_24_bits() -> None:
     octets = records(replace(PLAIN, warning=0x81))
-    assert told(sensor().received(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
+    assert told(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 
 
 def test_a_status_that_was_read_comes_raw_where_it_says_something() -> None:
-    assert raw(sensor().described(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
-    assert list(sensor().described(CGM_STATUS, bytes(5))) == []
+    assert raw(sensor().learn(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
+    assert list(sensor().learn(CGM_STATUS, bytes(5))) == []
     with pytest.raises(RemoteProtocolError):
-        sensor().described(CGM_STATUS, bytes(4))
+        sensor().learn(CGM_STATUS, bytes(4))
 
 
 def test_every_operation_of_the_control_point_is_read_and_written() -> None:
@@ -158,7 +158,7 @@ def test_every_operation_of_the_control_point_is_read_and_written() -> None:
         assert lengths
     with pytest.raises(LocalProtocolError):
         alert_level(1, 5.0)
-    assert raw(sensor().received(CGM_CONTROL_POINT, bytes.fromhex("1C 01 01"), 1.0))
+    assert raw(sensor().receive(CGM_CONTROL_POINT, bytes.fromhex("1C 01 01"), 1.0))
 
 
 def _is_control(octets: bytes) -> bool:

@@ -62,7 +62,7 @@ def test_every_worked_example_of_the_reference_is_read_and_written_back() -> Non
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 def test_an_interpreter_refuses_what_its_service_does_not_send(profile: ServiceProfile) -> None:
     with pytest.raises(RemoteProtocolError):
-        profile.interpreter().received(0x2A00, b"\x00", 1.0)
+        profile.interpreter().receive(0x2A00, b"\x00", 1.0)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)

@@ -48,15 +48,15 @@ def shown(events: object) -> list[str]:
 
 def test_current_time_is_local_time_to_the_hundredth() -> None:
     clock = CurrentTimeReader()
-    assert shown(clock.described(CURRENT_TIME, sample(CURRENT_TIME))) == ["2026-03-01T14:25:00.500"]
-    assert shown(clock.received(CURRENT_TIME, sample(CURRENT_TIME), 1.0)) == ["2026-03-01T14:25:00.500"]
+    assert shown(clock.learn(CURRENT_TIME, sample(CURRENT_TIME))) == ["2026-03-01T14:25:00.500"]
+    assert shown(clock.receive(CURRENT_TIME, sample(CURRENT_TIME), 1.0)) == ["2026-03-01T14:25:00.500"]
 
 
 def test_a_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
     moment = datetime(2026, 3, 1, 14, 25, 7, 250_000, tzinfo=timezone(timedelta(hours=1)))
     octets = encode_current_time(current_time_at(moment))
     assert octets.hex(" ") == "ea 07 03 01 0e 19 07 07 40 01"
-    assert shown(CurrentTimeReader().described(CURRENT_TIME, octets)) == ["2026-03-01T14:25:07.250"]
+    assert shown(CurrentTimeReader().learn(CURRENT_TIME, octets)) == ["2026-03-01T14:25:07.250"]
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_a_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
 )
 def test_a_clock_without_a_date_shows_nothing_and_is_told_once(octets: bytes) -> None:
     clock = CurrentTimeReader()
-    assert deviations(clock.described(CURRENT_TIME, octets)) == ["the clock shows no date"]
-    assert list(clock.described(CURRENT_TIME, octets)) == []
+    assert deviations(clock.learn(CURRENT_TIME, octets)) == ["the clock shows no date"]
+    assert list(clock.learn(CURRENT_TIME, octets)) == []
 
 
 def test_what_local_time_is_ahead_of_utc_is_known_or_not() -> None:
@@ -79,7 +79,7 @@ def test_what_stands_beside_a_clock_is_checked() -> None:
     clock = CurrentTimeReader()
     for uuid, octets in ((LOCAL_TIME_INFORMATION, b"\x04"), (REFERENCE_TIME_INFORMATION, bytes(5))):
         with pytest.raises(RemoteProtocolError):
-            clock.described(uuid, octets)
+            clock.learn(uuid, octets)
     assert decode_current_time(sample(CURRENT_TIME)).adjust_reason == 1
 
 
@@ -112,14 +112,14 @@ def test_a_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
     for octets in ("02", "00", "01"):
         late = bytes.fromhex(octets + "FFFFFFFFFFFF" + "01 00")
         flagged = bytes((late[0] | 0x20,)) + late[1:]
-        events = ElapsedTimeReader().described(CURRENT_ELAPSED_TIME, flagged)
+        events = ElapsedTimeReader().learn(CURRENT_ELAPSED_TIME, flagged)
         assert shown(events) == []
         assert len(deviations(events)) == 1
 
 
 def test_the_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_octets() -> None:
     octets = sample(CURRENT_ELAPSED_TIME)
-    assert shown(ElapsedTimeReader().described(CURRENT_ELAPSED_TIME, octets)) == ["2026-03-01T14:25:00.000+01:00"]
+    assert shown(ElapsedTimeReader().learn(CURRENT_ELAPSED_TIME, octets)) == ["2026-03-01T14:25:00.000+01:00"]
     moment_us = int(datetime(2026, 3, 1, 13, 25, tzinfo=UTC).timestamp()) * 1_000_000
     made = CurrentElapsedTime(elapsed_time_at(moment_us, source=1, zone_quarters=4))
     assert encode_current_elapsed_time(made) == octets
@@ -141,30 +141,30 @@ def device_clock(status: int = 0x0012, *, base_time_s: int = 825_686_700, rest: 
 
 def test_device_time_is_base_time_with_its_zone_from_either_epoch() -> None:
     clock = DeviceTimeReader()
-    assert shown(clock.described(DEVICE_TIME, sample(DEVICE_TIME))) == ["2026-03-01T14:25:00.000+01:00"]
+    assert shown(clock.learn(DEVICE_TIME, sample(DEVICE_TIME))) == ["2026-03-01T14:25:00.000+01:00"]
     since_1900 = device_clock(0x0002, base_time_s=825_686_700 + 3_155_673_600, rest=bytes(6))
-    assert shown(clock.received(DEVICE_TIME, since_1900, 1.0)) == ["2026-03-01T14:25:00.000+01:00"]
+    assert shown(clock.receive(DEVICE_TIME, since_1900, 1.0)) == ["2026-03-01T14:25:00.000+01:00"]
 
 
 def test_a_fault_of_the_clock_is_told_and_what_it_shows_as_well() -> None:
-    events: list[GattEvent] = list(DeviceTimeReader().described(DEVICE_TIME, device_clock(0x0013)))
+    events: list[GattEvent] = list(DeviceTimeReader().learn(DEVICE_TIME, device_clock(0x0013)))
     assert len(shown(events)) == 1
     assert deviations(events) == ["the device says that its clock has a fault"]
-    late = DeviceTimeReader().described(DEVICE_TIME, device_clock(base_time_s=0xFFFFFFFF))
+    late = DeviceTimeReader().learn(DEVICE_TIME, device_clock(base_time_s=0xFFFFFFFF))
     assert (shown(late), len(deviations(late))) == ([], 1)
 
 
 def test_a_check_in_front_of_the_clock_is_checked() -> None:
     clock = DeviceTimeReader()
-    clock.described(DEVICE_TIME_FEATURE, b"\x01\x00")
+    clock.learn(DEVICE_TIME_FEATURE, b"\x01\x00")
     octets = device_clock()
     guarded = e2e_crc(octets).to_bytes(2, "little") + octets
-    assert len(shown(clock.described(DEVICE_TIME, guarded))) == 1
+    assert len(shown(clock.learn(DEVICE_TIME, guarded))) == 1
     with pytest.raises(RemoteProtocolError):
-        clock.described(DEVICE_TIME, octets)
+        clock.learn(DEVICE_TIME, octets)
 
 
 def test_what_nobody_confirms_about_device_time_stays_raw() -> None:
     clock = DeviceTimeReader()
-    assert list(clock.described(DEVICE_TIME_PARAMETERS, bytes(4))) == []
-    assert raw(clock.received(DEVICE_TIME_CONTROL_POINT, b"\x09\x02\x01", 1.0)) == [b"\x09\x02\x01"]
+    assert list(clock.learn(DEVICE_TIME_PARAMETERS, bytes(4))) == []
+    assert raw(clock.receive(DEVICE_TIME_CONTROL_POINT, b"\x09\x02\x01", 1.0)) == [b"\x09\x02\x01"]

@@ -37,7 +37,7 @@ def identity(information: DeviceInformation) -> DeviceIdentity:
 def read(values: Mapping[int, bytes]) -> DeviceInformation:
     information = DeviceInformation()
     for characteristic, octets in values.items():
-        assert information.described(characteristic, octets) == ()
+        assert information.learn(characteristic, octets) == ()
     return information
 
 
@@ -81,7 +81,7 @@ def test_a_certified_device_is_recognised() -> None:
 def test_certificates_without_a_form_are_refused_and_change_nothing() -> None:
     information = read({MODEL_NUMBER: b"OXI-1"})
     with pytest.raises(RemoteProtocolError):
-        information.described(REGULATORY_CERTIFICATION, b"experimental")
+        information.learn(REGULATORY_CERTIFICATION, b"experimental")
     assert [attribute for attribute, _ in information.attributes] == [Attribute.SYSTEM_MODEL]
 
 
@@ -129,7 +129,7 @@ def test_a_device_is_kept_under_its_system_id_or_its_address(
 @pytest.mark.parametrize(("characteristic", "octets"), [(SYSTEM_ID, SENT[:7]), (PNP_ID, b"\x01" * 8)])
 def test_ids_of_another_length_are_refused(characteristic: int, octets: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
-        DeviceInformation().described(characteristic, octets)
+        DeviceInformation().learn(characteristic, octets)
 
 
 def test_a_text_longer_than_an_attribute_is_refused() -> None:
@@ -140,4 +140,4 @@ def test_a_text_longer_than_an_attribute_is_refused() -> None:
 
 def test_nothing_of_it_is_ever_notified() -> None:
     with pytest.raises(RemoteProtocolError):
-        DeviceInformation().received(MODEL_NUMBER, b"OXI-1", 1.0)
+        DeviceInformation().receive(MODEL_NUMBER, b"OXI-1", 1.0)

@@ -52,7 +52,7 @@ def said(value: GhsValue, *, record: int | None = None, **details: object) -> li
     observation = GhsObservation(value=value, **facts)  # type: ignore[arg-type]  # fields of the value
     (octets,) = segments_of(observation, value_octets_max=10_000, record=record)
     uuid = LIVE_OBSERVATION if record is None else STORED_OBSERVATION
-    return list(GenericHealthSensor().received(uuid, octets, 1.0))
+    return list(GenericHealthSensor().receive(uuid, octets, 1.0))
 
 
 def samples(**details: object) -> Samples:
@@ -70,18 +70,18 @@ def samples(**details: object) -> Samples:
 
 def test_the_examples_of_the_reference_become_observations() -> None:
     sensor = GenericHealthSensor()
-    events = sensor.received(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
+    events = sensor.receive(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "saturation"), 1.0)
     assert told(events) == [Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT")]
     (observation,) = observations(events)
     assert observation.device_time is not None
     assert observation.device_time.text() == "2026-03-01T14:25:00.000+01:00"
 
     (pressure,) = observations(
-        GenericHealthSensor().received(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "a compound"), 1.0)
+        GenericHealthSensor().receive(LIVE_OBSERVATION, sample(LIVE_OBSERVATION, "a compound"), 1.0)
     )
     assert (pressure.value, pressure.channel.components) == ((122.0, 81.0), (Code(2, 18949), Code(2, 18950)))
 
-    record = measured(sensor.received(STORED_OBSERVATION, sample(STORED_OBSERVATION, "record 7"), 1.0))
+    record = measured(sensor.receive(STORED_OBSERVATION, sample(STORED_OBSERVATION, "record 7"), 1.0))
     assert (record.record, record.stored) == (7, False)
 
 
@@ -220,7 +220,7 @@ def test_a_sensor_that_invents_types_costs_no_memory() -> None:
         (octets,) = segments_of(
             GhsObservation(type=number, value=Numeric(PERCENT, 1.0)), value_octets_max=99, counter=number % 64
         )
-        (observation,) = observations(sensor.received(LIVE_OBSERVATION, octets, 1.0))
+        (observation,) = observations(sensor.receive(LIVE_OBSERVATION, octets, 1.0))
         channels.add(observation.channel)
     assert len(channels) == 3 * CHANNELS_MAX
     assert len(sensor._transcoding._channels) == CHANNELS_MAX
@@ -229,7 +229,7 @@ def test_a_sensor_that_invents_types_costs_no_memory() -> None:
 def test_channels_are_shared_from_value_to_value() -> None:
     sensor = GenericHealthSensor()
     octets = sample(LIVE_OBSERVATION, "saturation")
-    (first,), (second,) = (observations(sensor.received(LIVE_OBSERVATION, octets, at)) for at in (1.0, 2.0))
+    (first,), (second,) = (observations(sensor.receive(LIVE_OBSERVATION, octets, at)) for at in (1.0, 2.0))
     assert first.channel is second.channel
 
 
@@ -250,14 +250,14 @@ def test_bundles_and_compounds_nest_only_so_deep() -> None:
 def test_live_observations_are_started_and_a_refusal_is_told() -> None:
     assert PROFILE.start == ((GHS_CONTROL_POINT, b"\x01"),)
     sensor = GenericHealthSensor()
-    assert list(sensor.received(GHS_CONTROL_POINT, b"\x80", 1.0)) == []
-    assert len(deviations(sensor.received(GHS_CONTROL_POINT, b"\x81", 1.0))) == 1
+    assert list(sensor.receive(GHS_CONTROL_POINT, b"\x80", 1.0)) == []
+    assert len(deviations(sensor.receive(GHS_CONTROL_POINT, b"\x81", 1.0))) == 1
 
 
 def test_features_list_types_and_specialisations() -> None:
     value = HealthSensorFeatures((150020, SPO2), (Specialisation(4103, 1),))
     assert decode_features(encode_features(value)) == value
     sensor = GenericHealthSensor()
-    assert list(sensor.described(HEALTH_SENSOR_FEATURES, encode_features(value))) == []
-    assert list(sensor.received(HEALTH_SENSOR_FEATURES, encode_features(value), 1.0)) == []
-    assert raw(sensor.received(OBSERVATION_SCHEDULE_CHANGED, bytes(12), 1.0)) == [bytes(12)]
+    assert list(sensor.learn(HEALTH_SENSOR_FEATURES, encode_features(value))) == []
+    assert list(sensor.receive(HEALTH_SENSOR_FEATURES, encode_features(value), 1.0)) == []
+    assert raw(sensor.receive(OBSERVATION_SCHEDULE_CHANGED, bytes(12), 1.0)) == [bytes(12)]

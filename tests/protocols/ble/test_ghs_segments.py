@@ -24,7 +24,7 @@ from protocols.ble.ghs_segments import (
     segments_of,
 )
 from protocols.ble.interpretation import GattEvent, Uninterpreted
-from protocols.ble.transcoding import ToldOnce
+from protocols.ble.transcoding import DeviationFilter
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from tests.builders.ble_told import deviations, raw, told
 
@@ -57,14 +57,14 @@ def sent(*observations: GhsObservation, value_octets_max: int, stored: bool = Fa
 
 def taken(values: Sequence[bytes], characteristic: int = LIVE_OBSERVATION) -> tuple[list[bytes], list[GattEvent]]:
     """The observations that were completed, and what went wrong."""
-    reassembly = Reassembly(characteristic, ToldOnce("test"))
+    reassembly = Reassembly(characteristic, DeviationFilter("test"))
     whole, events = [], []
     for octets in values:
-        found, told_of = reassembly.taken(octets)
+        found, told_of = reassembly.add(octets)
         events += told_of
         if found is not None:
             whole.append(found.octets)
-    return whole, [*events, *reassembly.settled()]
+    return whole, [*events, *reassembly.flush()]
 
 
 @given(
@@ -140,7 +140,7 @@ def test_an_observation_without_an_end_is_bounded() -> None:
 def test_a_counter_that_stands_still_costs_nothing_and_is_told_once() -> None:
     sensor = GenericHealthSensor()
     (octets,) = segments_of(PULSE, value_octets_max=100)
-    events = [event for _ in range(5) for event in sensor.received(LIVE_OBSERVATION, octets, 1.0)]
+    events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
     assert len(told(events)) == 5
     assert deviations(events) == ["the counter of segments stands still, so that a loss would not be seen"]
 
@@ -153,7 +153,7 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
     for place in range(max(len(live), len(stored))):
         for uuid, values in ((LIVE_OBSERVATION, live), (STORED_OBSERVATION, stored)):
             if place < len(values):
-                events += sensor.received(uuid, values[place], 1.0)
+                events += sensor.receive(uuid, values[place], 1.0)
     assert [each.value for each in told(events)] == [72.0, 72.0]
     assert deviations(events) == []
 
@@ -162,8 +162,8 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
 def test_what_is_unfinished_is_told_when_nothing_follows(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
     first, *_ = segments_of(PULSE, value_octets_max=12, record=record)
-    assert sensor.received(characteristic, first, 1.0) == []
-    (event,) = sensor.settled()
+    assert sensor.receive(characteristic, first, 1.0) == []
+    (event,) = sensor.flush()
     assert isinstance(event, Uninterpreted)
     assert event.octets == first[1 if record is None else 5 :]
 
@@ -172,19 +172,19 @@ def test_the_end_of_a_transfer_does_not_cut_a_live_observation() -> None:
     sensor = GenericHealthSensor()
     events: list[GattEvent] = []
     for octets in segments_of(PULSE, value_octets_max=10):
-        events += [*sensor.received(LIVE_OBSERVATION, octets, 1.0)]
-        sensor.settled()
+        events += [*sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
+        sensor.flush()
     assert [each.value for each in told(events)] == [72.0]
-    assert list(sensor.settled()) == []
+    assert list(sensor.flush()) == []
 
 
 def test_a_malformed_observation_is_refused_and_the_next_one_is_fine() -> None:
     sensor = GenericHealthSensor()
     octets = encode_observation(PULSE)
     with pytest.raises(RemoteProtocolError):
-        sensor.received(LIVE_OBSERVATION, b"\x03" + octets[:-1], 1.0)
-    assert len(told(sensor.received(LIVE_OBSERVATION, b"\x07" + octets, 1.0))) == 1
-    events = sensor.received(LIVE_OBSERVATION, b"\x13" + octets[:-1], 1.0)
+        sensor.receive(LIVE_OBSERVATION, b"\x03" + octets[:-1], 1.0)
+    assert len(told(sensor.receive(LIVE_OBSERVATION, b"\x07" + octets, 1.0))) == 1
+    events = sensor.receive(LIVE_OBSERVATION, b"\x13" + octets[:-1], 1.0)
     assert (deviations(events), raw(events)) == ([JUMPED], [octets[:-1]])
 
 

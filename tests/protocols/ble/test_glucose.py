@@ -39,8 +39,8 @@ def context(number: int = 1, **details: object) -> bytes:
 
 def received(*values: tuple[int, bytes]) -> list[GattEvent]:
     glucose = Glucose()
-    events = [event for uuid, octets in values for event in glucose.received(uuid, octets, 1.0)]
-    return [*events, *glucose.settled()]
+    events = [event for uuid, octets in values for event in glucose.receive(uuid, octets, 1.0)]
+    return [*events, *glucose.flush()]
 
 
 def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
@@ -50,8 +50,8 @@ def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
 
 def test_a_measurement_waits_for_its_context_and_both_are_one_record() -> None:
     glucose = Glucose()
-    assert glucose.received(GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "milligrams"), 1.0) == []
-    events = glucose.received(GLUCOSE_CONTEXT, sample(GLUCOSE_CONTEXT), 1.0)
+    assert glucose.receive(GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "milligrams"), 1.0) == []
+    events = glucose.receive(GLUCOSE_CONTEXT, sample(GLUCOSE_CONTEXT), 1.0)
     record = measured(events)
     assert (record.record, record.stored) == (42, True)
     assert told(events) == [
@@ -141,9 +141,9 @@ def test_a_record_without_a_value_comes_raw() -> None:
 
 def test_order_is_kept_while_a_context_is_awaited() -> None:
     glucose = Glucose()
-    assert glucose.received(GLUCOSE_MEASUREMENT, measurement(1, context_follows=True), 1.0) == []
-    assert glucose.received(GLUCOSE_MEASUREMENT, measurement(2), 1.0) == []
-    assert records(list(glucose.received(GLUCOSE_CONTEXT, context(1, meal=1), 1.0))) == [(1, 2), (2, 1)]
+    assert glucose.receive(GLUCOSE_MEASUREMENT, measurement(1, context_follows=True), 1.0) == []
+    assert glucose.receive(GLUCOSE_MEASUREMENT, measurement(2), 1.0) == []
+    assert records(list(glucose.receive(GLUCOSE_CONTEXT, context(1, meal=1), 1.0))) == [(1, 2), (2, 1)]
 
 
 def test_a_context_that_never_comes_is_told_when_nothing_follows() -> None:
@@ -156,7 +156,7 @@ def test_only_so_many_measurements_wait_for_a_context() -> None:
     glucose = Glucose()
     told_of: list[GattEvent] = []
     for number in range(100):
-        told_of += glucose.received(GLUCOSE_MEASUREMENT, measurement(number, context_follows=True), 1.0)
+        told_of += glucose.receive(GLUCOSE_MEASUREMENT, measurement(number, context_follows=True), 1.0)
     assert [number for number, _ in records(told_of)] == list(range(100 - WAITING_MAX))
     assert len(deviations(told_of)) == 1
 
@@ -180,9 +180,9 @@ def test_a_context_without_a_measurement_is_told_without_a_time() -> None:
     glucose = Glucose()
     told_of: list[GattEvent] = []
     for number in range(REMEMBERED_MAX + 3):
-        told_of += glucose.received(GLUCOSE_CONTEXT, context(number, meal=1), 1.0)
+        told_of += glucose.receive(GLUCOSE_CONTEXT, context(number, meal=1), 1.0)
     assert [number for number, _ in records(told_of)] == [0, 1, 2]
-    told_of += glucose.settled()
+    told_of += glucose.flush()
     assert len(records(told_of)) == REMEMBERED_MAX + 3
     assert not any(event.stored for event in told_of if isinstance(event, Measured))
     assert deviations(told_of) == ["a context has no measurement"]
@@ -203,8 +203,8 @@ def test_an_offset_that_leads_out_of_the_calendar_leads_nowhere() -> None:
 
 def test_features_are_checked_and_other_characteristics_refused() -> None:
     glucose = Glucose()
-    assert list(glucose.described(GLUCOSE_FEATURE, b"\xff\x03")) == []
+    assert list(glucose.learn(GLUCOSE_FEATURE, b"\xff\x03")) == []
     with pytest.raises(RemoteProtocolError):
-        glucose.described(GLUCOSE_FEATURE, b"\xff")
+        glucose.learn(GLUCOSE_FEATURE, b"\xff")
     with pytest.raises(RemoteProtocolError):
-        glucose.received(GLUCOSE_MEASUREMENT, b"\x20" + bytes(9), 1.0)
+        glucose.receive(GLUCOSE_MEASUREMENT, b"\x20" + bytes(9), 1.0)

@@ -43,52 +43,52 @@ from tests.builders.ble_values import sample
 )
 def test_the_place_decides_what_a_temperature_is_called(place: int | None, name: str) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
-    assert told(Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
+    assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
 
 
 def test_a_place_that_was_told_once_holds_for_values_that_name_none() -> None:
     thermometer = Thermometer()
-    assert thermometer.described(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
+    assert thermometer.learn(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
     bare = encode_temperature(Temperature(value=36.7))
-    assert told(thermometer.received(TEMPERATURE_MEASUREMENT, bare, 1.0))[0].type == "MDC_TEMP_ORAL"
+    assert told(thermometer.receive(TEMPERATURE_MEASUREMENT, bare, 1.0))[0].type == "MDC_TEMP_ORAL"
     ear = encode_temperature(Temperature(value=36.7, place=EAR))
-    assert told(thermometer.received(TEMPERATURE_MEASUREMENT, ear, 1.0))[0].type == "MDC_TEMP_EAR"
+    assert told(thermometer.receive(TEMPERATURE_MEASUREMENT, ear, 1.0))[0].type == "MDC_TEMP_EAR"
 
 
 @pytest.mark.parametrize("place", [0, 10, 255])
 def test_an_unknown_place_leaves_a_body_temperature_and_is_told(place: int) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
-    events = Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0)
+    events = Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)
     assert told(events)[0].type == "MDC_TEMP_BODY"
     assert len(deviations(events)) == 1
 
 
 def test_fahrenheit_stays_fahrenheit() -> None:
     octets = sample(TEMPERATURE_MEASUREMENT, "in Fahrenheit")
-    assert told(Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
+    assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [
         Told("MDC_TEMP_BODY", 98.6, "MDC_DIM_FAHR")
     ]
 
 
 def test_no_number_stays_what_it_is() -> None:
     octets = sample(TEMPERATURE_MEASUREMENT, "no number")
-    assert told(Thermometer().received(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
+    assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0))[0].value is Special.NAN
 
 
 def test_an_indication_with_a_date_is_stored() -> None:
-    found = measured(Thermometer().received(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0))
+    found = measured(Thermometer().receive(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0))
     assert found.stored
     assert found.observations[0].device_time is not None
     assert found.observations[0].device_time.text() == "2026-03-01T14:25:00.000"
     undated = encode_temperature(Temperature(value=36.7))
-    assert not measured(Thermometer().received(TEMPERATURE_MEASUREMENT, undated, 1.0)).stored
+    assert not measured(Thermometer().receive(TEMPERATURE_MEASUREMENT, undated, 1.0)).stored
 
 
 def test_an_intermediate_temperature_is_an_early_indication_and_never_stored() -> None:
-    events = Thermometer().received(INTERMEDIATE_TEMPERATURE, sample(TEMPERATURE_MEASUREMENT), 1.0)
+    events = Thermometer().receive(INTERMEDIATE_TEMPERATURE, sample(TEMPERATURE_MEASUREMENT), 1.0)
     assert statuses(events) == [["early-indication"]]
     assert not measured(events).stored
-    final = Thermometer().received(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0)
+    final = Thermometer().receive(TEMPERATURE_MEASUREMENT, sample(TEMPERATURE_MEASUREMENT), 1.0)
     assert statuses(final) == [[]]
     assert observations(events)[0].channel.handle != observations(final)[0].channel.handle
 
@@ -100,10 +100,10 @@ def test_an_intermediate_temperature_is_an_early_indication_and_never_stored() -
 )
 def test_a_thermometer_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        Thermometer().received(TEMPERATURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
+        Thermometer().receive(TEMPERATURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
 def test_an_interval_makes_no_event_and_is_checked() -> None:
-    assert Thermometer().described(MEASUREMENT_INTERVAL, b"\x3c\x00") == ()
+    assert Thermometer().learn(MEASUREMENT_INTERVAL, b"\x3c\x00") == ()
     with pytest.raises(RemoteProtocolError):
-        Thermometer().described(MEASUREMENT_INTERVAL, b"\x3c")
+        Thermometer().learn(MEASUREMENT_INTERVAL, b"\x3c")

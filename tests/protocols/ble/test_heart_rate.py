@@ -27,7 +27,7 @@ from tests.builders.ble_values import sample
 
 
 def test_a_value_is_a_rate_its_intervals_and_the_energy() -> None:
-    events = HeartRateSensor().received(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 5.0)
+    events = HeartRateSensor().receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 5.0)
     assert told(events) == [
         Told("MDC_ECG_HEART_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
         Told("MDC_ECG_TIME_PD_RR_GL", 976.5625, "MDC_DIM_MILLI_SEC"),
@@ -53,16 +53,16 @@ def test_a_value_is_a_rate_its_intervals_and_the_energy() -> None:
 )
 def test_where_a_sensor_sits_says_what_it_sees(location: int, rate: str, sites: list[str]) -> None:
     sensor = HeartRateSensor()
-    assert sensor.described(BODY_SENSOR_LOCATION, encode_one_octet(location)) == ()
-    first = observations(sensor.received(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0))[0]
+    assert sensor.learn(BODY_SENSOR_LOCATION, encode_one_octet(location)) == ()
+    first = observations(sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0))[0]
     assert name_of(first.channel.type) == rate
     assert [name_of(code) for code in first.channel.supplemental_types] == sites
 
 
 def test_an_unknown_location_is_told_and_changes_nothing() -> None:
     sensor = HeartRateSensor()
-    assert len(deviations(sensor.described(BODY_SENSOR_LOCATION, b"\x07"))) == 1
-    events = sensor.received(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0)
+    assert len(deviations(sensor.learn(BODY_SENSOR_LOCATION, b"\x07"))) == 1
+    events = sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0)
     assert told(events)[0].type == "MDC_ECG_HEART_RATE"
 
 
@@ -74,7 +74,7 @@ def test_a_rate_without_contact_is_questionable(supported: bool, detected: bool,
     octets = encode_heart_rate(
         HeartRate(rate=72, contact_supported=supported, contact_detected=detected, intervals_ticks=(1000,))
     )
-    events = HeartRateSensor().received(HEART_RATE_MEASUREMENT, octets, 1.0)
+    events = HeartRateSensor().receive(HEART_RATE_MEASUREMENT, octets, 1.0)
     assert statuses(events) == [["questionable"] if doubtful else []] * 2
 
 
@@ -87,7 +87,7 @@ def test_a_rate_above_255_takes_two_octets() -> None:
 def test_all_intervals_of_a_long_value_come_out_in_order() -> None:
     ticks = tuple(range(600, 600 + 120))
     octets = encode_heart_rate(HeartRate(rate=72, intervals_ticks=ticks))
-    found = told(HeartRateSensor().received(HEART_RATE_MEASUREMENT, octets, 1.0))
+    found = told(HeartRateSensor().receive(HEART_RATE_MEASUREMENT, octets, 1.0))
     assert [each.value for each in found[1:]] == [number / 1.024 for number in ticks]
 
 
@@ -107,7 +107,7 @@ def test_all_intervals_of_a_long_value_come_out_in_order() -> None:
 )
 def test_a_sensor_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        HeartRateSensor().received(HEART_RATE_MEASUREMENT, bytes.fromhex(octets), 1.0)
+        HeartRateSensor().receive(HEART_RATE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
 def test_the_control_point_is_one_octet() -> None:

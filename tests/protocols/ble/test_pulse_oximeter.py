@@ -34,12 +34,12 @@ def continuous(**details: object) -> bytes:
 
 
 def supplements(octets: bytes) -> list[list[str]]:
-    events = PulseOximeter().received(PLX_CONTINUOUS, octets, 1.0)
+    events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
     return [[name_of(code) for code in each.channel.supplemental_types] for each in observations(events)]
 
 
 def test_a_notification_is_a_saturation_and_a_pulse_rate_of_now() -> None:
-    events = PulseOximeter().received(PLX_CONTINUOUS, continuous(), 12.5)
+    events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(), 12.5)
     assert told(events) == [
         Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
         Told("MDC_PULS_OXIM_PULS_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),
@@ -50,7 +50,7 @@ def test_a_notification_is_a_saturation_and_a_pulse_rate_of_now() -> None:
 
 def test_fast_and_slow_averages_say_which_they_are() -> None:
     octets = continuous(fast=OximeterReading(96.0, 75.0), slow=OximeterReading(97.0, 73.0))
-    assert [each.value for each in told(PulseOximeter().received(PLX_CONTINUOUS, octets, 1.0))] == [
+    assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         98.0,
         72.0,
         96.0,
@@ -63,7 +63,7 @@ def test_fast_and_slow_averages_say_which_they_are() -> None:
 
 def test_each_average_has_a_handle_of_its_own_that_stays() -> None:
     octets = continuous(fast=PAIR, slow=PAIR, device_status=0)
-    first, again = (observations(PulseOximeter().received(PLX_CONTINUOUS, octets, 1.0)) for _ in range(2))
+    first, again = (observations(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)) for _ in range(2))
     assert len({each.channel.handle for each in first}) == 7
     assert [each.channel for each in first] == [each.channel for each in again]
 
@@ -85,37 +85,37 @@ def test_each_average_has_a_handle_of_its_own_that_stays() -> None:
     ],
 )
 def test_measurement_status_becomes_the_status_of_both_values(bits: int, names: list[str]) -> None:
-    events = PulseOximeter().received(PLX_CONTINUOUS, continuous(measurement_status=bits), 1.0)
+    events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(measurement_status=bits), 1.0)
     assert statuses(events) == [names, names]
     assert deviations(events) == []
 
 
 def test_reserved_status_bits_are_told_once_and_alarm_nobody() -> None:
     oximeter = PulseOximeter()
-    events = [*oximeter.received(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 1.0)]
-    events += oximeter.received(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 2.0)
+    events = [*oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 1.0)]
+    events += oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 2.0)
     assert statuses(events) == [[]] * 4
     assert len(deviations(events)) == 1
 
 
 def test_device_status_is_an_observation_with_the_bits_of_the_oximeter_standard() -> None:
-    events = PulseOximeter().received(PLX_CONTINUOUS, continuous(device_status=1 << 11 | 1 << 5), 1.0)
+    events = PulseOximeter().receive(PLX_CONTINUOUS, continuous(device_status=1 << 11 | 1 << 5), 1.0)
     assert told(events)[-1] == Told("MDC_PULS_OXIM_DEV_STATUS", 0x0820, None)
-    high = PulseOximeter().received(PLX_CONTINUOUS, continuous(device_status=1 << 20), 1.0)
+    high = PulseOximeter().receive(PLX_CONTINUOUS, continuous(device_status=1 << 20), 1.0)
     assert told(high)[-1].value == 1 << 20
     assert len(deviations(high)) == 1
 
 
 def test_no_number_stays_what_it_is() -> None:
     octets = encode_continuous(PlxContinuous(normal=OximeterReading(Special.NAN, Special.NRES)))
-    assert [each.value for each in told(PulseOximeter().received(PLX_CONTINUOUS, octets, 1.0))] == [
+    assert [each.value for each in told(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0))] == [
         Special.NAN,
         Special.NRES,
     ]
 
 
 def test_a_spot_check_with_a_date_is_stored() -> None:
-    events = PulseOximeter().received(PLX_SPOT_CHECK, sample(PLX_SPOT_CHECK), 1.0)
+    events = PulseOximeter().receive(PLX_SPOT_CHECK, sample(PLX_SPOT_CHECK), 1.0)
     found = measured(events)
     assert found.stored
     assert [each.device_time.text() for each in found.observations if each.device_time] == [
@@ -141,23 +141,23 @@ def test_only_what_can_be_known_again_counts_as_stored(
     time_stamp: bytes | None, status: int | None, clock_not_set: bool, stored: bool
 ) -> None:
     octets = spot(time_stamp=time_stamp, measurement_status=status, clock_not_set=clock_not_set)
-    assert measured(PulseOximeter().received(PLX_SPOT_CHECK, octets, 1.0)).stored == stored
+    assert measured(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0)).stored == stored
 
 
 def test_an_impossible_date_is_kept_as_sent() -> None:
     octets = spot(time_stamp=bytes.fromhex("EA070D01 0E1900"))
-    first = observations(PulseOximeter().received(PLX_SPOT_CHECK, octets, 1.0))[0]
+    first = observations(PulseOximeter().receive(PLX_SPOT_CHECK, octets, 1.0))[0]
     assert first.device_time is not None
     assert first.device_time.text() == "abs:0xea070d010e1900ff"
 
 
 def test_an_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
-    events = PulseOximeter().received(PLX_CONTINUOUS, octets, 1.0)
+    events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
     assert told(events)[2:] == [Told("1024:10847", 4.2, "MDC_DIM_PERCENT")]
     assert raw(events) == [octets]
     assert "4.2" not in repr(events[-1])
-    checked = PulseOximeter().received(PLX_SPOT_CHECK, spot(pulse_amplitude_index=4.2), 1.0)
+    checked = PulseOximeter().receive(PLX_SPOT_CHECK, spot(pulse_amplitude_index=4.2), 1.0)
     assert told(checked)[2:] == told(events)[2:]
 
 
@@ -168,19 +168,19 @@ def test_an_amplitude_index_has_a_private_code_and_comes_out_raw_too() -> None:
 )
 def test_an_oximeter_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        PulseOximeter().received(PLX_CONTINUOUS, bytes.fromhex(octets), 1.0)
+        PulseOximeter().receive(PLX_CONTINUOUS, bytes.fromhex(octets), 1.0)
 
 
 def test_features_make_no_event_and_are_checked() -> None:
     oximeter = PulseOximeter()
-    assert oximeter.described(PLX_FEATURES, sample(PLX_FEATURES)) == ()
+    assert oximeter.learn(PLX_FEATURES, sample(PLX_FEATURES)) == ()
     with pytest.raises(RemoteProtocolError):
-        oximeter.described(PLX_FEATURES, b"\x03\x00\x00")
-    assert oximeter.settled() == ()
+        oximeter.learn(PLX_FEATURES, b"\x03\x00\x00")
+    assert oximeter.flush() == ()
 
 
 def test_values_of_a_stream_share_their_channels() -> None:
     oximeter = PulseOximeter()
-    events = [oximeter.received(PLX_CONTINUOUS, continuous(), float(second))[0] for second in range(3)]
+    events = [oximeter.receive(PLX_CONTINUOUS, continuous(), float(second))[0] for second in range(3)]
     assert all(isinstance(event, Measured) for event in events)
     assert len({id(each.channel) for each in observations(events)}) == 2

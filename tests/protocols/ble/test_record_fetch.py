@@ -128,7 +128,7 @@ def test_what_was_not_completed_is_asked_for_from_where_it_stopped() -> None:
     for _ in range(2):
         assert link.step()
     link.server.lost()
-    link.take(link.procedure.received(bytes.fromhex("06 00 01 08"), link.now_s))
+    link.take(link.procedure.receive(bytes.fromhex("06 00 01 08"), link.now_s))
     while link.step():
         pass
     assert link.written == [ALL, "01 03 01 03 00"]
@@ -150,7 +150,7 @@ def test_a_device_that_cannot_report_says_so_and_is_not_asked_again() -> None:
 
 def test_a_result_without_a_meaning_ends_the_fetch_in_words() -> None:
     link = fetching(1).start()
-    link.take(link.procedure.received(bytes.fromhex("06 00 01 63"), link.now_s))
+    link.take(link.procedure.receive(bytes.fromhex("06 00 01 63"), link.now_s))
     assert link.events == [FetchRefused("the device answered with result 99, which has no meaning here")]
 
 
@@ -208,7 +208,7 @@ def test_records_out_of_order_move_the_mark_only_when_all_are_here() -> None:
 def test_answers_that_nobody_asked_for_are_told_once_and_change_nothing() -> None:
     link = fetching(1).start()
     for octets in ("06 00 04 01", "05 00 01 00", "06 00 03 01", "01 01"):
-        link.take(link.procedure.received(bytes.fromhex(octets), link.now_s))
+        link.take(link.procedure.receive(bytes.fromhex(octets), link.now_s))
     assert [type(event) for event in link.events] == [Deviation]
     while link.step():
         pass
@@ -218,7 +218,7 @@ def test_answers_that_nobody_asked_for_are_told_once_and_change_nothing() -> Non
 def test_a_malformed_answer_changes_nothing() -> None:
     link = fetching(1).start()
     with pytest.raises(RemoteProtocolError):
-        link.procedure.received(b"\x06", link.now_s)
+        link.procedure.receive(b"\x06", link.now_s)
     while link.step():
         pass
     assert link.ends == [FetchDone(1)]
@@ -268,12 +268,12 @@ def test_nothing_that_can_happen_wedges_a_fetch_or_ends_it_twice(
                 link.wait(ANSWER_S / 2)
             case "twice":
                 for _ in range(2):
-                    link.take(procedure.received(bytes((6, 0, Opcode.REPORT, Result.SUCCESS)), link.now_s))
+                    link.take(procedure.receive(bytes((6, 0, Opcode.REPORT, Result.SUCCESS)), link.now_s))
             case "stray":
-                link.take(procedure.received(b"\x06\x00\x03\x07", link.now_s))
+                link.take(procedure.receive(b"\x06\x00\x03\x07", link.now_s))
             case "garbage":
                 with pytest.raises(RemoteProtocolError):
-                    procedure.received(b"\x06\x00", link.now_s)
+                    procedure.receive(b"\x06\x00", link.now_s)
             case "refused":
                 link.take(procedure.not_written(0xFE, link.now_s))
             case "lost":
@@ -288,7 +288,7 @@ def test_nothing_that_can_happen_wedges_a_fetch_or_ends_it_twice(
     assert lost or link.ends
     assert len(link.written) <= 3 * ASKED_MAX
     told = len(link.events)
-    link.take(procedure.received(bytes((6, 0, Opcode.REPORT, Result.SUCCESS)), link.now_s))
+    link.take(procedure.receive(bytes((6, 0, Opcode.REPORT, Result.SUCCESS)), link.now_s))
     link.wait(1_000)
     assert len(link.events) == told
 

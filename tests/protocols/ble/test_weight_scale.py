@@ -17,7 +17,7 @@ from tests.builders.ble_values import sample
 
 
 def test_a_weighing_is_weight_index_and_height_of_a_person() -> None:
-    events = Scale().received(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
+    events = Scale().receive(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
     assert told(events) == [
         Told("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),
         Told("MDC_RATIO_MASS_BODY_LEN_SQ", 24.3, "MDC_DIM_KG_PER_M_SQ"),
@@ -31,7 +31,7 @@ def test_a_weighing_is_weight_index_and_height_of_a_person() -> None:
 
 def test_pounds_and_inches_stay_what_they_are() -> None:
     octets = encode_weight(Weight(weight=168.01, imperial=True, index_and_height=(24.3, 69.7)))
-    assert [(each.value, each.unit) for each in told(Scale().received(WEIGHT_MEASUREMENT, octets, 1.0))] == [
+    assert [(each.value, each.unit) for each in told(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))] == [
         (168.01, "MDC_DIM_LB"),
         (24.3, "MDC_DIM_KG_PER_M_SQ"),
         (69.7, "MDC_DIM_INCH"),
@@ -41,12 +41,12 @@ def test_pounds_and_inches_stay_what_they_are() -> None:
 @pytest.mark.parametrize(("user_id", "person"), [(None, None), (3, 3), (0xFF, PERSON_UNKNOWN)])
 def test_a_user_is_a_person(user_id: int | None, person: int | None) -> None:
     octets = encode_weight(Weight(weight=70.0, user_id=user_id))
-    assert observations(Scale().received(WEIGHT_MEASUREMENT, octets, 1.0))[0].channel.person == person
+    assert observations(Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0))[0].channel.person == person
 
 
 def test_a_weighing_that_did_not_succeed_is_no_number_and_comes_out_raw_too() -> None:
     octets = sample(WEIGHT_MEASUREMENT, "unsuccessful")
-    events = Scale().received(WEIGHT_MEASUREMENT, octets, 1.0)
+    events = Scale().receive(WEIGHT_MEASUREMENT, octets, 1.0)
     assert told(events)[0].value is Special.NAN
     assert statuses(events) == [["not-available"]]
     assert raw(events) == [octets]
@@ -74,10 +74,10 @@ def test_every_weight_that_a_scale_can_say_is_written_back() -> None:
 )
 def test_a_scale_that_lies_about_its_fields_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
-        Scale().received(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
+        Scale().receive(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
 def test_a_feature_makes_no_event_and_is_checked() -> None:
-    assert Scale().described(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
+    assert Scale().learn(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
-        Scale().described(WEIGHT_SCALE_FEATURE, b"\x3b\x00")
+        Scale().learn(WEIGHT_SCALE_FEATURE, b"\x3b\x00")

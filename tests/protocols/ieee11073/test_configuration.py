@@ -43,7 +43,7 @@ def channel(*attributes: object, object_class: int = ObjectClass.RT_SA) -> tuple
     notes = Notes()
     model = DeviceModel(Configuration(0x4001, (ConfigObject(object_class, 1, attributes),)), notes)  # type: ignore[arg-type]  # AVAs
     (found,) = model.channels
-    return found, [note.sentence for note in notes.taken()]
+    return found, [note.sentence for note in notes.drain()]
 
 
 @pytest.mark.parametrize("configuration", [*STANDARD_CONFIGURATIONS, OXIMETER, BLOOD_PRESSURE, ALARMS])
@@ -142,13 +142,13 @@ def test_a_broken_object_list_is_refused(octets: str) -> None:
 def test_deviations_are_kept_once_a_kind_and_bounded() -> None:
     notes = Notes()
     for number in range(200):
-        notes.met(Oddity.TYPE_MISSING, bytes(1000), handle=number)
-        notes.met(Oddity.TYPE_MISSING, handle=number)
-    told = notes.taken()
+        notes.add(Oddity.TYPE_MISSING, bytes(1000), handle=number)
+        notes.add(Oddity.TYPE_MISSING, handle=number)
+    told = notes.drain()
     assert len(told) == KINDS_MAX + 1
     assert told[-1].sentence == "further deviations of this association are not listed"
     assert max(len(note.octets) for note in told) == 256
-    assert notes.taken() == []
+    assert notes.drain() == []
 
 
 def test_remembered_configurations_are_bounded_and_the_oldest_go_first() -> None:

@@ -143,7 +143,7 @@ def observed(*apdus: bytes) -> list[Observation]:
         else:
             assert [single] == events
         found += [one for event in events if isinstance(event, ReportReceived) for one in event.observations]
-    assert notes.taken() == []
+    assert notes.drain() == []
     return found
 
 

@@ -47,7 +47,7 @@ class Asking(Service):
     """Asks for actions and writes down what came of them."""
 
     def __init__(self, association: "AskingManager") -> None:
-        super().__init__(association._asking)
+        super().__init__(association._peer)
         self.came: list[str] = []
 
     def ask(self, action: int, *, tolerant: bool = True, then: int | None = None) -> None:
@@ -64,7 +64,7 @@ class Asking(Service):
                 self.ask(then)
 
         argument = ActionArgument(0, action, b"")
-        self._requests.ask(
+        self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             argument,
             answers=ANSWERS,
@@ -73,7 +73,7 @@ class Asking(Service):
             overdue=overdue if tolerant else None,
         )
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self.came.append("ended")
 
 
@@ -254,7 +254,7 @@ def test_a_wrong_kind_of_answer_ends_the_association() -> None:
 def test_a_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -> None:
     manager = operating()
     with pytest.raises(LocalProtocolError):
-        manager.service._requests.ask(
+        manager.service._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(0, 1, bytes(65_000)),
             answers=ANSWERS,
@@ -300,7 +300,7 @@ def test_an_mds_that_is_read_while_leaving_makes_no_service_ask_in_vain() -> Non
 def test_a_get_is_a_request_like_any_other() -> None:
     manager = operating()
     came: list[Received] = []
-    manager.service._requests.ask(
+    manager.service._requests.enqueue(
         MessageTag.GET,
         GetArgument(1, ()),
         answers=frozenset({MessageTag.GET_RESULT}),

@@ -77,7 +77,7 @@ def element(handle: int, *values: tuple[int, int], kind: Code = SPO2, object_cla
 
 
 def oddities(notes: Notes) -> list[Oddity | None]:
-    return [note.oddity for note in notes.taken()]
+    return [note.oddity for note in notes.drain()]
 
 
 def test_entries_have_the_channel_and_value_of_a_live_report_and_the_time_of_their_header() -> None:

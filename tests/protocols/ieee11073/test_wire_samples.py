@@ -60,7 +60,7 @@ def test_a_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
 def test_octets_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) -> None:
     stream = ApduStream()
     assert stream.feed(sample.octets + b"\xe7") == [sample.octets]
-    assert stream.waiting_bytes == 1
+    assert stream.pending_bytes == 1
     with pytest.raises(RemoteProtocolError):
         decode_apdu(sample.octets + b"\x00")
 

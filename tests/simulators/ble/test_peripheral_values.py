@@ -66,9 +66,9 @@ async def test_what_each_kind_tells_is_understood_without_a_word_of_complaint(ki
             event
             for uuid, octets in phone.values
             if uuid not in (RECORD_ACCESS_CONTROL_POINT, GHS_CONTROL_POINT)
-            for event in interpreter.received(uuid, octets, 0.0)
+            for event in interpreter.receive(uuid, octets, 0.0)
         ]
-        told += interpreter.settled()
+        told += interpreter.flush()
         assert told
         assert [event for event in told if not isinstance(event, Measured)] == []
 
@@ -177,7 +177,7 @@ async def test_what_does_not_fit_the_smallest_packets_is_cut_up_or_stays_where_i
         await phone.write(GHS_CONTROL_POINT, bytes((START_LIVE,)))
         await there.live(2)
         interpreter = PROFILES[there.device.sensor.services[0]].interpreter()
-        events = [event for octets in phone.of(LIVE_OBSERVATION) for event in interpreter.received(0x2B8B, octets, 0.0)]
+        events = [event for octets in phone.of(LIVE_OBSERVATION) for event in interpreter.receive(0x2B8B, octets, 0.0)]
         assert max(map(len, phone.of(LIVE_OBSERVATION))) == 20
         assert [type(event) for event in events] == [Measured] * 4
     async with room("thermometer", phone_mtu=23) as there:
