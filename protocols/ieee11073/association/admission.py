@@ -1,7 +1,7 @@
-"""Whether a manager and an agent have a common language: an AARQ judge, and what both sides say about themselves.
+"""Judge an association request, and encode what manager and agent say of themselves.
 
 The order is the one of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
-comes after; it never rejects, it only has to be asked for.
+comes after; an unknown one is no reason to reject, it is requested.
 """
 
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ SYSTEM_ID_OCTETS = 8
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Who asks, with which configuration, and what data requests it takes (data-req-mode-flags, and how many flows a
-    manager may begin side by side)."""
+    """The agent that requests an association: its system id and configuration, and the data requests that it accepts
+    (data-req-mode-flags, and how many flows a manager may begin at the same time)."""
 
     system_id: bytes
     config_id: int
@@ -44,7 +44,7 @@ class Applicant:
 
 
 def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
-    """The applicant, or the result to reject it with."""
+    """Return the applicant, or the result to reject the request with."""
     if not aarq.assoc_version & VERSION_1:
         return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
     offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
@@ -65,7 +65,8 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestModes:
-    """Who may begin a flow of reports: `flags` are data-req-mode-flags, the counts how many flows side by side."""
+    """Which side may begin a flow of reports: `flags` are data-req-mode-flags, the counts how many flows at the same
+    time."""
 
     flags: int = REQUEST_INIT_AGENT
     agent_flows: int = 1
@@ -73,7 +74,7 @@ class RequestModes:
 
 
 def request(system_id: bytes, config_id: int, modes: RequestModes | None = None) -> bytes:
-    """An agent's AARQ, as bytes."""
+    """Encode an agent's AARQ."""
     modes = modes or RequestModes()
     info = PhdAssociationInformation(
         protocol_version=VERSION_1,
@@ -92,14 +93,14 @@ def request(system_id: bytes, config_id: int, modes: RequestModes | None = None)
 
 
 def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, notes: Notes) -> None:
-    """A configuration that comes under another id than the association request named."""
+    """Note a configuration that comes under another id than the association request named."""
     requested_id = applicant.config_id
     if reported_id != requested_id and 0 < requested_id <= CONFIG_ID_EXTENDED_MAX:
         notes.add(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
-    """A manager's AARE, as bytes. It names no protocol and selects no version where there is none in common."""
+    """Encode a manager's AARE. It names no protocol and selects no version where there is none in common."""
     accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
     if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
         return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))
@@ -120,7 +121,7 @@ def response(system_id: bytes, result: AssociateResult) -> bytes:
 
 
 def manager_id(aare: Aare, notes: Notes) -> bytes:
-    """Who granted the association, empty where the answer does not say so readably."""
+    """Return the system id of the manager that accepted, empty where the AARE does not hold it readably."""
     try:
         return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
     except RemoteProtocolError as error:

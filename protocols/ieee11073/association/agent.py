@@ -70,7 +70,7 @@ class AgentAssociation(Association):
         relative_time: Callable[[], int] = lambda: NO_RELATIVE_TIME,
         settings: AgentSettings | None = None,
     ) -> None:
-        """`configurations` in the order of the offers, at least one. `mds_attributes` is asked at each Get.
+        """`configurations` in the order of the offers, at least one. `mds_attributes` is called at each Get.
 
         `services` are what this device answers beyond its MDS and its scanners; they serve one association object at a
         time. `relative_time` is the event-time of reports, for a device that counts in 125 µs.
@@ -126,7 +126,7 @@ class AgentAssociation(Association):
         return self._scanners.enabled(handle)
 
     def associate(self, now_s: float) -> list[Event]:
-        """Asks the manager for an association. Raises `LocalProtocolError` unless unassociated."""
+        """Request an association. Raises `LocalProtocolError` unless unassociated."""
         if self.state is not State.UNASSOCIATED:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot associate")
         self._now_s = now_s
@@ -136,8 +136,8 @@ class AgentAssociation(Association):
         return self._taken()
 
     def reconfigure(self, configurations: Sequence[Configuration], now_s: float) -> list[Event]:
-        """The device has become another one: an association that stands is released with configuration-changed, and
-        the next one offers these."""
+        """Offer other configurations. An association in force is released with configuration-changed, and the next one
+        offers these."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         events = self.release(now_s, ReleaseRequestReason.CONFIGURATION_CHANGED)
@@ -181,10 +181,10 @@ class AgentAssociation(Association):
         return invoke_id
 
     def delivered(self, event: Event) -> None:
-        """Nothing of an agent's events waits to be answered; here so that a pump drives either role."""
+        """Do nothing: no response waits for an agent's events. Present so that a pump drives either role."""
 
     def refused(self, event: Event) -> None:
-        """As `delivered`."""
+        """Do nothing, as `delivered`."""
 
     def _end_association(self) -> None:
         super()._end_association()
@@ -286,7 +286,7 @@ class AgentAssociation(Association):
     # Operating.
 
     def _answer_get(self, row: Row, received: Received) -> None:
-        """Before the configuration is agreed, when only the MDS is there."""
+        """Answer a Get before the configuration is agreed, when only the MDS exists."""
         self._send_answer_of(received, self._answering.answer_early(received.body))
 
     def _answer_request(self, row: Row, received: Received) -> None:
@@ -305,7 +305,7 @@ class AgentAssociation(Association):
     def _confirm(
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
     ) -> None:
-        """`AgentPort.confirm`."""
+        """Implement `AgentPort.confirm`."""
         if self.state is State.DISASSOCIATING:
             return  # an answer that arrives while we leave asks for no more
         if self.state is not State.OPERATING:
@@ -331,7 +331,7 @@ class AgentAssociation(Association):
         self._send_next()
 
     def _verdict_after_release(self, received: Received) -> None:
-        """We are leaving: whether the manager would have taken the configuration decides nothing any more."""
+        """Ignore the manager's verdict on the configuration: the association is being released."""
 
     def _report_settled(self, report_no: int, received: Received) -> None:
         assert received.data is not None

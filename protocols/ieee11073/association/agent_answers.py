@@ -37,7 +37,7 @@ _WITH_ACTIONS = frozenset({ObjectClass.PM_STORE})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` None: nothing is sent. `then` runs after the answer was sent, or instead of it."""
+    """A response to send. `body` None: none is sent. `then` runs after the response was sent, or instead of it."""
 
     message: MessageTag
     body: object | None
@@ -45,15 +45,14 @@ class Answer:
 
 
 class Answering:
-    """The services of one agent, in the order in which they are asked."""
+    """Dispatcher of requests to the services of one agent, in their order."""
 
     def __init__(self, services: Sequence[AgentService], notes: Notes) -> None:
         self._services = tuple(services)
         self._notes = notes
 
     def answer(self, received: Received, configuration: Configuration) -> Answer:
-        """The answer to a Get, Set or action in Operating; for an unconfirmed one it is the association's not to
-        send it."""
+        """Answer a Get, Set or action in Operating. The association does not send the answer to an unconfirmed one."""
         try:
             return self._answered(received.body, configuration)
         except RemoteProtocolError as error:
@@ -61,7 +60,7 @@ class Answering:
             return _refusal(Rejected(RejectProblem.BADLY_STRUCTURED_APDU))
 
     def answer_early(self, asked: GetArgument) -> Answer:
-        """The answer to a Get before the configuration is agreed: only the MDS is there."""
+        """Answer a Get before the configuration is agreed: only the MDS exists."""
         if asked.obj_handle != _MDS:
             return _refusal(Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE))
         return self._get(asked) or _refusal(Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE))
@@ -113,7 +112,7 @@ class Answering:
 
 
 def _no_owner(asked: GetArgument | SetArgument | ActionArgument, configuration: Configuration) -> ErrorValue:
-    """Why nobody answers: the object is not there, is of the wrong class, or does not know the action."""
+    """Return why no service answers: the object does not exist, is of the wrong class, or lacks the action."""
     handle = asked.obj_handle
     object_class = next((item.obj_class for item in configuration.objects if item.obj_handle == handle), None)
     if isinstance(asked, ActionArgument) and (handle == _MDS or object_class in _WITH_ACTIONS):

@@ -42,13 +42,13 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class DataScope:
-    """What a request is about. `handles` None: every object; `person_id` None: whoever it was."""
+    """The objects and the person of a data request. `handles` None: every object; `person_id` None: any person."""
 
     handles: frozenset[int] | None
     person_id: int | None
 
     def covers(self, handle: int, person_id: int | None = None) -> bool:
-        """Whether a value of this object, of this person where the device knows one, was asked for."""
+        """Return whether the request covers a value of this object, and of this person where the device knows one."""
         if self.person_id is not None and person_id != self.person_id:
             return False
         return self.handles is None or handle in self.handles
@@ -56,7 +56,7 @@ class DataScope:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A request whose time is not over. `until_s` is monotonic, infinite where there is no limit."""
+    """A data request whose time has not ended. `until_s` is monotonic, infinite where there is no limit."""
 
     data_req_id: int
     scope: DataScope
@@ -68,7 +68,8 @@ Current = Callable[[DataScope], ScanReport | None]
 
 
 class ServedRequests(AgentService):
-    """`supports` are `SUPPORTS_…` bits, `persons` the ids that the device knows (PERSON_ID support needs some)."""
+    """Service for data requests. `supports` are `SUPPORTS_…` bits, `persons` the ids that the device knows (PERSON_ID
+    support needs some)."""
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class ServedRequests(AgentService):
         self._flows: dict[int, Flow] = {}
 
     def flows(self, now_s: float) -> tuple[Flow, ...]:
-        """The flows that run now: what a device has measured goes into a report of each that covers it."""
+        """The running flows: a measurement goes into a report of each flow that covers it."""
         self._flows = {number: flow for number, flow in self._flows.items() if now_s < flow.until_s}
         return tuple(self._flows.values())
 
@@ -116,7 +117,7 @@ class ServedRequests(AgentService):
         return Acted(encode(DataResponse(self._relative_time(), result, EventType(event_type), info)))
 
     def _answer(self, request: DataRequest) -> DataRequestResult | ScanReport:
-        """The result, or for a single response the report."""
+        """Return the result, or for a single response the report."""
         mode, number = request.data_req_mode, request.data_req_id
         if mode & actions.MODE_CONTINUATION:
             return self._continue(request)
@@ -156,7 +157,7 @@ class ServedRequests(AgentService):
         return self.port.now_s + request.data_req_time * RELATIVE_TIME_S
 
     def _unsupported(self, mode: int) -> DataRequestResult | None:
-        """Exactly one scope and exactly one mode, each supported."""
+        """Return why a mode is not supported: it needs exactly one scope and exactly one mode, each supported."""
         for choices, combined in (
             (_SCOPES, _Result.UNSUPPORTED_SCOPE_COMBINATION),
             (_MODES, _Result.UNSUPPORTED_MODE_COMBINATION),

@@ -1,7 +1,7 @@
 """The objects that every agent answers for: its MDS, and the scanners of its configuration (reference 20601 §6, §8).
 
 A scanner is disabled when an association begins; the manager enables it by a Set of its Operational-State, which is the
-only attribute that can be set. Whether to measure and report meanwhile is the device's: it hears `ScannerSwitched`.
+only attribute that can be set. Whether to measure and report meanwhile is the device's: it gets `ScannerSwitched`.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,8 @@ class Mds(AgentService):
 
 
 class Scanners(AgentService):
-    """The scanners of the configuration. `start_enabled`: against the standard, they wait for nobody."""
+    """Service for the scanners of the configuration. `start_enabled`: against the standard, they report without being
+    enabled."""
 
     def __init__(self, *, start_enabled: bool = False) -> None:
         self._start_enabled = start_enabled
@@ -94,7 +95,8 @@ class Scanners(AgentService):
 
 
 def _wanted(modification: AttributeModEntry) -> bool | None:
-    """Whether a modification enables or disables; None for one that a scanner does not allow. `RemoteProtocolError`."""
+    """Return whether a modification enables or disables; None for one that a scanner does not allow. Raises
+    `RemoteProtocolError`."""
     if modification.attribute.attribute_id != Attribute.OPERATIONAL_STATE:
         return None
     if modification.modify_operator == _SET_TO_DEFAULT:

@@ -1,4 +1,4 @@
-"""An agent's memory: tells its segments, sends their entries until each event is confirmed, clears on command (§7).
+"""An agent's PM-store: lists its segments, sends their entries until each event is confirmed, clears on command (§7).
 
 What it holds, and how that outlives a power cut, is its owner's (`Memory`). An event that was answered without
 manager-confirm is sent again, one answered with manager-abort ends the transfer; a transfer that an association's end
@@ -44,7 +44,8 @@ _ENABLED = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment as it is now: whole entries, and its attributes but number, usage count and state, which follow."""
+    """A segment as it is now: whole entries, and its attributes except number, usage count and state, which are
+    derived."""
 
     number: int
     entries: tuple[bytes, ...]
@@ -52,7 +53,7 @@ class StoredSegment:
 
     @property
     def info(self) -> SegmentInfo:
-        """What SEG_GET_INFO tells of it."""
+        """The SegmentInfo that SEG_GET_INFO returns."""
         told = {
             Attribute.INSTANCE_NUMBER: self.number.to_bytes(2, "big"),
             **self.attributes,
@@ -63,13 +64,13 @@ class StoredSegment:
 
 
 class Memory(Protocol):
-    """What the device keeps."""
+    """Storage of the device's segments."""
 
     def segments(self) -> Sequence[StoredSegment]:
-        """All of them, oldest first."""
+        """Return all segments, oldest first."""
 
     def clear(self, numbers: Sequence[int]) -> None:
-        """The manager has them. Durable when this returns."""
+        """Clear segments that the manager holds. Durable when this returns."""
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class _Sending:
 
 
 class AgentPmStore(AgentService):
-    """One PM-store. A service of one `AgentAssociation`; the memory may be another's afterwards."""
+    """Service for one PM-store of one `AgentAssociation`; the memory may serve another association afterwards."""
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class AgentPmStore(AgentService):
         return None
 
     def _selected(self, args: bytes) -> list[StoredSegment] | None:
-        """The segments of a selection; None for one that this store cannot make."""
+        """Return the segments of a selection; None where this store does not support the selection."""
         selection, segments = decode_selection(args), self._memory.segments()
         match selection:
             case AllSegments():
@@ -158,7 +159,8 @@ class AgentPmStore(AgentService):
         return Acted()
 
     def _has_grown(self, segment: StoredSegment) -> bool:
-        """What was measured since the manager last asked is not its to clear."""
+        """Return whether a segment has entries that the manager has not been sent a count of; those must not be
+        cleared."""
         return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.

@@ -1,8 +1,8 @@
-"""Get with an attribute list, of any object of the device, for the shell and for the other services (reference §6).
+"""Get with an attribute list, of any object of the device, for the caller and for the other services (reference §6).
 
 Agents must answer for the MDS and for PM-stores; some answer for scanners and metric objects too. Ids that an object
-does not have are left out of its answer, and an agent that answers with more than was asked for is taken at its word.
-A refusal or a silence is told and costs nothing else.
+does not have are left out of its answer, and an agent that answers with more than was asked for is taken at its word. A
+refusal or a timeout is reported and has no other effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +33,8 @@ def request_attributes(
     done: Callable[[Attributes, float], None],
     withheld: Callable[[str], None],
 ) -> None:
-    """Asks for attributes of an object. `done` gets them with the time at which the request was sent; `withheld` gets
-    the words for a refusal, or for silence. Raises as `Requests.ask`."""
+    """Request attributes of an object. `done` gets them with the time at which the request was sent; `withheld` gets
+    the reason in words after a refusal or a timeout. Raises as `Requests.enqueue`."""
     asked_s = 0.0
 
     def ask(now_s: float) -> GetArgument:
@@ -59,7 +59,7 @@ def request_attributes(
 
 
 class AttributeReading(Service):
-    """The command of the shell."""
+    """Service with the command `read`."""
 
     def __init__(self, requests: Requests, to_get_s: float) -> None:
         super().__init__(requests)

@@ -1,8 +1,9 @@
-"""What reports say beside values, as events: the state of the device itself, and attributes of its objects by number.
+"""Attributes that reports carry beside values, as events: the state of the device itself, and attributes of its objects
+by number.
 
-An attribute is a state, so it is told when it differs from what was told before in this association, however often it
-is sent; of a run of reports each change is told, in order. An adjustment of the clock is a happening and always told.
-The memory of what was told is bounded: a device that fills it is told about again, never lost.
+An attribute is a state, so an event is emitted when it differs from the last value in this association, however often
+it is sent; of a run of reports each change is emitted, in order. An adjustment of the clock is an occurrence and always
+emitted. The memory of last values is bounded: where a device fills it, values are emitted again, never lost.
 """
 
 from collections.abc import Iterator
@@ -24,14 +25,14 @@ _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 
 
 class CarriedAttributes:
-    """The attributes told in one association."""
+    """The last value of each carried attribute in one association."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._mds_event: dict[tuple[int, int | None, int], bytes] = {}
 
     def events(self, plan: ReportPlan, run: Run, now_s: float) -> Iterator[MdsChanged | AttributesReported]:
-        """What the reports of a run say that is news, report after report."""
+        """Return the changes in the reports of a run, report by report."""
         varies = any(item.varies(run.columns) or item.names(_HAPPENINGS) for item in plan.carried)
         for at in range(run.reports if varies else 1):
             for item in plan.carried:

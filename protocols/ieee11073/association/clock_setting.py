@@ -2,16 +2,16 @@
 
 **Reading.** One Get of the MDS returns the absolute and the relative times together. Such a coincident time stamp is
 what dates a relative time, and the round trip bounds how far it may be off. It is read with the MDS as the association
-begins, every so often after that, after each setting, and on command. An agent that answers none of it is not asked
-for ever.
+begins, every so often after that, after each setting, and on command. An agent that answers none of it is not asked for
+ever.
 
 **Setting.** Only where Mds-Time-Info says that the manager may (set-clock); whether it should be done now is the
 shell's to decide, who knows whether its own clock can be trusted. The new time is made at the moment of sending. A
-device that refuses or is silent is told, keeps its association, and is not asked again in it; a silent one may have set
-its clock, so its clocks are read again in both cases.
+device that refuses or does not respond keeps its association and gets no further request in it; the refusal is
+reported; a silent one may have set its clock, so its clocks are read again in both cases.
 
 UNCONFIRMED: the argument of Set-Base-Offset-Time. What is sent is the bare BaseOffsetTime (`apdu.actions`); an agent
-that expects more refuses it, which is told like any refusal. The number of the action (3101) has a single source.
+that expects more refuses it, which is reported like any refusal. The number of the action (3101) has a single source.
 """
 
 from dataclasses import dataclass
@@ -61,17 +61,16 @@ _FAILURES_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """The shell's wall time against the monotonic clock of `now_s`.
-
-    `utc_offset_us` added to monotonic microseconds gives microseconds since 1970, UTC; `zone_min` is what the local
-    time of the place is ahead of UTC, in minutes: an AbsoluteTime is local time and has no zone.
-    """
+    """Wall time against the monotonic clock of `now_s`. `utc_offset_us` added to monotonic microseconds gives
+    microseconds since 1970, UTC; `zone_min` is how far local time is ahead of UTC, in minutes: an AbsoluteTime is local
+    time and has no zone."""
 
     utc_offset_us: int
     zone_min: int = 0
 
     def time(self, kind: TimeKind, now_s: float) -> DeviceTime:
-        """The time of `now_s` as a clock of that kind shows it. Raises `LocalProtocolError` where it has no form."""
+        """Return the time at `now_s` as a clock of that kind shows it. Raises `LocalProtocolError` where it has no
+        form."""
         utc_us = round(now_s * 1_000_000) + self.utc_offset_us
         if kind is TimeKind.BASE_OFFSET:
             return base_offset_time_at(utc_us, self.zone_min)
@@ -79,7 +78,7 @@ class WallClock:
 
 
 class ClockSetting(Service):
-    """Commands `read_clocks` and `set_time`; the times come as `ClockRead`."""
+    """Service with the commands `read_clocks` and `set_time`; times are reported as `ClockRead`."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings) -> None:
         super().__init__(requests)
@@ -103,7 +102,8 @@ class ClockSetting(Service):
             self._read()
 
     def read_with_mds(self, attributes: Attributes, asked_s: float) -> None:
-        """The answer to the Get of the MDS, asked for at `asked_s`: it shows the clocks too, all of the same moment."""
+        """Read the clocks from the response to the Get of the MDS that was sent at `asked_s`: they show the same
+        moment."""
         self._shown(attributes, asked_s)
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
@@ -122,7 +122,7 @@ class ClockSetting(Service):
         self.settable = None
 
     def read_clocks(self, now_s: float) -> None:
-        """Asks what the clocks show. `ClockRead` follows, unless the device does not tell.
+        """Request what the clocks show. `ClockRead` follows, unless the device does not respond with a time.
 
         Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
         """
@@ -206,7 +206,7 @@ class ClockSetting(Service):
         self._next_s = self._requests.now_s + self._every_s if due and self._every_s is not None else None
 
     def _shown(self, attributes: Attributes, asked_s: float) -> bool:
-        """Tells the times among the attributes; False when there is none that is one."""
+        """Emit the times among the attributes; return False where there is none."""
         values = dict(attributes)
         times = tuple(
             time

@@ -1,7 +1,7 @@
-"""Where a manager finds the configurations that devices once sent, and puts what it learns.
+"""Store of the configurations that devices sent in earlier associations.
 
 In memory and synchronous, because an AARQ is answered at once; making it durable is the gateway's, which fills it at
-start and stores what `ConfigurationAgreed` tells.
+start and stores each `ConfigurationAgreed`.
 """
 
 from collections import OrderedDict
@@ -14,15 +14,15 @@ CONFIGURATIONS_MAX = 8
 
 
 class ConfigurationStore(Protocol):
-    """By the device's system id and its configuration id; the bytes are an encoded ConfigObjectList."""
+    """Configurations by the device's system id and its configuration id; the bytes are an encoded ConfigObjectList."""
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None: ...
 
     def remember(self, system_id: bytes, config_id: int, octets: bytes) -> None: ...
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """What the device reports does not fit. True: it is forgotten, so that the device is asked again. False: the
-        device was asked for that already and said the same, so it is a habit and no change."""
+        """Doubt a configuration that does not explain a report. True: it is forgotten, so that the device has to send
+        it again. False: the device sent the same again already, so its reports deviate by habit."""
 
 
 class RememberedConfigurations:
@@ -47,7 +47,7 @@ class RememberedConfigurations:
             del self._devices[self._least_wanted()]
 
     def _least_wanted(self) -> bytes:
-        """The device whose configurations are forgotten first."""
+        """Return the device whose configurations are forgotten first."""
         return next(iter(self._devices))
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:

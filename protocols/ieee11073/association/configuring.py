@@ -1,4 +1,4 @@
-"""Which configuration an association has: what the manager knows of a device, and its verdict on what the device offers
+"""Choice of an association's configuration: the one that the manager knows of a device, or a verdict on an offered one
 (reference 20601 §9.1).
 
 A device names its configuration in the association request. The manager knows it when it is a standard one or when the
@@ -25,7 +25,7 @@ _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER,
 
 
 class Verdict(NamedTuple):
-    """What the manager answers to an offered configuration. `learned`: the device explained it now."""
+    """The manager's response to an offered configuration. `learned`: the device sent its objects now."""
 
     configuration: Configuration
     result: ConfigResult
@@ -101,7 +101,7 @@ class Configuring:
         return self._store.doubt(system_id, config_id)
 
     def check_offers(self) -> str:
-        """Return why the association has to end after too many offers in vain; empty while it may go on."""
+        """Return why the association has to end after too many refused offers; empty while it may go on."""
         if self._offered < self._settings.configurations_max:
             return ""
         self._notes.add(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)

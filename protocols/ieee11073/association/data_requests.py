@@ -1,8 +1,9 @@
-"""Asking a device for data: one answer, a flow for some time, or a flow without end (reference 20601 §6 DataRequest).
+"""Data requests of a manager: one response, a flow for some time, or a flow without end (reference 20601 §6
+DataRequest).
 
-What a device takes stands in its association request: data-req-mode-flags and how many flows the manager may begin side
-by side. A request that it does not take is never sent. The reports of a flow come as event reports with the request's
-id and are read and numbered like any others; a single response carries its report inside the answer and takes the same
+The association request says what a device accepts: data-req-mode-flags and how many flows the manager may begin side by
+side. A request that it does not accept is never sent. The reports of a flow come as event reports with the request's id
+and are read and numbered like any others; a single response carries its report inside the answer and takes the same
 way.
 
 By default nothing is asked, since devices report by themselves. A device that says that it does not is asked for
@@ -69,7 +70,7 @@ _CONTINUE_AT = 0.75
 
 
 class Reach(Enum):
-    """How long a request asks for data."""
+    """Duration of a data request."""
 
     ONCE = "once"
     PERIOD = "period"
@@ -78,7 +79,7 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataWanted:
-    """What to ask for: everything, the objects of one class, or some handles; of everybody or of one person.
+    """Scope of a data request: all objects, those of one class, or some handles; of all persons or of one.
 
     `period_s` only for `Reach.PERIOD`, at most `PERIOD_S_MAX`. `object_class` and `handles` exclude each other.
     """
@@ -96,7 +97,7 @@ class DataWanted:
 
     @property
     def needs(self) -> int:
-        """The flags that a device must have to take it."""
+        """The flags that a device must have to accept it."""
         person = SUPPORTS_PERSON_ID if self.person is not None else 0
         return _SCOPES[self._scope][1] | _REACHES[self.reach][1] | person
 
@@ -129,7 +130,7 @@ class _Flow:
 
 
 class DataRequests(Service):
-    """Commands `request`, `prolong` and `stop`."""
+    """Service with the commands `request`, `prolong` and `stop`."""
 
     def __init__(
         self,
@@ -152,12 +153,12 @@ class DataRequests(Service):
         self._last_id = 0
 
     def associate(self, flags: int, flows_max: int) -> None:
-        """What the association request said: data-req-mode-flags and data-req-init-manager-count."""
+        """Take data-req-mode-flags and data-req-init-manager-count from the association request."""
         self._flags, self._flows_max = flags, flows_max
 
     @property
     def flows(self) -> dict[int, int]:
-        """Reports that came so far, by the data-req-id of each flow that stands."""
+        """Number of reports so far, by the data-req-id of each running flow."""
         return {data_req_id: self._reports_of(data_req_id) for data_req_id, flow in self._flows.items() if flow.started}
 
     @property
@@ -188,11 +189,11 @@ class DataRequests(Service):
                 self._prolong(data_req_id, flow)
 
     def request(self, wanted: DataWanted, *, now_s: float) -> int:
-        """Asks for data and returns the data-req-id. `DataFlowStarted` or `DataRequestRefused` follows; a flow ends
-        with `DataFlowEnded`.
+        """Request data and return the data-req-id. `DataFlowStarted` or `DataRequestRefused` follows; a flow ends with
+        `DataFlowEnded`.
 
-        Raises `LocalProtocolError` for what the device does not take by its own words, for too many flows or handles,
-        for a period that cannot be said, unless the association operates, and when too many requests wait.
+        Raises `LocalProtocolError` for what the device does not accept, for too many flows or handles, for a period
+        that cannot be encoded, unless the association operates, and when too many requests wait.
         """
         self._requests.set_now(now_s)
         if missing := self._missing(wanted):
@@ -246,7 +247,7 @@ class DataRequests(Service):
         return data_req_id
 
     def _free_id(self) -> int:
-        """E20 begins at 1; an id is not used again before all others were."""
+        """Return an unused data-req-id. E20 begins at 1; an id is not used again before all others were."""
         while True:
             self._last_id = self._last_id % ID_MAX + 1
             if self._last_id not in self._flows:
@@ -298,7 +299,7 @@ class DataRequests(Service):
         go_on(data_req_id)
 
     def _started(self, data_req_id: int) -> None:
-        """A request or a continuation was taken."""
+        """Take the acceptance of a request or a continuation."""
         flow = self._flows.get(data_req_id)
         if flow is None:
             return

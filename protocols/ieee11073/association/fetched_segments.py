@@ -1,6 +1,6 @@
-"""What is already durable of devices' memories: asked when a memory is about to be fetched, without waiting.
+"""Record of the memory segments that are durable already, read without waiting when a memory is about to be fetched.
 
-Whoever runs the manager keeps it over restarts, in the same commit as the entries themselves. Losing it costs a
+The caller of the manager keeps it over restarts, in the same commit as the entries themselves. Losing it costs a
 transfer, never a measurement: what comes twice is known by its content (DESIGN D3), or, where it carries no date, by
 its place in the segment, which is what `through` is for.
 """
@@ -13,7 +13,7 @@ SEGMENTS_MAX = 4096
 
 
 class SegmentKey(NamedTuple):
-    """A segment by its device, its store's handle and its number."""
+    """Identity of a segment: its device, its store's handle and its number."""
 
     system_id: bytes
     store: int
@@ -30,28 +30,28 @@ class SegmentProgress(NamedTuple):
 
 
 class FetchedSegments(Protocol):
-    """The manager's question."""
+    """Lookup of durable segments, implemented by the caller."""
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None: ...
 
 
 class RememberedSegments:
-    """In memory, bounded."""
+    """Bounded `FetchedSegments` in memory."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[SegmentKey, SegmentProgress] = OrderedDict()
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None:
-        """None: nothing is known of it."""
+        """Return how much of a segment is durable; None: nothing is known of it."""
         return self._known.get(key)
 
     def note(self, key: SegmentKey, progress: SegmentProgress) -> None:
-        """So much is durable now."""
+        """Note how much is durable now."""
         self._known[key] = progress
         self._known.move_to_end(key)
         while len(self._known) > SEGMENTS_MAX:
             self._known.popitem(last=False)
 
     def forget(self, key: SegmentKey) -> None:
-        """The device cleared it: its number may mean another segment from now on."""
+        """Forget a segment that the device cleared: its number may mean another segment from now on."""
         self._known.pop(key, None)

@@ -1,8 +1,8 @@
 """The association engine: one machine for both roles, driven by a table of rows.
 
-It owns the byte stream, the state, the timers and the outbox; a role adds the table, how its own inputs are told
-apart, and what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing
-here waits, reads or writes: `receive` takes what a link read, `to_send` gives what it shall write.
+It owns the byte stream, the state, the timers and the outbox; a role adds the table, how to classify its inputs, and
+what its actions do. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing here waits,
+reads or writes: `receive` takes what a link read, `to_send` gives what it shall write.
 
 Any bytes of a peer lead to events and answers, never to an exception. A stream whose next header cannot be found, or
 whose APDU begins and does not go on, has no way on: ABRT, and `closed`; on a line that cannot end, ABRT, and silence
@@ -43,11 +43,11 @@ _GIVEN_UP_MAX = 16
 
 
 def do_nothing(row: Row, received: Received) -> None:
-    """For rows that only change the state, or nothing."""
+    """Do nothing: for rows that only change the state, or change nothing."""
 
 
 class Association(ABC):
-    """Either role. Subclasses name the table and fill `_actions`."""
+    """Base of both roles. Subclasses name the table and fill `_actions`."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Association(ABC):
 
     @property
     def deadline_s(self) -> float | None:
-        """When `expire` has to be called at the latest, on the clock of `now_s`; None: no time is running."""
+        """Time by which `expire` has to be called, on the clock of `now_s`; None: no timer runs."""
         due_s, apdu_s = self._state_or_request_deadline_s(), self._apdu_deadline_s
         return due_s if apdu_s is None else apdu_s if due_s is None else min(due_s, apdu_s)
 
@@ -111,7 +111,7 @@ class Association(ABC):
         return min(deadlines, default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Takes bytes in any slicing; `b""` means that the link ended. Never raises on a peer's bytes."""
+        """Take bytes in any slicing; `b""` means that the link ended. Never raises on a peer's bytes."""
         self._now_s = now_s
         if self.closed:
             return []
@@ -126,7 +126,7 @@ class Association(ABC):
         return self._taken()
 
     def expire(self, now_s: float) -> list[Event]:
-        """Lets time pass: what is overdue at `now_s` ends as the standard says."""
+        """Let time pass: what is overdue at `now_s` ends as the standard says."""
         self._now_s = now_s
         if self._apdu_deadline_s is not None and self._apdu_deadline_s <= now_s:
             self._lose_framing(RemoteProtocolError("an APDU began and did not go on", clause="20601 §11 APDU header"))
@@ -138,7 +138,7 @@ class Association(ABC):
         return self._taken()
 
     def _give_up_overdue(self) -> None:
-        """Requests that may stay without an answer. What must be answered is left to row 8.4."""
+        """Give up overdue requests that may stay without a response. The others are left to row 8.4."""
         if self.state is not State.OPERATING:
             return
         for invoke_id, request in list(self._requests.items()):
@@ -148,7 +148,7 @@ class Association(ABC):
                 request.overdue()
 
     def to_send(self) -> bytes:
-        """The bytes to write now; each is given once."""
+        """Return the bytes to write now, each byte once."""
         if not self._out:
             return b""
         octets = b"".join(self._out)
@@ -156,7 +156,7 @@ class Association(ABC):
         return octets
 
     def release(self, now_s: float, reason: ReleaseRequestReason = ReleaseRequestReason.NORMAL) -> list[Event]:
-        """Asks the peer to end the association in order; `Released` follows. Nothing happens where none stands."""
+        """Request an orderly end of the association; `Released` follows. Does nothing without an association."""
         self._now_s = now_s
         self._release_reason = reason
         if self.state is not State.DISCONNECTED:
@@ -164,14 +164,14 @@ class Association(ABC):
         return self._taken()
 
     def abort(self, reason: AbortReason = AbortReason.UNDEFINED, why: str = "") -> list[Event]:
-        """Ends the association at once."""
+        """Abort the association at once."""
         self._abort_now(reason, why)
         return self._taken()
 
     # What a role adds.
 
     def _receive_known_layout(self) -> bool:
-        """Takes reports of layouts that were compiled before from the stream. False: read the next APDU in full."""
+        """Take reports of known layouts from the stream. False: read the next APDU in full."""
         return False
 
     @abstractmethod
@@ -184,18 +184,18 @@ class Association(ABC):
     def _input_of_response(self, request: Request, received: Received) -> Input: ...
 
     def _end_association(self) -> None:
-        """The association is over, however it ended."""
+        """Forget an association that ended, in whatever way."""
         self._notes.restart()
         self._requests.clear()
         self._given_up.clear()
         self._malformed = 0
 
     def _owed_tickets(self) -> set[int]:
-        """Tickets of the confirmed reports that still wait to be answered."""
+        """Return the tickets of the confirmed reports that have not been answered."""
         return set()
 
     def _forget_answers(self) -> None:
-        """No answer can reach the peer any more."""
+        """Forget pending answers: none can reach the peer any more."""
         self._held.clear()
         self._gate.clear()
 
@@ -223,7 +223,7 @@ class Association(ABC):
         return events
 
     def _emit(self, event: Event) -> None:
-        """Adds an event, after the deviations that were met on the way to it."""
+        """Add an event, after the deviations that were noted before it."""
         self._emit_notes()
         self._events.append(event)
 
@@ -234,7 +234,7 @@ class Association(ABC):
             ]
 
     def _read_stream(self) -> None:
-        """Every APDU that is whole by now; what is left of one has until the APDU deadline to go on."""
+        """Read every whole APDU. The rest of an unfinished one has to arrive before the APDU deadline."""
         while not self.closed:
             try:
                 self._read_apdus()
@@ -301,14 +301,14 @@ class Association(ABC):
         (self._held if self._held else self._out).append(octets)
 
     def _send_after_answers(self, octets: bytes) -> None:
-        """A farewell waits for the answers that are owed by now, since the peer takes none after it; all later bytes
-        wait behind it."""
+        """Send a release message after the answers that are owed by now, since the peer accepts none after it; all
+        later bytes wait behind it."""
         if not self._held:
             self._gate = self._owed_tickets()
         (self._held if self._gate else self._out).append(octets)
 
     def _send_answer(self, ticket: int, octets: bytes) -> None:
-        """An answer to a report: before the farewell if it was owed then, else in its turn."""
+        """Send the answer to a report: before the release message if it was owed then, else in its turn."""
         if ticket not in self._gate:
             self._send(octets)
             return
@@ -328,7 +328,7 @@ class Association(ABC):
         return octets
 
     def _request(self, message: MessageTag, body: object, request: Request) -> int:
-        """Sends a request under a free invoke-id, which it returns."""
+        """Send a request under a free invoke-id and return the id."""
         invoke_id = (self._invoke_id + 1) % _INVOKE_IDS
         while invoke_id in self._requests or invoke_id in self._given_up:
             invoke_id = (invoke_id + 1) % _INVOKE_IDS
@@ -339,12 +339,12 @@ class Association(ABC):
         return invoke_id
 
     def _refuse(self, received: Received, error: ErrorValue) -> None:
-        """ROER to a request that waits for an answer."""
+        """Send ROER to a request that has a response."""
         if received.data is not None and received.data.message in CONFIRMED:
             self._send_message(received.data.invoke_id, MessageTag.ERROR, ErrorResult(error, b""))
 
     def _reject(self, received: Received, problem: RejectProblem) -> None:
-        """RORJ to a request that waits for an answer."""
+        """Send RORJ to a request that has a response."""
         if received.data is not None and received.data.message in CONFIRMED:
             self._send_message(received.data.invoke_id, MessageTag.REJECT, RejectResult(problem))
 
@@ -391,7 +391,8 @@ class Association(ABC):
         self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
     def _refuse_unreadable(self, row: Row, received: Received) -> None:
-        """Reference §9.4 rule 1: RORJ where an invoke-id could be read, otherwise ABRT. Not without end."""
+        """Refuse an unreadable request by reference §9.4 rule 1: RORJ where an invoke-id could be read, otherwise ABRT;
+        ABRT also after too many."""
         self._malformed += 1
         if received.invoke_id is None or self._malformed > self._malformed_max:
             self._abort_now(AbortReason.UNDEFINED, received.why)

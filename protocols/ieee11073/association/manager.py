@@ -1,11 +1,10 @@
-"""The manager's end of an association: what its actions do (reference 20601 §9.1).
+"""The manager role of an association: the actions of its table (reference 20601 §9.1).
 
-It grants or rejects associations, learns configurations, reads who the device is, and turns reports into
-observations. The promise that matters: a confirmed report is answered after `delivered`, never before; after
-`refused` it is answered with RORJ resource-limitation, so that the device keeps what we could not store.
+It grants or rejects associations, learns configurations, reads who the device is, and turns reports into observations.
+The promise that matters: a confirmed report is answered after `delivered`, never before; after `refused` it is answered
+with RORJ resource-limitation, so that the device keeps what we could not store.
 
-What a manager asks of a device (who it is, its clock, scanners, data, memories) is the services'; this file composes
-them.
+The services send the manager's own requests (identity, clock, scanners, data, memories); this file composes them.
 """
 
 from itertools import count
@@ -56,7 +55,7 @@ _OPERATING = State.OPERATING
 
 
 class ManagerAssociation(Association):
-    """One link's manager end, on an open link. After a release or an abort the link may carry a new association."""
+    """The manager of one open link. After a release or an abort the link may carry a new association."""
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class ManagerAssociation(Association):
         settings: ManagerSettings | None = None,
         fetched: FetchedSegments | None = None,
     ) -> None:
-        """`system_id` is the manager's own EUI-64. `fetched` knows what of devices' memories is durable already."""
+        """`system_id` is the manager's own EUI-64. `fetched` knows which memory segments are durable already."""
         if len(system_id) != SYSTEM_ID_OCTETS:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()
@@ -141,7 +140,7 @@ class ManagerAssociation(Association):
 
     @property
     def device(self) -> DeviceIdentity | None:
-        """Who is (or was last) associated: the system id from the AARQ on, the rest once the MDS was read."""
+        """The device of this or the last association: its system id from the AARQ on, the rest after the MDS was read."""
         return self._mds_reading.device
 
     @property
@@ -152,8 +151,8 @@ class ManagerAssociation(Association):
         return min((each for each in due if each is not None), default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Take bytes as `Association.receive` does. A read of one whole report, as devices send them, passes the stream
-        and the tables by: row 8.21 with nothing else to say."""
+        """Take bytes as `Association.receive` does. A read that is one whole report, as devices send them, takes a
+        shortcut past the stream and the tables: row 8.21 without any other effect."""
         intake = self._intake
         if (
             intake is not None
@@ -176,8 +175,8 @@ class ManagerAssociation(Association):
     # What the shell says about an event.
 
     def delivered(self, event: Event) -> None:
-        """The event is durable: the confirmed reports in it are answered. Of what the device is (`MdsRead`) it means
-        that the shell knows, and the services begin. Means nothing for other events, or twice."""
+        """Acknowledge an event that is durable: the confirmed reports in it are answered. After `MdsRead` the services
+        begin. Has no effect on other events, or twice."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -188,7 +187,8 @@ class ManagerAssociation(Association):
             self._begin()
 
     def refused(self, event: Event) -> None:
-        """The event could not be stored: its confirmed reports get RORJ resource-limitation, the device keeps them."""
+        """Answer an event that could not be stored: its confirmed reports get RORJ resource-limitation, so the device
+        keeps them."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -257,7 +257,7 @@ class ManagerAssociation(Association):
     # Configuration.
 
     def _evaluate_config(self, row: Row, received: Received) -> None:
-        """Judges a configuration report and answers it; the rows 7.x only name where that leads."""
+        """Judge a configuration report and answer it; the rows 7.x only name the next state."""
         assert received.data is not None
         body: EventReportArgument = received.body
         assert self._applicant is not None
@@ -293,7 +293,7 @@ class ManagerAssociation(Association):
             self._step(Input.CONFIG_ONCE_TOO_OFTEN)
 
     def _operate(self, configuration: Configuration, *, learned: bool) -> None:
-        """The configuration stands: reports can be read, and the services ask what they have to ask."""
+        """Enter operation: reports can be read, and the services start."""
         assert self._applicant is not None
         if learned:
             self._configuring.learn(self._applicant.system_id, configuration)
@@ -331,7 +331,7 @@ class ManagerAssociation(Association):
     # Reports.
 
     def _receive_known_layout(self) -> bool:
-        """Row 8.21 for reports whose layout was compiled before, a whole run of them at once."""
+        """Take a whole run of reports of a known layout: row 8.21."""
         if self._intake is None or self.state is not _OPERATING:
             return False
         octets, events = self._intake.take_known(self._stream.front(), self._now_s)
@@ -397,9 +397,9 @@ class ManagerAssociation(Association):
             self._emit(event)
 
     def _reconfigure(self, received: Received) -> bool:
-        """A report that a remembered configuration does not explain: the device may have changed it and kept its id,
-        which 20601 §9.1 forbids and firmware updates do. Then the association ends and the next one asks; the report
-        stays with the device until then. What a device explains in this association is not doubted."""
+        """End the association after a report that a remembered configuration does not explain, and return whether it
+        ended. The device may have changed its configuration and kept the id, which 20601 §9.1 forbids and firmware
+        updates do. The next association requests the configuration; the report stays with the device until then."""
         if self._applicant is None or self._configuration is None:
             return False
         if not self._configuring.doubt(self._applicant.system_id, self._configuration.config_id):
@@ -409,7 +409,7 @@ class ManagerAssociation(Association):
         return True
 
     def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
-        """The report of a single response to a data request. Raises `RemoteProtocolError`."""
+        """Take the report of a single response to a data request. Raises `RemoteProtocolError`."""
         assert self._intake is not None
         if event_type not in SCAN_REPORTS:
             raise RemoteProtocolError(f"a data response holds an event of type {event_type}", clause="20601 §6")
@@ -429,5 +429,5 @@ class ManagerAssociation(Association):
             self._emit(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
-        """Agents only report; a request that a manager does not serve is unrecognized-operation (row 8.21)."""
+        """Reject an operation that no manager serves: agents only report (row 8.21)."""
         self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)

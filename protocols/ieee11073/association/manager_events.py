@@ -19,17 +19,17 @@ from protocols.stream_value import stream_value
 
 @dataclass(frozen=True, slots=True)
 class MdsRead:
-    """The device answered what it is."""
+    """The device identified itself in its response to the Get of the MDS."""
 
     identity: DeviceIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MdsChanged:
-    """A report told attributes of the device itself (handle 0): those that differ from what it told before.
+    """A report carried attributes of the device itself (handle 0) that differ from their last values.
 
-    `attributes` are ids and bytes as sent, also those with no field here. A field is None where this report does not
-    say it, or says it in a form that it has not.
+    `attributes` are ids and bytes as sent, also those with no field here. A field is None where the report does not
+    have the attribute, or has it malformed.
     """
 
     attributes: tuple[tuple[int, bytes], ...]
@@ -45,8 +45,8 @@ class MdsChanged:
 
 @dataclass(frozen=True, slots=True)
 class AttributesReported:
-    """Attributes of an object that came in a report and are no value: accuracy, source handles, threshold texts, ids
-    that nobody knows. They flow on by number; told are those that differ from what the object told before.
+    """Attributes of an object that came in a report and are no value: accuracy, source handles, threshold texts,
+    unknown ids. Only those that differ from their last values.
 
     `person` and `device_time` are those of the observations that they came with.
     """
@@ -83,7 +83,7 @@ class ReportsLost:
 
 
 class NotTaken(Enum):
-    """Why nothing of a report was taken."""
+    """Reason why nothing of a report was kept."""
 
     NO_OBJECT = "of objects that the configuration lacks"
     EVENT_TYPE = "of an event type that is not taken"
@@ -93,8 +93,8 @@ class NotTaken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportNotTaken:
-    """Nothing of a report was taken; a confirmed one got ROER or RORJ and stays with the device. Emitted for
-    each of them. Its number does not count as lost."""
+    """A report of which nothing was kept; a confirmed one got ROER or RORJ and stays with the device. Emitted for each
+    of them. Its number does not count as lost."""
 
     why: NotTaken
     confirmed: bool
@@ -110,7 +110,7 @@ class AttributesRead:
 
 @dataclass(frozen=True, slots=True)
 class AttributesWithheld:
-    """A Get of the shell was refused or not answered; `why` says it in words."""
+    """A Get of the caller was refused or timed out; `why` says it in words."""
 
     handle: int
     why: str
@@ -118,8 +118,8 @@ class AttributesWithheld:
 
 @dataclass(frozen=True, slots=True)
 class ClockRead:
-    """What the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic): the coincident time
-    stamp that dates its relative times. At most one time of each kind, at least one."""
+    """The times that the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic): the
+    coincident time stamp that dates its relative times. At most one time of each kind, at least one."""
 
     times: tuple[DeviceTime, ...]
     asked_s: float
@@ -145,7 +145,7 @@ class ClockSet:
 
 @dataclass(frozen=True, slots=True)
 class ClockNotSet:
-    """The device refused to set its clock, or was silent; then it may have set it all the same. `why` in words."""
+    """The device refused to set its clock, or did not respond and may have set it. `why` in words."""
 
     time: DeviceTime
     why: str
@@ -161,7 +161,7 @@ class ScannerState:
 
 @dataclass(frozen=True, slots=True)
 class ScannerNotSwitched:
-    """A scanner was not enabled or not disabled; it may have been, where the device was silent. `why` in words."""
+    """A scanner was not enabled or not disabled; after a timeout it may have been. `why` in words."""
 
     handle: int
     enable: bool
@@ -186,14 +186,14 @@ class ScannerResumed:
 
 @dataclass(frozen=True, slots=True)
 class DataFlowStarted:
-    """The device took a data request; a single response came with it, other flows follow as reports."""
+    """The device accepted a data request; a single response came with it, other flows follow as reports."""
 
     data_req_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class DataFlowEnded:
-    """A flow is over: answered at once, stopped, or its time has passed. `reports` came for it."""
+    """A flow ended: answered at once, stopped, or its time has passed. It had `reports` reports."""
 
     data_req_id: int
     reports: int
@@ -201,7 +201,7 @@ class DataFlowEnded:
 
 @dataclass(frozen=True, slots=True)
 class DataRequestRefused:
-    """A data request, its continuation or its stop was refused or not answered; `why` in words."""
+    """A data request, its continuation or its stop was refused or timed out; `why` in words."""
 
     data_req_id: int
     why: str

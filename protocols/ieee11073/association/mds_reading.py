@@ -1,4 +1,5 @@
-"""Reading who the device is: Get of the MDS, all attributes, as the first thing in Operating (reference 20601 §9.1).
+"""Identification of the device: a Get of all attributes of the MDS, the first request in Operating (reference 20601
+§9.1).
 
 An agent must answer it; one that is silent ends the association as row 8.4 has it. One that refuses, or whose
 attributes cannot be read in part, is still served.
@@ -21,7 +22,7 @@ GET_ANSWERS = frozenset({MessageTag.GET_RESULT, MessageTag.ERROR, MessageTag.REJ
 
 
 class MdsReading(Service):
-    """Asks once an association. `identified` tells the manager, which tells the other services."""
+    """Service that reads the MDS once an association. The manager passes the identity on to the other services."""
 
     def __init__(self, requests: Requests, to_get_s: float, identified: Callable[[DeviceIdentity], None]) -> None:
         super().__init__(requests)
@@ -35,7 +36,7 @@ class MdsReading(Service):
         """What the shell was told in this association."""
 
     def associate(self, system_id: bytes) -> None:
-        """A device with this system id asked for an association."""
+        """Take the system id of a device that requests an association."""
         self.device = DeviceIdentity(system_id=system_id)
 
     def start(self, configuration: Configuration) -> None:
@@ -45,7 +46,7 @@ class MdsReading(Service):
         )
 
     def changed(self, event: MdsChanged) -> None:
-        """A report told new values of the device's own attributes."""
+        """Take new values of the device's own attributes from a report."""
         if self.device is not None:
             self.device = changed(self.device, event.attributes)
 

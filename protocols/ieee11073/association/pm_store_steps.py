@@ -1,9 +1,9 @@
-"""How a manager asks one PM-store after the other, a step at a time: requests, their silence, waiting, reading answers.
+"""The single steps of a manager at a PM-store: send a request, wait, time out, read the response.
 
 A step is begun when what is due next is decided. An answer, or its absence, belongs to the step that asked for it and
 means nothing once another was begun, so that a device that answers late or twice cannot make two things happen at once.
 
-What is asked, and in which order, is `pm_stores`'s.
+`pm_stores` decides which step comes next.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ _ACTION_ANSWERS = frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, Message
 
 @dataclass(slots=True)
 class Store:
-    """A PM-store in this round: what it says of itself, what is still to fetch, what may be cleared as a whole."""
+    """A PM-store in this round: its attributes, the segments still to fetch, and those that may be cleared together."""
 
     handle: int
     selection: SegmentSelection
@@ -49,12 +49,12 @@ class Store:
 
     @property
     def clears_each(self) -> bool:
-        """Whether single segments can be cleared."""
+        """Whether the device can clear single segments."""
         return bool(self.capability & CAPABILITY_CLEAR_BY_LIST)
 
     @property
     def clearable(self) -> bool:
-        """Whether clearing everything would lose nothing, and do something."""
+        """Whether clearing all segments would lose nothing and clear something."""
         return {segment.number for segment in self.whole} == set(self.listed) and any(
             segment.usage_count for segment in self.whole
         )
@@ -66,7 +66,7 @@ class Store:
 
 
 class StoreSteps:
-    """The asking of one manager. `silent` is called, with what was due, when an answer does not come."""
+    """Steps of one manager. `silent` is called, with what was due, when a response times out."""
 
     def __init__(self, requests: Requests, silent: Callable[[str], None]) -> None:
         self._requests = requests
@@ -77,16 +77,16 @@ class StoreSteps:
         """When the step that waits is due."""
 
     def begin(self) -> None:
-        """Another step: what was asked before, or waited for, is of no concern any more."""
+        """Begin another step: responses and waits of the step before have no effect any more."""
         self._steps += 1
         self.deadline_s = self._due = None
 
     def wait(self, seconds: float, step: Callable[[], None]) -> None:
-        """`step` is due in so long, unless another is begun or waited for."""
+        """Schedule `step` in `seconds`, unless another is begun or scheduled."""
         self.deadline_s, self._due = self._requests.now_s + seconds, step
 
     def pass_time(self) -> None:
-        """Does what is due."""
+        """Run a step that is due."""
         if self.deadline_s is not None and self.deadline_s <= self._requests.now_s:
             due, self._due, self.deadline_s = self._due, None, None
             if due is not None:
@@ -95,7 +95,7 @@ class StoreSteps:
     # Asking.
 
     def get(self, store: Store, done: Callable[[Received], None], to_s: float) -> None:
-        """All attributes of a store."""
+        """Request all attributes of a store."""
         self._requests.enqueue(
             MessageTag.GET,
             GetArgument(store.handle, ()),
@@ -115,7 +115,7 @@ class StoreSteps:
         *,
         ahead: bool = False,
     ) -> None:
-        """An action of a store."""
+        """Request an action of a store."""
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(store.handle, action, octets),
@@ -130,7 +130,7 @@ class StoreSteps:
         return self._if_still(lambda: self._silent(what))
 
     def _if_still(self, call: Callable[P, None]) -> Callable[P, None]:
-        """`call`, unless another step was begun meanwhile."""
+        """Wrap `call` so that it has no effect once another step was begun."""
         step = self._steps
 
         def called(*given: P.args, **named: P.kwargs) -> None:
@@ -142,14 +142,14 @@ class StoreSteps:
     # Reading answers.
 
     def result(self, store: Store, received: Received, what: str) -> bytes | None:
-        """The action-info-args of an answer; None where it is a refusal, which is told."""
+        """Return the action-info-args of a response; None, and a note, where it is a refusal."""
         if isinstance(received.body, ActionResult):
             return received.body.action_info_args
         self.refused(store, received, what, refusal(received.body) or "another answer")
         return None
 
     def infos(self, store: Store, received: Received) -> tuple[SegmentInfo, ...] | None:
-        """The answer to SEG_GET_INFO; None where it is a refusal or cannot be read, which is told."""
+        """Return the response to SEG_GET_INFO; None, and a note, where it is a refusal or cannot be read."""
         octets = self.result(store, received, "SEG_GET_INFO")
         try:
             return None if octets is None else decode_list(SegmentInfo, octets)
@@ -158,7 +158,7 @@ class StoreSteps:
             return None
 
     def segment(self, store: Store, info: SegmentInfo) -> Segment | None:
-        """A listed segment; None where its entries cannot be read, which is told."""
+        """Return a listed segment; None, and a note, where its entries cannot be read."""
         try:
             return segment_of(info, store.attributes, self._requests.notes)
         except RemoteProtocolError as error:
@@ -166,10 +166,10 @@ class StoreSteps:
             return None
 
     def unreadable(self, store: Store, number: int, error: RemoteProtocolError) -> None:
-        """A segment whose entries have no meaning for us."""
+        """Note a segment whose entries cannot be interpreted."""
         said = {"clause": error.clause, "segment": number, "handle": store.handle, "reason": error.reason}
         self._requests.notes.add(Oddity.SEGMENT_UNREADABLE, **said)
 
     def refused(self, store: Store, received: Received, what: str, reason: str) -> None:
-        """A store that does not answer as it was asked."""
+        """Note that a store refused a request."""
         self._requests.notes.add(Oddity.STORE_REFUSED, received.octets, handle=store.handle, what=what, reason=reason)

@@ -1,12 +1,12 @@
-"""A device's memories: what it measured while nobody listened is fetched, and cleared only by policy (reference §7).
+"""Fetch a device's memories (PM-stores), and clear them only by policy (reference §7).
 
 Store after store and segment after segment, one thing at a time, beside the live reports: Get of the store's
 attributes, SEG_GET_INFO, SEG_TRIG_XFER, then the device sends entries as event reports. Each is answered with
 manager-confirm after it was delivered and never before. Clearing is asked for when everything of a segment is durable,
 right after the device has said that the segment is still the one that was fetched.
 
-Nothing of this ends an association: a memory that cannot be had is told and given up until the next association or the
-next `fetch`, because the live reports beside it matter more. Entries that come unconfirmed are taken as they come.
+Nothing of this ends an association: a memory that cannot be fetched is reported and given up until the next association
+or the next `fetch`, because the live reports beside it matter more. Unconfirmed entries are taken as they come.
 
 The next step is never taken inside `delivered`: it is due at once (`deadline_s`), so that time and events are those of
 the moment, however long the disk took.
@@ -79,7 +79,7 @@ _TRIGGER_FAILURES = {
 
 
 class PmStores(Service):
-    """Reached as `association.pm_stores`; `fetch` is its command."""
+    """Service reached as `association.pm_stores`; its command is `fetch`."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class PmStores(Service):
         tickets: Iterator[int],
         answer: Callable[[int, int, MessageTag, object], None],
     ) -> None:
-        """`answer(ticket, invoke_id, message, body)` answers an event in its turn, also before a farewell."""
+        """`answer(ticket, invoke_id, message, body)` answers an event in its turn, also before a release."""
         super().__init__(requests)
         self._settings = settings
         self._fetched = fetched
@@ -129,8 +129,8 @@ class PmStores(Service):
         self._steps.begin()
 
     def fetch(self, now_s: float, selection: SegmentSelection | None = None) -> None:
-        """Fetches all memories once more, or what is selected of them; what is under way goes on first. A time range
-        reaches only stores that can select by time. Nothing happens outside Operating."""
+        """Fetch all memories again, or a selection of them; a fetch in progress ends first. A time range reaches only
+        stores that can select by time. Nothing happens outside Operating."""
         self._requests.set_now(now_s)
         self._fetch(selection or AllSegments())
 
@@ -148,22 +148,23 @@ class PmStores(Service):
         self._steps.pass_time()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """At once, but not within what the shell just called."""
+        """Schedule a step at once, but not within the current call of the caller."""
         self._steps.wait(0.0, step)
 
     # What the shell says.
 
     @property
     def owed_tickets(self) -> set[int]:
-        """Of the confirmed events that wait to be durable."""
+        """Tickets of the confirmed events that are not durable yet."""
         return {ticket for ticket, transfer in self._owing.items() if transfer.owed[ticket].invoke_id is not None}
 
     def forget_answers(self) -> None:
-        """No answer can reach the device any more."""
+        """Forget pending answers: none can reach the device any more."""
         self._owing.clear()
 
     def settle(self, event: SegmentDataReceived, *, durable: bool) -> None:
-        """The entries are durable, or could not be stored. Means nothing twice, or after the association."""
+        """Answer an event whose entries are durable, or could not be stored. Has no effect twice, or after the
+        association."""
         transfer = self._owing.pop(event.ticket, None)
         if transfer is None:
             return
@@ -196,7 +197,7 @@ class PmStores(Service):
         return handle in self._handles
 
     def receive(self, received: Received) -> None:
-        """Takes MDC_NOTI_SEGMENT_DATA of a PM-store. Raises `RemoteProtocolError` where its info breaks its form."""
+        """Take MDC_NOTI_SEGMENT_DATA of a PM-store. Raises `RemoteProtocolError` where its info is malformed."""
         assert received.data is not None
         report: EventReportArgument = received.body
         event = decode(SegmentDataEvent, report.event_info)
@@ -243,7 +244,7 @@ class PmStores(Service):
             self._steps.get(self._store, self._described, self._to_get_s)
 
     def _described(self, received: Received) -> None:
-        """A store that does not describe itself is fetched all the same."""
+        """Take a store's attributes. A store that refuses them is fetched all the same."""
         store = self._now_at()
         if isinstance(received.body, GetResult):
             store.attributes = attributes_of(received.body.attribute_list)
@@ -343,7 +344,7 @@ class PmStores(Service):
             self._fail(_TRIGGER_FAILURES.get(result, NotFetched.FAILED))
 
     def _watch(self) -> None:
-        """Entries are due, or the next ones."""
+        """Start the timeout for the next entries."""
         transfer = self._transfer
         if transfer is not None:
             wait_s = transfer.segment.transfer_timeout_s or self._settings.to_transfer_s
@@ -377,7 +378,7 @@ class PmStores(Service):
         self._next_segment()
 
     def _silent(self, what: str) -> None:
-        """A device that does not say what is due is not asked on for this memory."""
+        """Skip a store whose response timed out."""
         store, transfer = self._now_at(), self._transfer
         self._requests.notes.add(Oddity.STORE_SILENT, handle=store.handle, what=what)
         number = None if transfer is None else transfer.segment.number
@@ -387,7 +388,7 @@ class PmStores(Service):
     # Clearing.
 
     def _recheck(self, segments: Sequence[Segment]) -> None:
-        """Nothing is cleared unless the device has just said that it holds what we have, and no more."""
+        """List the segments again before clearing them: only what is unchanged since the fetch is cleared."""
         numbers = tuple(segment.number for segment in segments)
         selection = encode_selection(SegmentList(numbers) if self._now_at().clears_each else AllSegments())
         self._act(ActionType.SEG_GET_INFO, selection, partial(self._rechecked, tuple(segments), selection))
@@ -411,7 +412,7 @@ class PmStores(Service):
         self._after_clearing()
 
     def _after_clearing(self) -> None:
-        """After that of one segment the next segment is due, after that of all of them the next store."""
+        """Continue with the next segment after clearing one, with the next store after clearing all."""
         if self._now_at().clears_each:
             self._next_segment()
         else:
@@ -426,5 +427,5 @@ class PmStores(Service):
 
 
 def _same(fetched: Segment, listed: Segment | None) -> bool:
-    """Whether a segment is still what was fetched; one that does not say how much it holds could be anything."""
+    """Return whether a segment is unchanged since it was fetched; one without a usage count could be anything."""
     return listed is not None and listed.usage_count is not None and listed.state == fetched.state

@@ -1,9 +1,9 @@
-"""Asking a device whether it is still there: a Get of the MDS, which every agent answers (reference 20601 §9.1).
+"""Check of whether a device still responds: a Get of the MDS, which every agent answers (reference 20601 §9.1).
 
 A line may be dead without any end of it knowing. The standard has no life sign of its own, and silence is no fault of a
-thermometer; so the shell asks only where something that was promised did not come. A device that answers, with
-whatever, is there and stays associated; one that does not ends the association by the standard's own time-out for a Get
-(row 8.4), as if it had not answered the first.
+thermometer; so the caller checks only after something that was due did not come. A device that answers, with whatever,
+is there and stays associated; one that does not ends the association by the standard's own time-out for a Get (row
+8.4), as if it had not answered the first.
 """
 
 from protocols.ieee11073.apdu import MessageTag
@@ -15,14 +15,14 @@ from protocols.ieee11073.association.service import Service
 
 
 class Presence(Service):
-    """The command of the shell."""
+    """Service with the command `check`."""
 
     def __init__(self, requests: Requests, to_get_s: float) -> None:
         super().__init__(requests)
         self._to_get_s = to_get_s
 
     def check(self, *, now_s: float) -> None:
-        """Nothing follows where the device answers; where it does not, `Aborted`.
+        """Send a Get. No event follows a response; `Aborted` follows a timeout.
 
         Raises `LocalProtocolError` unless the association operates, and when too many requests wait.
         """
@@ -32,4 +32,4 @@ class Presence(Service):
         )
 
     def _answered(self, received: Received) -> None:
-        """It is there. What it says of itself was read when it associated."""
+        """Ignore the response: the device is present, and its attributes were read when it associated."""

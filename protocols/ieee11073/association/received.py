@@ -1,8 +1,7 @@
-"""What came in one APDU, as far as it can be read, and which input of the tables it is.
+"""Decoding of one APDU as far as it can be read, and its classification as an input of the tables.
 
-The parts that depend on who we are stay general here: a role tells an acceptable AARQ from another, and only the
-machine knows which invoke-ids it waits for. A broken request is still a value, with the invoke-id by which it can be
-refused.
+Classification by role comes later: a role decides whether an AARQ is acceptable, and only the machine knows which
+invoke-ids it waits for. A broken request is still a value, with the invoke-id by which it can be refused.
 """
 
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ _TAGS = frozenset(MessageTag)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came with an input: as much of it as could be read."""
+    """The content of an input, as far as it could be read."""
 
     octets: bytes = b""
     apdu: Apdu | None = None
@@ -56,9 +55,9 @@ NOTHING_RECEIVED = Received()
 
 
 def read_apdu(octets: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
-    """The input that an APDU is, before roles and requests are asked (RX_AARQ, RX_AARE, RX_RESPONSE_KNOWN).
+    """Classify an APDU before role and pending requests are considered (RX_AARQ, RX_AARE, RX_RESPONSE_KNOWN).
 
-    Where no messages are due, a PRST is RX_PRST and not looked into. What breaks the rules is noted.
+    Where no messages are due, a PRST is RX_PRST and not decoded further. Deviations are noted.
     """
     try:
         apdu = decode_apdu(octets)
@@ -105,7 +104,7 @@ def _read_message(octets: bytes, prst: Prst, notes: Notes) -> tuple[Input, Recei
 
 
 def _unreadable_message(octets: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
-    """A broken request can be refused by its invoke-id; a broken response answers nothing that we asked."""
+    """Classify a broken message: a request can be refused by its invoke-id; a response answers no request of ours."""
     tag = int.from_bytes(prst.data[2:4], "big")
     if tag in _TAGS and tag >= _RESPONSE_TAGS_FROM:
         return Input.RX_RESPONSE_UNKNOWN, Received(octets, prst, why=str(error))

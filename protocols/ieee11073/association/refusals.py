@@ -1,4 +1,4 @@
-"""Why a request of ours was not done, in words: ROER and RORJ by their names (reference 20601 §4).
+"""Refusals in words: ROER and RORJ by their names (reference 20601 §4).
 
 The words go into events and the device report. They hold no value of a measurement.
 """
@@ -25,7 +25,7 @@ class ReturnCode(OpenIntEnum):
 
 
 def refusal(body: object) -> str | None:
-    """The words for an answer that is a ROER or a RORJ; None for any other body."""
+    """Return the words for a response that is a ROER or a RORJ; None for any other body."""
     match body:
         case ErrorResult():
             return f"ROER {words(body.error_value)}{_return_code(body)}"
@@ -36,7 +36,7 @@ def refusal(body: object) -> str | None:
 
 
 def words(member: OpenIntEnum) -> str:
-    """An enumeration's name as the standard writes it, with its number."""
+    """Return an enumeration's name as the standard writes it, with its number."""
     return f"{member.name.lower().replace('_', '-')} ({int(member)})"
 
 

@@ -1,10 +1,10 @@
-"""Scan reports of one association: from APDUs to events, report numbers kept, layouts compiled once.
+"""Turn the scan reports of one association into events: check report numbers, compile each layout once.
 
-A report of a layout that is not known yet is read byte by byte into a plan; that plan then takes this report and
-every later one, unless the report changed what values mean: then everything compiled is forgotten. What a report says
-beside values is told before it (`carried_attributes`), so that a report is answered when all of it is durable.
-Report numbers belong to a flow (reporting object and data request) and start at 0 in each association. Answering
-confirmed reports is the manager's; the intake says which invoke-ids an event covers.
+A report of a layout that is not known yet is read byte by byte into a plan; that plan then takes this report and every
+later one, unless the report changed what values mean: then everything compiled is forgotten. Attributes beside values
+are emitted before the report (`carried_attributes`), so that a report is answered when all of it is durable. Report
+numbers belong to a flow (reporting object and data request) and start at 0 in each association. Answering confirmed
+reports is the manager's; the intake says which invoke-ids an event covers.
 """
 
 from collections import defaultdict
@@ -67,7 +67,7 @@ class ReportIntake:
         self._tickets = tickets
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """The device said what it is, and with that how it reports itself in fixed form."""
+        """Take the MDS attributes, which say how the device reports itself in fixed form."""
         for attribute, octets in identity.attributes:
             if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
                 try:
@@ -83,12 +83,12 @@ class ReportIntake:
 
     @property
     def layouts_count(self) -> int:
-        """Compiled layouts now, at most `LAYOUTS_MAX`."""
+        """Number of compiled layouts, at most `LAYOUTS_MAX`."""
         return self._plan_count
 
     @property
     def layouts_weight(self) -> int:
-        """What they are made of, at most `LAYOUTS_WEIGHT_MAX`."""
+        """Total weight of the compiled layouts, at most `LAYOUTS_WEIGHT_MAX`."""
         return self._plan_weight
 
     def has(self, handle: int) -> bool:
@@ -135,7 +135,7 @@ class ReportIntake:
         return 0, []
 
     def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
-        """Takes one report of an unknown layout. Raises as `compile_plan` does, and then has taken nothing."""
+        """Take one report of an unknown layout. Raises as `compile_plan` does, and then has taken nothing."""
         plan = compile_plan(apdu, self._model, exact=exact)
         if plan.reshapes:
             self._forget_plans()
@@ -147,8 +147,8 @@ class ReportIntake:
         return events
 
     def pass_over(self, report: EventReportArgument) -> list[Event]:
-        """A report of which nothing was taken: its number was used, so it is not missing from those that follow. Its
-        own place may show that others are. Other event reports have no number."""
+        """Count the number of a report of which nothing was taken, so that it is not missing later; return the losses
+        that its number shows. Other event reports have no number."""
         event_info = report.event_info
         if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_BYTES:
             return []
@@ -176,7 +176,7 @@ class ReportIntake:
         self._recent.clear()
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
-        """The events of the reports at the front of a run whose numbers follow each other, and how many they are."""
+        """Return the events of the consecutively numbered reports at the front of a run, and how many those are."""
         events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
@@ -196,7 +196,7 @@ class ReportIntake:
         return events, run.reports
 
     def _numbered(self, flow: tuple[int, int], report_no: int) -> list[Event]:
-        """Compares a report number with the one that is due in its flow."""
+        """Compare a report number with the one that is due in its flow."""
         due = self._next_no.get(flow)
         if due is None and len(self._next_no) >= FLOWS_MAX:
             oldest = next(iter(self._next_no))
@@ -217,7 +217,7 @@ class ReportIntake:
 
 
 def _consecutive(numbers: Sequence[int]) -> int:
-    """How many numbers from the front follow each other without a gap or a wrap."""
+    """Count the numbers at the front that follow each other without a gap or a wrap."""
     first = numbers[0]
     if numbers == tuple(range(first, first + len(numbers))):
         return len(numbers)

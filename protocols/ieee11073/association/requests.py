@@ -1,11 +1,11 @@
-"""What a manager asks of an agent: one request under way at a time, the rest in a bounded queue.
+"""Queue of a manager's requests: one outstanding at a time, the rest in a bounded queue.
 
 Most agents allow one outstanding request (reference 20601 §4), and some never answer anything but a Get of the MDS. So
-a request says what its silence means: without `overdue` the association ends as row 8.4 has it; with it the silence is
-told and the conversation goes on, because an oximeter that does not know Set-Time still measures. The answer to a
-request that was given up is ignored when it comes after all.
+a request says what a timeout means: without `overdue` the association ends as row 8.4 has it; with it the timeout is
+reported and the association goes on, because an oximeter that does not know Set-Time still measures. A late response to
+a request that was given up is ignored.
 
-What is asked, and what an answer means, is the services' (`service`).
+The services decide what to request and what a response means (`service`).
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ WAITING_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that waits for its answer. `done` takes the answer; `overdue` stands in for the abort of row 8.4."""
+    """A request without a response yet. `done` takes the response; `overdue` replaces the abort of row 8.4."""
 
     answers: frozenset[MessageTag]
     deadline_s: float
@@ -34,8 +34,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class AtSending:
-    """A body that is made from `now_s` when its turn to be sent has come: a clock's new time must not age in a queue,
-    and who measures a round trip has to know when it began."""
+    """A body that is made from `now_s` when it is sent: a clock's new time must not age in a queue, and a round trip is
+    measured from the sending."""
 
     make: Callable[[float], object]
 
@@ -51,7 +51,7 @@ class _Waiting:
 
 
 class Requests:
-    """What a manager's association offers its services. One for each association object."""
+    """Interface of a manager's association to its services. One for each association object."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Requests:
 
     @property
     def now_s(self) -> float:
-        """Monotonic, as of the last thing that happened to the association."""
+        """Monotonic time of the last event of the association."""
         return self._now_s()
 
     def enqueue(
@@ -95,13 +95,13 @@ class Requests:
         overdue: Callable[[], None] | None = None,
         ahead: bool = False,
     ) -> None:
-        """Sends a request when those before it are answered; `to_s` counts from then on. `ahead`: before all that wait,
-        because it rests on an answer that was just read.
+        """Send a request when those before it are answered; `to_s` counts from then on. `ahead`: before all pending
+        ones, because it depends on the response just read.
 
-        `body` may be an `AtSending`. `done` is given the answer, one of `answers`; its body may be an ErrorResult or a
-        RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and
-        when too many requests wait; but what an answer that arrives while we leave would ask next is forgotten, as
-        everything that waits is.
+        `body` may be an `AtSending`. `done` gets the response, one of `answers`; its body may be an ErrorResult or a
+        RejectResult where those are among them. Raises `LocalProtocolError` unless the association operates, and when
+        too many requests wait; a request that follows from a response during a release is dropped like all pending
+        ones.
         """
         if not self._operating():
             if self._completing:
@@ -117,7 +117,7 @@ class Requests:
         self._send_next()
 
     def forget(self) -> None:
-        """The association ended: nothing that was asked will be answered."""
+        """Forget all requests: the association ended and no response will come."""
         self._waiting.clear()
         self._under_way = False
 

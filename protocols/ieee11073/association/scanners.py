@@ -1,12 +1,12 @@
-"""The scanners of a device: switching them on and off, and noticing when one falls silent (reference 20601 §6, §8.6).
+"""The scanners of a device: enable and disable them, and detect a silent one (reference 20601 §6, §8.6).
 
 A scanner starts disabled in each association; the manager enables it by a confirmed Set of its Operational-State, one
-scanner after the other. A device that refuses or does not answer is told and stays associated: its scanner may report
-all the same, and so may the MDS beside it.
+scanner after the other. A device that refuses or does not respond stays associated, and the refusal is reported: its
+scanner may report all the same, and so may the MDS beside it.
 
 What a scanner promises stands in the configuration; what is missing there is asked for by a Get. A periodic scanner
-that is enabled and silent for many of its intervals is told as well, once each time: a waveform that stopped is for a
-person to see, and no reason to end what the other scanners of the device bring.
+that is enabled and silent for many of its intervals is reported as well, once each time: a waveform that stopped is for
+a person to see, and no reason to end what the other scanners of the device bring.
 
 The Confirm-Timeout is the device's patience for our answer to a confirmed report. We answer when the report is durable,
 never sooner, so it shortens nothing here; it is kept for the device report.
@@ -77,7 +77,7 @@ class Scanner:
     silent: bool = False
 
     def take(self, attributes: Attributes) -> None:
-        """Takes what is known of these attributes; one of another length counts as absent."""
+        """Take the known attributes; one of another length counts as absent."""
         values = {
             key: int.from_bytes(value, "big") for key, value in attributes if len(value) == _ATTRIBUTES.get(key, -1)
         }
@@ -92,7 +92,7 @@ class Scanner:
 
 
 class Scanners(Service):
-    """Command `switch`; `known` for who wants to look."""
+    """Service with the commands `switch` and `read`; `known` lists the scanners."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings, reports_of: Callable[[int], int]) -> None:
         """`reports_of` counts the reports of a handle in this association."""
@@ -139,7 +139,7 @@ class Scanners(Service):
         self._switch(handle, enable=enable)
 
     def read(self, handle: int, *, now_s: float) -> None:
-        """Asks a scanner what it promises; the answer is in `known`. Raises as `switch`."""
+        """Request a scanner's attributes; the response updates `known`. Raises as `switch`."""
         self._requests.set_now(now_s)
         if handle not in self.known:
             raise LocalProtocolError(f"the device has no scanner {handle}")
@@ -199,7 +199,7 @@ class Scanners(Service):
             self._watch(scanner)
 
     def _watch(self, scanner: Scanner) -> None:
-        """The silence of an enabled periodic scanner counts from now."""
+        """Start the timeout of an enabled periodic scanner."""
         if scanner.interval_s:
             scanner.reports, scanner.heard_s = self._reports_of(scanner.handle), self._requests.now_s
             self._look()
@@ -208,7 +208,7 @@ class Scanners(Service):
         return max(self._settings.scanner_silent_intervals * interval_s, self._settings.scanner_silent_s_min)
 
     def _look(self) -> None:
-        """Whoever is silent for too long is told; the next look is when the next one may be."""
+        """Report scanners that are silent for too long, and schedule the next look."""
         now_s, due = self._requests.now_s, []
         for scanner in self.known.values():
             if not (scanner.enabled and scanner.periodic and scanner.interval_s):

@@ -12,7 +12,7 @@ from protocols.stream_value import stream_value
 class SegmentDataReceived:
     """Entries of one segment: those from `first_entry` on, `entries` of them, counted from 0 in the segment.
 
-    Made durable and then `delivered` like a report; a shell that cannot store calls `refused`, and the device sends
+    Made durable and then `delivered` like a report; a caller that cannot store calls `refused`, and the device sends
     them again. `through`: so many entries of the segment are durable then, if all before these are. `identity` is the
     segment's (`dim.segments.Segment`), `whole` is its state when these are its last entries and nothing before them was
     left out, else empty. `adjustment_us`: what the device's clock was moved by since these were taken. `ticket` as in
@@ -35,7 +35,7 @@ class SegmentDataReceived:
 
 
 class NotFetched(Enum):
-    """Why a segment, or a whole memory (segment None), stays with the device for now."""
+    """Reason why a segment, or a whole memory (segment None), stays with the device for now."""
 
     REFUSED = "the device refused"
     SILENT = "the device was silent"
@@ -50,7 +50,7 @@ class NotFetched(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentNotFetched:
-    """Nothing more of it comes in this association, unless the shell asks again."""
+    """A segment that is not fetched any further in this association, unless the caller fetches again."""
 
     store: int
     segment: int | None

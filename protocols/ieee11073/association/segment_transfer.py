@@ -1,8 +1,8 @@
-"""One segment on its way from the device to us: which entries are due, which came, which are durable (reference §7).
+"""Reassembly state of one segment transfer: which entries are due, received and durable (reference §7).
 
 Entries are counted from 0, whatever index the device begins with. An event is confirmed when everything up to its last
 entry is durable, and only then; one that leaves entries out is not, nor is one that could not be stored, so that the
-device sends it again. What comes again is confirmed and not taken twice.
+device sends it again. Repeated entries are confirmed and not taken twice.
 
 Sends nothing and knows no time: `pm_stores` does.
 """
@@ -30,7 +30,8 @@ _DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 
 class Owed(NamedTuple):
-    """An event that waits to be durable. `invoke_id` None: it is unconfirmed. `through`: the entries that it makes."""
+    """An event that is not durable yet. `invoke_id` None: it is unconfirmed. `through`: number of durable entries after
+    it."""
 
     description: SegmentDataDescription
     invoke_id: int | None
@@ -40,7 +41,7 @@ class Owed(NamedTuple):
 
 @dataclass(slots=True)
 class SegmentTransfer:
-    """Filled by `place` and `take`, settled by `settled`."""
+    """Reassembly state of one transfer."""
 
     store: int
     segment: Segment
@@ -63,21 +64,21 @@ class SegmentTransfer:
 
     @property
     def whole(self) -> bool:
-        """Whether all that the segment held when it was listed is received, and was read."""
+        """Whether all entries that the segment had when it was listed were received and read."""
         return self.ended and self.sound and self.received >= (self.segment.usage_count or 0)
 
     @property
     def over(self) -> bool:
-        """Whether nothing more comes of it, and what came is settled."""
+        """Whether the transfer ended and every event of it is answered."""
         return (self.ended or self.aborted) and not self.owed
 
     @property
     def settled_whole(self) -> bool:
-        """Whether all of it is durable as well."""
+        """Whether all of the segment is durable as well."""
         return self.whole and self.durable == self.received and not self.owed
 
     def place(self, event: SegmentDataEvent) -> int | None:
-        """Where the first entry of an event stands in the segment; None where entries before it are missing."""
+        """Return the position of an event's first entry in the segment; None where entries before it are missing."""
         description = event.segm_data_event_descr
         index = description.segm_evt_entry_index
         if self.first_index is None:
@@ -92,7 +93,7 @@ class SegmentTransfer:
     def take(
         self, event: SegmentDataEvent, at: int, *, invoke_id: int | None, ticket: int, received_s: float
     ) -> SegmentDataReceived:
-        """The event's entries that are new, which begin at `at` or behind it; owed from now on under `ticket`."""
+        """Take the new entries of an event, which begin at `at` or behind it; an answer is owed under `ticket`."""
         description = event.segm_data_event_descr
         octets, count = event.segm_data_event_entries, description.segm_evt_entry_count
         size = self.reader.entry_octets
@@ -143,7 +144,7 @@ class SegmentTransfer:
         return observations + read.observations if observations else read.observations
 
     def settle(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
-        """What an event is answered to, and whether with manager-confirm."""
+        """Settle an event; return what to answer, and whether with manager-confirm."""
         owed = self.owed.pop(ticket)
         if not durable:
             # Taken again from there when the device repeats it.

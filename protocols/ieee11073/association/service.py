@@ -1,7 +1,7 @@
-"""One thing that a manager does with an agent once the configuration stands: reading the MDS, setting the clock, …
+"""One task of a manager in Operating, such as reading the MDS or setting the clock.
 
-A service is told when the association begins and ends to operate, asks through `Requests`, and tells its own events.
-Each stands in a file of its own; the manager composes them and knows nothing of what they do.
+The manager starts and ends its services with the association; they send requests and emit events through `Requests`.
+Each has a file of its own; the manager composes them and does not know what they do.
 """
 
 from protocols.ieee11073.association.requests import Requests
@@ -10,29 +10,29 @@ from protocols.ieee11073.dim.identity import DeviceIdentity
 
 
 class Service:
-    """Overrides what it needs to know. Within one call of these a service may ask, tell and note."""
+    """Base of a manager's services. Override the hooks you need; each may send requests, emit events and add notes."""
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
 
     @property
     def deadline_s(self) -> float | None:
-        """When `pass_time` has to be called at the latest, on the clock of `now_s`; None: nothing is timed."""
+        """Time by which `pass_time` has to be called, on the clock of `now_s`; None: no timer runs."""
         return None
 
     def pass_time(self) -> None:
-        """Time passed, perhaps not yet to the deadline. Not called outside an association."""
+        """Let time pass, perhaps not yet to the deadline. Not called outside an association."""
 
     def start(self, configuration: Configuration) -> None:
-        """The configuration stands; state Operating was just entered."""
+        """Start the service: the configuration is agreed and state Operating was entered."""
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """The device said what it is: once an association, after `operating`. A device that withheld it is its system
-        id and nothing else. The shell does not know yet."""
+        """Take the device's identity, once an association, after `start`. A device that withheld it has only its system
+        id. The caller does not know it yet."""
 
     def begin(self) -> None:
-        """The shell knows the device and asked for what must come first, such as a right clock: ask now for what this
-        service asks by itself. Once an association, after `identified`."""
+        """Send the service's own requests: the caller knows the device and has sent what must come first, such as a
+        clock setting. Once an association, after `learn_identity`."""
 
     def end(self) -> None:
-        """The association is over, however it ended, and may never have operated. Everything of it is forgotten."""
+        """Forget the association. It ended, in whatever way, and may never have operated."""

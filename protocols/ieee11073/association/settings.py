@@ -1,4 +1,4 @@
-"""How patient and lenient an association is; defaults are the standard's where a source names one (reference §9.3)."""
+"""Timeouts and limits of an association; defaults are the standard's where a source names one (reference §9.3)."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from protocols.framing.apdu_stream import APDU_OCTETS_MAX
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PmStoreSettings:
-    """What a manager does with devices' memories, and how patiently."""
+    """Settings for fetching and clearing devices' memories."""
 
     fetch: bool = True
     """Fetch all of them when an association begins. False: only on command."""
@@ -23,7 +23,7 @@ class PmStoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerSettings:
-    """What the manager allows an agent."""
+    """Timeouts and limits of a manager."""
 
     to_config_s: float = 10.0
     """From AARE accepted-unknown-config, or a refused configuration, to the next configuration report."""
@@ -65,7 +65,7 @@ class ManagerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """What the agent expects of a manager."""
+    """Timeouts and limits of an agent."""
 
     to_assoc_s: float = 10.0
     """From AARQ to AARE."""

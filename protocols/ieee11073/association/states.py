@@ -1,8 +1,8 @@
-"""The words of the conversation: states, inputs and actions, and the row that joins them (reference 20601 §9).
+"""States, inputs and actions of an association, and the row that joins them (reference 20601 §9).
 
 A table is rows of these enum members and nothing else: no functions, no I/O. `machine` looks rows up, `manager` and
-`agent` know what an action does. `number` is the number that the transition has in the standard, so that paper and
-code can be compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
+`agent` know what an action does. `number` is the number that the transition has in the standard, so that paper and code
+can be compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class State(Enum):
-    """Where an association stands. The value is the standard's state number, with which a row number begins."""
+    """State of an association. The value is the standard's state number, with which a row number begins."""
 
     DISCONNECTED = 1
     UNASSOCIATED = 2
@@ -25,7 +25,7 @@ class State(Enum):
 
 
 class Input(Enum):
-    """What can happen. RX: the peer sent it. REQ: our own side asks for it. The rest are verdicts on that."""
+    """Input of the machine. RX: the peer sent it. REQ: our own side requests it. The others are verdicts on those."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()
@@ -65,7 +65,7 @@ class Input(Enum):
 
 
 class Action(Enum):
-    """What to do on the way to the next state."""
+    """Action on the way to the next state."""
 
     NOTHING = auto()
     IGNORE = auto()

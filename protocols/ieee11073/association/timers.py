@@ -1,4 +1,4 @@
-"""Which states are timed, by which setting, and what an ABRT says when the time is over (reference 20601 §9.3).
+"""Timed states, their settings, and the reason of the ABRT after a timeout (reference 20601 §9.3).
 
 Requests of ours (Get, confirmed event report) are timed besides, each by its own deadline; they count in Operating
 only.
@@ -23,5 +23,5 @@ TIMEOUT_REASONS: dict[State, AbortReason] = {
 
 
 def timeout_reason(state: State) -> AbortReason:
-    """The reason of the ABRT that ends a state whose time is over."""
+    """Return the reason of the ABRT after a timeout in this state."""
     return TIMEOUT_REASONS.get(state, AbortReason.RESPONSE_TIMEOUT)
