@@ -22,7 +22,7 @@ _LOCAL_US_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(micro
 
 
 class TimeKind(Enum):
-    """Which clock the bytes come from (reference 20601 §1.2); the value is the prefix of the printed form."""
+    """Clock of a time (reference 20601 §1.2); the value is the prefix of the printed form."""
 
     ABSOLUTE = "abs"
     BASE_OFFSET = "bo"

@@ -1,9 +1,9 @@
 """FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and four non-numbers.
 
-value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is told by
-its mantissa alone, because agents in the field leave any exponent beside it. The reserved mantissa is read as NaN: it
-stands for no number, and there is no fifth fact to keep. Division by a power of ten is correctly rounded in Python, so
-97.5 and 88.9 come out as the same double that a person would type.
+value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is
+recognised by its mantissa alone, because agents in the field leave any exponent beside it. The reserved mantissa is
+read as NaN: it stands for no number, and there is no fifth fact to keep. Division by a power of ten is correctly
+rounded in Python, so 97.5 and 88.9 come out as the same double that a person would type.
 
 Decoded numbers are cached by their raw form: a device sends few different ones, and the scan-report path then costs one
 dictionary hit a value. The caches are bounded; a peer that sends every number in turn only empties them.
@@ -103,7 +103,7 @@ def _scaled(value: float, exponent: int) -> int:
 
 
 def _decimals(value: float, most: int) -> int:
-    """How many decimals print this value exactly, at most `most`."""
+    """Return how many decimals print this value exactly, at most `most`."""
     for places in range(most):
         if round(value, places) == value:
             return places

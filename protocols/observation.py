@@ -1,12 +1,12 @@
 """One observation: what a device measured, as the value that every part of Argus understands.
 
 An observation has a constant half and a changing half. The constant half, `Channel`, is compiled once from a device's
-configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vitals
-costs one small object a value and a waveform none a sample. Nothing here rewrites what the device said: its time
-stays as sent beside ours, its samples stay raw integers, and the four special FLOAT values stay four different facts.
+configuration (or from a GATT service) and shared by every observation of that channel, so that a stream of vitals costs
+one small object a value and a waveform none a sample. Nothing here rewrites what the device said: its time stays as
+sent beside ours, its samples stay raw integers, and the four special FLOAT values stay four different facts.
 
-Does not know wall time: `received_s` is the monotonic clock of whoever ran the link. Naming the gateway, the epoch, the
-corrected time and the encounter is `observation_record`'s work.
+Does not know wall time: `received_s` is the monotonic clock of the process that ran the link. Naming the gateway, the
+epoch, the corrected time and the encounter is `observation_record`'s work.
 """
 
 import math
@@ -37,7 +37,7 @@ holding the bits as sent (ASN.1 bit 0 is the most significant)."""
 
 
 class SampleFormat(Enum):
-    """How one sample of an array lies in its bytes: big-endian, as 20601 sends it. The value is struct's letter."""
+    """Wire form of one sample of an array: big-endian, as 20601 sends it. The value is struct's letter."""
 
     I8 = "b"
     U8 = "B"
@@ -53,7 +53,7 @@ class SampleFormat(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleArray:
-    """How a channel's samples become physical values: physical = slope × raw + offset, `period_s` seconds apart."""
+    """Conversion of a channel's samples to physical values: physical = slope × raw + offset, `period_s` seconds apart."""
 
     format: SampleFormat
     period_s: float
@@ -67,13 +67,13 @@ PERSON_UNKNOWN = 0xFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """What one metric object of a device measures; the same for each of its observations until the configuration
-    changes.
+    """The quantity that one metric object of a device measures; the same for each of its observations until the
+    configuration changes.
 
     `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping gives. `unit` is None where a
     value has none (enumerations) or the device named none. `components` are the types of a compound value, in order.
     `person` is the device's own number for whom it measured; None where it names no person at all, `PERSON_UNKNOWN`
-    where it tells persons apart and does not know whose the value is. Both facts stay as sent.
+    where it distinguishes persons and does not know whose the value is. Both facts stay as sent.
     """
 
     handle: int

@@ -236,7 +236,7 @@ def uncertainty_ms(uncertainty_us: int | None) -> int | None:
 
 
 def content_key(record: ObservationRecord) -> bytes | None:
-    """What makes a stored measurement the same measurement when a device sends its memory again (D3): 32 bytes.
+    """Return the 32 bytes by which a stored measurement is recognised when a device sends its memory again (D3).
 
     Over device, handle, type, supplemental types, person, unit, device time as sent, duration and value. None for a
     live observation, which is identified by its place alone (97, 97, 97 are three readings), and for one without a

@@ -1,9 +1,9 @@
-"""The one cursor over received bytes: every read is checked against the end, and nobody else slices bytes.
+"""The one cursor over received bytes: every read is checked against the end, and no other code slices bytes.
 
 Why a class and not `struct.unpack_from`: a short value must become `RemoteProtocolError` with the offset where it was
-missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own
-length says. So `inside(n)` gives a reader that ends where the parent says it ends, with offsets still counted from
-the outermost value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead
+missed, never `IndexError` or `struct.error`; and a nested value must not read past its parent, whatever its own length
+says. So `inside(n)` gives a reader that ends where the parent says it ends, with offsets still counted from the
+outermost value. Big-endian, as 20601 is. Hot paths that know their layout use one compiled `struct` instead
 (`dim.report_plan`), after this reader has checked that layout once.
 
 Does not interpret: numbers become meanings in the codecs.
@@ -79,7 +79,7 @@ class Reader:
         return self._data[start : self._at]
 
     def inside(self, octets: int) -> "Reader":
-        """A reader over the next `octets`, which this reader skips; whoever asks for it also calls its `finish`."""
+        """Return a reader over the next `octets`, which this reader skips; the caller also calls its `finish`."""
         start = self._advance(octets)
         return Reader(self._data, at=start, end=start + octets, clause=self._clause)
 

@@ -3,13 +3,13 @@
 A subset of the grammar, argued for by what medical devices measure: the seven base units, the derived units of SI, the
 customary and clinical units that the nomenclature's own unit table uses (a test holds the two together), metric
 prefixes, exponents, products, quotients, parentheses, numbers and {annotations}. Case-sensitive, as UCUM's `c/s` form
-is. What is left out is refused like nonsense: a unit that nobody can convert later is better refused than stored.
+is. What is left out is refused like nonsense: a unit that cannot be converted later is better refused than stored.
 
 Two departures, both on the safe side: `mol` is a dimension of its own (UCUM makes it a number, which would let a
 concentration in mmol/L pass for a count per litre), and units on a scale with an offset or a logarithm (`Cel`,
 `[degF]`, `[pH]`, `B`) count as their quantity and are not checked for standing alone.
 
-Does not convert values; whoever needs that has the dimension here and adds the factor.
+Does not convert values; code that needs it has the dimension here and adds the factor.
 """
 
 import re
@@ -95,7 +95,7 @@ _TOKEN = re.compile(r"[./()]|\{[!-z|~]*\}|10[*^]|(?:[A-Za-z%']|\[[A-Za-z0-9_]+\]
 
 @lru_cache(4096)
 def dimension_of(unit: str) -> Dimension:
-    """What `unit` measures. Raises `RemoteProtocolError` when the text is no unit of the subset."""
+    """Return the dimension of `unit`. Raises `RemoteProtocolError` when the text is no unit of the subset."""
     if not 1 <= len(unit) <= TEXT_LENGTH_MAX:
         raise RemoteProtocolError(f"a unit has 1 to {TEXT_LENGTH_MAX} characters", clause=_CLAUSE)
     return _Parser(unit).whole()

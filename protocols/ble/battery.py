@@ -1,8 +1,8 @@
 """Battery service (0x180F): level and level status (reference BLE §12).
 
-The level is told twice over: as an observation, so that its course is in the record, and as the attribute that 20601
-has for it, so that the device's identity shows the newest. What else the level status holds has no code in MDC and
-comes out raw.
+The level is emitted twice: as an observation, so that its course is in the record, and as the attribute that 20601 has
+for it, so that the device's identity shows the newest. What else the level status holds has no code in MDC and comes
+out raw.
 """
 
 from collections.abc import Sequence
@@ -71,15 +71,14 @@ _CHANNELS = {
 
 
 class Battery:
-    """Interpreter of the service."""
+    """Interpreter of the Battery service."""
 
     def __init__(self) -> None:
         self.level_percent: int | None = None
         """The newest; None: not told yet."""
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Remembers the level. An observation needs the time of the reading: whoever has it gives the bytes that were
-        read to `receive` instead."""
+        """Remember the level. For an observation, which needs the time of reading, pass the value to `receive` instead."""
         self._remember(_level_of(characteristic, octets))
         return ()
 
@@ -99,7 +98,7 @@ class Battery:
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """The newest level as an attribute of an MDS object; empty where none was told."""
+        """The newest level as an attribute of an MDS object; empty where there is none."""
         if self.level_percent is None:
             return ()
         return ((Attribute.BATTERY_LEVEL, self.level_percent.to_bytes(2, "big")),)
@@ -110,7 +109,7 @@ class Battery:
 
 
 def _level_of(characteristic: int, octets: bytes) -> int | None:
-    """None: a level status without a level."""
+    """Return the level of a value; None: a level status without a level."""
     if characteristic == BATTERY_LEVEL:
         return decode_level(octets)
     if characteristic == BATTERY_LEVEL_STATUS:

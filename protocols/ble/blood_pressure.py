@@ -1,11 +1,12 @@
-"""Blood Pressure service (0x1810): what its values mean (reference BLE §3); their layouts are `blood_pressure_values`.
+"""Blood Pressure service (0x1810): interpretation of its values (reference BLE §3); their layouts are
+`blood_pressure_values`.
 
 A measurement is one compound of systolic, diastolic and mean pressure, without the mean where it is NaN; the pulse rate
 and the measurement status are observations of their own. Which code the pressure in the cuff has while it measures is
-not confirmed, so it is told under a private one and its values also come out raw; what a record (0x2B36) is for is not
-confirmed either, so it comes out raw alone.
+not confirmed, so it gets a private one and its values also come out raw; what a record (0x2B36) is for is not confirmed
+either, so it comes out raw alone.
 
-A device that offers both forms of a characteristic may send each reading in both; each is told as it came.
+A device that offers both forms of a characteristic may send each reading in both; each becomes observations of its own.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,15 @@ from protocols.ble.interpretation import (
     Use,
     channel_handle,
 )
-from protocols.ble.transcoding import PER_MINUTE, ChannelSets, DeviationFilter, date_of, is_dated, person_of, unconfirmed_code
+from protocols.ble.transcoding import (
+    PER_MINUTE,
+    ChannelSets,
+    DeviationFilter,
+    date_of,
+    is_dated,
+    person_of,
+    unconfirmed_code,
+)
 from protocols.ble.uuids import BLOOD_PRESSURE
 from protocols.device_time import DeviceTime
 from protocols.errors import RemoteProtocolError
@@ -73,7 +82,7 @@ _PULSE_RANGE = PULSE_HIGH | PULSE_LOW
 
 @dataclass(frozen=True, slots=True)
 class _Channels:
-    """Those of one characteristic, unit and person."""
+    """Channels of one characteristic, unit and person."""
 
     pressure: Channel
     pressure_without_mean: Channel
@@ -96,22 +105,22 @@ def _compile(key: tuple[int, bool, int | None]) -> _Channels:
 
 
 def mder_status(status: int) -> int:
-    """The BITS-16 of MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS: the same bits counted from the other end. A pulse range
-    with its reserved value says neither high nor low."""
+    """Return the BITS-16 of MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS: the same bits counted from the other end. A pulse
+    range with its reserved value is neither high nor low."""
     if status & _PULSE_RANGE == _PULSE_RANGE:
         status &= ~_PULSE_RANGE
     return int(f"{status:016b}"[::-1], 2)
 
 
 class BloodPressureMonitor:
-    """Interpreter of the service."""
+    """Interpreter of the Blood Pressure service."""
 
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[int, bool, int | None], _Channels] = ChannelSets(_compile)
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
+        """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
         if characteristic == BLOOD_PRESSURE_FEATURE:
             decode_feature(octets)
         return ()

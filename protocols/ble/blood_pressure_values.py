@@ -1,8 +1,8 @@
 """Layouts of the Blood Pressure service (reference BLE §3): measurement, intermediate cuff pressure, both in the
 enhanced form too, feature, and the record that carries parts of other values.
 
-The forms differ in how many pressures come first and in how they say the time; what follows is alike, so it is read and
-written once. A record (0x2B36) stays bytes: whether a CRC ends it depends on a feature, and its use is not confirmed.
+The forms differ in the number of pressures and in the form of the time; they share the rows of the other fields. A
+record (0x2B36) stays bytes: whether a CRC ends it depends on a feature, and its use is not confirmed.
 
 Does not say what a field means in MDC: that is `blood_pressure`.
 """
@@ -23,9 +23,9 @@ BODY_MOVED, CUFF_LOOSE, IRREGULAR_PULSE, PULSE_HIGH, PULSE_LOW, POSITION_IMPROPE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressureDetails:
-    """What follows the pressures: pulse rate per minute, whose it is (0xFF unknown), measurement status as sent.
+    """Fields behind the pressures: pulse rate per minute, user id (0xFF unknown), measurement status as sent.
 
-    None: the device does not say. Pressures are mmHg, or kPa where `kilopascal` is set.
+    None: the value does not have the field. Pressures are mmHg, or kPa where `kilopascal` is set.
     """
 
     kilopascal: bool = False

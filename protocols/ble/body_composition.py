@@ -2,7 +2,7 @@
 
 The optional fields are rows, in the order in which they are sent: flag, resolution, unit, code. What 0xFFFF means, and
 how a value goes on in the next one (flag 12), is not confirmed: such values also come out raw. Each part of a value
-that goes on is told by itself, with the person and time that it has.
+that goes on becomes observations of its own, with the person and time that it has.
 
 Units and resolutions are those of the weight scale.
 """
@@ -56,8 +56,8 @@ CLAUSE: Final = "BCS"
 
 
 class _Number(NamedTuple):
-    """One number: the flag that announces it, its form on the wire, and what it is observed as: `factor` × the number
-    that was sent, in `unit` or `imperial_unit`."""
+    """A number of the value: the flag that announces it, its form on the wire, and its observation: `factor` × the
+    number that was sent, in `unit` or `imperial_unit`."""
 
     name: str
     bit: int | None
@@ -132,7 +132,7 @@ decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 
 def _numbers(value: BodyComposition) -> list[tuple[_Number, Scalar]]:
-    """The fields that the value has, in the order in which they are sent."""
+    """Return the numbers that the value has, in wire order."""
     found: list[tuple[_Number, Scalar]] = []
     for field in _NUMBERS:
         number: Scalar | None = getattr(value, field.name)
@@ -155,13 +155,13 @@ def _compile(key: tuple[bool, int | None]) -> dict[str, Channel]:
 
 
 class BodyScale:
-    """Interpreter of the service."""
+    """Interpreter of the Body Composition service."""
 
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[bool, int | None], dict[str, Channel]] = ChannelSets(_compile)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
+        """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
         if characteristic == BODY_COMPOSITION_FEATURE:
             decode_feature(octets)
         return ()

@@ -1,4 +1,4 @@
-"""Continuous Glucose Monitoring service (0x181F): what a sensor's records mean (reference BLE §8).
+"""Continuous Glucose Monitoring service (0x181F): interpretation of a sensor's records (reference BLE §8).
 
 A record counts minutes since the session's start, so it has a date where the start is known, and none otherwise. Each
 record stays in the sensor's memory whether it came live or was asked for, so with a date the cloud knows it again.
@@ -67,7 +67,7 @@ _STATUS = Channel(handle=channel_handle(CGM_MEASUREMENT, 3), type=unconfirmed_co
 
 
 class ContinuousGlucose:
-    """Interpreter of the service."""
+    """Interpreter of the Continuous Glucose Monitoring service."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
@@ -76,7 +76,7 @@ class ContinuousGlucose:
         self._checks = False
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """The feature and the session's start have to be told before the first record."""
+        """Take the feature and the session's start, which have to come before the first record."""
         if characteristic == CGM_FEATURE:
             feature = decode_feature(octets)
             self._sample_type = feature.sample_type

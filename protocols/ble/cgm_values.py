@@ -198,7 +198,7 @@ def decode_feature(octets: bytes) -> CgmFeature:
 
 
 def encode_feature(value: CgmFeature) -> bytes:
-    """`crc` goes out as it is; `feature_crc` reckons it."""
+    """Encode the feature with `crc` as it is; `feature_crc` computes it."""
     return _feature_octets(value) + value.crc.to_bytes(CRC_OCTETS, "little")
 
 
@@ -242,28 +242,28 @@ def encode_control(value: CgmControl) -> bytes:
 
 
 def control_answer_of(value: CgmControl) -> ControlAnswer | None:
-    """None where `value` is no response code."""
+    """Return the response in `value`; None where it is none."""
     if value.opcode != CONTROL_RESPONSE or len(value.operand) != 2:
         return None
     return ControlAnswer(value.operand[0], value.operand[1])
 
 
 def alert_level(opcode: int, level: Scalar) -> CgmControl:
-    """Sets an alert level, or (`opcode` + 2) answers with one."""
+    """Encode a command that sets an alert level, or (`opcode` + 2) a response with one."""
     if _OPERANDS.get(opcode) != 2 or opcode == CONTROL_RESPONSE:
         raise LocalProtocolError(f"opcode 0x{opcode:02X} has no level")
     return CgmControl(opcode, GattWriter().sfloat(level).value())
 
 
 def alert_level_of(value: CgmControl) -> Scalar | None:
-    """None where `value` carries no level."""
+    """Return the level in `value`; None where it has none."""
     if _OPERANDS.get(value.opcode) != 2 or value.opcode == CONTROL_RESPONSE:
         return None
     return GattReader(value.operand, clause="CGMS 0x2AAC").sfloat()
 
 
 def calibration_of(value: CgmControl) -> Calibration | None:
-    """None where `value` carries no calibration."""
+    """Return the calibration in `value`; None where it has none."""
     if value.opcode not in (SET_CALIBRATION, CALIBRATION):
         return None
     reader = GattReader(value.operand, clause="CGMS 0x2AAC")

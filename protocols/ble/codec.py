@@ -11,8 +11,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """`decode` raises RemoteProtocolError and nothing else, on any bytes; `encode(decode(x)) == x` for every value
-    that a device should send."""
+    """A characteristic with its decoder and encoder. `decode` raises RemoteProtocolError and nothing else, on any
+    bytes; `encode(decode(x)) == x` for every value that a device should send."""
 
     characteristic: int
     name: str

@@ -1,5 +1,4 @@
-"""Current Time service (0x1805): what a device's clock shows, how to set it, and where its time comes from
-(reference BLE §13).
+"""Current Time service (0x1805): a device's clock, how to set it, and the source of its time (reference BLE §13).
 
 The value that was read or notified is a coincident time stamp: the device's local time at a moment that we know. It is
 local time, so what is written is local time too. Local Time Information and Reference Time Information are read and
@@ -54,7 +53,7 @@ class LocalTimeInformation:
 
     @property
     def ahead_min(self) -> int | None:
-        """How far local time is ahead of UTC; None where a half of that is unknown."""
+        """Minutes by which local time is ahead of UTC; None where zone or DST is unknown."""
         return zone_min(self.zone_quarters, self.dst)
 
 
@@ -78,7 +77,7 @@ def zone_min(zone_quarters: int, dst: int) -> int | None:
 
 
 def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERENCE) -> CurrentTime:
-    """What to write so that a device shows the local time `moment`; its zone is dropped."""
+    """Return the value to write so that a device shows the local time `moment`; its zone is dropped."""
     return CurrentTime(
         date_time=date_time_octets(moment),
         day_of_week=moment.isoweekday(),
@@ -88,7 +87,7 @@ def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERE
 
 
 def shown_time(value: CurrentTime) -> DeviceTime | None:
-    """What the clock showed, to the hundredth of a second; None where it shows no date that there is."""
+    """Return the clock's time to the hundredth of a second; None where it shows no valid date."""
     time = date_time_of(value.date_time)
     local_us = None if time is None else time.local_us()
     if local_us is None:
@@ -122,7 +121,7 @@ decode_reference_time_information, encode_reference_time_information = _REFERENC
 
 
 class CurrentTimeReader:
-    """Interpreter of the service."""
+    """Interpreter of the Current Time service."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

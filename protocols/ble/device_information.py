@@ -1,10 +1,10 @@
-"""Device Information service (0x180A): who a device is, in the forms that 20601 has for it (reference BLE §11).
+"""Device Information service (0x180A): identity of a device, as 20601 attributes (reference BLE §11).
 
 What was read becomes attributes of an MDS object (System-Model, Production-Specification, System-Id and
 Reg-Cert-Data-List), so that whatever knows a serial device by its identity knows a Bluetooth one too. A device is kept
 under its System ID; one that has none, or shares zeros with every other of its kind, is kept under its address.
 
-Texts stay bytes: devices send other encodings than UTF-8, and whoever shows a text cleans it (`dim.identity`).
+Texts stay bytes: devices send other encodings than UTF-8, and code that shows a text cleans it (`dim.identity`).
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVIS
 
 @dataclass(frozen=True, slots=True)
 class PnpId:
-    """0x2A50. `source`: who gave the vendor its number, 1 the Bluetooth SIG, 2 the USB Forum."""
+    """0x2A50. `source`: registry of the vendor number, 1 the Bluetooth SIG, 2 the USB Forum."""
 
     source: int
     vendor: int
@@ -108,7 +108,7 @@ def system_id_of(octets: bytes | None, address: str) -> bytes:
 
 
 class DeviceInformation:
-    """Interpreter of the service. Makes no events; what was read stands in its properties."""
+    """Interpreter of the Device Information service. Emits no events; its properties hold what was read."""
 
     def __init__(self) -> None:
         self._texts: dict[int, bytes] = {}
@@ -138,7 +138,7 @@ class DeviceInformation:
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Ids and bytes as an MDS object would answer them; only what the device showed."""
+        """Attribute ids and bytes as an MDS object would return them; only those that were read."""
         found: list[tuple[int, bytes]] = []
         manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
         if manufacturer is not None or model is not None:

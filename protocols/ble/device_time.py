@@ -1,8 +1,8 @@
-"""Device Time service (0x1847): what a device's clock shows (reference BLE §13).
+"""Device Time service (0x1847): a device's clock (reference BLE §13).
 
-The layout comes from one source and the operands of the control point from none, so the clock is read here and not
-set, and what stands behind the four certain fields stays raw. Base time counts seconds of a clock that no change of
-zone touches, with the zone beside it, so it becomes BaseOffsetTime.
+The layout comes from one source and the operands of the control point from none, so the clock is read here and not set,
+and what stands behind the four certain fields stays raw. Base time counts seconds of a clock that no change of zone
+touches, with the zone beside it, so it becomes BaseOffsetTime.
 
 A device that has E2E-CRC (feature bit 0) sends the check in front of its clock; the codec reads what is behind it.
 """
@@ -99,7 +99,7 @@ decode_control, encode_control = _CONTROL.decode, _CONTROL.encode
 
 
 def shown_time(value: DeviceClock) -> DeviceTime | None:
-    """What the clock showed; None outside the years of a BaseOffsetTime. An unknown zone is told as none."""
+    """Return the clock's time; None outside the years of a BaseOffsetTime. An unknown zone counts as offset 0."""
     epoch_us = EPOCH_2000_US if value.status & EPOCH_2000 else _EPOCH_1900_US
     try:
         return base_offset_time_at(
@@ -110,7 +110,7 @@ def shown_time(value: DeviceClock) -> DeviceTime | None:
 
 
 class DeviceTimeReader:
-    """Interpreter of the service."""
+    """Interpreter of the Device Time service."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

@@ -15,11 +15,11 @@ def e2e_crc(octets: bytes) -> int:
 
 
 def with_crc(octets: bytes) -> bytes:
-    """`octets` and their check, least significant byte first."""
+    """Append the check to `octets`, least significant byte first."""
     return octets + e2e_crc(octets).to_bytes(CRC_OCTETS, "little")
 
 
 def checked(octets: bytes, crc: int, *, clause: str) -> None:
-    """RemoteProtocolError where `crc` is not that of `octets`."""
+    """Check `octets`. Raises RemoteProtocolError where `crc` is not theirs."""
     if e2e_crc(octets) != crc:
         raise RemoteProtocolError("the E2E-CRC does not fit the value", at=len(octets), clause=clause)

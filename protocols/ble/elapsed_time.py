@@ -61,7 +61,7 @@ class CurrentElapsedTime:
 
 
 class Dated(NamedTuple):
-    """A device time, or why there is none."""
+    """A device time, or the reason why there is none."""
 
     time: DeviceTime | None
     why_not: str = ""
@@ -83,7 +83,7 @@ ELAPSED_TIME_LAYOUT: Final = ValueLayout(
 
 
 def dated(time: ElapsedTime) -> Dated:
-    """The device time that an Elapsed Time is, by the rules of the module."""
+    """Convert an Elapsed Time to a device time, by the rules of the module."""
     if not time.current_timeline and (time.tick or time.source not in SYNCHRONISED_SOURCES):
         return Dated(None, "a time is not from the current timeline and its clock was not synchronised; it is dropped")
     at_us = EPOCH_2000_US + time.elapsed_us
@@ -137,7 +137,7 @@ def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
 
 
 class ElapsedTimeReader:
-    """Interpreter of the service. A tick counter that was read is the pair that dates the ticks of this connection."""
+    """Interpreter of the Elapsed Time service. A tick counter that was read dates the ticks of this connection."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

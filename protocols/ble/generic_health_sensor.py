@@ -1,8 +1,8 @@
 """Generic Health Sensor service (0x1840): any measurement in one form, live and stored (reference BLE §10).
 
-Types, units and status are 11073 already. How an observation lies on the wire is `ghs_observation`, in how many pieces
-it comes `ghs_segments`, what it means `ghs_transcoding`; here are the other characteristics, the two descriptors and
-what a session is told. Live observations flow only after the client started them (`PROFILE.start`).
+Types, units and status are 11073 already. `ghs_observation` has the wire form of an observation, `ghs_segments` its
+segments, `ghs_transcoding` its meaning; here are the other characteristics, the two descriptors and the interpreter.
+Live observations flow only after the client started them (`PROFILE.start`).
 
 Field types of the descriptors and error codes of the control point are not confirmed: what is read of them is checked
 for its length and reaches no record.
@@ -144,7 +144,7 @@ decode_valid_range, encode_valid_range = _RANGE.decode, _RANGE.encode
 
 
 class GenericHealthSensor:
-    """Interpreter of the service."""
+    """Interpreter of the Generic Health Sensor service."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
@@ -153,7 +153,7 @@ class GenericHealthSensor:
         self._stored = Reassembly(STORED_OBSERVATION, self._deviations)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Features are checked for their form; each observation names its type."""
+        """Check the form of the features; each observation names its type."""
         if characteristic == HEALTH_SENSOR_FEATURES:
             decode_features(octets)
         return ()
@@ -173,8 +173,8 @@ class GenericHealthSensor:
         raise RemoteProtocolError("this characteristic sends no values", clause=CLAUSE)
 
     def flush(self) -> Sequence[GattEvent]:
-        """A transfer that ends says nothing about live observations: what is there of one is told and goes on being
-        collected, in case it is not the connection that has ended."""
+        """Emit what is incomplete. The end of a transfer of records does not end a live observation: its segments are
+        emitted raw and still collected."""
         return [*self._live.so_far(), *self._stored.flush()]
 
     def _segment(
@@ -215,7 +215,7 @@ class GenericHealthSensor:
 
 
 def _is_known_again(observation: Observation) -> bool:
-    """Whether the observation has a date, which no counter has."""
+    """Return whether the observation has a date; a counter is none."""
     time = observation.device_time
     return time is not None and time.kind in _DATES and is_dated(time)
 

@@ -44,7 +44,7 @@ class ObservationClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """`unit` is a code of partition 4."""
+    """A number. `unit` is a code of partition 4."""
 
     unit: int
     value: Scalar
@@ -96,7 +96,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """`untold`: components behind one that is `Raw`, whose bytes hold them too."""
+    """Components. `untold`: number of components behind one that is `Raw`, whose bytes hold them too."""
 
     components: tuple[Component, ...]
     untold: int = 0
@@ -104,7 +104,7 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What is said of the bundle holds for its members."""
+    """Observations that share the facts of the bundle."""
 
     members: tuple["GhsObservation", ...]
 
@@ -146,7 +146,7 @@ def decode_observation(octets: bytes) -> GhsObservation:
 
 
 def encode_observation(value: GhsObservation) -> bytes:
-    """LocalProtocolError where something does not fit its field."""
+    """Encode an observation. Raises LocalProtocolError where something does not fit its field."""
     flags, facts = _written_facts(value)
     writer = GattWriter()
     observation_class = _write_value(writer, value.value)
@@ -180,7 +180,7 @@ def _read_observation(outer: GattReader, depth: int) -> GhsObservation:
 
 
 def _read_numbers(reader: GattReader) -> tuple[int, ...]:
-    """A count of 8 bits and as many numbers of 32."""
+    """Read a count of 8 bits and as many numbers of 32."""
     return tuple(reader.unsigned(4) for _ in range(reader.u8()))
 
 
@@ -233,7 +233,7 @@ def _read_compound(reader: GattReader, depth: int) -> Compound:
 
 
 def _written_facts(value: GhsObservation) -> tuple[int, bytes]:
-    """The flags and the fields that they announce, in order."""
+    """Return the flags and the encoded fields that they announce, in order."""
     writer = GattWriter()
     flags = 0
     if value.type is not None:
@@ -272,7 +272,7 @@ def _write_numbers(writer: GattWriter, numbers: Sequence[int]) -> None:
 
 
 def _write_value(writer: GattWriter, value: GhsValue) -> int:
-    """Writes a value; gives its class."""
+    """Write a value; return its class."""
     match value:
         case Numeric():
             writer.unsigned(value.unit, 2).float32(value.value)

@@ -1,5 +1,5 @@
-"""Health Observations in segments: the values of 0x2B8B and 0x2BDD, cutting an observation up and putting it together
-again (reference BLE §10).
+"""Health Observations in segments: the values of 0x2B8B and 0x2BDD, segmentation and reassembly of observations
+(reference BLE §10).
 
 A header byte says first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs
 nothing that came before it. For the others the counter has to count on; where it jumps, what was collected cannot be
@@ -60,7 +60,7 @@ def _decode(octets: bytes, *, stored: bool) -> ObservationSegment:
 
 
 def read_segment(octets: bytes, *, stored: bool) -> ObservationSegment:
-    """The segment with its content as bytes, whatever they hold."""
+    """Read a segment; its content stays bytes."""
     reader = GattReader(octets, clause="GHSS 0x2BDD" if stored else "GHSS 0x2B8B")
     header = reader.u8()
     return ObservationSegment(
@@ -84,8 +84,8 @@ def encode_segment(segment: ObservationSegment) -> bytes:
 def segments_of(
     observation: GhsObservation, *, value_octets_max: int, counter: int = 0, record: int | None = None
 ) -> Iterator[bytes]:
-    """The values that carry `observation`, none longer than `value_octets_max` (MTU - 3), counted from `counter`.
-    LocalProtocolError where not even one byte of it fits a value."""
+    """Yield the values that carry `observation`, none longer than `value_octets_max` (MTU - 3), counted from `counter`.
+    Raises LocalProtocolError where not even one byte of it fits a value."""
     octets = encode_observation(observation)
     room = value_octets_max - 1 - (_RECORD_OCTETS if record is not None else 0)
     if room < 1:
@@ -110,8 +110,8 @@ class Whole(NamedTuple):
 
 
 class Reassembly:
-    """One characteristic's segments of one connection: at most one unfinished observation, no longer than one can
-    be."""
+    """Reassembly of one characteristic's segments in one connection: at most one unfinished observation, no longer than
+    one can be."""
 
     def __init__(self, characteristic: int, deviations: DeviationFilter) -> None:
         self._characteristic = characteristic
@@ -122,7 +122,7 @@ class Reassembly:
         self._counter: int | None = None
 
     def add(self, octets: bytes) -> tuple[Whole | None, list[GattEvent]]:
-        """Takes the next value. The observation that it completes, and what went wrong."""
+        """Add the next value. Return the observation that it completes, and events for what went wrong."""
         segment = read_segment(octets, stored=self._characteristic == STORED_OBSERVATION)
         assert isinstance(segment.content, bytes)
         events = self._counted(segment, octets)
@@ -145,13 +145,13 @@ class Reassembly:
         return None, events
 
     def flush(self, why: str = "nothing follows") -> Sequence[GattEvent]:
-        """What was collected will not be completed."""
+        """Drop the collected segments and return them raw: they will not be completed."""
         told_of = self.so_far(why)
         self._forget()
         return told_of
 
     def so_far(self, why: str = "nothing has followed yet") -> Sequence[GattEvent]:
-        """What was collected, which may still be completed."""
+        """Return the collected segments raw; they may still be completed."""
         if not self._collecting:
             return []
         return [Uninterpreted(self._characteristic, bytes(self._parts), f"a part of an observation: {why}")]
@@ -161,7 +161,7 @@ class Reassembly:
         self._collecting = False
 
     def _counted(self, segment: ObservationSegment, octets: bytes) -> list[GattEvent]:
-        """A jump of the counter: told, and the end of what was being collected."""
+        """Check the counter; a jump is a deviation and ends the observation that was being collected."""
         before, self._counter = self._counter, segment.counter
         if before is None or segment.counter == (before + 1) % COUNTERS:
             return []

@@ -1,14 +1,14 @@
-"""Health Observations to observations: channels that are made as types come up, and what has no place in them
-(reference BLE §10).
+"""Conversion of Health Observations to observations: channels are made as types come up; what has no place in them
+stays raw (reference BLE §10).
 
 A health sensor may measure anything, so there is no table of fields: type, unit, person and supplementals of what
 arrives make the channel, and a bounded number of channels is kept. A channel's handle comes from its type alone
 (`handle_of`), so that it is the same in each connection.
 
 What is said of a bundle holds for its members unless they say it themselves. A compound of numbers in one unit is one
-observation with components, as 20601 has it; any other is told component by component. A duration is an observation of
-its own beside the value, as for 20601 devices. Raw beside the rest come: classes that are not taken apart, samples
-whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
+observation with components, as 20601 has it; any other becomes one observation a component. A duration is an
+observation of its own beside the value, as for 20601 devices. Raw beside the rest come: classes that are not taken
+apart, samples whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
 """
 
 from collections import OrderedDict
@@ -58,7 +58,8 @@ _FORMATS: Final = {1: SampleFormat.U8, 2: SampleFormat.U16, 4: SampleFormat.U32}
 
 @dataclass(slots=True)
 class Transcoded:
-    """`raw`: why bytes come out raw beside the observations. `dropped_times`: why a time was dropped."""
+    """Result of a conversion. `raw`: why bytes come out raw beside the observations. `dropped_times`: why a time was
+    dropped."""
 
     observations: list[Observation] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
@@ -69,7 +70,7 @@ class Transcoded:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What holds for a value."""
+    """Facts that hold for a value."""
 
     time: DeviceTime | None
     status: int
@@ -79,18 +80,18 @@ class _Context:
 
 
 def handle_of(observed: Code) -> int:
-    """1…65535: partition and number mixed, so that types of one partition never share a handle. What tells two
-    observations apart is their type; the handle is only the same for the same type."""
+    """Return the handle of a type, 1…65535: partition and number mixed, so that types of one partition never share a
+    handle. Two observations are distinguished by their type; the handle is only the same for the same type."""
     return (observed.code ^ observed.partition) or 1
 
 
 def code_of(number: int) -> Code:
-    """A context-free code of 32 bits."""
+    """Split a context-free code of 32 bits."""
     return Code(number >> 16, number & 0xFFFF)
 
 
 class GhsTranscoding:
-    """Makes observations, with the channels of one connection."""
+    """Converter with the channels of one connection."""
 
     def __init__(self) -> None:
         self._channels: OrderedDict[Channel, Channel] = OrderedDict()
@@ -182,7 +183,7 @@ class GhsTranscoding:
         array: SampleArray | None = None,
         handle: int | None = None,
     ) -> Channel:
-        """The one channel object of these facts."""
+        """Return the one channel object of these facts."""
         channel = Channel(
             handle=handle_of(observed) if handle is None else handle,
             type=observed,
@@ -207,7 +208,7 @@ def _observation(channel: Channel, value: Value, context: _Context) -> Observati
 
 
 def _inherited(member: GhsObservation, bundle: GhsObservation) -> GhsObservation:
-    """The member with what its bundle says for it."""
+    """Return the member with the facts of its bundle."""
     return replace(
         member,
         type=bundle.type if member.type is None else member.type,
@@ -232,8 +233,8 @@ def _note_what_has_no_place(observation: GhsObservation, found: Transcoded) -> N
 
 
 def _array(value: Samples) -> SampleArray | None:
-    """How the samples become values; None where that depends on what is not confirmed. Without an offset both ways to
-    scale are one, and where no sample has its highest bit set, so are both readings of its sign."""
+    """Return how the samples become values; None where that depends on what is not confirmed. Without an offset both
+    ways to scale are one, and where no sample has its highest bit set, so are both readings of its sign."""
     sample_format = _FORMATS.get(value.sample_octets)
     scale, period_s = value.scale, value.period_s
     if sample_format is None or isinstance(scale, Special) or isinstance(period_s, Special):

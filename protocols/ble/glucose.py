@@ -1,4 +1,4 @@
-"""Glucose service (0x1808): what a meter's records mean, and which context belongs to which (reference BLE §7).
+"""Glucose service (0x1808): interpretation of a meter's records and their contexts (reference BLE §7).
 
 A context arrives after its measurement and has no time of its own, so a measurement that announces one waits for it and
 both become one record. Order is kept: what comes behind a waiting measurement waits too, a bounded number of them. A
@@ -135,7 +135,7 @@ _Fact = tuple[Channel, Value]
 
 @dataclass(slots=True)
 class _Waiting:
-    """A measurement whose context has not come, or that stands behind one. `facts` grow by the context's."""
+    """A measurement whose context has not come, or that is behind one. `facts` grow by those of the context."""
 
     sequence_number: int
     time: DeviceTime | None
@@ -150,7 +150,7 @@ class _Waiting:
 
 
 class Glucose:
-    """Interpreter of the service."""
+    """Interpreter of the Glucose service."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
@@ -159,7 +159,7 @@ class Glucose:
         self._early: OrderedDict[int, tuple[bytes, float]] = OrderedDict()
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Features are checked for their form; each record says what it holds."""
+        """Check the form of the feature; each record says which fields it has."""
         if characteristic == GLUCOSE_FEATURE:
             decode_feature(octets)
         return ()
@@ -215,7 +215,7 @@ class Glucose:
         waiting.due = False
 
     def _released(self) -> list[GattEvent]:
-        """What need not wait any longer, in order."""
+        """Return the events of measurements that need not wait any longer, in order."""
         events: list[GattEvent] = []
         while self._waiting and (not self._waiting[0].due or len(self._waiting) > WAITING_MAX):
             events += self._events_of(self._waiting.popleft())
@@ -228,7 +228,7 @@ class Glucose:
         return [*waiting.measured(), *waiting.remarks, *missing]
 
     def _alone(self, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        """A context by itself, with the time of its measurement where that is known."""
+        """Return the events of a context by itself, with the time of its measurement where that is known."""
         value = decode_context(octets)
         number = value.sequence_number
         facts, remarks = _facts_of_context(value, octets)
@@ -240,7 +240,7 @@ class Glucose:
 
 
 def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
-    """Base time plus offset, local. None where the meter knows no date; an impossible base time stays as sent."""
+    """Return base time plus offset, local. None where the meter knows no date; an impossible base time stays as sent."""
     base = date_time_of(value.base_time)
     base_us = None if base is None else base.local_us()
     if base_us is None or not value.offset_min:
@@ -254,7 +254,7 @@ def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
 def _measured(
     characteristic: int, facts: Sequence[_Fact], time: DeviceTime | None, number: int, received_s: float
 ) -> Sequence[Measured]:
-    """The record, or nothing where nothing of it has a meaning: then it comes out raw alone."""
+    """Return the record; nothing where no fact of it has a known meaning, which then comes out raw alone."""
     observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
     if not observations:
         return ()
@@ -317,7 +317,7 @@ def _facts_of_context(value: GlucoseContext, octets: bytes) -> tuple[list[_Fact]
 def _code(
     facts: list[_Fact], unknown: list[str], channel: Channel, codes: Mapping[int, Code], number: int, noun: str
 ) -> None:
-    """Adds the code that a number of a list stands for; the number for "not available" stands for nothing."""
+    """Add the code for a number of a list; the number for "not available" adds none."""
     code = codes.get(number)
     if code is not None:
         facts.append((channel, code))
@@ -332,7 +332,7 @@ def _remarks(characteristic: int, octets: bytes, unknown: Sequence[str]) -> list
 
 
 def mder_bits(bits: int) -> int:
-    """16 bits of a GATT field, bit 0 lowest, as BITS-16, bit 0 highest."""
+    """Convert 16 bits of a GATT field, bit 0 lowest, to BITS-16, bit 0 highest."""
     return int(f"{bits:016b}"[::-1], 2)
 
 

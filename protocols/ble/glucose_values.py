@@ -44,7 +44,7 @@ NOT_AVAILABLE_NIBBLE: Final = 15
 
 
 class ConcentrationUnit(IntEnum):
-    """The exponent of ten between the wire's unit and this one."""
+    """Unit of a concentration; the value is the exponent of ten between the wire's unit and this one."""
 
     MG_PER_DL = 5
     MMOL_PER_L = 3
@@ -80,7 +80,7 @@ class GlucoseMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """`duration_s` 65535: longer than can be said."""
+    """Exercise of a context. `duration_s` 65535: longer than the field can say."""
 
     duration_s: int
     intensity_percent: int
@@ -104,13 +104,13 @@ class GlucoseContext:
 
 @dataclass(frozen=True, slots=True)
 class GlucoseFeature:
-    """0x2A51: what the meter can tell, bits as sent."""
+    """0x2A51: features of the meter, bits as sent."""
 
     supported: int
 
 
 def scaled(value: Scalar, exponent: int) -> Scalar:
-    """`value` × 10^`exponent`, with the decimals that an SFLOAT can have before or after."""
+    """Return `value` × 10^`exponent`, with the decimals that an SFLOAT can have before or after."""
     if isinstance(value, Special):
         return value
     if exponent < 0:
@@ -119,7 +119,7 @@ def scaled(value: Scalar, exponent: int) -> Scalar:
 
 
 def _amount(exponent: int) -> FieldType:
-    """An SFLOAT of 10^`exponent` of the unit in which the value says it."""
+    """Declare an SFLOAT that is 10^`exponent` of it in the unit of the value."""
     return one_column(
         "H", lambda raw: scaled(sfloat_of(raw), exponent), lambda value: sfloat_raw(scaled(value, -exponent))
     )

@@ -80,7 +80,7 @@ def _compile(key: tuple[int, bool, Code]) -> Channel:
 
 
 class Thermometer:
-    """Interpreter of the service."""
+    """Interpreter of the Health Thermometer service."""
 
     def __init__(self) -> None:
         self._place: int | None = None
@@ -88,7 +88,7 @@ class Thermometer:
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Remembers the place; the interval is checked for its form."""
+        """Remember the place; check the form of the interval."""
         if characteristic == TEMPERATURE_TYPE:
             self._place = decode_temperature_type(octets)
         elif characteristic == MEASUREMENT_INTERVAL:

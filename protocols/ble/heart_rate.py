@@ -1,9 +1,8 @@
 """Heart Rate service (0x180D): rate, contact, energy, beat-to-beat intervals, where the sensor sits (reference BLE §4).
 
-The service serves chest straps, which see an ECG, and optical sensors, which see a pulse. A rate is told as the heart
-rate of an ECG unless the device says that it sits where no strap does; then it is a pulse rate. Intervals are told in
-milliseconds, of which a tick of 1/1024 s is an exact number. Energy is told in joules: the nomenclature has no
-kilojoule.
+The service serves chest straps, which see an ECG, and optical sensors, which see a pulse. A rate is the heart rate of
+an ECG unless the device says that it sits where no strap does; then it is a pulse rate. Intervals are in milliseconds,
+of which a tick of 1/1024 s is an exact number. Energy is in joules: the nomenclature has no kilojoule.
 
 Nothing of this is dated or stored by the device. Does not reset the energy.
 """
@@ -107,14 +106,14 @@ def _channels_at(location: int | None) -> _Channels:
 
 
 class HeartRateSensor:
-    """Interpreter of the service."""
+    """Interpreter of the Heart Rate service."""
 
     def __init__(self) -> None:
         self._channels = _channels_at(None)
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Learns where the sensor sits."""
+        """Learn the sensor's location."""
         if characteristic != BODY_SENSOR_LOCATION:
             return ()
         location = decode_one_octet(octets)

@@ -1,14 +1,14 @@
-"""What a GATT service means: the events that an interpreter makes of characteristic values, and what a service is.
+"""Interface of the GATT services: the events of an interpreter, and the profile of a service.
 
 An interpreter is to a GATT session what an association is to an 11073 link: a state machine without I/O and without a
-clock. It is told what was read and what arrived, and answers with events. It lives for one connection; what must
-outlast one (how far a record store was fetched) is the session's. One interpreter a service, so that a device with
-three services has three, and none of them has to know of another.
+clock. Its input is what was read and notified, its output events. It lives for one connection; what must outlast one
+(how far a record store was fetched) is the session's. One interpreter a service, so that a device with three services
+has three, and none of them has to know of another.
 
 Malformed bytes raise `RemoteProtocolError` and change nothing; what can be read but not understood becomes
 `Uninterpreted`, so that nothing is dropped silently.
 
-Does not decide when to connect, subscribe or ask (gateway/sessions/gatt/session).
+Does not decide when to connect, subscribe or request (gateway/sessions/gatt/session).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ CHANNELS_OF_ONE_MAX = 16
 
 
 def channel_handle(characteristic: int, number: int = 0) -> int:
-    """The handle of the `number`th channel of a characteristic: 1…65535, the same in each connection and unlike that
-    of any other characteristic (their UUIDs 0x2A00…0x2BFF differ in the low twelve bits)."""
+    """Return the handle of the `number`th channel of a characteristic: 1…65535, the same in each connection and
+    distinct from those of any other characteristic (their UUIDs 0x2A00…0x2BFF differ in the low twelve bits)."""
     assert 0 <= number < CHANNELS_OF_ONE_MAX
     return (characteristic & 0x0FFF) << 4 | number
 
@@ -53,7 +53,7 @@ class ClockShown:
 
 @dataclass(frozen=True, slots=True)
 class Uninterpreted:
-    """Bytes that are well formed and mean something that we do not know. They may hold a patient's values."""
+    """Well-formed bytes whose meaning is not known. They may hold a patient's values."""
 
     characteristic: int
     octets: bytes = field(repr=False)
@@ -64,21 +64,22 @@ GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 
 
 class ServiceInterpreter(Protocol):
-    """One service of one connection."""
+    """Interpreter of one service in one connection."""
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """A value that was read once after connecting (features, a sensor type, a session's start)."""
+        """Take a value that was read once after connecting (features, a sensor type, a session's start)."""
 
     def receive(self, characteristic: int, octets: bytes, received_s: float) -> Sequence[GattEvent]:
-        """A notification or indication; `received_s` monotonic. Raises RemoteProtocolError where it is malformed."""
+        """Take a notification or indication; `received_s` is monotonic. Raises RemoteProtocolError where it is
+        malformed."""
 
     def flush(self) -> Sequence[GattEvent]:
-        """Nothing follows what was received so far: a transfer of records or the connection has ended. What waited for
-        its other half (a segment, a context) is told as far as it can be."""
+        """Emit what is incomplete (a segment, a measurement without its context): a transfer of records or the
+        connection ended."""
 
 
 class Use(Enum):
-    """What a client does with a characteristic."""
+    """Use of a characteristic by a client."""
 
     READ = "read"
     """Once after connecting."""
@@ -90,7 +91,7 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharacteristicUse:
-    """One characteristic of a service. `fields` names what is understood, for the documents."""
+    """A characteristic of a service. `fields` names what is interpreted, for the documents."""
 
     uuid: int
     name: str
@@ -100,7 +101,7 @@ class CharacteristicUse:
 
 
 class RecordNumbering(Enum):
-    """By what a record store can be asked for what is new (RACP operand, reference BLE §6)."""
+    """Number by which new records can be requested from a record store (RACP operand, reference BLE §6)."""
 
     NONE = "none"
     """Only for all records."""
@@ -114,7 +115,7 @@ class RecordNumbering(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProfile:
-    """What a client needs to know of a service. `required_any`: at least one of these characteristics must be there.
+    """Facts of a service that a client needs. `required_any`: at least one of these characteristics must be there.
 
     `start` is written, in order, after everything is subscribed (a control point that starts live data). `record_store`
     None: the service has none.

@@ -28,7 +28,7 @@ flags of Body Composition have more."""
 
 
 class FieldType(NamedTuple):
-    """How a field lies on the wire: `struct` letters, and the way between what they unpack and the field's value."""
+    """Wire form of a field: `struct` letters, and the conversions between what they unpack and the field's value."""
 
     letters: str
     decode: Callable[..., Any]

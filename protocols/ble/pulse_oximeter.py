@@ -3,7 +3,7 @@
 Measurement status goes into the Measurement-Status of saturation and pulse rate: the bits lie alike, but "fully
 qualified" and "from storage" have no place there and reserved bits would land on alarm states, so only named bits pass.
 The device and sensor status is an observation of its own. Which code the pulse amplitude index has is not confirmed, so
-it is told under a private one, and values that carry it also come out raw.
+it gets a private one, and values that carry it also come out raw.
 
 A spot check with a date is stored by the device. Where its clock was never set the date begins again with each
 power-on, so it identifies nothing, unless the device says that the value comes from its memory and will come again.
@@ -173,13 +173,13 @@ _CONTINUOUS_AMPLITUDE_INDEX = Channel(handle=channel_handle(PLX_CONTINUOUS, 7), 
 
 
 class PulseOximeter:
-    """Interpreter of the service."""
+    """Interpreter of the Pulse Oximeter service."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Features are checked for their form; nothing depends on them, since each value says what it holds."""
+        """Check the form of the features. Nothing depends on them, since each value says which fields it has."""
         if characteristic == PLX_FEATURES:
             decode_features(octets)
         return ()
@@ -229,7 +229,9 @@ class PulseOximeter:
         if (value.measurement_status or 0) & ~(TRANSCODED_STATUS | FROM_STORAGE | FULLY_QUALIFIED):
             remarks += self._deviations.deviation("the measurement status has reserved bits; they are left out", octets)
         if (value.device_status or 0) & ~DEVICE_STATUS_NAMED:
-            remarks += self._deviations.deviation("the device and sensor status has reserved bits; they are kept", octets)
+            remarks += self._deviations.deviation(
+                "the device and sensor status has reserved bits; they are kept", octets
+            )
         if value.pulse_amplitude_index is not None:
             remarks.append(
                 Uninterpreted(characteristic, octets, "the code of the pulse amplitude index is not confirmed")

@@ -1,4 +1,4 @@
-"""Record Access Control Point (0x2A52): asking a device for what it stored, and its answers (reference BLE §6).
+"""Record Access Control Point (0x2A52): requests for stored records, and the responses (reference BLE §6).
 
 One value is opcode, operator and operand. Answers are read strictly; requests are read as leniently as their two first
 bytes allow, because a server has to refuse a wrong request with a result code and not with silence. What an operand
@@ -63,7 +63,7 @@ class Result(IntEnum):
 
 
 class FilterType(IntEnum):
-    """By what the bounds of an operand compare."""
+    """Quantity that the bounds of an operand compare."""
 
     NUMBER = 1
     """Sequence number, time offset or record number, whichever the service counts by."""
@@ -131,8 +131,8 @@ def encode_record_access(access: RecordAccess) -> bytes:
 
 
 def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: RecordNumbering) -> bytes:
-    """A request over record numbers; as many `numbers` as the operator has bounds. LocalProtocolError otherwise, and
-    where the service has no record numbers to compare."""
+    """Encode a request over record numbers; as many `numbers` as the operator has bounds. Raises LocalProtocolError
+    otherwise, and where the service has no record numbers to compare."""
     if len(numbers) != BOUNDS.get(operator, 0):
         raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(numbers)}")
     operand = GattWriter()
@@ -160,13 +160,13 @@ def answer(opcode: int, result: Result) -> bytes:
 
 
 def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMBER_RESPONSE) -> bytes:
-    """The number of records: 32 bits where records have numbers of 32 bits, else 16."""
+    """Encode the number of records: 32 bits where records have numbers of 32 bits, else 16."""
     width = max(_NUMBER_OCTETS[numbering], 2)
     return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
 
 
 def answer_of(access: RecordAccess) -> Answer | None:
-    """None where `access` is no response code."""
+    """Return the response code in `access`; None where it is none."""
     if access.opcode != Opcode.RESPONSE or len(access.operand) != 2:
         return None
     return Answer(access.operand[0], access.operand[1])
@@ -180,8 +180,8 @@ def count_of(access: RecordAccess) -> int | None:
 
 
 def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None:
-    """What a request compares with; None where its operator has no operand. RemoteProtocolError where the operand is
-    not as long as its filter type says; a filter type without a meaning has no values."""
+    """Return the bounds of a request; None where its operator has no operand. Raises RemoteProtocolError where the
+    operand is not as long as its filter type says; an unknown filter type has no values."""
     due = BOUNDS.get(access.operator)
     if due is None:
         return None

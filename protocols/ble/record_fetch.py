@@ -1,13 +1,13 @@
-"""Fetching from a record store what is new, and deleting what is safe, without I/O (reference BLE §6).
+"""Fetch new records from a record store, and delete fetched ones, without I/O (reference BLE §6).
 
 What is new is what has a higher record number than the last that was kept, so one request suffices as long as a device
 counts on. Devices do not: a meter begins again at 1 when its battery was changed, a counter of 16 bits wraps, and
-"nothing newer" then hides everything. So when nothing newer is found, the newest record alone is asked for, which costs
-one record and tells: the one we know means that there is nothing, another means that all is to be fetched. Fetching a
-record again adds nothing to the record of the patient, since the cloud knows stored records by their content.
+"nothing newer" then hides everything. So when nothing newer is found, the newest record alone is requested, which costs
+one record: the known one means that there is nothing new, another one that all have to be fetched. Fetching a record
+again adds nothing to the record of the patient, since the cloud knows stored records by their content.
 
-Fallbacks: a device that cannot compare is asked for all; one that is busy is asked again later; one that did not finish
-is asked for the rest (`record_procedure`).
+Fallbacks: a device that cannot compare gets a request for all records; a busy one a retry later; one that did not
+finish a request for the rest (`record_procedure`).
 
 Does not keep the mark (the session does, in one transaction with the records) nor read records.
 """
@@ -37,7 +37,7 @@ class _Asked(Enum):
 
 
 class RecordFetch(RecordProcedure):
-    """One fetch. The session tells each record (`record`) and each indication of the control point (`receive`)."""
+    """One fetch. The session passes each record to `record` and each indication of the control point to `receive`."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
         """`after`: the highest record number that is kept already, None: nothing is."""
@@ -78,7 +78,7 @@ class RecordFetch(RecordProcedure):
         self._highest = number if self._highest is None else max(self._highest, number)
 
     def _follows(self, earlier: int, later: int) -> bool:
-        """Whether records come oldest first: a fall through more than half of all numbers is the counter's wrap."""
+        """Return whether records come oldest first: a fall through more than half of all numbers is the counter's wrap."""
         return later >= earlier or earlier - later > number_max(self._numbering) // 2
 
     def _first(self) -> _Asked:
@@ -101,7 +101,7 @@ class RecordFetch(RecordProcedure):
                 return request(Opcode.REPORT, Operator.ALL, numbering=self._numbering)
 
     def _interrupted(self) -> None:
-        """What came in order need not come again."""
+        """Return the request for the rest: what came in order need not come again."""
         comparable = self._last is not None and self._last < number_max(self._numbering) - 1
         if self._asking is not _Asked.NEWEST and self._ascending and comparable:
             self._after = self._last
@@ -119,7 +119,7 @@ class RecordFetch(RecordProcedure):
         return self._end(FetchRefused(words_of(result)))
 
     def _compared(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """Nothing newer than the mark was found, and the newest record was asked for."""
+        """Decide after the newest record, which was requested because none newer than the mark was found."""
         assert self._after is not None
         if result == Result.NO_RECORDS_FOUND or (result == Result.SUCCESS and self._newest in (None, self._after)):
             return self._complete()

@@ -1,10 +1,10 @@
-"""One request to a Record Access Control Point and its answer, without I/O (reference BLE §6): deadlines, a busy
+"""One request to a Record Access Control Point and its response, without I/O (reference BLE §6): deadlines, a busy
 server, a procedure that was left running, an abort.
 
-Why beside `record_fetch`: fetching and deleting ask different things and end differently, yet wait, are put off and are
-aborted alike. A procedure ends once and says so once; whatever comes after that is met with silence.
+Why beside `record_fetch`: fetch and delete send different requests and end differently, but share timeouts, retries and
+aborts. A procedure ends once and reports it once; later input has no effect.
 
-Does not know what is asked nor what a result means beyond "later" and "again": the two subclasses do.
+The two subclasses know the requests and what a result means beyond "later" and "again".
 """
 
 from collections.abc import Sequence
@@ -49,14 +49,14 @@ class FetchDone:
 
 @dataclass(frozen=True, slots=True)
 class FetchAborted:
-    """It was aborted by us after `count` records, which are as good as any."""
+    """The procedure was aborted after `count` records, which are valid."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRefused:
-    """The server does not do what was asked, or gave up; `why` in words. Records that came are as good as any."""
+    """The server refused or gave up; `why` in words. Records that came are valid."""
 
     why: str
 
@@ -101,8 +101,8 @@ def words_of(result: int) -> str:
 
 
 class RecordProcedure:
-    """The common half. Every method that is told something answers with events, in order; `deadline_s` is when to call
-    `expire` (monotonic, None: nothing is due)."""
+    """Base of both procedures. Every input returns events, in order; `deadline_s` is when to call `expire` (monotonic,
+    None: nothing is due)."""
 
     def __init__(self, opcode: Opcode) -> None:
         self._opcode = opcode
@@ -117,7 +117,7 @@ class RecordProcedure:
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the server is working on what we asked."""
+        """Whether the server is working on our request."""
         return self._state is _State.ASKED
 
     @property
@@ -125,14 +125,14 @@ class RecordProcedure:
         return self._state is _State.ENDED
 
     def start(self, now_s: float) -> bytes:
-        """What to write first, after everything is subscribed."""
+        """Return the first write, after everything is subscribed."""
         if self._state is not _State.NEW:
             raise LocalProtocolError("a procedure starts once")
         return self._ask(now_s)
 
     def receive(self, octets: bytes, now_s: float) -> Sequence[FetchEvent]:
-        """An indication of the control point. RemoteProtocolError where it is malformed: nothing has changed then, and
-        the deadline stands."""
+        """Take an indication of the control point. Raises RemoteProtocolError where it is malformed; then nothing has
+        changed, and the deadline stands."""
         access = decode_record_access(octets)
         if self._state in (_State.NEW, _State.ENDED):
             return ()
@@ -150,7 +150,7 @@ class RecordProcedure:
         return self._stray(octets)
 
     def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
-        """The server refused the last write with this ATT error; None: with one that has no number."""
+        """Take the ATT error with which the server refused the last write; None: one that has no number."""
         if self._state in (_State.NEW, _State.ENDED):
             return ()
         if self._state is _State.ABORTING:
@@ -164,7 +164,7 @@ class RecordProcedure:
         return self._end(FetchRefused(f"the device refused the request{number}"))
 
     def expire(self, now_s: float) -> Sequence[FetchEvent]:
-        """Time has passed; nothing happens before `deadline_s`."""
+        """Let time pass; nothing happens before `deadline_s`."""
         if self.deadline_s is None or now_s < self.deadline_s:
             return ()
         if self._state is _State.PUT_OFF:
@@ -172,7 +172,7 @@ class RecordProcedure:
         return self._end(FetchTimedOut())
 
     def abort(self, now_s: float) -> Sequence[FetchEvent]:
-        """We want no more. () where nothing runs."""
+        """Abort; () where nothing runs."""
         match self._state:
             case _State.ASKED:
                 self._state = _State.ABORTING
@@ -184,18 +184,18 @@ class RecordProcedure:
         return ()
 
     def lost(self) -> None:
-        """The link has ended, and the server has forgotten the procedure. Nothing more is told."""
+        """End the procedure: the link ended, and the server has forgotten it. No further events."""
         self._end()
 
     def _request(self) -> bytes:
-        """What to ask now."""
+        """Return the next request."""
         raise NotImplementedError
 
     def _interrupted(self) -> None:
-        """The server stopped half way, and is asked again next."""
+        """Retry after the server stopped half way."""
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """The server answered, and neither "later" nor "again" helps."""
+        """Take a final result; no retry is left."""
         raise NotImplementedError
 
     def _answered(self, result: int, now_s: float) -> Sequence[FetchEvent]:
@@ -230,7 +230,7 @@ class RecordProcedure:
         return events
 
     def _stray(self, octets: bytes) -> Sequence[FetchEvent]:
-        """An answer that nobody waits for: a server that answers twice, or to somebody before us."""
+        """Report a response without a request: from a server that responds twice, or to an earlier client."""
         if self._told_stray:
             return ()
         self._told_stray = True

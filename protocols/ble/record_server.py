@@ -1,8 +1,8 @@
-"""The device's side of the Record Access Control Point, without I/O: which records are asked for, and what is answered.
+"""The device's side of the Record Access Control Point, without I/O: selection of records and responses.
 
-The peripheral tells what was written and takes what to send one by one (`next`), at its own pace, so that an abort, a
-lost link or a new measurement can come between any two records. Limits of real devices are settings: operators they do
-not have, a store that is busy.
+The peripheral passes in what was written and takes what to send one by one (`next`), at its own pace, so that an abort,
+a lost link or a new measurement can come between any two records. Limits of real devices are settings: operators they
+do not have, a store that is busy.
 
 Does not store records: the caller's mapping does, oldest first.
 """
@@ -49,7 +49,7 @@ class StoredRecord:
 
 
 class Outgoing(NamedTuple):
-    """What to notify or indicate next."""
+    """The next value to notify or indicate."""
 
     characteristic: int
     octets: bytes
@@ -82,8 +82,8 @@ class RecordServer:
         return bool(self._outgoing or self._sending) or self._ends_with is not None
 
     def written(self, octets: bytes, *, subscribed: bool = True) -> int | None:
-        """The client wrote to the control point. The ATT error to refuse it with, None: it is answered by what `next`
-        gives. `subscribed`: whether the client has configured everything that the answer needs."""
+        """Take a write to the control point. Return the ATT error to refuse it with; None: `next` gives the response.
+        `subscribed`: whether the client has configured everything that the response needs."""
         if not subscribed:
             return CCCD_IMPROPERLY_CONFIGURED[0]
         try:
@@ -99,7 +99,7 @@ class RecordServer:
         return None
 
     def next(self) -> Outgoing | None:
-        """What to send next; None: nothing, until something is written."""
+        """Return the next value to send; None: nothing, until something is written."""
         if not self._outgoing and self._sending:
             self._outgoing += (Outgoing(*value) for value in self._sending.popleft().values)
         if self._outgoing:
@@ -110,7 +110,7 @@ class RecordServer:
         return Outgoing(RECORD_ACCESS_CONTROL_POINT, octets)
 
     def lost(self) -> None:
-        """The link has ended, and with it the procedure. Records stay."""
+        """End the procedure: the link ended. Records stay."""
         self._outgoing.clear()
         self._sending.clear()
         self._ends_with = None
@@ -126,7 +126,7 @@ class RecordServer:
         self._ends_with = answer(Opcode.ABORT, result)
 
     def _begin(self, access: RecordAccess) -> bytes:
-        """Takes a request up; gives its last indication."""
+        """Start a request; return its last indication."""
         result, chosen = self._chosen(access)
         if result is not Result.SUCCESS:
             return answer(access.opcode, result)
@@ -144,7 +144,7 @@ class RecordServer:
         return answer(access.opcode, Result.SUCCESS)
 
     def _chosen(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
-        """The records that a request means, or why it is refused. A count of none is no error."""
+        """Return the records that a request selects, or why it is refused. A count of none is no error."""
         if access.opcode not in (Opcode.REPORT, Opcode.DELETE, Opcode.REPORT_NUMBER, Opcode.COMBINED_REPORT):
             return Result.OPCODE_NOT_SUPPORTED, []
         if self.busy:
@@ -181,7 +181,7 @@ class RecordServer:
 
 
 def _measure(record: StoredRecord, filter_type: int) -> int | None:
-    """What a record is compared by; None where it has no such thing."""
+    """Return the number or time by which a record is compared; None where it has none."""
     if filter_type == FilterType.NUMBER:
         return record.number
     return None if record.user_facing is None else comparable_time(date_time_octets(record.user_facing))

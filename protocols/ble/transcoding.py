@@ -1,9 +1,9 @@
-"""What the interpreters of the services share when they make observations of decoded values: units, persons, dates.
+"""Helpers of the interpreters that make observations of decoded values: units, persons, dates.
 
 Channels do not change from value to value, so they are compiled when they are first needed and shared from then on
 (`ChannelSets`); a value costs its observations and nothing else.
 
-Does not know a service: which code a field has stands beside the field's layout.
+Does not know a service: the code of a field is beside the field's layout.
 """
 
 from collections.abc import Callable
@@ -41,30 +41,30 @@ USER_UNKNOWN: Final = 0xFF
 
 
 def unconfirmed_code(characteristic: int) -> Code:
-    """The private code of a number that is certain, and whose public code is not: partition 1024 and the UUID of the
-    characteristic that brings it. So the number is in the record, and nobody takes it for what it may not be."""
+    """Return the private code of a number whose public code is not confirmed: partition 1024 and the UUID of the
+    characteristic. So the number is in the record, and is not mistaken for anything else."""
     return Code(_PRIVATE, characteristic)
 
 
 def person_of(user_id: int | None) -> int | None:
-    """`Channel.person` of a user id; None where the value names nobody."""
+    """Return `Channel.person` for a user id; None where the value has no user."""
     return PERSON_UNKNOWN if user_id == USER_UNKNOWN else user_id
 
 
 def date_of(time_stamp: bytes | None) -> DeviceTime | None:
-    """The device time of an optional Date Time, as sent; None where it is absent or the device knows no date."""
+    """Return the device time of an optional Date Time, as sent; None where it is absent or the device knows no date."""
     return None if time_stamp is None else date_time_of(time_stamp)
 
 
 def is_dated(time: DeviceTime | None) -> bool:
-    """Whether a stored value can be known again by its date. An impossible date does not count: a clock that is stuck
-    at one says the same of different readings, and two of them would become one."""
+    """Return whether a stored value can be recognised by its date. An impossible date does not count: a clock that is
+    stuck at one has the same date for different readings, and two of them would become one."""
     return time is not None and time.local_us() is not None
 
 
 class ChannelSets(dict[K, V]):
-    """Channels by what they depend on (unit, person), compiled when first asked for. As bounded as the keys are: a user
-    id is one byte."""
+    """Channels by what they depend on (unit, person), compiled at first use. As bounded as the keys are: a user id is
+    one byte."""
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
         super().__init__()
@@ -76,14 +76,15 @@ class ChannelSets(dict[K, V]):
 
 
 class DeviationFilter:
-    """Deviations of one service of one connection: each sentence once, as `Deviation` promises."""
+    """Filter for deviations of one service in one connection: each sentence once, as `Deviation` promises."""
 
     def __init__(self, clause: str) -> None:
         self._clause = clause
         self._deviations: set[str] = set()
 
     def deviation(self, sentence: str, octets: bytes) -> tuple[Deviation, ...]:
-        """The event, or nothing where it was told before. `sentence` is one of a fixed few and holds no value."""
+        """Return the event, or nothing where it was emitted before. `sentence` is one of a fixed few and holds no
+        value."""
         if sentence in self._deviations:
             return ()
         self._deviations.add(sentence)

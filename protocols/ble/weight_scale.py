@@ -83,7 +83,7 @@ class Weight:
 
 
 def measure_of(raw: int, steps: int) -> Scalar:
-    """The number of a uint16 that counts `steps` to the unit."""
+    """Return the number of a uint16 that counts `steps` to the unit."""
     return Special.NAN if raw == UNSUCCESSFUL else raw / steps
 
 
@@ -101,14 +101,14 @@ def measure_raw(value: Scalar, steps: int) -> int:
 def measured(
     channel: Channel, value: Scalar, time: DeviceTime | None, received_s: float, *, factor: float = 1.0
 ) -> Observation:
-    """`value` × `factor` as an observation; one that did not succeed is not available."""
+    """Return `value` × `factor` as an observation; one that did not succeed is not available."""
     if isinstance(value, Special):
         return Observation(channel, value, None, NOT_AVAILABLE, time, received_s)
     return Observation(channel, value * factor, None, 0, time, received_s)
 
 
 def measure(steps: int) -> FieldType:
-    """A uint16 that counts `steps` to the unit."""
+    """Declare a uint16 that counts `steps` to the unit."""
     return one_column("H", lambda raw: measure_of(raw, steps), lambda value: measure_raw(value, steps))
 
 
@@ -133,7 +133,7 @@ decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 @dataclass(frozen=True, slots=True)
 class _Channels:
-    """Those of one person in one system of units."""
+    """Channels of one person in one system of units."""
 
     weight: Channel
     index: Channel
@@ -151,13 +151,13 @@ def _compile(key: tuple[bool, int | None]) -> _Channels:
 
 
 class Scale:
-    """Interpreter of the service."""
+    """Interpreter of the Weight Scale service."""
 
     def __init__(self) -> None:
         self._channels: ChannelSets[tuple[bool, int | None], _Channels] = ChannelSets(_compile)
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """The feature is checked for its form; nothing depends on it, since each value says what it holds."""
+        """Check the form of the feature. Nothing depends on it, since each value says which fields it has."""
         if characteristic == WEIGHT_SCALE_FEATURE:
             decode_feature(octets)
         return ()

@@ -1,1 +1,1 @@
-"""How whole APDUs are cut out of a byte stream."""
+"""Extraction of whole APDUs from a byte stream."""

@@ -32,7 +32,7 @@ class ApduTooLong(RemoteProtocolError):
 
 
 class ApduStream:
-    """Collects bytes and gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
+    """Collector of bytes that gives whole APDUs, header included. Holds at most `limit_bytes` of an unfinished APDU."""
 
     __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
 
@@ -58,7 +58,7 @@ class ApduStream:
         return self._at < len(self._data) and not self._seeking
 
     def append(self, data: bytes) -> None:
-        """Adds received bytes without cutting anything out."""
+        """Add received bytes without extracting APDUs."""
         if self._due_bytes > self.pending_bytes + len(data):
             self._later += data
             return
@@ -76,8 +76,8 @@ class ApduStream:
         self._due_bytes = 0
 
     def next_apdu(self) -> bytes | None:
-        """The next whole APDU, or None until more bytes come. Raises `RemoteProtocolError` on an impossible header,
-        and again on every later call: a stream that lost its headers has no next APDU."""
+        """Return the next whole APDU, or None until more bytes come. Raises `RemoteProtocolError` on an impossible
+        header, and again on every later call: a stream that lost its headers has no next APDU."""
         length = self.next_length()
         if length is None:
             return None
@@ -89,7 +89,7 @@ class ApduStream:
         return self._data[start : self._at]
 
     def next_length(self) -> int | None:
-        """How many bytes the APDU at the front has, header included, once its header is here."""
+        """Return the length of the APDU at the front, header included; None before its header arrived."""
         if self._broken is not None:
             raise self._broken
         if self._seeking and not self._found_request():
@@ -113,13 +113,13 @@ class ApduStream:
         return memoryview(self._data)[self._at :]
 
     def skip(self, count: int) -> None:
-        """Drops bytes that were read through `front`."""
+        """Drop bytes that were read through `front`."""
         if count > len(self._data) - self._at:
             raise LocalProtocolError("more bytes are skipped than are pending")
         self._at += count
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Adds bytes and returns every APDU that is now whole."""
+        """Add bytes and return every APDU that is now whole."""
         self.append(data)
         apdus = []
         while (apdu := self.next_apdu()) is not None:
@@ -127,7 +127,7 @@ class ApduStream:
         return apdus
 
     def seek_request(self) -> None:
-        """Passes over what is in front, and over everything behind it until an association request begins."""
+        """Skip the APDU in front and everything behind it until an association request begins."""
         self._join()
         self._at = min(self._at + 1, len(self._data))
         self._broken, self._seeking = None, True
@@ -140,7 +140,7 @@ class ApduStream:
         return found is not None
 
     def clear(self) -> None:
-        """Forgets the unfinished APDU, when the conversation on this link is over."""
+        """Forget the unfinished APDU, when the association on this link ended."""
         self._data, self._at, self._due_bytes = b"", 0, 0
         self._later.clear()
 

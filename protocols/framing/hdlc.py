@@ -48,7 +48,7 @@ def frame(payload: bytes) -> bytes:
 
 @dataclass(slots=True)
 class FrameErrors:
-    """How many frames were dropped, by reason."""
+    """Number of dropped frames, by reason."""
 
     crc: int = 0
     """The check sequence did not match, or an escape stood before an escape."""

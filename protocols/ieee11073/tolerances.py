@@ -1,8 +1,8 @@
 """Every way in which a device may be wrong that we know of, as rows: what is said, what we do, and why.
 
-One member an oddity. `Notes.add` takes a member, so nothing is told that has no row, and the row's clause, outcome and
-reason reach the device report and the device maker's guide from here. Sentences are templates over handles, counts,
-names and the reasons of our own decoders, never over measured values.
+One member an oddity. `Notes.add` takes a member, so every deviation has a row, and the row's clause, outcome and reason
+reach the device report and the device maker's guide from here. Sentences are templates over handles, counts, names and
+the reasons of our own decoders, never over measured values.
 
 A tolerance is accepted though wrong: the conversation goes on and no value is lost that can be read without guessing.
 What leaves a doubt about a value is never tolerated; it is refused by the answer that the standard has for it (ROER,
@@ -16,7 +16,7 @@ from protocols.ieee11073 import tolerances_of_reports as reports
 
 
 class Outcome(Enum):
-    """What an oddity costs the device."""
+    """Cost of an oddity to the device."""
 
     TOLERATED = "tolerated"
     """Accepted though wrong; what can be read is kept."""

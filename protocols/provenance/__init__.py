@@ -1,1 +1,1 @@
-"""What makes a record checkable by someone who does not trust us."""
+"""Evidence by which a third party can check a record without trusting us."""

@@ -1,10 +1,10 @@
 """A chain of hashes over numbered links, and what a walk along it finds.
 
-Each link's hash covers its content and the hash before it, so nobody can change, drop, insert or reorder a link
-without changing every hash after it. A chain begins at `genesis`, which names its gateway, epoch and lane: links
-cannot be carried from one chain to another. A link may *stand in* for several that were dropped for want of space:
-it tells the hash that the last of them had, and the chain goes on from there; how many went is then known, what
-they said is not.
+Each link's hash covers its content and the hash before it, so a link cannot be changed, dropped, inserted or reordered
+without changing every hash after it. A chain begins at `genesis`, which names its gateway, epoch and lane: links cannot
+be carried from one chain to another. A link may *stand in* for several that were dropped for want of space: it names
+the hash that the last of them had, and the chain goes on from there; how many went is then known, what they said is
+not.
 
 Who signed a link is `protocols.uplink.envelope`'s matter; the transcript over an encounter is `merkle`'s.
 """

@@ -17,16 +17,16 @@ _CLAUSE = "uplink ack v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """What the cloud holds of a lane.
+    """The batches of a lane that the cloud holds.
 
     Everything up to `through_sequence` (0: nothing yet) is there. Of what lies between it and `highest_sequence`, the
     `missing` ranges (first, last), ascending, are not there and the rest is. Nothing is said about what is above
-    `highest_sequence`; a cloud that tells no more than its mark gives it as `through_sequence`. `conflict`: the cloud
+    `highest_sequence`; a cloud that reports no more than its mark gives it as `through_sequence`. `conflict`: the cloud
     holds another batch of the same identity; the lane is contested and nothing more of it will be taken.
 
-    `through_hash` is the chain hash behind the mark (of the batch there, or told by a gap record that ends there), None
-    where the cloud does not tell. In the answer to a status it lets the gateway see that both speak of one history: two
-    copies of one store have the same marks and not the same batches.
+    `through_hash` is the chain hash behind the mark (of the batch there, or named by a gap record that ends there),
+    None where the cloud does not report it. In the answer to a status it lets the gateway see that both speak of one
+    history: two copies of one store have the same marks and not the same batches.
     """
 
     epoch: str

@@ -2,7 +2,7 @@
 arrays.
 
 A block of vital signs holds numbers alone, so that case is one column of doubles and one check. Otherwise each
-observation has an byte that says what it holds, and each kind follows as a column of its own. Floats in a block
+observation has a byte that says what it holds, and each kind follows as a column of its own. Floats in a block
 are finite (`wire` holds both sides to that): what is not a number is a `Special`, and says which of the four.
 """
 

@@ -1,7 +1,7 @@
 """A channel, and the facts about a device and its clocks, in the binary form of observation blocks.
 
-Both are told once per block and then meant by number. Channels live as long as a device's configuration, so their
-bytes are remembered: a block of a thousand values names the same ten again and again.
+Both are written once per block and then referred to by number. Channels live as long as a device's configuration, so
+their bytes are remembered: a block of a thousand values names the same ten again and again.
 """
 
 import math
@@ -28,9 +28,9 @@ _ARRAY = struct.Struct("<ddd")
 
 @dataclass(frozen=True, slots=True)
 class DeviceRef:
-    """Which device spoke. `system_id` is its EUI-64 in lower-case hex, or another identifier's text (a BLE address);
-    `model` is what it calls itself, empty where it said nothing. `unverified_link`: nothing but the device's own word
-    says that it is this device (an agent over TCP that no operator has accepted)."""
+    """The device that measured. `system_id` is its EUI-64 in lower-case hex, or another identifier's text (a BLE
+    address); `model` is what it calls itself, empty where it said nothing. `unverified_link`: nothing but the device's
+    own word says that it is this device (an agent over TCP that no operator has accepted)."""
 
     system_id: str
     model: str
@@ -39,11 +39,11 @@ class DeviceRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What holds for a run of observations: the device, and how its clock and ours relate to UTC.
+    """Facts that hold for a run of observations: the device, and how its clock and ours relate to UTC.
 
-    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. `device_offset_us` is added to `DeviceTime.local_us()`
-    for UTC, None where it is not known; `uncertainty_us` is how far the corrected time may be off. `stored`:
-    measured earlier and read from the device's memory.
+    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. `device_offset_us` is added to `DeviceTime.local_us()` for
+    UTC, None where it is not known; `uncertainty_us` is how far the corrected time may be off. `stored`: measured
+    earlier and read from the device's memory.
     """
 
     device: DeviceRef

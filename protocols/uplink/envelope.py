@@ -39,7 +39,7 @@ _HISTORICAL, _HAS_TRACEPARENT = 1, 2
 
 
 class BatchKind(StrEnum):
-    """What the payload is: an observation block, a gateway event, a change to an ePCR draft, a gap record."""
+    """Kind of payload: an observation block, a gateway event, a change to an ePCR draft, a gap record."""
 
     OBSERVATIONS = "observations"
     EVENT = "event"
@@ -53,10 +53,10 @@ _KINDS = tuple(BatchKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one commit of a gateway put into one lane.
+    """The content of one lane in one commit of a gateway.
 
     `count` is the number of observations or events in `payload`; `created_at_us` is the gateway's wall clock at the
-    commit, in µs, which may be years off before it learns the time; `boot_id` tells which run of that clock.
+    commit, in µs, which may be years off before it learns the time; `boot_id` identifies the run of that clock.
     `previous_hash` is the hash of the batch before it in its lane, `hash_chain.genesis` for the first. A gap's
     `sequence` is the first that it stands in for (`gaps`).
     """
@@ -114,7 +114,7 @@ def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
 
 
 def sign_hash(chain_hash: bytes, private_key: Ed25519PrivateKey) -> bytes:
-    """The same for whoever has the batch's hash at hand already."""
+    """Sign a batch whose hash is known already."""
     return private_key.sign(_SIGNATURE_CONTEXT + chain_hash)
 
 
@@ -130,7 +130,7 @@ def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519Publ
 
 
 def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """The same where the batch's hash is at hand already."""
+    """Verify a batch whose hash is known already."""
     try:
         key = public_key if isinstance(public_key, Ed25519PublicKey) else Ed25519PublicKey.from_public_bytes(public_key)
         key.verify(signature, _SIGNATURE_CONTEXT + chain_hash)

@@ -1,14 +1,14 @@
 """A block of observations: what a numeric or waveform batch holds, and what the gateway seals and stores.
 
-Columnar, because the encoder sits in the commit that a device waits for: each field of all observations is one
-column that a list comprehension gathers and zlib's cheapest level then shrinks. Channels and the facts about
-devices are told once and meant by number. Device times, samples, texts and bits travel verbatim; a float travels as
-its eight bytes and is finite.
+Columnar, because the encoder sits in the commit that a device waits for: each field of all observations is one column
+that a list comprehension gathers and zlib's cheapest level then shrinks. Channels and the facts about devices are
+written once and referred to by number. Device times, samples, texts and bits travel verbatim; a float travels as its
+eight bytes and is finite.
 
 The form (version 1): version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
-channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's
-index is its place in the block, counted from 0. Adjacent sections that say the same about their device come back as
-one; an empty one not at all.
+channels · channel numbers · reception times · status · device times · values (`block_values`). An observation's index
+is its place in the block, counted from 0. Adjacent sections that say the same about their device come back as one; an
+empty one not at all.
 """
 
 import struct

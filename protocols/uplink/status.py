@@ -35,7 +35,7 @@ class Mark:
 
 
 class StoreState(StrEnum):
-    """How the gateway's store is: well, living on its reserve, refusing, or claimed by another gateway too."""
+    """State of the gateway's store: well, living on its reserve, refusing, or claimed by another gateway too."""
 
     OK = "ok"
     RESERVE = "reserve"

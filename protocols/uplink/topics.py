@@ -1,4 +1,4 @@
-"""Where messages go: `argus/v1/{tenant}/{gateway}/…` (D4), built and taken apart in one place.
+"""Topics of messages: `argus/v1/{tenant}/{gateway}/…` (D4), built and parsed in one place.
 
 A gateway writes `up/{lane}` and `status` and reads `down/…` of its own name only; the broker enforces it by the same
 names. Identifiers are checked on both sides, so that no tenant can name itself `+` or `a/b`.
@@ -27,17 +27,17 @@ def is_identifier(text: str) -> bool:
 
 
 def up(tenant: str, gateway: str, lane: Lane) -> str:
-    """Where a gateway sends the batches of `lane`."""
+    """Return the topic to which a gateway publishes the batches of `lane`."""
     return f"{_of(tenant, gateway)}/up/{lane.value}"
 
 
 def ack(tenant: str, gateway: str) -> str:
-    """Where the cloud answers them."""
+    """Return the topic to which the cloud publishes their acknowledgements."""
     return f"{_of(tenant, gateway)}/down/ack"
 
 
 def command(tenant: str, gateway: str) -> str:
-    """Where the cloud asks a gateway to do something."""
+    """Return the topic to which the cloud publishes commands for a gateway."""
     return f"{_of(tenant, gateway)}/down/command"
 
 

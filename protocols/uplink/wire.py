@@ -37,7 +37,7 @@ class Writer:
         self._parts.append(bytes((number,)))
 
     def varint(self, number: int) -> None:
-        """An unsigned number below 2⁶⁴, seven bits an byte, low bits first."""
+        """An unsigned number below 2⁶⁴, seven bits a byte, low bits first."""
         if not 0 <= number < 1 << 64:
             raise LocalProtocolError(f"{number} does not fit an unsigned 64-bit number")
         coded = bytearray()
@@ -68,7 +68,7 @@ class Writer:
             raise LocalProtocolError("a text holds half of a surrogate pair") from error
 
     def column(self, column: "array[int] | array[float]") -> None:
-        """The items of `column`, byte plane by byte plane; their count is told elsewhere."""
+        """The items of `column`, byte plane by byte plane; their count is written elsewhere."""
         if _BIG_ENDIAN_MACHINE:
             column = column[:]
             column.byteswap()
@@ -188,7 +188,7 @@ class Reader:
         return bytes(items)
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Check that nothing follows."""
         if self.rest_bytes:
             raise self.wrong(f"{self.rest_bytes} bytes follow the end")
 

@@ -81,7 +81,7 @@ class HandleEntry:
 
 @sequence
 class DataRequest:
-    """What the manager wants to be told, how long (`data_req_time`, in 125 µs), of whom."""
+    """Scope and duration (`data_req_time`, in 125 µs) of the data that the manager requests."""
 
     data_req_id: U16
     data_req_mode: Bits16

@@ -76,7 +76,7 @@ class TransferResult(OpenIntEnum):
 
 
 class StatisticsType(OpenIntEnum):
-    """What one entry of SegmentStatistics is over the segment."""
+    """Kind of one entry of SegmentStatistics."""
 
     UNDEFINED = 0
     MINIMUM = 1

@@ -1,7 +1,7 @@
 """From a metric object to the `Channel` that its observations share: type, unit, components, scale of samples.
 
 What an object leaves out is left open, never guessed: no unit is None, no scale is slope 1 and offset 0. Where an
-object contradicts itself the channel is built as far as it makes sense and the contradiction is told (`Notes`). Knows
+object contradicts itself the channel is built as far as it makes sense and the contradiction is noted (`Notes`). Knows
 nothing of reports; `report_plan` asks for a channel when it meets a value.
 """
 
@@ -66,7 +66,7 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """What one value says about itself, beyond its object: Nu- and Enum-Observed-Value carry their own id.
+    """Meaning that a value carries itself, beyond its object: Nu- and Enum-Observed-Value carry their own id.
 
     `attribute` is set for an attribute that is measured beside the value and so is an observation of its own.
     """
@@ -79,7 +79,7 @@ class ValueMeaning:
 def channel_of(
     handle: int, object_class: int, attributes: Mapping[int, bytes], meaning: ValueMeaning, notes: Notes
 ) -> Channel:
-    """The channel of a metric object's values. Attributes that break their own form count as absent and are told."""
+    """Return the channel of a metric object's values. Malformed attributes count as absent and are noted."""
     attribute = _Attributes(attributes, notes)
     kind = attribute.decoded(Attribute.TYPE, Type)
     if kind is None:
@@ -112,7 +112,8 @@ def channel_of(
 
 
 def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
-    """The Sa-Specification of a waveform; None where it has none that reads, which building its channel has told."""
+    """Return the Sa-Specification of a waveform; None where it has none that can be read, which was noted when its
+    channel was built."""
     try:
         return decode(SaSpecification, attributes.get(Attribute.SA_SPECIFICATION, b""))
     except RemoteProtocolError:
@@ -120,7 +121,8 @@ def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
 
 
 def insignificant_bits(specification: SaSpecification) -> int:
-    """How many bits at the top of each sample are no part of it and have to be masked (SaFlags ext-val-range)."""
+    """Return the number of bits at the top of each sample that are no part of it and have to be masked (SaFlags
+    ext-val-range)."""
     if not specification.flags & EXTENDED_VALUE_RANGE or specification.significant_bits == SIGNED_SAMPLES:
         return 0
     return max(0, specification.sample_size - specification.significant_bits)
@@ -136,7 +138,7 @@ def enum_partition(attributes: Mapping[int, bytes]) -> int:
 
 
 def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> SampleArray:
-    """Format, period and scale. Samples of a width that we cannot interpret are kept as bytes, unscaled, and told."""
+    """Return format, period and scale. Samples of an unknown width are kept as bytes, unscaled, and noted."""
     specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
     width = None if specification is None else specification.sample_size // 8
     # Of several scales the one as wide as the samples is theirs.
@@ -186,7 +188,7 @@ def _scale(
 
 
 class _Attributes:
-    """An object's attributes, read one at a time; a broken one is told and then absent."""
+    """Reader of an object's attributes; a malformed one is noted and then absent."""
 
     def __init__(self, values: Mapping[int, bytes], notes: Notes) -> None:
         self.values = values

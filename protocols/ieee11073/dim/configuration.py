@@ -27,7 +27,7 @@ def is_standard(config_id: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`objects` in the order of the configuration report."""
+    """Objects of a device, in the order of the configuration report."""
 
     config_id: int
     objects: tuple[ConfigObject, ...]
@@ -44,11 +44,11 @@ class Configuration:
 
     @classmethod
     def decode(cls, config_id: int, octets: bytes) -> "Configuration":
-        """From an encoded ConfigObjectList. Raises `RemoteProtocolError`."""
+        """Decode an encoded ConfigObjectList. Raises `RemoteProtocolError`."""
         return cls(config_id, decode_list(ConfigObject, octets)).checked()
 
     def checked(self) -> "Configuration":
-        """Itself, after the checks that need the whole: handles are distinct, not the MDS's, and not absurdly many."""
+        """Return itself, after the checks that need the whole: handles are distinct, not the MDS's, and not too many."""
         handles = {item.obj_handle for item in self.objects}
         if len(handles) != len(self.objects) or 0 in handles:
             raise RemoteProtocolError("a configuration names a handle twice or describes the MDS", clause="20601 §5")
@@ -68,7 +68,7 @@ ValueMap = tuple[tuple[int, int], ...]
 
 
 def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
-    """An attribute list by id; of an id named twice the later one counts, as a Set would have it."""
+    """Return an attribute list by id; of an id named twice the later one counts, as in a Set."""
     return {ava.attribute_id: ava.attribute_value for ava in attributes}
 
 

@@ -78,7 +78,7 @@ class DeviceModel:
         return enum_partition(self.objects[handle].attributes)
 
     def values_of(self, handle: int, scanner_handle: int) -> ValueMap | None:
-        """How an observation of `handle` in fixed form lies: as the reporting scanner maps it, else its own map."""
+        """Return the map for an observation of `handle` in fixed form: the reporting scanner's, else its own."""
         scanner = self.objects.get(scanner_handle)
         if scanner is not None and scanner.scans is not None:
             for scanned, values in scanner.scans:
@@ -90,19 +90,19 @@ class DeviceModel:
         return None if item is None else item.values
 
     def forget_channels(self) -> None:
-        """Attributes that give values their meaning have changed."""
+        """Forget channels: attributes that give values their meaning have changed."""
         self._channels.clear()
 
 
 class Reshaping:
-    """The attributes that one report changes, object after object in its order."""
+    """Changes that one report makes to attributes, object after object in its order."""
 
     def __init__(self, model: DeviceModel) -> None:
         self._model = model
         self._before: dict[tuple[int, int], bytes | None] = {}
 
     def take(self, handle: int, attributes: Mapping[int, bytes]) -> None:
-        """Takes attribute values that the report sent for this object; those that shape nothing are not kept."""
+        """Take attribute values that the report sent for this object; those that shape no value are not kept."""
         kept = self._model.objects[handle].attributes
         changed = {key: value for key, value in attributes.items() if key in SHAPING and kept.get(key) != value}
         if changed:
@@ -113,13 +113,13 @@ class Reshaping:
 
     @property
     def lasting(self) -> bool:
-        """Whether objects mean something else now than before the report."""
+        """Whether objects have another meaning now than before the report."""
         return any(
             self._model.objects[handle].attributes.get(key) != old for (handle, key), old in self._before.items()
         )
 
     def take_back(self) -> None:
-        """The objects mean again what they meant before the report."""
+        """Restore the meaning that objects had before the report."""
         for (handle, key), old in self._before.items():
             attributes = self._model.objects[handle].attributes
             if old is None:

@@ -1,8 +1,7 @@
-"""What a device says it is, from the attributes of its MDS object (reference 20601 §8.1).
+"""Identity of a device, from the attributes of its MDS object (reference 20601 §8.1).
 
 Devices leave fields empty, pad text with spaces or NUL, and add attributes of later editions. So every field may be
-None or empty, an attribute that cannot be read is left out of the fields, and all of them stay in `attributes` as
-sent.
+None or empty, an attribute that cannot be read is left out of the fields, and all of them stay in `attributes` as sent.
 """
 
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ class ProductionDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceIdentity:
-    """A device as it describes itself. Empty text and None mean that it does not say."""
+    """A device as it describes itself. Empty text and None: the attribute is absent."""
 
     system_id: bytes
     manufacturer: str = ""
@@ -91,10 +90,10 @@ def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIden
 
 
 def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...]) -> DeviceIdentity:
-    """The identity after the device told new values of these attributes.
+    """Return the identity with new values of these attributes.
 
-    New ids are kept while a Get could have told all of them in one answer; beyond that a device invents, and only
-    what it already had is followed.
+    New ids are kept while a Get could have returned all of them in one response; beyond that the device invents ids,
+    and only known ones are updated.
     """
     kept = dict(identity.attributes)
     room = ATTRIBUTE_OCTETS_MAX - sum(len(octets) + AVA_OCTETS for octets in kept.values())
@@ -157,7 +156,7 @@ def _exactly(value: bytes, octets: int) -> bytes:
 
 
 def printable(octets: bytes) -> str:
-    """A device's printable string without its padding; what is no text becomes replacement characters, also a control
-    character: it would steer the terminal of whoever reads the name."""
+    """Return a device's printable string without its padding. Invalid text and control characters become replacement
+    characters: they could steer a reader's terminal."""
     text = octets.rstrip(b" \x00").decode("utf-8", errors="replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,7 +1,7 @@
-"""Deviations that decoding met and carried on from, collected until the association tells them.
+"""Deviations that decoding tolerated, collected until the association emits them.
 
-Each kind is kept once an association: a device with a habit has it in every report. The kinds are bounded too, so
-that a hostile peer cannot fill memory with inventive mistakes. What may be told at all is a row of `tolerances`.
+Each kind is kept once an association: a device with a habit has it in every report. The kinds are bounded too, so that
+a hostile peer cannot fill memory with new mistakes. Every deviation is a row of `tolerances`.
 """
 
 from typing import NamedTuple
@@ -22,25 +22,25 @@ class Note(NamedTuple):
 
 
 class Notes:
-    """Collects notes; `drain` empties what was not told yet."""
+    """Collection of notes; `drain` empties it."""
 
-    __slots__ = ("_seen", "_pending")
+    __slots__ = ("_pending", "_seen")
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
         self._pending: list[Note] = []
 
     def restart(self) -> None:
-        """A new association begins: every kind may be told again. What was not told yet stays."""
+        """Begin a new association: every kind may be noted again. Pending notes stay."""
         self._seen.clear()
 
     @property
     def pending(self) -> bool:
-        """Whether something was not told yet."""
+        """Whether notes have not been drained."""
         return bool(self._pending)
 
     def add(self, oddity: Oddity, octets: bytes = b"", /, **said: object) -> None:
-        """Notes a deviation unless its kind was noted before in this association.
+        """Note a deviation unless its kind was noted before in this association.
 
         `said` fills the row's sentence and must hold no measured value; `octets` may. `clause=` is for rows whose
         clause is known only to the decoder that failed.
@@ -59,7 +59,7 @@ class Notes:
         self._pending.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
 
     def drain(self) -> list[Note]:
-        """The notes since the last call."""
+        """Return the notes since the last call."""
         if not self._pending:
             return []
         untold, self._pending = self._pending, []

@@ -1,4 +1,4 @@
-"""The sixteen forms of a scan report, as rows: how values are named, who reports, and whether persons are told apart.
+"""The sixteen forms of a scan report, as rows: how values are named, who reports, and whether it distinguishes persons.
 
 Manager and agent read the same rows: an event type says how its event-info lies, and a form says its event type
 (reference 20601 §5). PM-store segments are no scan reports and have their own file.
@@ -11,7 +11,7 @@ from protocols.ieee11073.apdu.data import EventType
 
 
 class ReportForm(Enum):
-    """How a report names its values."""
+    """Form in which a report names its values."""
 
     FIXED = "fixed"
     """By handle; the values lie as the Attribute-Value-Map says."""
@@ -22,7 +22,7 @@ class ReportForm(Enum):
 
 
 class Reporter(Enum):
-    """Whose report it is."""
+    """Object that reports."""
 
     DEVICE = "device"
     """The MDS, handle 0."""

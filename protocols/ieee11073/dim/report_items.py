@@ -1,6 +1,6 @@
 """From the items of a report to plans of observations: what each value means at its place in the report.
 
-An item is one object at one time, of one person where the report tells persons apart. Items are bound in the order of
+An item is one object at one time, of one person where the report distinguishes persons. Items are bound in the order of
 the report, because a unit or scale that comes with one holds for it and for those after it, not for those before.
 
 Tolerant as `report_plan` is: samples that end inside a sample are cut to whole ones, a compound of another length keeps
@@ -80,8 +80,8 @@ class Binder:
     """Binds the items of one report, in its order."""
 
     def __init__(self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: Tell, habit: Tell) -> None:
-        """`misfit` is told what only another configuration would explain, and raises where the report has to fit;
-        `habit` what a device just does."""
+        """`misfit` is called for what only another configuration would explain, and raises where the report has to fit;
+        `habit` for other deviations."""
         self._model = model
         self._layout = layout
         self._reshaping = reshaping

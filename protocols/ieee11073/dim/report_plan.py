@@ -1,10 +1,10 @@
-"""Compile a scan report into a `ReportPlan` for its layout: read every byte once, tell what is constant from values.
+"""Compile a scan report into a `ReportPlan` for its layout: read every byte once, and separate constants from values.
 
 Fixed, variable and grouped form, for one person or several, from the MDS or a scanner (reference 20601 §5). Whatever
-decides the meaning of an byte (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is
-constant of the layout, so a plan that matches needs no decision any more. A report may also change what its objects
-mean (a new unit or scale), or say something of the device itself (handle 0); `report_items` and `value_fields` say what
-becomes of each.
+decides the meaning of a byte (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is constant
+of the layout, so a plan that matches needs no decision any more. A report may also change what its objects mean (a new
+unit or scale), or say something of the device itself (handle 0); `report_items` and `value_fields` say what becomes of
+each.
 
 Tolerant where a device's habit leaves no doubt about the value: bytes that the Attribute-Value-Map does not declare,
 objects that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its
@@ -222,7 +222,7 @@ class _Compiler:
         self._items.append(Item(handle, self._person, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Without a map or an object bytes have no meaning: they are told, and the rest of the report is kept."""
+        """Note bytes without a map or an object, which have no meaning, and skip them; the rest of the report is kept."""
         self._unknown_count += 1
         self._unfit(Oddity.HANDLE_UNKNOWN, reader, handle=handle, missing=why)
         self._layout.skip(reader)
@@ -234,14 +234,13 @@ class _Compiler:
         self._note(oddity, None, handle=handle, **said)
 
     def _unfit(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """What only another configuration would explain."""
+        """Note what only another configuration would explain, or raise where the report has to be exact."""
         if self._exact:
             raise DoesNotFit(oddity.sentence.format(**said), clause=oddity.clause)
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """A habit of the device that loses nothing of its values. Where nobody knows better, its bytes are the head of
-        the report."""
+        """Note a habit of the device that loses no value. Without a better place, its bytes are the head of the report."""
         octets = self._apdu[:OCTETS_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.add(oddity, octets, **said)
 
@@ -251,14 +250,15 @@ class _Compiler:
 
 
 def _is_kept_without_value(item: Item) -> bool:
-    """Whether an item without a value has attributes that are kept: of the device, or of the form of later values."""
+    """Return whether an item without a value has attributes that are kept: of the device, or of the form of later
+    values."""
     return bool(item.fields.carried or item.fields.shaping)
 
 
 def layout_key(octets: bytes) -> bytes:
-    """Bytes that reports of one layout share and most other layouts do not: where to look for a compiled plan.
+    """Return the bytes that reports of one layout share and most other layouts do not, as a key for compiled plans.
 
-    `octets` are at least the first 34 of a PRST APDU; without invoke-id, event-time and report number.
+    `octets` are at least the first 34 of a PRST APDU; the key leaves out invoke-id, event-time and report number.
     """
     return octets[0:6] + octets[8:14] + octets[18:24] + octets[26:34]
 

@@ -33,7 +33,7 @@ MadeTimes = list[tuple[int, list[DeviceTime]]]
 
 @dataclass(frozen=True, slots=True)
 class ObservationPlan:
-    """How one observation of a report comes from its columns."""
+    """The columns and conversions of one observation of a report."""
 
     channel: Channel
     columns: tuple[int, ...]
@@ -72,11 +72,11 @@ class CarriedPlan:
         return None if self.time is None else DeviceTime(self.time_kind, columns[self.time][at])
 
     def names(self, attributes: Container[int]) -> bool:
-        """Whether it has any of these attributes."""
+        """Return whether it has any of these attributes."""
         return any(attribute in attributes for attribute, _ in self.attributes)
 
     def varies(self, columns: "Columns") -> bool:
-        """Whether any attribute differs within a run."""
+        """Return whether any attribute differs within a run."""
         places = [place for _, place in self.attributes if isinstance(place, int)]
         return any(columns[place].count(columns[place][0]) != len(columns[place]) for place in places)
 
@@ -161,7 +161,8 @@ class ReportPlan:
         self.flow = (handle, data_req_id)
 
     def match(self, octets: memoryview) -> Run | None:
-        """The reports at the front that have this layout; None when the first has not. May stop early, never late."""
+        """Match the reports at the front that have this layout; None when the first has not. May stop early, never
+        late."""
         count = min(len(octets) // self.octets, self._hint * _PROBE)
         if not count:
             return None
@@ -175,14 +176,15 @@ class ReportPlan:
         return Run(columns, count).first(matching) if matching else None
 
     def match_single(self, apdu: bytes) -> tuple[Any, ...] | None:
-        """The fields of one report, `octets` long, that has this layout and nothing but values. None otherwise."""
+        """Return the fields of one report, `octets` long, that has this layout and carries values alone; None
+        otherwise."""
         if self.carried:
             return None
         row = self._struct.unpack(apdu)
         return row if self._constants_of(row) == self._constant_octets else None
 
     def observe_single(self, row: tuple[Any, ...], received_s: float) -> list[Observation]:
-        """The observations of one report whose fields are `row`, as `observe` gives them for a run of one."""
+        """Return the observations of one report whose fields are `row`, as `observe` does for a run of one."""
         made = []
         time: DeviceTime | None = None
         for channel, value_column, convert, mask, compound, statuses, time_column, time_kind in self._rows:
@@ -208,7 +210,7 @@ class ReportPlan:
         return made
 
     def observe(self, run: Run, received_s: float) -> list[Observation]:
-        """The observations of a matched run: report after report, in each the order of the report."""
+        """Return the observations of a matched run: report after report, in each the order of the report."""
         columns, count = run.columns, run.reports
         times: MadeTimes = []
         made = [observed(plan, columns, count, _times(plan, columns, times), received_s) for plan in self.observations]
@@ -225,7 +227,7 @@ class ReportPlan:
 def observed(
     plan: ObservationPlan, columns: Columns, count: int, times: Iterable[DeviceTime | None], received_s: float
 ) -> list[Observation]:
-    """`count` observations of one plan, their times as given; also how the entries of a memory are read."""
+    """Return `count` observations of one plan with the given times; also used for the entries of a memory."""
     values: Iterable[Value | None] = repeat(None)
     samples: Iterable[bytes | None] = repeat(None)
     if plan.convert is None:

@@ -35,9 +35,9 @@ from protocols.observation import Special
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one object reports: the value, when it was measured, and the Measurement-Status where there is one.
+    """The report of one object: its value, time and optional Measurement-Status.
 
-    `person` is the device's number of whom it measured, None where it tells no persons apart. `active_s` is the
+    `person` is the device's number of the person, None where it does not distinguish persons. `active_s` is the
     Measure-Active-Period of an object whose map has it. `attributes` are further ones: in fixed form those that the map
     has, in variable form all. `value` None: there is none, only they are reported, as of the MDS itself (handle 0).
     """

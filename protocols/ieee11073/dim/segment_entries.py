@@ -1,15 +1,15 @@
 """Read the entries of one segment: compiled once for its map, then unpacked by the hundred (reference 20601 §7).
 
 Every entry of a segment has the same length, because the map says the length of each value. So an event is cut into
-entries by that length, what is left over is told, and the entries are unpacked together. What a value means is decided
+entries by that length, what is left over is noted, and the entries are unpacked together. What a value means is decided
 by the same code as for reports (`value_fields`, `channels`).
 
 A stored measurement is the measurement that the device may also have reported live: it has the same channel, so that
 the content key (DESIGN D3) knows it again. Its time is the one that says most: the element's own before the header's, a
 date before a counter; without any, the segment places it.
 
-An entry that breaks its own form is left out, told and counted: those around it are sound, and whoever would clear the
-segment must know that not all of it was read.
+A malformed entry is left out, noted and counted: those around it are sound, and whoever would clear the segment must
+know that not all of it was read.
 """
 
 import struct
@@ -52,7 +52,7 @@ _PROBE = 4
 
 
 class EntriesRead(NamedTuple):
-    """What the entries of one event hold. `whole`: nothing of them was left out."""
+    """The observations of one event's entries. `whole`: no entry was left out."""
 
     observations: list[Observation]
     whole: bool
@@ -67,7 +67,7 @@ class _EntryLayout:
     """Everything in such an entry has a place in an observation."""
 
     def rows(self, entries: memoryview) -> int:
-        """How many entries at the front have this layout."""
+        """Unpack the entries at the front that have this layout."""
         columns = list(zip(*self.form.iter_unpack(entries), strict=True))
         matching = len(entries) // self.form.size
         for column, constant in self.constants:
@@ -78,7 +78,7 @@ class _EntryLayout:
 
 
 class EntryReader:
-    """The entries of one segment. Raises `RemoteProtocolError` where its map cannot be decoded at all."""
+    """Reader of the entries of one segment. Raises `RemoteProtocolError` where its map cannot be decoded at all."""
 
     def __init__(self, segment: Segment, model: DeviceModel) -> None:
         self._segment = segment
@@ -114,10 +114,8 @@ class EntryReader:
             self._model.forget_channels()
 
     def read(self, octets: bytes, first_index: int, received_s: float) -> EntriesRead:
-        """The observations of whole entries, entry after entry, in each the order of the map.
-
-        `first_index` is the place of the first of them in the segment, counted from 0.
-        """
+        """Return the observations of whole entries, entry after entry, in each the order of the map. `first_index` is
+        the place of the first of them in the segment, counted from 0."""
         size = self.entry_octets
         count = len(octets) // size
         whole = count * size == len(octets)
@@ -139,7 +137,7 @@ class EntryReader:
         return EntriesRead(observations, whole)
 
     def _layout_for(self, entry: memoryview) -> _EntryLayout | None:
-        """The layout of an entry; None where it breaks its form."""
+        """Return the layout of an entry; None where it is malformed."""
         for at, layout in enumerate(self._layouts):
             if layout.rows(entry):
                 if at:
@@ -185,7 +183,8 @@ class EntryReader:
         layout: Layout,
         header: Sequence[tuple[TimeKind, Field]],
     ) -> ItemFields:
-        """What one element of an entry holds, with the time that says most: its own where the header's says as much."""
+        """Return the fields of one element of an entry, with the more precise time: its own, unless the header's is as
+        precise."""
         fields = ItemFields()
         for value in element.attr_val_map:
             fields.take(value.attribute_id, reader.inside(value.attribute_len), layout.add)

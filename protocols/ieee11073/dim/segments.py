@@ -1,4 +1,4 @@
-"""What a segment of a device's memory says of itself (reference 20601 §7 and §8.7).
+"""Description of a segment of a device's memory (reference 20601 §7 and §8.7).
 
 A time is never rewritten; what the device says about a clock that was set since (Date-and-Time-Adjustment) stands
 beside it. An entry of a periodic segment that carries no time is placed by the segment's start and its sample period.
@@ -41,7 +41,7 @@ _GROWING = (Attribute.SEGMENT_USAGE_COUNT, Attribute.SEGMENT_END_ABSOLUTE, Attri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One segment as the device describes it now. What it does not say is None, 0 or empty."""
+    """A segment as the device describes it now. Absent facts are None, 0 or empty."""
 
     number: int
     map: SegmentEntryMap
@@ -62,11 +62,11 @@ class Segment:
 
     @property
     def dated(self) -> bool:
-        """Whether it can be told from another segment that has the same number later."""
+        """Whether it can be distinguished from another segment that gets the same number later."""
         return self.start is not None or self.end is not None
 
     def time_of(self, index: int) -> DeviceTime | None:
-        """When entry `index` of a periodic segment was taken; None where that is not known."""
+        """Return the time of entry `index` of a periodic segment; None where that is not known."""
         if self.start is None or not self.period_us:
             return None
         start_us = self.start.local_us()
@@ -89,10 +89,10 @@ def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
 
 
 def segment_of(info: SegmentInfo, store: Mapping[int, bytes], notes: Notes) -> Segment:
-    """A segment from its SegmentInfo and its store's attributes.
+    """Return a segment from its SegmentInfo and its store's attributes.
 
-    An attribute that breaks its own form counts as absent and is told. Raises `RemoteProtocolError` where the map is
-    missing or cannot be read: then no entry can.
+    A malformed attribute counts as absent and is noted. Raises `RemoteProtocolError` where the map is missing or cannot
+    be read: then no entry can.
     """
     attributes = _Attributes(attributes_of(info.seg_info), notes)
     octets = attributes.values.get(Attribute.SEGMENT_MAP)
@@ -134,7 +134,7 @@ def _digest(values: Mapping[int, bytes], attributes: Sequence[Attribute], before
 
 
 class _Attributes:
-    """A segment's or a store's attributes; one of a wrong length is told and then absent."""
+    """Reader of a segment's or a store's attributes; one of a wrong length is noted and then absent."""
 
     def __init__(self, values: Mapping[int, bytes], notes: Notes) -> None:
         self.values = values

@@ -1,14 +1,14 @@
-"""Which bytes of an attribute's value are fields of a report, and what turns them into an observation's value.
+"""The fields of attribute values in a report, and their conversion to an observation's value.
 
 A row a value attribute (reference 20601 §8.2 to §8.5): its form and how its fields convert. Time stamps and the
 Measurement-Status belong to the whole item, wherever in it they stand. What becomes of the other attributes:
 
 - those that shape a value's meaning (`SHAPING`) go into its channel;
 - Measure-Active-Period is a measured duration, so it is an observation of its own: type 1:2649, in seconds, with the
-  handle, person, time and status of the value beside it;
-- of several time stamps the one that says most counts, the others are told once as a note;
-- everything else (accuracy, source handles, labels, threshold texts, ids that nobody knows) has no place in an
-  observation and is carried: it flows on by number with its bytes, as an event beside the report.
+handle, person, time and status of the value beside it;
+- of several time stamps the one that says most counts, the others are noted once;
+- everything else (accuracy, source handles, labels, threshold texts, unknown ids) has no place in an observation and is
+carried: it flows on by number with its bytes, as an event beside the report.
 """
 
 from collections.abc import Callable
@@ -216,7 +216,8 @@ class CarriedAttribute:
 
 
 class ItemFields:
-    """What one item of a report (one object at one time) has: values, time, status, attributes that reshape, others."""
+    """The fields of one item of a report (one object at one time): values, time, status, attributes that reshape,
+    others."""
 
     __slots__ = ("_rank", "carried", "oddities", "shaping", "status", "time", "time_kind", "values")
 
@@ -231,7 +232,7 @@ class ItemFields:
         self._rank = _NO_TIME_RANK
 
     def take(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Takes an attribute, all of `value`. Raises `RemoteProtocolError` where it has not its own form."""
+        """Take an attribute, all of `value`. Raises `RemoteProtocolError` if it is malformed."""
         if attribute in TIME_STAMPS:
             self._stamp(TIME_STAMPS[attribute], value, keep)
         elif attribute == Attribute.MEASUREMENT_STATUS:
@@ -245,12 +246,12 @@ class ItemFields:
         value.finish()
 
     def carry(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Takes an attribute whatever it is as one that says nothing about values."""
+        """Take an attribute as one that has no effect on values."""
         octets = value.remaining
         self.carried.append(CarriedAttribute(attribute, _take(value, octets, f"{octets}s", keep)))
 
     def close(self) -> None:
-        """The item is read. What would have described a value that is not there is carried."""
+        """End the item. Attributes that would have described an absent value are carried."""
         if self.values:
             return
         if self.status is not None:
@@ -258,7 +259,7 @@ class ItemFields:
 
     @property
     def empty(self) -> bool:
-        """Whether an object was named without anything being said of it."""
+        """Whether an object was named without any attribute."""
         return not self.values and not self.shaping and not self.carried
 
     def _stamp(self, stamp: TimeStamp, value: Reader, keep: Keep) -> None:

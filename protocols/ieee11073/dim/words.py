@@ -1,4 +1,4 @@
-"""Attribute values in words, for people: what a device's configuration and MDS say, with nothing to look up.
+"""Attribute values in words: a device's configuration and MDS as text for people.
 
 Each attribute that has a row here is read by its own wire type; one that breaks its form, or has no row, is left to be
 shown in hexadecimal. Never used on the way of a measurement.
@@ -89,12 +89,12 @@ def said(bits: int, words: Bits) -> tuple[str, ...]:
 
 
 def attribute_name(attribute_id: int) -> str:
-    """Its reference identifier, MDC_ATTR_…, or 1:1234 where no row has it."""
+    """Return the reference identifier, MDC_ATTR_…, or 1:1234 where no row has it."""
     return name_of(Code(PARTITION_OBJECT, attribute_id))
 
 
 def attribute_words(attribute_id: int, octets: bytes) -> str | None:
-    """The value as a person reads it; None where we have no words for it or it breaks its form."""
+    """Return the value in words; None where it has none or is malformed."""
     words = _WORDS.get(attribute_id)
     if words is None:
         return None

@@ -1,4 +1,4 @@
-"""Which table holds which codes, and looking terms up in both directions.
+"""Index of the tables of terms, and lookup in both directions.
 
 A table is imported when one of its codes is first looked up. Looking a name up needs them all, and is for constants,
 people, JSON and simulators: the product writes codes by name, never by number.
@@ -63,7 +63,7 @@ class UnknownName(KeyError):
 
 @lru_cache(_CACHED_CODES)
 def term_of(code: Code) -> Term | UnknownTerm:
-    """What is known about `code`; an UnknownTerm where no row has it."""
+    """Return the term of `code`; an UnknownTerm where no row has it."""
     partition, number = code
     for row_partition, first, last, module in TABLES:
         if partition == row_partition and first <= number <= last:

@@ -1,7 +1,7 @@
-"""What is known about one code of the nomenclature: its name, the kind of thing it names, how other systems say it.
+"""A term of the nomenclature: its name, kind, and codes in other systems.
 
 A row is flat and positional so that a table reads like the standard's and stays small in memory. A code without a row
-is an `UnknownTerm` with the same attributes, so that nobody who prints or maps a term needs a second path.
+is an `UnknownTerm` with the same attributes, so that code that prints or maps a term needs no second path.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """Extended configurations: the examples that public sources show, and our own for devices that no standard describes.
 
 An extended configuration is its device's own: the same id means other objects on another maker's device, so these ids
-are not known to the manager and every device sends its objects. They stand here so that what our simulated devices
-say is written down once, as an example for whoever builds a device for the gateway (`docs/device-maker.md`).
+are not known to the manager and every device sends its objects. They stand here so that what our simulated devices say
+is written down once, as an example for makers of devices (`docs/device-maker.md`).
 
 Samples of our own waveforms are signed 16-bit numbers; their two scale points are wide and short decimals, so that the
 scale that a manager computes is exact. The reference names no scale for the ECG of 10 ms: it has that of the others.

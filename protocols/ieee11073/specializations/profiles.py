@@ -1,8 +1,8 @@
 """The specialisations of 20601 as a table: what each measures is called, and which configurations we take for granted.
 
 Profile codes (partition 8) stand in a device's System-Type-Spec-List. `configurations` are the standard ones whose
-objects public sources confirm; `unconfirmed_id` is the id that the pattern of those would give and that nobody
-confirms: a device that names it is asked for its objects (reference 20601 §10).
+objects public sources confirm; `unconfirmed_id` is the id that the pattern of those would give and that is not
+confirmed: a device that names it is asked for its objects (reference 20601 §10).
 """
 
 from typing import NamedTuple
