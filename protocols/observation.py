@@ -53,7 +53,7 @@ class SampleFormat(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleArray:
-    """Conversion of a channel's samples to physical values: physical = slope × raw + offset, `period_s` seconds apart."""
+    """Conversion of samples to physical values: physical = slope × raw + offset, `period_s` seconds apart."""
 
     format: SampleFormat
     period_s: float

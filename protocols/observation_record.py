@@ -185,7 +185,7 @@ def to_json(record: ObservationRecord) -> dict[str, Json]:
 
 def value_json(value: Value | None, components: Sequence[Code]) -> Json:
     """A value as JSON: a number, the name of a special or a code, a text, the bits as a number, or a compound as an
-    object by component type. A component that has no type, or the type of one before it, is told apart by its
+    object by component type. A component that has no type, or the type of one before it, is distinguished by its
     place: `#2`."""
     match value:
         case Special():

@@ -75,10 +75,10 @@ class Battery:
 
     def __init__(self) -> None:
         self.level_percent: int | None = None
-        """The newest; None: not told yet."""
+        """The newest; None: none came yet."""
 
     def learn(self, characteristic: int, octets: bytes) -> Sequence[GattEvent]:
-        """Remember the level. For an observation, which needs the time of reading, pass the value to `receive` instead."""
+        """Remember the level. `receive` also makes an observation of it, for which it needs the time of reading."""
         self._remember(_level_of(characteristic, octets))
         return ()
 

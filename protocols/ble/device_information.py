@@ -142,8 +142,8 @@ class DeviceInformation:
         found: list[tuple[int, bytes]] = []
         manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
         if manufacturer is not None or model is not None:
-            told = SystemModel(_even(manufacturer or b""), _even(model or b""))
-            found.append((Attribute.SYSTEM_MODEL, encode(told)))
+            system_model = SystemModel(_even(manufacturer or b""), _even(model or b""))
+            found.append((Attribute.SYSTEM_MODEL, encode(system_model)))
         production = tuple(
             ProductionSpecEntry(kind, 0, _even(self._texts[characteristic]))
             for characteristic, kind in _PRODUCTION_KINDS

@@ -188,7 +188,7 @@ class GenericHealthSensor:
         except RemoteProtocolError as error:
             if not events:
                 raise
-            # Something was lost before it, and that has to be told as well.
+            # Something was lost before it, and that has to be reported as well.
             return [*events, Uninterpreted(characteristic, whole.octets, error.reason)]
 
     def _observed(self, characteristic: int, whole: Whole, received_s: float) -> Sequence[GattEvent]:

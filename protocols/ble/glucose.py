@@ -240,7 +240,7 @@ class Glucose:
 
 
 def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
-    """Return base time plus offset, local. None where the meter knows no date; an impossible base time stays as sent."""
+    """Return base time plus offset, local; None without a date. An impossible base time stays as sent."""
     base = date_time_of(value.base_time)
     base_us = None if base is None else base.local_us()
     if base_us is None or not value.offset_min:

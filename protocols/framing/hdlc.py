@@ -24,7 +24,7 @@ from protocols.errors import LocalProtocolError
 FLAG: Final = b"\x7e"
 ESCAPE: Final = b"\x7d"
 ABORT: Final = ESCAPE + FLAG
-"""Sent after a part of a frame, tells the receiver to forget that part."""
+"""Sent after a part of a frame, makes the receiver forget that part."""
 
 _TOGGLE = 0x20
 _FCS_BYTES = 2

@@ -48,7 +48,7 @@ class Oddity(Enum):
     AARQ_UNREADABLE = (
         Outcome.REFUSED, "", "an association request cannot be read: {reason}",
         "AARE rejected-permanent.",
-        "Without its system id and configuration id a device is nobody.",
+        "Without its system id and configuration id a device cannot be identified.",
         "association/admission.py",
     )
     SYSTEM_ID_LENGTH = (
@@ -72,7 +72,7 @@ class Oddity(Enum):
     OUTSIDE_ASSOCIATION = (
         Outcome.REFUSED, "20601 §9", "outside an association came {what} (row {row})",
         "ABRT, as the row says; nothing of it is kept.",
-        "What came before the association was granted belongs to nobody.",
+        "What came before the association was granted belongs to no device.",
         "association/machine.py",
     )
     # APDUs and messages.
@@ -129,7 +129,7 @@ class Oddity(Enum):
     CONFIG_CHANGED = (
         Outcome.ENDED, "20601 §9.1 configuration",
         "reports do not fit the configuration that the device once sent under the same id",
-        "ABRT once; at the next association the configuration is asked for anew.",
+        "ABRT once; at the next association the configuration is requested again.",
         "A firmware update that keeps the configuration id would make old meanings stand for new values.",
         "association/manager.py",
     )
@@ -226,7 +226,7 @@ class Oddity(Enum):
     REPORT_NUMBER_BACKWARD = (Outcome.TOLERATED, *reports.REPORT_NUMBER_BACKWARD)
     # What a manager asks of a device.
     ATTRIBUTES_WITHHELD = (
-        Outcome.TOLERATED, "20601 §6 Get", "attributes of handle {handle} are not told: {why}",
+        Outcome.TOLERATED, "20601 §6 Get", "attributes of handle {handle} are withheld: {why}",
         "It is served without them.",
         "Its measurements do not depend on what it says about itself.",
         "association/attribute_reading.py",
@@ -247,14 +247,14 @@ class Oddity(Enum):
     SCANNER_SILENT = (
         Outcome.TOLERATED, "20601 §8.6 Reporting-Interval",
         "periodic scanner {handle} is enabled and does not report every {interval_s} s",
-        "It is told; the association goes on.",
+        "It is reported; the association goes on.",
         "Other scanners of the same device may be well, and this one may come back.",
         "association/scanners.py",
     )
     DATA_REQUEST_REFUSED = (
         Outcome.TOLERATED, "20601 §6 DataRequest", "a data request is not served: {why}",
         "What the device reports by itself is taken all the same.",
-        "A device that cannot be asked may still tell.",
+        "A device that accepts no requests may still report.",
         "association/data_requests.py",
     )
     DATA_RESPONSE_UNREADABLE = (
@@ -291,7 +291,7 @@ class Oddity(Enum):
     # The list itself.
     MANY_MORE = (
         Outcome.TOLERATED, "20601", "further deviations of this association are not listed",
-        "The first 64 kinds are told.",
+        "The first 64 kinds are reported.",
         "A hostile peer must not fill memory with inventive mistakes.",
         "dim/notes.py",
     )

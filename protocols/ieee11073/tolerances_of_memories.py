@@ -69,7 +69,7 @@ SEGMENT_SHORT: Words = (
 SEGMENT_CHANGED: Words = (
     "20601 §8.7 Segment-Usage-Count", "segment {segment} changed while it was fetched",
     "It is not cleared; the next fetch brings what is new.",
-    "To clear it would lose an entry that nobody has.",
+    "To clear it would lose an entry that is stored nowhere else.",
     "association/pm_stores.py",
 )
 SEGMENT_ENTRY_CUT: Words = (

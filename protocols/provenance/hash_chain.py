@@ -40,7 +40,7 @@ class Link:
     """One link as a verifier holds it.
 
     It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash it
-    says was before it, `after` the hash that the chain has behind it: the link's own for a batch, the told one for
+    says was before it, `after` the hash that the chain has behind it: the link's own for a batch, the named one for
     a stand-in.
     """
 

@@ -38,10 +38,10 @@ class Ack:
     through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
-        """`highest_sequence` left at 0 means: as far as the mark and the ranges tell."""
-        told = self.missing[-1][1] + 1 if self.missing else self.through_sequence
-        if self.highest_sequence < told:
-            object.__setattr__(self, "highest_sequence", told)
+        """`highest_sequence` left at 0 means: as far as the mark and the ranges reach."""
+        reach = self.missing[-1][1] + 1 if self.missing else self.through_sequence
+        if self.highest_sequence < reach:
+            object.__setattr__(self, "highest_sequence", reach)
 
     @classmethod
     def of_ranges(
@@ -55,7 +55,7 @@ class Ack:
     ) -> "Ack":
         """The acknowledgement of a cloud that holds the sequence ranges `held` (first, last), ascending, disjoint.
 
-        More than `MISSING_RANGES_MAX` holes are told as far as they fit: what is above the last told one stays unsaid.
+        More than `MISSING_RANGES_MAX` holes are reported as far as they fit; those above the last one are left out.
         """
         through = highest = 0
         missing: list[tuple[int, int]] = []

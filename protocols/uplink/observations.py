@@ -229,7 +229,7 @@ def _read_runs(reader: Reader) -> list[tuple[Facts, int]]:
     which = reader.column("I", runs)
     lengths = reader.column("I", runs)
     if runs and max(which) >= len(table):
-        raise reader.wrong("a run means facts that are not told")
+        raise reader.wrong("a run refers to facts that are missing")
     if sum(lengths) > BLOCK_OBSERVATIONS_MAX:
         raise reader.over_limit("observations in one block", BLOCK_OBSERVATIONS_MAX)
     return [(table[number], length) for number, length in zip(which, lengths, strict=True)]
@@ -286,7 +286,7 @@ def _read_channels(reader: Reader, count: int) -> list[Channel]:
         table.append(channel)
     column = reader.column(_number_type(len(table)), count)
     if count and max(column) >= len(table):
-        raise reader.wrong("an observation means a channel that is not told")
+        raise reader.wrong("an observation refers to a channel that is missing")
     return [table[number] for number in column]
 
 

@@ -108,11 +108,11 @@ def decode_status(data: bytes) -> Status:
 
 def _marks(fields: Fields) -> dict[Lane, Mark]:
     """Marks by lane; a lane that this side does not know is a newer side's and left out."""
-    told = fields.inner("marks")
+    sent = fields.inner("marks")
     marks = {}
     for lane in Lane:
-        if lane.value in told:
-            mark = told.inner(lane.value)
+        if lane.value in sent:
+            mark = sent.inner(lane.value)
             marks[lane] = Mark(
                 first=mark.integer("first", least=0),
                 last=mark.integer("last", least=0),

@@ -48,7 +48,7 @@ class SetBaseOffsetTimeInvoke:
 
 
 PERSON_ANY = 0xFFFF
-"""data-req-person-id: all persons, or nobody in particular."""
+"""data-req-person-id: all persons, or no particular one."""
 
 MODE_START = 0x8000
 """Bits of data-req-mode: set starts, clear stops."""

@@ -54,13 +54,13 @@ class StoredSegment:
     @property
     def info(self) -> SegmentInfo:
         """The SegmentInfo that SEG_GET_INFO returns."""
-        told = {
+        known = {
             Attribute.INSTANCE_NUMBER: self.number.to_bytes(2, "big"),
             **self.attributes,
             Attribute.SEGMENT_USAGE_COUNT: len(self.entries).to_bytes(4, "big"),
             Attribute.OPERATIONAL_STATE: _ENABLED.to_bytes(2, "big"),
         }
-        return SegmentInfo(self.number, tuple(AvaType(attribute, value) for attribute, value in told.items()))
+        return SegmentInfo(self.number, tuple(AvaType(attribute, value) for attribute, value in known.items()))
 
 
 class Memory(Protocol):
@@ -103,7 +103,7 @@ class AgentPmStore(AgentService):
         self._confirm_timeout_s = confirm_timeout_s
         self._sending: _Sending | None = None
         self._listed: dict[int, int] = {}
-        """How many entries each segment had when the manager was last told."""
+        """How many entries each segment had when it was last listed."""
 
     def end(self) -> None:
         self._sending = None

@@ -39,7 +39,7 @@ from protocols.ieee11073.tolerances import Oddity
 
 _INVOKE_IDS = 0x10000
 _GIVEN_UP_MAX = 16
-"""Requests of ours that nobody answered in time and whose late answers are let pass."""
+"""Requests that timed out and whose late responses are ignored."""
 
 
 def do_nothing(row: Row, received: Received) -> None:

@@ -110,7 +110,7 @@ class ManagerAssociation(Association):
             answer=self._answer_entries,
         )
         self._mds_event: MdsRead | None = None
-        """What the shell was told of the device and has not said to have heard; then the services begin."""
+        """The identity that was emitted and not acknowledged; after the acknowledgement the services begin."""
         self._services: tuple[Service, ...] = (
             self._mds_reading,
             self.attribute_reading,
@@ -140,7 +140,7 @@ class ManagerAssociation(Association):
 
     @property
     def device(self) -> DeviceIdentity | None:
-        """The device of this or the last association: its system id from the AARQ on, the rest after the MDS was read."""
+        """Device of this or the last association: its system id from the AARQ on, the rest after reading the MDS."""
         return self._mds_reading.device
 
     @property

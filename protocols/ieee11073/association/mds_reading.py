@@ -33,7 +33,7 @@ class MdsReading(Service):
         self.asked_s = 0.0
         """When the Get was sent."""
         self.event: MdsRead | None = None
-        """What the shell was told in this association."""
+        """The event of this association, once emitted."""
 
     def associate(self, system_id: bytes) -> None:
         """Take the system id of a device that requests an association."""

@@ -189,7 +189,7 @@ class Scanners(Service):
             tuple(_ATTRIBUTES),
             to_s=self._settings.to_get_s,
             done=partial(self._described, handle),
-            withheld=lambda why: None,  # told as a deviation; without an interval nothing is promised
+            withheld=lambda why: None,  # reported as a deviation; without an interval nothing is promised
         )
 
     def _described(self, handle: int, attributes: Attributes, asked_s: float) -> None:

@@ -48,7 +48,7 @@ class SegmentTransfer:
     reader: EntryReader
     notes: Notes
     had: int = 0
-    """Entries at the front that an earlier transfer made durable; of those only what carries a date is told again."""
+    """Entries at the front that an earlier transfer made durable; of those only dated ones are emitted again."""
     first_index: int | None = None
     """The device's index of the first entry."""
     received: int = 0

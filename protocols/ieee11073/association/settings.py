@@ -40,7 +40,7 @@ class ManagerSettings:
     scanners_max: int = 32
     """Scanners that are enabled unasked; a configuration of a thousand would fill the queue of requests."""
     scanner_silent_intervals: int = 10
-    """So many reporting intervals without a report are told, but never sooner than `scanner_silent_s_min`."""
+    """So many reporting intervals without a report are reported, but never sooner than `scanner_silent_s_min`."""
     scanner_silent_s_min: float = 2.0
     """Links and schedulers stutter: a waveform every 32 ms is not missed after a third of a second."""
     request_data: bool = True
@@ -54,7 +54,7 @@ class ManagerSettings:
     to_apdu_s: float = 5.0
     """How long a link may be silent in the middle of an APDU. Not the standard's: it knows no halves of an APDU."""
     resynchronise: bool = False
-    """True on a line that stays whoever speaks: when the framing is lost, go on at the next association request."""
+    """True on a line that outlives its device: when the framing is lost, go on at the next association request."""
     accept_standard_configurations: bool = True
     """False: take no configuration for granted, ask the agent for it unless this very device once sent it."""
     configurations_max: int = 8

@@ -48,7 +48,7 @@ class Configuration:
         return cls(config_id, decode_list(ConfigObject, octets)).checked()
 
     def checked(self) -> "Configuration":
-        """Return itself, after the checks that need the whole: handles are distinct, not the MDS's, and not too many."""
+        """Return itself after checks of the whole: handles are distinct, not the MDS's, and not too many."""
         handles = {item.obj_handle for item in self.objects}
         if len(handles) != len(self.objects) or 0 in handles:
             raise RemoteProtocolError("a configuration names a handle twice or describes the MDS", clause="20601 §5")

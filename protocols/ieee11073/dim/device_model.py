@@ -39,7 +39,7 @@ class DeviceModel:
         self.notes = notes
         self.objects: dict[int, DeviceObject] = {}
         self.mds_values: ValueMap | None = None
-        """The Attribute-Value-Map of the MDS itself, which only a Get tells. None: it reports nothing in fixed form."""
+        """The Attribute-Value-Map of the MDS, which only a Get returns. None: it reports nothing in fixed form."""
         self._channels: dict[tuple[int, ValueMeaning, int | None], Channel] = {}
         for item in configuration.objects:
             attributes = attributes_of(item.attributes)

@@ -222,7 +222,7 @@ class _Compiler:
         self._items.append(Item(handle, self._person, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Note bytes without a map or an object, which have no meaning, and skip them; the rest of the report is kept."""
+        """Note and skip bytes without a map or an object, which have no meaning; the rest of the report is kept."""
         self._unknown_count += 1
         self._unfit(Oddity.HANDLE_UNKNOWN, reader, handle=handle, missing=why)
         self._layout.skip(reader)
@@ -240,7 +240,7 @@ class _Compiler:
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note a habit of the device that loses no value. Without a better place, its bytes are the head of the report."""
+        """Note a habit of the device that loses no value. Without `reader`, its bytes are the head of the report."""
         octets = self._apdu[:OCTETS_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.add(oddity, octets, **said)
 

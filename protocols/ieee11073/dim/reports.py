@@ -120,7 +120,7 @@ def _report(
     person-id, except groups, which have one each."""
     named = {person is not None for person, _ in items}
     if len(named) > 1:
-        raise LocalProtocolError("a report tells persons apart or it does not")
+        raise LocalProtocolError("a report distinguishes persons or it does not")
     persons = named == {True}
     reporter = Reporter.DEVICE if scanner is None else _reporter(configuration, scanner)
     event_type = EVENT_TYPES[ScanForm(form, reporter, persons=persons)]

@@ -8,7 +8,7 @@ A stored measurement is the measurement that the device may also have reported l
 the content key (DESIGN D3) knows it again. Its time is the one that says most: the element's own before the header's, a
 date before a counter; without any, the segment places it.
 
-A malformed entry is left out, noted and counted: those around it are sound, and whoever would clear the segment must
+A malformed entry is left out, noted and counted: those around it are sound, and code that would clear the segment must
 know that not all of it was read.
 """
 

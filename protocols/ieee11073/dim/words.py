@@ -82,7 +82,7 @@ _CONFIRM = {0: "unconfirmed", 1: "confirmed"}
 
 
 def said(bits: int, words: Bits) -> tuple[str, ...]:
-    """What the bits say, most significant first; bits without a meaning as one mask."""
+    """Return the names of the set bits, most significant first; bits without a meaning as one mask."""
     known = [word for mask, word in words.items() if bits & mask]
     unknown = bits & ~sum(words)
     return (*known, f"0x{unknown:04X}") if unknown else tuple(known)

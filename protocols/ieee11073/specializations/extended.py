@@ -26,7 +26,7 @@ from protocols.observation import SampleFormat
 CONTINUOUS = 0x0040
 """Metric-Spec-Small: agent-initiated, nothing else remarkable."""
 MANUAL = 0xF048
-"""A spot measurement that somebody typed in."""
+"""A spot measurement that was typed in."""
 CALCULATED = 0xF042
 """A spot value that the device computed from another."""
 BLOCK_S = 0.25
@@ -195,7 +195,7 @@ BODY_SCALE = Configuration(
         ),
     ),
 )
-"""Mass, the height that somebody typed in, and the body mass index computed from both."""
+"""Mass, the height that was typed in, and the body mass index computed from both."""
 
 GLUCOSE_DIARY = Configuration(
     0x4030,

@@ -81,7 +81,7 @@ def test_a_device_that_does_not_tell_its_clocks_is_asked_twice_and_served_on() -
     told = played.waits(3600.0)
     assert len(played.asked()) == 2
     assert [event.sentence for event in told if isinstance(event, Deviation)] == [
-        "attributes of handle 0 are not told: it was not answered in time"
+        "attributes of handle 0 are withheld: it was not answered in time"
     ]
     assert (played.manager.state, played.manager.deadline_s) == (State.OPERATING, None)
 
