@@ -61,7 +61,7 @@ class Oddity(Enum):
         Outcome.TOLERATED, "20601 §3 ConfigId", "configuration id {config_id} is outside 1 to 32767",
         "The device is asked for its configuration, which is then used.",
         "The objects say what the values mean; the number only names them.",
-        "association/manager.py",
+        "association/configuring.py",
     )
     AARE_UNREADABLE = (
         Outcome.TOLERATED, "", "the manager's answer cannot be read: {reason}",
@@ -117,7 +117,7 @@ class Oddity(Enum):
         Outcome.REFUSED, "20601 §9.1 configuration", "a configuration is refused: {result}",
         "Its result is sent in the answer; the device may offer another configuration.",
         "It names a standard configuration that we cannot verify, or has no object that we can take values from.",
-        "association/manager.py",
+        "association/configuring.py",
     )
     CONFIG_ID_OTHER = (
         Outcome.TOLERATED, "20601 §9.1 configuration",
@@ -137,7 +137,7 @@ class Oddity(Enum):
         Outcome.ENDED, "20601 §9.1 configuration", "{offered} configurations were offered and none could be used",
         "ABRT.",
         "A known agent repeats a configuration that was refused without end.",
-        "association/manager.py",
+        "association/configuring.py",
     )
     TYPE_MISSING = (
         Outcome.TOLERATED, "20601 §8.2 Type", "the object with handle {handle} has no Type",

@@ -65,7 +65,7 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestModes:
-    """The sides that may begin a flow of reports: `flags` are data-req-mode-flags, the counts how many flows at once."""
+    """The sides that may begin a flow of reports: `flags` are data-req-mode-flags, the counts limit the flows."""
 
     flags: int = REQUEST_INIT_AGENT
     agent_flows: int = 1

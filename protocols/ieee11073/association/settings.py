@@ -40,7 +40,7 @@ class ManagerSettings:
     scanners_max: int = 32
     """Scanners that are enabled unasked; a configuration of a thousand would fill the queue of requests."""
     scanner_silent_intervals: int = 10
-    """So many reporting intervals without a report are reported, but never sooner than `scanner_silent_s_min`."""
+    """After so many reporting intervals without a report a scanner is silent, not before `scanner_silent_s_min`."""
     scanner_silent_s_min: float = 2.0
     """Links and schedulers stutter: a waveform every 32 ms is not missed after a third of a second."""
     request_data: bool = True
