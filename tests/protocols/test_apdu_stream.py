@@ -27,7 +27,7 @@ def test_any_slicing_gives_the_same_apdus(step: int) -> None:
         ("E700FC00", "over the limit"),
     ],
 )
-def test_an_impossible_header_is_noticed_at_its_first_octet_and_stays_noticed(octets: str, reason: str) -> None:
+def test_an_impossible_header_is_noticed_at_its_first_byte_and_stays_noticed(octets: str, reason: str) -> None:
     stream = ApduStream()
     assert stream.feed(APDUS[0]) == [APDUS[0]]
     with pytest.raises(RemoteProtocolError, match=reason):
@@ -41,7 +41,7 @@ def test_the_largest_apdu_passes() -> None:
     assert ApduStream().feed(apdu) == [apdu]
 
 
-def test_octets_can_be_read_in_place_and_skipped() -> None:
+def test_bytes_can_be_read_in_place_and_skipped() -> None:
     stream = ApduStream()
     stream.append(APDUS[0] + APDUS[28] + b"\xe6")
     assert bytes(stream.front()) == APDUS[0] + APDUS[28] + b"\xe6"

@@ -40,7 +40,7 @@ def test_check_sequence_equals_the_bitwise_definition(data):
     assert fcs16(data) == register ^ 0xFFFF
 
 
-def test_a_frame_on_the_line_is_flag_escaped_octets_check_sequence_flag():
+def test_a_frame_on_the_line_is_flag_escaped_bytes_check_sequence_flag():
     check = fcs16(b"\x7e\x01\x7d").to_bytes(2, "little")
     assert frame(b"\x7e\x01\x7d") == b"\x7e" + b"\x7d\x5e\x01\x7d\x5d" + check + b"\x7e"
 
@@ -63,7 +63,7 @@ def test_noise_between_frames_costs_no_frame(pieces):
 
 
 @given(st.lists(payloads, min_size=3, max_size=6), st.data())
-def test_one_damaged_octet_costs_at_most_the_frames_it_touches(sent, data):
+def test_one_damaged_byte_costs_at_most_the_frames_it_touches(sent, data):
     frames = [frame(payload) for payload in sent]
     hit = data.draw(st.integers(0, len(frames) - 1))
     at = data.draw(st.integers(0, len(frames[hit]) - 1))
@@ -80,7 +80,7 @@ def test_one_damaged_octet_costs_at_most_the_frames_it_touches(sent, data):
 
 
 @given(st.lists(st.binary(max_size=80), max_size=20))
-def test_no_octets_of_any_kind_raise_and_little_is_ever_held(parts):
+def test_no_bytes_of_any_kind_raise_and_little_is_ever_held(parts):
     unframer = Unframer(16)
     for part in parts:
         for payload in unframer.feed(part):
@@ -108,7 +108,7 @@ def test_a_sender_can_abort_a_frame_that_it_began():
     assert unframer.errors.aborted == 1
 
 
-def test_octets_that_we_would_not_escape_are_read_when_a_peer_escapes_them():
+def test_bytes_that_we_would_not_escape_are_read_when_a_peer_escapes_them():
     plain = b"\x11\x13" + fcs16(b"\x11\x13").to_bytes(2, "little")
     assert Unframer(LIMIT_BYTES).feed(FLAG + b"\x7d\x31\x7d\x33" + plain[2:] + FLAG) == [b"\x11\x13"]
 

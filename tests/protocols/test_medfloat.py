@@ -57,7 +57,7 @@ def test_float_values(raw: int, value: float) -> None:
         (0x801, Special.NAN),
     ],
 )
-def test_special_values_are_told_by_the_mantissa_alone(mantissa: int, special: Special, exponent: int) -> None:
+def test_special_values_are_recognised_by_the_mantissa_alone(mantissa: int, special: Special, exponent: int) -> None:
     assert sfloat_of(exponent << 12 | mantissa) is special
     wide = mantissa + 0x7FF800
     assert float_of(exponent << 24 | wide) is special
@@ -76,7 +76,7 @@ def test_special_values_are_sent_with_exponent_0(special: Special, sfloat: int, 
     assert (sfloat_raw(special), float_raw(special)) == (sfloat, wide)
 
 
-def test_the_exponent_carries_the_precision_that_was_asked_for() -> None:
+def test_the_exponent_carries_the_precision_that_was_requested() -> None:
     assert sfloat_raw(2.0) == 0x0002
     assert sfloat_raw(2.0, decimals=1) == 0xF014
     assert sfloat_raw(2.0, decimals=2) == 0xE0C8

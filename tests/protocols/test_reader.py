@@ -34,7 +34,7 @@ def test_signed_numbers_are_twos_complement() -> None:
         (lambda reader: reader.inside(3), 3),
     ],
 )
-def test_a_missing_octet_is_the_peers_error_and_says_where(read: Callable[[Reader], object], octets: int) -> None:
+def test_a_missing_byte_is_the_peers_error_and_says_where(read: Callable[[Reader], object], octets: int) -> None:
     reader = Reader(bytes(octets + 1), clause="the rule")
     reader.take(2)
     with pytest.raises(RemoteProtocolError) as caught:

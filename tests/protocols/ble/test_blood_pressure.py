@@ -96,7 +96,7 @@ def test_status_bits_are_counted_from_the_other_end(sent: int, bit: int) -> None
     assert mder_status(sent) == 0x8000 >> bit
 
 
-def test_a_reserved_pulse_range_is_told_and_says_neither_high_nor_low() -> None:
+def test_a_reserved_pulse_range_is_reported_and_says_neither_high_nor_low() -> None:
     octets = pressures(status=PULSE_HIGH | PULSE_LOW | CUFF_LOOSE)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, octets, 1.0)
     assert told(events)[-1].value == 0x4000

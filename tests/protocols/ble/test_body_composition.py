@@ -65,7 +65,7 @@ def test_an_unknown_user_is_an_unknown_person() -> None:
     assert observations(events)[0].channel.person == PERSON_UNKNOWN
 
 
-def test_a_value_that_goes_on_is_told_as_far_as_it_is_certain_and_comes_out_raw() -> None:
+def test_a_value_that_goes_on_is_reported_as_far_as_it_is_certain_and_comes_out_raw() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=21.3, weight=76.2, continues=True))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in told(events)] == [21.3, 76.2]

@@ -97,7 +97,7 @@ def test_a_sensor_in_blood_says_so_and_one_that_says_nothing_known_is_raw() -> N
     assert (told(events), raw(events)) == ([], [records(PLAIN)])
 
 
-def test_a_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_told() -> None:
+def test_a_check_that_does_not_fit_is_refused_and_one_that_is_missing_is_reported() -> None:
     octets = bytearray(records(CgmRecord(concentration_mg_dl=112.0, offset_min=15, has_crc=True)))
     assert encode_measurement(decode_measurement(bytes(octets))) == octets
     for place in range(2, len(octets)):
@@ -125,7 +125,7 @@ def test_a_record_whose_size_is_wrong_is_refused(size: int) -> None:
         decode_measurement(bytes((size,)) + records(PLAIN)[1:])
 
 
-def test_every_status_octet_has_its_place_among_the_24_bits() -> None:
+def test_every_status_byte_has_its_place_among_the_24_bits() -> None:
     octets = records(replace(PLAIN, warning=0x81))
     assert told(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 

@@ -39,7 +39,7 @@ def test_a_value_cut_at_any_length_is_refused_or_a_prefix_that_its_specification
 
 @pytest.mark.parametrize("value", CORPUS, ids=str)
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff"], ids=["zeros", "ones"])
-def test_octets_behind_a_value_are_refused_or_belong_to_it(value: Value, filling: bytes) -> None:
+def test_bytes_behind_a_value_are_refused_or_belong_to_it(value: Value, filling: bytes) -> None:
     tail = TAILS.get(value.characteristic)
     for more in range(1, MORE_OCTETS_MAX):
         allowed = tail is not None and tail.takes(value.octets, more)

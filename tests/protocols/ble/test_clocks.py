@@ -62,7 +62,7 @@ def test_a_clock_is_set_to_local_time_and_reads_back_as_it_was_set() -> None:
 @pytest.mark.parametrize(
     "octets", [bytes(10), bytes.fromhex("EA070230 0E1900 07 80 01"), bytes.fromhex("0F270C1F 173B3B 05 FF 00")]
 )
-def test_a_clock_without_a_date_shows_nothing_and_is_told_once(octets: bytes) -> None:
+def test_a_clock_without_a_date_shows_nothing_and_is_reported_once(octets: bytes) -> None:
     clock = CurrentTimeReader()
     assert deviations(clock.learn(CURRENT_TIME, octets)) == ["the clock shows no date"]
     assert list(clock.learn(CURRENT_TIME, octets)) == []
@@ -117,7 +117,7 @@ def test_a_time_beyond_the_years_is_dropped_and_said_to_be() -> None:
         assert len(deviations(events)) == 1
 
 
-def test_the_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_octets() -> None:
+def test_the_clock_of_a_health_sensor_is_read_and_what_sets_it_is_its_nine_bytes() -> None:
     octets = sample(CURRENT_ELAPSED_TIME)
     assert shown(ElapsedTimeReader().learn(CURRENT_ELAPSED_TIME, octets)) == ["2026-03-01T14:25:00.000+01:00"]
     moment_us = int(datetime(2026, 3, 1, 13, 25, tzinfo=UTC).timestamp()) * 1_000_000
@@ -146,7 +146,7 @@ def test_device_time_is_base_time_with_its_zone_from_either_epoch() -> None:
     assert shown(clock.receive(DEVICE_TIME, since_1900, 1.0)) == ["2026-03-01T14:25:00.000+01:00"]
 
 
-def test_a_fault_of_the_clock_is_told_and_what_it_shows_as_well() -> None:
+def test_a_fault_of_the_clock_is_reported_and_what_it_shows_as_well() -> None:
     events: list[GattEvent] = list(DeviceTimeReader().learn(DEVICE_TIME, device_clock(0x0013)))
     assert len(shown(events)) == 1
     assert deviations(events) == ["the device says that its clock has a fault"]
@@ -164,7 +164,7 @@ def test_a_check_in_front_of_the_clock_is_checked() -> None:
         clock.learn(DEVICE_TIME, octets)
 
 
-def test_what_nobody_confirms_about_device_time_stays_raw() -> None:
+def test_unconfirmed_fields_of_device_time_stay_raw() -> None:
     clock = DeviceTimeReader()
     assert list(clock.learn(DEVICE_TIME_PARAMETERS, bytes(4))) == []
     assert raw(clock.receive(DEVICE_TIME_CONTROL_POINT, b"\x09\x02\x01", 1.0)) == [b"\x09\x02\x01"]

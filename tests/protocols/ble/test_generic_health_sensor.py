@@ -106,11 +106,11 @@ def test_each_simple_class_is_one_observation(value: GhsValue, becomes: object) 
     assert raw(events) == []
 
 
-def test_events_are_told_one_by_one() -> None:
+def test_events_are_reported_one_by_one() -> None:
     assert [each.value for each in told(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
 
 
-def test_a_compound_of_different_things_is_told_component_by_component() -> None:
+def test_a_compound_of_different_things_is_reported_component_by_component() -> None:
     mixed = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(PULSE_RATE, Numeric(PER_MINUTE, 72.0))))
     assert told(said(mixed, type=150020)) == [
         Told("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
@@ -194,7 +194,7 @@ def test_what_is_not_taken_apart_comes_raw_beside_what_could_be_read() -> None:
     assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
 
 
-def test_relations_come_raw_and_ids_are_told_once() -> None:
+def test_relations_come_raw_and_ids_are_reported_once() -> None:
     events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
     assert ([each.value for each in told(events)], len(raw(events))) == ([98.0], 1)
     assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [
@@ -247,7 +247,7 @@ def test_bundles_and_compounds_nest_only_so_deep() -> None:
         decode_observation(encode_observation(GhsObservation(type=1, value=value)))
 
 
-def test_live_observations_are_started_and_a_refusal_is_told() -> None:
+def test_live_observations_are_started_and_a_refusal_is_reported() -> None:
     assert PROFILE.start == ((GHS_CONTROL_POINT, b"\x01"),)
     sensor = GenericHealthSensor()
     assert list(sensor.receive(GHS_CONTROL_POINT, b"\x80", 1.0)) == []

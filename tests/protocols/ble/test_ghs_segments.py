@@ -137,7 +137,7 @@ def test_an_observation_without_an_end_is_bounded() -> None:
     assert sum(map(len, raw(events))) >= len(endless) * len(part)
 
 
-def test_a_counter_that_stands_still_costs_nothing_and_is_told_once() -> None:
+def test_a_counter_that_stands_still_costs_nothing_and_is_reported_once() -> None:
     sensor = GenericHealthSensor()
     (octets,) = segments_of(PULSE, value_octets_max=100)
     events = [event for _ in range(5) for event in sensor.receive(LIVE_OBSERVATION, octets, 1.0)]
@@ -159,7 +159,7 @@ def test_live_and_stored_segments_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
-def test_what_is_unfinished_is_told_when_nothing_follows(characteristic: int, record: int | None) -> None:
+def test_what_is_unfinished_is_reported_when_nothing_follows(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
     first, *_ = segments_of(PULSE, value_octets_max=12, record=record)
     assert sensor.receive(characteristic, first, 1.0) == []

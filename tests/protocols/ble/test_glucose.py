@@ -90,7 +90,7 @@ def test_the_sensor_status_is_turned_round_and_what_has_no_place_comes_raw() -> 
     assert raw(events) == [octets]
 
 
-def test_everything_that_a_context_can_say_is_told() -> None:
+def test_everything_that_a_context_can_say_is_reported() -> None:
     octets = context(
         carbohydrate_g=(7, 60.0),
         meal=5,
@@ -122,7 +122,7 @@ def test_an_exercise_longer_than_can_be_said_has_no_number() -> None:
     assert Told("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in told(events)
 
 
-def test_numbers_without_a_meaning_come_raw_and_the_rest_is_told() -> None:
+def test_numbers_without_a_meaning_come_raw_and_the_rest_is_reported() -> None:
     odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
     assert told(events)[1:] == [Told("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
@@ -146,7 +146,7 @@ def test_order_is_kept_while_a_context_is_awaited() -> None:
     assert records(list(glucose.receive(GLUCOSE_CONTEXT, context(1, meal=1), 1.0))) == [(1, 2), (2, 1)]
 
 
-def test_a_context_that_never_comes_is_told_when_nothing_follows() -> None:
+def test_a_context_that_never_comes_is_reported_when_nothing_follows() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)))
     assert records(events) == [(1, 1)]
     assert deviations(events) == ["a context was announced and did not come"]
@@ -176,7 +176,7 @@ def test_a_context_before_its_measurement_waits_for_it() -> None:
     assert deviations(events) == []
 
 
-def test_a_context_without_a_measurement_is_told_without_a_time() -> None:
+def test_a_context_without_a_measurement_is_reported_without_a_time() -> None:
     glucose = Glucose()
     told_of: list[GattEvent] = []
     for number in range(REMEMBERED_MAX + 3):

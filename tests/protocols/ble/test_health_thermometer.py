@@ -46,7 +46,7 @@ def test_the_place_decides_what_a_temperature_is_called(place: int | None, name:
     assert told(Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)) == [Told(name, 36.7, "MDC_DIM_DEGC")]
 
 
-def test_a_place_that_was_told_once_holds_for_values_that_name_none() -> None:
+def test_a_place_that_was_reported_once_holds_for_values_that_name_none() -> None:
     thermometer = Thermometer()
     assert thermometer.learn(TEMPERATURE_TYPE, bytes([MOUTH])) == ()
     bare = encode_temperature(Temperature(value=36.7))
@@ -56,7 +56,7 @@ def test_a_place_that_was_told_once_holds_for_values_that_name_none() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 10, 255])
-def test_an_unknown_place_leaves_a_body_temperature_and_is_told(place: int) -> None:
+def test_an_unknown_place_leaves_a_body_temperature_and_is_reported(place: int) -> None:
     octets = encode_temperature(Temperature(value=36.7, place=place))
     events = Thermometer().receive(TEMPERATURE_MEASUREMENT, octets, 1.0)
     assert told(events)[0].type == "MDC_TEMP_BODY"

@@ -59,7 +59,7 @@ def test_where_a_sensor_sits_says_what_it_sees(location: int, rate: str, sites: 
     assert [name_of(code) for code in first.channel.supplemental_types] == sites
 
 
-def test_an_unknown_location_is_told_and_changes_nothing() -> None:
+def test_an_unknown_location_is_reported_and_changes_nothing() -> None:
     sensor = HeartRateSensor()
     assert len(deviations(sensor.learn(BODY_SENSOR_LOCATION, b"\x07"))) == 1
     events = sensor.receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 1.0)
@@ -78,7 +78,7 @@ def test_a_rate_without_contact_is_questionable(supported: bool, detected: bool,
     assert statuses(events) == [["questionable"] if doubtful else []] * 2
 
 
-def test_a_rate_above_255_takes_two_octets() -> None:
+def test_a_rate_above_255_takes_two_bytes() -> None:
     octets = encode_heart_rate(HeartRate(rate=300))
     assert octets == b"\x01\x2c\x01"
     assert decode_heart_rate(octets).rate == 300
@@ -110,5 +110,5 @@ def test_a_sensor_that_lies_about_its_fields_is_refused(octets: str) -> None:
         HeartRateSensor().receive(HEART_RATE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_the_control_point_is_one_octet() -> None:
+def test_the_control_point_is_one_byte() -> None:
     assert encode_one_octet(RESET_ENERGY) == sample(HEART_RATE_CONTROL_POINT)

@@ -90,7 +90,7 @@ def test_measurement_status_becomes_the_status_of_both_values(bits: int, names: 
     assert deviations(events) == []
 
 
-def test_reserved_status_bits_are_told_once_and_alarm_nobody() -> None:
+def test_reserved_status_bits_are_reported_once_and_raise_no_alarm() -> None:
     oximeter = PulseOximeter()
     events = [*oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 1.0)]
     events += oximeter.receive(PLX_CONTINUOUS, continuous(measurement_status=0x001F), 2.0)

@@ -78,7 +78,7 @@ def test_each_operator_reports_counts_and_deletes_the_records_it_means(
     assert list(records) == [number for number in (40, 41, 42) if number not in numbers]
 
 
-def test_records_can_be_asked_for_by_their_user_facing_time() -> None:
+def test_records_can_be_requested_by_their_user_facing_time() -> None:
     since = datetime(2026, 3, 14, 14, tzinfo=UTC)  # that of record 41
     found, _ = asked(request_by_time(Opcode.REPORT, Operator.AT_LEAST, since))
     assert found == [41, 42]

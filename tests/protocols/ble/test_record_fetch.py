@@ -50,7 +50,7 @@ def test_nothing_new_costs_one_record_that_proves_it() -> None:
     assert fetch_of(link).through is None
 
 
-def test_a_meter_that_began_to_count_anew_hides_nothing() -> None:
+def test_meter_that_restarts_its_numbers_loses_no_record() -> None:
     link = fetching(1, 2, 3, after=500).run()
     assert link.written == ["01 03 01 f5 01", NEWEST, ALL]
     assert link.numbers == [3, 1, 2, 3]
@@ -90,23 +90,23 @@ def test_an_empty_memory_is_no_error() -> None:
         Result.OPERAND_NOT_SUPPORTED,
     ],
 )
-def test_a_device_that_cannot_compare_is_asked_for_all(result: Result) -> None:
+def test_device_that_cannot_compare_gets_a_request_for_all_records(result: Result) -> None:
     link = fetching(1, 2, after=1, instead=[result]).run()
     assert link.written[-1] == ALL
     assert (link.numbers, link.ends) == ([1, 2], [FetchDone(2)])
 
 
-def test_a_store_without_numbers_is_asked_for_all() -> None:
+def test_store_without_numbers_gets_a_request_for_all_records() -> None:
     link = fetching(1, 2, after=1, numbering=RecordNumbering.NONE).run()
     assert (link.written, link.numbers) == ([ALL], [1, 2])
 
 
-def test_a_store_with_numbers_of_32_bits_is_asked_with_them() -> None:
+def test_store_with_numbers_of_32_bits_gets_them_in_requests() -> None:
     link = fetching(70_000, after=69_999, numbering=RecordNumbering.RECORD_NUMBER).run()
     assert link.written == ["01 03 01 70 11 01 00"]
 
 
-def test_a_busy_device_is_asked_again_later_and_given_up_in_the_end() -> None:
+def test_busy_device_gets_later_retries_and_is_given_up_in_the_end() -> None:
     link = fetching(1, instead=[Result.SERVER_BUSY]).run()
     assert (link.events, link.numbers) == ([], [])
     link.wait(BUSY_PAUSES_S[0] - 0.1)
@@ -123,7 +123,7 @@ def test_a_busy_device_is_asked_again_later_and_given_up_in_the_end() -> None:
     assert link.ends == [FetchRefused("the device was busy each time it was asked")]
 
 
-def test_what_was_not_completed_is_asked_for_from_where_it_stopped() -> None:
+def test_incomplete_fetch_is_requested_from_where_it_stopped() -> None:
     link = fetching(1, 2, 3).start()
     for _ in range(2):
         assert link.step()
@@ -142,7 +142,7 @@ def test_a_device_that_never_completes_is_given_up() -> None:
     assert len(link.written) == 3
 
 
-def test_a_device_that_cannot_report_says_so_and_is_not_asked_again() -> None:
+def test_device_that_cannot_report_is_refused_without_retry() -> None:
     link = fetching(1, after=0, instead=[Result.OPCODE_NOT_SUPPORTED]).run()
     assert link.events == [FetchRefused("the device does not support this procedure")]
     assert fetching(1, instead=[Result(1)]).run().ends == [FetchDone(0)]
@@ -155,13 +155,13 @@ def test_a_result_without_a_meaning_ends_the_fetch_in_words() -> None:
 
 
 @pytest.mark.parametrize("error", [0xFE, 0x80])
-def test_a_procedure_that_somebody_left_running_is_aborted_first(error: int) -> None:
+def test_procedure_left_running_is_aborted_first(error: int) -> None:
     link = fetching(1, errors=[error]).run()
     assert link.written == [ALL, ABORT, ALL]
     assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
 
 
-def test_a_device_that_is_not_subscribed_or_refuses_otherwise_is_told_in_words() -> None:
+def test_a_device_that_is_not_subscribed_or_refuses_otherwise_is_reported_in_words() -> None:
     assert fetching(1, errors=[0xFD]).run().events == [
         FetchRefused("the device says that its control point is not subscribed")
     ]
@@ -205,7 +205,7 @@ def test_records_out_of_order_move_the_mark_only_when_all_are_here() -> None:
     assert fetch_of(link).through == 3
 
 
-def test_answers_that_nobody_asked_for_are_told_once_and_change_nothing() -> None:
+def test_unrequested_answers_are_reported_once_and_change_nothing() -> None:
     link = fetching(1).start()
     for octets in ("06 00 04 01", "05 00 01 00", "06 00 03 01", "01 01"):
         link.take(link.procedure.receive(bytes.fromhex(octets), link.now_s))

@@ -77,7 +77,7 @@ def test_an_unconfirmed_set_is_done_without_an_answer() -> None:
     assert agent.scanner_enabled(SCANNER)
 
 
-def test_a_device_that_waits_for_nobody_can_be_played() -> None:
+def test_scanner_that_starts_enabled_can_be_simulated() -> None:
     agent = operating_agent(ECG, settings=AgentSettings(scanners_start_enabled=True))
     assert agent.scanner_enabled(SCANNER)
 
@@ -98,7 +98,7 @@ def test_a_state_of_the_wrong_length_is_badly_structured() -> None:
     assert asked(operating_agent(ECG), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 
 
-def test_of_a_scanner_only_the_attributes_that_were_asked_for_are_told() -> None:
+def test_scanner_get_returns_only_requested_attributes() -> None:
     agent = operating_agent(ECG)
     told = attributes_read(asked(agent, get(SCANNER, Attribute.REPORTING_INTERVAL, 9999)))
     assert told == {Attribute.REPORTING_INTERVAL: (256).to_bytes(4, "big")}
@@ -246,7 +246,7 @@ def test_a_request_for_a_class_covers_its_objects() -> None:
     assert scopes == [DataScope(frozenset({1, 10}), None)]
 
 
-def test_a_request_for_a_person_covers_nobody_else() -> None:
+def test_data_request_for_one_person_covers_no_other_person() -> None:
     serving, scopes = requests(persons=(1, 2))
     mode = START | modes.MODE_SCOPE_ALL | modes.MODE_SINGLE_RESPONSE | modes.MODE_PERSON_ID
     asked(operating_agent(OXIMETER, serving), data_request(mode, person=2))
@@ -365,7 +365,7 @@ def test_a_device_whose_configuration_changes_leaves_with_that_reason_and_comes_
     assert agent.state is State.ASSOCIATING
 
 
-def test_a_device_that_changes_while_nobody_listens_just_offers_the_new_configuration() -> None:
+def test_device_that_changes_outside_an_association_offers_the_new_configuration() -> None:
     agent = operating_agent(OXIMETER)
     agent.receive(bytes.fromhex("E60000020000"), 0.0)
     assert agent.reconfigure((ECG,), 1.0) == []

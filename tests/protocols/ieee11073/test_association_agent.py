@@ -50,7 +50,7 @@ def test_a_verdict_that_never_comes_aborts_after_ten_seconds() -> None:
 
 
 @pytest.mark.parametrize("result", [reason.value for reason in RejectReason])
-def test_a_rejection_is_told_with_its_reason(result: int) -> None:
+def test_a_rejection_is_reported_with_its_reason(result: int) -> None:
     asking = agent()
     assert asking.receive(response(MANAGER_ID, AssociateResult(result)), 1.0) == [Rejected(RejectReason(result))]
     assert asking.state is State.UNASSOCIATED
@@ -118,7 +118,7 @@ def test_a_verdict_that_crosses_a_release_is_ignored(result: ConfigResult) -> No
     assert leaving.receive(rlre(), 1.2) == [Released()]
 
 
-def test_both_may_ask_for_the_release_at_once() -> None:
+def test_both_sides_may_request_the_release_at_once() -> None:
     leaving = agent(KNOWN)
     leaving.release(1.0)
     leaving.to_send()
@@ -127,5 +127,5 @@ def test_both_may_ask_for_the_release_at_once() -> None:
     assert leaving.receive(rlre(), 1.2) == [Released()]
 
 
-def test_a_lost_link_is_told() -> None:
+def test_a_lost_link_is_reported() -> None:
     assert agent(KNOWN).receive(b"", 1.0) == [LinkLost()]

@@ -69,7 +69,7 @@ def waiting_for_config(settings: ManagerSettings | None = None) -> ManagerAssoci
 
 
 @pytest.mark.parametrize("name", conversations())
-def test_a_conversation_of_the_corpus_is_answered_octet_for_octet(name: str) -> None:
+def test_a_conversation_of_the_corpus_is_answered_byte_for_byte(name: str) -> None:
     association = manager()
     expected, answered = b"", b""
     for sample in conversations()[name]:
@@ -93,7 +93,7 @@ def test_the_confirmed_standard_configurations_are_known(configuration: Configur
 
 
 @pytest.mark.parametrize("config_id", [0x0258, 0x4001, 0x7FFF])
-def test_any_other_configuration_is_asked_for(config_id: int) -> None:
+def test_any_other_configuration_is_requested(config_id: int) -> None:
     association = manager()
     (associated,) = association.receive(aarq(config_id), 0.0)
     assert associated == Associated(bytes.fromhex("1122334455667788"), config_id, configuration_known=False)
@@ -101,7 +101,7 @@ def test_any_other_configuration_is_asked_for(config_id: int) -> None:
     assert association.state is State.WAITING_FOR_CONFIG
 
 
-def test_without_known_configurations_even_a_standard_one_is_asked_for() -> None:
+def test_without_known_configurations_even_a_standard_one_is_requested() -> None:
     association = manager(settings=ManagerSettings(accept_standard_configurations=False))
     (associated,) = association.receive(aarq(0x0190), 0.0)
     assert isinstance(associated, Associated)
@@ -324,7 +324,7 @@ def test_a_device_that_only_sends_broken_messages_is_given_up() -> None:
     assert association.to_send().endswith(abrt())
 
 
-def test_octets_that_are_no_apdu_close_the_link() -> None:
+def test_bytes_that_are_no_apdu_close_the_link() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report() + b"HTTP/1.1", 1.0)
     assert isinstance(told[-1], Aborted)
@@ -348,7 +348,7 @@ def test_a_closed_link_takes_no_more_requests() -> None:
     assert (association.to_send(), association.deadline_s) == (b"", None)
 
 
-def test_a_deviation_is_told_once_an_association() -> None:
+def test_a_deviation_is_reported_once_an_association() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(NO_REPORT + NO_REPORT, 1.0)
     assert len(deviations_of(told)) == 1

@@ -120,7 +120,7 @@ def test_an_unanswered_confirmed_report_ends_the_association_and_stays_with_the_
     assert pair.manager.to_send() == b""
 
 
-def test_a_refused_report_is_told_to_the_device() -> None:
+def test_a_refused_report_is_reported_to_the_device() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.delivers = False
     invoke_id = report(pair, 0)

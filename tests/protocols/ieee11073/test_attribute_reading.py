@@ -33,7 +33,7 @@ def test_without_a_list_all_attributes_are_wanted() -> None:
     assert asked.body.attribute_id_list == ()
 
 
-def test_a_refusal_is_told_in_words() -> None:
+def test_a_refusal_is_reported_in_words() -> None:
     played = device(OXIMETER)
     played.manager.attribute_reading.read(77, now_s=1.0)
     (asked,) = played.asked()
@@ -42,7 +42,7 @@ def test_a_refusal_is_told_in_words() -> None:
     assert played.manager.state is State.OPERATING
 
 
-def test_nothing_is_read_of_nobody_and_not_too_much_at_one_time() -> None:
+def test_attribute_reading_needs_an_association_and_a_bounded_list() -> None:
     played = device(OXIMETER)
     with pytest.raises(LocalProtocolError, match="at most"):
         played.manager.attribute_reading.read(0, range(ATTRIBUTES_MAX + 1), now_s=1.0)
@@ -51,7 +51,7 @@ def test_nothing_is_read_of_nobody_and_not_too_much_at_one_time() -> None:
         played.manager.attribute_reading.read(0, now_s=1.0)
 
 
-def test_our_agent_tells_what_our_manager_asks() -> None:
+def test_our_agent_answers_our_managers_get() -> None:
     pair = association_pair(ecg_configuration(), step=1).associate()
     pair.manager.attribute_reading.read(3, (Attribute.OPERATIONAL_STATE,), now_s=1.0)
     pair.exchange()

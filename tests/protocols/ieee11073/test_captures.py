@@ -87,7 +87,7 @@ def test_a_capture_gives_exactly_its_truth(name: str, known: bool) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_a_capture_read_octet_by_octet_gives_the_same(name: str) -> None:
+def test_a_capture_read_byte_by_byte_gives_the_same(name: str) -> None:
     played = play(name, known=True, octets_a_read=1)
     assert rows(played.observations) == truth_rows(played.meta["truth"])
 
@@ -101,7 +101,7 @@ def test_no_capture_with_truth_is_left_out() -> None:
     assert names == set(WITH_TRUTH)
 
 
-def test_the_ends_of_conversations_are_told() -> None:
+def test_the_ends_of_conversations_are_reported() -> None:
     assert isinstance(play("end_agent_abort", known=True).events[-2], Aborted)
     assert [type(event) for event in play("end_agent_drop", known=True).events[-2:]] == [ReportReceived, LinkLost]
     released = play("known_bloodpressure_02bc", known=True)

@@ -35,7 +35,7 @@ def explain(agent: ManagerAssociation, configuration: Configuration, invoke_id: 
     agent.to_send()
 
 
-def test_a_report_that_a_remembered_configuration_does_not_explain_ends_the_association_and_the_next_one_asks() -> None:
+def test_unexplained_report_ends_the_association_and_the_next_one_requests_the_configuration() -> None:
     updated = manager(known=BEFORE)
     assert not was_asked(updated, 0)
     events = updated.receive(after_report(), 1.0)
@@ -67,7 +67,7 @@ def test_what_was_explained_in_this_association_is_not_doubted() -> None:
     assert strange.state is State.OPERATING
 
 
-def test_a_device_with_a_habit_is_asked_once_and_then_read_as_far_as_its_reports_go() -> None:
+def test_device_that_sends_the_same_configuration_again_is_read_as_far_as_its_reports_go() -> None:
     habitual = manager(known=BEFORE)
     was_asked(habitual, 0)
     habitual.receive(after_report(), 1.0)

@@ -76,7 +76,7 @@ def test_the_clocks_are_read_again_every_so_often_with_one_list_of_attributes() 
     assert played.manager.deadline_s == 120.2
 
 
-def test_a_device_that_does_not_tell_its_clocks_is_asked_twice_and_served_on() -> None:
+def test_device_without_clocks_gets_two_requests_and_stays_associated() -> None:
     played = device(OXIMETER, SHOWN, settings=ManagerSettings(clock_read_every_s=60.0))
     told = played.waits(3600.0)
     assert len(played.asked()) == 2
@@ -86,7 +86,7 @@ def test_a_device_that_does_not_tell_its_clocks_is_asked_twice_and_served_on() -
     assert (played.manager.state, played.manager.deadline_s) == (State.OPERATING, None)
 
 
-def test_set_time_is_the_octets_of_the_reference_and_its_answer_is_told() -> None:
+def test_set_time_is_the_bytes_of_the_reference_and_its_answer_is_reported() -> None:
     played = settable()
     commanded(played)
     (asked,) = played.asked()
@@ -111,7 +111,7 @@ def test_the_time_is_made_when_the_command_leaves_not_when_it_is_given() -> None
     assert given == ClockCommanded(absolute_time_at(REFERENCE_US + 2_500_000), 3.5)
 
 
-def test_an_absolute_time_is_local_and_a_base_offset_time_tells_its_zone_apart() -> None:
+def test_an_absolute_time_is_local_and_a_base_offset_time_reports_its_zone_apart() -> None:
     played = settable()
     commanded(played, zone_min=120)
     (asked,) = played.asked()
@@ -143,7 +143,7 @@ def test_a_clock_that_the_device_does_not_let_be_set_is_never_set(capabilities: 
         ),
     ],
 )
-def test_a_refusal_is_told_and_the_clock_is_not_tried_again_in_this_association(
+def test_a_refusal_is_reported_and_the_clock_is_not_tried_again_in_this_association(
     answer: Callable[[int], bytes], why: str
 ) -> None:
     played = settable()
@@ -185,7 +185,7 @@ def test_every_attribute_of_a_clock_has_its_kind() -> None:
     assert set(CLOCK_ATTRIBUTES.values()) == set(TimeKind)
 
 
-def test_a_base_offset_time_is_the_octets_of_the_reference() -> None:
+def test_a_base_offset_time_is_the_bytes_of_the_reference() -> None:
     octets = bytes.fromhex("D46740381314FED4")
     utc_us = DeviceTime(TimeKind.BASE_OFFSET, octets).local_us()
     assert utc_us is not None

@@ -93,14 +93,14 @@ def test_a_waveform_without_a_specification_takes_the_width_of_its_scale() -> No
     ],
     ids=["empty-range", "not-a-number", "too-short"],
 )
-def test_a_scale_that_makes_no_sense_is_told_and_left_out(scale: str, sentence: str) -> None:
+def test_a_scale_that_makes_no_sense_is_reported_and_left_out(scale: str, sentence: str) -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SCALE_AND_RANGE_I16, bytes.fromhex(scale)))
     assert found.array is not None
     assert (found.array.slope, found.array.offset) == (1.0, 0.0)
     assert told == [sentence]
 
 
-def test_samples_of_an_odd_width_stay_octets_without_a_scale() -> None:
+def test_samples_of_an_odd_width_stay_bytes_without_a_scale() -> None:
     found, told = channel(ECG_TYPE, PERIOD, ava(Attribute.SA_SPECIFICATION, bytes.fromhex("0008 0C0C 0000")))
     assert found.array is not None
     assert (found.array.format, found.array.slope) == (SampleFormat.U8, 1.0)

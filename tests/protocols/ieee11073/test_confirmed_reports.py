@@ -124,14 +124,14 @@ def test_nothing_is_answered_across_the_end_of_an_association(end: bytes) -> Non
 # Report numbers.
 
 
-def test_missing_report_numbers_are_told_as_lost() -> None:
+def test_missing_report_numbers_are_reported_as_lost() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(b"".join(report(number) for number in (0, 1, 5, 6)), 1.0)
     assert [event for event in told if isinstance(event, ReportsLost)] == [ReportsLost(3, 1)]
     assert sum(event.reports for event in reports_of(told)) == 4
 
 
-def test_reports_missing_before_the_first_are_told() -> None:
+def test_reports_missing_before_the_first_are_reported() -> None:
     told = operating_manager(OXIMETER).receive(report(7), 1.0)
     assert told[0] == ReportsLost(7, None)
 
@@ -147,7 +147,7 @@ def test_report_numbers_wrap() -> None:
     assert reports_of(told)[-1].report_no == 3
 
 
-def test_a_device_that_does_not_count_is_told_once() -> None:
+def test_a_device_that_does_not_count_is_reported_once() -> None:
     association = operating_manager(OXIMETER)
     told = association.receive(report(0, invoke_id=1) + report(0, invoke_id=2) + report(0, invoke_id=3), 1.0)
     assert deviations_of(told) == ["a report has the number of the one before it"]

@@ -54,7 +54,7 @@ def request_of(played: Device) -> DataRequest:
     return decode(DataRequest, asked.body.action_info_args)
 
 
-def test_an_unlimited_request_is_the_octets_of_the_reference_and_its_answer_is_understood() -> None:
+def test_an_unlimited_request_is_the_bytes_of_the_reference_and_its_answer_is_understood() -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     (asked,) = played.asked()
@@ -96,7 +96,7 @@ def test_a_single_response_brings_its_observations_like_any_report() -> None:
         (DataWanted(person=2), 0x8828, (0, 2, 0, ())),
     ],
 )
-def test_each_way_of_asking_has_its_bits(wanted: DataWanted, mode: int, rest: tuple[object, ...]) -> None:
+def test_each_data_request_mode_has_its_bits(wanted: DataWanted, mode: int, rest: tuple[object, ...]) -> None:
     played = answering()
     played.manager.data_requests.request(wanted, now_s=0.0)
     request = request_of(played)
@@ -117,7 +117,7 @@ def test_each_way_of_asking_has_its_bits(wanted: DataWanted, mode: int, rest: tu
         (DataWanted(person=1), modes.SUPPORTS_PERSON_ID),
     ],
 )
-def test_what_a_device_does_not_take_is_never_asked_of_it(wanted: DataWanted, missing: int) -> None:
+def test_data_request_that_a_device_does_not_accept_is_never_sent(wanted: DataWanted, missing: int) -> None:
     played = answering(ALL_MODES & ~missing)
     with pytest.raises(LocalProtocolError, match="does not take"):
         played.manager.data_requests.request(wanted, now_s=0.0)
@@ -150,7 +150,7 @@ def test_a_flow_is_stopped_by_its_own_request_with_the_start_bit_clear() -> None
         played.manager.data_requests.stop(data_req_id, now_s=2.0)
 
 
-def test_a_device_that_cannot_stop_is_not_told_to() -> None:
+def test_a_device_that_cannot_stop_is_not_reported_to() -> None:
     played = answering(ALL_MODES & ~modes.SUPPORTS_STOP)
     with pytest.raises(LocalProtocolError, match="does not take a stop"):
         played.manager.data_requests.stop(started(played), now_s=1.0)
@@ -182,7 +182,7 @@ def test_a_flow_for_a_time_ends_by_itself_and_later_when_it_is_prolonged() -> No
         (lambda asked: data_response(asked, event_type=3357, event_info=bytes(7)), "its answer cannot be read"),
     ],
 )
-def test_a_refusal_is_told_in_words_and_costs_nothing_else(answer: Callable[[Asked], bytes], why: str) -> None:
+def test_a_refusal_is_reported_in_words_and_costs_nothing_else(answer: Callable[[Asked], bytes], why: str) -> None:
     played = answering()
     data_req_id = played.manager.data_requests.request(DataWanted(), now_s=0.0)
     (asked,) = played.asked()
@@ -200,7 +200,7 @@ def test_a_device_that_never_answers_a_data_request_is_served_on() -> None:
     assert played.manager.state is State.OPERATING
 
 
-def test_a_device_that_sends_nothing_by_itself_is_asked_for_everything_without_limit() -> None:
+def test_a_device_that_sends_nothing_by_itself_is_requested_everything_without_limit() -> None:
     played = answering(ALL_MODES & ~REQUEST_INIT_AGENT)
     assert request_of(played).data_req_mode == 0x8820
 
@@ -229,7 +229,7 @@ def test_where_such_a_device_knows_only_periods_they_follow_each_other() -> None
     ],
     ids=["it reports by itself", "it takes no request", "it cannot be asked for all", "it is not wanted"],
 )
-def test_nothing_is_asked_by_itself(modes_supported: int, flows: int, settings: ManagerSettings | None) -> None:
+def test_no_data_request_is_sent_by_default(modes_supported: int, flows: int, settings: ManagerSettings | None) -> None:
     assert answering(modes_supported, flows, settings=settings).asked() == []
 
 
@@ -242,7 +242,7 @@ def test_flows_end_with_their_association() -> None:
         played.manager.data_requests.request(DataWanted(), now_s=1.0)
 
 
-def test_our_agent_serves_what_our_manager_asks() -> None:
+def test_our_agent_serves_our_managers_data_requests() -> None:
     def current(scope: DataScope) -> ScanReport:
         return fixed_report(OXIMETER, [reading for reading in READINGS if scope.covers(reading.handle)])
 

@@ -31,7 +31,7 @@ def test_a_device_that_leaves_sends_no_further_part_of_its_memory() -> None:
     assert agent.receive(rlre(), 0.3)[-1] == Released()
 
 
-def test_a_device_that_leaves_with_its_configuration_under_way_asks_nothing_of_the_verdict() -> None:
+def test_agent_that_releases_during_configuration_ignores_the_verdict() -> None:
     agent = operating_agent(METER)
     agent.release(0.1)
     agent.to_send()
@@ -39,7 +39,7 @@ def test_a_device_that_leaves_with_its_configuration_under_way_asks_nothing_of_t
     assert agent.state is State.UNASSOCIATED  # an answer to nothing: row 9.26
 
 
-def test_a_manager_that_leaves_before_it_knows_the_device_asks_for_nothing_of_it() -> None:
+def test_manager_that_releases_before_the_mds_is_read_sends_no_request() -> None:
     """A device with a scanner, a clock and a memory would be asked for all three once it said what it is."""
     for name in ("scanner_forms", "ecg_scanner", "memory_fetched", "data_on_request"):
         said = [sample.octets for sample in conversations()[name] if sample.name == "agent"]

@@ -91,7 +91,7 @@ def test_an_apdu_that_comes_slowly_is_waited_for() -> None:
     assert connection.deadline_s is None
 
 
-def test_the_next_device_on_a_line_is_heard_although_the_last_one_left_half_a_report() -> None:
+def test_next_device_on_a_line_associates_although_the_last_one_left_half_a_report() -> None:
     line = operating_line()
     line.receive(b"\xe7\x00\x01\x00" + bytes(20), 0.0)
     assert not any(isinstance(event, Associated) for event in line.receive(request(), 3.0))

@@ -116,7 +116,7 @@ def rows(story: Story) -> list[Row]:
     return [row for report in story.delivered for row in report]
 
 
-def test_every_event_type_of_a_scan_report_is_told() -> None:
+def test_every_event_type_of_a_scan_report_is_reported() -> None:
     told = {report.event_type for name in EVERY_FORM for report in form(name).reports}
     assert len(told) == len(EVERY_FORM) == 16
 

@@ -152,6 +152,6 @@ def test_statistics_of_a_segment_are_read_with_their_kind_also_a_makers_own() ->
     assert decode_list(SegmentStatisticsEntry, octets) == entries
 
 
-def test_a_result_that_nobody_knows_keeps_its_number() -> None:
+def test_unknown_result_keeps_its_number() -> None:
     assert decode(TriggerResult, bytes.fromhex("0001 0200")).trig_segm_xfer_rsp is TransferResult.OTHER_FAILURE
     assert int(decode(TriggerResult, bytes.fromhex("0001 0777")).trig_segm_xfer_rsp) == 0x777

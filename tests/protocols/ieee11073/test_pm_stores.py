@@ -54,7 +54,7 @@ def test_what_was_fetched_is_not_fetched_again_until_it_has_changed() -> None:
     assert grown.minutes == [0, 1, 2, 3, 4, 5]  # dated, so what comes again is known by its content
 
 
-def test_a_segment_that_no_date_tells_from_another_is_fetched_each_time() -> None:
+def test_a_segment_that_no_date_reports_from_another_is_fetched_each_time() -> None:
     segment = meter_segment(1, range(3))
     attributes = {key: value for key, value in segment.attributes.items() if key != Attribute.SEGMENT_START_ABSOLUTE}
     memory = HeldMemory([type(segment)(1, segment.entries, attributes)])
@@ -145,7 +145,7 @@ def test_a_segment_that_does_not_say_how_much_it_holds_is_not_cleared() -> None:
         ([TransferResult.CLEAR_IN_PROCESS], "BEING_CLEARED"),
     ],
 )
-def test_a_transfer_that_the_device_does_not_begin_is_told_and_the_next_segment_is_due(
+def test_a_transfer_that_the_device_does_not_begin_is_reported_and_the_next_segment_is_due(
     results: list[TransferResult], why: str
 ) -> None:
     pair = scripted(ScriptedStore([[meter_segment(1, [0]), meter_segment(2, [5])]], results=results)).run()
@@ -154,7 +154,7 @@ def test_a_transfer_that_the_device_does_not_begin_is_told_and_the_next_segment_
     assert pair.manager.state is State.OPERATING
 
 
-def test_a_segment_that_is_being_cleared_is_asked_for_again_in_a_while() -> None:
+def test_a_segment_that_is_being_cleared_is_requested_again_in_a_while() -> None:
     store = ScriptedStore(
         [[meter_segment(1, [0])]],
         [Sent(0, [0], ONLY)],
@@ -224,7 +224,7 @@ def test_a_store_that_will_not_describe_itself_is_fetched_all_the_same() -> None
     assert scripted(store).run().minutes == [0]
 
 
-def test_a_store_that_lists_nothing_readable_is_told() -> None:
+def test_a_store_that_lists_nothing_readable_is_reported() -> None:
     refused = Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
     for infos in (refused, b"\0\1\0\0", b"\0"):
         pair = scripted(ScriptedStore([infos])).run()
@@ -287,7 +287,7 @@ def test_a_release_in_the_middle_waits_for_the_answer_that_is_owed() -> None:
     assert pair.manager.state is State.UNASSOCIATED
 
 
-def test_what_becomes_durable_after_the_association_is_answered_to_nobody() -> None:
+def test_entries_durable_after_the_association_are_not_answered() -> None:
     pair = MemoryPair(HeldMemory([meter_segment(1, range(4))]))
     pair.holds = True
     pair.run()

@@ -35,7 +35,7 @@ def told(read: Read) -> list[tuple[int, int | None, tuple[tuple[int, bytes], ...
 # The device itself.
 
 
-def test_battery_power_and_clock_of_a_report_are_told_before_its_observations() -> None:
+def test_battery_power_and_clock_of_a_report_are_reported_before_its_observations() -> None:
     read = Read(OXIMETER)
     report = variable_items(
         (
@@ -70,7 +70,7 @@ def test_the_identity_follows_what_the_device_reports() -> None:
     assert device.attributes == ((Attribute.BATTERY_LEVEL, b"\x00\x55"), (UNKNOWN, b"\x01"))
 
 
-def test_a_level_is_told_when_it_changes_however_often_it_is_sent() -> None:
+def test_a_level_is_reported_when_it_changes_however_often_it_is_sent() -> None:
     read = Read(OXIMETER)
     levels = (85, 85, 85, 84, 84, 85)
     octets = [
@@ -82,7 +82,7 @@ def test_a_level_is_told_when_it_changes_however_often_it_is_sent() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 84, 85]
 
 
-def test_every_adjustment_of_the_clock_is_told() -> None:
+def test_every_adjustment_of_the_clock_is_reported() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.DATE_AND_TIME_ADJUSTMENT, "000000057E40"))
     apdus = [scan_report(report, report_no=at, invoke_id=at) for at in range(4)]
@@ -91,7 +91,7 @@ def test_every_adjustment_of_the_clock_is_told() -> None:
     assert [event.attributes[0][1].hex() for event in read.mds] == ["000000057e40"] * 4
 
 
-def test_an_attribute_of_the_device_in_another_form_is_told_by_number() -> None:
+def test_an_attribute_of_the_device_in_another_form_is_reported_by_number() -> None:
     read = Read(OXIMETER)
     read(variable_of(0, (Attribute.BATTERY_LEVEL, "55")))
     (mds,) = read.mds
@@ -150,7 +150,7 @@ def test_what_describes_a_value_and_has_no_place_in_it_flows_on_by_number(attrib
     assert read.sentences == []
 
 
-def test_attributes_of_a_map_are_told_too() -> None:
+def test_attributes_of_a_map_are_reported_too() -> None:
     mapped = (Attribute.ATTRIBUTE_VALUE_MAP, "0002 0008 0A4C 0002 094A 0004")
     configuration = Configuration(0x4041, (with_attributes(OXIMETER.objects[0], mapped),))
     accuracy = AvaType(ACCURACY, bytes.fromhex("FF000005"))
@@ -171,7 +171,7 @@ def test_each_person_has_attributes_of_their_own() -> None:
     assert told(read) == [(1, 1, ((UNKNOWN, b"\x07"),)), (1, 2, ((UNKNOWN, b"\x07"),))]
 
 
-def test_each_change_within_one_read_is_told_in_order() -> None:
+def test_each_change_within_one_read_is_reported_in_order() -> None:
     read = Read(OXIMETER)
     apdus = [
         scan_report(
@@ -184,14 +184,14 @@ def test_each_change_within_one_read_is_told_in_order() -> None:
     assert [event.attributes[0][1] for event in read.carried] == [bytes([at]) for at in range(10)]
 
 
-def test_a_status_without_a_value_is_told_and_is_no_observation() -> None:
+def test_a_status_without_a_value_is_reported_and_is_no_observation() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1, (Attribute.MEASUREMENT_STATUS, "2000"))) == []
     assert told(read) == [(1, None, ((Attribute.MEASUREMENT_STATUS, b"\x20\x00"),))]
     assert read.manager.to_send() == report_answer(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_an_object_that_is_named_without_anything_is_told_as_a_habit() -> None:
+def test_an_object_that_is_named_without_anything_is_reported_as_a_habit() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1)) == []
     assert read.oddities == [Oddity.REPORT_WITHOUT_VALUE]
@@ -204,21 +204,21 @@ def test_a_unit_alone_holds_for_what_follows() -> None:
     assert (read.carried, read.sentences) == ([], [])
 
 
-def test_a_device_that_invents_attributes_is_told_about_in_bounded_memory() -> None:
+def test_device_that_invents_attributes_is_reported_in_bounded_memory() -> None:
     read = Read(OXIMETER)
     for start in range(0, 2 * REMEMBERED_MAX, 256):
         read(variable_of(1, *((0x8000 + start + at, "00") for at in range(256)), (Attribute.NU_BASIC, "0062")))
     assert sum(len(event.attributes) for event in read.carried) == 2 * REMEMBERED_MAX
 
 
-def test_long_attributes_are_compared_by_all_of_their_octets() -> None:
+def test_long_attributes_are_compared_by_all_of_their_bytes() -> None:
     read = Read(OXIMETER)
     for last in ("00", "00", "01"):
         read(variable_of(1, (UNKNOWN, "AA" * 500 + last)))
     assert len(read.carried) == 2
 
 
-def test_a_new_association_tells_all_of_it_again() -> None:
+def test_a_new_association_reports_all_of_it_again() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.BATTERY_LEVEL, "0055"))
     read(report)

@@ -143,7 +143,7 @@ def test_bytes_after_a_complete_list_cost_no_value_and_are_a_deviation(form: Sca
     assert [one.value for one in read(longer)] == [one.value for one in whole], "by the compiled layout as well"
 
 
-def test_the_two_persons_of_a_scale_are_told_apart() -> None:
+def test_the_two_persons_of_a_scale_are_distinguished() -> None:
     """The worked bytes E28 of the reference."""
     read = Read(SCALE)
     observations = read.octets(apdu("e28"))
@@ -181,7 +181,7 @@ def test_a_person_without_observations_costs_nothing() -> None:
     assert read.sentences == []
 
 
-def test_an_object_that_is_not_there_is_told_in_a_report_for_persons_too() -> None:
+def test_an_object_that_is_not_there_is_reported_in_a_report_for_persons_too() -> None:
     read = Read(SCALE)
     items = bytes.fromhex("0001 000C 0001 0001 0006 0007 0002 0062")
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, items)) == []
@@ -219,7 +219,7 @@ def test_each_reporter_and_each_request_counts_for_itself() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_a_repeated_number_is_told_and_its_values_are_kept(form: ScanForm) -> None:
+def test_a_repeated_number_is_reported_and_its_values_are_kept(form: ScanForm) -> None:
     read = Read(MONITOR)
     octets = scan_report(report_of(form), report_no=0)
     assert len(read.octets(octets + octets)) == 8

@@ -60,7 +60,7 @@ def observations(events: list[Event]) -> list[Observation]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_run_tells_what_its_reports_tell_one_by_one(seed: int) -> None:
+def test_run_of_reports_gives_the_same_observations_as_single_reports(seed: int) -> None:
     apdus = mixed_reports(Random(seed), 600)
     octets = b"".join(apdus)
     alone, answers_alone = told(operating_manager(OXIMETER), apdus)
@@ -90,7 +90,7 @@ def test_a_long_run_is_one_event_and_each_of_its_reports_is_answered() -> None:
     assert answers == b"".join(report_answer(at) for at in range(400))
 
 
-def test_a_report_that_differs_in_one_constant_octet_ends_the_run() -> None:
+def test_a_report_that_differs_in_one_constant_byte_ends_the_run() -> None:
     manager = operating_manager(OXIMETER)
     readings = (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0)))
     good = [scan_report(fixed_report(OXIMETER, readings), report_no=at, invoke_id=at) for at in range(5)]

@@ -261,7 +261,7 @@ def test_a_sample_period_that_changes_is_followed() -> None:
     assert found.channel.array.period_s == 0.01
 
 
-def test_more_or_fewer_samples_than_announced_are_all_taken_and_told() -> None:
+def test_more_or_fewer_samples_than_announced_are_all_taken_and_reported() -> None:
     read = Read(ecg_configuration(4))
     (found,) = read(variable_of(1, (Attribute.SA_SIMPLE, "0004 0001 0002")))
     assert found.samples == bytes.fromhex("0001 0002")

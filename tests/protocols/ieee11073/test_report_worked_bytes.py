@@ -69,7 +69,7 @@ def read(name: str) -> list[Observation]:
 
 
 @pytest.mark.parametrize("name", WORKED)
-def test_a_worked_report_is_written_octet_for_octet(name: str) -> None:
+def test_a_worked_report_is_written_byte_for_byte(name: str) -> None:
     _, report, numbers = WORKED[name]
     assert scan_report(report, **numbers).hex() == apdu(name).hex()
 

@@ -220,7 +220,7 @@ def test_a_scale_sent_with_samples_holds_for_them() -> None:
 # Habits, told once and survived.
 
 
-def test_octets_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
+def test_bytes_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     report = fixed("0001 000E 0001 000A 0062 2026030112000000")
     assert read(report)[0].device_time == minute(0)
@@ -228,7 +228,7 @@ def test_octets_beyond_the_map_that_read_as_a_date_are_the_time() -> None:
     assert read.sentences == ["observations of handle 1 end with a time that their map does not declare"]
 
 
-def test_octets_beyond_the_map_that_are_no_date_are_left_and_told() -> None:
+def test_bytes_beyond_the_map_that_are_no_date_are_left_and_reported() -> None:
     read = Read(Configuration(0x4010, (numeric(1, SPO2, PERCENT),)))
     (found,) = read(fixed("0001 0008 0001 0004 0062 BEEF"))
     assert (found.value, found.device_time) == (98.0, None)
@@ -242,7 +242,7 @@ def test_an_observation_shorter_than_its_map_keeps_the_values_that_are_there() -
     assert read.sentences == ["observations of handle 1 are shorter than their map"]
 
 
-def test_an_object_that_the_configuration_lacks_is_told_and_the_others_are_taken() -> None:
+def test_an_object_that_the_configuration_lacks_is_reported_and_the_others_are_taken() -> None:
     read = Read(OXIMETER)
     (found,) = read(fixed("0002 0014 0007 0002 0062 0001 000A 0061 2026030112000000"))
     assert (found.channel.handle, found.value) == (1, 97.0)

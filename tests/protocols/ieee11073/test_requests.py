@@ -142,7 +142,7 @@ def test_any_answer_completes_a_request(answer: bytes, came: str) -> None:
     assert manager.state is State.OPERATING
 
 
-def test_silence_is_told_and_the_conversation_goes_on() -> None:
+def test_silence_is_reported_and_the_conversation_goes_on() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -213,7 +213,7 @@ def test_an_answer_from_the_association_before_ends_this_one() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_answers_and_silences_may_ask_again() -> None:
+def test_responses_and_timeouts_may_send_further_requests() -> None:
     manager = operating()
     manager.service.ask(11, then=12)
     manager.receive(result(1, 11), 1.0)
@@ -235,7 +235,7 @@ def test_as_many_as_may_wait_and_no_more() -> None:
     assert len(manager.service.came) == WAITING_MAX + 1
 
 
-def test_asking_outside_operating_is_our_error() -> None:
+def test_request_outside_operating_is_our_error() -> None:
     manager = AskingManager()
     with pytest.raises(LocalProtocolError):
         manager.service.ask(11)
@@ -265,7 +265,7 @@ def test_a_request_over_the_limit_of_an_apdu_is_our_error_and_blocks_nothing() -
     assert manager.to_send() == action(1, 11)
 
 
-def test_an_answer_that_arrives_while_leaving_completes_its_request_and_asks_nothing_more() -> None:
+def test_response_during_release_completes_its_request_and_sends_no_further_one() -> None:
     manager = operating()
     manager.service.ask(11)
     manager.service.ask(12)
@@ -277,7 +277,7 @@ def test_an_answer_that_arrives_while_leaving_completes_its_request_and_asks_not
     assert manager.state is State.DISASSOCIATING
 
 
-def test_what_an_answer_would_ask_while_leaving_is_forgotten() -> None:
+def test_request_that_follows_a_response_during_release_is_dropped() -> None:
     manager = operating()
     manager.service.ask(11, then=12)
     manager.release(0.5)
@@ -289,7 +289,7 @@ def test_what_an_answer_would_ask_while_leaving_is_forgotten() -> None:
         manager.service.ask(13)
 
 
-def test_an_mds_that_is_read_while_leaving_makes_no_service_ask_in_vain() -> None:
+def test_mds_read_during_release_starts_no_service() -> None:
     manager = operating(mds_read=False)
     manager.release(0.5)
     manager.to_send()

@@ -140,7 +140,7 @@ def test_an_absolute_time_names_the_moment_that_it_was_made_of(moment: datetime)
 
 @MANY
 @given(st.sampled_from(TimeKind), st.binary(min_size=8, max_size=8))
-def test_any_octets_are_a_time_or_are_none(kind: TimeKind, octets: bytes) -> None:
+def test_any_bytes_are_a_time_or_are_none(kind: TimeKind, octets: bytes) -> None:
     time = DeviceTime(kind, octets[:4] if kind is TimeKind.RELATIVE else octets)
     text = time.text()
     if time.local_us() is None:

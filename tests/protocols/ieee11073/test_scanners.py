@@ -66,7 +66,7 @@ def enabled() -> Device:
     return played
 
 
-def test_scanners_are_enabled_one_after_the_other_by_the_octets_of_the_reference() -> None:
+def test_scanners_are_enabled_one_after_the_other_by_the_bytes_of_the_reference() -> None:
     played = device(MONITOR)
     (first,) = played.asked()
     example = bytearray(apdu("e15"))
@@ -87,7 +87,7 @@ def test_what_a_scanner_promises_is_known_from_its_configuration() -> None:
     assert (rare.periodic, rare.interval_s, rare.confirmed, rare.confirm_timeout_s) == (False, 0.5, True, 7.0)
 
 
-def test_what_the_configuration_does_not_say_is_asked_for() -> None:
+def test_what_the_configuration_does_not_say_is_requested() -> None:
     *rest, fast, rare = MONITOR.objects
     bare = type(fast)(fast.obj_class, FAST, tuple(ava for ava in fast.attributes if ava.attribute_id != 2421))
     played = device(Configuration(MONITOR.config_id, (*rest, bare, rare)))
@@ -122,7 +122,7 @@ def test_a_scanner_can_be_disabled_and_enabled_again() -> None:
         played.manager.scanners.switch(1, enable=True, now_s=6.0)
 
 
-def test_a_device_that_never_answers_is_told_and_its_reports_are_taken_all_the_same() -> None:
+def test_scanner_that_never_answers_is_reported_and_its_reports_are_taken() -> None:
     played = device(MONITOR)
     told = played.waits(3.0)
     why = "it was not answered in time"
@@ -150,7 +150,7 @@ def test_a_scanner_that_is_not_enabled_says_why(answer: Callable[[int], bytes], 
     assert played.manager.state is State.OPERATING
 
 
-def test_a_periodic_scanner_that_falls_silent_is_told_once_and_again_when_it_comes_back() -> None:
+def test_a_periodic_scanner_that_falls_silent_is_reported_once_and_again_when_it_comes_back() -> None:
     played = enabled()
     for second in range(30):
         played.says(rate_report(second), after_s=1.0)
@@ -165,7 +165,7 @@ def test_a_periodic_scanner_that_falls_silent_is_told_once_and_again_when_it_com
 
 
 @pytest.mark.parametrize("began_s", [30.49, 30.55, 31.55])
-def test_a_silence_is_told_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
+def test_a_silence_is_reported_at_the_moment_for_which_it_was_announced(began_s: float) -> None:
     """Ten seconds after each of these is, by its sum, a little less: a shell must not be called again without end."""
     assert (began_s + 10.0) - began_s < 10.0
     played = device(MONITOR)
@@ -201,5 +201,5 @@ def test_our_agent_reports_once_our_manager_has_enabled_its_scanner() -> None:
     ]
 
 
-def test_a_device_without_scanners_is_asked_for_none() -> None:
+def test_device_without_scanners_gets_no_scanner_request() -> None:
     assert device(OXIMETER).asked() == []

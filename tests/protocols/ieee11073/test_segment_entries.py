@@ -218,7 +218,7 @@ def test_an_identity_stays_while_a_segment_grows_and_its_state_does_not() -> Non
     assert len({two.state, three.state, other.state}) == 3
 
 
-def test_attributes_that_break_their_form_count_as_absent_and_are_told() -> None:
+def test_attributes_that_break_their_form_count_as_absent_and_are_reported() -> None:
     notes = Notes()
     found = segment(entry_map(DEVICE, [1]), notes, segment_usage_count=b"\0\1", segment_start_absolute=b"\0")
     assert (found.usage_count, found.start, oddities(notes)) == (None, None, [Oddity.ATTRIBUTE_LENGTH] * 2)
@@ -237,7 +237,7 @@ def test_a_map_of_nothing_is_refused(layout: SegmentEntryMap) -> None:
         read(segment(layout), b"")
 
 
-def test_entries_that_end_inside_an_entry_are_cut_to_whole_ones_and_told() -> None:
+def test_entries_that_end_inside_an_entry_are_cut_to_whole_ones_and_reported() -> None:
     notes = Notes()
     reader = EntryReader(segment(entry_map(DEVICE, [1])), DeviceModel(DEVICE, notes))
     found = reader.read(AT + b"\0\x61" + AT[:5], 0, 0.0)
@@ -276,7 +276,7 @@ def test_a_unit_in_an_entry_holds_for_that_entry_and_not_for_what_is_live() -> N
     assert model.channel(1).unit == PERCENT
 
 
-def test_a_handle_that_is_not_configured_is_taken_with_the_maps_type_and_told() -> None:
+def test_a_handle_that_is_not_configured_is_taken_with_the_maps_type_and_reported() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(77, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)
@@ -284,7 +284,7 @@ def test_a_handle_that_is_not_configured_is_taken_with_the_maps_type_and_told() 
     assert Oddity.SEGMENT_HANDLE_UNKNOWN in oddities(notes)
 
 
-def test_another_type_than_the_objects_is_the_stored_values_type_and_told() -> None:
+def test_another_type_than_the_objects_is_the_stored_values_type_and_reported() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_BASIC, 2), kind=PULSE),))
     (found,) = read(segment(layout), "0048", notes)
@@ -292,7 +292,7 @@ def test_another_type_than_the_objects_is_the_stored_values_type_and_told() -> N
     assert Oddity.SEGMENT_TYPE_OTHER in oddities(notes)
 
 
-def test_what_has_no_place_in_an_observation_is_told_so_that_the_segment_is_not_cleared() -> None:
+def test_what_has_no_place_in_an_observation_is_reported_so_that_the_segment_is_not_cleared() -> None:
     notes = Notes()
     layout = SegmentEntryMap(0, (element(1, (Attribute.NU_BASIC, 2), (2378, 4)), element(10)))
     found = EntryReader(segment(layout), DeviceModel(DEVICE, notes)).read(bytes.fromhex("0061 FF000001"), 0, 0.0)
@@ -307,7 +307,7 @@ def test_ten_thousand_entries_are_one_layout() -> None:
 
 
 @pytest.mark.parametrize("header", [0, 0x8000, 0xE000])
-def test_no_octets_of_a_device_raise_anything_but_a_protocol_error(header: int) -> None:
+def test_no_bytes_of_a_device_raise_anything_but_a_protocol_error(header: int) -> None:
     layout = SegmentEntryMap(
         header,
         (

@@ -76,7 +76,7 @@ def test_a_first_event_from_the_middle_is_a_gap_and_a_first_entry_of_any_index_i
 
 
 @pytest.mark.parametrize("sent", [Sent(0, [0, 1, 2], ONLY, count=2), Sent(0, [0, 1], ONLY, count=3)])
-def test_a_count_that_contradicts_the_octets_is_taken_told_and_never_cleared(sent: Sent) -> None:
+def test_a_count_that_contradicts_the_bytes_is_taken_reported_and_never_cleared(sent: Sent) -> None:
     pair, store = fetched(sent)
     assert (pair.minutes, store.answers) == (list(sent.minutes), [ONLY | CONFIRM])
     assert Oddity.SEGMENT_COUNT_OTHER in oddities(pair)
@@ -85,7 +85,7 @@ def test_a_count_that_contradicts_the_octets_is_taken_told_and_never_cleared(sen
     assert (last.whole, last.through) == (b"", 0)
 
 
-def test_half_an_entry_at_the_end_is_told_and_the_segment_is_never_cleared() -> None:
+def test_half_an_entry_at_the_end_is_reported_and_the_segment_is_never_cleared() -> None:
     pair, _ = fetched(Sent(0, [0, 1, 2], ONLY, tail=b"\x20\x26"))
     assert pair.minutes == [0, 1, 2]
     assert Oddity.SEGMENT_ENTRY_CUT in oddities(pair)
@@ -100,7 +100,7 @@ def test_a_segment_that_ends_before_its_count_is_not_cleared_and_fetched_again()
     assert MemoryPair(HeldMemory([]), agent_store=store, fetched=pair.fetched).run().minutes == [0, 1, 2]
 
 
-def test_entries_of_a_segment_that_nobody_asked_for_are_refused() -> None:
+def test_unrequested_entries_are_refused() -> None:
     pair, store = fetched(Sent(0, [7], ONLY, segment=4), Sent(0, [0, 1, 2], ONLY))
     assert (pair.minutes, store.answers) == ([0, 1, 2], [ONLY | MANAGER_ABORT, ONLY | CONFIRM])
     assert Oddity.SEGMENT_UNASKED in oddities(pair)
@@ -121,7 +121,7 @@ def test_unconfirmed_entries_are_taken_and_never_answered() -> None:
     assert [event.segments for event in pair.of(SegmentsCleared)] == [(1,)]
 
 
-def test_unconfirmed_entries_that_could_not_be_stored_are_given_up_because_nobody_repeats_them() -> None:
+def test_unconfirmed_entries_that_could_not_be_stored_are_given_up() -> None:
     pair, _ = fetched()
     pair.refuse = 1
     unconfirmed(pair, Sent(0, [0, 1], FIRST))
@@ -162,7 +162,7 @@ def test_entries_without_a_date_are_known_by_their_place_when_a_memory_comes_aga
     assert [observation.value for observation in other.durable] == [80.0, 81.0]
 
 
-def test_a_map_that_nobody_understands_leaves_its_segment_with_the_device_and_the_others_are_fetched() -> None:
+def test_segment_with_an_unreadable_map_stays_with_the_device_and_the_others_are_fetched() -> None:
     odd = StoredSegment(
         1, THREE.entries, {Attribute.SEGMENT_MAP: b"\xff" + THREE.attributes[Attribute.SEGMENT_MAP][1:]}
     )
@@ -175,7 +175,7 @@ def test_a_map_that_nobody_understands_leaves_its_segment_with_the_device_and_th
     assert pair.not_fetched == [(3, "UNREADABLE")]
 
 
-def test_what_a_store_does_not_answer_as_asked_is_told_with_its_reason() -> None:
+def test_refusal_of_a_store_is_reported_with_its_reason() -> None:
     store = ScriptedStore([Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_REFUSED in oddities(pair)
@@ -184,7 +184,7 @@ def test_what_a_store_does_not_answer_as_asked_is_told_with_its_reason() -> None
     assert Oddity.STORE_SILENT in oddities(pair)
 
 
-def test_a_segment_that_changed_is_told() -> None:
+def test_a_segment_that_changed_is_reported() -> None:
     store = ScriptedStore([[meter_segment(1, [0])], [meter_segment(1, [0, 1])]], [Sent(0, [0], ONLY)])
     pair = MemoryPair(HeldMemory([]), settings=PmStoreSettings(clear=True), agent_store=store).run()
     assert pair.of(SegmentsCleared) == []

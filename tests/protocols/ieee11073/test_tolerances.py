@@ -322,7 +322,7 @@ def deviations(events: list[Event], oddity: Oddity) -> list[Deviation]:
 
 
 @pytest.mark.parametrize("oddity", STORIES, ids=lambda one: one.key)
-def test_an_oddity_is_told_by_its_row(oddity: Oddity) -> None:
+def test_an_oddity_is_reported_by_its_row(oddity: Oddity) -> None:
     (told,) = deviations(STORIES[oddity](), oddity)
     pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(oddity.sentence))
     assert re.fullmatch(pattern, told.sentence)
@@ -344,7 +344,7 @@ def sources() -> dict[str, str]:
     }
 
 
-def test_every_row_is_told_where_it_says() -> None:
+def test_every_row_is_reported_where_it_says() -> None:
     texts = sources()
     wrong = [one.name for one in Oddity if not re.search(rf"\bOddity\.{one.name}\b", texts.get(one.where, ""))]
     assert wrong == []

@@ -42,7 +42,7 @@ def test_a_sample_is_read_whole_and_encoded_back(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_a_sample_octet_by_octet_is_the_same_apdu(sample: Sample) -> None:
+def test_a_sample_byte_by_byte_is_the_same_apdu(sample: Sample) -> None:
     stream = ApduStream()
     found = [one for at in range(len(sample.octets)) for one in stream.feed(sample.octets[at : at + 1])]
     assert found == [sample.octets]
@@ -57,7 +57,7 @@ def test_a_sample_cut_at_any_length_is_no_apdu(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_octets_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) -> None:
+def test_bytes_after_a_sample_belong_to_the_next_or_are_refused(sample: Sample) -> None:
     stream = ApduStream()
     assert stream.feed(sample.octets + b"\xe7") == [sample.octets]
     assert stream.pending_bytes == 1
@@ -75,7 +75,7 @@ def test_a_layer_that_ends_early_or_late_is_refused(sample: Sample) -> None:
             decoded_deep(octets)
 
 
-def test_the_association_request_says_who_asks_and_what_it_has() -> None:
+def test_association_request_names_the_agent_and_its_configuration() -> None:
     request = decode_apdu(apdu("e1"))
     info = decode(PhdAssociationInformation, request.data_proto_list[0].data_proto_info)  # type: ignore[union-attr]  # E1 is an AARQ
     assert info.system_id.hex() == "1122334455667788"
@@ -102,7 +102,7 @@ def test_every_tag_has_one_class() -> None:
     assert len(set(APDUS.values())) == 6
 
 
-def test_a_list_that_claims_more_items_than_it_has_octets_is_refused_at_once() -> None:
+def test_a_list_that_claims_more_items_than_it_has_bytes_is_refused_at_once() -> None:
     with pytest.raises(RemoteProtocolError, match="a list of 65535 items ends after 0"):
         decode(ScanReportInfoFixed, bytes.fromhex("F000 0000 FFFF 0000"))
 

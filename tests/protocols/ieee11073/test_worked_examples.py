@@ -78,7 +78,7 @@ def body(name: str) -> Any:
     return body_of(decode_data(found.data))
 
 
-def test_e1_says_who_asks() -> None:
+def test_e1_names_the_agent() -> None:
     found = decode_apdu(apdu("e1"))
     assert isinstance(found, Aarq)
     information = decode(PhdAssociationInformation, found.data_proto_list[0].data_proto_info)

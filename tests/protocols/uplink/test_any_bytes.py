@@ -28,7 +28,7 @@ SEED = 20261125
 @pytest.mark.parametrize("decode", DECODERS)
 @settings(max_examples=60, deadline=None)
 @given(octets=st.binary(max_size=300))
-def test_random_octets_give_a_value_or_the_one_error(decode: Callable[[bytes], object], octets: bytes):
+def test_random_bytes_give_a_value_or_the_one_error(decode: Callable[[bytes], object], octets: bytes):
     with contextlib.suppress(RemoteProtocolError):
         assert decode(octets) is not None
 
@@ -56,7 +56,7 @@ def test_any_json_gives_a_value_or_the_one_error(decode: Callable[[bytes], objec
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_every_truncation_and_every_trailing_octet_is_refused(name: str):
+def test_every_truncation_and_every_trailing_byte_is_refused(name: str):
     golden = GOLDEN[name]
     whole = golden.encode(golden.value)
     for length in range(len(whole)):

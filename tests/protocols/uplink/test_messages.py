@@ -33,7 +33,7 @@ def test_an_ack_says_of_every_sequence_up_to_its_highest_whether_it_is_there(hel
     assert decode_ack(encode_ack(ack)) == ack
 
 
-def test_more_holes_than_an_ack_can_tell_leave_the_rest_unsaid():
+def test_ack_with_too_many_holes_leaves_the_last_ones_out():
     ack = Ack.of_ranges(EPOCH, Lane.NUMERIC, [(odd, odd) for odd in range(1, 401, 2)])
     assert len(ack.missing) == MISSING_RANGES_MAX
     assert ack.highest_sequence == 1 + 2 * MISSING_RANGES_MAX
@@ -43,7 +43,7 @@ def test_an_ack_of_nothing_is_the_mark_zero():
     assert Ack.of_ranges(EPOCH, Lane.EVENT, []) == Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=0)
 
 
-def test_a_cloud_that_tells_no_highest_means_its_mark():
+def test_ack_without_highest_sequence_means_its_mark():
     assert Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=9).highest_sequence == 9
 
 
@@ -73,7 +73,7 @@ def test_a_lane_that_a_newer_gateway_added_does_not_hide_the_others():
 
 
 @pytest.mark.parametrize("store", StoreState)
-def test_status_tells_how_the_store_is(store: StoreState):
+def test_status_reports_how_the_store_is(store: StoreState):
     status = Status(gateway="gw", epoch=EPOCH, online=False, at_us=-5, boot_id="b", software="1", marks={}, store=store)
     assert decode_status(encode_status(status)) == status
 

@@ -47,7 +47,7 @@ def test_bits_do_not_become_a_number_and_a_number_does_not_become_bits():
     assert [type(each.value) for each in back[0].observations] == [int, float]
 
 
-def test_samples_are_the_octets_as_sent():
+def test_samples_are_the_bytes_as_sent():
     octets = bytes(range(256)) * 8
     back = decode_block(encode_block([section(waveform(octets))]))
     assert back[0].observations[0].samples == octets
@@ -58,14 +58,14 @@ def test_observations_of_one_channel_share_it_again_after_decoding():
     assert len({id(each.channel) for each in back[0].observations}) == 10
 
 
-def test_equal_channels_that_are_two_objects_are_told_once():
+def test_equal_channels_that_are_two_objects_are_written_once():
     twin = Channel(handle=SPO2.handle, type=SPO2.type, unit=SPO2.unit)
     back = decode_block(encode_block([section(observation(1.0), observation(2.0, channel=twin))]))
     first, second = back[0].observations
     assert first.channel is second.channel
 
 
-def test_more_channels_than_an_octet_counts_are_told_apart():
+def test_more_channels_than_an_byte_counts_are_distinguished():
     channels = [Channel(handle=handle, type=SPO2.type) for handle in range(1, 700)]
     sections = [section(*[observation(float(channel.handle), channel=channel) for channel in channels])]
     assert decode_block(encode_block(sections)) == sections
@@ -86,7 +86,7 @@ def test_a_block_of_nothing_is_a_block():
     assert decode_block(encode_block([])) == []
 
 
-def test_a_thousand_vitals_take_less_than_three_octets_each():
+def test_a_thousand_vitals_take_less_than_three_bytes_each():
     assert len(encode_block([numeric_section(1000)])) < 3000
 
 
