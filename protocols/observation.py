@@ -9,7 +9,6 @@ Does not know wall time: `received_s` is the monotonic clock of the process that
 epoch, the corrected time and the encounter is `observation_record`'s work.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -125,8 +124,3 @@ def status_names(status: int) -> list[str]:
         for bit in (1 << shift for shift in range(15, -1, -1))
         if status & bit
     ]
-
-
-def is_number(value: Value | None) -> bool:
-    """True for a finite number, False for a special, compound, coded or absent value."""
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -70,7 +70,7 @@ SEGMENT_CHANGED: Words = (
     "20601 §8.7 Segment-Usage-Count", "segment {segment} changed while it was fetched",
     "It is not cleared; the next fetch brings what is new.",
     "To clear it would lose an entry that is stored nowhere else.",
-    "association/pm_stores.py",
+    "association/segment_clearing.py",
 )
 SEGMENT_ENTRY_CUT: Words = (
     "20601 §7 SegmentDataEvent", "the entries of an event end inside an entry",

@@ -52,19 +52,6 @@ _ALL_SEGMENTS, _SEGMENT_LIST, _TIME_RANGE = 1, 2, 3
 _CLAUSE = "20601 §7 SegmSelection"
 
 
-class StoreSampleAlgorithm(OpenIntEnum):
-    """Store-Sample-Algorithm: what stored values are made of."""
-
-    NOT_SPECIFIED = 0
-    MOVING_AVERAGE = 1
-    RECURSIVE = 2
-    MINIMUM = 3
-    MAXIMUM = 4
-    MEDIAN = 5
-    TRENDED = 512
-    NO_DOWN_SAMPLING = 1024
-
-
 class TransferResult(OpenIntEnum):
     """TrigSegmXferRsp: whether the agent sends the segment."""
 

@@ -13,7 +13,7 @@ the moment, however long the disk took.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -36,7 +36,6 @@ from protocols.ieee11073.apdu.pm_store import (
     InstanceNumber,
     SegmentDataEvent,
     SegmentDataResult,
-    SegmentList,
     SegmentSelection,
     TimeRange,
     TransferResult,
@@ -48,11 +47,11 @@ from protocols.ieee11073.association.pm_store_steps import Store, StoreSteps
 from protocols.ieee11073.association.received import Received
 from protocols.ieee11073.association.refusals import refusal
 from protocols.ieee11073.association.requests import Requests
+from protocols.ieee11073.association.segment_clearing import SegmentClearing
 from protocols.ieee11073.association.segment_events import (
     NotFetched,
     SegmentDataReceived,
     SegmentNotFetched,
-    SegmentsCleared,
 )
 from protocols.ieee11073.association.segment_transfer import Owed, SegmentTransfer
 from protocols.ieee11073.association.service import Service
@@ -110,6 +109,7 @@ class PmStores(Service):
         self._owing: dict[int, SegmentTransfer] = {}
         """Ticket of an event that is not settled → its transfer."""
         self._steps = StoreSteps(requests, self._silent)
+        self._clearing = SegmentClearing(requests, self._steps, settings, self._after_clearing)
 
     # The association.
 
@@ -285,12 +285,12 @@ class PmStores(Service):
             elif known is not None and segment.dated and known.state == segment.state:
                 store.whole.append(segment)
                 if self._settings.clear and store.clears_each:
-                    self._recheck([segment])
+                    self._clearing.start(store, [segment])
                     return
             elif self._begin(segment):
                 return
         if self._settings.clear and not store.clears_each and store.clearable:
-            self._recheck(store.whole)
+            self._clearing.start(store, store.whole)
         else:
             self._next_store()
 
@@ -365,7 +365,7 @@ class PmStores(Service):
         if transfer.settled_whole:
             store.whole.append(transfer.segment)
             if self._settings.clear and store.clears_each:
-                self._recheck([transfer.segment])
+                self._clearing.start(store, [transfer.segment])
             else:
                 self._next_segment()
         else:
@@ -387,30 +387,6 @@ class PmStores(Service):
 
     # Clearing.
 
-    def _recheck(self, segments: Sequence[Segment]) -> None:
-        """List the segments again before clearing them: only what is unchanged since the fetch is cleared."""
-        numbers = tuple(segment.number for segment in segments)
-        selection = encode_selection(SegmentList(numbers) if self._now_at().clears_each else AllSegments())
-        self._act(ActionType.SEG_GET_INFO, selection, partial(self._rechecked, tuple(segments), selection))
-
-    def _rechecked(self, segments: tuple[Segment, ...], selection: bytes, received: Received) -> None:
-        store = self._now_at()
-        now = {info.seg_inst_no: self._steps.segment(store, info) for info in self._steps.infos(store, received) or ()}
-        if len(now) != len(segments) or not all(_same(segment, now.get(segment.number)) for segment in segments):
-            self._requests.notes.add(Oddity.SEGMENT_CHANGED, segment=segments[0].number)
-            self._after_clearing()
-            return
-        numbers = tuple(segment.number for segment in segments if segment.usage_count)
-        cleared = partial(self._cleared, numbers)
-        to_s = store.clear_timeout_s or self._settings.to_clear_s
-        self._steps.act(store, ActionType.SEG_CLR, selection, cleared, to_s, ahead=True)
-
-    def _cleared(self, numbers: tuple[int, ...], received: Received) -> None:
-        store = self._now_at()
-        if self._steps.result(store, received, "SEG_CLR") is not None:
-            self._requests.emit(SegmentsCleared(store.handle, numbers))
-        self._after_clearing()
-
     def _after_clearing(self) -> None:
         """Continue with the next segment after clearing one, with the next store after clearing all."""
         if self._now_at().clears_each:
@@ -424,8 +400,3 @@ class PmStores(Service):
     def _now_at(self) -> Store:
         assert self._store is not None, "a step belongs to a store"
         return self._store
-
-
-def _same(fetched: Segment, listed: Segment | None) -> bool:
-    """Return whether a segment is unchanged since it was fetched; one without a usage count could be anything."""
-    return listed is not None and listed.usage_count is not None and listed.state == fetched.state
