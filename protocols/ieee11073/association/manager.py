@@ -157,7 +157,7 @@ class ManagerAssociation(Association):
         if (
             intake is not None
             and self.state is _OPERATING
-            and not self._stream.pending_bytes
+            and self._apdu_deadline_s is None  # nothing of an APDU is in the stream
             and not self._notes.pending
             and (report := intake.take_single(data, now_s)) is not None
         ):

@@ -24,20 +24,16 @@ class Note(NamedTuple):
 class Notes:
     """Collection of notes; `drain` empties it."""
 
-    __slots__ = ("_pending", "_seen")
+    __slots__ = ("_seen", "pending")
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
-        self._pending: list[Note] = []
+        self.pending: list[Note] = []
+        """Notes since the last `drain`."""
 
     def restart(self) -> None:
         """Begin a new association: every kind may be noted again. Pending notes stay."""
         self._seen.clear()
-
-    @property
-    def pending(self) -> bool:
-        """Whether notes have not been drained."""
-        return bool(self._pending)
 
     def add(self, oddity: Oddity, octets: bytes = b"", /, **said: object) -> None:
         """Note a deviation unless its kind was noted before in this association.
@@ -56,11 +52,9 @@ class Notes:
         if len(self._seen) > KINDS_MAX:
             more = Oddity.MANY_MORE
             note = Note(more.sentence, more.clause, b"", more)
-        self._pending.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
+        self.pending.append(note._replace(octets=bytes(note.octets[:OCTETS_KEPT])))
 
     def drain(self) -> list[Note]:
         """Return the notes since the last call."""
-        if not self._pending:
-            return []
-        untold, self._pending = self._pending, []
-        return untold
+        notes, self.pending = self.pending, []
+        return notes
