@@ -25,7 +25,7 @@ from protocols.ieee11073.nomenclature import Code, name_of
 from protocols.observation import SampleArray, Scalar, Special, Value, status_names
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
-from protocols.uplink.wire import Writer
+from protocols.uplink.wire import WireWriter
 
 JsonScalar = float | int | str
 Json = None | bool | JsonScalar | list["Json"] | dict[str, "Json"]
@@ -244,7 +244,7 @@ def content_key(record: ObservationRecord) -> bytes | None:
     """
     if not record.stored or record.device_time is None:
         return None
-    writer = Writer()
+    writer = WireWriter()
     writer.text(record.device.system_id, limit_bytes=_TEXT_BYTES_MAX)
     for number in (record.handle, -1 if record.person is None else record.person):
         writer.i64(number)
@@ -260,13 +260,13 @@ def content_key(record: ObservationRecord) -> bytes | None:
     return hashlib.sha256(_CONTENT_DOMAIN + writer.take()).digest()
 
 
-def _write_codes(writer: Writer, codes: Sequence[Code]) -> None:
+def _write_codes(writer: WireWriter, codes: Sequence[Code]) -> None:
     writer.varint(len(codes))
     for code in codes:
         writer.i64(code.context_free)
 
 
-def _write_value(writer: Writer, record: ObservationRecord) -> None:
+def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
     """Kind, then the value; for samples the period too, which with their count is the duration."""
     value = record.value
     if value is None:
@@ -287,7 +287,7 @@ def _write_value(writer: Writer, record: ObservationRecord) -> None:
         _write_scalar(writer, value)
 
 
-def _write_scalar(writer: Writer, scalar: Scalar | int) -> None:
+def _write_scalar(writer: WireWriter, scalar: Scalar | int) -> None:
     if isinstance(scalar, Special):
         writer.octets(b"N")
         writer.text(scalar.value, limit_bytes=8)

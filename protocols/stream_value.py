@@ -14,5 +14,5 @@ C = TypeVar("C")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def stream_value(value_type: type[C]) -> type[C]:
-    """Makes a class a slotted, hashable dataclass that the type checker treats as frozen."""
+    """Make a class a slotted, hashable dataclass that the type checker treats as frozen."""
     return dataclass(slots=True, unsafe_hash=True)(value_type)

@@ -16,7 +16,7 @@ from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation, Scalar, Special, Value
 from protocols.uplink.channels import read_code, write_code
 from protocols.uplink.limits import BLOCK_SAMPLES_BYTES_MAX, BLOCK_SCALARS_MAX, BlockTooLarge
-from protocols.uplink.wire import Reader, Writer
+from protocols.uplink.wire import WireReader, WireWriter
 
 TEXT_BYTES_MAX = 65_535
 _U32_MAX = 0xFFFF_FFFF
@@ -34,7 +34,7 @@ _KIND_OF: dict[type, int] = {
 _SPECIALS = (Special.NAN, Special.NRES, Special.PLUS_INFINITY, Special.MINUS_INFINITY)
 
 
-def write_values(writer: Writer, observations: Sequence[Observation]) -> None:
+def write_values(writer: WireWriter, observations: Sequence[Observation]) -> None:
     """The values and samples of `observations`. LocalProtocolError for what the form cannot hold."""
     values = [observation.value for observation in observations]
     kinds_met = set(map(type, values))
@@ -59,7 +59,9 @@ def write_values(writer: Writer, observations: Sequence[Observation]) -> None:
     _write_compounds(writer, [value for value in values if type(value) is tuple])
 
 
-def read_values(reader: Reader, channels: Sequence[Channel]) -> tuple[Sequence[Value | None], Sequence[bytes | None]]:
+def read_values(
+    reader: WireReader, channels: Sequence[Channel]
+) -> tuple[Sequence[Value | None], Sequence[bytes | None]]:
     """The values and samples of as many observations as there are channels."""
     form = reader.u8()
     if form == _ALL_FLOATS:
@@ -69,7 +71,7 @@ def read_values(reader: Reader, channels: Sequence[Channel]) -> tuple[Sequence[V
     raise reader.wrong("no such form of the value column")
 
 
-def _read_mixed(reader: Reader, channels: Sequence[Channel]) -> tuple[list[Value | None], list[bytes | None]]:
+def _read_mixed(reader: WireReader, channels: Sequence[Channel]) -> tuple[list[Value | None], list[bytes | None]]:
     kinds = reader.octets(len(channels))
     if kinds and max(kinds) > _COMPOUND:
         raise reader.wrong("no such kind of value")
@@ -91,7 +93,7 @@ def _read_mixed(reader: Reader, channels: Sequence[Channel]) -> tuple[list[Value
     return [following[kind]() for kind in kinds], [None if kind else next(blocks) for kind in kinds]
 
 
-def _write_samples(writer: Writer, observations: Sequence[Observation]) -> None:
+def _write_samples(writer: WireWriter, observations: Sequence[Observation]) -> None:
     """Lengths, then the bytes as the devices sent them."""
     blocks: list[bytes] = []
     for observation in observations:
@@ -107,7 +109,7 @@ def _write_samples(writer: Writer, observations: Sequence[Observation]) -> None:
     writer.octets(samples)
 
 
-def _read_samples(reader: Reader, count: int) -> list[bytes]:
+def _read_samples(reader: WireReader, count: int) -> list[bytes]:
     lengths = reader.column("I", count)
     if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
         raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
@@ -115,25 +117,25 @@ def _read_samples(reader: Reader, count: int) -> list[bytes]:
     return [samples[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
-def _write_bits(writer: Writer, bits: Sequence[int]) -> None:
+def _write_bits(writer: WireWriter, bits: Sequence[int]) -> None:
     try:
         writer.column(array("q", bits))
     except OverflowError:
         raise LocalProtocolError("bits that do not fit 64") from None
 
 
-def _write_specials(writer: Writer, specials: Sequence[Special]) -> None:
+def _write_specials(writer: WireWriter, specials: Sequence[Special]) -> None:
     writer.octets(bytes([_SPECIALS.index(special) for special in specials]))
 
 
-def _read_specials(reader: Reader, count: int) -> list[Special]:
+def _read_specials(reader: WireReader, count: int) -> list[Special]:
     numbers = reader.octets(count)
     if numbers and max(numbers) >= len(_SPECIALS):
         raise reader.wrong("no such special value")
     return [_SPECIALS[number] for number in numbers]
 
 
-def _write_compounds(writer: Writer, compounds: Sequence[tuple[Scalar, ...]]) -> None:
+def _write_compounds(writer: WireWriter, compounds: Sequence[tuple[Scalar, ...]]) -> None:
     """Lengths, which scalars are special, the floats, the specials."""
     if any(len(compound) > 0xFF for compound in compounds):
         raise LocalProtocolError("a compound has more than 255 components")
@@ -148,7 +150,7 @@ def _write_compounds(writer: Writer, compounds: Sequence[tuple[Scalar, ...]]) ->
     _write_specials(writer, [scalar for scalar in scalars if isinstance(scalar, Special)])
 
 
-def _read_compounds(reader: Reader, count: int) -> list[tuple[Scalar, ...]]:
+def _read_compounds(reader: WireReader, count: int) -> list[tuple[Scalar, ...]]:
     lengths = reader.octets(count)
     if sum(lengths) > BLOCK_SCALARS_MAX:
         raise reader.over_limit("components in one block", BLOCK_SCALARS_MAX)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
-from protocols.uplink.wire import Reader, Writer
+from protocols.uplink.wire import WireReader, WireWriter
 
 COMPONENTS_MAX = 255
 SUPPLEMENTAL_TYPES_MAX = 255
@@ -58,7 +58,7 @@ class Facts:
 @lru_cache(maxsize=4096)
 def channel_octets(channel: Channel) -> bytes:
     """`channel` in binary. LocalProtocolError for a channel that the form cannot hold."""
-    writer = Writer()
+    writer = WireWriter()
     has_unit = _HAS_UNIT if channel.unit is not None else 0
     has_person = _HAS_PERSON if channel.person is not None else 0
     writer.u8(has_unit | has_person | (_HAS_ARRAY if channel.array is not None else 0))
@@ -88,7 +88,7 @@ def code_count(channel: Channel) -> int:
     return len(channel.components) + len(channel.supplemental_types)
 
 
-def read_channel(reader: Reader) -> Channel:
+def read_channel(reader: WireReader) -> Channel:
     """One channel; RemoteProtocolError for anything else."""
     flags = reader.u8()
     if flags & ~(_HAS_UNIT | _HAS_PERSON | _HAS_ARRAY):
@@ -104,7 +104,7 @@ def read_channel(reader: Reader) -> Channel:
     )
 
 
-def _read_array(reader: Reader) -> SampleArray:
+def _read_array(reader: WireReader) -> SampleArray:
     letter = reader.u8()
     try:
         sample_format = SampleFormat(chr(letter))
@@ -117,7 +117,7 @@ def _read_array(reader: Reader) -> SampleArray:
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
 
 
-def write_facts(writer: Writer, facts: Facts) -> None:
+def write_facts(writer: WireWriter, facts: Facts) -> None:
     """`facts` in binary. LocalProtocolError for texts longer than the form holds."""
     has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
     synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
@@ -132,7 +132,7 @@ def write_facts(writer: Writer, facts: Facts) -> None:
         writer.i64(facts.device_offset_us)
 
 
-def read_facts(reader: Reader) -> Facts:
+def read_facts(reader: WireReader) -> Facts:
     """The facts of one run; RemoteProtocolError for anything else."""
     flags = reader.u8()
     if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET | _UNVERIFIED_LINK):
@@ -152,10 +152,10 @@ def read_facts(reader: Reader) -> Facts:
     )
 
 
-def write_code(writer: Writer, code: Code) -> None:
+def write_code(writer: WireWriter, code: Code) -> None:
     writer.varint(code.partition)
     writer.varint(code.code)
 
 
-def read_code(reader: Reader) -> Code:
+def read_code(reader: WireReader) -> Code:
     return Code(reader.varint(_U16_MAX), reader.varint(_U16_MAX))

@@ -27,7 +27,7 @@ from protocols.uplink.limits import (
     SEQUENCE_MAX,
 )
 from protocols.uplink.topics import is_identifier
-from protocols.uplink.wire import Reader, Writer
+from protocols.uplink.wire import WireReader, WireWriter
 
 VERSION = 1
 SIGNATURE_BYTES = 64
@@ -149,7 +149,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
         raise LocalProtocolError("a hash has 32 bytes and a signature 64")
     if not 1 <= batch.sequence <= SEQUENCE_MAX:
         raise LocalProtocolError(f"{batch.sequence} is no sequence: they begin at 1")
-    writer = Writer()
+    writer = WireWriter()
     writer.u8(VERSION)
     traced = _HAS_TRACEPARENT if envelope.traceparent is not None else 0
     writer.u8(traced | (_HISTORICAL if envelope.historical else 0))
@@ -174,7 +174,7 @@ def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> En
     bytes."""
     if len(data) > limit_bytes:
         raise RemoteProtocolError(f"an envelope of {len(data)} bytes; {limit_bytes} are allowed", clause=_CLAUSE)
-    reader = Reader(data, clause=_CLAUSE)
+    reader = WireReader(data, clause=_CLAUSE)
     version = reader.u8()
     if version != VERSION:
         raise reader.wrong(f"envelope version {version}; this side reads {VERSION}")
@@ -210,7 +210,7 @@ def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> En
     return Envelope(batch=batch, signature=signature, historical=bool(flags & _HISTORICAL), traceparent=traceparent)
 
 
-def _identifier(reader: Reader) -> str:
+def _identifier(reader: WireReader) -> str:
     name = reader.text(IDENTIFIER_LENGTH_MAX)
     if not is_identifier(name):
         raise reader.wrong("a name holds what no identifier may")

@@ -40,7 +40,7 @@ from protocols.uplink.limits import (
     BlockTooLarge,
     LimitExceeded,
 )
-from protocols.uplink.wire import Reader, Writer
+from protocols.uplink.wire import WireReader, WireWriter
 
 __all__ = ["DeviceObservations", "DeviceRef", "body_bytes", "decode_block", "encode_block"]
 
@@ -82,7 +82,7 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
     devices = {section.device for section in sections if section.observations}
     _check_size(len(devices), BLOCK_DEVICES_MAX, "devices")
-    writer = Writer()
+    writer = WireWriter()
     _write_runs(writer, sections)
     channels = [observation.channel for observation in observations]
     _write_channels(writer, channels)
@@ -111,7 +111,7 @@ def decode_block(
     """
     if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
         raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause=_CLAUSE)
-    reader = Reader(_body(data, limit_bytes), clause=_CLAUSE)
+    reader = WireReader(_body(data, limit_bytes), clause=_CLAUSE)
     runs = _read_runs(reader)
     count = sum([length for _, length in runs])
     if announced_count is not None and count != announced_count:
@@ -171,7 +171,7 @@ def _body(data: bytes, limit_bytes: int) -> bytes:
     return body
 
 
-def _write_runs(writer: Writer, sections: Sequence[DeviceObservations]) -> None:
+def _write_runs(writer: WireWriter, sections: Sequence[DeviceObservations]) -> None:
     """Facts by number, then which facts hold for how many observations."""
     numbers: dict[tuple[object, ...], int] = {}
     table: list[Facts] = []
@@ -221,7 +221,7 @@ def _facts(section: DeviceObservations) -> Facts:
     )
 
 
-def _read_runs(reader: Reader) -> list[tuple[Facts, int]]:
+def _read_runs(reader: WireReader) -> list[tuple[Facts, int]]:
     table = _read_table(reader)
     runs = reader.varint(_U32_MAX)
     if runs > BLOCK_OBSERVATIONS_MAX:
@@ -235,7 +235,7 @@ def _read_runs(reader: Reader) -> list[tuple[Facts, int]]:
     return [(table[number], length) for number, length in zip(which, lengths, strict=True)]
 
 
-def _read_table(reader: Reader) -> list[Facts]:
+def _read_table(reader: WireReader) -> list[Facts]:
     """The facts by number. Devices are counted while they are read, so that reading stops at the limit."""
     count = reader.varint(_U32_MAX)
     if count > BLOCK_OBSERVATIONS_MAX:
@@ -251,7 +251,7 @@ def _read_table(reader: Reader) -> list[Facts]:
     return table
 
 
-def _write_channels(writer: Writer, channels: list[Channel]) -> None:
+def _write_channels(writer: WireWriter, channels: list[Channel]) -> None:
     """Channels by number, then the number for each observation. By identity first: hashing a channel each time is
     dear."""
     identities = list(map(id, channels))
@@ -272,7 +272,7 @@ def _write_channels(writer: Writer, channels: list[Channel]) -> None:
     writer.column(array(_number_type(len(by_encoding)), map(numbers.__getitem__, identities)))
 
 
-def _read_channels(reader: Reader, count: int) -> list[Channel]:
+def _read_channels(reader: WireReader, count: int) -> list[Channel]:
     table_length = reader.varint(count)
     if table_length > BLOCK_CHANNELS_MAX:
         raise reader.over_limit("channels in one block", BLOCK_CHANNELS_MAX)
@@ -294,13 +294,13 @@ def _number_type(table_length: int) -> str:
     return "B" if table_length <= 256 else "H" if table_length <= 65_536 else "I"
 
 
-def _write_received(writer: Writer, received_s: list[float]) -> None:
+def _write_received(writer: WireWriter, received_s: list[float]) -> None:
     writer.floats(array("d", received_s))
     if not _within(received_s):
         raise LocalProtocolError("a reception time is further from the start of its boot than any machine runs")
 
 
-def _read_received(reader: Reader, count: int) -> list[float]:
+def _read_received(reader: WireReader, count: int) -> list[float]:
     received_s = reader.floats(count)
     if not _within(received_s):
         raise reader.wrong("a reception time is further from the start of its boot than any machine runs")
@@ -311,7 +311,7 @@ def _within(received_s: list[float]) -> bool:
     return not received_s or (min(received_s) >= -RECEIVED_S_MAX and max(received_s) <= RECEIVED_S_MAX)
 
 
-def _write_status(writer: Writer, status: list[int]) -> None:
+def _write_status(writer: WireWriter, status: list[int]) -> None:
     if any(status):
         if min(status) < 0 or max(status) > _U16_MAX:
             raise LocalProtocolError("a Measurement-Status has more than 16 bits")
@@ -321,7 +321,7 @@ def _write_status(writer: Writer, status: list[int]) -> None:
         writer.u8(_STATUS_CLEAR)
 
 
-def _read_status(reader: Reader, count: int) -> list[int]:
+def _read_status(reader: WireReader, count: int) -> list[int]:
     form = reader.u8()
     if form == _STATUS_CLEAR:
         return [0] * count
@@ -330,7 +330,7 @@ def _read_status(reader: Reader, count: int) -> list[int]:
     raise reader.wrong("no such form of the status column")
 
 
-def _write_times(writer: Writer, times: list[DeviceTime | None]) -> None:
+def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
     """Nearly always all absent, or all of one kind and length; then the bytes alone are the column."""
     present = [time for time in times if time is not None]
     if not present:
@@ -353,7 +353,7 @@ def _write_times(writer: Writer, times: list[DeviceTime | None]) -> None:
     writer.octets(b"".join(octets))
 
 
-def _read_times(reader: Reader, count: int) -> Sequence[DeviceTime | None]:
+def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
     form = reader.u8()
     if form == _TIME_ABSENT:
         return [None] * count
@@ -373,7 +373,7 @@ def _read_times(reader: Reader, count: int) -> Sequence[DeviceTime | None]:
     raise reader.wrong("no such form of the device time column")
 
 
-def _time_kind(reader: Reader, number: int) -> TimeKind:
+def _time_kind(reader: WireReader, number: int) -> TimeKind:
     if number >= len(_KINDS):
         raise reader.wrong("no such kind of device time")
     return _KINDS[number]

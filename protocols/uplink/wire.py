@@ -19,7 +19,7 @@ _VARINT_OCTETS_MAX = 10
 _BIG_ENDIAN_MACHINE = sys.byteorder == "big"
 
 
-class Writer:
+class WireWriter:
     """Collects fields; `take()` joins them. A value that the form cannot hold is our own bug: `LocalProtocolError`."""
 
     __slots__ = ("_parts",)
@@ -91,7 +91,7 @@ class Writer:
         return b"".join(self._parts)
 
 
-class Reader:
+class WireReader:
     """Reads `data` from its beginning; every read is checked against the end and against the caller's limit.
 
     `clause` names the form in errors. Raises `RemoteProtocolError` and nothing else.
@@ -168,7 +168,7 @@ class Reader:
         return column
 
     def floats(self, count: int) -> list[float]:
-        """`count` finite IEEE 754 doubles, as `Writer.floats` takes them."""
+        """`count` finite IEEE 754 doubles, as `WireWriter.floats` takes them."""
         column = array("d")
         column.frombytes(self.planes(count, 8))
         if _BIG_ENDIAN_MACHINE:

@@ -6,7 +6,7 @@ from array import array
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
 from protocols.uplink.channels import DeviceRef, Facts, channel_octets, write_facts
-from protocols.uplink.wire import Writer
+from protocols.uplink.wire import WireWriter
 
 SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
 
@@ -19,7 +19,7 @@ def sealed(body: bytes, *, announced_bytes: int | None = None) -> bytes:
 
 def block_of_devices(count: int, *, first: int = 0, wall_offset_us: int = 0) -> bytes:
     """Build one observation of each of many new devices."""
-    writer = Writer()
+    writer = WireWriter()
     writer.varint(count)
     for number in range(first, first + count):
         write_facts(writer, _facts(f"{number:016x}", wall_offset_us))
@@ -47,8 +47,8 @@ def block_of_channels(count: int, *, components: int = 0) -> bytes:
     return sealed(writer.take())
 
 
-def _of_one_device(count: int, wall_offset_us: int = 0) -> Writer:
-    writer = Writer()
+def _of_one_device(count: int, wall_offset_us: int = 0) -> WireWriter:
+    writer = WireWriter()
     writer.varint(1)
     write_facts(writer, _facts("1122334455667788", wall_offset_us))
     writer.varint(1)
@@ -69,7 +69,7 @@ def _facts(system_id: str, wall_offset_us: int) -> Facts:
     )
 
 
-def _write_rest(writer: Writer, channels: list[Channel], count: int) -> None:
+def _write_rest(writer: WireWriter, channels: list[Channel], count: int) -> None:
     """Everything behind the runs: channels, numbers, receptions, status, times, values."""
     writer.varint(len(channels))
     for channel in channels:

@@ -130,7 +130,7 @@ class ClockSetting(Service):
         self._read()
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Sets the clock to `wall`, as it is when the command leaves. `ClockCommanded` follows then, and after it
+        """Set the clock to `wall`, as it is when the command leaves. `ClockCommanded` follows then, and after it
         `ClockSet` or `ClockNotSet`, and a `ClockRead`.
 
         Raises `LocalProtocolError` where the device does not say that its clock may be set, while it is being set,

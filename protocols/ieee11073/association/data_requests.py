@@ -209,7 +209,7 @@ class DataRequests(Service):
         return self._request(wanted, keeps=False)
 
     def prolong(self, data_req_id: int, *, now_s: float) -> None:
-        """Continues a flow of limited time for the same time from now on. `DataRequestRefused` follows where the
+        """Continue a flow of limited time for the same time from now on. `DataRequestRefused` follows where the
         device does not. Raises `LocalProtocolError` as `stop`."""
         self._requests.set_now(now_s)
         flow = self._flow(data_req_id)
@@ -218,7 +218,7 @@ class DataRequests(Service):
         self._prolong(data_req_id, flow)
 
     def stop(self, data_req_id: int, *, now_s: float) -> None:
-        """Stops a flow. `DataFlowEnded` or `DataRequestRefused` follows.
+        """Stop a flow. `DataFlowEnded` or `DataRequestRefused` follows.
 
         Raises `LocalProtocolError` for a flow that does not stand, for a device that cannot stop, unless the
         association operates, and when too many requests wait.

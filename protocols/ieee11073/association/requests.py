@@ -68,7 +68,7 @@ class Requests:
         self.emit = emit
         """Tells the shell an event."""
         self.answer = answer
-        """Sends the answer to a confirmed message of the agent: invoke-id, message and body."""
+        """Send the answer to a confirmed message of the agent: invoke-id, message and body."""
         self.set_now = set_now
         """What the shell asks for, it asks for at this time: first thing in each of its commands."""
         self._send = send

@@ -124,7 +124,7 @@ class Binder:
 
 
 def _mask(specification: SaSpecification, count: int) -> Mask | None:
-    """Clears the bits above the significant ones in `count` samples at once; None where all bits are significant."""
+    """Clear the bits above the significant ones in `count` samples at once; None where all bits are significant."""
     cleared = insignificant_bits(specification)
     if not cleared or not count:
         return None

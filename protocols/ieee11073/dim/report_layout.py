@@ -45,7 +45,7 @@ class Layout:
             reader.rest()
 
     def cut(self, found: Field, octets: int) -> Field:
-        """Ends a field of bytes that was added `octets` earlier; those may be anything."""
+        """End a field of bytes that was added `octets` earlier; those may be anything."""
         kept = found.octets - octets
         whole = Field(found.at, kept, f"{kept}s")
         del self._fields[found]

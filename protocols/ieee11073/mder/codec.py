@@ -139,7 +139,7 @@ _SEQUENCES: dict[type[Any], list[tuple[str, _Element]]] = {}
 
 @dataclass_transform(frozen_default=True)
 def sequence(wire_type: type[C]) -> type[C]:
-    """Makes a class a frozen, slotted wire type whose wire form is its fields in order."""
+    """Make a class a frozen, slotted wire type whose wire form is its fields in order."""
     made = dataclass(frozen=True, slots=True)(wire_type)
     hints = get_type_hints(made, include_extras=True)
     _SEQUENCES[made] = [(field.name, _element(hints[field.name])) for field in fields(cast(Any, made))]

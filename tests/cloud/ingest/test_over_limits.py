@@ -17,7 +17,7 @@ from protocols.uplink.gaps import decode_gap, encode_gap
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_CHANNELS_MAX, BLOCK_OBSERVATIONS_MAX, INTEGER_MAX, SEQUENCE_MAX
 from protocols.uplink.status import Status
-from protocols.uplink.wire import Writer
+from protocols.uplink.wire import WireWriter
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
 from tests.builders.statement_count import CountingDatabase
@@ -117,6 +117,6 @@ def test_sequence_after_which_there_is_no_other_is_no_sequence(gateway: GatewayI
 
 
 def _varint(number: int) -> bytes:
-    writer = Writer()
+    writer = WireWriter()
     writer.varint(number)
     return writer.take()
