@@ -152,7 +152,7 @@ class AgentAssociation(Association):
         now_s: float,
         data_req_id: int = DATA_REQUEST_AGENT_INITIATED,
     ) -> int:
-        """Send a report and returns its invoke-id, which `ReportAnswered` or `ReportRefused` repeats. `data_req_id` is
+        """Send a report and return its invoke-id, which `ReportAnswered` or `ReportRefused` repeats. `data_req_id` is
         that of the manager's request which it serves.
 
         Raises `LocalProtocolError` outside Operating, while another confirmed report is under way, and for a scanner

@@ -128,7 +128,7 @@ class Scanners(Service):
             self._look()
 
     def switch(self, handle: int, *, enable: bool, now_s: float) -> None:
-        """Enable or disables a scanner. `ScannerState` or `ScannerNotSwitched` follows.
+        """Enable or disable a scanner. `ScannerState` or `ScannerNotSwitched` follows.
 
         Raises `LocalProtocolError` for what is no scanner, unless the association operates, and when too many requests
         wait.
