@@ -6,11 +6,14 @@ import pytest
 
 from protocols.deviation import Deviation
 from protocols.ieee11073.association import Event, ManagerAssociation, ReportReceived, ReportsLost
+from protocols.ieee11073.association.report_intake import FLOWS_MAX, ReportIntake
 from protocols.ieee11073.dim import Reading, ScanReport, fixed_report, variable_report
+from protocols.ieee11073.dim.notes import Notes
 from protocols.ieee11073.dim.report_plan import LAYOUT_KEY_OCTETS, layout_key
 from protocols.observation import Observation, Special
 from tests.builders.ieee11073_apdus import report_answer, scan_report
 from tests.builders.ieee11073_devices import OXIMETER, minute, operating_manager
+from tests.harness.work import work_of
 
 
 def mixed_reports(random: Random, count: int) -> list[bytes]:
@@ -118,3 +121,36 @@ def test_a_device_that_invents_layouts_without_end_is_served_in_bounded_memory()
         report = fixed_report(OXIMETER, [Reading(handle, 90.0, minute(handle)) for handle in handles])
         events, _ = told(manager, [scan_report(report, report_no=number, invoke_id=number)])
         assert [one.channel.handle for one in observations(events)] == handles
+
+
+def _numbered(number: int, *, layout: int = 0) -> bytes:
+    readings = (Reading(1, 97.0, minute(number)), Reading(10, 60.0, minute(number)))
+    return scan_report(fixed_report(OXIMETER, readings[: 2 - layout]), report_no=number, invoke_id=number)
+
+
+def _work_of_each(manager: ManagerAssociation, *apdus: bytes) -> list[int]:
+    return [work_of(lambda apdu=apdu: told(manager, [apdu])) for apdu in apdus]
+
+
+def test_single_report_reads_cost_a_fraction_of_the_general_path() -> None:
+    """Devices send one report a read; a gap in the numbers takes the general path."""
+    manager = operating_manager(OXIMETER)
+    told(manager, [_numbered(0), _numbered(1)])
+    single, after_gap = _work_of_each(manager, _numbered(2), _numbered(4))
+    assert single * 2 < after_gap
+
+
+def test_alternating_layouts_stay_on_the_path_of_single_reports() -> None:
+    manager = operating_manager(OXIMETER)
+    told(manager, [_numbered(number, layout=number % 2) for number in range(4)])
+    first, shorter, again = _work_of_each(manager, _numbered(4), _numbered(5, layout=1), _numbered(6))
+    assert first == again
+    assert shorter < first
+
+
+def test_counted_flows_are_bounded() -> None:
+    intake = ReportIntake(OXIMETER, Notes(), iter(range(1, 1000)), {})
+    report = fixed_report(OXIMETER, (Reading(1, 97.0, minute(0)), Reading(10, 60.0, minute(0))))
+    for request in range(FLOWS_MAX + 20):
+        intake.take_new(scan_report(report, request=request), 0.0)
+    assert len(intake.reports) == FLOWS_MAX
